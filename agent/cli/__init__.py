@@ -1,0 +1,1 @@
+"""The `mars` command: parse, call, print."""

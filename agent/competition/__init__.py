@@ -1,0 +1,1 @@
+"""What is to be solved: specification, preparation, metrics, submission check, grading."""

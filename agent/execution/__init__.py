@@ -1,0 +1,1 @@
+"""Runs a repository in isolation and reports what happened."""

@@ -1,0 +1,1 @@
+"""Lessons: what comparing experiments taught, with the evidence."""

@@ -1,0 +1,74 @@
+"""Where the data folders are, for a checkout and for an installed wheel alike."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parent
+
+
+def in_checkout() -> bool:
+    """Whether the package runs from a source checkout (which then is the default home)."""
+    return (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "templates").is_dir()
+
+
+def _bundled(name: str) -> Path:
+    return (_CHECKOUT if in_checkout() else _PACKAGE / "_data") / name
+
+
+def templates_dir() -> Path:
+    """The bundled template families."""
+    return _bundled("templates")
+
+
+def benchmarks_dir() -> Path:
+    """The bundled competitions."""
+    return _bundled("benchmarks")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds everything MARS writes."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "workspaces" / "mars.db"
+
+    @property
+    def workspaces(self) -> Path:
+        """One folder per run."""
+        return self.root / "workspaces"
+
+    @property
+    def solutions(self) -> Path:
+        """The best solution per competition."""
+        return self.root / "solutions"
+
+    @property
+    def data(self) -> Path:
+        """Raw competition data: data/<competition>/{full,sample}."""
+        return self.root / "workspaces" / "_data"
+
+    @property
+    def prepared(self) -> Path:
+        """Prepared metadata and media: prepared/<competition>/<kind>-<fingerprint>."""
+        return self.root / "workspaces" / "_prepared"
+
+    @property
+    def cache(self) -> Path:
+        """Content-addressed preprocessing shared by candidates."""
+        return self.root / "workspaces" / "_cache"
+
+
+def home() -> Home:
+    """MARS_HOME, else the checkout, else a folder in the user's data directory."""
+    configured = os.environ.get("MARS_HOME")
+    if configured:
+        return Home(Path(configured).expanduser().resolve())
+    if in_checkout():
+        return Home(_CHECKOUT)
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Home(Path(base) / "mars")

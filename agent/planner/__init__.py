@@ -1,0 +1,1 @@
+"""Proposes ideas; one Protocol, several planners."""

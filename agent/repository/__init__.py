@@ -1,0 +1,1 @@
+"""Turns an idea into a repository: families, blueprints, rendering, checks, git lineage."""

@@ -1,0 +1,1 @@
+"""Chooses, blends and keeps the best repository of a competition."""

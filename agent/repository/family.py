@@ -1,0 +1,203 @@
+"""A family: templates for one kind of task, with its slots, moves and drafts, typed from `family.yaml`."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from agent.competition.spec import Role, Task
+from agent.errors import SetupError
+
+Value = bool | int | float | str
+Stage = Literal["baseline", "structural", "refinement", "finish"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Slot(_Frozen):
+    """One named choice that a family offers."""
+
+    values: tuple[Value, ...] = Field(min_length=1, description="Every value, in ladder order: cheap first.")
+    default: Value
+    description: str
+    modules: tuple[str, ...] = Field(description="Library modules whose code the slot touches.")
+    cost: dict[str, float] = Field(
+        default_factory=dict, description="Run time relative to 1.0, by str(value); a missing value counts 1."
+    )
+    range: tuple[float, float] | None = Field(
+        default=None, description="Numbers only: bounds within which other values are accepted too."
+    )
+
+    @model_validator(mode="after")
+    def _default_is_a_value(self) -> "Slot":
+        if not self.accepts(self.default):
+            raise ValueError(f"default {self.default!r} is none of {list(self.values)}")
+        return self
+
+    def accepts(self, value: object) -> bool:
+        """Whether a blueprint may hold the value (True is not 1 here)."""
+        if any(type(value) is type(known) and value == known for known in self.values):
+            return True
+        if self.range is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        integral = all(isinstance(known, int) for known in self.values)
+        return self.range[0] <= value <= self.range[1] and (isinstance(value, int) or not integral)
+
+    def neighbour(self, value: Value, step: int) -> Value | None:
+        """The next rung up (step 1) or down (step -1) of the ladder; None at its end."""
+        if value in self.values:
+            position = self.values.index(value) + step
+            return self.values[position] if 0 <= position < len(self.values) else None
+        numbers = [known for known in self.values if isinstance(known, int | float)]
+        beyond = [known for known in numbers if (known > value if step > 0 else known < value)]  # type: ignore[operator]
+        if not beyond:
+            return None
+        return min(beyond) if step > 0 else max(beyond)
+
+    def cost_of(self, value: Value) -> float:
+        return self.cost.get(str(value), 1.0)
+
+
+class Condition(_Frozen):
+    """When a move or draft makes sense; what is left out is not asked."""
+
+    tasks: tuple[Task, ...] = ()
+    metrics: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
+    min_train: int | None = None
+    max_train: int | None = None
+    device: Literal["cpu", "cuda"] | None = None
+    slots: dict[str, tuple[Value, ...]] = Field(
+        default_factory=dict, description="Slot values (any of) that the parent must have."
+    )
+
+
+class Gain(_Frozen):
+    """Prior of a move's effect, as relative error reduction (normal)."""
+
+    mean: float
+    sd: float = Field(gt=0)
+
+
+class Move(_Frozen):
+    """A named change of one or more slots."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    title: str = Field(description="What it does, as a planner says it in an idea.")
+    set: dict[str, Value] = Field(default_factory=dict, description="Slots that get this value.")
+    raise_: tuple[str, ...] = Field(default=(), alias="raise", description="Slots that go one rung up.")
+    lower: tuple[str, ...] = Field(default=(), description="Slots that go one rung down.")
+    stage: Stage
+    gain: Gain
+    cost: float = Field(gt=0, description="Run time of the child relative to its parent's.")
+    when: Condition = Condition()
+    reason: str
+    source: str = Field(description="Paper, repository or experience the prior comes from.")
+
+    def applied_to(self, slots: dict[str, Value], family: "Family") -> dict[str, Value] | None:
+        """The changed slots, or None when the move changes nothing or leaves a ladder."""
+        changed = {**slots, **self.set}
+        for names, step in ((self.raise_, 1), (self.lower, -1)):
+            for name in names:
+                value = family.slots[name].neighbour(slots[name], step)
+                if value is None:
+                    return None
+                changed[name] = value
+        return changed if changed != slots else None
+
+
+class Draft(_Frozen):
+    """A starting point; drafts of one family differ in structure and are listed lightest first."""
+
+    id: str
+    title: str
+    set: dict[str, Value]
+    when: Condition = Condition()
+    model: str = Field(description="The four parts of an idea, in a sentence each.")
+    data: str
+    training: str
+    evaluation: str
+
+
+class Serves(_Frozen):
+    """What a family can be used for."""
+
+    tasks: tuple[Task, ...]
+    requires: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
+    reads: tuple[Role, ...] = Field(description="Roles that the family makes use of.")
+
+
+class Family(_Frozen):
+    """Everything `family.yaml` declares, and where the templates are."""
+
+    id: str
+    title: str
+    serves: Serves
+    preload: tuple[str, ...] = Field(description="Modules that the warm parent process imports.")
+    packages: tuple[str, ...] = Field(description="Distributions that a rendered repository needs.")
+    slots: dict[str, Slot]
+    drafts: tuple[Draft, ...] = Field(min_length=1)
+    moves: tuple[Move, ...]
+    folder: Path = Field(exclude=True)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Family":
+        for owner in (*self.drafts, *self.moves):
+            ladder = (*owner.raise_, *owner.lower) if isinstance(owner, Move) else ()
+            for name in (*owner.set, *owner.when.slots, *ladder):
+                if name not in self.slots:
+                    raise ValueError(f"{owner.id}: no slot is called {name!r}")
+            for name, value in owner.set.items():
+                if not self.slots[name].accepts(value):
+                    raise ValueError(f"{owner.id}: slot {name!r} does not take {value!r}")
+        return self
+
+    @cached_property
+    def defaults(self) -> dict[str, Value]:
+        return {name: slot.default for name, slot in self.slots.items()}
+
+    def move(self, move_id: str) -> Move:
+        return next(move for move in self.moves if move.id == move_id)
+
+    def relative_cost(self, slots: dict[str, Value]) -> float:
+        """Product of the slots' relative costs; only ratios between blueprints mean anything."""
+        cost = 1.0
+        for name, value in slots.items():
+            cost *= self.slots[name].cost_of(value)
+        return cost
+
+    def fill(self, chosen: dict[str, Value], where: str) -> dict[str, Value]:
+        """Defaults overlaid with the chosen values; SetupError names a wrong slot or value."""
+        for name, value in chosen.items():
+            if name not in self.slots:
+                raise SetupError(
+                    f"{where}: family {self.id} has no slot '{name}'; it has {', '.join(self.slots)}."
+                )
+            if not self.slots[name].accepts(value):
+                known = ", ".join(str(option) for option in self.slots[name].values)
+                raise SetupError(f"{where}: slot '{name}' does not take {value!r}; it takes {known}.")
+        return {**self.defaults, **chosen}
+
+
+def load_family(folder: Path) -> Family:
+    """Reads `family.yaml` in the folder; raises SetupError naming the file and the key."""
+    file = folder / "family.yaml"
+    try:
+        content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Family.model_validate({**content, "folder": folder})
+    except (OSError, yaml.YAMLError, TypeError) as error:
+        raise SetupError(f"{file}: cannot be read ({' '.join(str(error).split())}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise SetupError(f"{file}: '{where}': {first['msg']}.") from error
+
+
+def load_families(root: Path) -> dict[str, Family]:
+    """Every family below the templates folder, by id."""
+    folders = sorted(file.parent for file in root.glob("*/family.yaml"))
+    return {family.id: family for family in map(load_family, folders)}

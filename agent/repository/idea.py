@@ -1,0 +1,73 @@
+"""What one solution is to be: a plan in words and a value for every slot."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import SetupError
+from agent.repository.family import Family, Value
+
+
+class Blueprint(BaseModel):
+    """A family and a value for every one of its slots."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: str
+    slots: dict[str, Value]
+
+
+class Change(BaseModel):
+    """One slot that differs from the parent's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slot: str
+    old: Value
+    new: Value
+
+
+class Idea(BaseModel):
+    """A natural-language plan, the blueprint that carries it out and the lessons it rests on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    model: str
+    data: str
+    training: str
+    evaluation: str
+    blueprint: Blueprint
+    moves: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = Field(default=(), description="Against the parent; empty for a draft.")
+    cites: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Lesson ids by the slot whose value they speak for."
+    )
+
+    @property
+    def cited_lessons(self) -> tuple[str, ...]:
+        return tuple(sorted({lesson for lessons in self.cites.values() for lesson in lessons}))
+
+
+def changes_between(old: dict[str, Value], new: dict[str, Value]) -> tuple[Change, ...]:
+    """The slots of the same family that differ, in the order of the new blueprint."""
+    return tuple(
+        Change(slot=name, old=old[name], new=value)
+        for name, value in new.items()
+        if name in old and old[name] != value
+    )
+
+
+def load_blueprint(file: Path, families: dict[str, Family]) -> Blueprint:
+    """Reads a file (`family:` and `slots:`) and fills in defaults; SetupError names what is wrong."""
+    try:
+        raw = Blueprint.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise SetupError(f"{file}: cannot be read ({' '.join(str(error).split())}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SetupError(f"{file}: '{'.'.join(map(str, first['loc']))}': {first['msg']}.") from error
+    if raw.family not in families:
+        raise SetupError(f"{file}: no family is called '{raw.family}'; there are {', '.join(families)}.")
+    return Blueprint(family=raw.family, slots=families[raw.family].fill(raw.slots, str(file)))

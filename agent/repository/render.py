@@ -1,0 +1,145 @@
+"""Blueprint -> files: strict Jinja, one environment per family."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import jinja2
+from jinja2 import meta
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.competition.metrics import get_metric
+from agent.competition.prepared import Prepared
+from agent.competition.spec import FILE_COLUMN, InputColumn, Task
+from agent.errors import MarsError
+from agent.repository.family import Family
+from agent.repository.idea import Idea
+
+CONTRACT_VERSION = 1
+
+
+class RenderError(MarsError):
+    """A template cannot be rendered: a defect of the family, not of the user's set-up."""
+
+
+class TaskView(BaseModel):
+    """What a template may know of a competition (the variable `competition`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    title: str
+    task: Task
+    metric: str
+    metric_definition: str
+    higher_is_better: bool
+    prediction: str = Field(description="label, label_set, probability or value: what a submission holds.")
+    id_column: str
+    target_columns: tuple[str, ...]
+    submission_columns: tuple[str, ...]
+    file_column: str
+    inputs: tuple[InputColumn, ...]
+    n_classes: int | None
+    data_kind: str
+    n_train: int
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> "TaskView":
+        spec = prepared.spec
+        metric = get_metric(spec.metric)
+        return cls(
+            id=spec.id,
+            title=spec.title,
+            task=spec.task,
+            metric=metric.name,
+            metric_definition=metric.definition,
+            higher_is_better=metric.higher_is_better,
+            prediction=metric.prediction,
+            id_column=spec.id_column,
+            target_columns=spec.targets,
+            submission_columns=prepared.submission_columns,
+            file_column=FILE_COLUMN,
+            inputs=spec.inputs,
+            n_classes=len(prepared.classes) if prepared.classes is not None else None,
+            data_kind=prepared.kind,
+            n_train=prepared.rows.train,
+        )
+
+
+class Renderer:
+    """Renders repositories of one family for one competition; keeps compiled templates."""
+
+    def __init__(self, family: Family, competition: TaskView) -> None:
+        self._family = family
+        self._competition = competition
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader([family.folder, family.folder.parent]),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._names = sorted(
+            str(file.relative_to(family.folder))
+            for file in family.folder.rglob("*.j2")
+            if file.name[0] != "_"
+        )
+
+    def render(self, idea: Idea) -> dict[str, str]:
+        """File contents by relative path; `idea.json` among them.
+
+        Templates see `competition` (TaskView), `slots` (by name), `idea` (Idea) and `cite(slot)`, which gives
+        `  # Cite Lesson 00003` for a slot that the idea cites lessons for and nothing otherwise.
+        """
+        context = {
+            "competition": self._competition,
+            "slots": idea.blueprint.slots,
+            "idea": idea,
+            "cite": lambda slot: _citation(idea, slot),
+        }
+        self._check_variables(set(context))
+        files = {}
+        for name in self._names:
+            try:
+                files[name.removesuffix(".j2")] = self._environment.get_template(name).render(context)
+            except jinja2.TemplateError as error:
+                raise RenderError(f"{self._family.id}/{name}: {error}") from error
+        files["idea.json"] = _idea_json(idea)
+        return files
+
+    def _check_variables(self, known: set[str]) -> None:
+        missing = []
+        for name in self._environment.list_templates(filter_func=lambda n: n in self._names):
+            source = self._environment.loader.get_source(self._environment, name)[0]  # type: ignore[union-attr]
+            unknown = meta.find_undeclared_variables(self._environment.parse(source)) - known
+            missing += [f"{name}: {variable}" for variable in sorted(unknown)]
+        if missing:
+            raise RenderError(f"Templates of {self._family.id} use unknown variables: {'; '.join(missing)}.")
+
+
+def _citation(idea: Idea, slot: str) -> str:
+    lessons = idea.cites.get(slot, ())
+    return "".join(f"  # Cite Lesson {lesson}" for lesson in lessons[:1]) + "".join(
+        f", {lesson}" for lesson in lessons[1:]
+    )
+
+
+def _idea_json(idea: Idea) -> str:
+    content = {"contract_version": CONTRACT_VERSION, **idea.model_dump(mode="json")}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def tree_hash(files: dict[str, str]) -> str:
+    """Hex SHA-256 over paths and contents: equal code, equal hash (`idea.json` and the README left out)."""
+    digest = hashlib.sha256()
+    for path in sorted(set(files) - {"idea.json", "README.md"}):
+        digest.update(f"{path}\0{files[path]}\0".encode())
+    return digest.hexdigest()
+
+
+def write_tree(files: dict[str, str], folder: Path) -> None:
+    """Writes rendered files below a folder."""
+    for name, text in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")

@@ -38,7 +38,7 @@ class Idea(BaseModel):
     data: str
     training: str
     evaluation: str
-    blueprint: Blueprint
+    blueprint: Blueprint | None = Field(description="None for an ensemble, whose code is its members'.")
     moves: tuple[str, ...] = ()
     changes: tuple[Change, ...] = Field(default=(), description="Against the parent; empty for a draft.")
     cites: dict[str, tuple[str, ...]] = Field(

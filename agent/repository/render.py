@@ -91,6 +91,10 @@ class Renderer:
         Templates see `competition` (TaskView), `slots` (by name), `idea` (Idea) and `cite(slot)`, which gives
         `  # Cite Lesson 00003` for a slot that the idea cites lessons for and nothing otherwise.
         """
+        if idea.blueprint is None:
+            raise RenderError(
+                f"'{idea.title}' has no blueprint, so family {self._family.id} cannot render it."
+            )
         context = {
             "competition": self._competition,
             "slots": idea.blueprint.slots,

@@ -1,0 +1,148 @@
+"""What can happen in a run; the state of a search is folded from these, in order."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from agent.memory.lesson import Lesson
+from agent.repository.idea import Blueprint, Idea
+
+Operator = Literal["draft", "improve", "debug", "ensemble"]
+Status = Literal["running", "valid", "suspect", "failed", "pruned"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunSettings(_Frozen):
+    """What was asked of a run; never changes but for the minutes, which `mars resume` may extend."""
+
+    competition: str = Field(description="Id of the competition.")
+    folder: str = Field(description="Where its competition.yaml was found.")
+    prepared: str = Field(description="Prepared data folder, relative to the home's prepared folder.")
+    data_kind: Literal["full", "sample"]
+    fingerprint: str
+    minutes: float = Field(gt=0)
+    node_minutes: float = Field(gt=0, description="Limit of one execution.")
+    max_nodes: int | None = None
+    planner: str = "library"
+    policy: str = "mcts"
+    workers: int = 1
+    threads: int = Field(default=1, description="CPU threads of one candidate.")
+    seed: int = 0
+    cold: bool = False
+    offline: bool = False
+    blueprint: Blueprint | None = Field(
+        default=None, description="Execute this one blueprint and nothing else."
+    )
+
+    @property
+    def node_limit_s(self) -> float:
+        return self.node_minutes * 60
+
+    @property
+    def budget_s(self) -> float:
+        return self.minutes * 60
+
+
+class CurvePoint(_Frozen):
+    """One line of a candidate's progress file, thinned out."""
+
+    stage: str
+    fraction: float
+    elapsed_s: float
+    train_loss: float | None = None
+    metric: float | None = None
+
+
+class NodeResult(_Frozen):
+    """What executing and scoring a node gave."""
+
+    status: Status
+    reason: str = Field(default="", description="Why it is not valid, in one sentence.")
+    commit: str
+    seconds: float = Field(description="Execution without smoke run and cache building.")
+    smoke_seconds: float = 0.0
+    metric: float | None = Field(default=None, description="Validation score, recomputed by the harness.")
+    metric_se: float | None = None
+    audit_metric: float | None = None
+    audit_se: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    facts: dict[str, str] = Field(
+        default_factory=dict,
+        description="What the candidate reported about itself, e.g. the weights it used.",
+    )
+
+
+class _Event(_Frozen):
+    elapsed_s: float = Field(description="Seconds the run has been at work when it happened.")
+
+
+class RunStarted(_Event):
+    kind: Literal["run_started"] = "run_started"
+    settings: RunSettings
+    missing_guarantees: tuple[str, ...]
+    lessons: tuple[Lesson, ...] = Field(description="What memory offered; later decisions use these.")
+
+
+class RunResumed(_Event):
+    """A later session; `elapsed_s` includes the attempt that was lost."""
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    minutes: float
+
+
+class NodeProposed(_Event):
+    kind: Literal["node_proposed"] = "node_proposed"
+    node: int
+    operator: Operator
+    parents: tuple[int, ...]
+    idea: Idea
+    expected_s: float | None = None
+
+
+class NodeFinished(_Event):
+    kind: Literal["node_finished"] = "node_finished"
+    node: int
+    result: NodeResult
+
+
+class RepeatProposed(_Event):
+    """A valid node is run once more with another seed, to measure the variance between seeds."""
+
+    kind: Literal["repeat_proposed"] = "repeat_proposed"
+    node: int
+
+
+class RepeatFinished(_Event):
+    kind: Literal["repeat_finished"] = "repeat_finished"
+    node: int
+    metric: float | None = Field(description="None when the repeat failed.")
+    seconds: float
+
+
+class LessonLearned(_Event):
+    kind: Literal["lesson_learned"] = "lesson_learned"
+    node: int
+    lesson: Lesson
+
+
+class RunFinished(_Event):
+    kind: Literal["run_finished"] = "run_finished"
+    reason: str
+    chosen: int | None = Field(description="The node that was kept as this run's solution.")
+
+
+Event = Annotated[
+    RunStarted
+    | RunResumed
+    | NodeProposed
+    | NodeFinished
+    | RepeatProposed
+    | RepeatFinished
+    | LessonLearned
+    | RunFinished,
+    Field(discriminator="kind"),
+]
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,179 @@
+"""The state of a search, folded from its events; never stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agent.memory.lesson import Lesson
+from agent.record.events import (
+    Event,
+    LessonLearned,
+    NodeFinished,
+    NodeProposed,
+    NodeResult,
+    Operator,
+    RepeatFinished,
+    RepeatProposed,
+    RunFinished,
+    RunResumed,
+    RunSettings,
+    RunStarted,
+    Status,
+)
+from agent.repository.idea import Idea
+
+
+@dataclass
+class Node:
+    """One solution in the tree."""
+
+    id: int
+    operator: Operator
+    parents: tuple[int, ...]
+    idea: Idea
+    expected_s: float | None
+    proposed_at_s: float
+    finished_at_s: float | None = None
+    result: NodeResult | None = None
+    repeats: list[float] = field(default_factory=list)
+    repeating: bool = False
+    children: list[int] = field(default_factory=list)
+    lessons: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Three digits, as in folder and branch names."""
+        return f"{self.id:03d}"
+
+    @property
+    def parent(self) -> int | None:
+        """The node it grew from; None for a draft. An ensemble hangs below its first member."""
+        return self.parents[0] if self.parents else None
+
+    @property
+    def status(self) -> Status:
+        return self.result.status if self.result else "running"
+
+    @property
+    def metric(self) -> float | None:
+        return self.result.metric if self.result else None
+
+    @property
+    def seconds(self) -> float:
+        return self.result.seconds if self.result else 0.0
+
+    @property
+    def is_valid(self) -> bool:
+        return self.status == "valid"
+
+
+class RunState:
+    """Everything that decisions are made from."""
+
+    def __init__(self, higher_is_better: bool) -> None:
+        self.higher_is_better = higher_is_better
+        self.settings: RunSettings | None = None
+        self.missing_guarantees: tuple[str, ...] = ()
+        self.offered: dict[str, Lesson] = {}
+        self.learned: dict[str, Lesson] = {}
+        self.nodes: dict[int, Node] = {}
+        self.elapsed_s = 0.0
+        self.decisions = 0
+        self.best: Node | None = None
+        self.valid_since_best = 0
+        self.repeat_seconds = 0.0
+        self.finished: RunFinished | None = None
+        self.best_history: list[tuple[float, int]] = []
+
+    @classmethod
+    def replay(cls, events: Iterable[Event], higher_is_better: bool) -> "RunState":
+        state = cls(higher_is_better)
+        for event in events:
+            state.apply(event)
+        return state
+
+    @property
+    def run(self) -> RunSettings:
+        """The settings of a run that has started."""
+        assert self.settings is not None
+        return self.settings
+
+    @property
+    def running(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.status == "running"]
+
+    @property
+    def valid(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.is_valid]
+
+    @property
+    def roots(self) -> list[Node]:
+        return [node for node in self.nodes.values() if not node.parents]
+
+    @property
+    def lessons(self) -> list[Lesson]:
+        """Every lesson that may be used: what memory offered and what this run learned."""
+        return list({**self.offered, **self.learned}.values())
+
+    def better(self, a: float, b: float) -> bool:
+        return a > b if self.higher_is_better else a < b
+
+    def ancestors(self, node: Node) -> list[Node]:
+        """From the parent up to the draft."""
+        line = []
+        while node.parent is not None:
+            node = self.nodes[node.parent]
+            line.append(node)
+        return line
+
+    def apply(self, event: Event) -> None:
+        """The only way the state changes."""
+        self.elapsed_s = max(self.elapsed_s, event.elapsed_s)
+        match event:
+            case RunStarted():
+                self.settings = event.settings
+                self.missing_guarantees = event.missing_guarantees
+                self.offered = {lesson.id: lesson for lesson in event.lessons}
+            case RunResumed():
+                self.settings = self.run.model_copy(update={"minutes": event.minutes})
+                self.finished = None
+            case NodeProposed():
+                self._propose(event)
+            case NodeFinished():
+                self._finish(event)
+            case RepeatProposed():
+                self.decisions += 1
+                self.nodes[event.node].repeating = True
+            case RepeatFinished():
+                self._finish_repeat(event)
+            case LessonLearned():
+                self.learned[event.lesson.id] = event.lesson
+                self.nodes[event.node].lessons.append(event.lesson.id)
+            case RunFinished():
+                self.finished = event
+
+    def _propose(self, event: NodeProposed) -> None:
+        self.decisions += 1
+        self.nodes[event.node] = Node(
+            event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s
+        )
+        if event.parents:
+            self.nodes[event.parents[0]].children.append(event.node)
+
+    def _finish(self, event: NodeFinished) -> None:
+        node = self.nodes[event.node]
+        node.result, node.finished_at_s = event.result, event.elapsed_s
+        if not node.is_valid or node.metric is None:
+            return
+        if self.best is None or self.best.metric is None or self.better(node.metric, self.best.metric):
+            self.best = node
+            self.valid_since_best = 0
+            self.best_history.append((event.elapsed_s, node.id))
+        else:
+            self.valid_since_best += 1
+
+    def _finish_repeat(self, event: RepeatFinished) -> None:
+        node = self.nodes[event.node]
+        node.repeating = False
+        self.repeat_seconds += event.seconds
+        if event.metric is not None:
+            node.repeats.append(event.metric)

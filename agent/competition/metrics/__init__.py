@@ -1,0 +1,16 @@
+"""Metrics: definition, direction, form of prediction, score and standard error."""
+
+from agent.competition.metrics.bootstrap import PairedEffect, paired_effect, standard_error
+from agent.competition.metrics.catalogue import METRICS, get_metric
+from agent.competition.metrics.metric import Metric, PredictionKind, Rows
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "PairedEffect",
+    "PredictionKind",
+    "Rows",
+    "get_metric",
+    "paired_effect",
+    "standard_error",
+]

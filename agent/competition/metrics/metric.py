@@ -1,0 +1,93 @@
+"""What a metric is: its form of prediction, its direction, and scores of many resamples at once."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from agent.competition.spec import Task
+from agent.errors import SetupError
+
+PredictionKind = Literal["label", "label_set", "probability", "value"]
+
+Floats = npt.NDArray[np.float64]
+
+# label: (N,) int class indices; label_set: (N, C) bool csr_array; probability: (N, C) float, its truth is a
+# label; value: (N,) float, or (N, T) for T targets.
+Rows: TypeAlias = npt.NDArray[Any] | csr_array
+
+
+class WeightedScorer(Protocol):
+    """One pair of truth and prediction, ready to be scored under many weightings of its rows."""
+
+    def scores(self, weights: Floats) -> Floats:
+        """Scores (B,) for the row weights (B, N); NaN where a weighting leaves the metric undefined."""
+
+
+@dataclass(frozen=True)
+class SummedRows:
+    """A metric that depends on its rows only through sums: all resamples are one matrix product."""
+
+    statistics: Floats | csr_array  # (N, K), what each row contributes
+    finish: Callable[[Floats, Floats], Floats]  # totals (B, K), numbers of rows (B,) -> scores (B,)
+    # (N, Q) small integers: rows with equal keys contribute the same, so that resampling may merge them.
+    keys: npt.NDArray[Any] | None = None
+
+    def scores(self, weights: Floats) -> Floats:
+        return self.finish(weights @ self.statistics, weights.sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A competition's metric. Every metric with `higher_is_better` has 1 as its best value, every other 0."""
+
+    name: str
+    definition: str  # one sentence for users and planners
+    higher_is_better: bool
+    kinds: Mapping[Task, PredictionKind]
+    scorer: Callable[[Rows, Rows], WeightedScorer]
+    sums_to_one: bool = False  # the probabilities of a row must be a distribution
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that the metric serves."""
+        return tuple(self.kinds)
+
+    def prediction_kind(self, task: Task) -> PredictionKind:
+        """The form of prediction that the metric needs; SetupError for a task that it does not serve."""
+        if task not in self.kinds:
+            raise SetupError(
+                f"The metric '{self.name}' does not serve the task '{task}', only {', '.join(self.kinds)}."
+            )
+        return self.kinds[task]
+
+    def score(self, truth: Rows, prediction: Rows) -> float:
+        """The metric over all rows, NaN where undefined; ValueError if the row counts differ or are 0."""
+        every_row_once = np.ones((1, row_count(truth, prediction)))
+        return float(self.scorer(truth, prediction).scores(every_row_once)[0])
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether score `a` is strictly better than `b`; a score that is not finite is worst."""
+        if not math.isfinite(a):
+            return False
+        if not math.isfinite(b):
+            return True
+        return a > b if self.higher_is_better else a < b
+
+    def error(self, score: float) -> float:
+        """How far a score is from the best one, 0 at best: 1 - score, or the loss itself."""
+        return 1.0 - score if self.higher_is_better else score
+
+
+def row_count(*arrays: Rows) -> int:
+    """The number of rows that all arrays share; raises ValueError if they differ or there are none."""
+    counts = {int(array.shape[0]) for array in arrays}
+    if len(counts) != 1 or counts == {0}:
+        raise ValueError(
+            f"truth and predictions must have the same number of rows, at least one, not {counts}"
+        )
+    return counts.pop()

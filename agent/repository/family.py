@@ -146,7 +146,8 @@ class Family(_Frozen):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Family":
-        for owner in (*self.drafts, *self.moves):
+        owners: list[Draft | Move] = [*self.drafts, *self.moves]
+        for owner in owners:
             ladder = (*owner.raise_, *owner.lower) if isinstance(owner, Move) else ()
             for name in (*owner.set, *owner.when.slots, *ladder):
                 if name not in self.slots:

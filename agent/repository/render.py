@@ -101,7 +101,6 @@ class Renderer:
             "idea": idea,
             "cite": lambda slot: _citation(idea, slot),
         }
-        self._check_variables(set(context))
         files = {}
         for name in self._names:
             try:
@@ -111,7 +110,8 @@ class Renderer:
         files["idea.json"] = _idea_json(idea)
         return files
 
-    def _check_variables(self, known: set[str]) -> None:
+    def _check_variables(self) -> None:
+        known = {"competition", "slots", "idea", "cite"}
         missing = []
         for name in self._environment.list_templates(filter_func=lambda n: n in self._names):
             source = self._environment.loader.get_source(self._environment, name)[0]  # type: ignore[union-attr]

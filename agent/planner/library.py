@@ -1,0 +1,205 @@
+"""The embedded planner: needs no model, no key, no network.
+
+It treats a family's moves as arms whose gain and cost it knows from priors and from the evidence in memory.
+"""
+
+import statistics
+from collections.abc import Iterator
+
+from agent.memory.lesson import Lesson, Scope
+from agent.planner.arms import Arm, believe
+from agent.planner.base import Circumstances, Proposal, Request
+from agent.planner.conditions import holds, serves
+from agent.planner.words import draft_idea, improved_idea
+from agent.record.state import Node, RunState
+from agent.repository.family import Draft, Family, Move, Value
+from agent.repository.idea import Blueprint, changes_between
+
+# Two things are changed at once this often; more would leave a lesson without a cause.
+PAIR_SHARE = 0.25
+# Finishing moves (folds, test-time augmentation) wait until this share of the time is used.
+FINISH_FROM = 0.25
+REDRAFT_ATTEMPTS = 20
+
+
+class LibraryPlanner:
+    """Thompson sampling over the moves of the families that serve a competition."""
+
+    def __init__(self, families: dict[str, Family], circumstances: Circumstances) -> None:
+        self._families = {name: family for name, family in families.items() if serves(family, circumstances)}
+        self._at = circumstances
+
+    @property
+    def families(self) -> dict[str, Family]:
+        """The families that serve the competition."""
+        return self._families
+
+    def propose(self, request: Request) -> Proposal | None:
+        return self._draft(request) if request.parent is None else self._improve(request, request.parent)
+
+    def _draft(self, request: Request) -> Proposal | None:
+        options = sorted(
+            (
+                (family, draft)
+                for family in self._families.values()
+                for draft in family.drafts
+                if holds(draft.when, self._at)
+            ),
+            key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
+        )
+        seen = _seen(request.state)
+        for family, draft in options:
+            slots, cites = self._with_proven(family, draft, request.state)
+            expected = _draft_seconds(request.state, family, slots)
+            fits = expected is None or expected <= request.limit_s
+            if fits and _key(family.id, slots) not in seen and not _drafted(request.state, family, draft):
+                return Proposal(draft_idea(family, draft, slots, (), cites), expected)
+        return self._redraft(request, options, seen)
+
+    def _redraft(
+        self, request: Request, options: list[tuple[Family, Draft]], seen: set[str]
+    ) -> Proposal | None:
+        """All drafts are used: one of them again, with what was proven and two moves at random."""
+        for _ in range(REDRAFT_ATTEMPTS if options else 0):
+            family, draft = options[int(request.rng.integers(len(options)))]
+            slots, cites = self._with_proven(family, draft, request.state)
+            moves = []
+            for move in request.rng.permutation(len(family.moves)):
+                candidate = family.moves[int(move)]
+                changed = self._apply(family, candidate, slots)
+                if changed is not None and len(moves) < 2:
+                    slots, moves = changed, [*moves, candidate]
+            expected = _draft_seconds(request.state, family, slots)
+            if _key(family.id, slots) not in seen and (expected is None or expected <= request.limit_s):
+                return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
+        return None
+
+    def _improve(self, request: Request, parent: Node) -> Proposal | None:
+        blueprint = parent.idea.blueprint
+        if blueprint is None or blueprint.family not in self._families:
+            return None
+        family = self._families[blueprint.family]
+        arms = list(self._arms(request, parent, family, blueprint))
+        if not arms:
+            return None
+        worth = [arm.sample(request.rng, per_cost=not request.finishing) for arm in arms]
+        ranked = [arms[index] for index in sorted(range(len(arms)), key=lambda index: -worth[index])]
+        chosen = self._perhaps_two(request, parent, family, blueprint, ranked)
+        slots = dict(blueprint.slots)
+        for arm in chosen:
+            slots.update({change.slot: change.new for change in arm.changes})
+        cites = _inherited(parent, slots)
+        for arm in chosen:
+            if arm.lessons:
+                cites |= {change.slot: arm.lessons for change in arm.changes}
+        first = ([parent, *request.state.ancestors(parent)])[-1].idea
+        idea = improved_idea(family, first, parent.idea, slots, [arm.move for arm in chosen], cites)
+        expected = parent.seconds
+        for arm in chosen:
+            expected *= arm.time_factor
+        return Proposal(idea, expected)
+
+    def _perhaps_two(
+        self, request: Request, parent: Node, family: Family, blueprint: Blueprint, ranked: list[Arm]
+    ) -> list[Arm]:
+        first = ranked[0]
+        if float(request.rng.random()) >= PAIR_SHARE:
+            return [first]
+        seen = _seen(request.state)
+        for second in ranked[1:]:
+            together = first.time_factor * second.time_factor * parent.seconds
+            both = self._apply(family, second.move, first.slots)
+            if (
+                both is not None
+                and second.gain > 0
+                and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
+                and together <= request.limit_s
+                and _key(blueprint.family, both) not in seen
+            ):
+                return [first, second]
+        return [first]
+
+    def _arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
+        """Every move that is new, applicable, timely and fits the time."""
+        seen = _seen(request.state)
+        scope = self._scope(family)
+        early = request.state.elapsed_s < FINISH_FROM * request.state.run.budget_s
+        for move in family.moves:
+            slots = self._apply(family, move, blueprint.slots)
+            if slots is None or _key(family.id, slots) in seen or (early and move.stage == "finish"):
+                continue
+            changes = changes_between(blueprint.slots, slots)
+            gain, sd, time_factor, lessons = believe(move, changes, request.state.lessons, scope)
+            if parent.seconds * time_factor > request.limit_s:
+                continue
+            tries = sum(move.id in node.idea.moves for node in request.state.nodes.values())
+            yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
+
+    def _apply(self, family: Family, move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
+        return move.applied_to(slots, family) if holds(move.when, self._at, slots) else None
+
+    def _with_proven(
+        self, family: Family, draft: Draft, state: RunState
+    ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
+        """The draft's slots with what lessons proved, where the draft itself says nothing of a slot."""
+        slots = {**family.defaults, **draft.set}
+        cites: dict[str, tuple[str, ...]] = {}
+        for lesson in sorted(state.lessons, key=lambda lesson: lesson.confidence):
+            if not self._applies(lesson, family, draft):
+                continue
+            for change in lesson.changes:
+                if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new):
+                    slots[change.slot] = change.new
+                    cites[change.slot] = (lesson.id,)
+        return slots, cites
+
+    def _applies(self, lesson: Lesson, family: Family, draft: Draft) -> bool:
+        """One single change, proven to help at this size of data, of a slot the draft leaves open."""
+        return (
+            lesson.scope == self._scope(family)
+            and lesson.verdict == "helps"
+            and len(lesson.changes) == 1
+            and all(change.slot in family.slots and change.slot not in draft.set for change in lesson.changes)
+        )
+
+    def _scope(self, family: Family) -> Scope:
+        magnitude = Scope.magnitude_of(self._at.n_train)
+        return Scope.model_validate({"task": self._at.task, "family": family.id, "magnitude": magnitude})
+
+
+def _key(family: str, slots: dict[str, Value]) -> str:
+    return f"{family}:{sorted(slots.items())}"
+
+
+def _seen(state: RunState) -> set[str]:
+    """Every blueprint of the run: none is tried twice."""
+    blueprints = (node.idea.blueprint for node in state.nodes.values())
+    return {_key(blueprint.family, blueprint.slots) for blueprint in blueprints if blueprint}
+
+
+def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
+    """Whether a draft of this kind exists already (whatever lessons it was started with)."""
+    return any(
+        node.operator == "draft"
+        and node.idea.blueprint is not None
+        and node.idea.blueprint.family == family.id
+        and node.idea.title == draft.title
+        for node in state.nodes.values()
+    )
+
+
+def _draft_seconds(state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
+    """Seconds by the family's relative costs, scaled by what its nodes took; None before the first."""
+    ratios = [
+        node.seconds / family.relative_cost(node.idea.blueprint.slots)
+        for node in state.valid
+        if node.idea.blueprint is not None and node.idea.blueprint.family == family.id
+    ]
+    return statistics.median(ratios) * family.relative_cost(slots) if ratios else None
+
+
+def _inherited(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:
+    """The parent's citations for the values that the child keeps."""
+    assert parent.idea.blueprint is not None
+    old = parent.idea.blueprint.slots
+    return {slot: lessons for slot, lessons in parent.idea.cites.items() if slots.get(slot) == old.get(slot)}

@@ -1,0 +1,79 @@
+"""The natural-language side of the library planner's ideas."""
+
+from collections.abc import Sequence
+
+from agent.repository.family import Draft, Family, Move, Value
+from agent.repository.idea import Blueprint, Change, Idea, changes_between
+
+PARTS = ("model", "data", "training", "evaluation")
+# Which part of an idea speaks of a library module.
+_PART_OF_MODULE = {
+    "models": "model",
+    "dataset": "data",
+    "loss": "training",
+    "train": "training",
+    "inference": "evaluation",
+}
+
+
+def draft_idea(
+    family: Family,
+    draft: Draft,
+    slots: dict[str, Value],
+    moves: Sequence[Move],
+    cites: dict[str, tuple[str, ...]],
+) -> Idea:
+    """A draft in words; what it takes over from lessons or extra moves is said behind the draft's own text."""
+    base = {**family.defaults, **draft.set}
+    texts = _with_changes(
+        family, {part: getattr(draft, part) for part in PARTS}, changes_between(base, slots)
+    )
+    title = "; ".join([draft.title, *(move.title for move in moves)])
+    return Idea(
+        title=title,
+        **texts,
+        blueprint=Blueprint(family=family.id, slots=slots),
+        moves=tuple(move.id for move in moves),
+        cites=cites,
+    )
+
+
+def improved_idea(
+    family: Family,
+    first: Idea,
+    parent: Idea,
+    slots: dict[str, Value],
+    moves: Sequence[Move],
+    cites: dict[str, tuple[str, ...]],
+) -> Idea:
+    """The parent with a few slots changed, told from the draft (`first`) that the branch began with."""
+    assert first.blueprint is not None
+    assert parent.blueprint is not None
+    changes = changes_between(parent.blueprint.slots, slots)
+    texts = _with_changes(
+        family,
+        {part: getattr(first, part) for part in PARTS},
+        changes_between(first.blueprint.slots, slots),
+    )
+    reasons = " ".join(f"Why {move.title}: {move.reason}" for move in moves)
+    texts["evaluation"] = f"{texts['evaluation']} {reasons}".strip()
+    return Idea(
+        title="; ".join(move.title for move in moves),
+        **texts,
+        blueprint=Blueprint(family=family.id, slots=slots),
+        moves=tuple(move.id for move in moves),
+        changes=changes,
+        cites=cites,
+    )
+
+
+def _with_changes(family: Family, texts: dict[str, str], changes: Sequence[Change]) -> dict[str, str]:
+    told = dict(texts)
+    for change in changes:
+        module = next(
+            (name for name in family.slots[change.slot].modules if name in _PART_OF_MODULE), "train"
+        )
+        part = _PART_OF_MODULE[module]
+        name = change.slot.replace("_", " ")
+        told[part] = f"{told[part]} {name.capitalize()}: {change.new} instead of {change.old}."
+    return told

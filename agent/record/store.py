@@ -1,0 +1,185 @@
+"""One SQLite database for all runs: an append-only list of events per run, and the lessons."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from agent.errors import InfrastructureError, SetupError
+from agent.record.events import Event, event_adapter
+
+FORMAT = 1
+"""Version of the record; a run of another version is refused, never guessed at."""
+
+metadata = MetaData()
+runs_table = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("format", Integer, nullable=False),
+    Column("competition", String, nullable=False),
+    Column("created_at", String, nullable=False),
+)
+events_table = Table(
+    "events",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("elapsed_s", Float, nullable=False),
+    Column("recorded_at", String, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+
+
+def open_database(file: Path) -> Engine:
+    """Opens (or makes) the database; safe for several processes at once."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
+        event.listen(engine, "connect", _configure)
+        metadata.create_all(engine)
+    except (OSError, DBAPIError) as error:
+        raise SetupError(
+            f"{file}: the record cannot be opened ({error.__cause__ or error}); "
+            "point MARS_HOME to a folder that you may write."
+        ) from error
+    return engine
+
+
+def _configure(connection: object, _: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+class Journal:
+    """The events of one run, in order."""
+
+    def __init__(self, engine: Engine, run: str) -> None:
+        self.run = run
+        self._engine = engine
+        self._next = self._count()
+
+    @classmethod
+    def create(cls, engine: Engine, run: str, competition: str, created_at: datetime) -> "Journal":
+        """Registers a new run; SetupError if its id is taken."""
+        try:
+            with engine.begin() as connection:
+                connection.execute(
+                    insert(runs_table).values(
+                        id=run, format=FORMAT, competition=competition, created_at=created_at.isoformat()
+                    )
+                )
+        except IntegrityError as error:
+            raise SetupError(f"A run is already called {run}.") from error
+        return cls(engine, run)
+
+    @classmethod
+    def open(cls, engine: Engine, run: str) -> "Journal":
+        """Opens a recorded run; SetupError when it is unknown or of another format."""
+        row = find_run(engine, run)
+        if row.format != FORMAT:
+            raise SetupError(
+                f"Run {run} was recorded in format {row.format}, and this version reads format {FORMAT}: "
+                "use the version of MARS that made it."
+            )
+        return cls(engine, run)
+
+    def events(self) -> list[Event]:
+        query = select(events_table.c.payload).where(events_table.c.run == self.run)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
+        return [event_adapter.validate_json(payload) for payload in rows]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing: what is written through the connection, events included."""
+        before = self._next
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            self._next = before
+            raise InfrastructureError(
+                f"The record of run {self.run} cannot be written ({error.orig}); "
+                f"free some space, then `mars resume {self.run}`."
+            ) from error
+        except BaseException:
+            self._next = before
+            raise
+
+    def append(self, item: Event, connection: Connection | None = None) -> None:
+        """Adds an event, in a transaction of its own unless a connection is given."""
+        if connection is None:
+            with self.transaction() as own:
+                self.append(item, own)
+            return
+        connection.execute(
+            insert(events_table).values(
+                run=self.run,
+                seq=self._next,
+                kind=item.kind,
+                elapsed_s=item.elapsed_s,
+                recorded_at=datetime.now(UTC).isoformat(),
+                payload=item.model_dump_json(),
+            )
+        )
+        self._next += 1
+
+    def _count(self) -> int:
+        query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What the table of runs knows of one run."""
+
+    id: str
+    format: int
+    competition: str
+    created_at: datetime
+
+
+def list_runs(engine: Engine) -> list[RunRow]:
+    """All runs, the latest first."""
+    with engine.connect() as connection:
+        rows = connection.execute(select(runs_table).order_by(runs_table.c.created_at.desc())).all()
+    return [
+        RunRow(row.id, row.format, row.competition, datetime.fromisoformat(row.created_at)) for row in rows
+    ]
+
+
+def find_run(engine: Engine, name: str) -> RunRow:
+    """A run by its id or by an unambiguous part of it; `latest` is the newest."""
+    rows = list_runs(engine)
+    exact = [row for row in rows if row.id == name] or (rows[:1] if name == "latest" else [])
+    found = exact or [row for row in rows if name in row.id]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise SetupError(f"'{name}' fits {len(found)} runs: {', '.join(row.id for row in found[:5])}.")
+    hint = f"The latest is {rows[0].id}." if rows else "There are none yet: start with `mars run`."
+    raise SetupError(f"No run is called '{name}'. {hint}")

@@ -1,0 +1,39 @@
+"""What can be said of a repository without running it."""
+
+import ast
+
+LIBRARY = ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
+CONTRACT_FILES = (
+    "README.md",
+    "requirements.txt",
+    "idea.json",
+    "main.py",
+    *(f"library/{name}.py" for name in LIBRARY),
+)
+
+
+def check_repository(files: dict[str, str], required: tuple[str, ...] = CONTRACT_FILES) -> list[str]:
+    """Faults against the repository contract, a sentence each; empty when there are none."""
+    faults = [f"The file {name} is missing." for name in required if name not in files]
+    for name, text in files.items():
+        if name.endswith(".py"):
+            faults += _check_module(name, text)
+    return faults
+
+
+def _check_module(name: str, text: str) -> list[str]:
+    try:
+        tree = ast.parse(text, filename=name)
+    except SyntaxError as error:
+        return [f"{name}:{error.lineno}: {error.msg}."]
+    faults = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            modules = [node.module or ""]
+        else:
+            continue
+        if any(module.split(".")[0] == "agent" for module in modules):
+            faults.append(f"{name}:{node.lineno}: a solution must run alone and may not import agent.")
+    return faults

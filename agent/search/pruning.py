@@ -1,0 +1,52 @@
+"""Stops a run that its own progress shows to be hopeless."""
+
+from collections.abc import Sequence
+
+from agent.record.events import CurvePoint
+from agent.record.state import Node, RunState
+
+MIN_FRACTION = 0.4  # scores before this say little about the end
+MIN_PEERS = 3
+# A candidate is stopped only when it is behind the worst valid peer by this share of the peers' spread.
+MARGIN = 0.25
+
+
+def hopeless(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
+    """A sentence why the candidate should be stopped, or None.
+
+    Compared at the same fraction of the same stage, with valid nodes of the same family only (a median
+    rule as in Google Vizier, made stricter: behind all peers by a margin, and behind its parent).
+    """
+    latest = next((point for point in reversed(curve) if point.metric is not None), None)
+    if latest is None or latest.metric is None or latest.fraction < MIN_FRACTION or latest.fraction >= 0.95:
+        return None
+    peers = {
+        peer.id: score
+        for peer in state.valid
+        if _family(peer) == _family(node)
+        and (score := _score_at(peer.result.curve if peer.result else (), latest)) is not None
+    }
+    if len(peers) < MIN_PEERS or (node.parent is not None and node.parent not in peers):
+        return None
+    scores = sorted(peers.values(), reverse=not state.higher_is_better)
+    slack = MARGIN * abs(scores[-1] - scores[0])
+    bar = scores[0] - slack if state.higher_is_better else scores[0] + slack
+    if state.better(bar, latest.metric):
+        return (
+            f"pruned: {latest.metric:.4f} at {latest.fraction:.0%} of {latest.stage}, "
+            f"behind all {len(peers)} earlier nodes there (worst {scores[0]:.4f})"
+        )
+    return None
+
+
+def _family(node: Node) -> str | None:
+    return node.idea.blueprint.family if node.idea.blueprint else None
+
+
+def _score_at(curve: Sequence[CurvePoint], point: CurvePoint) -> float | None:
+    """The peer's score at the nearest recorded fraction of the stage, if there is one close by."""
+    scored = [peer for peer in curve if peer.stage == point.stage and peer.metric is not None]
+    if not scored:
+        return None
+    nearest = min(scored, key=lambda peer: abs(peer.fraction - point.fraction))
+    return nearest.metric if abs(nearest.fraction - point.fraction) <= 0.1 else None

@@ -1,0 +1,130 @@
+"""The target columns as arrays, checked against the permitted labels."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from agent.competition.spec import CompetitionSpec
+from agent.competition.tables import first_row, read_table, require_columns, require_unique
+from agent.errors import SetupError
+
+
+@dataclass(frozen=True)
+class Target:
+    """What N labelled rows are labelled with; one of the two arrays is set.
+
+    `labels` is (N, C) with a 1 where a row has a class (one a row in single-label tasks); `values` is (N, T).
+    """
+
+    classes: tuple[str, ...] | None = None
+    labels: sparse.csr_array | None = None
+    values: NDArray[np.float64] | None = None
+
+    @property
+    def rows(self) -> int:
+        array = self.labels if self.labels is not None else self.values
+        assert array is not None
+        return int(array.shape[0])
+
+    def take(self, rows: NDArray[np.intp]) -> "Target":
+        """The targets of some rows."""
+        labels = None if self.labels is None else sparse.csr_array(self.labels[rows])
+        return Target(self.classes, labels, None if self.values is None else self.values[rows])
+
+
+def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Target:
+    """Reads the targets of the training table.
+
+    Raises:
+        SetupError: blank or non-numeric targets, a label outside the label table, fewer than two classes.
+    """
+    file = folder / spec.train
+    require_columns(table, spec.targets, file)
+    if spec.task == "regression":
+        return Target(values=np.column_stack([_numbers(table[name], file) for name in spec.targets]))
+    if len(spec.targets) > 1:
+        raise SetupError(f"{file}: the task {spec.task} takes one target column, not {len(spec.targets)}.")
+    cells = table[spec.targets[0]]
+    if spec.task == "multilabel":
+        lists = [cell.split() for cell in cells]
+        lengths = np.array([len(labels) for labels in lists], dtype=np.intp)
+        tokens = pd.Series(list(chain.from_iterable(lists)), dtype=str)
+    else:
+        _refuse_blank(cells, file)
+        lengths, tokens = np.ones(len(cells), dtype=np.intp), cells
+    classes = read_classes(spec, folder) or _ordered(tokens.unique().tolist())
+    if len(classes) < 2:
+        raise SetupError(
+            f"{file}: column '{cells.name}' holds {len(classes)} class; at least two are needed."
+        )
+    rows = np.repeat(np.arange(len(cells)), lengths)
+    return Target(classes=classes, labels=_one_hot(tokens, rows, len(cells), classes, file))
+
+
+def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:
+    """The first column of the label table in its order; None if the competition has no such table."""
+    if spec.label_table is None:
+        return None
+    table = read_table(folder, spec.label_table)
+    require_unique(table, str(table.columns[0]), folder / spec.label_table)
+    return tuple(table.iloc[:, 0].tolist())
+
+
+def canonical_cells(spec: CompetitionSpec, table: pd.DataFrame) -> pd.DataFrame:
+    """The target columns as public tables hold them: label sets joined by single blanks, each label once."""
+    targets = table[list(spec.targets)].copy()
+    if spec.task == "multilabel":
+        name = spec.targets[0]
+        targets[name] = [" ".join(dict.fromkeys(cell.split())) for cell in targets[name]]
+    return targets
+
+
+def _one_hot(
+    tokens: "pd.Series[str]", rows: NDArray[np.intp], count: int, classes: Sequence[str], file: Path
+) -> sparse.csr_array:
+    """(count, C) with a 1 for every token; `rows` says which row each token is of."""
+    codes = pd.Index(classes).get_indexer(pd.Index(tokens))
+    unknown = np.flatnonzero(codes < 0)
+    if unknown.size:
+        label, row = tokens.iloc[unknown[0]], rows[unknown[0]] + 1
+        raise SetupError(
+            f"{file}: {unknown.size} labels are not in the label table, the first is '{label}' (row {row})."
+        )
+    ones = np.ones(len(codes), dtype=np.int32)
+    labels = sparse.csr_array(sparse.coo_array((ones, (rows, codes)), (count, len(classes))))
+    labels.data[:] = 1  # a label that a row repeats was summed up
+    return labels
+
+
+def _numbers(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
+    _refuse_blank(cells, file)
+    numbers = pd.to_numeric(cells, errors="coerce").astype(float)
+    faulty = ~numbers.between(-sys.float_info.max, sys.float_info.max)
+    if faulty.any():
+        row = first_row(faulty)
+        raise SetupError(
+            f"{file}: {faulty.sum()} values of column '{cells.name}' are no finite numbers, "
+            f"the first is '{cells.iloc[row - 1]}' (row {row})."
+        )
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _refuse_blank(cells: "pd.Series[str]", file: Path) -> None:
+    blank = cells.str.strip() == ""
+    if blank.any():
+        row, count = first_row(blank), blank.sum()
+        raise SetupError(f"{file}: the target '{cells.name}' is missing in {count} rows, first in row {row}.")
+
+
+def _ordered(labels: list[str]) -> tuple[str, ...]:
+    """Whole numbers by size, anything else as text."""
+    if all(label.lstrip("-").isdecimal() for label in labels):
+        return tuple(sorted(labels, key=int))
+    return tuple(sorted(labels))

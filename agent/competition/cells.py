@@ -1,0 +1,105 @@
+"""Cells of text as labels, label sets, probabilities and values, with the first faulty row named."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_array
+
+from agent.competition.untrusted import SubmissionError, TextColumn
+
+SUM_TOLERANCE = 1e-3  # what rounding to a few digits may cost a row of probabilities
+
+
+def labels(column: TextColumn, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Class indices (N,)."""
+    indices = _class_indices(column.text, classes)
+    unknown = indices < 0
+    if unknown.any():
+        raise column.fault(int(unknown.argmax()) + 1, f"is none of the {len(classes)} labels")
+    return indices
+
+
+def label_sets(column: TextColumn, classes: Sequence[str]) -> csr_array:
+    """Sets (N, C) from labels separated by blanks; a blank cell is empty, a repeated label counts once."""
+    parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column.text))
+    split = parts.flatten()
+    real = pc.not_equal(split, "")  # a blank cell splits into one empty part
+    names = split.filter(real)
+    before = np.concatenate([[0], np.cumsum(real.to_numpy(zero_copy_only=False))])
+    ends = before[parts.offsets.to_numpy()]
+    indices = _class_indices(names, classes)
+    unknown = np.flatnonzero(indices < 0)
+    if unknown.size:
+        row = int(np.searchsorted(ends, unknown[0], side="right"))
+        name = names[int(unknown[0])].as_py()[:60]
+        raise column.fault(row, f"holds {name!r}, which is none of the {len(classes)} labels")
+    shape = (len(column.text), len(classes))
+    sets = csr_array((np.ones(len(indices), dtype=bool), indices, ends), shape=shape)
+    sets.sum_duplicates()
+    return sets
+
+
+def probabilities(columns: Sequence[TextColumn], sums_to_one: bool) -> npt.NDArray[np.float64]:
+    """Probabilities (N, C) within [0, 1]; a single column is that of the second of two classes.
+
+    With `sums_to_one`, rows within `SUM_TOLERANCE` of 1 are divided by their sum and others refused.
+    """
+    table = np.empty((len(columns[0].text), len(columns)))
+    for index, column in enumerate(columns):
+        table[:, index] = numbers(column)
+        outside = (table[:, index] < 0) | (table[:, index] > 1)
+        if outside.any():
+            raise column.fault(int(outside.argmax()) + 1, "is no probability between 0 and 1")
+    if len(columns) == 1:
+        return np.hstack([1 - table, table])
+    return _as_distributions(table, columns[0].file) if sums_to_one else table
+
+
+def _as_distributions(table: npt.NDArray[np.float64], file: str) -> npt.NDArray[np.float64]:
+    sums = table.sum(axis=1, keepdims=True)
+    astray = np.abs(sums[:, 0] - 1) > SUM_TOLERANCE
+    if astray.any():
+        row = int(astray.argmax())
+        raise SubmissionError(
+            f"{file}: row {row + 1}: its probabilities sum to {sums[row, 0]:.6g} instead of 1."
+        )
+    scaled: npt.NDArray[np.float64] = table / sums
+    return scaled
+
+
+def values(columns: Sequence[TextColumn]) -> npt.NDArray[np.float64]:
+    """Values (N,) of one target, (N, T) of several."""
+    if len(columns) == 1:
+        return numbers(columns[0])
+    return np.stack([numbers(column) for column in columns], axis=1)
+
+
+def numbers(column: TextColumn) -> npt.NDArray[np.float64]:
+    """Finite floats (N,)."""
+    try:
+        found: npt.NDArray[np.float64] = column.text.cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        row = next(row for row, cell in enumerate(column.text, 1) if not _is_number(cell))
+        raise column.fault(row, "is no number") from None
+    broken = ~np.isfinite(found)
+    if broken.any():
+        raise column.fault(int(broken.argmax()) + 1, "is not finite")
+    return found
+
+
+def _is_number(cell: pa.StringScalar) -> bool:
+    try:
+        cell.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _class_indices(names: pa.StringArray, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Class indices (N,), -1 for a label outside the table."""
+    indices = pc.index_in(names, value_set=pa.array(classes, pa.string()))
+    found: npt.NDArray[np.int64] = indices.fill_null(-1).to_numpy().astype(np.int64)
+    return found

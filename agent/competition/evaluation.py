@@ -1,0 +1,200 @@
+"""What a finished candidate is worth: its files scored by the harness on validation and audit rows."""
+
+import math
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array
+
+from agent.competition.metrics import Metric, Rows, get_metric, standard_error
+from agent.competition.prepared import Prepared
+from agent.competition.submission import SubmissionFormat, read_predictions, read_truth, write_atomically
+from agent.competition.tables import read_table
+from agent.competition.untrusted import SubmissionError, match_ids, read_text_columns
+from agent.errors import SetupError
+
+VALIDATION_FILE = "working/val_submission.csv"
+SUBMISSION_FILE = "submission/submission.csv"
+
+_PRINTED = "Final Validation Metric:"
+_PRINTED_TOLERANCE = 1e-6  # relative
+_SUSPECT_ERRORS = 4.0  # joint standard errors by which validation may exceed audit
+_PROBE_ROWS = 200  # beyond so many validation rows, no mistake at all calls for a look at the audit rows
+
+
+class Evaluation(BaseModel):
+    """The scores of one candidate; without a fault the candidate is valid."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fault: str | None = Field(default=None, description="Why the candidate is invalid, one sentence.")
+    suspect: str | None = Field(default=None, description="Why the validation score is not believed.")
+    validation: float | None = Field(default=None, description="The metric on the validation rows.")
+    validation_error: float | None = Field(default=None, description="Its standard error.")
+    audit: float | None = Field(
+        default=None, description="The metric on the audit rows, where there are any."
+    )
+    audit_error: float | None = Field(default=None, description="Its standard error.")
+
+    @property
+    def valid(self) -> bool:
+        return self.fault is None
+
+
+def parse_printed_metric(log: str) -> float:
+    """The value of the one line `Final Validation Metric: <value>` of a candidate's output.
+
+    Raises:
+        SubmissionError: no such line, several, or a value that is no finite number.
+    """
+    lines = [line.strip() for line in log.splitlines() if _PRINTED in line]
+    if len(lines) != 1:
+        raise SubmissionError(f"The output holds {len(lines)} lines '{_PRINTED} <value>' instead of one.")
+    match = re.fullmatch(re.escape(_PRINTED) + r"\s*(\S+)", lines[0])
+    try:
+        value = float(match[1]) if match else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SubmissionError(
+            f"The output's line {lines[0][:120]!r} holds no finite number as its only value."
+        )
+    return value
+
+
+def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Evaluation:
+    """Scores the files of a candidate that has ended; `printed` is the value that it claimed.
+
+    Whatever the candidate did wrong becomes `fault`. Nothing is written, so no answer enters the workspace.
+
+    Raises:
+        SetupError: the harness's own answers are missing or damaged.
+    """
+    metric = get_metric(prepared.spec.metric)
+    try:
+        truth, guess = load_hold_out(prepared, "val", _own_file(workspace, VALIDATION_FILE))
+        hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
+        score = metric.score(truth, guess)
+        _require_agreement(metric, score, printed)
+    except SubmissionError as error:
+        return Evaluation(fault=str(error))
+    audit, audit_error = _scored(metric, *hidden) if hidden else (None, None)
+    evaluation = Evaluation(
+        validation=score,
+        validation_error=_finite(standard_error(metric, truth, guess)),
+        audit=audit,
+        audit_error=audit_error,
+    )
+    return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess)})
+
+
+def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path) -> tuple[Rows, Rows]:
+    """Answers of a part and a candidate's predictions for it, row by row alike for every candidate.
+
+    `file` is a validation submission for "val" and a final submission for "audit".
+
+    Raises:
+        SubmissionError: the file does not fit.
+        SetupError: there are no such answers.
+    """
+    if part == "audit":
+        loaded = _load_submission(prepared, file)
+        if loaded is None:
+            raise SetupError(f"The competition '{prepared.spec.id}' has no audit rows.")
+        return loaded
+    form = SubmissionFormat.of(prepared)
+    ids, truth = read_truth(prepared.private / "val.csv", form)
+    return truth, read_predictions(file, form, ids)
+
+
+def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
+    """Checks a final submission; returns its audit rows' answers and predictions, None without audit rows."""
+    form = SubmissionFormat.of(prepared)
+    test_ids = _row_ids(prepared, "test")["opaque"].tolist()
+    if prepared.rows.audit == 0:
+        read_predictions(file, form, test_ids)
+        return None
+    ids, truth = read_truth(prepared.private / "audit.csv", form)
+    return truth, read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
+
+
+def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
+    """Writes what would be submitted: real test rows with original ids, in the sample submission's order.
+
+    Cells stay as the candidate wrote them.
+
+    Raises:
+        SubmissionError: the rows are not those that were to be predicted.
+    """
+    form = SubmissionFormat.of(prepared)
+    test = _row_ids(prepared, "test")
+    audit = _row_ids(prepared, "audit")
+    wanted = [name for name in prepared.submission_columns if name in form.columns]
+    id_column, *columns = read_text_columns(submission_file, (form.id_column, *wanted))
+    order = match_ids(id_column, [*test["opaque"], *audit["opaque"]])[: len(test)]
+    cells = {column.name: column.text.take(order).to_pylist() for column in columns}
+    names = [name for name in prepared.submission_columns if name in (form.id_column, *wanted)]
+    table = pd.DataFrame({form.id_column: test["original"].tolist(), **cells})
+    write_atomically(target_file, table[names])
+
+
+def _row_ids(prepared: Prepared, part: str) -> pd.DataFrame:
+    """The columns opaque and original of a part, in the order of `ids.csv`."""
+    ids = read_table(prepared.private, "ids.csv")
+    return ids[ids["part"] == part]
+
+
+def _own_file(workspace: Path, name: str) -> Path:
+    """A file of the workspace; a link could point the harness at answers that the candidate cannot read."""
+    if (workspace / name).resolve() != workspace.resolve() / name:
+        raise SubmissionError(f"{name}: is reached through a link; write the file itself.")
+    return workspace / name
+
+
+def _require_agreement(metric: Metric, score: float, printed: float | None) -> None:
+    if not math.isfinite(score):
+        raise SubmissionError(f"The metric '{metric.name}' of {VALIDATION_FILE} is not finite ({score}).")
+    if printed is None or not math.isfinite(printed):
+        raise SubmissionError(f"No finite value was printed as '{_PRINTED} <value>'.")
+    if not math.isclose(score, printed, rel_tol=_PRINTED_TOLERANCE, abs_tol=1e-12):
+        raise SubmissionError(
+            f"The printed metric {printed!r} is not the {score!r} that {VALIDATION_FILE} scores."
+        )
+
+
+def _scored(metric: Metric, truth: Rows, guess: Rows) -> tuple[float | None, float | None]:
+    return _finite(metric.score(truth, guess)), _finite(standard_error(metric, truth, guess))
+
+
+def _finite(value: float) -> float | None:
+    """None for a score that the rows leave undefined."""
+    return value if math.isfinite(value) else None
+
+
+def _suspicion(metric: Metric, evaluation: Evaluation, truth: Rows, guess: Rows) -> str | None:
+    """Why the validation score may come from leaked answers; only audit rows can tell."""
+    validation, audit = evaluation.validation, evaluation.audit
+    if validation is None or audit is None:
+        return None
+    gap = metric.error(audit) - metric.error(validation)
+    joint = math.hypot(evaluation.validation_error or 0.0, evaluation.audit_error or 0.0)
+    if gap > _SUSPECT_ERRORS * joint:
+        return (
+            f"The validation score {validation:.6g} is better than the audit score {audit:.6g} "
+            f"by more than {_SUSPECT_ERRORS:g} joint standard errors ({joint:.2g})."
+        )
+    if truth.shape[0] > _PROBE_ROWS and gap > 0 and _equal(truth, guess):
+        return f"Predictions equal labels on all {truth.shape[0]} validation rows, but not on the audit rows."
+    return None
+
+
+def _equal(truth: Rows, guess: Rows) -> bool:
+    if isinstance(truth, csr_array):
+        return bool((truth != guess).nnz == 0)
+    if truth.ndim < guess.ndim:  # labels against probabilities
+        return bool((guess[np.arange(len(truth)), truth] == 1).all() and (guess.sum(axis=1) == 1).all())
+    return bool((truth == guess).all())

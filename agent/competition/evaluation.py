@@ -80,14 +80,14 @@ def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Eval
         hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
         score = metric.score(truth, guess)
         _require_agreement(metric, score, printed)
+        audit = _audit_score(metric, *hidden) if hidden else None
     except SubmissionError as error:
         return Evaluation(fault=str(error))
-    audit, audit_error = _scored(metric, *hidden) if hidden else (None, None)
     evaluation = Evaluation(
         validation=score,
         validation_error=_finite(standard_error(metric, truth, guess)),
         audit=audit,
-        audit_error=audit_error,
+        audit_error=_finite(standard_error(metric, *hidden)) if hidden else None,
     )
     return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess)})
 
@@ -133,13 +133,12 @@ def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) ->
     form = SubmissionFormat.of(prepared)
     test = _row_ids(prepared, "test")
     audit = _row_ids(prepared, "audit")
-    wanted = [name for name in prepared.submission_columns if name in form.columns]
-    id_column, *columns = read_text_columns(submission_file, (form.id_column, *wanted))
-    order = match_ids(id_column, [*test["opaque"], *audit["opaque"]])[: len(test)]
-    cells = {column.name: column.text.take(order).to_pylist() for column in columns}
-    names = [name for name in prepared.submission_columns if name in (form.id_column, *wanted)]
-    table = pd.DataFrame({form.id_column: test["original"].tolist(), **cells})
-    write_atomically(target_file, table[names])
+    names = [name for name in prepared.submission_columns if name in (form.id_column, *form.columns)]
+    columns = {column.name: column for column in read_text_columns(submission_file, names)}
+    order = match_ids(columns[form.id_column], [*test["opaque"], *audit["opaque"]])[: len(test)]
+    table = pd.DataFrame({name: columns[name].text.take(order).to_pylist() for name in names})
+    table[form.id_column] = test["original"].tolist()
+    write_atomically(target_file, table)
 
 
 def _row_ids(prepared: Prepared, part: str) -> pd.DataFrame:
@@ -166,12 +165,18 @@ def _require_agreement(metric: Metric, score: float, printed: float | None) -> N
         )
 
 
-def _scored(metric: Metric, truth: Rows, guess: Rows) -> tuple[float | None, float | None]:
-    return _finite(metric.score(truth, guess)), _finite(standard_error(metric, truth, guess))
+def _audit_score(metric: Metric, truth: Rows, guess: Rows) -> float | None:
+    """The score; None where the few audit rows leave it undefined, which no candidate is to blame for."""
+    score = metric.score(truth, guess)
+    if math.isinf(score):
+        raise SubmissionError(
+            f"The metric '{metric.name}' of the audit rows in {SUBMISSION_FILE} is infinite."
+        )
+    return _finite(score)
 
 
 def _finite(value: float) -> float | None:
-    """None for a score that the rows leave undefined."""
+    """None for what the rows leave undefined."""
     return value if math.isfinite(value) else None
 
 

@@ -166,6 +166,14 @@ def test_an_undefined_validation_metric_is_a_fault_an_undefined_audit_metric_is_
     assert (found.validation, found.audit, found.fault) == (1.0, None, None)
 
 
+@pytest.mark.parametrize(("val", "audit"), [("1e200", "1"), ("1", "1e200")])
+def test_a_metric_that_overflows_is_a_fault(tmp_path: Path, val: str, audit: str) -> None:
+    prepared = make_prepared(tmp_path / "data", "regression", "rmse", val={"v": "1"}, audit={"a": "1"})
+    rows = [("a", audit), *((name, "1") for name in TEST)]
+    found = evaluate(prepared, candidate(tmp_path / "node", [("v", val)], rows), 0.0)
+    assert "finite" in str(found.fault)
+
+
 def test_damaged_answers_stop_the_run_instead_of_blaming_the_candidate(
     prepared: Prepared, tmp_path: Path
 ) -> None:

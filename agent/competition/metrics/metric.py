@@ -66,9 +66,14 @@ class Metric:
         return self.kinds[task]
 
     def score(self, truth: Rows, prediction: Rows) -> float:
-        """The metric over all rows, NaN where undefined; ValueError if the row counts differ or are 0."""
+        """The metric over all rows; NaN where undefined, infinite where absurd values overflow.
+
+        Raises:
+            ValueError: the numbers of rows differ or are 0.
+        """
         every_row_once = np.ones((1, row_count(truth, prediction)))
-        return float(self.scorer(truth, prediction).scores(every_row_once)[0])
+        with np.errstate(over="ignore"):
+            return float(self.scorer(truth, prediction).scores(every_row_once)[0])
 
     def better(self, a: float, b: float) -> bool:
         """Whether score `a` is strictly better than `b`; a score that is not finite is worst."""

@@ -34,6 +34,11 @@ class LibraryPlanner:
         """The families that serve the competition."""
         return self._families
 
+    @property
+    def scopes(self) -> list[Scope]:
+        """What lessons should be about to be of use here."""
+        return [self._scope(family) for family in self._families.values()]
+
     def propose(self, request: Request) -> Proposal | None:
         return self._draft(request) if request.parent is None else self._improve(request, request.parent)
 
@@ -63,7 +68,7 @@ class LibraryPlanner:
         for _ in range(REDRAFT_ATTEMPTS if options else 0):
             family, draft = options[int(request.rng.integers(len(options)))]
             slots, cites = self._with_proven(family, draft, request.state)
-            moves = []
+            moves: list[Move] = []
             for move in request.rng.permutation(len(family.moves)):
                 candidate = family.moves[int(move)]
                 changed = self._apply(family, candidate, slots)

@@ -23,7 +23,7 @@ def draft_idea(
     moves: Sequence[Move],
     cites: dict[str, tuple[str, ...]],
 ) -> Idea:
-    """A draft in words; what it takes over from lessons or extra moves is said behind the draft's own text."""
+    """A draft in words; what lessons or extra moves add is said behind the draft's own text."""
     base = {**family.defaults, **draft.set}
     texts = _with_changes(
         family, {part: getattr(draft, part) for part in PARTS}, changes_between(base, slots)
@@ -31,7 +31,10 @@ def draft_idea(
     title = "; ".join([draft.title, *(move.title for move in moves)])
     return Idea(
         title=title,
-        **texts,
+        model=texts["model"],
+        data=texts["data"],
+        training=texts["training"],
+        evaluation=texts["evaluation"],
         blueprint=Blueprint(family=family.id, slots=slots),
         moves=tuple(move.id for move in moves),
         cites=cites,
@@ -59,7 +62,10 @@ def improved_idea(
     texts["evaluation"] = f"{texts['evaluation']} {reasons}".strip()
     return Idea(
         title="; ".join(move.title for move in moves),
-        **texts,
+        model=texts["model"],
+        data=texts["data"],
+        training=texts["training"],
+        evaluation=texts["evaluation"],
         blueprint=Blueprint(family=family.id, slots=slots),
         moves=tuple(move.id for move in moves),
         changes=changes,

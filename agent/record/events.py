@@ -26,13 +26,11 @@ class RunSettings(_Frozen):
     minutes: float = Field(gt=0)
     node_minutes: float = Field(gt=0, description="Limit of one execution.")
     max_nodes: int | None = None
-    planner: str = "library"
     policy: str = "mcts"
     workers: int = 1
     threads: int = Field(default=1, description="CPU threads of one candidate.")
     seed: int = 0
     cold: bool = False
-    offline: bool = False
     blueprint: Blueprint | None = Field(
         default=None, description="Execute this one blueprint and nothing else."
     )

@@ -76,8 +76,9 @@ def _configure(connection: object, _: object) -> None:
 class Journal:
     """The events of one run, in order."""
 
-    def __init__(self, engine: Engine, run: str) -> None:
+    def __init__(self, engine: Engine, run: str, created_at: datetime) -> None:
         self.run = run
+        self.created_at = created_at
         self._engine = engine
         self._next = self._count()
 
@@ -93,7 +94,7 @@ class Journal:
                 )
         except IntegrityError as error:
             raise SetupError(f"A run is already called {run}.") from error
-        return cls(engine, run)
+        return cls(engine, run, created_at)
 
     @classmethod
     def open(cls, engine: Engine, run: str) -> "Journal":
@@ -104,13 +105,20 @@ class Journal:
                 f"Run {run} was recorded in format {row.format}, and this version reads format {FORMAT}: "
                 "use the version of MARS that made it."
             )
-        return cls(engine, run)
+        return cls(engine, row.id, row.created_at)
 
     def events(self) -> list[Event]:
         query = select(events_table.c.payload).where(events_table.c.run == self.run)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
         return [event_adapter.validate_json(payload) for payload in rows]
+
+    def last_recorded_at(self) -> datetime:
+        """When the latest event was recorded; the run's creation before there is any."""
+        query = select(func.max(events_table.c.recorded_at)).where(events_table.c.run == self.run)
+        with self._engine.connect() as connection:
+            latest = connection.execute(query).scalar_one()
+        return datetime.fromisoformat(latest) if latest else self.created_at
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

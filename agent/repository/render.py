@@ -54,7 +54,7 @@ class TaskView(BaseModel):
             metric=metric.name,
             metric_definition=metric.definition,
             higher_is_better=metric.higher_is_better,
-            prediction=metric.prediction,
+            prediction=metric.prediction_kind(spec.task),
             id_column=spec.id_column,
             target_columns=spec.targets,
             submission_columns=prepared.submission_columns,
@@ -64,6 +64,26 @@ class TaskView(BaseModel):
             data_kind=prepared.kind,
             n_train=prepared.rows.train,
         )
+
+
+def template_environment(folder: Path) -> jinja2.Environment:
+    """Strict Jinja over a folder of templates and its siblings (`_shared/...`)."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, folder.parent]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def template_names(folder: Path) -> list[str]:
+    """The templates that become files; those that begin with an underscore are partials."""
+    return sorted(
+        str(file.relative_to(folder))
+        for file in folder.rglob("*.j2")
+        if not file.name.startswith("_") or file.name == "__init__.py.j2"
+    )
 
 
 class Renderer:
@@ -107,7 +127,7 @@ class Renderer:
                 files[name.removesuffix(".j2")] = self._environment.get_template(name).render(context)
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
-        files["idea.json"] = _idea_json(idea)
+        files["idea.json"] = idea_json(idea)
         return files
 
     def _check_variables(self) -> None:
@@ -128,7 +148,8 @@ def _citation(idea: Idea, slot: str) -> str:
     )
 
 
-def _idea_json(idea: Idea) -> str:
+def idea_json(idea: Idea) -> str:
+    """The file `idea.json`."""
     content = {"contract_version": CONTRACT_VERSION, **idea.model_dump(mode="json")}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

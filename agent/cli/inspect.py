@@ -1,0 +1,94 @@
+"""`mars tree`, `mars show`, `mars diff` and `mars report`: a run, looked at afterwards."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from agent import paths
+from agent.errors import SetupError
+from agent.record.state import Node
+from agent.report.files import RunFiles
+from agent.report.html import ReportContext, write_report
+from agent.report.show import print_diff, render_node
+from agent.report.tree import render_tree
+from agent.session import Run, open_run
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of it, or `latest`.")]
+NodeName = Annotated[int, typer.Argument(metavar="NODE", help="Number of a node.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("tree")(tree_command)
+    app.command("show")(show_command)
+    app.command("diff")(diff_command)
+    app.command("report")(report_command)
+
+
+def tree_command(run: RunName) -> None:
+    """Draws the tree of experiments of a run."""
+    console = Console()
+    console.print(render_tree(open_run(run, paths.home()).state, console.width))
+
+
+def show_command(run: RunName, node: NodeName) -> None:
+    """Shows a node: idea, scores, lessons, failure analysis and where its repository is."""
+    opened = open_run(run, paths.home())
+    found, files = _node(opened, node), _files(opened)
+    page = render_node(opened.state, found, files.of(found), files.log(found), files.analysis(found))
+    Console().print(page)
+
+
+def diff_command(
+    run: RunName,
+    node: NodeName,
+    other: Annotated[
+        int | None, typer.Argument(metavar="[NODE]", help="Compare with this node, not with the parent.")
+    ] = None,
+) -> None:
+    """Prints how a node's code differs from its parent's or another node's."""
+    opened = open_run(run, paths.home())
+    found = _node(opened, node)
+    if other is None:
+        diff = _files(opened).diff(opened.state, found)
+    else:
+        diff = opened.lineage.diff(_commit(_node(opened, other)), _commit(found))
+    print_diff(Console(), diff)
+
+
+def report_command(
+    run: RunName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write [default: in the run's folder].")
+    ] = None,
+) -> None:
+    """Writes one self-contained HTML page about a run."""
+    opened = open_run(run, paths.home())
+    best = opened.folder / "best"
+    context = ReportContext(
+        run=opened.id,
+        title=opened.prepared.spec.title,
+        metric=opened.metric,
+        material=_files(opened).material,
+        kept=best if best.exists() else None,
+    )
+    file = output or opened.folder / "report.html"
+    write_report(opened.state, context, file)
+    print(file)
+
+
+def _files(run: Run) -> RunFiles:
+    return RunFiles(run.folder, run.lineage.diff)
+
+
+def _node(run: Run, number: int) -> Node:
+    if number not in run.state.nodes:
+        raise SetupError(f"Run {run.id} has no node {number}; its nodes are 1 to {len(run.state.nodes)}.")
+    return run.state.nodes[number]
+
+
+def _commit(node: Node) -> str:
+    if node.result is None:
+        raise SetupError(f"Node {node.name} is not finished.")
+    return node.result.commit

@@ -1,0 +1,85 @@
+"""What a finished node teaches: its comparison with its parent, or with the best before it."""
+
+import math
+
+from agent.competition.evaluation import load_hold_out
+from agent.competition.metrics import Metric, paired_effect
+from agent.memory.distill import distill
+from agent.memory.lesson import Evidence, Lesson, Scope
+from agent.record.events import NodeResult
+from agent.record.state import Node, RunState
+from agent.repository.idea import changes_between
+from agent.trial import Bench
+
+# Before any repeat has measured it, the seeds' spread is taken as this part of the score's standard error.
+SEED_SHARE = 0.5
+
+
+def seed_variance(state: RunState, standard_error: float) -> float:
+    """Variance of the metric between seeds, from the repeats of this run.
+
+    Until there are any it is guessed from the standard error of a score.
+    """
+    squares = [
+        (again - other.metric) ** 2 / 2
+        for other in state.nodes.values()
+        if other.metric is not None
+        for again in other.repeats
+    ]
+    if squares:
+        return sum(squares) / len(squares)
+    return (SEED_SHARE * standard_error) ** 2
+
+
+def lesson_from(
+    state: RunState, run: str, bench: Bench, metric: Metric, node: Node, result: NodeResult
+) -> Lesson | None:
+    """The lesson of a node whose result is not in the state yet; None without anything to compare with."""
+    other = state.best if node.parent is None else state.nodes[node.parent]
+    if result.status != "valid" or node.operator == "ensemble" or other is None or not other.is_valid:
+        return None
+    mine, theirs = node.idea.blueprint, other.idea.blueprint
+    if mine is None or theirs is None or mine.family != theirs.family:
+        return None
+    changes = changes_between(theirs.slots, mine.slots)
+    if not changes:
+        return None
+    prepared = bench.prepared
+    scope = Scope(
+        task=prepared.spec.task,
+        family=mine.family,
+        magnitude=Scope.magnitude_of(prepared.rows.train),
+    )
+    evidence = _compare(state, run, bench, metric, node, result, other)
+    scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
+    return distill(scope, node.idea.title, changes, evidence, scores)
+
+
+def _compare(
+    state: RunState,
+    run: str,
+    bench: Bench,
+    metric: Metric,
+    node: Node,
+    result: NodeResult,
+    other: Node,
+) -> Evidence:
+    """Effect of going from `other` to `node`, paired over the validation rows."""
+    prepared = bench.prepared
+    file = "working/val_submission.csv"
+    truth, after = load_hold_out(prepared, "val", bench.workspace(node.id) / file)
+    _, before = load_hold_out(prepared, "val", bench.workspace(other.id) / file)
+    paired = paired_effect(metric, truth, before, after)
+    assert other.metric is not None
+    scale = max(metric.error(other.metric), 1e-9)
+    seeds = 2 * seed_variance(state, result.metric_se or 0.0) / scale**2
+    return Evidence(
+        run=run,
+        competition=prepared.spec.id,
+        data_kind=prepared.kind,
+        parent=other.id,
+        child=node.id,
+        effect=paired.effect,
+        standard_error=math.sqrt(paired.standard_error**2 + seeds),
+        time_factor=max(result.seconds, 1e-3) / max(other.seconds, 1e-3),
+    )

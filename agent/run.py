@@ -1,0 +1,270 @@
+"""The search: decide, set up, execute, score, record, learn, until the budget is used; then blend, choose."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agent.competition.metrics import Metric
+from agent.execution.progress import ProgressReader
+from agent.memory.store import LessonStore
+from agent.record.events import (
+    CurvePoint,
+    Event,
+    LessonLearned,
+    NodeFinished,
+    NodeProposed,
+    NodeResult,
+    RepeatFinished,
+    RepeatProposed,
+    RunFinished,
+)
+from agent.record.state import Node, RunState
+from agent.record.store import Journal
+from agent.reflect import lesson_from
+from agent.report.observer import Observer
+from agent.repository.checks import CONTRACT_FILES
+from agent.repository.idea import Idea
+from agent.repository.render import Renderer, TaskView
+from agent.search.budget import SMALLEST_NODE_S, Budget
+from agent.search.pruning import hopeless
+from agent.search.scheduler import Propose, Repeat, Scheduler
+from agent.solution import ensemble
+from agent.solution.choose import choose
+from agent.trial import Bench, Trial, thinned
+
+TICK_S = 0.25
+
+
+class Clock(Protocol):
+    """Seconds that the run has been at work, earlier sessions and lost attempts included."""
+
+    def elapsed_s(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class RealClock:
+    """Counts on from what the record says."""
+
+    before_s: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def elapsed_s(self) -> float:
+        return self.before_s + time.monotonic() - self.started
+
+
+@dataclass
+class _Active:
+    """A node (or a repeat of one) that is being executed."""
+
+    node: Node
+    trial: Trial
+    repeat: int = 0  # 0: the node itself
+    reader: ProgressReader | None = None
+    curve: list[CurvePoint] = field(default_factory=list)
+    stop: str | None = None
+
+
+class Search:
+    """One run of the search, fresh or resumed."""
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        state: RunState,
+        journal: Journal,
+        lessons: LessonStore,
+        scheduler: Scheduler,
+        bench: Bench,
+        renderers: dict[str, Renderer],
+        competition: TaskView,
+        metric: Metric,
+        observer: Observer,
+        clock: Clock,
+        heartbeat: Callable[[], None],
+    ) -> None:
+        self.state = state
+        self._run = run
+        self._journal = journal
+        self._lessons = lessons
+        self._scheduler = scheduler
+        self._bench = bench
+        self._renderers = renderers
+        self._competition = competition
+        self._metric = metric
+        self._observer = observer
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._active: dict[Future[object], _Active] = {}
+
+    def run(self) -> Node | None:
+        """Searches until nothing may be started any more; returns the chosen node."""
+        with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
+            try:
+                self._repeat_unfinished(pool)
+                while True:
+                    self._fill(pool)
+                    if not self._active:
+                        break
+                    self._collect()
+                self._blend(pool)
+            except BaseException:
+                for active in self._active.values():
+                    active.stop = "interrupted"
+                raise
+        return self._finish()
+
+    # -- decide and start ------------------------------------------------------------------------------
+
+    def _fill(self, pool: ThreadPoolExecutor) -> None:
+        """Starts actions until all workers are busy or there is nothing to start."""
+        while len(self._active) < self.state.run.workers:
+            match self._scheduler.next(self.state):
+                case Propose() as action:
+                    self._launch(pool, self._propose(action))
+                case Repeat(node=number):
+                    self._record(RepeatProposed(elapsed_s=self._clock.elapsed_s(), node=number))
+                    self._launch_repeat(pool, self.state.nodes[number])
+                case None:
+                    return
+
+    def _propose(self, action: Propose) -> Node:
+        number = len(self.state.nodes) + 1
+        self._record(
+            NodeProposed(
+                elapsed_s=self._clock.elapsed_s(),
+                node=number,
+                operator=action.operator,
+                parents=action.parents,
+                idea=action.idea,
+                expected_s=action.expected_s,
+            )
+        )
+        return self.state.nodes[number]
+
+    def _launch(self, pool: ThreadPoolExecutor, node: Node) -> None:
+        blend = node.operator == "ensemble"
+        members = [self.state.nodes[parent] for parent in node.parents]
+        files = self._ensemble_files(members, node.idea) if blend else self._files(node.idea)
+        parents = [member.result.commit for member in members if member.result]
+        required = ensemble.REQUIRED if blend else CONTRACT_FILES
+        trial = self._bench.set_up(node.id, files, parents, f"{node.operator}: {node.idea.title}", required)
+        if blend:
+            ensemble.place_outputs(members, self._workspaces(), trial.workspace)
+        active = _Active(node, trial, reader=ProgressReader(trial.progress_file))
+        limit_s = self._limit_s(final=blend)
+        future = pool.submit(self._bench.run, trial, limit_s, lambda _: active.stop, smoke=not blend)
+        self._active[future] = active  # type: ignore[index]
+
+    def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
+        assert node.result is not None
+        trial = Trial(node.id, node.result.commit, self._bench.workspace(node.id), "", ())
+        number = len(node.repeats) + 1
+        future = pool.submit(self._bench.repeat, trial, number, self._limit_s())
+        self._active[future] = _Active(node, trial, repeat=number)  # type: ignore[index]
+
+    def _repeat_unfinished(self, pool: ThreadPoolExecutor) -> None:
+        """What a killed session had under way is done again; its decisions stand."""
+        for node in self.state.running:
+            self._launch(pool, node)
+        for node in self.state.nodes.values():
+            if node.repeating:
+                self._launch_repeat(pool, node)
+
+    def _limit_s(self, final: bool = False) -> float:
+        budget = Budget.of(self.state)
+        left = budget.limit_s - budget.elapsed_s if final else budget.next_limit_s
+        return max(min(left, budget.node_limit_s), SMALLEST_NODE_S)
+
+    # -- wait and record -------------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Waits until something is done, keeping an eye on what runs."""
+        while True:
+            done, _ = wait(self._active, timeout=TICK_S, return_when=FIRST_COMPLETED)
+            self._heartbeat()
+            if done:
+                break
+            self._watch()
+        for future in sorted(done, key=lambda item: self._active[item].node.id):
+            active = self._active.pop(future)
+            if active.repeat:
+                metric, seconds = future.result()  # type: ignore[misc]
+                now = self._clock.elapsed_s()
+                node = active.node.id
+                self._record(RepeatFinished(elapsed_s=now, node=node, metric=metric, seconds=seconds))
+            else:
+                self._settle(active.node, future.result())  # type: ignore[arg-type]
+
+    def _settle(self, node: Node, result: NodeResult) -> None:
+        """Records a result and what it teaches in one transaction: a kill loses neither or both."""
+        lesson = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
+        now = self._clock.elapsed_s()
+        events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
+        with self._journal.transaction() as connection:
+            if lesson is not None:
+                stored = self._lessons.add(lesson, connection)
+                events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
+            for event in events:
+                self._journal.append(event, connection)
+        for event in events:
+            self._apply(event)
+
+    def _watch(self) -> None:
+        """Reads the progress of what runs, stops what is hopeless, shows the rest."""
+        curves = {}
+        for active in self._active.values():
+            if active.reader is None:
+                continue
+            active.curve += thinned(active.reader.poll())
+            curves[active.node.id] = active.curve
+            if active.stop is None:
+                active.stop = hopeless(self.state, active.node, active.curve)
+        self._observer.tick(self.state, curves)
+
+    # -- end -------------------------------------------------------------------------------------------
+
+    def _blend(self, pool: ThreadPoolExecutor) -> None:
+        """The ensemble node, unless there is one already or too little to blend."""
+        if self.state.run.blueprint or any(node.operator == "ensemble" for node in self.state.nodes.values()):
+            return
+        members = ensemble.members(self.state, self._workspaces())
+        if len(members) < 2:
+            return
+        idea = ensemble.ensemble_idea(members)
+        parents = tuple(member.id for member in members)
+        self._launch(pool, self._propose(Propose("ensemble", parents, idea, None)))
+        while self._active:
+            self._collect()
+
+    def _finish(self) -> Node | None:
+        chosen = choose(self.state)
+        exhausted = Budget.of(self.state).exhausted
+        reason = "the budget is used" if exhausted else "there is nothing new to try"
+        number = chosen.id if chosen else None
+        self._record(RunFinished(elapsed_s=self._clock.elapsed_s(), reason=reason, chosen=number))
+        return chosen
+
+    # -- helpers ---------------------------------------------------------------------------------------
+
+    def _record(self, event: Event) -> None:
+        self._journal.append(event)
+        self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        self.state.apply(event)
+        self._observer.happened(event, self.state)
+
+    def _files(self, idea: Idea) -> dict[str, str]:
+        assert idea.blueprint is not None
+        return self._renderers[idea.blueprint.family].render(idea)
+
+    def _ensemble_files(self, members: list[Node], idea: Idea) -> dict[str, str]:
+        files = {m.id: self._bench.lineage.read(m.result.commit) for m in members if m.result}
+        return ensemble.ensemble_files(members, files, self._competition, idea)
+
+    def _workspaces(self) -> dict[int, Path]:
+        return {number: self._bench.workspace(number) for number in self.state.nodes}

@@ -1,0 +1,95 @@
+"""What a run does next: a pure function of its state."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.planner.base import Planner, Request
+from agent.record.events import Operator
+from agent.record.state import Node, RunState
+from agent.repository.idea import Blueprint, Idea
+from agent.search.budget import Budget
+from agent.search.policy import Policy, Step, improvable
+
+# Repeats measure the variance between seeds; they may use this share of the budget, this many times.
+REPEAT_SHARE = 0.06
+MAX_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Propose:
+    """A new node."""
+
+    operator: Operator
+    parents: tuple[int, ...]
+    idea: Idea
+    expected_s: float | None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The node once more, with another seed."""
+
+    node: int
+
+
+class Scheduler:
+    """Joins policy, planner and budget to one decision at a time."""
+
+    def __init__(self, policy: Policy, planner: Planner) -> None:
+        self._policy = policy
+        self._planner = planner
+
+    def next(self, state: RunState) -> Propose | Repeat | None:
+        """The next action, or None when nothing (more) should be started."""
+        if state.run.blueprint is not None:
+            return None if state.nodes else _only(state.run.blueprint)
+        budget = Budget.of(state)
+        if budget.exhausted:
+            return None
+        rng = np.random.default_rng([state.run.seed, state.decisions])
+        if (node := _worth_repeating(state, budget)) is not None:
+            return Repeat(node.id)
+        for step in self._steps(state, budget, rng):
+            parent = None if step.parent is None else state.nodes[step.parent]
+            request = Request(state, parent, budget.next_limit_s, budget.finishing, rng)
+            proposal = self._planner.propose(request)
+            if proposal is not None:
+                operator: Operator = "draft" if parent is None else "improve"
+                parents = () if parent is None else (parent.id,)
+                return Propose(operator, parents, proposal.idea, proposal.expected_s)
+        return None
+
+    def _steps(self, state: RunState, budget: Budget, rng: np.random.Generator) -> Iterator[Step]:
+        """The policy's choice first; when its planner has nothing new there, the best nodes, then a draft."""
+        if budget.finishing and state.best is not None:
+            yield Step(state.best.id)
+        yield self._policy.next(state, rng)
+        sign = -1.0 if state.higher_is_better else 1.0
+        for node in sorted(improvable(state), key=lambda node: sign * (node.metric or 0.0)):
+            yield Step(node.id)
+        yield Step(None)
+
+
+def _only(blueprint: Blueprint) -> Propose:
+    idea = Idea(
+        title="The given blueprint",
+        model="As the blueprint says.",
+        data="As the blueprint says.",
+        training="As the blueprint says.",
+        evaluation="As the blueprint says.",
+        blueprint=blueprint,
+    )
+    return Propose("draft", (), idea, None)
+
+
+def _worth_repeating(state: RunState, budget: Budget) -> Node | None:
+    """The best node, once there are two to compare, while repeats are within their share."""
+    best = state.best
+    repeated = [node for node in state.nodes.values() if node.repeats or node.repeating]
+    if best is None or best in repeated or len(state.valid) < 2 or len(repeated) >= MAX_REPEATS:
+        return None
+    spent = state.repeat_seconds + best.seconds
+    affordable = spent <= REPEAT_SHARE * budget.limit_s and best.seconds <= budget.next_limit_s
+    return best if affordable and not any(node.repeating for node in repeated) else None

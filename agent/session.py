@@ -1,0 +1,273 @@
+"""Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from agent.competition.metrics import Metric, get_metric
+from agent.competition.prepare import prepare
+from agent.competition.prepared import Prepared, load_prepared
+from agent.competition.registry import find_competition
+from agent.competition.sources import DataChoice, locate_data
+from agent.errors import SetupError
+from agent.execution import Executor, make_executor, run_script
+from agent.execution.hardware import cpu_count, device
+from agent.memory.recall import recall
+from agent.memory.store import LessonStore, read_lessons
+from agent.paths import Home, templates_dir
+from agent.planner.base import Circumstances
+from agent.planner.library import LibraryPlanner
+from agent.record.events import RunResumed, RunSettings, RunStarted
+from agent.record.lock import run_lock
+from agent.record.state import Node, RunState
+from agent.record.store import Journal, open_database
+from agent.report.observer import Observer
+from agent.repository.family import load_families
+from agent.repository.idea import load_blueprint
+from agent.repository.lineage import Lineage
+from agent.repository.render import Renderer, TaskView
+from agent.run import RealClock, Search
+from agent.search.policy import make_policy
+from agent.search.scheduler import Scheduler
+from agent.solution.card import make_card
+from agent.solution.keep import Kept, keep
+from agent.trial import Bench
+
+# A node may use this part of the run's time unless --node-minutes says otherwise.
+NODE_SHARE = 1 / 6
+MIN_NODE_MINUTES = 0.5
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What `mars run` was asked for."""
+
+    competition: str
+    minutes: float = 10.0
+    node_minutes: float | None = None
+    max_nodes: int | None = None
+    policy: str = "mcts"
+    blueprint: Path | None = None
+    lessons: Path | None = None
+    workers: int | None = None
+    data: DataChoice = "auto"
+    data_seed: int = 0
+    seed: int = 0
+    cold: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recorded run, opened."""
+
+    id: str
+    folder: Path
+    prepared: Prepared
+    metric: Metric
+    journal: Journal
+    state: RunState
+
+    @property
+    def nodes(self) -> Path:
+        """The workspaces, one folder per node."""
+        return self.folder / "nodes"
+
+    @property
+    def lineage(self) -> Lineage:
+        return Lineage(self.folder / "repository.git", int(self.journal.created_at.timestamp()))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a session ended."""
+
+    run: Run
+    chosen: Node | None
+    kept: Kept | None
+
+
+def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
+    """`mars run`: prepares the competition, opens a new run and searches.
+
+    `make_observer` is given the metric's name.
+    """
+    make_policy(request.policy)
+    competition = find_competition(request.competition, home)
+    observer = make_observer(competition.spec.metric)
+    raw = locate_data(competition, home, request.data, run_script, request.data_seed)
+    observer.note(raw.sentence)
+    prepared = prepare(competition.spec, raw, home)
+    settings = _settings(request, prepared, competition.folder, home)
+    engine = open_database(home.database)
+    if request.lessons is not None:
+        LessonStore(engine).import_all(read_lessons(request.lessons))
+    now = datetime.now(UTC)
+    run_id = f"{prepared.spec.id}-{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
+    with run_lock(home.workspaces / run_id) as heartbeat:
+        journal = Journal.create(engine, run_id, prepared.spec.id, now)
+        metric = get_metric(prepared.spec.metric)
+        state = RunState(metric.higher_is_better)
+        run = Run(run_id, home.workspaces / run_id, prepared, metric, journal, state)
+        session = _Session(run, settings, LessonStore(engine), home, observer, heartbeat.beat)
+        return session.begin(f"Run {run_id}: {prepared.spec.title}")
+
+
+def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
+    """`mars resume`: goes on where the record of a run ends; `minutes` replaces its budget."""
+    engine = open_database(home.database)
+    run_id = Journal.open(engine, name).run
+    with run_lock(home.workspaces / run_id) as heartbeat:
+        run = open_run(run_id, home, engine)
+        observer = make_observer(run.metric.name)
+        session = _Session(run, run.state.run, LessonStore(engine), home, observer, heartbeat.beat)
+        return session.go_on(minutes, heartbeat.last_alive)
+
+
+def open_run(name: str, home: Home, engine: Engine | None = None) -> Run:
+    """A recorded run by id, part of it or `latest`; its state is folded from its events."""
+    journal = Journal.open(engine or open_database(home.database), name)
+    events = journal.events()
+    if not events or not isinstance(events[0], RunStarted):
+        raise SetupError(f"Run {journal.run} was stopped before it began; start a new one with `mars run`.")
+    prepared = load_prepared(home.prepared / events[0].settings.prepared)
+    metric = get_metric(prepared.spec.metric)
+    state = RunState.replay(events, metric.higher_is_better)
+    return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)
+
+
+class _Session:
+    """One stretch of work on a run, from its wiring to the kept solution."""
+
+    def __init__(
+        self,
+        run: Run,
+        settings: RunSettings,
+        lessons: LessonStore,
+        home: Home,
+        observer: Observer,
+        heartbeat: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._settings = settings
+        self._lessons = lessons
+        self._home = home
+        self._observer = observer
+        self._heartbeat = heartbeat
+        spec = run.prepared.spec
+        roles = frozenset(column.role for column in spec.inputs)
+        at = Circumstances(spec.task, spec.metric, roles, run.prepared.rows.train, device())
+        families = load_families(templates_dir())
+        self._planner = LibraryPlanner(families, at)
+        if not self._planner.families:
+            raise SetupError(
+                f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
+                f"there are {', '.join(families)}."
+            )
+
+    def begin(self, headline: str) -> Summary:
+        with self._executor() as executor:
+            started = RunStarted(
+                elapsed_s=0.0,
+                settings=self._settings,
+                missing_guarantees=tuple(executor.guarantees.missing()),
+                lessons=tuple(recall(self._lessons.all(), self._planner.scopes)),
+            )
+            self._run.journal.append(started)
+            self._run.state.apply(started)
+            return self._work(executor, headline)
+
+    def go_on(self, minutes: float | None, last_alive: float) -> Summary:
+        state, journal = self._run.state, self._run.journal
+        # What was under way when the process died is spent, and will be done again.
+        lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if state.running else 0.0
+        resumed = RunResumed(elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes)
+        journal.append(resumed)
+        state.apply(resumed)
+        with self._executor() as executor:
+            return self._work(executor, f"Run {self._run.id} goes on: {self._run.prepared.spec.title}")
+
+    def _work(self, executor: Executor, headline: str) -> Summary:
+        run, state = self._run, self._run.state
+        self._observer.started(state, headline)
+        for sentence in (*run.prepared.warnings, *state.missing_guarantees):
+            self._observer.note(sentence)
+        task = TaskView.of(run.prepared)
+        bench = Bench(run.prepared, run.lineage, executor, run.nodes, state.run, run.nodes / "_cache")
+        search = Search(
+            run=run.id,
+            state=state,
+            journal=run.journal,
+            lessons=self._lessons,
+            scheduler=Scheduler(make_policy(state.run.policy), self._planner),
+            bench=bench,
+            renderers={name: Renderer(family, task) for name, family in self._planner.families.items()},
+            competition=task,
+            metric=run.metric,
+            observer=self._observer,
+            clock=RealClock(state.elapsed_s),
+            heartbeat=self._heartbeat,
+        )
+        chosen = search.run()
+        kept = self._keep(bench, chosen) if chosen else None
+        if kept is not None:
+            self._observer.note(kept.sentence)
+        self._observer.close()
+        return Summary(run, chosen, kept)
+
+    def _keep(self, bench: Bench, node: Node) -> Kept:
+        run = self._run
+        assert node.result is not None
+        return keep(
+            self._home.solutions,
+            run.prepared,
+            make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
+            bench.lineage.read(node.result.commit),
+            bench.workspace(node.id),
+            run.folder / "best",
+        )
+
+    @contextmanager
+    def _executor(self) -> Iterator[Executor]:
+        preload = {name for family in self._planner.families.values() for name in family.preload}
+        self._run.nodes.mkdir(parents=True, exist_ok=True)
+        executor = make_executor(
+            cold=self._settings.cold,
+            nodes_root=self._run.nodes,
+            preload=sorted(preload),
+            readable=[self._run.prepared.input, self._run.prepared.metadata],
+            sandbox="auto",
+        )
+        try:
+            yield executor
+        finally:
+            executor.close()
+
+
+def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
+    blueprint = None
+    if request.blueprint is not None:
+        blueprint = load_blueprint(request.blueprint, load_families(templates_dir()))
+    workers = request.workers or 1
+    share = 1.0 if blueprint else NODE_SHARE
+    node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
+    return RunSettings(
+        competition=prepared.spec.id,
+        folder=str(folder),
+        prepared=str(prepared.root.relative_to(home.prepared)),
+        data_kind=prepared.kind,
+        fingerprint=prepared.fingerprint,
+        minutes=request.minutes,
+        node_minutes=min(node_minutes, request.minutes),
+        max_nodes=request.max_nodes,
+        policy=request.policy,
+        workers=workers,
+        threads=max(cpu_count() // workers, 1),
+        seed=request.seed,
+        cold=request.cold or device() == "cuda",
+        blueprint=blueprint,
+    )

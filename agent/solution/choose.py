@@ -1,0 +1,51 @@
+"""Which node is a run's solution: validation and audit together, each as far as it can be trusted."""
+
+import math
+from dataclasses import dataclass
+
+from agent.record.state import Node, RunState
+
+FINALISTS = 5
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a node's score is believed to be, with its standard error."""
+
+    value: float
+    standard_error: float
+
+
+def pooled(node: Node, candidates: int = 1) -> Estimate | None:
+    """Validation and audit scores of a node, averaged by inverse variance.
+
+    The best validation score among k nodes is too good by about se * sqrt(2 ln k) (expected maximum of k
+    normal errors), so the validation's standard error is widened by that much; the audit never chose
+    anything and is taken as it is.
+    """
+    result = node.result
+    if result is None or result.metric is None:
+        return None
+    parts = [(result.metric, (result.metric_se or 0.0) * (1 + math.sqrt(2 * math.log(max(candidates, 1)))))]
+    if result.audit_metric is not None and result.audit_se is not None:
+        parts.append((result.audit_metric, result.audit_se))
+    weights = [1.0 / max(error, _TINY) ** 2 for _, error in parts]
+    value = sum(weight * score for weight, (score, _) in zip(weights, parts, strict=True)) / sum(weights)
+    return Estimate(value, sum(weights) ** -0.5)
+
+
+def finalists(state: RunState, count: int = FINALISTS) -> list[Node]:
+    """The valid nodes with the best validation scores, best first. A suspect node is never among them."""
+    sign = -1.0 if state.higher_is_better else 1.0
+    scored = [node for node in state.valid if node.metric is not None]
+    return sorted(scored, key=lambda node: (sign * (node.metric or 0.0), node.id))[:count]
+
+
+def choose(state: RunState) -> Node | None:
+    """The finalist with the best pooled score; the earlier node on a tie."""
+    candidates = finalists(state)
+    estimates = [(pooled(node, len(state.valid)), node) for node in candidates]
+    sign = 1.0 if state.higher_is_better else -1.0
+    scored = [(sign * estimate.value, -node.id, node) for estimate, node in estimates if estimate is not None]
+    return max(scored, key=lambda item: item[:2])[2] if scored else None

@@ -1,0 +1,99 @@
+"""Keeps the best solution per competition, replaced atomically and only by a better one on the same data."""
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.competition.evaluation import load_hold_out, strip_audit
+from agent.competition.metrics import get_metric, paired_effect
+from agent.competition.prepared import Prepared
+from agent.errors import InfrastructureError
+from agent.repository.render import write_tree
+from agent.solution.card import FILE, Card, describe, load_card
+
+PREDICTIONS = "predictions"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a run's solution is, and whether it is the competition's best now."""
+
+    folder: Path
+    replaced: bool
+    sentence: str
+
+
+def keep(
+    root: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path, fallback: Path
+) -> Kept:
+    """Writes the solution below `root` (one folder per competition) when it deserves the place.
+
+    Otherwise it goes to `fallback`, so that a run's own best is never lost.
+    """
+    place = root / prepared.spec.id
+    verdict = _verdict(place, prepared, card, workspace)
+    folder = place if verdict is None else fallback
+    try:
+        aside = _write(folder, prepared, card, files, workspace)
+        _swap(aside, folder)
+    except OSError as error:
+        raise InfrastructureError(f"{folder}: the solution cannot be written ({error.strerror}).") from error
+    if verdict is None:
+        return Kept(place, True, f"Kept as the best solution of {prepared.spec.id}: {place}")
+    return Kept(fallback, False, verdict)
+
+
+def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> str | None:
+    """Why the present holder of the place stays, in a sentence; None when it gives way."""
+    holder = load_card(place)
+    if holder is None or (holder.data_kind == "sample" and card.data_kind == "full"):
+        return None
+    if (holder.data_kind, holder.fingerprint) != (card.data_kind, card.fingerprint):
+        return (
+            f"The kept solution of {card.competition} was scored on other data ({holder.data_kind}, "
+            f"{holder.fingerprint[:8]}) and stays: scores on different data are not compared."
+        )
+    lower = _gain_lower_bound(prepared, place / PREDICTIONS, workspace)
+    if lower > 0:
+        return None
+    return (
+        f"The kept solution of {card.competition} stays ({holder.metric} {holder.validation:.5f}): "
+        f"this run's {card.validation:.5f} is not clearly better on the same rows "
+        f"(lower bound of the gain {lower:+.5f})."
+    )
+
+
+def _gain_lower_bound(prepared: Prepared, held: Path, workspace: Path) -> float:
+    """2.5 % bound of the new solution's gain over the held one: on the audit rows, else on validation."""
+    metric = get_metric(prepared.spec.metric)
+    part, new = ("audit", "submission/submission.csv") if prepared.rows.audit else ("val", _VAL)
+    truth, before = load_hold_out(prepared, part, held / f"{part}.csv")  # type: ignore[arg-type]
+    _, after = load_hold_out(prepared, part, workspace / new)  # type: ignore[arg-type]
+    return paired_effect(metric, truth, before, after).lower
+
+
+_VAL = "working/val_submission.csv"
+
+
+def _write(folder: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path) -> Path:
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    write_tree(files, aside / "repository")
+    (aside / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (aside / "README.md").write_text(describe(card), encoding="utf-8")
+    (aside / PREDICTIONS).mkdir()
+    shutil.copyfile(workspace / _VAL, aside / PREDICTIONS / "val.csv")
+    shutil.copyfile(workspace / "submission" / "submission.csv", aside / PREDICTIONS / "audit.csv")
+    strip_audit(prepared, workspace / "submission" / "submission.csv", aside / "submission.csv")
+    return aside
+
+
+def _swap(aside: Path, folder: Path) -> None:
+    """Puts the new folder in the old one's place; a crash in between leaves one of them whole."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(old)
+    aside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,207 @@
+"""One trial: files become a commit, a workspace, an execution and a scored result."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.competition.evaluation import evaluate, parse_printed_metric
+from agent.competition.prepared import Prepared
+from agent.errors import InfrastructureError, MarsError
+from agent.execution.base import Executor, Job, Limits, Outcome, Watch
+from agent.execution.progress import ProgressReader
+from agent.record.events import CurvePoint, NodeResult, RunSettings
+from agent.repository.checks import CONTRACT_FILES, check_repository
+from agent.repository.lineage import Lineage
+from agent.repository.render import tree_hash, write_tree
+
+SMOKE_LIMIT_S = 60.0
+# The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
+TOLD_SHARE = 0.85
+SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
+_CURVE_POINTS = 60
+_ANALYSIS_BYTES = 1_000_000
+_LOG_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A committed revision, checked out and ready to be executed."""
+
+    node: int
+    commit: str
+    workspace: Path
+    code: str  # hash of the code, without the words
+    faults: tuple[str, ...]  # against the repository contract
+
+    @property
+    def progress_file(self) -> Path:
+        return self.workspace / "working" / "progress.jsonl"
+
+
+class Bench:
+    """Sets up and executes the trials of one run."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        lineage: Lineage,
+        executor: Executor,
+        nodes_root: Path,
+        settings: RunSettings,
+        cache: Path,
+    ) -> None:
+        self.prepared = prepared
+        self.lineage = lineage
+        self._executor = executor
+        self._nodes_root = nodes_root
+        self._settings = settings
+        self._cache = cache
+        self._smoked: set[str] = set()
+
+    def workspace(self, node: int) -> Path:
+        return self._nodes_root / f"{node:03d}"
+
+    def set_up(
+        self,
+        node: int,
+        files: dict[str, str],
+        parents: Sequence[str],
+        message: str,
+        required: tuple[str, ...] = CONTRACT_FILES,
+    ) -> Trial:
+        """Commits the files and checks them out; a lost attempt's leftovers are removed first."""
+        commit = self.lineage.commit(files, list(parents), message, node)
+        workspace = self.workspace(node)
+        try:
+            if workspace.exists():
+                shutil.rmtree(workspace)
+            write_tree(files, workspace)
+        except OSError as error:
+            raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
+        return Trial(node, commit, workspace, tree_hash(files), tuple(check_repository(files, required)))
+
+    def run(self, trial: Trial, limit_s: float, watch: Watch | None = None, smoke: bool = True) -> NodeResult:
+        """Smoke run, full run, score. A fault of the candidate is a result, never an exception."""
+        if trial.faults:
+            return _failed(trial, " ".join(trial.faults[:3]))
+        smoke_seconds = 0.0
+        if smoke and trial.code not in self._smoked:
+            tested = self._execute(trial, min(SMOKE_LIMIT_S, limit_s), "smoke.log", ("--smoke",), watch)
+            smoke_seconds = tested.seconds
+            if tested.status != "ok":
+                return _failed(trial, f"Smoke run: {tested.reason}", smoke_seconds=smoke_seconds)
+            self._smoked.add(trial.code)
+        outcome = self._execute(trial, limit_s, "run.log", (), watch)
+        result = self._scored(trial, outcome)
+        return result.model_copy(update={"smoke_seconds": smoke_seconds})
+
+    def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
+        """(score, seconds) of the same code with another seed; the score is None when it failed."""
+        copy = trial.workspace.with_name(f"{trial.workspace.name}-repeat{number}")
+        shutil.rmtree(copy, ignore_errors=True)
+        write_tree(self.lineage.read(trial.commit), copy)
+        again = Trial(trial.node, trial.commit, copy, trial.code, ())
+        seed = self._settings.seed + SEED_STEP * number
+        outcome = self._execute(again, limit_s, "run.log", (), None, seed)
+        result = self._scored(again, outcome)
+        shutil.rmtree(copy, ignore_errors=True)
+        return (result.metric if result.status == "valid" else None), outcome.seconds
+
+    def _execute(
+        self,
+        trial: Trial,
+        limit_s: float,
+        log: str,
+        arguments: tuple[str, ...],
+        watch: Watch | None,
+        seed: int | None = None,
+    ) -> Outcome:
+        for name in ("working", "submission"):  # what the smoke run left must not pass for a result
+            shutil.rmtree(trial.workspace / name, ignore_errors=True)
+        job = Job(
+            workspace=trial.workspace,
+            input=self.prepared.input,
+            metadata=self.prepared.metadata,
+            seed=self._settings.seed if seed is None else seed,
+            limits=Limits(time_s=limit_s),
+            time_hint_s=limit_s * TOLD_SHARE,
+            threads=self._settings.threads,
+            cache=self._cache,
+            arguments=arguments,
+            log_name=log,
+        )
+        return self._executor.execute(job, watch)
+
+    def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
+        curve = thinned(ProgressReader(trial.progress_file).poll())
+        if outcome.status != "ok":
+            pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
+            failed = _failed(trial, outcome.reason, seconds=outcome.seconds)
+            return failed.model_copy(update={"status": "pruned" if pruned else "failed", "curve": curve})
+        analysis = _read_analysis(trial.workspace / "working" / "analysis.json")
+        seconds = max(outcome.seconds - _cache_seconds(analysis, outcome.seconds), 0.0)
+        try:
+            printed = parse_printed_metric(_read_log(outcome.log))
+            evaluation = evaluate(self.prepared, trial.workspace, printed)
+        except MarsError as error:
+            return _failed(trial, str(error), seconds=seconds)
+        if evaluation.fault is not None:
+            return _failed(trial, evaluation.fault, seconds=seconds).model_copy(update={"curve": curve})
+        return NodeResult(
+            status="suspect" if evaluation.suspect else "valid",
+            reason=evaluation.suspect or "",
+            commit=trial.commit,
+            seconds=seconds,
+            metric=evaluation.validation,
+            metric_se=evaluation.validation_error,
+            audit_metric=evaluation.audit,
+            audit_se=evaluation.audit_error,
+            curve=curve,
+            facts=_facts(analysis),
+        )
+
+
+def _failed(trial: Trial, reason: str, seconds: float = 0.0, smoke_seconds: float = 0.0) -> NodeResult:
+    return NodeResult(
+        status="failed", reason=reason, commit=trial.commit, seconds=seconds, smoke_seconds=smoke_seconds
+    )
+
+
+def thinned(records: Sequence[object], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
+    """Progress records as at most `limit` curve points, the last always among them."""
+    points = [CurvePoint.model_validate(record, from_attributes=True) for record in records]
+    if len(points) <= limit:
+        return tuple(points)
+    step = len(points) / limit
+    return tuple(points[int((index + 1) * step) - 1] for index in range(limit))
+
+
+def _read_log(file: Path) -> str:
+    with file.open("rb") as stream:
+        return stream.read(_LOG_BYTES).decode("utf-8", "replace")
+
+
+def _read_analysis(file: Path) -> dict[str, object]:
+    """What the candidate says of itself; untrusted, so anything odd is as good as nothing."""
+    try:
+        if file.stat().st_size > _ANALYSIS_BYTES:
+            return {}
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _cache_seconds(analysis: dict[str, object], seconds: float) -> float:
+    """Time spent building caches, as reported; never more than half the run."""
+    reported = analysis.get("cache_seconds")
+    return min(float(reported), seconds / 2) if isinstance(reported, int | float) and reported > 0 else 0.0
+
+
+def _facts(analysis: dict[str, object]) -> dict[str, str]:
+    weights = analysis.get("weights")
+    if not isinstance(weights, dict):
+        return {}
+    return {f"weights of {str(name)[:60]}": str(source)[:80] for name, source in list(weights.items())[:8]}

@@ -1,1 +1,17 @@
 """Runs a repository in isolation and reports what happened."""
+
+from agent.execution.base import Executor, Guarantees, Job, Limits, Outcome, Status, Watch
+from agent.execution.factory import make_executor
+from agent.execution.script import run_script
+
+__all__ = [
+    "Executor",
+    "Guarantees",
+    "Job",
+    "Limits",
+    "Outcome",
+    "Status",
+    "Watch",
+    "make_executor",
+    "run_script",
+]

@@ -1,0 +1,40 @@
+"""The environment of a candidate: an allow-list, so that no key of the user's is ever in it."""
+
+import os
+import sys
+from pathlib import Path
+
+from agent.execution.base import Job
+
+# Where libraries and devices are, when the user's set-up says so; no secrets live in these.
+_PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+
+
+def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
+    """What an interpreter must have from its first moment: hashing, thread pools, temporary files.
+
+    `scratch` becomes HOME and TMPDIR.
+    """
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    pools = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
+    variables |= {f"{pool}_NUM_THREADS": str(threads) for pool in pools}
+    return variables | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def candidate_environment(job: Job, scratch: Path) -> dict[str, str]:
+    """The whole environment of one job."""
+    variables = interpreter_environment(job.threads, scratch)
+    variables["MARS_SEED"] = str(job.seed)
+    variables["MARS_TIME_LIMIT_S"] = f"{job.time_hint_s:g}"
+    if job.cache is not None:
+        variables["MARS_CACHE_DIR"] = str(job.cache)
+    return variables

@@ -1,4 +1,4 @@
-"""The harness's side of a fork server (`inside/forkserver.py`): starts it, hands it tasks, notices its death."""
+"""The harness's side of a fork server (`inside/forkserver.py`): starts it, hands it tasks, sees it die."""
 
 import contextlib
 import socket
@@ -45,7 +45,7 @@ class ForkServer:
         keeper.start()
 
     def _keep(self, command: Sequence[str], control: socket.socket, threads: int) -> None:
-        """Starts the process and waits for it, in one thread: bubblewrap dies with the thread that started it."""
+        """Starts the process and waits for it in one thread, for bubblewrap dies with its parent thread."""
         try:
             with contextlib.closing(control):
                 self._process = subprocess.Popen(
@@ -66,7 +66,10 @@ class ForkServer:
         self._ended.set()
 
     def wait_until_ready(self) -> None:
-        """Returns when everything is imported. Raises SetupError if a module is missing, else InfrastructureError."""
+        """Returns when everything is imported.
+
+        Raises SetupError if a module is missing, InfrastructureError if the process does not start.
+        """
         with self._lock:
             if self._ready:
                 return

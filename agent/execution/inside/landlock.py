@@ -24,7 +24,9 @@ class _PathBeneath(ctypes.Structure):
 
 def abi() -> int:
     """The kernel's Landlock version; 0 where there is none."""
-    return max(0, libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_QUERY)))
+    size, flags = ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_QUERY)
+    version: int = libc.syscall(_CREATE_RULESET, None, size, flags)
+    return max(0, version)
 
 
 def _all_rights(version: int) -> int:
@@ -44,9 +46,8 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     rights = _all_rights(abi())
     handled = ctypes.c_uint64(rights)
     size = ctypes.c_size_t(ctypes.sizeof(handled))
-    ruleset = checked(
-        libc.syscall(_CREATE_RULESET, ctypes.byref(handled), size, 0), "landlock_create_ruleset"
-    )
+    created = libc.syscall(_CREATE_RULESET, ctypes.byref(handled), size, 0)
+    ruleset = checked(created, "landlock_create_ruleset")
     try:
         for path in readable:
             _allow(ruleset, path, _READ)

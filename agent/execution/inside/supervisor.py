@@ -129,7 +129,7 @@ def _descendants() -> list[int]:
 
 
 def main() -> None:
-    """`python -m inside.supervisor CHANNEL`: supervises one cold interpreter; output goes where stdout goes."""
+    """`python -m inside.supervisor CHANNEL`: supervises one cold interpreter, whose output joins ours."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     task = decode_task(channel.recv(MESSAGE_BYTES))
     supervise(task, channel, os.dup(1))

@@ -1,0 +1,81 @@
+"""Competitions are found by path and by name, and nothing in them points outside their folder."""
+
+from pathlib import Path
+
+import pytest
+from raw_folders import number_folder, write_spec
+
+from agent import paths
+from agent.competition.registry import find_competition, list_competitions
+from agent.errors import SetupError
+from agent.paths import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def test_a_path_given_by_the_user_is_a_folder_or_its_yaml(tmp_path: Path, home: Home) -> None:
+    spec = number_folder(tmp_path / "my_data")
+    for given in (tmp_path / "my_data", tmp_path / "my_data" / "competition.yaml"):
+        found = find_competition(str(given), home)
+        assert found.spec == spec
+        assert found.folder == (tmp_path / "my_data").resolve()
+
+
+def test_a_folder_below_the_working_directory_needs_no_separator(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number_folder(tmp_path / "my_data")
+    monkeypatch.chdir(tmp_path)
+    assert find_competition("my_data", home).spec.id == "tiny"
+
+
+def test_a_bundled_name_is_found_even_beside_a_folder_of_that_name(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_competition("digits", home).folder == (paths.benchmarks_dir() / "digits").resolve()
+
+
+def test_the_users_benchmarks_come_before_the_bundled_ones(home: Home) -> None:
+    write_spec(home.root / "benchmarks" / "digits", id="digits", title="Mine")
+    assert find_competition("digits", home).spec.title == "Mine"
+    listed = {found.spec.id: found.spec.title for found in list_competitions(home)}
+    assert listed["digits"] == "Mine"
+    assert "imet-2020" in listed
+
+
+def test_an_unknown_name_lists_the_nearest_and_all(home: Home) -> None:
+    with pytest.raises(SetupError, match=r"no competition 'digit'; did you mean digits\? Known: .*imet-2020"):
+        find_competition("digit", home)
+
+
+def test_a_folder_without_a_specification_is_told_about_init(tmp_path: Path, home: Home) -> None:
+    with pytest.raises(SetupError, match=r"holds no competition\.yaml; `mars init .*` drafts one"):
+        find_competition(str(tmp_path), home)
+    with pytest.raises(SetupError, match="no such file or folder"):
+        find_competition(str(tmp_path / "nowhere"), home)
+
+
+@pytest.mark.parametrize("field", ["train", "sample_submission", "label_table", "sample_script"])
+@pytest.mark.parametrize("path", ["../secret.csv", "/etc/passwd", "a/../../secret.csv"])
+def test_no_path_leaves_the_folder(tmp_path: Path, home: Home, field: str, path: str) -> None:
+    write_spec(tmp_path / "data", **{field: path})
+    with pytest.raises(SetupError, match="leaves the folder"):
+        find_competition(str(tmp_path / "data"), home)
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, home: Home) -> None:
+    (tmp_path / "secret.csv").write_text("id,label\n")
+    write_spec(tmp_path / "data")
+    (tmp_path / "data" / "train.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(SetupError, match="leaves the folder"):
+        find_competition(str(tmp_path / "data"), home)
+
+
+def test_a_name_that_could_be_a_path_is_no_id(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="'id'"):
+        write_spec(tmp_path / "data", id="../x")

@@ -1,1 +1,1 @@
-"""Pictures and pages of a run."""
+"""What a person looks at: live screen, plain lines, tree, node, diff and the report page."""

@@ -1,0 +1,173 @@
+"""The charts of a report, as positions for their SVG templates."""
+
+from dataclasses import dataclass
+
+from agent.memory.lesson import CONCLUSIVE_ERRORS, Lesson
+from agent.record.state import Node, RunState
+from agent.report import wording
+from agent.report.geometry import Scale, robust_range
+
+WIDTH, HEIGHT = 460, 340
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 46
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    ticks: tuple[Tick, ...]
+    name: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A node in a chart; error bars reach from `low` to `high`, None where there are none."""
+
+    node: Node
+    x: float
+    y: float
+    label: str
+    outside: bool = False  # drawn at the edge because it lies beyond the scale
+    x_error: tuple[float, float] | None = None
+    y_error: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A frame with axes and marks; `line` is the chart's own SVG path."""
+
+    x: Axis
+    y: Axis
+    marks: tuple[Mark, ...]
+    line: str
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    top: int = _TOP
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def timeline(state: RunState, metric: str) -> Chart | None:
+    """Scored nodes over the time at which they finished, the best so far as steps; None without any."""
+    scored = [node for node in state.nodes.values() if node.metric is not None]
+    if not scored:
+        return None
+    in_minutes = state.elapsed_s >= 120
+    unit = 60.0 if in_minutes else 1.0
+    # A suspect score often lies far off; it must not flatten the honest ones.
+    trusted = [node for node in scored if node.is_valid] or scored
+    lo, hi = robust_range(node.metric for node in trusted if node.metric is not None)
+    across = Scale(0.0, max(state.elapsed_s, 1.0) / unit, _LEFT, WIDTH - _RIGHT)
+    up = Scale(lo, hi, HEIGHT - _BOTTOM, _TOP)
+    marks = tuple(
+        Mark(
+            node,
+            across((node.finished_at_s or 0.0) / unit),
+            up(node.metric),
+            _label(node),
+            not up.holds(node.metric),
+        )
+        for node in scored
+        if node.metric is not None
+    )
+    return Chart(
+        x=_axis(across, f"{'minutes' if in_minutes else 'seconds'} of the run"),
+        y=_axis(up, metric),
+        marks=marks,
+        line=_steps(state, across, up, unit),
+    )
+
+
+def _steps(state: RunState, across: Scale, up: Scale, unit: float) -> str:
+    path = ""
+    for elapsed_s, node_id in state.best_history:
+        x, y = across(elapsed_s / unit), up(state.nodes[node_id].metric or 0.0)
+        path += f"H{x}V{y}" if path else f"M{x} {y}"
+    return f"{path}H{across(across.hi)}" if path else ""
+
+
+def validation_against_audit(state: RunState) -> Chart | None:
+    """Validation across, audit up, on one scale; None unless a node has both."""
+    nodes = [node for node in state.nodes.values() if node.result and node.result.audit_metric is not None]
+    pairs = [
+        (node, result.metric, result.audit_metric)
+        for node in nodes
+        if (result := node.result) and result.metric is not None and result.audit_metric is not None
+    ]
+    if not pairs:
+        return None
+    trusted = [pair for pair in pairs if pair[0].is_valid] or pairs
+    lo, hi = robust_range(value for _, *both in trusted for value in both)
+    across = Scale(lo, hi, _LEFT, WIDTH - _RIGHT)
+    up = Scale(lo, hi, HEIGHT - _BOTTOM, _TOP)
+    marks = tuple(
+        Mark(
+            node,
+            across(validation),
+            up(audit),
+            _label(node),
+            not (across.holds(validation) and up.holds(audit)),
+            _bar(across, validation, node.result.metric_se if node.result else None),
+            _bar(up, audit, node.result.audit_se if node.result else None),
+        )
+        for node, validation, audit in pairs
+    )
+    diagonal = f"M{across(lo)} {up(lo)}L{across(hi)} {up(hi)}"
+    return Chart(_axis(across, "validation"), _axis(up, "audit"), marks, diagonal)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A lesson's effect as a dot on a bar of two standard errors either way; zero stands in the middle."""
+
+    dot: float
+    low: float
+    high: float
+    zero: float
+    width: int = 160
+
+
+def intervals(lessons: list[Lesson]) -> dict[str, Interval]:
+    """Of every lesson with evidence, by its id, all on one scale."""
+    measured = [lesson for lesson in lessons if lesson.evidence]
+    _, reach = robust_range(abs(lesson.effect) + _half(lesson) for lesson in measured)
+    scale = Scale(-reach, reach, 4, 156)
+    return {
+        lesson.id: Interval(
+            scale(lesson.effect),
+            scale(lesson.effect - _half(lesson)),
+            scale(lesson.effect + _half(lesson)),
+            scale(0.0),
+        )
+        for lesson in measured
+    }
+
+
+def _half(lesson: Lesson) -> float:
+    return CONCLUSIVE_ERRORS * lesson.standard_error
+
+
+def _axis(scale: Scale, name: str) -> Axis:
+    ticks = scale.ticks()
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    decimals = next((digits for digits in range(9) if abs(round(step, digits) - step) < 1e-9 * step), 9)
+    return Axis(tuple(Tick(scale(value), f"{value:,.{decimals}f}") for value in ticks), name)
+
+
+def _bar(scale: Scale, value: float, error: float | None) -> tuple[float, float] | None:
+    return (scale(value - error), scale(value + error)) if error else None
+
+
+def _label(node: Node) -> str:
+    result = node.result
+    said = f"node {node.name}, {node.operator}, {node.status}"
+    if result:
+        said += f", validation {wording.score(result.metric, result.metric_se)}"
+        if result.audit_metric is not None:
+            said += f", audit {wording.score(result.audit_metric, result.audit_se)}"
+    return f"{said}: {wording.one_line(node.idea.title)}"

@@ -1,0 +1,127 @@
+"""The report of a run: one HTML file that needs nothing but itself."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from agent.competition.metrics import Metric
+from agent.errors import InfrastructureError
+from agent.memory.lesson import Lesson
+from agent.record.rates import rates
+from agent.record.state import Node, RunState
+from agent.report import charts, wording
+from agent.report.files import Material
+from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
+from agent.report.payload import node_payload, script_json
+from agent.report.screen import Tally
+
+_ASSETS = Path(__file__).parent / "assets"
+_SCRIPTS = ("elements.js.j2", "curves.js.j2", "panel.js.j2", "table.js.j2")
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """What a report says beyond the state of the run."""
+
+    run: str  # id of the run
+    title: str  # of the competition
+    metric: Metric
+    material: Callable[[RunState, Node], Material]  # `RunFiles.material`
+    kept: Path | None = None  # where this run's solution was kept
+
+
+@dataclass(frozen=True)
+class _LessonRow:
+    lesson: Lesson
+    is_new: bool
+    interval: charts.Interval | None
+    used_in: tuple[Node, ...]
+
+
+def write_report(state: RunState, context: ReportContext, file: Path) -> None:
+    """Writes the page aside and renames it; raises InfrastructureError when the disk does not let it."""
+    page = render_report(state, context)
+    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(page, encoding="utf-8")
+        aside.replace(file)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise InfrastructureError(f"{file}: the report cannot be written ({error.strerror}).") from error
+
+
+def render_report(state: RunState, context: ReportContext) -> str:
+    """The page as text. Every text of a planner or candidate is escaped; scripts are pinned by their hash."""
+    environment = _environment()
+    style = environment.get_template("style.css.j2").render()
+    script = "\n".join(environment.get_template(name).render() for name in _SCRIPTS)
+    materials = {node.id: context.material(state, node) for node in state.nodes.values()}
+    return environment.get_template("report.html.j2").render(
+        state=state,
+        run=state.run,
+        context=context,
+        tally=Tally.of(state),
+        rates=rates(state),
+        tree=lay_out_tree(state),
+        pill={"width": PILL_WIDTH, "height": PILL_HEIGHT},
+        timeline=charts.timeline(state, context.metric.name),
+        scatter=charts.validation_against_audit(state),
+        lessons=_lesson_rows(state),
+        settings=_settings(state),
+        payload=Markup(script_json(node_payload(state, materials))),
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:",
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["wording"] = wording
+    environment.filters["line"] = wording.one_line
+    environment.filters["text"] = wording.clean
+    return environment
+
+
+def _hash(text: str) -> str:
+    """A source expression of a content security policy that allows exactly this text."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _lesson_rows(state: RunState) -> list[_LessonRow]:
+    """Lessons that this run learned or used, its own first; what was only offered is counted elsewhere."""
+    users: dict[str, list[Node]] = {}
+    for node in state.nodes.values():
+        for lesson_id in node.idea.cited_lessons:
+            users.setdefault(lesson_id, []).append(node)
+    lessons = [lesson for lesson in state.lessons if lesson.id in state.learned or lesson.id in users]
+    lessons.sort(key=lambda lesson: (lesson.id not in state.learned, lesson.id))
+    bars = charts.intervals(lessons)
+    return [
+        _LessonRow(lesson, lesson.id in state.learned, bars.get(lesson.id), tuple(users.get(lesson.id, ())))
+        for lesson in lessons
+    ]
+
+
+def _settings(state: RunState) -> dict[str, str]:
+    content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint"})
+    settings = {name.replace("_", " "): str(value) for name, value in content.items() if value is not None}
+    if state.run.blueprint is not None:
+        slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
+        settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"
+    return settings

@@ -1,0 +1,87 @@
+"""One live screen that shows a run while it runs."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from agent.record.events import CurvePoint, Event, LessonLearned, NodeFinished, NodeProposed
+from agent.record.state import RunState
+from agent.report import wording
+from agent.report.screen import LATEST_NODES, Tally, View, draw
+
+REFRESH_EVERY_S = 0.25
+
+
+class LiveScreen:
+    """Redraws at most four times a second; an event costs the same whatever the number of nodes."""
+
+    def __init__(
+        self, console: Console, metric: str = "score", now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._metric = metric
+        self._now = now
+        self._event_at = now()
+        self._drawn_at = -REFRESH_EVERY_S
+        self._view: View | None = None
+        # Drawing on a thread of rich's own would read the state while the loop changes it.
+        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+
+    def started(self, state: RunState, headline: str) -> None:
+        newest = list(state.nodes)[-LATEST_NODES:]
+        lessons = list(state.learned.values())
+        self._view = View(
+            headline=wording.one_line(headline),
+            metric=self._metric,
+            state=state,
+            latest=deque(newest, LATEST_NODES),
+            tally=Tally.of(state),
+            last_lesson=lessons[-1] if lessons else None,
+        )
+        self._event_at = self._now()
+        self._live.start()
+        self._draw(force=True)
+
+    def happened(self, event: Event, state: RunState) -> None:
+        self._event_at = self._now()
+        if self._view is None:
+            return
+        self._view.state = state
+        match event:
+            case NodeProposed():
+                self._view.latest.append(event.node)
+            case NodeFinished():
+                self._view.tally.count(event.result.status)
+            case LessonLearned():
+                self._view.last_lesson = event.lesson
+        self._draw()
+
+    def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
+        if self._view is None:
+            return
+        self._view.state = state
+        self._view.running = {node: points[-1] if points else None for node, points in running.items()}
+        self._draw()
+
+    def note(self, sentence: str) -> None:
+        self._console.print(Text(wording.one_line(sentence), style="yellow"))
+
+    def close(self) -> None:
+        """Leaves the last picture on the terminal."""
+        if self._view is not None and self._view.state.finished:
+            self._view.running = {}
+        self._draw(force=True)
+        self._live.stop()
+
+    def _draw(self, force: bool = False) -> None:
+        now = self._now()
+        if self._view is None or (not force and now - self._drawn_at < REFRESH_EVERY_S):
+            return
+        self._drawn_at = now
+        over = self._view.state.finished is not None
+        self._view.elapsed_s = self._view.state.elapsed_s + (0.0 if over else now - self._event_at)
+        self._live.update(draw(self._view, self._console.width, self._console.height), refresh=True)

@@ -1,0 +1,158 @@
+"""What the report's panel shows of each node, as JSON that a page may carry."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.record.events import CurvePoint
+from agent.record.state import Node, RunState
+from agent.report import wording
+from agent.report.files import Material
+
+# Bounds of one page, in characters over all nodes and of one node.
+_DIFF_TOTAL, _DIFF_MOST = 1_700_000, 60_000
+_LOG_TOTAL, _LOG_MOST = 700_000, 12_000
+_ANALYSIS_TOTAL, _ANALYSIS_MOST = 400_000, 8_000
+_POINTS_TOTAL, _POINTS_MOST = 20_000, 240
+
+Json = dict[str, Any]
+
+
+def node_payload(state: RunState, materials: Mapping[int, Material]) -> Json:
+    """Details of every node, by its three-digit name; long texts are cut, with a note, to bound the page."""
+    diff_limit = fair_limit([len(item.diff) for item in materials.values()], _DIFF_TOTAL, _DIFF_MOST)
+    log_limit = fair_limit([len(item.log) for item in materials.values()], _LOG_TOTAL, _LOG_MOST)
+    number_of_nodes = max(len(state.nodes), 1)
+    analysis_limit = min(_ANALYSIS_MOST, _ANALYSIS_TOTAL // number_of_nodes)
+    points = min(_POINTS_MOST, _POINTS_TOTAL // number_of_nodes)
+    payload = {}
+    for node in state.nodes.values():
+        material = materials[node.id]
+        payload[node.name] = {
+            **_identity(state, node),
+            "idea": _idea(node),
+            "lessons": _lessons(state, node),
+            "scores": _scores(node),
+            "diff": wording.head(wording.clean(material.diff), diff_limit),
+            "log": wording.tail(wording.clean(material.log), log_limit),
+            "analysis": _bounded(_finite(material.analysis), analysis_limit),
+            "curve": _curve(node.result.curve if node.result else (), points),
+        }
+    return payload
+
+
+def script_json(content: Json) -> str:
+    """JSON that is safe inside a script element: no `<`, `>` or `&`, no bare line separators, no NaN."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def fair_limit(sizes: Sequence[int], total: int, most: int) -> int:
+    """The largest limit of one text, `most` at most, that keeps all texts together within `total`."""
+    left = total
+    for rank, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - rank)
+        if size > share:
+            return min(share, most)
+        left -= size
+    return most
+
+
+def _identity(state: RunState, node: Node) -> Json:
+    result = node.result
+    return {
+        "title": wording.one_line(node.idea.title),
+        "operator": node.operator,
+        "status": node.status,
+        "sign": wording.STATUS_SIGN[node.status],
+        "best": state.best is not None and state.best.id == node.id,
+        "kept": state.finished is not None and state.finished.chosen == node.id,
+        "reason": wording.clean(result.reason) if result else "",
+        "parents": [f"{parent:03d}" for parent in node.parents],
+        "children": [f"{child:03d}" for child in node.children],
+        "folder": f"nodes/{node.name}",
+        "commit": result.commit if result else "",
+    }
+
+
+def _idea(node: Node) -> Json:
+    idea = node.idea
+    return {
+        "model": wording.clean(idea.model),
+        "data": wording.clean(idea.data),
+        "training": wording.clean(idea.training),
+        "evaluation": wording.clean(idea.evaluation),
+        "changes": [
+            {"slot": change.slot, "old": str(change.old), "new": str(change.new)} for change in idea.changes
+        ],
+        "family": idea.blueprint.family if idea.blueprint else "",
+        "slots": {name: str(value) for name, value in idea.blueprint.slots.items()} if idea.blueprint else {},
+    }
+
+
+def _lessons(state: RunState, node: Node) -> Json:
+    known = {**state.offered, **state.learned}
+
+    def said(lesson_id: str) -> Json:
+        lesson = known.get(lesson_id)
+        text = f"{wording.one_line(lesson.title)} ({wording.effect(lesson)})" if lesson else "no longer known"
+        return {"id": lesson_id, "text": text}
+
+    return {
+        "cited": [said(lesson_id) for lesson_id in node.idea.cited_lessons],
+        "learned": [said(lesson_id) for lesson_id in node.lessons],
+    }
+
+
+def _scores(node: Node) -> dict[str, str]:
+    """What the panel lists as facts, in order, by their names."""
+    result = node.result
+    if result is None:
+        return {"Proposed": f"after {wording.clock(node.proposed_at_s)}"}
+    facts = {
+        "Validation": wording.score(result.metric, result.metric_se),
+        "Audit": wording.score(result.audit_metric, result.audit_se),
+    }
+    if node.repeats:
+        facts["Other seeds"] = ", ".join(wording.number(metric) for metric in node.repeats)
+    facts["Time"] = wording.duration(result.seconds)
+    if node.expected_s is not None:
+        facts["Time expected"] = wording.duration(node.expected_s)
+    if result.smoke_seconds:
+        facts["Smoke run"] = wording.duration(result.smoke_seconds)
+    facts["Proposed"] = f"after {wording.clock(node.proposed_at_s)}"
+    return facts | {wording.one_line(name): wording.one_line(value) for name, value in result.facts.items()}
+
+
+def _curve(curve: Sequence[CurvePoint], most: int) -> list[list[Any]]:
+    """Rows of stage, fraction, elapsed_s, train_loss, metric; every k-th point and the last."""
+    step = max(1, math.ceil(len(curve) / max(most, 2)))
+    kept = [point for index, point in enumerate(curve) if index % step == 0 or index == len(curve) - 1]
+    rows: list[list[Any]] = [
+        [point.stage, point.fraction, point.elapsed_s, point.train_loss, point.metric] for point in kept
+    ]
+    return [[_finite(value) for value in row] for row in rows]
+
+
+def _finite(value: Any, depth: int = 8) -> Any:
+    """The value with NaN and infinities, which JSON lacks, as None, and cut below a readable depth."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, str):
+        return wording.clean(value)
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return "…"
+    if isinstance(value, dict):
+        return {wording.clean(str(key)): _finite(item, depth - 1) for key, item in value.items()}
+    return [_finite(item, depth - 1) for item in value]
+
+
+def _bounded(analysis: Json, limit: int) -> Json | str:
+    """The analysis, or the beginning of its text where it is too long."""
+    text = json.dumps(analysis, indent=1, ensure_ascii=False)
+    return analysis if len(text) <= limit else wording.head(text, limit)

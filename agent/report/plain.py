@@ -1,0 +1,113 @@
+"""A run as lines of text: for pipes, files and continuous integration."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+
+from agent.record.events import (
+    CurvePoint,
+    Event,
+    LessonLearned,
+    NodeFinished,
+    NodeProposed,
+    NodeResult,
+    RepeatFinished,
+    RepeatProposed,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
+from agent.record.state import RunState
+from agent.report import wording
+
+# Often enough to see that a long node is alive, seldom enough to keep a log readable.
+PROGRESS_EVERY_S = 60.0
+
+
+class PlainLines:
+    """Writes one line per event, flushed at once, and one line of progress a minute."""
+
+    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._now = now
+        self._event_at = self._said_at = now()
+
+    def started(self, state: RunState, headline: str) -> None:
+        self._write(wording.one_line(headline))
+        for guarantee in state.missing_guarantees:
+            self._write(f"warning: not isolated: {wording.one_line(guarantee)}")
+
+    def happened(self, event: Event, state: RunState) -> None:
+        self._event_at = self._said_at = self._now()
+        self._write(f"[{wording.clock(event.elapsed_s):>7}] {_sentence(event, state)}")
+
+    def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
+        now = self._now()
+        if now - self._said_at < PROGRESS_EVERY_S:
+            return
+        self._said_at = now
+        elapsed_s = state.elapsed_s + now - self._event_at
+        parts = [f"{node:03d} {wording.progress(points[-1])}" for node, points in running.items() if points]
+        if parts:
+            self._write(f"[{wording.clock(elapsed_s):>7}] running: {'; '.join(parts)}")
+
+    def note(self, sentence: str) -> None:
+        self._write(wording.one_line(sentence))
+
+    def close(self) -> None:
+        self._console.file.flush()
+
+    def _write(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, markup=False, highlight=False, emoji=False)
+        self._console.file.flush()
+
+
+def _sentence(event: Event, state: RunState) -> str:
+    match event:
+        case RunStarted():
+            return _started(event)
+        case RunResumed():
+            return f"run resumed, budget {event.minutes:g} min"
+        case NodeProposed():
+            return _proposed(event, state)
+        case NodeFinished():
+            best = state.best is not None and state.best.id == event.node
+            return f"node {event.node:03d} {_outcome(event.result)}{', best so far' if best else ''}"
+        case RepeatProposed():
+            return f"node {event.node:03d} repeat started with another seed"
+        case RepeatFinished():
+            said = "failed" if event.metric is None else wording.number(event.metric)
+            return f"node {event.node:03d} repeat {said}, {wording.duration(event.seconds)}"
+        case LessonLearned():
+            said = f"{wording.one_line(event.lesson.title)} ({wording.effect(event.lesson)})"
+            return f"lesson {event.lesson.id} from node {event.node:03d}: {said}"
+        case RunFinished():
+            kept = "nothing was kept" if event.chosen is None else f"kept node {event.chosen:03d}"
+            return f"run finished, {kept}: {wording.one_line(event.reason)}"
+
+
+def _started(event: RunStarted) -> str:
+    run = event.settings
+    nodes = f", at most {run.max_nodes} nodes" if run.max_nodes is not None else ""
+    return (
+        f"run started on {wording.data_kind(run)} of {run.competition}: {run.minutes:g} min{nodes}, "
+        f"policy {run.policy}, seed {run.seed}, {len(event.lessons)} lessons offered"
+    )
+
+
+def _proposed(event: NodeProposed, state: RunState) -> str:
+    node = state.nodes[event.node]
+    parents = f" of {wording.origin(node)}" if node.parents else ""
+    expected = f", expected {wording.duration(event.expected_s)}" if event.expected_s is not None else ""
+    return f"node {node.name} {event.operator}{parents}: {wording.what_changed(node)}{expected}"
+
+
+def _outcome(result: NodeResult) -> str:
+    said = f"{result.status}"
+    if result.metric is not None:
+        said += f" {wording.score(result.metric, result.metric_se)}"
+    if result.audit_metric is not None:
+        said += f", audit {wording.score(result.audit_metric, result.audit_se)}"
+    said += f", {wording.duration(result.seconds)}"
+    return f"{said}: {wording.one_line(result.reason)}" if result.reason else said

@@ -1,0 +1,197 @@
+"""What the live screen looks like."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from agent.memory.lesson import Lesson
+from agent.record.events import CurvePoint, Status
+from agent.record.state import Node, RunState
+from agent.report import wording
+
+LATEST_NODES = 12
+_LINES_AROUND_NODES = 13  # headline, budget, best, rules, header of the table, lesson
+_NARROW = 100  # columns of a terminal below which the least important columns are left out
+
+
+@dataclass
+class Tally:
+    """How many nodes ended how; counted as they end, so that no screen walks the whole tree."""
+
+    counts: Counter[Status]
+
+    @classmethod
+    def of(cls, state: RunState) -> "Tally":
+        return cls(Counter(node.status for node in state.nodes.values() if node.result))
+
+    def count(self, status: Status) -> None:
+        self.counts[status] += 1
+
+    def __str__(self) -> str:
+        order: tuple[Status, ...] = ("valid", "suspect", "failed", "pruned")
+        return ", ".join(f"{self.counts[status]} {status}" for status in order if self.counts[status])
+
+
+@dataclass
+class View:
+    """Everything one picture is made from."""
+
+    headline: str
+    metric: str
+    state: RunState
+    latest: deque[int]
+    tally: Tally
+    last_lesson: Lesson | None
+    running: dict[int, CurvePoint | None] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+
+def draw(view: View, width: int, height: int) -> RenderableType:
+    """One picture that fits the terminal; needs a run that has started."""
+    guarantees = view.state.missing_guarantees[:2]
+    around = _LINES_AROUND_NODES + len(guarantees) + max(len(view.running), 1)
+    rows = max(1, min(LATEST_NODES, height - around))
+    return Group(
+        *_header(view),
+        *(_cut(f"not isolated: {wording.one_line(guarantee)}", "yellow") for guarantee in guarantees),
+        Text(),
+        _budget(view, width),
+        _best(view),
+        Rule("latest nodes", style="bright_black", align="left"),
+        _nodes(view, rows, width),
+        Rule("running now", style="bright_black", align="left"),
+        _running(view, width),
+        Text(),
+        _lesson(view.last_lesson),
+    )
+
+
+def _cut(text: str, style: str = "") -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _header(view: View) -> tuple[Text, Text]:
+    run = view.state.run
+    facts = _cut("")
+    facts.append(wording.data_kind(run), style="black on yellow" if run.data_kind == "sample" else "bold")
+    facts.append(f"  {run.competition}  {view.metric}, {wording.direction(view.state.higher_is_better)}")
+    return _cut(view.headline, "bold"), facts
+
+
+def _budget(view: View, width: int) -> Table:
+    run, state = view.state.run, view.state
+    left_s = max(run.budget_s - int(view.elapsed_s), 0.0)
+    nodes = f"{len(state.nodes)}" + (f" of {run.max_nodes}" if run.max_nodes is not None else "")
+    time = Table.grid(padding=(0, 2))
+    time.add_row(
+        ProgressBar(total=run.budget_s, completed=min(view.elapsed_s, run.budget_s), width=_bar_width(width)),
+        f"{wording.clock(view.elapsed_s)} of {wording.clock(run.budget_s)}, {wording.clock(left_s)} left",
+    )
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="bright_black", no_wrap=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_row("time ", time)
+    grid.add_row("nodes", f"{nodes}   {view.tally}")
+    return grid
+
+
+def _bar_width(width: int) -> int:
+    return 30 if width >= _NARROW else 12
+
+
+def _best(view: View) -> Text:
+    line = _cut("best   ", "bright_black")
+    best = view.state.best
+    if best is None or best.result is None:
+        return line.append("none yet", style="default")
+    line.append(f"{wording.BEST_SIGN} node {best.name}  ", style="bold green")
+    line.append(wording.score(best.metric, best.result.metric_se), style="bold green")
+    if best.result.audit_metric is not None:
+        line.append(
+            f"   audit {wording.score(best.result.audit_metric, best.result.audit_se)}", style="default"
+        )
+    return line.append(f"   {wording.one_line(best.idea.title)}", style="default")
+
+
+def _nodes(view: View, rows: int, width: int) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_edge=False, header_style="bright_black"
+    )
+    table.add_column("node", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
+    if width >= _NARROW:
+        table.add_column("from", no_wrap=True)
+    table.add_column("what changed", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("score", justify="right", no_wrap=True)
+    if width >= _NARROW:
+        table.add_column("audit", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    for node_id in list(view.latest)[-rows:]:
+        table.add_row(*_node_cells(view.state, view.state.nodes[node_id], width))
+    return table
+
+
+def _node_cells(state: RunState, node: Node, width: int) -> list[Text]:
+    wide = width >= _NARROW
+    result = node.result
+    is_best = state.best is not None and state.best.id == node.id
+    why = f"  {wording.one_line(result.reason)}" if result and result.reason else ""
+    metric_se = result.metric_se if result and wide else None
+    cells = [Text(node.name), Text(node.operator, style=wording.OPERATOR_STYLE[node.operator])]
+    if wide:
+        cells.append(Text(_short_origin(node)))
+    cells += [
+        Text(wording.what_changed(node) + why),
+        Text(wording.score(node.metric, metric_se), style="bold" if is_best else ""),
+    ]
+    if wide:
+        cells.append(Text(wording.number(result.audit_metric if result else None)))
+    return [*cells, Text(wording.duration(node.seconds) if result else ""), status(node, is_best)]
+
+
+def _short_origin(node: Node) -> str:
+    """The parent, and how many members beside it an ensemble has."""
+    others = f" +{len(node.parents) - 1}" if len(node.parents) > 1 else ""
+    return f"{node.parent:03d}{others}" if node.parent is not None else wording.ABSENT
+
+
+def status(node: Node, is_best: bool) -> Text:
+    """Sign and word, `★ best` for the best."""
+    if is_best:
+        return Text(f"{wording.BEST_SIGN} best", style="bold green")
+    sign = wording.STATUS_SIGN[node.status]
+    return Text(f"{sign} {node.status}", style=wording.STATUS_STYLE[node.status])
+
+
+def _running(view: View, width: int) -> RenderableType:
+    if not view.running:
+        return Text(
+            "nothing: the run is over" if view.state.finished else "choosing what comes next",
+            style="bright_black",
+        )
+    grid = Table.grid(padding=(0, 2))
+    for node_id, point in view.running.items():
+        node = view.state.nodes[node_id]
+        fraction = min(max(point.fraction, 0.0), 1.0) if point else 0.0
+        what = f"repeat of {node.name}" if node.repeating else f"{node.name} {node.operator}"
+        grid.add_row(
+            Text(what),
+            ProgressBar(total=1.0, completed=fraction, width=_bar_width(width)),
+            Text(wording.progress(point) if point else "starting"),
+        )
+    return grid
+
+
+def _lesson(lesson: Lesson | None) -> Text:
+    line = _cut("last lesson  ", "bright_black")
+    if lesson is None:
+        return line.append("none yet", style="default")
+    line.append(f"{lesson.id} {wording.one_line(lesson.title)}", style="default")
+    return line.append(f"  ({wording.effect(lesson)})", style="default")

@@ -1,0 +1,183 @@
+"""One node in full, and diffs, on a terminal."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from agent.record.events import NodeResult
+from agent.record.state import Node, RunState
+from agent.report import wording
+from agent.report.screen import status
+
+LOG_CHARACTERS = 4_000
+_ANALYSIS_LINES = 40
+
+
+def render_node(
+    state: RunState, node: Node, files: Path, log_tail: str, analysis: Mapping[str, object]
+) -> RenderableType:
+    """Everything known of a node: its idea, scores, lessons, failure and where its files are.
+
+    Args:
+        files: The node's workspace.
+        log_tail: The end of its log, as `RunFiles.log` gives it; shown where the node is not valid.
+        analysis: Content of its `working/analysis.json`, empty when there is none.
+    """
+    parts: list[RenderableType] = [_headline(state, node), _facts(state, node, files), *_idea(node)]
+    if node.idea.changes:
+        parts += [_section("changes against the parent"), _changes(node)]
+    parts += _lessons(state, node)
+    if analysis:
+        parts += [_section("failure analysis"), Text("\n".join(_outline(analysis)[:_ANALYSIS_LINES]))]
+    if node.result and not node.is_valid and log_tail:
+        parts += [
+            _section("end of its log"),
+            Text(wording.tail(wording.clean(log_tail), LOG_CHARACTERS).rstrip()),
+        ]
+    return Group(*parts)
+
+
+def print_diff(console: Console, diff: str) -> None:
+    """A unified diff, in colour on a terminal; elsewhere untouched, so that it can be applied as a patch."""
+    if console.is_terminal:
+        text = wording.clean(diff) or "no difference"
+        console.print(Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
+    else:
+        console.file.write(diff)
+        console.file.flush()
+
+
+def _headline(state: RunState, node: Node) -> Text:
+    is_best = state.best is not None and state.best.id == node.id
+    text = Text(f"node {node.name} ", style="bold")
+    text.append(node.operator, style=wording.OPERATOR_STYLE[node.operator])
+    text.append("  ").append_text(status(node, is_best))
+    return text.append(f"\n{wording.one_line(node.idea.title)}", style="bold")
+
+
+def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bright_black", no_wrap=True)
+    grid.add_column(overflow="fold")
+    if node.result and node.result.reason:
+        grid.add_row("reason", Text(wording.one_line(node.result.reason), style="bold"))
+    grid.add_row("grown from", wording.origin(node))
+    children = ", ".join(f"{child:03d}" for child in node.children)
+    grid.add_row("children", children or wording.ABSENT)
+    for name, value in _scores(node, node.result).items():
+        grid.add_row(name, Text(value))
+    grid.add_row("time", _timing(node, node.result))
+    for name, value in node.result.facts.items() if node.result else ():
+        grid.add_row(Text(wording.one_line(name)), Text(wording.one_line(value)))
+    grid.add_row("files", Text(str(files)))
+    if node.result:
+        grid.add_row("commit", Text(node.result.commit))
+    return Padding(grid, (1, 0))
+
+
+def _scores(node: Node, result: NodeResult | None) -> dict[str, str]:
+    if result is None:
+        return {"validation": "not yet"}
+    scores = {
+        "validation": wording.score(result.metric, result.metric_se),
+        "audit": wording.score(result.audit_metric, result.audit_se),
+    }
+    if node.repeats:
+        scores["other seeds"] = ", ".join(wording.number(metric) for metric in node.repeats)
+    return scores
+
+
+def _timing(node: Node, result: NodeResult | None) -> str:
+    expected = f"expected {wording.duration(node.expected_s)}" if node.expected_s is not None else ""
+    began = f"proposed at {wording.clock(node.proposed_at_s)}"
+    if result is None:
+        return ", ".join(part for part in (began, expected) if part)
+    smoke = f"smoke run {wording.duration(result.smoke_seconds)}" if result.smoke_seconds else ""
+    return ", ".join(part for part in (wording.duration(result.seconds), expected, smoke, began) if part)
+
+
+def _idea(node: Node) -> list[RenderableType]:
+    idea = node.idea
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bright_black", no_wrap=True)
+    grid.add_column()
+    for name, text in (
+        ("model", idea.model),
+        ("data", idea.data),
+        ("training", idea.training),
+        ("evaluation", idea.evaluation),
+    ):
+        grid.add_row(name, Text(wording.clean(text)))
+    if idea.moves:
+        grid.add_row("moves", Text(", ".join(idea.moves)))
+    if idea.blueprint:
+        slots = ", ".join(f"{slot}={value}" for slot, value in idea.blueprint.slots.items())
+        grid.add_row("slots", Text(wording.one_line(f"{slots} ({idea.blueprint.family})")))
+    return [_section("idea"), grid]
+
+
+def _changes(node: Node) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for change in node.idea.changes:
+        cited = ", ".join(node.idea.cites.get(change.slot, ()))
+        grid.add_row(
+            Text(change.slot),
+            Text(wording.one_line(f"{change.old} → {change.new}"), style="bold"),
+            Text(f"after lesson {cited}" if cited else "", style="bright_black"),
+        )
+    return grid
+
+
+def _lessons(state: RunState, node: Node) -> list[RenderableType]:
+    known = {**state.offered, **state.learned}
+    parts: list[RenderableType] = []
+    for title, ids in (
+        ("lessons cited", node.idea.cited_lessons),
+        ("lessons learned from it", tuple(node.lessons)),
+    ):
+        if not ids:
+            continue
+        parts.append(_section(title))
+        for lesson_id in ids:
+            lesson = known.get(lesson_id)
+            said = (
+                f"{wording.one_line(lesson.title)} ({wording.effect(lesson)})"
+                if lesson
+                else "no longer known"
+            )
+            parts.append(Text(f"{lesson_id}  {said}"))
+    return parts
+
+
+def _section(title: str) -> Padding:
+    return Padding(Rule(title, style="bright_black", align="left"), (1, 0, 0, 0))
+
+
+def _outline(content: Mapping[str, object], indent: str = "") -> list[str]:
+    """A mapping as indented lines; anything deeper than two levels stays in one line."""
+    lines = []
+    for key, value in content.items():
+        name = wording.one_line(str(key)).replace("_", " ")
+        if isinstance(value, Mapping) and len(indent) < 4:
+            lines += [f"{indent}{name}", *_outline(value, indent + "  ")]
+        elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            lines += [f"{indent}{name}", *(f"{indent}  {_in_line(item)}" for item in value)]
+        else:
+            lines.append(f"{indent}{name}: {_in_line(value)}")
+    return lines
+
+
+def _in_line(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{wording.one_line(str(key))} {_in_line(item)}" for key, item in value.items())[
+            :200
+        ]
+    return wording.one_line(str(value))[:200]

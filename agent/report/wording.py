@@ -1,0 +1,139 @@
+"""How facts of a run are said: the same words and signs on the screen, in lines and on the page."""
+
+import math
+import re
+from collections.abc import Mapping
+
+from agent.memory.lesson import Lesson
+from agent.record.events import CurvePoint, Operator, RunSettings, Status
+from agent.record.state import Node
+
+# One sign per status, so that nothing is told by colour alone.
+STATUS_SIGN: Mapping[Status, str] = {
+    "running": "…",
+    "valid": "●",
+    "suspect": "▲",
+    "failed": "✗",
+    "pruned": "◦",
+}
+STATUS_STYLE: Mapping[Status, str] = {
+    "running": "cyan",
+    "valid": "green",
+    "suspect": "yellow",
+    "failed": "red",
+    "pruned": "bright_black",
+}
+OPERATOR_STYLE: Mapping[Operator, str] = {
+    "draft": "blue",
+    "improve": "green",
+    "debug": "yellow",
+    "ensemble": "magenta",
+}
+BEST_SIGN = "★"
+ABSENT = "–"
+
+# Control characters steer a terminal, bidirectional overrides reorder what is read.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Text of a candidate or a planner without what could steer a terminal or forge a line."""
+    return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The text, clean, with every run of white space turned into one space."""
+    return " ".join(clean(text).split())
+
+
+def tail(text: str, limit: int) -> str:
+    """The last `limit` characters, from the start of a line on, with a note of what was left out."""
+    if len(text) <= limit:
+        return text
+    kept = text[-limit:]
+    kept = kept[kept.find("\n") + 1 :]
+    return f"[{len(text) - len(kept):,} earlier characters left out]\n{kept}"
+
+
+def head(text: str, limit: int) -> str:
+    """The first `limit` characters, up to the end of a line, with a note of what was left out."""
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    kept = kept[: kept.rfind("\n") + 1] or kept
+    return f"{kept.rstrip()}\n[{len(text) - len(kept):,} further characters left out]"
+
+
+def number(value: float | None, like: float | None = None) -> str:
+    """A score with decimals that suit its size, or the size of `like`: 0.6123, 12.35, 4,321.0."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    size = abs(value if like is None else like)
+    decimals = 4 if size < 10 else 2 if size < 1000 else 1
+    return f"{value:,.{decimals}f}"
+
+
+def score(value: float | None, standard_error: float | None = None) -> str:
+    """`0.6123 ± 0.0081`, or a dash where there is none."""
+    if value is None or standard_error is None:
+        return number(value)
+    return f"{number(value)} ± {number(standard_error, like=value)}"
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `42 s`, `3:05`, `1:02:33`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else clock(whole)
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `3:05`, `1:02:33`."""
+    minutes, second = divmod(max(int(seconds), 0), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
+
+
+def direction(higher_is_better: bool) -> str:
+    return "higher is better" if higher_is_better else "lower is better"
+
+
+def changes(node: Node) -> str:
+    """The slots that differ from the parent's: `image_size 96 → 128, epochs 5 → 8`."""
+    return ", ".join(f"{one.slot} {one.old} → {one.new}" for one in node.idea.changes)
+
+
+def what_changed(node: Node) -> str:
+    """The idea's title; an improvement's title already says its moves, the changed slots follow it."""
+    title, detail = one_line(node.idea.title), one_line(changes(node))
+    return f"{title} ({detail})" if detail else title
+
+
+def origin(node: Node) -> str:
+    """The nodes that it grew from, `003` or `003 + 007`; a dash for a draft."""
+    return " + ".join(f"{parent:03d}" for parent in node.parents) or ABSENT
+
+
+def effect(lesson: Lesson) -> str:
+    """What was measured: `helps: 12.0 ± 3.0 % less error`."""
+    if not lesson.evidence:
+        return "no comparison yet"
+    share = 100 * lesson.effect
+    side = "less" if share >= 0 else "more"
+    return f"{lesson.verdict}: {abs(share):.1f} ± {100 * lesson.standard_error:.1f} % {side} error"
+
+
+def progress(point: CurvePoint) -> str:
+    """`train 42 %, metric 0.5812`."""
+    parts = [f"{one_line(point.stage)} {100 * min(max(point.fraction, 0.0), 1.0):.0f} %"]
+    if point.train_loss is not None:
+        parts.append(f"loss {number(point.train_loss)}")
+    if point.metric is not None:
+        parts.append(f"metric {number(point.metric)}")
+    return ", ".join(parts)
+
+
+def data_kind(settings: RunSettings) -> str:
+    """Which data the scores are about; a sample is always called a sample."""
+    return "SAMPLE data" if settings.data_kind == "sample" else "full data"

@@ -1,0 +1,24 @@
+"""The scripted run as fixtures."""
+
+import pytest
+from scripted_run import material_of, write_story
+
+from agent.competition.metrics import get_metric
+from agent.record.events import Event
+from agent.record.state import RunState
+from agent.report.html import ReportContext
+
+
+@pytest.fixture
+def story() -> list[Event]:
+    return write_story()
+
+
+@pytest.fixture
+def state(story: list[Event]) -> RunState:
+    return RunState.replay(story, higher_is_better=True)
+
+
+@pytest.fixture
+def context() -> ReportContext:
+    return ReportContext("imet-2020-0001", "iMet Collection 2020", get_metric("micro_f1"), material_of)

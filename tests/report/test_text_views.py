@@ -1,0 +1,151 @@
+"""`mars tree`, `mars show` and `mars diff` as text."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+from scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
+
+from agent.record.state import RunState
+from agent.report.show import print_diff, render_node
+from agent.report.tree import render_tree
+
+
+def as_text(renderable: RenderableType, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+class TestTree:
+    def test_nodes_stand_below_their_parents(self, state: RunState) -> None:
+        lines = as_text(render_tree(state, 140)).splitlines()
+        labels = [line[: lines[0].index("what")].strip() for line in lines[2:15]]
+        assert labels == [
+            "001 draft",
+            "002 draft",
+            "├─ 003 improve",
+            "│  ├─ 005 improve",
+            "│  │  ├─ 009 improve",
+            "│  │  └─ 010 improve",
+            "│  │     ├─ 011 ensemble",
+            "│  │     └─ 012 improve",
+            "│  │        └─ 013 improve",
+            "│  └─ 006 improve",
+            "│     └─ 007 debug",
+            "└─ 004 improve",
+            "008 draft",
+        ]
+
+    def test_scores_changes_and_states_are_told_in_words(self, state: RunState) -> None:
+        text = as_text(render_tree(state, 160), 160)
+
+        def row(name: str) -> str:
+            return next(line for line in text.splitlines() if f"{name} " in line[:24])
+
+        assert "Larger pictures (image_size 96 → 128)" in row("003")
+        assert "0.6021 ± 0.0080" in row("003")
+        assert "52 s" in row("003")
+        assert "✗ failed" in row("006")
+        assert "no such backbone" in row("006")
+        assert "▲ suspect" in row("008")
+        assert "◦ pruned" in row("009")
+        assert "★ best" in row("011")
+        assert "blends 010 + 005 + 007" in row("011")
+        assert "… running" in row("013")
+        assert "13 nodes: 9 valid, 1 suspect, 1 failed, 1 pruned; 9:09 used; kept node 011" in text
+
+    @pytest.mark.parametrize("width", [60, 80, 120])
+    def test_keeps_to_the_width(self, state: RunState, width: int) -> None:
+        assert max(len(line) for line in as_text(render_tree(state, width), width).splitlines()) <= width
+
+    def test_a_chain_of_two_thousand_improvements(self) -> None:
+        script = Script()
+        script.start()
+        for node in range(1, 2001):
+            script.propose(node, "draft" if node == 1 else "improve", (node - 1,) * (node > 1), idea("On"))
+        state = RunState.replay(script.events, higher_is_better=True)
+        assert "2000 nodes" in as_text(render_tree(state, 120))
+
+    def test_a_run_without_nodes(self) -> None:
+        assert "no nodes yet" in as_text(render_tree(RunState(higher_is_better=True), 80))
+
+
+class TestShow:
+    def test_a_valid_node_in_full(self, state: RunState) -> None:
+        text = as_text(render_node(state, state.nodes[5], Path("nodes/005"), LOG, ANALYSIS))
+        for promised in (
+            "node 005 improve",
+            "● valid",
+            "Train longer",
+            "A small convolutional network pretrained",
+            "flips and light colour jitter",
+            "AdamW with a cosine schedule",
+            "One global threshold",
+            "epochs",
+            "5 → 8",
+            "after lesson 00002",
+            "00002  Image size 128 instead of 96 helps (helps: 11.2 ± 1.8 % less error)",
+            "0.6134 ± 0.0080",
+            "0.6077 ± 0.0210",
+            "other seeds",
+            "0.6098",
+            "1:18, expected 30 s, smoke run 2.5 s",
+            "lcnet_050.ra2_in1k",
+            "nodes/005",
+            "picture brightness: 0.21",
+            "label tag::dogs, f1 0.18",
+            "backbone=lcnet_050",
+        ):
+            assert promised in text, promised
+        assert "end of its log" not in text
+
+    def test_a_node_shows_the_lessons_learned_from_it(self, state: RunState) -> None:
+        text = as_text(render_node(state, state.nodes[3], Path("nodes/003"), "", {}))
+        assert "lessons learned from it" in text
+        assert "00002  Image size 128" in text
+
+    def test_a_failed_node_gives_its_reason_and_the_end_of_its_log(self, state: RunState) -> None:
+        log = "\n".join(f"line {number}" for number in range(5_000))
+        text = as_text(render_node(state, state.nodes[6], Path("nodes/006"), log, {}))
+        assert "ValueError in library/models.py: no such backbone." in text
+        assert "earlier characters left out" in text
+        assert "line 4999" in text
+        assert "line 100\n" not in text
+
+    def test_control_characters_of_a_log_are_left_out(self, state: RunState) -> None:
+        text = as_text(render_node(state, state.nodes[6], Path("n"), "a\x1b]0;owned\x07b [red]c[/red]", {}))
+        assert "\x1b" not in text
+        assert "\x07" not in text
+        assert "[red]c[/red]" in text
+
+    def test_a_running_node_and_an_ensemble(self, state: RunState) -> None:
+        assert "not yet" in as_text(render_node(state, state.nodes[13], Path("n"), "", {}))
+        assert "010 + 005 + 007" in as_text(render_node(state, state.nodes[11], Path("n"), "", {}))
+
+    def test_the_direction_does_not_matter_for_a_loss(self) -> None:
+        script = Script()
+        script.start()
+        script.propose(1, "draft", (), idea("First"))
+        script.finish(1, result(1234.5, None, 3.0))
+        state = RunState.replay(script.events, higher_is_better=False)
+        assert "1,234.5 ± 0.0" in as_text(render_node(state, state.nodes[1], Path("n"), "", {}))
+
+
+class TestDiff:
+    def test_a_pipe_gets_a_patch_byte_for_byte(self) -> None:
+        console = Console(file=io.StringIO(), width=20)
+        print_diff(console, DIFF)
+        assert isinstance(console.file, io.StringIO)
+        assert console.file.getvalue() == DIFF
+
+    def test_a_terminal_gets_colour_and_no_control_characters_of_the_diff(self) -> None:
+        console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard")
+        print_diff(console, "-old\n+new\x1b]0;owned\x07\n")
+        assert isinstance(console.file, io.StringIO)
+        text = console.file.getvalue()
+        assert "\x1b[9" in text
+        assert "\x1b]0" not in text
+        assert "\x07" not in text

@@ -49,21 +49,29 @@ def detect(sandbox: Sandbox) -> Isolation:
     """Tries bubblewrap, else what the kernel offers without it; `none` uses neither."""
     if sandbox == "none":
         return Isolation(bwrap=None, namespaces=False, landlock=False)
-    probe = [*inside_command("probe", "-S", "-E", "-B")]
     found = shutil.which("bwrap")
     if found is not None:
-        bwrap = Path(found)
         view = View(readable=[INSIDE], writable=[], scratch=None)
-        offered = _offered(sandboxed(bwrap, view, probe, INSIDE.parent))
+        offered = _offered(sandboxed(Path(found), view, _probe(), INSIDE.parent))
         if offered is not None:
-            return Isolation(bwrap, **offered)
-    offered = _offered(probe)
+            return Isolation(Path(found), **offered)
+    return detect_kernel()
+
+
+@functools.cache
+def detect_kernel() -> Isolation:
+    """What the kernel alone offers, where bubblewrap is absent or may not run."""
+    offered = _offered(_probe())
     return Isolation(None, **(offered or {"namespaces": False, "landlock": False}))
 
 
 def inside_command(module: str, *options: str) -> list[str]:
     """Starts a module of `inside/`; the working folder must be the one above it."""
     return [sys.executable, *options, "-m", f"inside.{module}"]
+
+
+def _probe() -> list[str]:
+    return inside_command("probe", "-S", "-E", "-B")
 
 
 def _offered(command: Sequence[str]) -> dict[str, bool] | None:

@@ -1,0 +1,359 @@
+"""What every executor must do; each kind of executor runs this class's tests (see test_contract.py)."""
+
+import signal
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from agent.execution import Executor, Limits, Outcome
+from tests.execution.support import PATIENT_S, Site, alive, wait_until
+
+SPAWN_SLEEPER = """
+import subprocess, sys
+def spawn():
+    code = "import time; time.sleep(300)"
+    subprocess.Popen([sys.executable, "-c", code, {token!r}], start_new_session=True)
+"""
+
+
+@pytest.fixture
+def token() -> str:
+    """A word that marks one test's processes."""
+    return f"mars-test-{uuid.uuid4().hex}"
+
+
+class ExecutorContract:
+    """Needs the fixtures `site` and `executor`."""
+
+    def test_runs_main_with_its_folders_and_variables(self, site: Site, executor: Executor) -> None:
+        code = """
+            import os, sys
+            from pathlib import Path
+            from library.config import ANSWER
+            Path("submission/submission.csv").write_text(Path("input/image.txt").read_text())
+            Path("working/rows.csv").write_text(Path("metadata/train.csv").read_text())
+            Path(os.environ["MARS_CACHE_DIR"], "kept").write_text("x")
+            print(ANSWER, os.environ["MARS_SEED"], os.environ["MARS_TIME_LIMIT_S"], sys.argv[1:], __name__)
+            print("to stderr", file=sys.stderr)
+        """
+        cache = site.nodes / "_cache"
+        job = site.job("success", code, arguments=("--smoke",), cache=cache)
+        (job.workspace / "library").mkdir()
+        (job.workspace / "library" / "config.py").write_text("ANSWER = 42\n")
+
+        outcome = executor.execute(job)
+
+        assert (outcome.status, outcome.returncode) == ("ok", 0)
+        assert outcome.log == job.workspace / ".mars" / "run.log"
+        assert outcome.log.read_text() == "42 7 30 ['--smoke'] __main__\nto stderr\n"
+        assert (job.workspace / "submission" / "submission.csv").read_text() == "pixels"
+        assert (job.workspace / "working" / "rows.csv").read_text() == "id,label\nr1,0\n"
+        assert (cache / "kept").exists()
+        assert not (job.workspace / ".mars" / "tmp").exists()
+
+    def test_failure_names_the_exception_and_its_place_but_not_its_message(
+        self, site: Site, executor: Executor
+    ) -> None:
+        job = site.job("failing", "def run():\n    raise ValueError('row r1 says 17')\n\nrun()\n")
+        outcome = executor.execute(job)
+        assert (outcome.status, outcome.returncode) == ("failed", 1)
+        assert outcome.reason == "ValueError in main.py line 2 (exit code 1)."
+        main = job.workspace / "main.py"
+        assert outcome.log.read_text() == (
+            "Traceback (most recent call last):\n"
+            f'  File "{main}", line 4, in <module>\n    run()\n'
+            f"  File \"{main}\", line 2, in run\n    raise ValueError('row r1 says 17')\n"
+            "ValueError: row r1 says 17\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("code", "returncode", "log_end"),
+        [
+            ("raise SystemExit(3)", 3, ""),
+            ("raise SystemExit('no data')", 1, "no data\n"),
+            ("raise SystemExit", 0, ""),
+            ("def broken(:", 1, "SyntaxError: invalid syntax\n"),
+            ("import os; os.abort()", -signal.SIGABRT, ""),
+            ("raise KeyboardInterrupt", -signal.SIGINT, "KeyboardInterrupt\n"),
+            ("import atexit; atexit.register(print, 'last')", 0, "last\n"),
+            (
+                "import threading\nthreading.Timer(0.3, print, ['thread done']).start()",
+                0,
+                "thread done\n",
+            ),
+        ],
+    )
+    def test_ends_as_a_plain_interpreter_does(
+        self, site: Site, executor: Executor, code: str, returncode: int, log_end: str
+    ) -> None:
+        outcome = executor.execute(site.job("endings", code))
+        assert outcome.returncode == returncode
+        assert outcome.log.read_text().endswith(log_end)
+        assert outcome.status == ("ok" if returncode == 0 else "failed")
+
+    def test_what_was_buffered_at_the_end_is_written(self, site: Site, executor: Executor) -> None:
+        job = site.job("buffered", "stream = open('working/late.txt', 'w')\nstream.write('kept')\n")
+        (job.workspace / "holder.py").write_text("stream = open('working/module.txt', 'w')\n")
+        main = job.workspace / "main.py"
+        main.write_text(main.read_text() + "import holder\nholder.stream.write('kept too')\n")
+        assert executor.execute(job).status == "ok"
+        assert (job.workspace / "working" / "late.txt").read_text() == "kept"
+        assert (job.workspace / "working" / "module.txt").read_text() == "kept too"
+
+    def test_time_limit_holds_though_a_grandchild_keeps_the_pipe(
+        self, site: Site, executor: Executor, token: str
+    ) -> None:
+        code = SPAWN_SLEEPER.format(token=token) + "spawn()\nimport time\ntime.sleep(300)\n"
+        job = site.job("timeout", code, limits=Limits(time_s=1.0))
+        start = time.monotonic()
+        outcome = executor.execute(job)
+        assert outcome.status == "timeout"
+        assert time.monotonic() - start < 3.0
+        assert alive(token) == []
+
+    def test_nothing_outlives_a_candidate_that_ended_well(
+        self, site: Site, executor: Executor, token: str
+    ) -> None:
+        outcome = executor.execute(site.job("leaves", SPAWN_SLEEPER.format(token=token) + "spawn()\n"))
+        assert outcome.status == "ok"
+        assert alive(token) == []
+
+    def test_keys_of_the_user_are_not_in_the_environment(
+        self, site: Site, executor: Executor, monkeypatch: pytest.MonkeyPatch, token: str
+    ) -> None:
+        monkeypatch.setenv("CANARY_API_KEY", token)
+        outcome = executor.execute(site.job("canary", "import os; print(dict(os.environ))"))
+        assert "MARS_SEED" in outcome.log.read_text()
+        assert "CANARY" not in outcome.log.read_text()
+
+    def test_a_flood_of_output_is_bounded_and_keeps_both_ends(self, site: Site, executor: Executor) -> None:
+        code = """
+            import os
+            print("first line", flush=True)
+            for _ in range(100):
+                os.write(1, b"\\xff" * 1_000_000)
+            print("last line")
+        """
+        job = site.job("flood", code, limits=Limits(time_s=PATIENT_S, output_bytes=20_000))
+        outcome = executor.execute(job)
+        text = outcome.log.read_text(errors="replace")
+        assert outcome.status == "ok"
+        assert outcome.log.stat().st_size < 21_000
+        assert text.startswith("first line\n")
+        assert text.endswith("last line\n")
+        assert "bytes left out" in text
+
+    def test_the_log_can_be_read_while_the_candidate_runs(self, site: Site, executor: Executor) -> None:
+        job = site.job("streaming", "print('under way')\nimport time\ntime.sleep(300)\n")
+        log = job.workspace / ".mars" / "run.log"
+
+        def seen(_: float) -> str | None:
+            return "stopped: seen." if log.exists() and "under way" in log.read_text() else None
+
+        assert executor.execute(job, seen).status == "stopped"
+
+    def test_memory_limit(self, site: Site, executor: Executor) -> None:
+        job = site.job(
+            "memory", "kept = bytearray(1 << 30)", limits=Limits(time_s=PATIENT_S, memory_bytes=1 << 29)
+        )
+        outcome = executor.execute(job)
+        assert outcome.status == "memory"
+        assert "memory" in outcome.reason
+
+    def test_killed_from_outside_counts_as_out_of_memory(self, site: Site, executor: Executor) -> None:
+        outcome = executor.execute(site.job("oom", "import os; os.kill(os.getpid(), 9)"))
+        assert (outcome.status, outcome.returncode) == ("memory", -signal.SIGKILL)
+
+    def test_file_size_limit(self, site: Site, executor: Executor) -> None:
+        code = "open('working/big', 'wb').write(bytes(2_000_000))"
+        job = site.job("bigfile", code, limits=Limits(time_s=PATIENT_S, file_bytes=1_000_000))
+        outcome = executor.execute(job)
+        assert outcome.status == "failed"
+        assert outcome.reason.startswith("OSError")
+        assert (job.workspace / "working" / "big").stat().st_size <= 1_000_000
+
+    def test_watch_stops_the_run_with_its_sentence(
+        self, site: Site, executor: Executor, token: str
+    ) -> None:
+        elapsed: list[float] = []
+
+        def watch(seconds: float) -> str | None:
+            elapsed.append(seconds)
+            return "pruned: behind the best." if seconds > 1.0 else None
+
+        code = SPAWN_SLEEPER.format(token=token) + "spawn()\nimport time\ntime.sleep(300)\n"
+        outcome = executor.execute(site.job("watched", code), watch)
+        assert (outcome.status, outcome.reason) == ("stopped", "pruned: behind the best.")
+        assert 4 <= len(elapsed) <= 8
+        assert alive(token) == []
+
+    def test_an_interrupt_kills_the_candidate_first(
+        self, site: Site, executor: Executor, token: str
+    ) -> None:
+        def interrupt(_: float) -> str | None:
+            if alive(token):
+                raise KeyboardInterrupt
+            return None
+
+        code = SPAWN_SLEEPER.format(token=token) + "spawn()\nimport time\ntime.sleep(300)\n"
+        with pytest.raises(KeyboardInterrupt):
+            executor.execute(site.job("interrupted", code), interrupt)
+        assert alive(token) == []
+
+    def test_stdin_is_empty(self, site: Site, executor: Executor) -> None:
+        outcome = executor.execute(site.job("stdin", "import sys; print(repr(sys.stdin.read()))"))
+        assert outcome.log.read_text() == "''\n"
+
+    def test_candidates_side_by_side_never_meet(self, site: Site, executor: Executor) -> None:
+        code = """
+            import os, tempfile, time
+            from pathlib import Path
+            name = Path.cwd().name
+            places = [Path("working"), Path(tempfile.gettempdir())]
+            for place in places:
+                (place / "same").write_text(name)
+            time.sleep(0.5)
+            print([(place / "same").read_text() == name for place in places])
+        """
+        jobs = [site.job(f"parallel-{index}", code) for index in range(4)]
+        start = threading.Barrier(len(jobs))
+
+        def run(index: int) -> Outcome:
+            start.wait()
+            return executor.execute(jobs[index])
+
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            outcomes = list(pool.map(run, range(len(jobs))))
+        assert [outcome.log.read_text() for outcome in outcomes] == ["[True, True]\n"] * len(jobs)
+
+    def test_unseeded_randomness_differs_between_runs(self, site: Site, executor: Executor) -> None:
+        code = "import random, numpy; print(random.random(), numpy.random.rand())"
+        logs = [executor.execute(site.job(f"random-{run}", code)).log.read_text() for run in range(2)]
+        assert len({number for log in logs for number in log.split()}) == 4
+
+    def test_an_earlier_run_cannot_lead_the_harness_elsewhere(self, site: Site, executor: Executor) -> None:
+        code = """
+            import os
+            from pathlib import Path
+            os.unlink(".mars/run.log")
+            os.symlink("../../bystander", ".mars/run.log")
+            os.rmdir("submission")
+            os.symlink("../bystander", "submission")
+        """
+        bystander = site.nodes / "bystander"
+        bystander.write_text("untouched")
+        executor.execute(site.job("tricky", code))
+        outcome = executor.execute(site.job("tricky", "print('second')"))
+        assert outcome.log.read_text() == "second\n"
+        assert bystander.read_text() == "untouched"
+        assert not (site.nodes / "tricky" / "submission").is_symlink()
+
+
+class SandboxContract:
+    """What holds besides where candidates are isolated."""
+
+    def test_nothing_is_missing(self, executor: Executor) -> None:
+        assert executor.guarantees.missing() == []
+
+    def test_private_files_and_the_users_home_cannot_be_read(self, site: Site, executor: Executor) -> None:
+        code = f"""
+            from pathlib import Path
+            for path in ({str(site.private_file)!r}, {__file__!r}, "/etc/shadow", Path.home() / ".bashrc"):
+                try:
+                    print("read", open(path).read())
+                except OSError as error:
+                    print("refused")
+        """
+        outcome = executor.execute(site.job("curious", code))
+        assert outcome.log.read_text() == "refused\n" * 4
+
+    def test_no_process_shows_the_users_keys(
+        self, site: Site, executor: Executor, monkeypatch: pytest.MonkeyPatch, token: str
+    ) -> None:
+        monkeypatch.setenv("CANARY_API_KEY", token)
+        code = """
+            from pathlib import Path
+            for file in Path("/proc").glob("[0-9]*/environ"):
+                try:
+                    print(file.read_bytes())
+                except OSError:
+                    pass
+        """
+        outcome = executor.execute(site.job("processes", code))
+        assert outcome.status == "ok"
+        assert token not in outcome.log.read_text()
+
+    def test_only_its_own_workspace_can_be_written(self, site: Site, executor: Executor) -> None:
+        other = site.job("neighbour", "").workspace
+        code = f"""
+            import os
+            from pathlib import Path
+            places = [Path({str(other)!r}), Path({str(site.root)!r}), Path.cwd().parent, Path("input")]
+            for place in [*places, Path("metadata"), Path("/tmp"), Path("/usr/lib"), Path("/")]:
+                try:
+                    (place / "intruder").write_text("x")
+                    print("written", place)
+                except OSError:
+                    pass
+            try:
+                os.unlink("input/image.txt")
+            except OSError:
+                print("kept")
+        """
+        outcome = executor.execute(site.job("vandal", code))
+        assert outcome.log.read_text() == "kept\n"
+        assert not (other / "intruder").exists()
+        assert (site.input / "image.txt").read_text() == "pixels"
+
+    def test_a_neighbours_files_cannot_be_read(self, site: Site, executor: Executor) -> None:
+        other = site.job("read-me", "secret = 1").workspace / "main.py"
+        outcome = executor.execute(site.job("reader", f"open({str(other)!r})"))
+        assert outcome.status == "failed"
+
+    def test_network_is_blocked(self, site: Site, executor: Executor) -> None:
+        code = """
+            import socket
+            datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                datagram.connect(("192.0.2.1", 53))
+                datagram.send(b"x")
+                print("sent")
+            except OSError as error:
+                print(type(error).__name__)
+            print([name for _, name in socket.if_nameindex() if name != "lo"])
+        """
+        outcome = executor.execute(site.job("network", code))
+        assert outcome.log.read_text() == "OSError\n[]\n"
+
+    def test_shared_memory_is_its_own(self, site: Site, executor: Executor) -> None:
+        write = "open('/dev/shm/same', 'x').write('x'); import time; time.sleep(0.5)"
+        jobs = [site.job(f"shm-{index}", write) for index in range(2)]
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = list(pool.map(executor.execute, jobs))
+        assert [outcome.status for outcome in outcomes] == ["ok", "ok"]
+
+    def test_other_candidates_cannot_be_signalled(self, site: Site, executor: Executor) -> None:
+        victim = site.job("victim", "open('working/up', 'w')\nimport time\ntime.sleep(1.5)\n")
+        killer = site.job(
+            "killer",
+            """
+            import os
+            for process in range(1, 4_000_000):
+                if process != os.getpid():
+                    try:
+                        os.kill(process, 9)
+                    except OSError:
+                        pass
+                if process > 300 and process % 64:
+                    continue
+            """,
+        )
+        with ThreadPoolExecutor(2) as pool:
+            running = pool.submit(executor.execute, victim)
+            wait_until((victim.workspace / "working" / "up").exists)
+            attack = executor.execute(killer, lambda seconds: "enough" if seconds > 1.0 else None)
+            assert running.result().status == "ok"
+        assert attack.status in ("ok", "stopped")

@@ -1,0 +1,77 @@
+"""A folder with prepared data and candidates in it, and ways to look for what a candidate left alive."""
+
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent.execution import Job, Limits
+
+PATIENT_S = 60.0
+
+
+@dataclass
+class Site:
+    """What a run lays out, below one folder."""
+
+    root: Path
+    nodes: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.nodes = self.root / "run" / "nodes"
+        self.nodes.mkdir(parents=True)
+        for folder in (self.input, self.metadata, self.root / "private"):
+            folder.mkdir(parents=True)
+        (self.input / "image.txt").write_text("pixels")
+        (self.metadata / "train.csv").write_text("id,label\nr1,0\n")
+        (self.private_file).write_text("the answers")
+
+    @property
+    def input(self) -> Path:
+        return self.root / "public" / "input"
+
+    @property
+    def metadata(self) -> Path:
+        return self.root / "public" / "metadata"
+
+    @property
+    def private_file(self) -> Path:
+        return self.root / "private" / "val.csv"
+
+    def job(self, name: str, code: str, **changes: object) -> Job:
+        """A job for a new candidate whose main.py is the given code."""
+        workspace = self.nodes / name
+        workspace.mkdir(exist_ok=True)
+        (workspace / "main.py").write_text(textwrap.dedent(code))
+        values: dict[str, object] = {
+            "seed": 7,
+            "limits": Limits(time_s=PATIENT_S),
+            "time_hint_s": 30.0,
+            **changes,
+        }
+        return Job(workspace=workspace, input=self.input, metadata=self.metadata, **values)  # type: ignore[arg-type]
+
+
+def alive(token: str) -> list[psutil.Process]:
+    """Processes anywhere on the machine whose command line contains the token."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(token in part for part in process.cmdline()):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], object], within_s: float = 15.0) -> None:
+    """Returns when the condition holds; fails the test if it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not hold within {within_s:g} s")
+        time.sleep(0.02)

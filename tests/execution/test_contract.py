@@ -1,0 +1,102 @@
+"""The contract, run on every kind of executor."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.execution import Executor, make_executor
+from agent.execution.cold import ColdExecutor
+from agent.execution.isolation import detect, detect_kernel
+from agent.execution.warm import WarmExecutor
+from tests.execution.contract import ExecutorContract, SandboxContract, token
+from tests.execution.support import Site
+
+__all__ = ["token"]
+
+
+def unavailable(what: str) -> None:
+    """Isolation that cannot be tested is a failure in CI and a skip elsewhere."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} cannot be used on this machine")
+    pytest.skip(f"{what} cannot be used on this machine")
+
+
+@pytest.fixture(scope="class")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("site"))
+
+
+def made(site: Site, *, cold: bool, sandbox: str) -> Iterator[Executor]:
+    executor = make_executor(
+        cold=cold,
+        nodes_root=site.nodes,
+        preload=["numpy"],
+        readable=[site.root / "public"],
+        sandbox=sandbox,  # type: ignore[arg-type]
+    )
+    yield executor
+    executor.close()
+
+
+class Sandboxed(ExecutorContract, SandboxContract):
+    @pytest.fixture(scope="class", autouse=True)
+    def _bubblewrap(self) -> None:
+        if detect("auto").bwrap is None:
+            unavailable("bubblewrap")
+
+
+class TestColdSandboxed(Sandboxed):
+    @pytest.fixture(scope="class")
+    def executor(self, site: Site) -> Iterator[Executor]:
+        yield from made(site, cold=True, sandbox="auto")
+
+
+class TestWarmSandboxed(Sandboxed):
+    @pytest.fixture(scope="class")
+    def executor(self, site: Site) -> Iterator[Executor]:
+        yield from made(site, cold=False, sandbox="auto")
+
+
+class ByKernel(ExecutorContract, SandboxContract):
+    """Namespaces and Landlock alone, as on a machine without bubblewrap."""
+
+    @pytest.fixture(scope="class", autouse=True)
+    def _kernel(self) -> None:
+        offered = detect_kernel()
+        if not (offered.namespaces and offered.landlock):
+            unavailable("namespaces with Landlock")
+
+
+class TestColdByKernel(ByKernel):
+    @pytest.fixture(scope="class")
+    def executor(self) -> Executor:
+        return ColdExecutor(detect_kernel())
+
+
+class TestWarmByKernel(ByKernel):
+    @pytest.fixture(scope="class")
+    def executor(self, site: Site) -> Iterator[Executor]:
+        executor = WarmExecutor(detect_kernel(), site.nodes, ["numpy"], [site.root / "public"])
+        yield executor
+        executor.close()
+
+
+class TestColdPlain(ExecutorContract):
+    @pytest.fixture(scope="class")
+    def executor(self, site: Site) -> Iterator[Executor]:
+        yield from made(site, cold=True, sandbox="none")
+
+
+class TestWarmPlain(ExecutorContract):
+    @pytest.fixture(scope="class")
+    def executor(self, site: Site) -> Iterator[Executor]:
+        yield from made(site, cold=False, sandbox="none")
+
+
+def test_a_plain_executor_says_what_is_missing(tmp_path: Path) -> None:
+    executor = make_executor(cold=True, nodes_root=tmp_path, sandbox="none")
+    missing = executor.guarantees.missing()
+    assert len(missing) == 4
+    assert any("network" in sentence for sentence in missing)

@@ -38,7 +38,9 @@ class Prepared(BaseModel):
     format: Literal[1] = FORMAT
     spec: CompetitionSpec
     kind: DataKind
-    fingerprint: str = Field(description="Hex SHA-256 over the tables, the media's names and sizes, the spec.")
+    fingerprint: str = Field(
+        description="Hex SHA-256 over the tables, the media's names and sizes, the spec."
+    )
     classes: tuple[str, ...] | None = Field(description="Labels in class order; None for regression.")
     submission_columns: tuple[str, ...] = Field(description="Header of the sample submission.")
     rows: RowCounts
@@ -71,4 +73,6 @@ def load_prepared(root: Path) -> Prepared:
         content = json.loads(file.read_text(encoding="utf-8"))
         return Prepared.model_validate({**content, "root": root})
     except (OSError, ValueError, ValidationError) as error:
-        raise SetupError(f"{file}: is no prepared data of format {FORMAT}; delete {root} and run again.") from error
+        raise SetupError(
+            f"{file}: is no prepared data of format {FORMAT}; delete {root} and run again."
+        ) from error

@@ -11,10 +11,10 @@ from agent.report import wording
 from agent.report.files import Material
 
 # Bounds of one page, in characters over all nodes and of one node.
-_DIFF_TOTAL, _DIFF_MOST = 1_700_000, 60_000
-_LOG_TOTAL, _LOG_MOST = 700_000, 12_000
-_ANALYSIS_TOTAL, _ANALYSIS_MOST = 400_000, 8_000
-_POINTS_TOTAL, _POINTS_MOST = 20_000, 240
+_DIFF_TOTAL, _DIFF_MOST = 1_300_000, 60_000
+_LOG_TOTAL, _LOG_MOST = 500_000, 12_000
+_ANALYSIS_TOTAL, _ANALYSIS_MOST = 300_000, 8_000
+_POINTS_TOTAL, _POINTS_MOST = 16_000, 240
 
 Json = dict[str, Any]
 

@@ -12,6 +12,7 @@ from agent.report import wording
 from agent.report.screen import Tally, status
 
 _NARROW = 90
+_DEEP = 8  # levels from which on the guide lines are drawn closer
 
 
 def render_tree(state: RunState, width: int) -> RenderableType:
@@ -28,23 +29,23 @@ def render_tree(state: RunState, width: int) -> RenderableType:
         table.add_column("audit", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    for guide, node in _walk(state):
+    for guide, node in _walk(state, width):
         table.add_row(*_cells(state, guide, node, width))
     return Group(table, Text(), _summary(state))
 
 
-def _walk(state: RunState) -> Iterator[tuple[str, Node]]:
+def _walk(state: RunState, width: int) -> Iterator[tuple[str, Node]]:
     """Depth first with the guide lines that lead to each node; a stack, since chains can be long."""
+    deep = max((len(state.ancestors(node)) for node in state.nodes.values()), default=0) > _DEEP
+    fork, end, pass_by, gap = ("├", "└", "│", " ") if deep else ("├─ ", "└─ ", "│  ", "   ")
     stack = [("", "", root) for root in reversed(state.roots)]
     while stack:
         guide, below, node = stack.pop()
-        yield guide, node
+        yield guide if len(guide) <= width // 3 else f"…{guide[-width // 3 :]}", node
         children = [state.nodes[child] for child in node.children]
         for child in reversed(children):
             is_last = child is children[-1]
-            stack.append(
-                (below + ("└─ " if is_last else "├─ "), below + ("   " if is_last else "│  "), child)
-            )
+            stack.append((below + (end if is_last else fork), below + (gap if is_last else pass_by), child))
 
 
 def _cells(state: RunState, guide: str, node: Node, width: int) -> list[Text]:

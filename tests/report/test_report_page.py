@@ -1,0 +1,228 @@
+"""The report as a file: complete, bounded, self-contained, and inert whatever the texts in it say."""
+
+import json
+import re
+import time
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from scripted_run import DIFF, LOG, Script, curve, idea, lesson, material_of, result
+
+from agent.competition.metrics import get_metric
+from agent.errors import InfrastructureError
+from agent.record.events import CurvePoint
+from agent.record.state import Node, RunState
+from agent.report.files import Material
+from agent.report.geometry import Scale, lay_out_tree, robust_range
+from agent.report.html import ReportContext, render_report, write_report
+from agent.report.payload import fair_limit
+
+ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
+
+
+class Elements(HTMLParser):
+    """Every tag with its attributes, and the text of each script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts.append(data)
+
+
+def details(page: str) -> dict[str, dict[str, object]]:
+    found = re.search(r'<script type="application/json" id="node-data">(.*?)</script>', page, re.S)
+    assert found
+    content: dict[str, dict[str, object]] = json.loads(found.group(1))
+    return content
+
+
+def test_says_what_a_reader_must_know(state: RunState, context: ReportContext) -> None:
+    page = render_report(state, context)
+    for promised in (
+        "iMet Collection 2020",
+        "SAMPLE data",
+        "0f1e2d3c4b5a",
+        "cannot be compared with scores on the full data",
+        "candidates can reach the network",
+        "audit scores are unprotected",
+        "micro_f1",
+        "higher is better",
+        get_metric("micro_f1").definition,
+        "9 valid, 1 suspect, 1 failed, 1 pruned",
+        "0.6371",
+        "The budget is spent.",
+        "no such backbone",
+        "Image size 128 instead of 96 helps",
+        "helps: 11.2 ± 1.8 % less error",
+    ):
+        assert promised in page, promised
+
+
+def test_every_node_has_its_details(state: RunState, context: ReportContext) -> None:
+    nodes = details(render_report(state, context))
+    assert list(nodes) == [node.name for node in state.nodes.values()]
+    assert nodes["005"]["diff"] == DIFF
+    assert LOG in str(nodes["005"]["log"])
+    assert nodes["011"]["best"] is True
+    assert nodes["011"]["kept"] is True
+    assert nodes["011"]["parents"] == ["010", "005", "007"]
+
+
+def test_needs_nothing_but_itself(state: RunState, context: ReportContext) -> None:
+    for tag, attributes in Elements(render_report(state, context)).tags:
+        assert not any(name.startswith("on") for name in attributes), tag
+        for name in ("src", "href", "action", "srcset", "data"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:,")), (tag, name)
+
+
+def test_no_text_becomes_markup(state: RunState, context: ReportContext) -> None:
+    script = Script()
+    script.start(lesson("00001", 2, 1, 0.1, 0.01, ATTACK), missing=(ATTACK,))
+    script.propose(
+        1, "draft", (), idea(ATTACK, cites={"loss": ("00001",)}).model_copy(update={"model": ATTACK})
+    )
+    outcome = result(0.5, 0.5, 3.0, "suspect", ATTACK)
+    point = CurvePoint(stage=ATTACK, fraction=1.0, elapsed_s=1.0, metric=0.5)
+    script.finish(1, outcome.model_copy(update={"facts": {ATTACK: ATTACK}, "curve": (point,)}))
+    script.end(ATTACK, 1)
+    hostile = RunState.replay(script.events, higher_is_better=True)
+    material = Material(ATTACK, ATTACK, {ATTACK: [{ATTACK: ATTACK}]})
+    page = render_report(
+        hostile, ReportContext(ATTACK, ATTACK, get_metric("micro_f1"), lambda state, node: material)
+    )
+    honest = Elements(render_report(state, context))
+    elements = Elements(page)
+    assert {tag for tag, _ in elements.tags} <= {tag for tag, _ in honest.tags}
+    assert "img" not in {tag for tag, _ in elements.tags}
+    assert elements.scripts[-1] == honest.scripts[-1], "the code of the page is the same"
+    assert details(page)["001"]["diff"] == ATTACK
+
+
+def test_only_its_own_script_may_run(state: RunState, context: ReportContext) -> None:
+    page = render_report(state, context)
+    policy = next(a["content"] for t, a in Elements(page).tags if t == "meta" and "http-equiv" in a)
+    assert policy
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_what_json_lacks_becomes_null(context: ReportContext) -> None:
+    script = Script()
+    script.start()
+    script.propose(1, "draft", (), idea("Diverged"))
+    wild = CurvePoint(
+        stage="train", fraction=1.0, elapsed_s=1.0, train_loss=float("nan"), metric=float("inf")
+    )
+    script.finish(1, result(0.5, 0.5, 3.0).model_copy(update={"curve": (wild,)}))
+    state = RunState.replay(script.events, higher_is_better=True)
+    assert details(render_report(state, context))["001"]["curve"] == [["train", 1.0, 1.0, None, None]]
+
+
+@pytest.mark.parametrize("events", [1, 2, 3])
+def test_a_run_that_has_hardly_begun_has_a_report_too(context: ReportContext, events: int) -> None:
+    script = Script()
+    script.start()
+    script.propose(1, "draft", (), idea("First"))
+    script.finish(1, result(None, None, 1.0, "failed", "It stopped."))
+    state = RunState.replay(script.events[:events], higher_is_better=True)
+    assert "no valid node yet" in render_report(state, context)
+
+
+def test_five_hundred_nodes_stay_small_and_quick(tmp_path: Path) -> None:
+    script = Script()
+    script.start()
+    for node in range(1, 501):
+        parents = () if node % 10 == 1 else (max(1, node - 1 - node % 3),)
+        script.propose(node, "improve" if parents else "draft", parents, idea(f"Idea {node}"))
+        metric = 0.5 + node / 2_000
+        steps = curve(metric, 60.0) * 20
+        script.finish(node, result(metric, metric - 0.01, 60.0).model_copy(update={"curve": steps}))
+    state = RunState.replay(script.events, higher_is_better=True)
+    texts = Material(
+        diff=DIFF + "+ a line of code that a draft adds\n" * 2_000,
+        log="epoch 1 loss 0.5 metric 0.4\n" * 2_000,
+        analysis={f"feature {index}": index / 7 for index in range(400)},
+    )
+    small = Material(DIFF, LOG)
+
+    def material(state: RunState, node: Node) -> Material:
+        return small if node.parents else texts
+
+    file = tmp_path / "report.html"
+    for given in (material, lambda state, node: texts):
+        began = time.process_time()
+        write_report(state, ReportContext("r", "Title", get_metric("accuracy"), given), file)
+        assert time.process_time() - began < 3.0
+        assert file.stat().st_size < 5_000_000
+    nodes = details(file.read_text(encoding="utf-8"))
+    assert "further characters left out" in str(nodes["001"]["diff"])
+    assert "earlier characters left out" in str(nodes["001"]["log"])
+
+
+def test_is_written_aside_and_renamed(state: RunState, context: ReportContext, tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "report.html"
+    write_report(state, context, file)
+    write_report(state, context, file)
+    assert [path.name for path in file.parent.iterdir()] == ["report.html"]
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(InfrastructureError, match=r"folder\.html: the report cannot be written"):
+        write_report(state, context, tmp_path / "folder.html")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "folder.html"]
+
+
+class TestGeometry:
+    def test_pills_never_overlap_and_children_stand_to_the_right(self, state: RunState) -> None:
+        layout = lay_out_tree(state)
+        places = {place.node.id: place for place in layout.nodes}
+        assert len({(place.x, place.y) for place in layout.nodes}) == len(state.nodes)
+        for column in {place.x for place in layout.nodes}:
+            heights = sorted(place.y for place in layout.nodes if place.x == column)
+            assert all(after - before >= 26 for before, after in pairwise(heights))
+        for node in state.nodes.values():
+            if node.parent is not None:
+                assert places[node.id].x > places[node.parent].x
+        assert sum(edge.secondary for edge in layout.edges) == 2
+
+    def test_one_diverged_value_does_not_set_the_scale(self) -> None:
+        lo, hi = robust_range([*(0.5 + step / 100 for step in range(20)), 1e9])
+        assert lo < 0.5
+        assert 0.69 < hi < 2.0
+
+    @pytest.mark.parametrize("values", [[], [3.0], [0.0, 0.0], [float("nan"), 1.0], [-2.0, 5.0]])
+    def test_a_range_is_never_empty(self, values: list[float]) -> None:
+        lo, hi = robust_range(values)
+        assert lo < hi
+        ticks = Scale(lo, hi, 0, 100).ticks()
+        assert 2 <= len(ticks) <= 8
+        assert all(lo <= tick <= hi for tick in ticks)
+
+    @pytest.mark.parametrize(
+        ("sizes", "limit"),
+        [([10, 10], 90), ([100, 10], 90), ([100, 100, 1], 49), ([1000] * 200, 0), ([], 90)],
+    )
+    def test_fair_limit(self, sizes: list[int], limit: int) -> None:
+        assert fair_limit(sizes, total=100, most=90) == limit
+        assert sum(min(size, limit) for size in sizes) <= 100
+
+
+def test_lower_is_better_is_said_and_drawn(tmp_path: Path) -> None:
+    script = Script()
+    script.start()
+    for node, loss in ((1, 0.9), (2, 0.4), (3, 0.6)):
+        script.propose(node, "draft", (), idea(f"Draft {node}"))
+        script.finish(node, result(loss, loss + 0.01, 5.0))
+    state = RunState.replay(script.events, higher_is_better=False)
+    page = render_report(state, ReportContext("r", "Prices", get_metric("rmse"), material_of))
+    assert "lower is better" in page
+    assert "above it, a node scores better on validation rows" in page
+    assert 'class="accent">0.4000' in page

@@ -38,6 +38,16 @@ class Home:
         return self.root / "workspaces" / "mars.db"
 
     @property
+    def families(self) -> Path:
+        """A user's own families, beside the bundled ones."""
+        return self.root / "templates"
+
+    @property
+    def benchmarks(self) -> Path:
+        """A user's own competitions, beside the bundled ones."""
+        return self.root / "benchmarks"
+
+    @property
     def workspaces(self) -> Path:
         """One folder per run."""
         return self.root / "workspaces"

@@ -73,6 +73,8 @@ def _compare(
     assert other.metric is not None
     scale = max(metric.error(other.metric), 1e-9)
     seeds = 2 * seed_variance(state, result.metric_se or 0.0) / scale**2
+    # Two candidates that agree on every row are not known to be equal: one row more could tell them apart.
+    resolution = 1.0 / (prepared.rows.val * scale)
     return Evidence(
         run=run,
         competition=prepared.spec.id,
@@ -80,6 +82,6 @@ def _compare(
         parent=other.id,
         child=node.id,
         effect=paired.effect,
-        standard_error=math.sqrt(paired.standard_error**2 + seeds),
+        standard_error=max(math.sqrt(paired.standard_error**2 + seeds), resolution),
         time_factor=max(result.seconds, 1e-3) / max(other.seconds, 1e-3),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
@@ -98,7 +98,7 @@ class Search:
         self._observer = observer
         self._clock = clock
         self._heartbeat = heartbeat
-        self._active: dict[Future[object], _Active] = {}
+        self._active: dict[Future[Any], _Active] = {}
 
     def run(self) -> Node | None:
         """Searches until nothing may be started any more; returns the chosen node."""
@@ -157,14 +157,14 @@ class Search:
         active = _Active(node, trial, reader=ProgressReader(trial.progress_file))
         limit_s = self._limit_s(final=blend)
         future = pool.submit(self._bench.run, trial, limit_s, lambda _: active.stop, smoke=not blend)
-        self._active[future] = active  # type: ignore[index]
+        self._active[future] = active
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
         assert node.result is not None
         trial = Trial(node.id, node.result.commit, self._bench.workspace(node.id), "", ())
         number = len(node.repeats) + 1
         future = pool.submit(self._bench.repeat, trial, number, self._limit_s())
-        self._active[future] = _Active(node, trial, repeat=number)  # type: ignore[index]
+        self._active[future] = _Active(node, trial, repeat=number)
 
     def _repeat_unfinished(self, pool: ThreadPoolExecutor) -> None:
         """What a killed session had under way is done again; its decisions stand."""
@@ -192,12 +192,12 @@ class Search:
         for future in sorted(done, key=lambda item: self._active[item].node.id):
             active = self._active.pop(future)
             if active.repeat:
-                metric, seconds = future.result()  # type: ignore[misc]
+                metric, seconds = future.result()
                 now = self._clock.elapsed_s()
                 node = active.node.id
                 self._record(RepeatFinished(elapsed_s=now, node=node, metric=metric, seconds=seconds))
             else:
-                self._settle(active.node, future.result())  # type: ignore[arg-type]
+                self._settle(active.node, future.result())
 
     def _settle(self, node: Node, result: NodeResult) -> None:
         """Records a result and what it teaches in one transaction: a kill loses neither or both."""

@@ -19,7 +19,7 @@ from agent.execution import Executor, make_executor, run_script
 from agent.execution.hardware import cpu_count, device
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
-from agent.paths import Home, templates_dir
+from agent.paths import Home
 from agent.planner.base import Circumstances
 from agent.planner.library import LibraryPlanner
 from agent.record.events import RunResumed, RunSettings, RunStarted
@@ -27,7 +27,7 @@ from agent.record.lock import run_lock
 from agent.record.state import Node, RunState
 from agent.record.store import Journal, open_database
 from agent.report.observer import Observer
-from agent.repository.family import load_families
+from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
@@ -158,10 +158,11 @@ class _Session:
         self._home = home
         self._observer = observer
         self._heartbeat = heartbeat
+        self._cache = run.folder / "cache"
         spec = run.prepared.spec
         roles = frozenset(column.role for column in spec.inputs)
         at = Circumstances(spec.task, spec.metric, roles, run.prepared.rows.train, device())
-        families = load_families(templates_dir())
+        families = known_families(home)
         self._planner = LibraryPlanner(families, at)
         if not self._planner.families:
             raise SetupError(
@@ -197,7 +198,7 @@ class _Session:
         for sentence in (*run.prepared.warnings, *state.missing_guarantees):
             self._observer.note(sentence)
         task = TaskView.of(run.prepared)
-        bench = Bench(run.prepared, run.lineage, executor, run.nodes, state.run, run.nodes / "_cache")
+        bench = Bench(run.prepared, run.lineage, executor, run.nodes, state.run, self._cache)
         search = Search(
             run=run.id,
             state=state,
@@ -240,7 +241,7 @@ class _Session:
             nodes_root=self._run.nodes,
             preload=sorted(preload),
             readable=[self._run.prepared.input, self._run.prepared.metadata],
-            sandbox="auto",
+            writable=[self._cache],
         )
         try:
             yield executor
@@ -251,7 +252,7 @@ class _Session:
 def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
     blueprint = None
     if request.blueprint is not None:
-        blueprint = load_blueprint(request.blueprint, load_families(templates_dir()))
+        blueprint = load_blueprint(request.blueprint, known_families(home))
     workers = request.workers or 1
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)

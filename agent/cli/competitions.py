@@ -17,7 +17,7 @@ from agent.execution import run_script
 from agent.execution.hardware import device
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves
-from agent.repository.family import load_families
+from agent.repository.family import known_families
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def init_command(
     spec = draft.spec
     roles = frozenset(column.role for column in spec.inputs)
     at = Circumstances(spec.task, spec.metric, roles, 0, device())
-    able = [family.id for family in load_families(paths.templates_dir()).values() if serves(family, at)]
+    able = [family.id for family in known_families(paths.home()).values() if serves(family, at)]
     print(f"Families that can run it: {', '.join(able) or 'none yet'}.")
     print(f"Then: mars run --competition {directory}")
 

@@ -13,7 +13,7 @@ from agent.errors import MarsError
 from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
 from agent.record.store import open_database
-from agent.repository.family import Family, load_families
+from agent.repository.family import Family, known_families
 
 _MODULE_OF = {
     "opencv-python-headless": "cv2",
@@ -39,7 +39,7 @@ def doctor_command() -> None:
     except MarsError as error:
         console.print(f"record     {error}")
     console.print(f"machine    {cpu_count()} cores, {device()}")
-    for family in load_families(paths.templates_dir()).values():
+    for family in known_families(paths.home()).values():
         missing = _missing(family)
         advice = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
         console.print(f"family     {family.id}: {advice}")

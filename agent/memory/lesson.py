@@ -12,6 +12,8 @@ Verdict = Literal["helps", "hurts", "inconclusive"]
 
 # An effect within this many standard errors of zero steers nothing (DESIGN.md, Memory).
 CONCLUSIVE_ERRORS = 2.0
+UNNUMBERED = "00000"
+"""Id of a lesson that no store has numbered yet."""
 
 
 class _Frozen(BaseModel):

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from agent.errors import SetupError
+from agent.memory.distill import worded
 from agent.memory.lesson import Lesson
 
 metadata = MetaData()
@@ -30,8 +31,6 @@ lessons_table = Table(
     Column("payload", Text, nullable=False),
 )
 _lessons = TypeAdapter(list[Lesson])
-DRAFT_ID = "00000"
-"""Id of a lesson that no store has numbered yet."""
 
 
 def key_of(lesson: Lesson) -> str:
@@ -41,10 +40,10 @@ def key_of(lesson: Lesson) -> str:
 
 
 def merged(known: Lesson, new: Lesson) -> Lesson:
-    """The newer words with the evidence of both; a comparison counts once."""
+    """One lesson with the evidence of both, worded anew for all of it; a comparison counts once."""
     seen = {(item.run, item.parent, item.child) for item in new.evidence}
     older = tuple(item for item in known.evidence if (item.run, item.parent, item.child) not in seen)
-    return new.model_copy(update={"id": known.id, "evidence": older + new.evidence})
+    return worded(new.model_copy(update={"id": known.id, "evidence": older + new.evidence}))
 
 
 class LessonStore:

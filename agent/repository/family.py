@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agent.competition.spec import Role, Task
 from agent.errors import SetupError
+from agent.paths import Home, templates_dir
 
 Value = bool | int | float | str
 Stage = Literal["baseline", "structural", "refinement", "finish"]
@@ -198,7 +199,12 @@ def load_family(folder: Path) -> Family:
         raise SetupError(f"{file}: '{where}': {first['msg']}.") from error
 
 
-def load_families(root: Path) -> dict[str, Family]:
-    """Every family below the templates folder, by id."""
-    folders = sorted(file.parent for file in root.glob("*/family.yaml"))
+def load_families(*roots: Path) -> dict[str, Family]:
+    """Every family below the folders, by id; a later folder's family replaces an earlier one's."""
+    folders = [file.parent for root in roots for file in sorted(root.glob("*/family.yaml"))]
     return {family.id: family for family in map(load_family, folders)}
+
+
+def known_families(home: Home) -> dict[str, Family]:
+    """The bundled families and the user's own."""
+    return load_families(templates_dir(), home.families)

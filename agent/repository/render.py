@@ -92,18 +92,9 @@ class Renderer:
     def __init__(self, family: Family, competition: TaskView) -> None:
         self._family = family
         self._competition = competition
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader([family.folder, family.folder.parent]),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._names = sorted(
-            str(file.relative_to(family.folder))
-            for file in family.folder.rglob("*.j2")
-            if file.name[0] != "_"
-        )
+        self._environment = template_environment(family.folder)
+        self._names = template_names(family.folder)
+        self._check_variables()
 
     def render(self, idea: Idea) -> dict[str, str]:
         """File contents by relative path; `idea.json` among them.

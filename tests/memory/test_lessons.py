@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SetupError
+from agent.memory.distill import distill
+from agent.memory.lesson import Scope
+from agent.memory.recall import recall
+from agent.memory.store import LessonStore, read_lessons, write_lessons
+from agent.record.store import open_database
+from agent.repository.idea import Change
+from tests.states import evidence, lesson
+
+SCOPE = Scope(task="classification", family="toy", magnitude=3)
+
+
+def test_within_two_standard_errors_is_inconclusive() -> None:
+    assert lesson("depth", 1, 2, evidence(0.1, 0.049)).verdict == "helps"
+    assert lesson("depth", 1, 2, evidence(0.1, 0.051)).verdict == "inconclusive"
+    assert lesson("depth", 1, 2, evidence(-0.1, 0.01)).verdict == "hurts"
+
+
+def test_evidence_is_pooled_by_inverse_variance() -> None:
+    pooled = lesson(
+        "depth", 1, 2, evidence(0.1, 0.02), evidence(0.4, 0.04, child=3), evidence(-0.1, 9, child=4)
+    )
+    assert pooled.effect == pytest.approx(
+        (0.1 / 0.02**2 + 0.4 / 0.04**2) / (1 / 0.02**2 + 1 / 0.04**2), abs=1e-4
+    )
+    assert pooled.standard_error < 0.02
+    assert (pooled.confirmations, pooled.contradictions) == (2, 1)
+    assert 0.99 < pooled.confidence <= 1
+
+
+def test_distilled_words_say_the_change_and_the_verdict() -> None:
+    change = Change(slot="loss", old="bce", new="asymmetric")
+    made = distill(SCOPE, "Asymmetric loss", (change,), evidence(0.08, 0.01), "f1 0.6 against 0.5")
+    assert made.title == "Loss asymmetric instead of bce helps"
+    assert "+8.0% ± 1.0%" in made.summary
+    assert "f1 0.6 against 0.5" in made.findings
+
+
+def test_equal_changes_merge_and_add_their_evidence(tmp_path: Path) -> None:
+    store = LessonStore(open_database(tmp_path / "mars.db"))
+    store.import_all([lesson("depth", 1, 2, evidence(0.1, 0.01)), lesson("width", 1, 2)])
+    store.import_all([lesson("depth", 1, 2, evidence(0.2, 0.01, child=9))])
+    first, second = store.all()
+    assert [first.id, second.id] == ["00001", "00002"]
+    assert [item.child for item in first.evidence] == [2, 9]
+    store.import_all([lesson("depth", 1, 2, evidence(0.2, 0.01, child=9))])
+    assert len(store.get("1").evidence) == 2, "the same comparison counts once"
+
+
+def test_exported_lessons_come_back_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lessons.json"
+    lessons = [lesson("depth", 1, 2), lesson("width", 2, 3, lesson_id="00002")]
+    write_lessons(lessons, file)
+    assert read_lessons(file) == lessons
+    file.write_text('[{"id": "1"}]')
+    with pytest.raises(SetupError, match=r"lessons\.json: is no list of lessons"):
+        read_lessons(file)
+    with pytest.raises(SetupError, match=r"nowhere\.json: cannot be read"):
+        read_lessons(tmp_path / "nowhere.json")
+
+
+def test_an_unknown_lesson_says_where_to_look(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="mars lessons list"):
+        LessonStore(open_database(tmp_path / "mars.db")).get("7")
+
+
+def test_recall_prefers_what_is_relevant_sure_and_recent() -> None:
+    other = lesson("depth", 1, 2, lesson_id="00001").model_copy(
+        update={"scope": Scope(task="regression", family="toy", magnitude=3)}
+    )
+    far = lesson("depth", 1, 3, lesson_id="00002").model_copy(
+        update={"scope": Scope(task="classification", family="toy", magnitude=6)}
+    )
+    unsure = lesson("width", 1, 2, evidence(0.01, 0.1), lesson_id="00003")
+    sure = lesson("width", 1, 3, evidence(0.3, 0.01), lesson_id="00004")
+    assert [item.id for item in recall([other, far, unsure, sure], [SCOPE])] == ["00004", "00003", "00002"]
+    assert len(recall([sure] * 50, [SCOPE])) == 30

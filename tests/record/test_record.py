@@ -1,0 +1,118 @@
+import contextlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from agent.errors import InfrastructureError, SetupError
+from agent.record.events import RunFinished, RunResumed, event_adapter
+from agent.record.lock import run_lock
+from agent.record.rates import rates
+from agent.record.store import Journal, list_runs, open_database, runs_table
+from tests.states import add, finish, idea, lesson, propose, started
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_events_come_back_in_order_and_equal(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "mars.db")
+    journal = Journal.create(engine, "toy-1", "toy", NOW)
+    events = [RunResumed(elapsed_s=1.5, minutes=3.0), RunFinished(elapsed_s=2.0, reason="done", chosen=None)]
+    for event in events:
+        journal.append(event)
+    assert Journal.open(engine, "toy-1").events() == events
+    assert [row.id for row in list_runs(engine)] == ["toy-1"]
+
+
+def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "mars.db")
+    journal = Journal.create(engine, "toy-1", "toy", NOW)
+    with contextlib.suppress(RuntimeError), journal.transaction() as connection:
+        journal.append(RunResumed(elapsed_s=1.0, minutes=1.0), connection)
+        raise RuntimeError
+    journal.append(RunResumed(elapsed_s=2.0, minutes=1.0))
+    assert [event.elapsed_s for event in Journal.open(engine, "toy-1").events()] == [2.0]
+
+
+def test_a_full_disk_is_one_sentence_that_says_how_to_go_on(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "mars.db")
+    journal = Journal.create(engine, "toy-1", "toy", NOW)
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    with pytest.raises(InfrastructureError, match=r"full.*mars resume toy-1"):
+        _write_much(journal, f"PRAGMA max_page_count={pages}")
+    assert Journal.open(engine, "toy-1").events() == []
+
+
+def _write_much(journal: Journal, limit: str) -> None:
+    with journal.transaction() as connection:
+        connection.exec_driver_sql(limit)
+        for _ in range(200):
+            journal.append(RunFinished(elapsed_s=1.0, reason="x" * 1000, chosen=None), connection)
+
+
+def test_a_run_of_another_format_or_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "mars.db")
+    Journal.create(engine, "toy-1", "toy", NOW)
+    with engine.begin() as connection:
+        connection.execute(update(runs_table).values(format=99))
+    with pytest.raises(SetupError, match="format 99, and this version reads format 1"):
+        Journal.open(engine, "toy-1")
+    with pytest.raises(SetupError, match="No run is called 'nope'"):
+        Journal.open(engine, "nope")
+
+
+def test_part_of_a_name_is_enough_when_it_is_unambiguous(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "mars.db")
+    for name, day in (("toy-a", 2), ("toy-b", 3)):
+        Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
+    assert Journal.open(engine, "y-a").run == "toy-a"
+    assert Journal.open(engine, "latest").run == "toy-b"
+    with pytest.raises(SetupError, match="fits 2 runs"):
+        Journal.open(engine, "toy")
+
+
+def test_one_process_per_run(tmp_path: Path) -> None:
+    busy = pytest.raises(SetupError, match="is at work in another process")
+    with run_lock(tmp_path / "run"), busy, run_lock(tmp_path / "run"):
+        pass
+    with run_lock(tmp_path / "run") as heartbeat:
+        heartbeat.beat()
+
+
+def test_a_folder_without_rights_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match="MARS_HOME"):
+        open_database(tmp_path / "file" / "mars.db")
+    with pytest.raises(SetupError, match="MARS_HOME"), run_lock(tmp_path / "file" / "run"):
+        pass
+
+
+def test_events_are_told_apart_by_their_kind() -> None:
+    event = RunResumed(elapsed_s=1.0, minutes=2.0)
+    assert event_adapter.validate_json(event.model_dump_json()) == event
+
+
+def test_the_best_is_valid_and_follows_the_direction() -> None:
+    state = started()
+    add(state, None, 0.5)
+    finish(state, propose(state), 0.99, status="suspect")
+    add(state, None, 0.7)
+    assert state.best is state.nodes[3]
+    assert [node for _, node in state.best_history] == [1, 3]
+
+
+def test_utilisation_and_transfer_rates() -> None:
+    state = started()
+    root = add(state, None, 0.5)
+    state.nodes[root].lessons.append("00001")
+    state.learned["00001"] = lesson("depth", 1, 2)
+    other = propose(state, what=idea("other branch", cites={"depth": ("00001",)}))
+    finish(state, other, 0.6)
+    finish(state, propose(state, root, what=idea("own branch", cites={"depth": ("00001",)})), 0.6)
+    add(state, root, 0.4)
+    found = rates(state)
+    assert found.utilisation == pytest.approx(2 / 3)
+    assert found.transfer == pytest.approx(1 / 2)
+    assert rates(started()).utilisation is None

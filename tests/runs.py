@@ -1,0 +1,216 @@
+"""A whole run with a scripted executor and clock: everything is real but the candidates' processes."""
+
+import csv
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from agent.competition.metrics import get_metric
+from agent.competition.prepared import Prepared
+from agent.execution.base import Guarantees, Job, Outcome, Watch
+from agent.memory.store import LessonStore
+from agent.planner.base import Circumstances
+from agent.planner.library import LibraryPlanner
+from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
+from agent.record.state import RunState
+from agent.record.store import Journal, open_database
+from agent.repository.family import Family
+from agent.repository.lineage import Lineage
+from agent.repository.render import Renderer, TaskView
+from agent.run import Search
+from agent.search.policy import make_policy
+from agent.search.scheduler import Scheduler
+from agent.trial import Bench
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class ScriptedClock:
+    """Goes forward only when a candidate has used time."""
+
+    now: float = 0.0
+
+    def elapsed_s(self) -> float:
+        return self.now
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing below may handle it."""
+
+
+@dataclass
+class ScriptedExecutor:
+    """Acts as the toy's main.py would, for the price of writing three files."""
+
+    clock: ScriptedClock
+    guarantees: Guarantees = field(default_factory=lambda: Guarantees(True, True, True, True, True, True))
+    jobs: list[Job] = field(default_factory=list)
+
+    def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
+        self.jobs.append(job)
+        if not job.arguments:
+            (job.workspace / "working").mkdir()
+            (job.workspace / "submission").mkdir()
+        log = job.workspace / ".mars" / job.log_name
+        log.parent.mkdir(exist_ok=True)
+        config = (job.workspace / "library" / "config.py").read_text()
+        depth = int(re.search(r"DEPTH = (\d)", config).group(1))  # type: ignore[union-attr]
+        seconds = 0.5 if job.arguments else 4.0 + depth
+        self.clock.now += seconds
+        if '"crashing"' in config:
+            log.write_text("ValueError: the toy was told to crash\n")
+            return Outcome("failed", 1, seconds, log, "ValueError in main.py, line 40.")
+        score = self._write(job, _quality(config) + 0.001 * (job.seed % 7)) if not job.arguments else 0.0
+        log.write_text(f"Final Validation Metric: {score!r}\n")
+        return Outcome("ok", 0, seconds, log, "")
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, job: Job, quality: float) -> float:
+        validation = _rows(job.metadata / "val.csv")
+        guessed = [_guess(row, quality) for row in validation]
+        _table(job.workspace / "working" / "val_submission.csv", validation, guessed)
+        test = _rows(job.metadata / "test.csv")
+        _table(job.workspace / "submission" / "submission.csv", test, [_guess(row, quality) for row in test])
+        return sum(row["label"] == guess for row, guess in zip(validation, guessed, strict=True)) / len(
+            guessed
+        )
+
+
+def _quality(config: str) -> float:
+    values = {name: int(value) for name, value in re.findall(r"(DEPTH|WIDTH|BREADTH|FINISH) = (\d)", config)}
+    gain = 0.03 * values["DEPTH"] ** 0.5 + 0.03 * values["WIDTH"] ** 0.5
+    crossed = 0.1 if '"crossed"' in config else 0.0
+    return 0.6 + gain + 0.01 * values["BREADTH"] + 0.01 * values["FINISH"] + crossed
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _guess(row: Mapping[str, str], quality: float) -> str:
+    right = int(float(row["x"]) > 0)
+    return str(right if int(row["id"][1:], 16) % 10_000 < quality * 10_000 else 1 - right)
+
+
+def _table(file: Path, rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> None:
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [("id", "label"), *((row["id"], label) for row, label in zip(rows, labels, strict=True))]
+        )
+
+
+@dataclass
+class Silent:
+    """An observer that remembers, and may kill the run at an event."""
+
+    kill_at: int | None = None
+    events: list[Event] = field(default_factory=list)
+
+    def started(self, state: RunState, headline: str) -> None: ...
+
+    def happened(self, event: Event, state: RunState) -> None:
+        self.events.append(event)
+        if self.kill_at is not None and len(self.events) == self.kill_at:
+            raise Killed
+
+    def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None: ...
+
+    def note(self, sentence: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class ScriptedRun:
+    """One run over the toy; `go` starts it or goes on with it."""
+
+    folder: Path
+    prepared: Prepared
+    family: Family
+    settings: dict[str, object] = field(default_factory=dict)
+
+    def engine(self) -> Engine:
+        return open_database(self.folder / "mars.db")
+
+    def go(
+        self,
+        kill_at: int | None = None,
+        executor: Callable[[ScriptedClock], ScriptedExecutor] = ScriptedExecutor,
+    ) -> RunState:
+        engine = self.engine()
+        state = RunState(higher_is_better=True)
+        journal = self._journal(engine, state)
+        clock = ScriptedClock(state.elapsed_s)
+        bench = Bench(
+            self.prepared,
+            Lineage(self.folder / "repository.git", 1_700_000_000),
+            executor(clock),
+            self.folder / "nodes",
+            state.run,
+            self.folder / "cache",
+        )
+        task = TaskView.of(self.prepared)
+        at = Circumstances(
+            "classification", "accuracy", frozenset({"embedding"}), self.prepared.rows.train, "cpu"
+        )
+        planner = LibraryPlanner({"toy": self.family}, at)
+        search = Search(
+            run="run",
+            state=state,
+            journal=journal,
+            lessons=LessonStore(engine),
+            scheduler=Scheduler(make_policy(state.run.policy), planner),
+            bench=bench,
+            renderers={"toy": Renderer(self.family, task)},
+            competition=task,
+            metric=get_metric("accuracy"),
+            observer=Silent(kill_at),
+            clock=clock,
+            heartbeat=lambda: None,
+        )
+        try:
+            search.run()
+        except Killed:
+            pass
+        finally:
+            engine.dispose()
+        return state
+
+    def events(self) -> list[Event]:
+        return Journal.open(self.engine(), "run").events()
+
+    def _journal(self, engine: Engine, state: RunState) -> Journal:
+        if (self.folder / "nodes").exists():
+            journal = Journal.open(engine, "run")
+            for event in journal.events():
+                state.apply(event)
+            resumed = RunResumed(elapsed_s=state.elapsed_s, minutes=state.run.minutes)
+            journal.append(resumed)
+            state.apply(resumed)
+            return journal
+        (self.folder / "nodes").mkdir(parents=True)
+        journal = Journal.create(engine, "run", "toy", CREATED)
+        settings = RunSettings.model_validate(
+            {
+                "competition": "toy",
+                "folder": "toy",
+                "prepared": "toy",
+                "data_kind": "full",
+                "fingerprint": self.prepared.fingerprint,
+                "minutes": 2.0,
+                "node_minutes": 0.5,
+                **self.settings,
+            }
+        )
+        started = RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=())
+        journal.append(started)
+        state.apply(started)
+        return journal

@@ -1,0 +1,75 @@
+from agent.planner.base import Proposal, Request
+from agent.repository.idea import Blueprint
+from agent.search.policy import Greedy
+from agent.search.scheduler import Propose, Repeat, Scheduler
+from tests.states import add, idea, started
+
+
+class Scripted:
+    """A planner with nothing to say about some parents."""
+
+    def __init__(self, silent: set[int | None] = frozenset()) -> None:  # type: ignore[assignment]
+        self.silent = silent
+        self.requests: list[Request] = []
+
+    def propose(self, request: Request) -> Proposal | None:
+        self.requests.append(request)
+        parent = request.parent.id if request.parent else None
+        return None if parent in self.silent else Proposal(idea(f"after {parent}"), 5.0)
+
+
+def test_an_exhausted_budget_starts_nothing() -> None:
+    state = started(max_nodes=1)
+    scheduler = Scheduler(Greedy(), Scripted())
+    assert isinstance(scheduler.next(state), Propose)
+    add(state, None, 0.5)
+    assert scheduler.next(state) is None
+    late = started()
+    late.elapsed_s = 598.0
+    assert scheduler.next(late) is None
+
+
+def test_a_planner_without_an_idea_for_the_chosen_parent_is_asked_for_the_next_best() -> None:
+    state = started()
+    for score in (0.5, 0.9, 0.7):
+        add(state, None, score)
+    state.nodes[2].repeats.append(0.9)
+    action = Scheduler(Greedy(), Scripted(silent={2})).next(state)
+    assert isinstance(action, Propose)
+    assert action.parents == (3,)
+
+
+def test_nothing_new_anywhere_ends_the_search() -> None:
+    assert Scheduler(Greedy(), Scripted(silent={None})).next(started()) is None
+
+
+def test_a_blueprint_is_the_only_node() -> None:
+    state = started(blueprint=Blueprint(family="toy", slots={}))
+    scheduler = Scheduler(Greedy(), Scripted())
+    action = scheduler.next(state)
+    assert isinstance(action, Propose)
+    assert action.idea.blueprint == state.run.blueprint
+    add(state, None, 0.5)
+    assert scheduler.next(state) is None
+
+
+def test_the_best_node_is_repeated_once_when_that_is_cheap() -> None:
+    state = started()
+    add(state, None, 0.5)
+    add(state, None, 0.9)
+    assert Scheduler(Greedy(), Scripted()).next(state) == Repeat(2)
+    state.nodes[2].repeats.append(0.89)
+    assert isinstance(Scheduler(Greedy(), Scripted()).next(state), Propose)
+
+
+def test_towards_the_end_the_time_goes_to_the_best() -> None:
+    state = started()
+    for score in (0.9, 0.5):
+        add(state, None, score, seconds=1)
+    state.nodes[1].repeats.append(0.9)
+    state.elapsed_s = 450.0
+    planner = Scripted()
+    action = Scheduler(Greedy(drafts=5), planner).next(state)
+    assert isinstance(action, Propose)
+    assert action.parents == (1,)
+    assert planner.requests[0].finishing

@@ -1,0 +1,102 @@
+"""Whole searches with scripted candidates: what they find, and that a killed run is the same run."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.competition.prepared import Prepared
+from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
+from agent.repository.family import Family
+from tests.runs import ScriptedRun
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, toy_prepared: Prepared, toy_family: Family) -> ScriptedRun:
+    return ScriptedRun(tmp_path / "run", toy_prepared, toy_family)
+
+
+def _without_resumes(events: list[Event]) -> list[Event]:
+    return [event for event in events if not isinstance(event, RunResumed)]
+
+
+@pytest.mark.parametrize("policy", ["mcts", "greedy", "random"])
+def test_a_search_improves_on_its_first_draft_within_its_budget(scripted: ScriptedRun, policy: str) -> None:
+    scripted.settings = {"policy": policy}
+    state = scripted.go()
+    first, best = state.nodes[1], state.best
+    assert best is not None
+    assert first.metric is not None
+    assert best.metric is not None
+    assert best.metric > first.metric + 0.05
+    assert state.finished is not None
+    assert state.finished.chosen is not None
+    assert state.elapsed_s <= state.run.budget_s + 12
+
+
+def test_the_first_node_is_the_lightest_draft_and_no_blueprint_is_tried_twice(scripted: ScriptedRun) -> None:
+    state = scripted.go()
+    assert state.nodes[1].idea.title == "Plain"
+    blueprints = [str(node.idea.blueprint) for node in state.nodes.values()]
+    assert len(blueprints) == len(set(blueprints))
+
+
+def test_max_nodes_bounds_the_search(scripted: ScriptedRun) -> None:
+    scripted.settings = {"max_nodes": 3}
+    assert len(scripted.go().nodes) == 3
+
+
+def test_lessons_carry_the_change_and_its_effect(scripted: ScriptedRun) -> None:
+    state = scripted.go()
+    crossed = [
+        lesson
+        for lesson in state.learned.values()
+        if [change.slot for change in lesson.changes] == ["kind"] and lesson.changes[0].new == "crossed"
+    ]
+    for lesson in crossed:
+        assert lesson.verdict == "helps"
+        assert lesson.effect == pytest.approx(0.1 / 0.32, abs=0.15)
+    assert state.learned
+
+
+def test_a_run_killed_at_any_transaction_goes_on_as_if_nothing_had_happened(
+    tmp_path: Path, toy_prepared: Prepared, toy_family: Family
+) -> None:
+    settings = {"max_nodes": 5}
+    whole = ScriptedRun(tmp_path / "whole", toy_prepared, toy_family, settings)
+    whole.go()
+    expected = whole.events()
+    for kill_at in range(1, len(expected) - 1):  # the last event ends the run
+        run = ScriptedRun(tmp_path / f"killed{kill_at}", toy_prepared, toy_family, settings)
+        run.go(kill_at=kill_at)
+        run.go()
+        assert _shape(_without_resumes(run.events())) == _shape(expected), f"killed at event {kill_at}"
+
+
+def _shape(events: list[Event]) -> list[tuple[object, ...]]:
+    """Decisions and results; the spend of a lost attempt is not compared."""
+    shape: list[tuple[object, ...]] = []
+    for event in events:
+        match event:
+            case NodeProposed():
+                shape.append(("proposed", event.node, event.operator, event.parents, event.idea))
+            case NodeFinished():
+                result = event.result
+                shape.append(("finished", event.node, result.status, result.commit, result.metric))
+            case _:
+                shape.append((event.kind,))
+    return shape
+
+
+def test_every_revision_is_in_git_and_a_child_has_its_parent(scripted: ScriptedRun) -> None:
+    from agent.repository.lineage import Lineage
+
+    state = scripted.go()
+    lineage = Lineage(scripted.folder / "repository.git")
+    for node in state.nodes.values():
+        assert node.result is not None
+        files = lineage.read(node.result.commit)
+        assert (scripted.folder / "nodes" / node.name / "main.py").read_text() == files["main.py"]
+        if node.parent is not None:
+            parent = state.nodes[node.parent].result
+            assert parent is not None
+            assert "config.py" in lineage.diff(parent.commit, node.result.commit)

@@ -79,7 +79,9 @@ class LiveScreen:
 
     def _draw(self, force: bool = False) -> None:
         now = self._now()
-        if self._view is None or (not force and now - self._drawn_at < REFRESH_EVERY_S):
+        if self._view is None or self._view.state.settings is None:
+            return
+        if not force and now - self._drawn_at < REFRESH_EVERY_S:
             return
         self._drawn_at = now
         over = self._view.state.finished is not None

@@ -12,7 +12,7 @@ from agent.report.plain import PlainLines
 
 
 class Observer(Protocol):
-    """Told what happens, in order; never decides anything and never fails a run."""
+    """Told what happens, in order; decides nothing."""
 
     def started(self, state: RunState, headline: str) -> None:
         """A run begins or goes on; `headline` is one line on what is solved with which data."""

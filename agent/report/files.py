@@ -53,11 +53,11 @@ class RunFiles:
         return content if isinstance(content, dict) else {}
 
     def diff(self, state: RunState, node: Node) -> str:
-        """Against its first parent; of a draft, everything counts as added. Empty while it runs."""
-        if node.result is None:
+        """Against its first parent; of a draft, everything counts as added. Empty without a commit."""
+        if node.result is None or not node.result.commit:
             return ""
         parent = state.nodes[node.parent] if node.parent is not None else None
-        base = parent.result.commit if parent and parent.result else None
+        base = parent.result.commit or None if parent and parent.result else None
         return self.compare(base, node.result.commit)
 
     def material(self, state: RunState, node: Node) -> Material:

@@ -36,6 +36,8 @@ from agent.solution.choose import choose
 from agent.trial import Bench, Trial, thinned
 
 TICK_S = 0.25
+# A candidate that is expected to end sooner than this is its own smoke run.
+SMOKE_WORTH_S = 5.0
 
 
 class Clock(Protocol):
@@ -156,7 +158,8 @@ class Search:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         active = _Active(node, trial, reader=ProgressReader(trial.progress_file))
         limit_s = self._limit_s(final=blend)
-        future = pool.submit(self._bench.run, trial, limit_s, lambda _: active.stop, smoke=not blend)
+        smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
+        future = pool.submit(self._bench.run, trial, limit_s, lambda _: active.stop, smoke)
         self._active[future] = active
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:

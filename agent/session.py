@@ -195,7 +195,7 @@ class _Session:
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
         self._observer.started(state, headline)
-        for sentence in (*run.prepared.warnings, *state.missing_guarantees):
+        for sentence in run.prepared.warnings:
             self._observer.note(sentence)
         task = TaskView.of(run.prepared)
         bench = Bench(run.prepared, run.lineage, executor, run.nodes, state.run, self._cache)
@@ -213,11 +213,13 @@ class _Session:
             clock=RealClock(state.elapsed_s),
             heartbeat=self._heartbeat,
         )
-        chosen = search.run()
-        kept = self._keep(bench, chosen) if chosen else None
-        if kept is not None:
-            self._observer.note(kept.sentence)
-        self._observer.close()
+        try:
+            chosen = search.run()
+            kept = self._keep(bench, chosen) if chosen else None
+            if kept is not None:
+                self._observer.note(kept.sentence)
+        finally:
+            self._observer.close()
         return Summary(run, chosen, kept)
 
     def _keep(self, bench: Bench, node: Node) -> Kept:

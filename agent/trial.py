@@ -10,7 +10,7 @@ from agent.competition.evaluation import evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError, MarsError
 from agent.execution.base import Executor, Job, Limits, Outcome, Watch
-from agent.execution.progress import ProgressReader
+from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint, NodeResult, RunSettings
 from agent.repository.checks import CONTRACT_FILES, check_repository
 from agent.repository.lineage import Lineage
@@ -82,7 +82,7 @@ class Bench:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
         return Trial(node, commit, workspace, tree_hash(files), tuple(check_repository(files, required)))
 
-    def run(self, trial: Trial, limit_s: float, watch: Watch | None = None, smoke: bool = True) -> NodeResult:
+    def run(self, trial: Trial, limit_s: float, watch: Watch | None, smoke: bool) -> NodeResult:
         """Smoke run, full run, score. A fault of the candidate is a result, never an exception."""
         if trial.faults:
             return _failed(trial, " ".join(trial.faults[:3]))
@@ -169,9 +169,22 @@ def _failed(trial: Trial, reason: str, seconds: float = 0.0, smoke_seconds: floa
     )
 
 
-def thinned(records: Sequence[object], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
-    """Progress records as at most `limit` curve points, the last always among them."""
-    points = [CurvePoint.model_validate(record, from_attributes=True) for record in records]
+def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
+    """Progress records that say how far they are, as at most `limit` curve points; the last is kept."""
+    points = [
+        CurvePoint(
+            stage=record.stage,
+            fraction=record.fraction,
+            member=None if record.member is None else str(record.member)[:60],
+            fold=record.fold,
+            epoch=record.epoch,
+            elapsed_s=record.elapsed_s,
+            train_loss=record.train_loss,
+            metric=record.metric,
+        )
+        for record in records
+        if record.fraction is not None
+    ]
     if len(points) <= limit:
         return tuple(points)
     step = len(points) / limit

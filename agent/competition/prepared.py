@@ -27,10 +27,10 @@ class RowCounts(BaseModel):
 class Prepared(BaseModel):
     """A competition's data, split once per data fingerprint. Stored as `<root>/prepared.json`.
 
-    `public/input` holds media under opaque names; `public/metadata` holds `train.csv`, `val.csv`, `test.csv` (test and
-    audit rows mixed), `classes.csv` and `sample_submission.csv`, all with opaque ids. `private` holds
-    `val.csv` and `audit.csv` (opaque id + targets) and `ids.csv` (columns `opaque,original,part` with part one
-    of train, val, audit, test; in the order of the original sample submission for test rows).
+    `public/input` holds media under opaque names; `public/metadata` holds `train.csv`, `val.csv`, `test.csv`
+    (test and audit rows mixed), `classes.csv` and `sample_submission.csv`, all with opaque ids. `private`
+    holds `val.csv` and `audit.csv` (opaque id + targets) and `ids.csv` (columns `opaque,original,part` with
+    part one of train, val, audit, test; in the order of the original sample submission for test rows).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -53,7 +53,7 @@ class CompetitionSpec(BaseModel):
         default=True, description="Whether audit rows may be mixed into the rows to predict."
     )
     data_script: str | None = Field(
-        default=None, description="Script that makes or converts the full data: script.py RAW OUT --seed S."
+        default=None, description="Script that makes the full data: script.py OUT --seed S."
     )
     sample_script: str | None = Field(
         default=None, description="Script that makes a sample of the same schema: script.py OUT --seed S."

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _READ_BYTES = 1 << 20
 _LINE_BYTES = 1 << 16
-_RECORDS_PER_POLL = 10_000
 
 
 class ProgressRecord(BaseModel):
@@ -16,7 +15,7 @@ class ProgressRecord(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     stage: str = Field(max_length=100, description="Such as `train` or `inference`.")
-    member: int | None = Field(default=None, description="Which model of an ensemble.")
+    member: str | int | None = Field(default=None, description="Which model of an ensemble.")
     fold: int | None = None
     epoch: int | None = None
     fraction: float | None = Field(default=None, description="Share of the whole run that is done, 0 to 1.")
@@ -46,7 +45,7 @@ class ProgressReader:
             self._skipping = False
         if len(self._rest) > _LINE_BYTES:
             self._rest, self._skipping = b"", True
-        records = [_parse(line) for line in lines[:_RECORDS_PER_POLL] if len(line) <= _LINE_BYTES]
+        records = [_parse(line) for line in lines if len(line) <= _LINE_BYTES]
         return [record for record in records if record is not None]
 
     def _read(self) -> bytes:

@@ -48,7 +48,10 @@ class CurvePoint(_Frozen):
     """One line of a candidate's progress file, thinned out."""
 
     stage: str
-    fraction: float
+    fraction: float = Field(description="Of the stage that is done, 0..1.")
+    member: str | None = None
+    fold: int | None = None
+    epoch: int | None = None
     elapsed_s: float
     train_loss: float | None = None
     metric: float | None = None

@@ -125,8 +125,15 @@ def effect(lesson: Lesson) -> str:
 
 
 def progress(point: CurvePoint) -> str:
-    """`train 42 %, metric 0.5812`."""
-    parts = [f"{one_line(point.stage)} {100 * min(max(point.fraction, 0.0), 1.0):.0f} %"]
+    """`train fold 1 epoch 3 42 %, metric 0.5812`."""
+    where = [one_line(point.stage)]
+    if point.member is not None:
+        where.append(one_line(point.member))
+    if point.fold is not None:
+        where.append(f"fold {point.fold}")
+    if point.epoch is not None:
+        where.append(f"epoch {point.epoch}")
+    parts = [f"{' '.join(where)} {100 * min(max(point.fraction, 0.0), 1.0):.0f} %"]
     if point.train_loss is not None:
         parts.append(f"loss {number(point.train_loss)}")
     if point.metric is not None:

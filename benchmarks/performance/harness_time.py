@@ -1,0 +1,74 @@
+"""Time of the harness per node: everything but the candidate, over 500 nodes of a family that costs nothing.
+
+    python benchmarks/performance/harness_time.py [--nodes 500]
+
+The loop is the one of `mars run`, live screen included (drawn to a terminal that nobody reads). Per node, the
+time from the end of the node before to its own end, less what the candidate measured of itself. It includes
+the decision, rendering, the commit, the checkout, the sandboxed start, scoring, the record and the lesson.
+Peers measured the same way on a like machine: AIDE 32 ms, growing to 130 by node 300 (its own live tree).
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from agent.paths import Home
+from agent.record.events import NodeFinished, RepeatFinished
+from agent.report.live import LiveScreen
+from agent.session import Run, RunRequest, start
+
+TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
+EDGE = 50
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--nodes", type=int, default=500)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = _toy_home(Path(folder))
+        request = RunRequest(competition="toy", minutes=120, node_minutes=1, max_nodes=arguments.nodes)
+        console = Console(file=io.StringIO(), force_terminal=True, width=140, height=40)
+        summary = start(request, home, lambda metric: LiveScreen(console, metric))
+        _print(_harness_ms(summary.run), len(summary.run.state.valid), len(summary.run.state.nodes))
+
+
+def _toy_home(root: Path) -> Home:
+    shutil.copytree(TOY / "families", root / "templates")
+    shutil.copytree(TOY / "competition", root / "benchmarks" / "toy")
+    os.environ["MARS_HOME"] = str(root)
+    return Home(root)
+
+
+def _harness_ms(run: Run) -> list[float]:
+    """Milliseconds per node, in the order in which they ended; nodes after a repeat are left out."""
+    times, last = [], 0.0
+    for event in run.journal.events():
+        if isinstance(event, RepeatFinished):
+            last = event.elapsed_s
+        if isinstance(event, NodeFinished):
+            own = json.loads((run.nodes / f"{event.node:03d}" / "working" / "analysis.json").read_text())
+            times.append(1000 * (event.elapsed_s - last - own["own_seconds"]))
+            last = event.elapsed_s
+    return times
+
+
+def _print(times: list[float], valid: int, nodes: int) -> None:
+    first, final = statistics.median(times[1 : EDGE + 1]), statistics.median(times[-EDGE:])
+    print(f"nodes                     {nodes}, {valid} valid")
+    print(f"harness per node, median  {statistics.median(times):.1f} ms (goal: under 25)")
+    print(f"first {EDGE} / last {EDGE}        {first:.1f} / {final:.1f} ms, ratio {final / first:.2f}")
+    print(f"95th percentile           {statistics.quantiles(times, n=20)[-1]:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

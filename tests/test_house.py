@@ -1,0 +1,81 @@
+"""The house rules that a reader relies on: small rooms, and imports that flow one way."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+AGENT = ROOT / "agent"
+MOST_LINES = 400
+LONGEST_FUNCTION = 70
+
+# A room may import itself and those before it.
+ORDER = [
+    "errors",
+    "paths",
+    "competition",
+    "repository",
+    "execution",
+    "memory",
+    "record",
+    "planner",
+    "search",
+    "solution",
+    "report",
+    "trial",
+    "reflect",
+    "run",
+    "session",
+    "cli",
+]
+
+
+def _sources() -> list[Path]:
+    folders = ("agent", "tests", "benchmarks")
+    return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_no_file_is_longer_than_a_reader_likes() -> None:
+    long = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in _sources()}
+    assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}
+
+
+def test_every_function_fits_on_a_screen() -> None:
+    long = []
+    for file in _sources():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long.append(f"{file.relative_to(ROOT)}:{node.lineno} {node.name} ({lines} lines)")
+    assert long == []
+
+
+def _room(file: Path) -> str:
+    return file.relative_to(AGENT).parts[0].removesuffix(".py")
+
+
+def _imported_rooms(file: Path) -> set[str]:
+    modules = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+    parts = [module.split(".") for module in modules]
+    return {part[1] for part in parts if part[0] == "agent" and len(part) > 1 and part[1] in ORDER}
+
+
+def test_imports_flow_one_way() -> None:
+    backwards = [
+        f"{file.relative_to(ROOT)} imports {imported}"
+        for file in sorted(AGENT.rglob("*.py"))
+        if (room := _room(file)) in ORDER
+        for imported in _imported_rooms(file)
+        if ORDER.index(imported) > ORDER.index(room)
+    ]
+    assert backwards == []
+
+
+def test_every_room_has_its_place_in_the_order() -> None:
+    rooms = {_room(file) for file in AGENT.rglob("*.py")} - {"__init__", "_data"}
+    assert rooms == set(ORDER)

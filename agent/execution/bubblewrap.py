@@ -21,7 +21,7 @@ class View:
     readable: Sequence[Path]
     writable: Sequence[Path]
     scratch: Path | None
-    """Appears as SCRATCH; None leaves an empty folder there."""
+    """Appears as SCRATCH; None leaves an empty folder there that nobody can write."""
 
 
 def sandboxed(bwrap: Path, view: View, command: Sequence[str], folder: Path) -> list[str]:

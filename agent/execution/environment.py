@@ -24,6 +24,7 @@ def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
+        "NO_ALBUMENTATIONS_UPDATE": "1",
     }
     pools = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
     variables |= {f"{pool}_NUM_THREADS": str(threads) for pool in pools}

@@ -31,6 +31,7 @@ class ForkServer:
         self._control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_IMPORTS_WITHIN_S)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the server
+        self._scratch = tempfile.TemporaryDirectory(prefix="mars-")  # some libraries write when imported
         self._lock = threading.Lock()
         self._ready = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,19 +40,20 @@ class ForkServer:
         self._ended = threading.Event()
         command = [*inside_command("forkserver"), str(their_control.fileno()), *preload]
         if bwrap is not None:
-            inner = View([INSIDE, *view.readable], view.writable, view.scratch)
+            inner = View([INSIDE, *view.readable], view.writable, Path(self._scratch.name).resolve())
             command = sandboxed(bwrap, inner, command, INSIDE.parent)
-        keeper = threading.Thread(target=self._keep, args=(command, their_control, threads), daemon=True)
+        environment = interpreter_environment(threads, SCRATCH if bwrap else Path(self._scratch.name))
+        keeper = threading.Thread(target=self._keep, args=(command, their_control, environment), daemon=True)
         keeper.start()
 
-    def _keep(self, command: Sequence[str], control: socket.socket, threads: int) -> None:
+    def _keep(self, command: Sequence[str], control: socket.socket, environment: dict[str, str]) -> None:
         """Starts the process and waits for it in one thread, for bubblewrap dies with its parent thread."""
         try:
             with contextlib.closing(control):
                 self._process = subprocess.Popen(
                     command,
                     cwd=INSIDE.parent,
-                    env=interpreter_environment(threads, SCRATCH),
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=self._output,
                     stderr=self._output,
@@ -108,6 +110,7 @@ class ForkServer:
             self._process.kill()
             self._ended.wait()
         self._output.close()
+        self._scratch.cleanup()
 
     def _last_words(self) -> str:
         self._ended.wait(DEATH_SHOWS_WITHIN_S)

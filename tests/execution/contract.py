@@ -175,9 +175,7 @@ class ExecutorContract:
         assert outcome.reason.startswith("OSError")
         assert (job.workspace / "working" / "big").stat().st_size <= 1_000_000
 
-    def test_watch_stops_the_run_with_its_sentence(
-        self, site: Site, executor: Executor, token: str
-    ) -> None:
+    def test_watch_stops_the_run_with_its_sentence(self, site: Site, executor: Executor, token: str) -> None:
         elapsed: list[float] = []
 
         def watch(seconds: float) -> str | None:
@@ -190,9 +188,7 @@ class ExecutorContract:
         assert 4 <= len(elapsed) <= 8
         assert alive(token) == []
 
-    def test_an_interrupt_kills_the_candidate_first(
-        self, site: Site, executor: Executor, token: str
-    ) -> None:
+    def test_an_interrupt_kills_the_candidate_first(self, site: Site, executor: Executor, token: str) -> None:
         def interrupt(_: float) -> str | None:
             if alive(token):
                 raise KeyboardInterrupt

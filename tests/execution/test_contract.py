@@ -42,20 +42,23 @@ def made(site: Site, *, cold: bool, sandbox: str) -> Iterator[Executor]:
 
 class Sandboxed(ExecutorContract, SandboxContract):
     @pytest.fixture(scope="class", autouse=True)
-    def _bubblewrap(self) -> None:
+    @classmethod
+    def _bubblewrap(cls) -> None:
         if detect("auto").bwrap is None:
             unavailable("bubblewrap")
 
 
 class TestColdSandboxed(Sandboxed):
     @pytest.fixture(scope="class")
-    def executor(self, site: Site) -> Iterator[Executor]:
+    @classmethod
+    def executor(cls, site: Site) -> Iterator[Executor]:
         yield from made(site, cold=True, sandbox="auto")
 
 
 class TestWarmSandboxed(Sandboxed):
     @pytest.fixture(scope="class")
-    def executor(self, site: Site) -> Iterator[Executor]:
+    @classmethod
+    def executor(cls, site: Site) -> Iterator[Executor]:
         yield from made(site, cold=False, sandbox="auto")
 
 
@@ -63,7 +66,8 @@ class ByKernel(ExecutorContract, SandboxContract):
     """Namespaces and Landlock alone, as on a machine without bubblewrap."""
 
     @pytest.fixture(scope="class", autouse=True)
-    def _kernel(self) -> None:
+    @classmethod
+    def _kernel(cls) -> None:
         offered = detect_kernel()
         if not (offered.namespaces and offered.landlock):
             unavailable("namespaces with Landlock")
@@ -71,13 +75,15 @@ class ByKernel(ExecutorContract, SandboxContract):
 
 class TestColdByKernel(ByKernel):
     @pytest.fixture(scope="class")
-    def executor(self) -> Executor:
+    @classmethod
+    def executor(cls) -> Executor:
         return ColdExecutor(detect_kernel())
 
 
 class TestWarmByKernel(ByKernel):
     @pytest.fixture(scope="class")
-    def executor(self, site: Site) -> Iterator[Executor]:
+    @classmethod
+    def executor(cls, site: Site) -> Iterator[Executor]:
         executor = WarmExecutor(detect_kernel(), site.nodes, ["numpy"], [site.root / "public"])
         yield executor
         executor.close()
@@ -85,13 +91,15 @@ class TestWarmByKernel(ByKernel):
 
 class TestColdPlain(ExecutorContract):
     @pytest.fixture(scope="class")
-    def executor(self, site: Site) -> Iterator[Executor]:
+    @classmethod
+    def executor(cls, site: Site) -> Iterator[Executor]:
         yield from made(site, cold=True, sandbox="none")
 
 
 class TestWarmPlain(ExecutorContract):
     @pytest.fixture(scope="class")
-    def executor(self, site: Site) -> Iterator[Executor]:
+    @classmethod
+    def executor(cls, site: Site) -> Iterator[Executor]:
         yield from made(site, cold=False, sandbox="none")
 
 

@@ -1,0 +1,66 @@
+"""A competition's data script, run in the sandbox."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SetupError
+from agent.execution import run_script
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+import helper
+out = Path(sys.argv[1])
+out.mkdir()
+(out / "train.csv").write_text(helper.HEADER + Path(sys.argv[2]).read_text())
+(out / "environment.txt").write_text(str(dict(os.environ)))
+"""
+
+
+@pytest.fixture(params=["auto", "none"])
+def sandbox(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    folder = tmp_path / "competition"
+    folder.mkdir()
+    (folder / "helper.py").write_text("HEADER = 'id\\n'\n")
+    (folder / "generate.py").write_text(SCRIPT)
+    return folder / "generate.py"
+
+
+def test_it_reads_what_it_is_given_and_writes_its_folder(
+    script: Path, tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY_API_KEY", "canary")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "rows").write_text("r1\n")
+    out = tmp_path / "data" / "out"
+    run_script(script, [str(out), str(raw / "rows")], [raw], out.parent, sandbox)  # type: ignore[arg-type]
+    assert (out / "train.csv").read_text() == "id\nr1\n"
+    assert "CANARY" not in (out / "environment.txt").read_text()
+
+
+def test_its_failure_is_a_wrong_set_up_with_its_last_words(
+    script: Path, tmp_path: Path, sandbox: str
+) -> None:
+    with pytest.raises(
+        SetupError, match=r"generate\.py: failed with exit code 1: FileNotFoundError: .*nowhere"
+    ):
+        run_script(script, [str(tmp_path / "data" / "out"), "nowhere"], [], tmp_path / "data", sandbox)  # type: ignore[arg-type]
+
+
+def test_what_it_was_not_given_does_not_exist(script: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    with pytest.raises(SetupError, match="Error"):
+        run_script(script, [str(tmp_path / "data" / "out"), str(secret)], [], tmp_path / "data")
+
+
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"absent\.py"):
+        run_script(tmp_path / "absent.py", [], [], tmp_path / "data")

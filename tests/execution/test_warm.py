@@ -1,0 +1,143 @@
+"""What is special to a fork server: its death, its imports, and results equal to those of plain processes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent.errors import InfrastructureError, SetupError
+from agent.execution import make_executor
+from agent.execution.isolation import detect
+from agent.execution.warm import WarmExecutor
+from tests.execution.support import Site, wait_until
+
+TRAINING = """
+    import json, os, random
+    import numpy, torch
+    from torch.utils.data import DataLoader, Dataset
+    seed = int(os.environ["MARS_SEED"])
+    random.seed(seed), numpy.random.seed(seed), torch.manual_seed(seed)
+
+    class Rows(Dataset):
+        def __len__(self):
+            return 256
+        def __getitem__(self, index):
+            noise = numpy.random.rand(8).astype("float32")
+            return torch.from_numpy(noise), index % 4
+
+    model = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    losses = []
+    for rows, labels in DataLoader(Rows(), batch_size=32, shuffle=True, num_workers=1):
+        loss = torch.nn.functional.cross_entropy(model(rows), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item().hex())
+    print(json.dumps(losses), list({"a", "b", "c"}), torch.get_num_threads())
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def servers() -> list[psutil.Process]:
+    """The interpreters of this process's fork servers."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        if "inside.forkserver" in process.cmdline() and process.name() != "bwrap":
+            found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
+    tmp_path: Path, threads: int
+) -> None:
+    # Worker processes pass tensors over sockets in TMPDIR, whose names must fit in 108 bytes.
+    site = Site(tmp_path / ("long-" * 12))
+    logs = []
+    for cold in (True, False):
+        executor = make_executor(
+            cold=cold, nodes_root=site.nodes, preload=["torch"], readable=[site.root / "public"]
+        )
+        outcome = executor.execute(site.job(f"cold-{cold}", TRAINING, threads=threads))
+        executor.close()
+        assert outcome.status == "ok", outcome.log.read_text()
+        logs.append(outcome.log.read_text())
+    assert logs[0] == logs[1]
+    assert logs[0].endswith(f"{threads}\n")
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "none"])
+def test_a_killed_server_is_replaced(site: Site, sandbox: str) -> None:
+    executor = make_executor(
+        cold=False,
+        nodes_root=site.nodes,
+        readable=[site.root / "public"],
+        sandbox=sandbox,  # type: ignore[arg-type]
+    )
+    assert executor.execute(site.job("before", "print(1)")).status == "ok"
+    for server in servers():
+        server.kill()
+    assert executor.execute(site.job("after", "print(2)")).status == "ok"
+    executor.close()
+    assert servers() == []
+
+
+def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(site: Site) -> None:
+    executor = make_executor(cold=False, nodes_root=site.nodes, readable=[site.root / "public"])
+    job = site.job("running", "import time\ntime.sleep(1.0)\nprint('done')\n")
+    log = job.workspace / ".mars" / "run.log"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(executor.execute, job)
+        wait_until(lambda: servers() and log.exists())
+        servers()[0].kill()
+        assert running.result().status == "ok"
+
+        def kill_again(_: float) -> str | None:
+            for server in servers():
+                server.kill()
+            return None
+
+        with pytest.raises(InfrastructureError, match="killed twice"):
+            executor.execute(job, kill_again)
+    executor.close()
+
+
+def test_a_module_that_cannot_be_imported_is_a_wrong_set_up(site: Site) -> None:
+    executor = make_executor(
+        cold=False,
+        nodes_root=site.nodes,
+        preload=["no_such_module_anywhere"],
+        readable=[site.root / "public"],
+    )
+    with pytest.raises(SetupError, match="No module named 'no_such_module_anywhere'"):
+        executor.execute(site.job("never", "print(1)"))
+    executor.close()
+
+
+def test_paths_that_the_server_cannot_see_are_refused(site: Site, tmp_path: Path) -> None:
+    executor = WarmExecutor(detect("auto"), site.nodes, preload=[], readable=[site.root / "public"])
+    job = site.job("blind", "print(1)")
+    for wrong in (
+        replace(job, input=tmp_path / "elsewhere"),
+        replace(job, cache=tmp_path / "elsewhere"),
+        replace(job, workspace=tmp_path / "elsewhere"),
+    ):
+        with pytest.raises(SetupError, match="elsewhere"):
+            executor.execute(wrong)
+    executor.close()
+
+
+def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
+    executor = make_executor(cold=False, nodes_root=site.nodes, readable=[site.root / "public"])
+    jobs = [site.job(f"eager-{index}", "print(1)") for index in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert [outcome.status for outcome in pool.map(executor.execute, jobs)] == ["ok"] * 4
+    assert len(servers()) == 1
+    executor.close()

@@ -14,6 +14,7 @@ from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared, load_prepared
 from agent.competition.registry import find_competition
 from agent.competition.sources import DataChoice, locate_data
+from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, make_executor, run_script
 from agent.execution.hardware import cpu_count, device
@@ -25,7 +26,7 @@ from agent.planner.library import LibraryPlanner
 from agent.record.events import RunResumed, RunSettings, RunStarted
 from agent.record.lock import run_lock
 from agent.record.state import Node, RunState
-from agent.record.store import Journal, open_database
+from agent.record.store import Journal
 from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint

@@ -11,13 +11,14 @@ from sqlalchemy import Engine
 
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
+from agent.database import open_database
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.memory.store import LessonStore
 from agent.planner.base import Circumstances
 from agent.planner.library import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.state import RunState
-from agent.record.store import Journal, open_database
+from agent.record.store import Journal
 from agent.repository.family import Family
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView

@@ -12,6 +12,7 @@ LONGEST_FUNCTION = 70
 ORDER = [
     "errors",
     "paths",
+    "database",
     "competition",
     "repository",
     "execution",

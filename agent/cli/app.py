@@ -9,9 +9,7 @@ import typer
 from agent.cli import competitions, doctor, inspect, lessons, run, solutions
 from agent.errors import MarsError, SetupError
 
-EXIT_NONE_KEPT = 1
 EXIT_SETUP = 2
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="mars",
@@ -33,10 +31,7 @@ def main() -> None:
     except SetupError as error:
         _fail(error, EXIT_SETUP)
     except MarsError as error:
-        _fail(error, EXIT_NONE_KEPT)
-    except KeyboardInterrupt:
-        print("Interrupted; the state is saved: `mars resume latest` goes on.", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        _fail(error, run.EXIT_NONE_KEPT)
 
 
 def _fail(error: MarsError, code: int) -> None:

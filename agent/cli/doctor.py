@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 from agent import paths
+from agent.database import open_database
 from agent.errors import MarsError
 from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
-from agent.record.store import open_database
 from agent.repository.family import Family, known_families
 
 _MODULE_OF = {

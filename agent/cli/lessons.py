@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from agent import paths
+from agent.database import open_database
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore, read_lessons, write_lessons
-from agent.record.store import open_database
 
 app = typer.Typer(help="What experiments taught, with the evidence.", no_args_is_help=True)
 

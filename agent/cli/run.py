@@ -1,19 +1,25 @@
 """`mars run`, `mars resume` and `mars runs`."""
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from agent import paths
+from agent.database import open_database
 from agent.errors import MarsError
-from agent.record.store import list_runs, open_database
+from agent.record.store import list_runs
 from agent.report.observer import Observer, make_observer
 from agent.session import RunRequest, Summary, open_run, resume, start
+
+EXIT_NONE_KEPT = 1
+EXIT_INTERRUPTED = 130
 
 Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock budget of the run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
@@ -64,7 +70,9 @@ def run_command(
         seed=seed,
         cold=cold,
     )
-    _report(start(request, paths.home(), _observers(as_json)), as_json)
+    with _interruptible():
+        summary = start(request, paths.home(), _observers(as_json))
+    _report(summary, as_json)
 
 
 def resume_command(
@@ -73,15 +81,20 @@ def resume_command(
     as_json: Json = False,
 ) -> None:
     """Goes on with a run that was interrupted, killed or ended."""
-    _report(resume(run, minutes, paths.home(), _observers(as_json)), as_json)
+    with _interruptible():
+        summary = resume(run, minutes, paths.home(), _observers(as_json))
+    _report(summary, as_json)
 
 
 def runs_command() -> None:
     """Lists recorded runs, the latest first."""
     home = paths.home()
-    table = Table("run", "data", "nodes", "valid", "best", "minutes", "ended", box=None)
     engine = open_database(home.database)
-    for row in list_runs(engine):
+    rows = list_runs(engine)
+    # An id that is cut off cannot be copied.
+    name = Column("run", no_wrap=True, min_width=max((len(row.id) for row in rows), default=3))
+    table = Table(name, "data", "nodes", "valid", "best", "minutes", "ended", box=None)
+    for row in rows:
         try:
             state = open_run(row.id, home, engine).state
         except MarsError as error:
@@ -92,6 +105,16 @@ def runs_command() -> None:
         counts = (str(len(state.nodes)), str(len(state.valid)))
         table.add_row(row.id, state.run.data_kind, *counts, best, f"{state.elapsed_s / 60:.1f}", ended)
     Console().print(table)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end a run in order: what runs is killed, what happened is on record."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("Interrupted; the state is saved: `mars resume latest` goes on.", file=sys.stderr)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _observers(as_json: bool) -> Callable[[str], Observer]:
@@ -116,7 +139,7 @@ def _report(summary: Summary, as_json: bool) -> None:
             f"Look:     mars tree {summary.run.id} | mars report {summary.run.id}"
         )
     if node is None:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_NONE_KEPT)
 
 
 def _as_json(summary: Summary) -> dict[str, object]:

@@ -35,7 +35,7 @@ class Prepared(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     spec: CompetitionSpec
     kind: DataKind
     fingerprint: str = Field(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from agent.database import writing
 from agent.errors import SetupError
 from agent.memory.distill import worded
 from agent.memory.lesson import Lesson
@@ -51,7 +52,7 @@ class LessonStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        metadata.create_all(engine)
+        metadata.create_all(writing(engine))
 
     def all(self) -> list[Lesson]:
         with self._engine.connect() as connection:
@@ -84,7 +85,7 @@ class LessonStore:
 
     def import_all(self, lessons: list[Lesson]) -> int:
         """Merges recorded lessons; returns how many were read."""
-        with self._engine.begin() as connection:
+        with writing(self._engine).begin() as connection:
             for lesson in lessons:
                 self.add(lesson, connection)
         return len(lessons)

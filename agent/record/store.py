@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import (
     Column,
@@ -16,14 +15,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
     func,
     insert,
     select,
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from agent.database import writing
 from agent.errors import InfrastructureError, SetupError
 from agent.record.events import Event, event_adapter
 
@@ -51,28 +49,6 @@ events_table = Table(
 )
 
 
-def open_database(file: Path) -> Engine:
-    """Opens (or makes) the database; safe for several processes at once."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
-        event.listen(engine, "connect", _configure)
-        metadata.create_all(engine)
-    except (OSError, DBAPIError) as error:
-        raise SetupError(
-            f"{file}: the record cannot be opened ({error.__cause__ or error}); "
-            "point MARS_HOME to a folder that you may write."
-        ) from error
-    return engine
-
-
-def _configure(connection: object, _: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
 class Journal:
     """The events of one run, in order."""
 
@@ -85,8 +61,9 @@ class Journal:
     @classmethod
     def create(cls, engine: Engine, run: str, competition: str, created_at: datetime) -> "Journal":
         """Registers a new run; SetupError if its id is taken."""
+        metadata.create_all(writing(engine))
         try:
-            with engine.begin() as connection:
+            with writing(engine).begin() as connection:
                 connection.execute(
                     insert(runs_table).values(
                         id=run, format=FORMAT, competition=competition, created_at=created_at.isoformat()
@@ -125,7 +102,7 @@ class Journal:
         """All or nothing: what is written through the connection, events included."""
         before = self._next
         try:
-            with self._engine.begin() as connection:
+            with writing(self._engine).begin() as connection:
                 yield connection
         except DBAPIError as error:
             self._next = before
@@ -173,6 +150,7 @@ class RunRow:
 
 def list_runs(engine: Engine) -> list[RunRow]:
     """All runs, the latest first."""
+    metadata.create_all(writing(engine))
     with engine.connect() as connection:
         rows = connection.execute(select(runs_table).order_by(runs_table.c.created_at.desc())).all()
     return [

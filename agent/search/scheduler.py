@@ -44,7 +44,7 @@ class Scheduler:
     def next(self, state: RunState) -> Propose | Repeat | None:
         """The next action, or None when nothing (more) should be started."""
         if state.run.blueprint is not None:
-            return None if state.nodes else _only(state.run.blueprint)
+            return None if state.nodes else only(state.run.blueprint)
         budget = Budget.of(state)
         if budget.exhausted:
             return None
@@ -72,7 +72,8 @@ class Scheduler:
         yield Step(None)
 
 
-def _only(blueprint: Blueprint) -> Propose:
+def only(blueprint: Blueprint) -> Propose:
+    """The draft that carries out a given blueprint."""
     idea = Idea(
         title="The given blueprint",
         model="As the blueprint says.",

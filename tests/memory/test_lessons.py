@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.database import open_database
 from agent.errors import SetupError
 from agent.memory.distill import distill
 from agent.memory.lesson import Scope
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons, write_lessons
-from agent.record.store import open_database
 from agent.repository.idea import Change
 from tests.states import evidence, lesson
 

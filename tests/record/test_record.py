@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from agent.database import open_database
 from agent.errors import InfrastructureError, SetupError
 from agent.record.events import RunFinished, RunResumed, event_adapter
 from agent.record.lock import run_lock
 from agent.record.rates import rates
-from agent.record.store import Journal, list_runs, open_database, runs_table
+from agent.record.store import Journal, list_runs, runs_table
 from tests.states import add, finish, idea, lesson, propose, started
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

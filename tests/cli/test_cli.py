@@ -1,0 +1,177 @@
+"""The command line as a user meets it, in processes of their own, with the toy's real executions."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.paths import Home
+from agent.session import open_run
+
+MARS = [sys.executable, "-m", "agent.cli.app"]
+
+
+def mars(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*MARS, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def searched(home: Home) -> str:
+    """A short finished run."""
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "5", "--json")
+    return str(json.loads(done.stdout)["run_id"])
+
+
+def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
+    home: Home, tmp_path: Path
+) -> None:
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "4", "--json")
+    summary = json.loads(done.stdout)
+    assert set(summary) == {
+        "run_id", "competition", "data", "best", "nodes", "valid_nodes", "seconds", "usd", "solution_path",
+    }  # fmt: skip
+    assert (summary["data"], summary["nodes"], summary["valid_nodes"]) == ("full", 4, 4)
+    kept = Path(summary["solution_path"])
+    card = json.loads((kept / "card.json").read_text())
+    assert card["validation"] == summary["best"]["val"]
+    assert (kept / "submission.csv").read_text().startswith("id,label\nr2000,")
+
+    alone = tmp_path / "alone"
+    shutil.copytree(kept / "repository", alone)
+    prepared = open_run(summary["run_id"], home).prepared
+    (alone / "input").symlink_to(prepared.input)
+    (alone / "metadata").symlink_to(prepared.metadata)
+    again = subprocess.run([sys.executable, "main.py"], cwd=alone, capture_output=True, text=True, check=True)
+    assert f"Final Validation Metric: {card['validation']!r}" in again.stdout
+    assert "Data: the full data of Toy rows" in done.stderr.splitlines()[0]
+
+
+def test_a_run_can_be_looked_at_afterwards(searched: str, tmp_path: Path) -> None:
+    assert "001" in mars("tree", searched).stdout
+    assert "Plain" in mars("show", searched, "1").stdout
+    assert "+GAIN" in mars("diff", searched, "1").stdout
+    assert re.search(r"^[-+](DEPTH|WIDTH|BREADTH|KIND)", mars("diff", searched, "2", "1").stdout, re.M)
+    page = tmp_path / "report.html"
+    mars("report", searched, "-o", str(page))
+    assert page.read_text().startswith("<!doctype html>")
+    assert searched in mars("runs").stdout.replace("\n", "")
+    assert "toy" in mars("solutions").stdout
+    assert "accuracy" in mars("solutions", "toy").stdout
+
+
+def test_lessons_travel_to_another_home(
+    searched: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lessons.json"
+    assert "lessons written" in mars("lessons", "export", str(file)).stdout
+    assert "00001" in mars("lessons", "list").stdout
+    assert "instead of" in mars("lessons", "show", "1").stdout
+    monkeypatch.setenv("MARS_HOME", str(tmp_path / "other"))
+    shutil.copytree(
+        Path(os.environ["MARS_HOME"]).parent / "home" / "templates", tmp_path / "other" / "templates"
+    )
+    assert "lessons read" in mars("lessons", "import", str(file)).stdout
+    assert "00001" in mars("lessons", "list").stdout
+
+
+def test_the_kept_submission_can_be_graded(searched: str, home: Home) -> None:
+    submission = home.solutions / "toy" / "submission.csv"
+    graded = mars("grade", "--competition", "toy", str(submission)).stdout
+    assert re.match(r"accuracy: 0\.\d+ on 100 rows \(full data\)", graded)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", "--competition", "toi"), "There is no competition 'toi'; did you mean toy?"),
+        (("run", "--competition", "toy", "--blueprint", "none.yaml"), "none.yaml: cannot be read"),
+        (("run", "--competition", "toy", "--lessons", "none.json"), "none.json: cannot be read"),
+        (("run", "--competition", "toy", "--data", "sample"), "toy has no sample"),
+        (("tree", "nothing"), "No run is called 'nothing'."),
+        (("resume", "nothing"), "No run is called 'nothing'."),
+        (("lessons", "show", "9"), "No lesson has the id 9"),
+        (("solutions", "toy"), "No solution of 'toy' is kept"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_exit_code_2(
+    home: Home, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = mars(*arguments, code=2)
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_valid_solution_is_exit_code_1(home: Home, tmp_path: Path) -> None:
+    blueprint = tmp_path / "crash.yaml"
+    blueprint.write_text("family: toy\nslots: {kind: crashing}\n")
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--blueprint", str(blueprint), code=1)
+    assert "No valid solution was found" in done.stdout
+
+
+def _nodes_recorded(home: Home) -> int:
+    runs = [path for path in home.workspaces.glob("toy-*") if (path / "nodes").exists()]
+    return len(list((runs[0] / "nodes").iterdir())) if runs else 0
+
+
+def _start_and_wait(home: Home, nodes: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "8"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while _nodes_recorded(home) < nodes and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return process
+
+
+@pytest.mark.parametrize("nodes", [1, 3, 5])
+def test_a_run_killed_with_sigkill_resumes_and_ends_well(home: Home, nodes: int) -> None:
+    process = _start_and_wait(home, nodes)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = next(home.workspaces.glob("toy-*")).name
+    decided = {number: node.idea for number, node in open_run(run, home).state.nodes.items()}
+    summary = json.loads(mars("resume", run, "--json").stdout)
+    state = open_run(run, home).state
+    assert summary["nodes"] == summary["valid_nodes"] == 8
+    assert all(state.nodes[number].idea == idea for number, idea in decided.items()), "decisions stand"
+
+
+def test_an_interrupt_saves_the_state_and_exits_with_130(home: Home) -> None:
+    process = _start_and_wait(home, 2)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, output
+    assert "mars resume" in output
+    assert json.loads(mars("resume", "latest", "--json").stdout)["nodes"] == 8
+
+
+def test_two_runs_side_by_side_do_not_meet(home: Home) -> None:
+    command = [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "4", "--json"]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    summaries = [json.loads(output) for output, _ in outputs]
+    assert summaries[0]["run_id"] != summaries[1]["run_id"]
+    assert [summary["valid_nodes"] for summary in summaries] == [4, 4]
+
+
+def test_a_home_that_cannot_be_written_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = home.root / "blocked"
+    blocked.write_text("")
+    monkeypatch.setenv("MARS_HOME", str(blocked))
+    done = mars("runs", code=2)
+    assert "MARS_HOME" in done.stderr

@@ -1,6 +1,7 @@
 """A log file that never grows beyond its limit: the start of the output and its end are kept."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -39,11 +40,24 @@ class BoundedLog:
         return self._recent.decode(errors="replace")
 
     def close(self) -> None:
-        """Writes the end and closes the file."""
+        """Writes the end and closes the file, which is put back if the candidate has moved it away."""
         try:
             self._write_end()
+            if not self._in_place():
+                self._put_back()
         finally:
             self._file.close()
+
+    def _in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.lstat(self.path), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
+    def _put_back(self) -> None:
+        with create_log(self.path) as copy:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, copy)
 
     def _keep_end(self, data: bytes) -> None:
         self._end += data

@@ -16,13 +16,14 @@ from agent.execution.environment import candidate_environment
 from agent.execution.following import Ending, Follower
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, counts_processes_per_namespace
-from agent.execution.workspace import clear_scratch, log_path, prepare_workspace, scratch_folder
+from agent.execution.workspace import clear_scratch, disarm, log_path, prepare_workspace, scratch_folder
 
 Launch = Callable[[socket.socket, int], None]
 """Starts a supervisor that holds the given ends: of its channel, and of the pipe for the output."""
 
-# Devices that every program may open, and shared memory.
-_DEVICES = "/dev"
+_DEVICES = [
+    f"/dev/{name}" for name in ("full", "null", "ptmx", "pts", "random", "shm", "tty", "urandom", "zero")
+]
 
 
 def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: bool) -> Task:
@@ -46,14 +47,19 @@ def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: 
         unshare_network=isolation.bwrap is None,
         binds=[(str(own_scratch), str(SCRATCH))] if scratch is SCRATCH and unshare else [],
         readable=landlock_readable(visible) if isolation.landlock and not mounted else None,
-        writable=[*map(str, writable), str(scratch), _DEVICES],
+        writable=[*map(str, writable), str(scratch), *writable_devices()],
     )
 
 
 def landlock_readable(folders: Sequence[Path]) -> list[str]:
     """The paths that a confined candidate reads besides the ones that it may write."""
-    system = [*SYSTEM, *CONFIGURATION, *PROCESSOR, *accelerators(), Path("/proc")]
+    system = [*SYSTEM, *CONFIGURATION, *PROCESSOR, *accelerators(), Path("/proc"), Path("/dev")]
     return [str(path) for path in (*system, *interpreter(), *folders)]
+
+
+def writable_devices() -> list[str]:
+    """The devices of every program, shared memory among them, and those of the accelerators."""
+    return [*_DEVICES, *(str(path) for path in accelerators() if path.is_relative_to("/dev"))]
 
 
 @contextlib.contextmanager
@@ -64,6 +70,7 @@ def job_log(job: Job) -> Iterator[BoundedLog]:
     try:
         yield log
     finally:
+        disarm(job)
         log.close()
         clear_scratch(job.workspace)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.errors import InfrastructureError, SetupError
 from agent.execution.boundedlog import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, View, unique
-from agent.execution.candidate import landlock_readable
+from agent.execution.candidate import landlock_readable, writable_devices
 from agent.execution.cold import run_cold
 from agent.execution.environment import interpreter_environment
 from agent.execution.following import Ending
@@ -66,7 +66,7 @@ def _run(script: Path, args: Sequence[str], view: View, isolation: Isolation, lo
         unshare_network=True,
         binds=[],
         readable=landlock_readable(view.readable) if isolation.landlock and not mounted else None,
-        writable=[str(view.writable[0]), str(own_scratch), "/dev"],
+        writable=[str(view.writable[0]), str(own_scratch), *writable_devices()],
     )
     return run_cold(task, view, isolation.bwrap, log, _LIMIT_S)
 

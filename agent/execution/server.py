@@ -104,6 +104,8 @@ class ForkServer:
 
     def close(self) -> None:
         """Ends the process."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that still waits for the imports
         self._control.close()
         self._started.wait()
         if self._process is not None and not self._ended.wait(_ENDS_WITHIN_S):

@@ -230,22 +230,43 @@ class ExecutorContract:
         logs = [executor.execute(site.job(f"random-{run}", code)).log.read_text() for run in range(2)]
         assert len({number for log in logs for number in log.split()}) == 4
 
-    def test_an_earlier_run_cannot_lead_the_harness_elsewhere(self, site: Site, executor: Executor) -> None:
-        code = """
+    def test_what_is_left_cannot_lead_the_harness_elsewhere(self, site: Site, executor: Executor) -> None:
+        code = f"""
             import os
             from pathlib import Path
-            os.unlink(".mars/run.log")
-            os.symlink("../../bystander", ".mars/run.log")
-            os.rmdir("submission")
-            os.symlink("../bystander", "submission")
+            private = Path({str(site.private_file)!r})
+            os.symlink(private, "submission/submission.csv")
+            os.symlink("../metadata/../../private", "working/private")
+            os.symlink("main.py", "working/harmless")
+            os.symlink("loop", "working/loop")
+            os.mkfifo("working/val_submission.csv")
+            os.rename(".mars", "moved")
+            os.symlink(private.parent, ".mars")
+            print("logged all the same")
         """
-        bystander = site.nodes / "bystander"
-        bystander.write_text("untouched")
-        executor.execute(site.job("tricky", code))
-        outcome = executor.execute(site.job("tricky", "print('second')"))
-        assert outcome.log.read_text() == "second\n"
-        assert bystander.read_text() == "untouched"
-        assert not (site.nodes / "tricky" / "submission").is_symlink()
+        precious = site.root / "private" / "tmp" / "precious"
+        precious.parent.mkdir(exist_ok=True)
+        precious.write_text("x")
+        job = site.job("tricky", code)
+        outcome = executor.execute(job)
+        assert outcome.status == "ok", outcome.log.read_text()
+        assert outcome.log.read_text() == "logged all the same\n"
+        assert outcome.log.resolve().is_relative_to(job.workspace)
+        assert precious.read_text() == "x"
+        assert list((job.workspace / "submission").iterdir()) == []
+        assert sorted(path.name for path in (job.workspace / "working").iterdir()) == ["harmless", "loop"]
+        assert (job.workspace / "input" / "image.txt").exists()
+
+    def test_links_of_an_earlier_run_are_replaced(self, site: Site, executor: Executor) -> None:
+        job = site.job("linked", "print(open('input/image.txt').read())")
+        for name in ("input", "metadata", "working", "submission", ".mars"):
+            (job.workspace / name).symlink_to(site.root / "private")
+        assert executor.execute(job).log.read_text() == "pixels\n"
+        assert not (job.workspace / "submission").is_symlink()
+        assert sorted(path.name for path in (site.root / "private").iterdir()) in (
+            ["val.csv"],
+            ["tmp", "val.csv"],
+        )
 
 
 class SandboxContract:

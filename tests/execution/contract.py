@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agent.execution import Executor, Limits, Outcome
-from tests.execution.support import PATIENT_S, Site, alive, wait_until
+from tests.execution.support import PATIENT_S, Site, alive
 
 SPAWN_SLEEPER = """
 import subprocess, sys
@@ -352,25 +352,17 @@ class SandboxContract:
             outcomes = list(pool.map(executor.execute, jobs))
         assert [outcome.status for outcome in outcomes] == ["ok", "ok"]
 
-    def test_other_candidates_cannot_be_signalled(self, site: Site, executor: Executor) -> None:
-        victim = site.job("victim", "open('working/up', 'w')\nimport time\ntime.sleep(1.5)\n")
-        killer = site.job(
-            "killer",
-            """
+    def test_no_other_process_can_be_signalled(self, site: Site, executor: Executor) -> None:
+        # Signal 0 asks and harms nobody, should the isolation ever fail.
+        code = """
             import os
-            for process in range(1, 4_000_000):
-                if process != os.getpid():
-                    try:
-                        os.kill(process, 9)
-                    except OSError:
-                        pass
-                if process > 300 and process % 64:
+            reached = []
+            for process in range(2, 1 << 16):
+                try:
+                    os.kill(process, 0)
+                except OSError:
                     continue
-            """,
-        )
-        with ThreadPoolExecutor(2) as pool:
-            running = pool.submit(executor.execute, victim)
-            wait_until((victim.workspace / "working" / "up").exists)
-            attack = executor.execute(killer, lambda seconds: "enough" if seconds > 1.0 else None)
-            assert running.result().status == "ok"
-        assert attack.status in ("ok", "stopped")
+                reached.append(process)
+            print(reached == [os.getpid()])
+        """
+        assert executor.execute(site.job("asking", code)).log.read_text() == "True\n"

@@ -1,0 +1,116 @@
+"""Times the threshold search of rendered repositories against a loop of F1 scores, and compares their curves.
+
+    python benchmarks/performance/threshold_search.py [--rows 28000] [--classes 3474] [--timed-steps 3]
+
+The loop is what a solution usually does, and what the seed solution did: `sklearn.metrics.f1_score` at each of
+100 thresholds. It takes minutes, so that only a few of its steps are timed and the rest is extrapolated; the
+curve is compared at every threshold with counts over all cells.
+"""
+
+import argparse
+import importlib.util
+import tempfile
+import time
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.metrics import f1_score
+
+from agent.paths import templates_dir
+from agent.repository.render import template_environment
+
+IMPORTS = "import numpy as np\nfrom scipy.sparse import csr_array\n\n\n"
+LABELS_PER_ROW = 5
+
+
+def rendered_search() -> ModuleType:
+    """The partial that repositories include, rendered and imported."""
+    environment = template_environment(templates_dir() / "_shared")
+    partial = environment.get_template("thresholds.py.j2").render(competition={"metric": "micro_f1"})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "thresholds.py"
+        file.write_text(IMPORTS + partial, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("thresholds", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+def made_up_case(rows: int, classes: int) -> tuple[csr_array, np.ndarray]:
+    """Truth (N, C), about five labels per row, and probabilities (N, C) float32 that know something of it."""
+    rng = np.random.default_rng(0)
+    columns = np.minimum(rng.exponential(classes / 12, rows * LABELS_PER_ROW).astype(np.int64), classes - 1)
+    cells = np.unique(np.repeat(np.arange(rows), LABELS_PER_ROW) * classes + columns)
+    truth = csr_array((np.ones(cells.size, dtype=bool), np.divmod(cells, classes)), shape=(rows, classes))
+    probabilities = np.empty((rows, classes), dtype=np.float32)
+    for row in range(rows):
+        probabilities[row] = 1.5 * rng.standard_normal(classes, dtype=np.float32) - 4
+    probabilities[truth.nonzero()] += 4
+    np.exp(-probabilities, out=probabilities)
+    probabilities += 1
+    np.reciprocal(probabilities, out=probabilities)
+    return truth, probabilities
+
+
+def counted_curve(truth: csr_array, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Micro-F1 from counts over all cells, one pass per threshold. (T,)."""
+    positives = probabilities[truth.nonzero()]
+    scores = []
+    for threshold in thresholds:
+        predicted = sum(
+            int(np.count_nonzero(block > threshold)) for block in np.array_split(probabilities, 64)
+        )
+        scores.append(2 * int(np.count_nonzero(positives > threshold)) / (predicted + positives.size))
+    return np.array(scores)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=28_000)
+    parser.add_argument("--classes", type=int, default=3_474)
+    parser.add_argument(
+        "--timed-steps", type=int, default=3, help="Steps of the loop that are run and timed."
+    )
+    arguments = parser.parse_args()
+    search = rendered_search()
+    truth, probabilities = made_up_case(arguments.rows, arguments.classes)
+    thresholds = search.THRESHOLDS
+
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        curve = search.threshold_curve(truth, probabilities, thresholds)
+        times.append(time.perf_counter() - started)
+
+    dense = truth.toarray().astype(np.float32)
+    steps = np.linspace(0, thresholds.size - 1, arguments.timed_steps).astype(int)
+    started = time.perf_counter()
+    scores = [
+        f1_score(dense, (probabilities > thresholds[step]).astype(np.float32), average="micro")
+        for step in steps
+    ]
+    step_s = (time.perf_counter() - started) / len(steps)
+
+    loop_s = step_s * thresholds.size
+    same = np.array_equal(curve, counted_curve(truth, probabilities, thresholds))
+    same_as_loop = np.array_equal(curve[steps], scores)
+    print(f"({arguments.rows}, {arguments.classes}) probabilities, {thresholds.size} thresholds")
+    print(
+        f"loop of f1_score   {loop_s:10.2f} s  ({len(steps)} steps timed, {step_s:.2f} s each, extrapolated)"
+    )
+    print(f"rendered search    {min(times):10.2f} s  (best of {len(times)})")
+    print(f"ratio              {loop_s / min(times):10.0f}")
+    print(
+        f"bit-equal          to counts over all cells at every threshold: {same}; to the loop: {same_as_loop}"
+    )
+    raise SystemExit(0 if same and same_as_loop else 1)
+
+
+if __name__ == "__main__":
+    main()

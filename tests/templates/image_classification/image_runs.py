@@ -1,0 +1,111 @@
+"""Renders ideas of the family and runs what was rendered."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.paths import templates_dir
+from agent.repository.family import Family, Value, load_family
+from agent.repository.idea import Blueprint, Idea
+from agent.repository.render import Renderer, TaskView, write_tree
+
+Files = dict[str, str]
+WARM_RUNNER = Path(__file__).with_name("warm_runner.py")
+
+FAMILY: Family = load_family(templates_dir() / "image_classification")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run of `main.py` left behind."""
+
+    workspace: Path
+    returncode: int
+    output: str
+
+    @property
+    def metric(self) -> float:
+        """The printed validation metric, which must be there exactly once."""
+        (line,) = [line for line in self.output.splitlines() if line.startswith("Final Validation Metric: ")]
+        return float(line.removeprefix("Final Validation Metric: "))
+
+    def analysis(self) -> dict[str, object]:
+        content: dict[str, object] = json.loads((self.workspace / "working" / "analysis.json").read_text())
+        return content
+
+
+def an_idea(slots: Mapping[str, Value], cites: Mapping[str, tuple[str, ...]] | None = None) -> Idea:
+    return Idea(
+        title="A plan",
+        model="A model.",
+        data="Its data.",
+        training="Its training.",
+        evaluation="Its evaluation.",
+        blueprint=Blueprint(family=FAMILY.id, slots=FAMILY.fill(dict(slots), "test")),
+        cites=dict(cites or {}),
+    )
+
+
+def render(
+    task: TaskView, slots: Mapping[str, Value], cites: Mapping[str, tuple[str, ...]] | None = None
+) -> Files:
+    """The files of one repository; slots that are left out have their defaults."""
+    return Renderer(FAMILY, task).render(an_idea(slots, cites))
+
+
+def lay_out(task: TaskView, slots: Mapping[str, Value], data: Path, workspace: Path) -> Path:
+    """Renders into a new workspace whose `input` and `metadata` lead to the data folder."""
+    write_tree(render(task, slots), workspace)
+    for name in ("input", "metadata"):
+        (workspace / name).symlink_to(data / name)
+    return workspace
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """What a candidate sees: one thread, no hub, nothing inherited but the path."""
+    return {
+        "PATH": os.environ["PATH"],
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        "HF_HUB_OFFLINE": "1",
+        "NO_ALBUMENTATIONS_UPDATE": "1",
+        **extra,
+    }
+
+
+def execute(workspace: Path, *arguments: str, **extra: str) -> Finished:
+    """Runs `main.py` in a process of its own."""
+    command = [sys.executable, "main.py", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=workspace,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    return Finished(workspace, done.returncode, done.stdout + done.stderr)
+
+
+def execute_all(workspaces: Sequence[Path], *arguments: str, **extra: str) -> list[Finished]:
+    """Runs many, each in a fork of one process: imports would cost most of a smoke run."""
+    request = {
+        "workspaces": [str(path) for path in workspaces],
+        "preload": FAMILY.preload,
+        "arguments": arguments,
+    }
+    done = subprocess.run(
+        [sys.executable, str(WARM_RUNNER)],
+        input=json.dumps(request),
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    results = json.loads(done.stdout.splitlines()[-1])
+    return [Finished(path, code, output) for path, (code, output) in zip(workspaces, results, strict=True)]

@@ -34,10 +34,14 @@ class MCTS:
     """Budget-aware Monte Carlo tree search (MARS, arXiv 2602.02660).
 
     UCT from the root to the first node that is not fully expanded. The root is fully expanded unless it has
-    no children or the best has not improved over the last `patience` valid nodes; a valid node at
-    `max_children`; any other node always. A fully expanded leaf leads back to the root.
+    fewer than `first_drafts` children or the best has not improved over the last `patience` valid nodes; a
+    valid node at `max_children`; any other node always. A fully expanded leaf leads back to the root.
+
+    The paper starts from one draft and has a day; within minutes that would spend the whole budget below
+    the lightest draft, so several structures are looked at first.
     """
 
+    first_drafts: int = 3
     exploration: float = 1.0
     max_children: int = 2
     patience: int = 4
@@ -45,7 +49,7 @@ class MCTS:
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
         roots = [node for node in state.roots if node.operator != "ensemble"]
-        if not roots or self._stagnates(state):
+        if len(roots) < self.first_drafts or self._stagnates(state):
             return Step(parent=None)
         value = values(state, self.time_weight)
         children, visits = roots, sum(value[node.id][1] for node in roots)

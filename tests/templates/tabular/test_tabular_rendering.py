@@ -1,0 +1,91 @@
+"""Every value and every pair of values renders to clean code."""
+
+import ast
+import itertools
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tabular_competitions import FAMILY, idea, mixed, real
+
+from agent.repository.family import Value
+from agent.repository.render import Renderer, write_tree
+
+COMPETITIONS = {
+    "labels": mixed("classification", "qwk"),
+    "probabilities": mixed("classification", "log_loss"),
+    "values": mixed("regression", "mae"),
+    "numbers only": real("breast_cancer", "roc_auc"),
+}
+
+
+def covering_blueprints(fixed: dict[str, Value]) -> list[dict[str, Value]]:
+    """Blueprints in which every pair of values of two free slots occurs at least once, found greedily."""
+    generator = random.Random(0)
+    free = [name for name in FAMILY.slots if name not in fixed]
+    missing = {
+        ((first, a), (second, b))
+        for first, second in itertools.combinations(free, 2)
+        for a in FAMILY.slots[first].values
+        for b in FAMILY.slots[second].values
+    }
+    blueprints = []
+    while missing:
+        chosen = dict(min(missing, key=repr))
+        for name in generator.sample(free, len(free)):
+            if name not in chosen:
+                chosen[name] = max(
+                    FAMILY.slots[name].values, key=lambda value: gain(missing, chosen, name, value)
+                )
+        chosen = {name: chosen[name] for name in free}
+        missing -= set(itertools.combinations(chosen.items(), 2))
+        blueprints.append({**fixed, **chosen})
+    return blueprints
+
+
+def gain(missing: set[object], chosen: dict[str, Value], name: str, value: Value) -> int:
+    """How many missing pairs the value makes with what is chosen."""
+    new = (name, value)
+    return sum(((old, new) in missing) + ((new, old) in missing) for old in chosen.items())
+
+
+BLUEPRINTS = [
+    blueprint for model in FAMILY.slots["model"].values for blueprint in covering_blueprints({"model": model})
+]
+
+
+@pytest.fixture(scope="module", params=COMPETITIONS)
+def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a repository for every covering blueprint."""
+    folder = tmp_path_factory.mktemp("rendered")
+    competition = COMPETITIONS[request.param]
+    renderer = Renderer(FAMILY, competition.view)
+    distinct = {}
+    for blueprint in BLUEPRINTS:
+        files = renderer.render(idea(blueprint))
+        distinct["\0".join(text for name, text in files.items() if name.endswith(".py"))] = files
+    for number, files in enumerate(distinct.values()):
+        write_tree(files, folder / str(number))
+    return folder
+
+
+def test_every_pair_parses_and_is_clean(rendered: Path) -> None:
+    for file in rendered.rglob("*.py"):
+        ast.parse(file.read_text(), str(file))
+    options = ["--isolated", "--no-cache", "--line-length", "110"]
+    first_party = "--config=lint.isort.known-first-party=['library']"
+    select = "--select=E,F,I,UP,B,SIM,C4,RUF100,RET,PIE,W,N"
+    for command in (
+        ["check", "--quiet", "--output-format=concise", first_party, select],
+        ["format", "--check", "--diff"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", command[0], *options, *command[1:], "."],
+            cwd=rendered,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[:4000]

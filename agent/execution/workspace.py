@@ -51,10 +51,13 @@ def disarm(job: Job) -> None:
     for folder, folders, files in os.walk(job.workspace):
         for path in (Path(folder, name) for name in (*folders, *files)):
             mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                path.chmod(mode | stat.S_IRWXU)  # the owner may look into it again
+                continue
             if stat.S_ISLNK(mode):
                 unwanted = not is_below(Path(os.path.realpath(path)), allowed)
             else:
-                unwanted = not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+                unwanted = not stat.S_ISREG(mode)
             if unwanted:
                 path.unlink()
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -107,18 +108,18 @@ def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path)
             raise SetupError(f"The competition '{prepared.spec.id}' has no audit rows.")
         return loaded
     form = SubmissionFormat.of(prepared)
-    ids, truth = read_truth(prepared.private / "val.csv", form)
+    ids, truth = _answers(prepared.private, "val.csv", form)
     return truth, read_predictions(file, form, ids)
 
 
 def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
     """Checks a final submission; returns its audit rows' answers and predictions, None without audit rows."""
     form = SubmissionFormat.of(prepared)
-    test_ids = _row_ids(prepared, "test")["opaque"].tolist()
+    test_ids = _row_ids(prepared.private, "test")["opaque"].tolist()
     if prepared.rows.audit == 0:
         read_predictions(file, form, test_ids)
         return None
-    ids, truth = read_truth(prepared.private / "audit.csv", form)
+    ids, truth = _answers(prepared.private, "audit.csv", form)
     return truth, read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
 
 
@@ -131,8 +132,8 @@ def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) ->
         SubmissionError: the rows are not those that were to be predicted.
     """
     form = SubmissionFormat.of(prepared)
-    test = _row_ids(prepared, "test")
-    audit = _row_ids(prepared, "audit")
+    test = _row_ids(prepared.private, "test")
+    audit = _row_ids(prepared.private, "audit")
     names = [name for name in prepared.submission_columns if name in (form.id_column, *form.columns)]
     columns = {column.name: column for column in read_text_columns(submission_file, names)}
     order = match_ids(columns[form.id_column], [*test["opaque"], *audit["opaque"]])[: len(test)]
@@ -141,9 +142,18 @@ def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) ->
     write_atomically(target_file, table)
 
 
-def _row_ids(prepared: Prepared, part: str) -> pd.DataFrame:
-    """The columns opaque and original of a part, in the order of `ids.csv`."""
-    ids = read_table(prepared.private, "ids.csv")
+# Prepared data is named by its content and never changes; reading it anew for every node took longer than
+# scoring one.
+@lru_cache(maxsize=8)
+def _answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
+    """Ids and answers of a hold-out. Not to be changed by who gets them."""
+    return read_truth(private / name, form)
+
+
+@lru_cache(maxsize=8)
+def _row_ids(private: Path, part: str) -> pd.DataFrame:
+    """The columns opaque and original of a part, in the order of `ids.csv`. Not to be changed."""
+    ids = read_table(private, "ids.csv")
     return ids[ids["part"] == part]
 
 

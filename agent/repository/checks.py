@@ -1,6 +1,7 @@
 """What can be said of a repository without running it."""
 
 import ast
+from functools import lru_cache
 
 LIBRARY = ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
 CONTRACT_FILES = (
@@ -21,11 +22,12 @@ def check_repository(files: dict[str, str], required: tuple[str, ...] = CONTRACT
     return faults
 
 
-def _check_module(name: str, text: str) -> list[str]:
+@lru_cache(maxsize=1024)  # a child shares most files with its parent
+def _check_module(name: str, text: str) -> tuple[str, ...]:
     try:
         tree = ast.parse(text, filename=name)
     except SyntaxError as error:
-        return [f"{name}:{error.lineno}: {error.msg}."]
+        return (f"{name}:{error.lineno}: {error.msg}.",)
     faults = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -36,4 +38,4 @@ def _check_module(name: str, text: str) -> list[str]:
             continue
         if any(module.split(".")[0] == "agent" for module in modules):
             faults.append(f"{name}:{node.lineno}: a solution must run alone and may not import agent.")
-    return faults
+    return tuple(faults)

@@ -179,8 +179,7 @@ class Search:
 
     def _limit_s(self, final: bool = False) -> float:
         budget = Budget.of(self.state)
-        left = budget.limit_s - budget.elapsed_s if final else budget.next_limit_s
-        return max(min(left, budget.node_limit_s), SMALLEST_NODE_S)
+        return max(budget.limit_s - budget.elapsed_s if final else budget.next_limit_s, SMALLEST_NODE_S)
 
     # -- wait and record -------------------------------------------------------------------------------
 

@@ -39,8 +39,9 @@ from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.trial import Bench
 
-# A node may use this part of the run's time unless --node-minutes says otherwise.
+# A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
 NODE_SHARE = 1 / 6
+FINAL_NODE_FACTOR = 2
 MIN_NODE_MINUTES = 0.5
 
 
@@ -267,6 +268,7 @@ def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home)
         fingerprint=prepared.fingerprint,
         minutes=request.minutes,
         node_minutes=min(node_minutes, request.minutes),
+        final_node_minutes=None if request.node_minutes else FINAL_NODE_FACTOR * node_minutes,
         max_nodes=request.max_nodes,
         policy=request.policy,
         workers=workers,

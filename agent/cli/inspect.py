@@ -14,6 +14,7 @@ from agent.report.html import ReportContext, write_report
 from agent.report.show import print_diff, render_node
 from agent.report.tree import render_tree
 from agent.session import Run, open_run
+from agent.solution.card import load_card
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of it, or `latest`.")]
 NodeName = Annotated[int, typer.Argument(metavar="NODE", help="Number of a node.")]
@@ -65,13 +66,15 @@ def report_command(
 ) -> None:
     """Writes one self-contained HTML page about a run."""
     opened = open_run(run, paths.home())
-    best = opened.folder / "best"
+    home = paths.home()
+    card = load_card(home.solutions / opened.prepared.spec.id)
+    kept = card is not None and card.run == opened.id
     context = ReportContext(
         run=opened.id,
         title=opened.prepared.spec.title,
         metric=opened.metric,
         material=_files(opened).material,
-        kept=best if best.exists() else None,
+        kept=home.solutions / opened.prepared.spec.id if kept else None,
     )
     file = output or opened.folder / "report.html"
     write_report(opened.state, context, file)

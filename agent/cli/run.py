@@ -35,7 +35,10 @@ def run_command(
     competition: Annotated[str, typer.Option(help="A bundled competition's name, or a folder of your own.")],
     minutes: Minutes = 10.0,
     node_minutes: Annotated[
-        float | None, typer.Option(min=0.02, help="Limit of one experiment [default: a sixth of --minutes].")
+        float | None,
+        typer.Option(
+            min=0.02, help="Limit of one experiment [default: a sixth of --minutes, twice that near the end]."
+        ),
     ] = None,
     max_nodes: Annotated[int | None, typer.Option(min=1, help="Stop after this many experiments.")] = None,
     planner: Annotated[Literal["library"], typer.Option(help="Who proposes ideas.")] = "library",

@@ -25,6 +25,9 @@ class RunSettings(_Frozen):
     fingerprint: str
     minutes: float = Field(gt=0)
     node_minutes: float = Field(gt=0, description="Limit of one execution.")
+    final_node_minutes: float | None = Field(
+        default=None, description="Limit near the end of the run, when the best is trained at more length."
+    )
     max_nodes: int | None = None
     policy: str = "mcts"
     workers: int = 1
@@ -38,6 +41,10 @@ class RunSettings(_Frozen):
     @property
     def node_limit_s(self) -> float:
         return self.node_minutes * 60
+
+    @property
+    def final_node_limit_s(self) -> float:
+        return (self.final_node_minutes or self.node_minutes) * 60
 
     @property
     def budget_s(self) -> float:

@@ -20,6 +20,7 @@ class Budget:
     limit_s: float
     elapsed_s: float
     node_limit_s: float
+    final_node_limit_s: float
     nodes_left: int | None
 
     @classmethod
@@ -27,7 +28,7 @@ class Budget:
         run = state.run
         searched = sum(node.operator != "ensemble" for node in state.nodes.values())
         left = None if run.max_nodes is None else max(run.max_nodes - searched, 0)
-        return cls(run.budget_s, state.elapsed_s, run.node_limit_s, left)
+        return cls(run.budget_s, state.elapsed_s, run.node_limit_s, run.final_node_limit_s, left)
 
     @property
     def reserve_s(self) -> float:
@@ -41,7 +42,8 @@ class Budget:
     @property
     def next_limit_s(self) -> float:
         """Longest that a candidate started now may take."""
-        return min(self.node_limit_s, self.search_left_s)
+        limit = self.final_node_limit_s if self.finishing else self.node_limit_s
+        return min(limit, self.search_left_s)
 
     @property
     def exhausted(self) -> bool:

@@ -2,8 +2,8 @@
 
     python benchmarks/performance/threshold_search.py [--rows 28000] [--classes 3474] [--timed-steps 3]
 
-The loop is what a solution usually does, and what the seed solution did: `sklearn.metrics.f1_score` at each of
-100 thresholds. It takes minutes, so that only a few of its steps are timed and the rest is extrapolated; the
+The loop is what a solution usually does, and what the seed solution did: `sklearn.metrics.f1_score` at each
+of 100 thresholds. It takes minutes, so only a few of its steps are timed and the rest is extrapolated; the
 curve is compared at every threshold with counts over all cells.
 """
 

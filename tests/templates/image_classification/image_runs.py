@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from agent.paths import templates_dir
@@ -54,7 +55,12 @@ def render(
     task: TaskView, slots: Mapping[str, Value], cites: Mapping[str, tuple[str, ...]] | None = None
 ) -> Files:
     """The files of one repository; slots that are left out have their defaults."""
-    return Renderer(FAMILY, task).render(an_idea(slots, cites))
+    return _renderer(task).render(an_idea(slots, cites))
+
+
+@cache
+def _renderer(task: TaskView) -> Renderer:
+    return Renderer(FAMILY, task)
 
 
 def lay_out(task: TaskView, slots: Mapping[str, Value], data: Path, workspace: Path) -> Path:

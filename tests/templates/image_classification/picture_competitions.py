@@ -75,7 +75,7 @@ def make_competition(
     rows: tuple[int, int, int] = (96, 48, 32),
     seed: int = 0,
 ) -> TinyCompetition:
-    """Writes pictures and tables of (train, validation, test) rows; ids look like numbers with leading zeros."""
+    """Writes pictures and tables of (train, validation, test) rows; ids look like numbers."""
     rng = np.random.default_rng(seed)
     (folder / "input" / "media").mkdir(parents=True)
     (folder / "metadata").mkdir()

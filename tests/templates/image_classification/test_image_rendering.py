@@ -1,0 +1,187 @@
+"""What is rendered is clean for every slot value and every pair of them, and holds only what it uses."""
+
+import ast
+import itertools
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from image_runs import FAMILY, Files, render
+from picture_competitions import task_view
+
+from agent.repository.family import Value
+from agent.repository.idea import load_blueprint
+from agent.repository.render import TaskView, write_tree
+
+TOO_MANY_TO_KEEP_DECODED = 10**8
+TASKS = (
+    task_view("multilabel", "micro_f1"),
+    task_view("classification", "accuracy"),
+    task_view("multilabel", "macro_f1", TOO_MANY_TO_KEEP_DECODED),
+    task_view("classification", "log_loss", columns=("red", "green", "blue", "white")),
+    task_view("multilabel", "micro_f1_answer_classes"),
+    task_view("classification", "roc_auc", TOO_MANY_TO_KEEP_DECODED),
+    task_view("classification", "qwk"),
+)
+CONTRACT = {
+    "README.md",
+    "requirements.txt",
+    "idea.json",
+    "main.py",
+    *(
+        f"library/{name}.py"
+        for name in ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
+    ),
+}
+
+Slots = dict[str, Value]
+
+
+def covering_blueprints() -> list[Slots]:
+    """Blueprints that together hold every pair of slot values: each takes as many missing ones as it can."""
+    rng = random.Random(0)
+    names = list(FAMILY.slots)
+    values = [FAMILY.slots[name].values for name in names]
+    ordered = [
+        ((a, left), (b, right))
+        for a, b in itertools.combinations(range(len(names)), 2)
+        for left, right in itertools.product(range(len(values[a])), range(len(values[b])))
+    ]
+    missing = set(ordered)
+    blueprints = []
+    for pair in ordered:
+        if pair not in missing:
+            continue
+        chosen = dict(pair)
+        for slot in rng.sample([slot for slot in range(len(names)) if slot not in chosen], len(names) - 2):
+            gains = [
+                sum(tuple(sorted([(slot, value), other])) in missing for other in chosen.items())
+                for value in range(len(values[slot]))
+            ]
+            chosen[slot] = gains.index(max(gains))
+        missing -= set(itertools.combinations(sorted(chosen.items()), 2))
+        blueprints.append({name: values[slot][chosen[slot]] for slot, name in enumerate(names)})
+    return blueprints
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[tuple[Slots, TaskView, Files]]:
+    cited = dict.fromkeys(FAMILY.slots, ("00003", "00018"))
+    return [
+        (slots, task, render(task, slots, cited if number % 2 else None))
+        for number, slots in enumerate(covering_blueprints())
+        for task in (TASKS[number % len(TASKS)], TASKS[(number + 1) % len(TASKS)])
+    ]
+
+
+def test_every_pair_of_slot_values_renders_the_contract_and_parses(
+    rendered: list[tuple[Slots, TaskView, Files]],
+) -> None:
+    for slots, task, files in rendered:
+        assert set(files) == CONTRACT
+        for name, text in files.items():
+            if name.endswith(".py"):
+                tree = ast.parse(text, f"{name} {slots} {task.metric}")
+                imported = {
+                    name.name
+                    for node in ast.walk(tree)
+                    if isinstance(node, ast.Import)
+                    for name in node.names
+                }
+                assert "agent" not in imported
+
+
+@pytest.mark.parametrize("command", [["check", "--select", "E,F,I"], ["format", "--diff"]])
+def test_every_pair_of_slot_values_is_clean_to_ruff(
+    rendered: list[tuple[Slots, TaskView, Files]], tmp_path: Path, command: list[str]
+) -> None:
+    for number, (_, _, files) in enumerate(rendered):
+        write_tree(files, tmp_path / str(number))
+    line = [
+        sys.executable,
+        "-m",
+        "ruff",
+        *command,
+        "--isolated",
+        "--line-length",
+        "110",
+        "--quiet",
+        str(tmp_path),
+    ]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_no_file_outgrows_a_room(rendered: list[tuple[Slots, TaskView, Files]]) -> None:
+    for slots, _, files in rendered:
+        for name, text in files.items():
+            assert text.count("\n") <= 400, (name, slots)
+
+
+def test_what_a_blueprint_does_not_use_is_not_there() -> None:
+    plain = {"backbone": "tiny_cnn", "augmentation": "none", "flip": False, "amp": "off"}
+    files = render(task_view("classification", "accuracy"), plain)
+    text = "\n".join(text for name, text in files.items() if name != "idea.json")
+    for unused in (
+        "albumentations",
+        "huggingface",
+        "autocast",
+        "threshold",
+        "folds",
+        "AveragedModel",
+        "scipy",
+        "flip(",
+    ):
+        assert unused not in text, unused
+
+
+def test_slots_that_a_task_has_no_use_for_change_nothing() -> None:
+    task = task_view("classification", "accuracy")
+    files = [
+        render(task, {"threshold": threshold, "loss": loss})
+        for threshold, loss in [("fixed", "cross_entropy"), ("per_class", "asymmetric")]
+    ]
+    for name in CONTRACT - {"idea.json"}:
+        assert files[0][name] == files[1][name]
+
+
+def test_lessons_are_cited_where_their_slot_acts() -> None:
+    files = render(
+        task_view("multilabel", "micro_f1"), {"image_size": 96}, {"image_size": ("00003", "00018")}
+    )
+    (line,) = [line for line in files["library/config.py"].splitlines() if "Cite" in line]
+    assert line == "    image_size: int = 96  # Cite Lesson 00003, 00018"
+    assert "00003" in files["README.md"]
+
+
+def test_a_title_with_quotes_and_backslashes_stays_a_docstring() -> None:
+    task = task_view("classification", "accuracy").model_copy(update={"title": 'A "\\"""title\\'})
+    ast.parse(render(task, {})["main.py"])
+
+
+def test_every_move_and_draft_fits_the_slots() -> None:
+    for draft in FAMILY.drafts:
+        render(task_view("classification", "accuracy"), dict(draft.set))
+    assert len({move.id for move in FAMILY.moves}) == len(FAMILY.moves)
+    for move in FAMILY.moves:
+        slots = FAMILY.defaults | {name: values[0] for name, values in move.when.slots.items()}
+        rungs = [name for name in (*move.raise_, *move.lower) if len(FAMILY.slots[name].values) > 1]
+        assert move.set or rungs
+        assert move.applied_to(slots, FAMILY) != slots
+
+
+def test_drafts_get_heavier() -> None:
+    costs = [FAMILY.relative_cost(FAMILY.fill(dict(draft.set), draft.id)) for draft in FAMILY.drafts]
+    assert costs == sorted(costs)
+
+
+@pytest.mark.parametrize("name", ["seed.yaml", "seed-small.yaml"])
+def test_the_seeds_recipe_is_a_blueprint_of_this_family(name: str) -> None:
+    file = Path(__file__).parents[3] / "benchmarks" / "imet-2020" / name
+    blueprint = load_blueprint(file, {FAMILY.id: FAMILY})
+    files = render(task_view("multilabel", "micro_f1"), blueprint.slots)
+    assert json.loads(files["idea.json"])["blueprint"]["slots"]["loss"] == "asymmetric"
+    assert "low, height = 1 / 25," in files["library/train.py"]

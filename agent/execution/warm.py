@@ -55,7 +55,7 @@ class WarmExecutor:
             try:
                 return self._attempt(server, job, watch)
             except ServerGoneError:
-                continue
+                self._discard(job.threads, server)
         raise InfrastructureError(
             "The process that starts candidates was killed twice; free some memory, or run with --cold."
         )
@@ -81,13 +81,18 @@ class WarmExecutor:
     def _server(self, threads: int) -> ForkServer:
         with self._lock:
             server = self._servers.get(threads)
-            if server is None or server.is_gone():
-                if server is not None:
-                    server.close()
+            if server is None:
                 view = View(readable=self._readable, writable=self._writable, scratch=None)
                 server = ForkServer(self._isolation.bwrap, view, self._preload, threads)
                 self._servers[threads] = server
             return server
+
+    def _discard(self, threads: int, server: ForkServer) -> None:
+        """Forgets a dead server, unless another thread has replaced it already."""
+        with self._lock:
+            if self._servers.get(threads) is server:
+                del self._servers[threads]
+                server.close()
 
     def _check_paths(self, job: Job) -> None:
         """A server's sandbox is made once, so that it can show later only what was named then."""

@@ -1,5 +1,6 @@
 """What is special to a fork server: its death, its imports, and results equal to those of plain processes."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -46,12 +47,19 @@ def site(tmp_path: Path) -> Site:
 
 
 def servers() -> list[psutil.Process]:
-    """The interpreters of this process's fork servers."""
+    """The interpreters of this process's fork servers, and their children that are about to end."""
     found = []
     for process in psutil.Process().children(recursive=True):
-        if "inside.forkserver" in process.cmdline() and process.name() != "bwrap":
-            found.append(process)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "inside.forkserver" in process.cmdline() and process.name() != "bwrap":
+                found.append(process)
     return found
+
+
+def kill_servers() -> None:
+    for server in servers():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            server.kill()
 
 
 @pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -82,11 +90,10 @@ def test_a_killed_server_is_replaced(site: Site, sandbox: str) -> None:
         sandbox=sandbox,  # type: ignore[arg-type]
     )
     assert executor.execute(site.job("before", "print(1)")).status == "ok"
-    for server in servers():
-        server.kill()
+    kill_servers()
     assert executor.execute(site.job("after", "print(2)")).status == "ok"
     executor.close()
-    assert servers() == []
+    wait_until(lambda: servers() == [])
 
 
 def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(site: Site) -> None:
@@ -96,12 +103,11 @@ def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(executor.execute, job)
         wait_until(lambda: servers() and log.exists())
-        servers()[0].kill()
+        kill_servers()
         assert running.result().status == "ok"
 
         def kill_again(_: float) -> str | None:
-            for server in servers():
-                server.kill()
+            kill_servers()
             return None
 
         with pytest.raises(InfrastructureError, match="killed twice"):
@@ -139,5 +145,5 @@ def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
     jobs = [site.job(f"eager-{index}", "print(1)") for index in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert [outcome.status for outcome in pool.map(executor.execute, jobs)] == ["ok"] * 4
-    assert len(servers()) == 1
+    wait_until(lambda: len(servers()) == 1)
     executor.close()

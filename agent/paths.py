@@ -48,6 +48,11 @@ class Home:
         return self.root / "benchmarks"
 
     @property
+    def weights(self) -> Path:
+        """A user's own pretrained weights, `<backbone>.safetensors` or `.pth`."""
+        return self.root / "weights"
+
+    @property
     def workspaces(self) -> Path:
         """One folder per run."""
         return self.root / "workspaces"

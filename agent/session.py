@@ -17,7 +17,7 @@ from agent.competition.sources import DataChoice, locate_data
 from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, make_executor, run_script
-from agent.execution.hardware import cpu_count, device
+from agent.execution.hardware import cpu_count, device, hub_cache
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
@@ -200,7 +200,15 @@ class _Session:
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
         task = TaskView.of(run.prepared)
-        bench = Bench(run.prepared, run.lineage, executor, run.nodes, state.run, self._cache)
+        bench = Bench(
+            prepared=run.prepared,
+            lineage=run.lineage,
+            executor=executor,
+            nodes_root=run.nodes,
+            settings=state.run,
+            cache=self._cache,
+            weights=self._home.weights,
+        )
         search = Search(
             run=run.id,
             state=state,
@@ -240,11 +248,12 @@ class _Session:
     def _executor(self) -> Iterator[Executor]:
         preload = {name for family in self._planner.families.values() for name in family.preload}
         self._run.nodes.mkdir(parents=True, exist_ok=True)
+        weights = [folder for folder in (self._home.weights, hub_cache()) if folder.is_dir()]
         executor = make_executor(
             cold=self._settings.cold,
             nodes_root=self._run.nodes,
             preload=sorted(preload),
-            readable=[self._run.prepared.input, self._run.prepared.metadata],
+            readable=[self._run.prepared.input, self._run.prepared.metadata, *weights],
             writable=[self._cache],
         )
         try:

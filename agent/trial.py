@@ -10,6 +10,7 @@ from agent.competition.evaluation import evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError, MarsError
 from agent.execution.base import Executor, Job, Limits, Outcome, Watch
+from agent.execution.hardware import memory_bytes
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint, NodeResult, RunSettings
 from agent.repository.checks import CONTRACT_FILES, check_repository
@@ -20,6 +21,7 @@ SMOKE_LIMIT_S = 60.0
 # The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
 TOLD_SHARE = 0.85
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
+MEMORY_SHARE = 0.8  # of the machine's, shared by the workers
 _CURVE_POINTS = 60
 _ANALYSIS_BYTES = 1_000_000
 _LOG_BYTES = 4_000_000
@@ -51,6 +53,7 @@ class Bench:
         nodes_root: Path,
         settings: RunSettings,
         cache: Path,
+        weights: Path,
     ) -> None:
         self.prepared = prepared
         self.lineage = lineage
@@ -58,6 +61,8 @@ class Bench:
         self._nodes_root = nodes_root
         self._settings = settings
         self._cache = cache
+        self._weights = weights
+        self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
 
     def workspace(self, node: int) -> Path:
@@ -78,6 +83,8 @@ class Bench:
             if workspace.exists():
                 shutil.rmtree(workspace)
             write_tree(files, workspace)
+            if self._weights.is_dir():
+                (workspace / "weights").symlink_to(self._weights)
         except OSError as error:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
         return Trial(node, commit, workspace, tree_hash(files), tuple(check_repository(files, required)))
@@ -125,7 +132,7 @@ class Bench:
             input=self.prepared.input,
             metadata=self.prepared.metadata,
             seed=self._settings.seed if seed is None else seed,
-            limits=Limits(time_s=limit_s),
+            limits=Limits(time_s=limit_s, memory_bytes=self._memory_bytes),
             time_hint_s=limit_s * TOLD_SHARE,
             threads=self._settings.threads,
             cache=self._cache,

@@ -157,6 +157,7 @@ class ScriptedRun:
             self.folder / "nodes",
             state.run,
             self.folder / "cache",
+            self.folder / "weights",
         )
         task = TaskView.of(self.prepared)
         at = Circumstances(

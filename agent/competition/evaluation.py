@@ -159,7 +159,11 @@ def _row_ids(private: Path, part: str) -> pd.DataFrame:
 
 def _own_file(workspace: Path, name: str) -> Path:
     """A file of the workspace; a link could point the harness at answers that the candidate cannot read."""
-    if (workspace / name).resolve() != workspace.resolve() / name:
+    try:
+        real = (workspace / name).resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise SubmissionError(f"{name}: cannot be reached.") from error
+    if real != workspace.resolve() / name:
         raise SubmissionError(f"{name}: is reached through a link; write the file itself.")
     return workspace / name
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from agent.execution.base import Job
+from agent.execution.hardware import hub_cache
 
 # Where libraries and devices are, when the user's set-up says so; no secrets live in these.
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
@@ -28,6 +29,8 @@ def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
     }
     pools = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
     variables |= {f"{pool}_NUM_THREADS": str(threads) for pool in pools}
+    if hub_cache().is_dir():
+        variables["HF_HUB_CACHE"] = str(hub_cache())
     return variables | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 

@@ -12,6 +12,17 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory_bytes() -> int:
+    """Physical memory of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def hub_cache() -> Path:
+    """Where the hub's clients keep downloaded weights."""
+    hub_home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(hub_home) / "hub")
+
+
 def device() -> Device:
     """`cuda` when an NVIDIA device is there; asked without importing torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -19,6 +19,7 @@ COMPETITIONS = {
     "values": mixed("regression", "mae"),
     "numbers only": real("breast_cancer", "roc_auc"),
 }
+LESSONS = dict.fromkeys(FAMILY.slots, ("00003", "00011", "00024", "01234"))
 
 
 def covering_blueprints(fixed: dict[str, Value]) -> list[dict[str, Value]]:
@@ -56,15 +57,16 @@ BLUEPRINTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=COMPETITIONS)
+@pytest.fixture(scope="module", params=[*COMPETITIONS, "labels, lessons cited"])
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a repository for every covering blueprint."""
     folder = tmp_path_factory.mktemp("rendered")
-    competition = COMPETITIONS[request.param]
+    name, _, cites = request.param.partition(", ")
+    competition = COMPETITIONS[name]
     renderer = Renderer(FAMILY, competition.view)
     distinct = {}
     for blueprint in BLUEPRINTS:
-        files = renderer.render(idea(blueprint))
+        files = renderer.render(idea(blueprint, LESSONS if cites else {}))
         distinct["\0".join(text for name, text in files.items() if name.endswith(".py"))] = files
     for number, files in enumerate(distinct.values()):
         write_tree(files, folder / str(number))
@@ -89,3 +91,15 @@ def test_every_pair_parses_and_is_clean(rendered: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, (done.stdout + done.stderr)[:4000]
+
+
+def test_lessons_stand_where_their_slot_is() -> None:
+    competition = COMPETITIONS["labels"]
+    planned = idea(
+        {"model": "linear", "scaling": "quantile"}, {"scaling": ("00003",), "linear_c": ("00011", "00012")}
+    )
+    files = Renderer(FAMILY, competition.view).render(planned)
+    lines = files["library/dataset.py"].splitlines()
+    assert "QuantileTransformer" in lines[lines.index("        # Cite Lesson 00003") + 1]
+    assert "# Cite Lesson 00011, 00012" in files["library/config.py"]
+    assert not any("# Cite" in text for text in Renderer(FAMILY, competition.view).render(idea({})).values())

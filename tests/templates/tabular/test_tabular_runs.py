@@ -15,12 +15,14 @@ from tabular_competitions import (
     mixed_table,
     read_rows,
     real,
+    render,
     run,
     run_all,
     view,
 )
 
 from agent.repository.family import Value
+from agent.repository.render import tree_hash
 
 BLEND: dict[str, Value] = {"model": "blend", "folds": 3, "max_iter": 20}
 
@@ -153,7 +155,8 @@ def test_every_value_runs(competition: Competition, model: str, tmp_path: Path) 
         if name != "model"
         for value in slot.values
     ]
-    folders = [lay_out(competition, slots, tmp_path / str(n)) for n, slots in enumerate(blueprints)]
+    distinct = {tree_hash(render(competition, slots)): slots for slots in blueprints}
+    folders = [lay_out(competition, slots, tmp_path / code) for code, slots in distinct.items()]
     for finished in run_all(folders, "--smoke"):
         assert finished.printed == pytest.approx(competition.score(finished.workspace))
 

@@ -21,6 +21,7 @@ SMOKE_LIMIT_S = 60.0
 # The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
 TOLD_SHARE = 0.85
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
+OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw, for ensembles
 MEMORY_SHARE = 0.8  # of the machine's, shared by the workers
 _CURVE_POINTS = 60
 _ANALYSIS_BYTES = 1_000_000
@@ -64,6 +65,7 @@ class Bench:
         self._weights = weights
         self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
+        self._with_outputs = {int(file.parts[-3]) for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
 
     def workspace(self, node: int) -> Path:
         return self._nodes_root / f"{node:03d}"
@@ -89,6 +91,13 @@ class Bench:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
         return Trial(node, commit, workspace, tree_hash(files), tuple(check_repository(files, required)))
 
+    def keep_outputs(self, nodes: set[int]) -> None:
+        """Drops the raw outputs (hundreds of MB each on large data) of all other nodes."""
+        for node in self._with_outputs - nodes:
+            for name in OUTPUTS:
+                (self.workspace(node) / name).unlink(missing_ok=True)
+        self._with_outputs &= nodes
+
     def run(self, trial: Trial, limit_s: float, watch: Watch | None, smoke: bool) -> NodeResult:
         """Smoke run, full run, score. A fault of the candidate is a result, never an exception."""
         if trial.faults:
@@ -102,6 +111,7 @@ class Bench:
             self._smoked.add(trial.code)
         outcome = self._execute(trial, limit_s, "run.log", (), watch)
         result = self._scored(trial, outcome)
+        self._with_outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:

@@ -12,6 +12,7 @@ from agent.repository.render import TaskView, idea_json, template_environment, t
 from agent.solution.choose import finalists
 
 MEMBERS = 4
+CANDIDATES = 8  # of so many of the best, the raw outputs are kept
 REQUIRED = ("README.md", "requirements.txt", "idea.json", "main.py", "library/config.py", "library/blend.py")
 _OUTPUTS = ("val_outputs.npz", "test_outputs.npz")
 
@@ -28,7 +29,7 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = MEMBER
     """The best valid nodes that left their raw outputs; fewer than two make no ensemble."""
     found = [
         node
-        for node in finalists(state, count=2 * count)
+        for node in finalists(state, CANDIDATES)
         if node.operator != "ensemble"
         and all((workspaces[node.id] / "working" / name).is_file() for name in _OUTPUTS)
     ]

@@ -1,10 +1,11 @@
 """Renders ideas of the family and runs what was rendered."""
 
+import atexit
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,35 +84,36 @@ def environment(**extra: str) -> dict[str, str]:
     }
 
 
-def execute(workspace: Path, *arguments: str, **extra: str) -> Finished:
+def execute_cold(workspace: Path, *arguments: str, **extra: str) -> Finished:
     """Runs `main.py` in a process of its own."""
-    command = [sys.executable, "main.py", *arguments]
     done = subprocess.run(
-        command,
+        [sys.executable, "main.py", *arguments],
         cwd=workspace,
         env=environment(**extra),
         capture_output=True,
         text=True,
-        timeout=280,
         check=False,
     )
     return Finished(workspace, done.returncode, done.stdout + done.stderr)
 
 
-def execute_all(workspaces: Sequence[Path], *arguments: str, **extra: str) -> list[Finished]:
-    """Runs many, each in a fork of one process: imports would cost most of a smoke run."""
-    request = {
-        "workspaces": [str(path) for path in workspaces],
-        "preload": FAMILY.preload,
-        "arguments": arguments,
-    }
-    done = subprocess.run(
-        [sys.executable, str(WARM_RUNNER)],
-        input=json.dumps(request),
-        env=environment(**extra),
-        capture_output=True,
-        text=True,
-        check=True,
+def execute(workspace: Path, *arguments: str, **extra: str) -> Finished:
+    """Runs `main.py` in a fork of a process that has the imports behind it, which cost most of a tiny run."""
+    server = _warm_server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    request = {"workspace": str(workspace), "arguments": arguments, "environment": extra}
+    server.stdin.write(json.dumps(request) + "\n")
+    server.stdin.flush()
+    status, output = json.loads(server.stdout.readline())
+    return Finished(workspace, status, output)
+
+
+@cache
+def _warm_server() -> subprocess.Popen[str]:
+    command = [sys.executable, str(WARM_RUNNER), *FAMILY.preload]
+    server = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), text=True
     )
-    results = json.loads(done.stdout.splitlines()[-1])
-    return [Finished(path, code, output) for path, (code, output) in zip(workspaces, results, strict=True)]
+    atexit.register(server.kill)
+    return server

@@ -1,4 +1,8 @@
-"""Runs `main.py` of many workspaces, each in a fork of this process; a request comes on stdin, as JSON."""
+"""Runs `main.py` of workspaces, each in a fork of this process; its arguments are modules to import first.
+
+Requests come on stdin, a JSON line each: {"workspace", "arguments", "environment"}. Answers go to stdout,
+a JSON line each: [exit status, output].
+"""
 
 import importlib
 import json
@@ -9,7 +13,7 @@ import traceback
 from pathlib import Path
 
 
-def run(workspace: Path, arguments: list[str]) -> tuple[int, str]:
+def run(workspace: Path, arguments: list[str], environment: dict[str, str]) -> tuple[int, str]:
     """Exit status and output of one run."""
     log = workspace / "output.log"
     child = os.fork()
@@ -20,6 +24,7 @@ def run(workspace: Path, arguments: list[str]) -> tuple[int, str]:
             descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
+            os.environ.update(environment)
             sys.argv = ["main.py", *arguments]
             sys.path.insert(0, str(workspace))
             runpy.run_path("main.py", run_name="__main__")
@@ -30,16 +35,17 @@ def run(workspace: Path, arguments: list[str]) -> tuple[int, str]:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), log.read_text()
+    _, ended = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(ended), log.read_text()
 
 
 def main() -> None:
-    request = json.loads(sys.stdin.read())
-    for module in request["preload"]:
+    for module in sys.argv[1:]:
         importlib.import_module(module)
-    results = [run(Path(folder), request["arguments"]) for folder in request["workspaces"]]
-    print(json.dumps(results))
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = run(Path(request["workspace"]), request["arguments"], request["environment"])
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""Imports a rendered repository's `library` into the test's process."""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from image_runs import render
+
+from agent.repository.family import Value
+from agent.repository.render import TaskView, write_tree
+
+
+@contextmanager
+def imported(task: TaskView, slots: Mapping[str, Value], folder: Path, module: str) -> Iterator[ModuleType]:
+    """`library.<module>` of the rendered repository; others of this name are kept apart."""
+    write_tree(render(task, slots), folder)
+    others = _forget_library()
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module(f"library.{module}")
+    finally:
+        sys.path.remove(str(folder))
+        _forget_library()
+        sys.modules.update(others)
+
+
+def _forget_library() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.split(".")[0] == "library"]
+    return {name: sys.modules.pop(name) for name in names}

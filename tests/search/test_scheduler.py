@@ -73,3 +73,13 @@ def test_towards_the_end_the_time_goes_to_the_best() -> None:
     assert isinstance(action, Propose)
     assert action.parents == (1,)
     assert planner.requests[0].finishing
+
+
+def test_many_failures_in_a_row_end_the_search() -> None:
+    state = started()
+    add(state, None, 0.5)
+    for _ in range(7):
+        add(state, None, None)
+    assert Scheduler(Greedy(), Scripted()).next(state) is not None
+    add(state, None, None)
+    assert Scheduler(Greedy(), Scripted()).next(state) is None

@@ -80,3 +80,19 @@ def test_imports_flow_one_way() -> None:
 def test_every_room_has_its_place_in_the_order() -> None:
     rooms = {_room(file) for file in AGENT.rglob("*.py")} - {"__init__", "_data"}
     assert rooms == set(ORDER)
+
+
+def test_the_code_knows_no_benchmark_by_name() -> None:
+    names = [
+        folder.name for folder in (ROOT / "benchmarks").iterdir() if (folder / "competition.yaml").exists()
+    ]
+    assert len(names) >= 2
+    knowing = [
+        f"{file.relative_to(ROOT)} names {name}"
+        for folder in ("agent", "templates")
+        for file in sorted((ROOT / folder).rglob("*"))
+        if file.suffix in {".py", ".j2", ".yaml"}
+        for name in names
+        if f'"{name}"' in file.read_text()
+    ]
+    assert knowing == []

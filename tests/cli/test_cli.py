@@ -169,6 +169,16 @@ def test_two_runs_side_by_side_do_not_meet(home: Home) -> None:
     assert [summary["valid_nodes"] for summary in summaries] == [4, 4]
 
 
+def test_a_search_never_asks_for_the_private_answers(home: Home) -> None:
+    mars("prepare", "toy")
+    shutil.rmtree(home.data / "toy" / "full" / "answers")
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "2", "--json")
+    assert json.loads(done.stdout)["valid_nodes"] == 2
+    assert not (home.data / "toy" / "full" / "answers").exists()
+    graded = mars("grade", "--competition", "toy", str(home.solutions / "toy" / "submission.csv"), code=2)
+    assert "answers" in graded.stderr
+
+
 def test_a_home_that_cannot_be_written_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = home.root / "blocked"
     blocked.write_text("")

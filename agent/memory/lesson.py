@@ -1,6 +1,7 @@
 """What an experiment taught, with the evidence that it rests on."""
 
 import math
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,39 +65,39 @@ class Lesson(_Frozen):
     changes: tuple[Change, ...] = Field(description="The change in machine-readable form.")
     evidence: tuple[Evidence, ...]
 
-    @property
+    @cached_property
     def effect(self) -> float:
         """Mean of the effects, weighted by inverse variance."""
         weights = [_weight(item) for item in self.evidence]
         return sum(w * item.effect for w, item in zip(weights, self.evidence, strict=True)) / sum(weights)
 
-    @property
+    @cached_property
     def standard_error(self) -> float:
         return math.sqrt(1.0 / sum(_weight(item) for item in self.evidence))
 
-    @property
+    @cached_property
     def time_factor(self) -> float:
         """Geometric mean over the evidence."""
         logs = [math.log(max(item.time_factor, 1e-3)) for item in self.evidence]
         return math.exp(sum(logs) / len(logs))
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         pooled = self.evidence[0].model_copy(
             update={"effect": self.effect, "standard_error": self.standard_error}
         )
         return pooled.verdict
 
-    @property
+    @cached_property
     def confirmations(self) -> int:
         """Comparisons that point the way of the pooled effect."""
         return sum(item.effect * self.effect > 0 for item in self.evidence)
 
-    @property
+    @cached_property
     def contradictions(self) -> int:
         return sum(item.effect * self.effect < 0 for item in self.evidence)
 
-    @property
+    @cached_property
     def confidence(self) -> float:
         """Probability, in 0.5..1, that the sign of the effect is right (normal approximation)."""
         error = self.standard_error

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from agent.competition.spec import Task
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 
@@ -40,7 +41,7 @@ class Planner(Protocol):
 class Circumstances:
     """What conditions of moves and drafts are asked about."""
 
-    task: str
+    task: Task
     metric: str
     roles: frozenset[str]
     n_train: int

@@ -30,6 +30,10 @@ class LibraryPlanner:
     def __init__(self, families: dict[str, Family], circumstances: Circumstances) -> None:
         self._families = {name: family for name, family in families.items() if serves(family, circumstances)}
         self._at = circumstances
+        magnitude = Scope.magnitude_of(circumstances.n_train)
+        self._scope_of = {
+            name: Scope(task=circumstances.task, family=name, magnitude=magnitude) for name in self._families
+        }
 
     @property
     def families(self) -> dict[str, Family]:
@@ -39,7 +43,7 @@ class LibraryPlanner:
     @property
     def scopes(self) -> list[Scope]:
         """What lessons should be about to be of use here."""
-        return [self._scope(family) for family in self._families.values()]
+        return list(self._scope_of.values())
 
     def propose(self, request: Request) -> Proposal | None:
         return self._draft(request) if request.parent is None else self._improve(request, request.parent)
@@ -54,33 +58,30 @@ class LibraryPlanner:
             ),
             key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
         )
-        seen = _seen(request.state)
         for family, draft in options:
             slots, cites = self._with_proven(family, draft, request.state)
             expected = _draft_seconds(request.state, family, slots)
             if (
                 _fits_roughly(expected, request.limit_s)
-                and _key(family.id, slots) not in seen
+                and _is_new(request.state, family, slots)
                 and not _drafted(request.state, family, draft)
             ):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
-        return self._redraft(request, options, seen)
+        return self._redraft(request, options)
 
-    def _redraft(
-        self, request: Request, options: list[tuple[Family, Draft]], seen: set[str]
-    ) -> Proposal | None:
-        """All drafts are used: one of them again, with what was proven and two moves at random."""
-        for _ in range(REDRAFT_ATTEMPTS if options else 0):
+    def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
+        """All drafts are used: one of them again, with what was proven and a few moves at random."""
+        for attempt in range(REDRAFT_ATTEMPTS if options else 0):
             family, draft = options[int(request.rng.integers(len(options)))]
             slots, cites = self._with_proven(family, draft, request.state)
             moves: list[Move] = []
             for move in request.rng.permutation(len(family.moves)):
                 candidate = family.moves[int(move)]
                 changed = self._apply(family, candidate, slots)
-                if changed is not None and len(moves) < 2:
+                if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
             expected = _draft_seconds(request.state, family, slots)
-            if _key(family.id, slots) not in seen and _fits_roughly(expected, request.limit_s):
+            if _is_new(request.state, family, slots) and _fits_roughly(expected, request.limit_s):
                 return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
         return None
 
@@ -115,7 +116,6 @@ class LibraryPlanner:
         first = ranked[0]
         if float(request.rng.random()) >= PAIR_SHARE:
             return [first]
-        seen = _seen(request.state)
         for second in ranked[1:]:
             together = first.time_factor * second.time_factor * parent.seconds
             both = self._apply(family, second.move, first.slots)
@@ -124,25 +124,26 @@ class LibraryPlanner:
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
                 and together <= request.limit_s
-                and _key(blueprint.family, both) not in seen
+                and _is_new(request.state, family, both)
             ):
                 return [first, second]
         return [first]
 
     def _arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
         """Every move that is new, applicable, timely and fits the time."""
-        seen = _seen(request.state)
-        scope = self._scope(family)
+        scope = self._scope_of[family.id]
         early = request.state.elapsed_s < FINISH_FROM * request.state.run.budget_s
         for move in family.moves:
             slots = self._apply(family, move, blueprint.slots)
-            if slots is None or _key(family.id, slots) in seen or (early and move.stage == "finish"):
+            if slots is None or (early and move.stage == "finish"):
+                continue
+            if not _is_new(request.state, family, slots):
                 continue
             changes = changes_between(blueprint.slots, slots)
             gain, sd, time_factor, lessons = believe(move, changes, request.state.lessons, scope)
             if parent.seconds * time_factor > request.limit_s:
                 continue
-            tries = sum(move.id in node.idea.moves for node in request.state.nodes.values())
+            tries = request.state.moves[move.id]
             yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
 
     def _apply(self, family: Family, move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
@@ -166,29 +167,19 @@ class LibraryPlanner:
     def _applies(self, lesson: Lesson, family: Family, draft: Draft) -> bool:
         """One single change, proven to help at this size of data, of a slot the draft leaves open."""
         return (
-            lesson.scope == self._scope(family)
+            lesson.scope == self._scope_of[family.id]
             and lesson.verdict == "helps"
             and len(lesson.changes) == 1
             and all(change.slot in family.slots and change.slot not in draft.set for change in lesson.changes)
         )
-
-    def _scope(self, family: Family) -> Scope:
-        magnitude = Scope.magnitude_of(self._at.n_train)
-        return Scope.model_validate({"task": self._at.task, "family": family.id, "magnitude": magnitude})
 
 
 def _fits_roughly(expected_s: float | None, limit_s: float) -> bool:
     return expected_s is None or expected_s <= DRAFT_SLACK * limit_s
 
 
-def _key(family: str, slots: dict[str, Value]) -> str:
-    return f"{family}:{sorted(slots.items())}"
-
-
-def _seen(state: RunState) -> set[str]:
-    """Every blueprint of the run: none is tried twice."""
-    blueprints = (node.idea.blueprint for node in state.nodes.values())
-    return {_key(blueprint.family, blueprint.slots) for blueprint in blueprints if blueprint}
+def _is_new(state: RunState, family: Family, slots: dict[str, Value]) -> bool:
+    return Blueprint(family=family.id, slots=slots).key not in state.blueprints
 
 
 def _drafted(state: RunState, family: Family, draft: Draft) -> bool:

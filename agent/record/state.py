@@ -1,5 +1,6 @@
 """The state of a search, folded from its events; never stored."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -82,6 +83,8 @@ class RunState:
         self.valid_since_best = 0
         self.repeat_seconds = 0.0
         self.finished: RunFinished | None = None
+        self.blueprints: set[str] = set()  # keys of all that were proposed: none is tried twice
+        self.moves: Counter[str] = Counter()  # how often each was made
         self.best_history: list[tuple[float, int]] = []
 
     @classmethod
@@ -156,6 +159,9 @@ class RunState:
         self.nodes[event.node] = Node(
             event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s
         )
+        self.moves.update(event.idea.moves)
+        if event.idea.blueprint is not None:
+            self.blueprints.add(event.idea.blueprint.key)
         if event.parents:
             self.nodes[event.parents[0]].children.append(event.node)
 

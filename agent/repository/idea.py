@@ -1,5 +1,6 @@
 """What one solution is to be: a plan in words and a value for every slot."""
 
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,11 @@ class Blueprint(BaseModel):
 
     family: str
     slots: dict[str, Value]
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for equal blueprints, whatever the order of their slots."""
+        return f"{self.family}:{sorted(self.slots.items())}"
 
 
 class Change(BaseModel):

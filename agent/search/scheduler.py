@@ -1,5 +1,6 @@
 """What a run does next: a pure function of its state."""
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from agent.search.policy import Policy, Step, improvable
 REPEAT_SHARE = 0.06
 MAX_REPEATS = 3
 MAX_FAILURES = 8
+FALLBACKS = 10  # best nodes that are asked for an idea when the policy's choice has none
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Scheduler:
             yield Step(state.best.id)
         yield self._policy.next(state, rng)
         sign = -1.0 if state.higher_is_better else 1.0
-        for node in sorted(improvable(state), key=lambda node: sign * (node.metric or 0.0)):
-            yield Step(node.id)
+        best = heapq.nsmallest(FALLBACKS, improvable(state), key=lambda node: sign * (node.metric or 0.0))
+        yield from (Step(node.id) for node in best)
         yield Step(None)
 
 

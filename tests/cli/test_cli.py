@@ -157,6 +157,20 @@ def test_an_interrupt_saves_the_state_and_exits_with_130(home: Home) -> None:
     assert json.loads(mars("resume", "latest", "--json").stdout)["nodes"] == 8
 
 
+def test_several_workers_share_one_run(home: Home) -> None:
+    done = mars("run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3", "--json")
+    summary = json.loads(done.stdout)
+    assert summary["valid_nodes"] == 7
+    nodes = open_run(summary["run_id"], home).state.nodes.values()
+    overlaps = [
+        (a.id, b.id)
+        for a in nodes
+        for b in nodes
+        if a.id < b.id and a.finished_at_s is not None and b.proposed_at_s < a.finished_at_s
+    ]
+    assert overlaps, "some were executed at the same time"
+
+
 def test_two_runs_side_by_side_do_not_meet(home: Home) -> None:
     command = [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "4", "--json"]
     both = [

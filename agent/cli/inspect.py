@@ -8,6 +8,7 @@ from rich.console import Console
 
 from agent import paths
 from agent.errors import SetupError
+from agent.record.rates import Rates, rates
 from agent.record.state import Node
 from agent.report.files import RunFiles
 from agent.report.html import ReportContext, write_report
@@ -30,7 +31,9 @@ def register(app: typer.Typer) -> None:
 def tree_command(run: RunName) -> None:
     """Draws the tree of experiments of a run."""
     console = Console()
-    console.print(render_tree(open_run(run, paths.home()).state, console.width))
+    state = open_run(run, paths.home()).state
+    console.print(render_tree(state, console.width))
+    console.print(_use_of_lessons(rates(state)))
 
 
 def show_command(run: RunName, node: NodeName) -> None:
@@ -79,6 +82,13 @@ def report_command(
     file = output or opened.folder / "report.html"
     write_report(opened.state, context, file)
     print(file)
+
+
+def _use_of_lessons(found: Rates) -> str:
+    if found.utilisation is None:
+        return "lessons: none were at hand"
+    other = "" if found.transfer is None else f"; {found.transfer:.0%} of citations came from elsewhere"
+    return f"lessons: cited by {found.utilisation:.0%} of the nodes that had any at hand{other}"
 
 
 def _files(run: Run) -> RunFiles:

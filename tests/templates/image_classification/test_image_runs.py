@@ -35,7 +35,14 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
     "frozen features": (
         "multilabel",
         "micro_f1_answer_classes",
-        {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head", "tta": "hflip", "folds": 3},
+        {
+            **QUICK,
+            "backbone": "tf_efficientnet_lite0",
+            "finetune": "head",
+            "features": "levels",
+            "tta": "hflip",
+            "folds": 3,
+        },
     ),
     "head first": (
         "classification",

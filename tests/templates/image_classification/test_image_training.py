@@ -1,0 +1,150 @@
+"""What training is made of: schedules, batches, folds, time, the fitted head."""
+
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from picture_competitions import task_view
+from rendered_library import imported
+from scipy.sparse import csr_array
+from sklearn.linear_model import LogisticRegression
+
+LABEL = task_view("classification", "accuracy")
+SETS = task_view("multilabel", "micro_f1")
+TINY = {"backbone": "tiny_cnn", "image_size": 32}
+HEAD = {"backbone": "tf_efficientnet_lite0", "finetune": "head", "flip": False}
+
+
+def rates(train: ModuleType, steps: int) -> list[tuple[float, float]]:
+    """Learning rate and first momentum at each step of a peak rate of 1."""
+    optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=1.0)
+    seen = []
+    for step in range(steps):
+        train.set_learning_rate(optimizer, SimpleNamespace(learning_rate=1.0), step / steps)
+        seen.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"][0]))
+    return seen
+
+
+def test_one_cycle_is_torchs(tmp_path: Path) -> None:
+    steps = 2000
+    with imported(SETS, {**TINY, "schedule": "onecycle"}, tmp_path, "train") as train:
+        ours = rates(train, steps)
+    optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=1.0, total_steps=steps, pct_start=0.1, div_factor=25, final_div_factor=1000
+    )
+    for step in range(steps):
+        group = optimizer.param_groups[0]
+        assert ours[step] == pytest.approx((group["lr"], group["betas"][0]), abs=0.01), step
+        optimizer.step()
+        theirs.step()
+    assert ours[0][0] == pytest.approx(1 / 25)
+    assert ours[-1][0] < 1e-4
+
+
+def test_the_cosine_rises_shortly_and_ends_near_nothing(tmp_path: Path) -> None:
+    with imported(SETS, TINY, tmp_path, "train") as train:
+        seen = [rate for rate, _ in rates(train, 100)]
+    assert seen.index(max(seen)) == 5
+    assert seen[0] == pytest.approx(0.1)
+    assert seen[5:] == sorted(seen[5:], reverse=True)
+    assert seen[-1] < 1e-3
+
+
+def test_without_a_limit_all_steps_are_taken(tmp_path: Path) -> None:
+    with imported(SETS, TINY, tmp_path, "train") as train:
+        pace = train.Pace(steps=50, seconds=float("inf"), prediction_steps=10)
+        for _ in range(50):
+            assert pace.done < pace.total == 50
+            pace.step()
+    assert pace.done == pace.total
+
+
+def test_a_limit_cuts_the_steps_and_leaves_time_to_predict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    with imported(SETS, TINY, tmp_path, "train") as train:
+        monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
+        pace = train.Pace(steps=1000, seconds=100.0, prediction_steps=25)
+        while pace.done < pace.total:
+            now[0] += 5.0 if pace.done == 0 else 1.0  # the first step is slow
+            pace.step()
+    assert pace.done == 86  # the slow one, and 100 s less its 5 s and 25 x 0.4 s for predictions
+    assert now[0] <= 90.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(1, (1, 1)), (9, (2, 4)), (64, (16, 4)), (70, (17, 4)), (1000, (32, 31))]
+)
+def test_batches_suit_the_number_of_rows(tmp_path: Path, rows: int, expected: tuple[int, int]) -> None:
+    with imported(LABEL, TINY, tmp_path, "dataset") as dataset:
+        config = SimpleNamespace(batch_size=32, image_size=32, seed=0, device="cpu")
+        pictures = np.zeros((rows, 32, 32, 3), dtype=np.uint8)
+        part = dataset.Rows([str(row) for row in range(rows)], pictures, np.zeros(rows, dtype=np.int64))
+        loader = dataset.training_loader(config, part, np.arange(rows))
+        sizes = [len(numbers) for _, numbers in loader]
+    assert (sizes[0], len(sizes)) == expected
+    assert len(set(sizes)) == 1  # no short batch for the batch norm
+
+
+def test_folds_spread_rare_labels_evenly(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((300, 6)) < np.array([0.5, 0.3, 0.2, 0.1, 0.03, 0.0])
+    data = SimpleNamespace(train=SimpleNamespace(truth=csr_array(truth)))
+    with imported(SETS, {**TINY, "folds": 3}, tmp_path, "train") as train:
+        part = train.split_folds(SimpleNamespace(folds=3, seed=0), data)
+    assert np.bincount(part).tolist() == [100, 100, 100]
+    per_fold = np.array([truth[part == fold].sum(axis=0) for fold in range(3)])
+    assert np.ptp(per_fold[:, 4]) <= 1
+
+
+def test_folds_of_one_label_are_stratified(tmp_path: Path) -> None:
+    labels = np.repeat(np.arange(4), [100, 50, 20, 7])
+    data = SimpleNamespace(train=SimpleNamespace(truth=labels))
+    with imported(LABEL, {**TINY, "folds": 5}, tmp_path, "train") as train:
+        part = train.split_folds(SimpleNamespace(folds=5, seed=0), data)
+    for label in range(4):
+        assert np.ptp(np.bincount(part[labels == label], minlength=5)) <= 1
+
+
+def test_the_fitted_head_is_logistic_regression(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    inputs = (rng.normal(size=(200, 6)) + np.eye(3, 6)[labels]) * [1, 10, 0.1, 5, 1, 1] + 3
+    data = SimpleNamespace(classes=["a", "b", "c"], train=SimpleNamespace(truth=labels))
+    penalty = 0.05
+    with imported(LABEL, HEAD, tmp_path, "train") as train:
+        features = train.Features(torch.tensor(inputs[None], dtype=torch.float32), np.arange(200), None, None)
+        config = SimpleNamespace(weight_decay=penalty, device="cpu")
+        head = train.fit_head(features, np.arange(200), config, data, seconds=60.0)
+    scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=1)
+    reference = LogisticRegression(C=1 / (200 * penalty), max_iter=1000, tol=1e-8).fit(scaled, labels)
+    ours = torch.softmax(head(torch.tensor(inputs, dtype=torch.float32)), dim=1).numpy()
+    assert ours == pytest.approx(reference.predict_proba(scaled), abs=2e-3)
+
+
+def test_features_of_all_stages_are_not_those_of_the_last(tmp_path: Path) -> None:
+    pictures = torch.randint(
+        0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    widths = {}
+    for features in ("last", "levels"):
+        with imported(SETS, {**HEAD, "features": features}, tmp_path / features, "models") as models:
+            config = models.Config.from_environment(smoke=False)
+            model, _ = models.build_model(config, 6)
+            with torch.inference_mode():
+                widths[features] = model.eval().to("cpu").features(pictures).shape[1]
+    assert widths == {"last": 1280, "levels": 1280 + 2 * (16 + 24 + 40 + 112 + 320)}
+
+
+def test_norms_and_biases_do_not_decay(tmp_path: Path) -> None:
+    from timm.optim import create_optimizer_v2
+
+    with imported(LABEL, TINY, tmp_path, "models") as models:
+        model, _ = models.build_model(models.Config.from_environment(smoke=False), 3)
+        groups = create_optimizer_v2(model.network, opt="adamw", lr=1.0, weight_decay=0.1).param_groups
+    for group in groups:
+        assert all((parameter.ndim > 1) == (group["weight_decay"] > 0) for parameter in group["params"])

@@ -44,6 +44,9 @@ def main() -> None:
 
 def _toy_home(root: Path) -> Home:
     shutil.copytree(TOY / "families", root / "templates")
+    family = root / "templates" / "toy" / "family.yaml"
+    longer = f"[{', '.join(map(str, range(1, 41)))}]"  # room for many nodes
+    family.write_text(family.read_text().replace("[1, 2, 3, 4, 5, 6]", longer))
     shutil.copytree(TOY / "competition", root / "benchmarks" / "toy")
     os.environ["MARS_HOME"] = str(root)
     return Home(root)

@@ -22,6 +22,8 @@ FINISH_FROM = 0.25
 REDRAFT_ATTEMPTS = 20
 # Estimates across structures are rough, and candidates fit their training to the time they are told.
 DRAFT_SLACK = 5.0
+# What is estimated from a like node should take no more than this part of the limit.
+SURE_SHARE = 0.8
 
 
 class LibraryPlanner:
@@ -62,7 +64,7 @@ class LibraryPlanner:
             slots, cites = self._with_proven(family, draft, request.state)
             expected = _draft_seconds(request.state, family, slots)
             if (
-                _fits_roughly(expected, request.limit_s)
+                _fits_roughly(expected, request)
                 and _is_new(request.state, family, slots)
                 and not _drafted(request.state, family, draft)
             ):
@@ -81,7 +83,7 @@ class LibraryPlanner:
                 if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
             expected = _draft_seconds(request.state, family, slots)
-            if _is_new(request.state, family, slots) and _fits_roughly(expected, request.limit_s):
+            if _is_new(request.state, family, slots) and _fits_roughly(expected, request):
                 return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
         return None
 
@@ -123,7 +125,7 @@ class LibraryPlanner:
                 both is not None
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
-                and together <= request.limit_s
+                and together <= SURE_SHARE * request.limit_s
                 and _is_new(request.state, family, both)
             ):
                 return [first, second]
@@ -141,7 +143,7 @@ class LibraryPlanner:
                 continue
             changes = changes_between(blueprint.slots, slots)
             gain, sd, time_factor, lessons = believe(move, changes, request.state.lessons, scope)
-            if parent.seconds * time_factor > request.limit_s:
+            if parent.seconds * time_factor > SURE_SHARE * request.limit_s:
                 continue
             tries = request.state.moves[move.id]
             yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
@@ -174,8 +176,12 @@ class LibraryPlanner:
         )
 
 
-def _fits_roughly(expected_s: float | None, limit_s: float) -> bool:
-    return expected_s is None or expected_s <= DRAFT_SLACK * limit_s
+def _fits_roughly(expected_s: float | None, request: Request) -> bool:
+    """Whether a draft may be tried; with less than a node's usual time left nothing rough will do."""
+    if expected_s is None:
+        return True
+    short = request.limit_s < request.state.run.node_limit_s
+    return expected_s <= (SURE_SHARE if short else DRAFT_SLACK) * request.limit_s
 
 
 def _is_new(state: RunState, family: Family, slots: dict[str, Value]) -> bool:

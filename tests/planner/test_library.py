@@ -128,11 +128,11 @@ def test_what_does_not_fit_the_time_is_not_proposed(planner: LibraryPlanner) -> 
     state = started()
     root = _drafted(planner, state)
     for seed in range(20):
-        request = _request(state, root, limit_s=10.5, rng=np.random.default_rng(seed))
+        request = _request(state, root, limit_s=13.0, rng=np.random.default_rng(seed))
         proposal = planner.propose(request)
         assert proposal is not None
         assert proposal.expected_s is not None
-        assert proposal.expected_s <= 10.5
+        assert proposal.expected_s <= 10.4
 
 
 def test_a_family_that_does_not_serve_the_task_is_left_out(toy_family: Family) -> None:
@@ -160,3 +160,10 @@ def test_an_idea_without_blueprint_has_no_improvement(planner: LibraryPlanner) -
     finish(state, node, 0.5)
     assert planner.propose(_request(state, node)) is None
     assert add(state, None, 0.4)
+
+
+def test_a_draft_is_not_started_with_less_time_than_it_needs(planner: LibraryPlanner) -> None:
+    state = started()
+    _drafted(planner, state)
+    assert planner.propose(_request(state, None, limit_s=9.0)) is None
+    assert planner.propose(_request(state, None, limit_s=60.0)) is not None

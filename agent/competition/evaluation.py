@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
+from scipy.stats import beta
 
 from agent.competition.metrics import Metric, Rows, get_metric, standard_error
 from agent.competition.prepared import Prepared
@@ -24,7 +26,7 @@ SUBMISSION_FILE = "submission/submission.csv"
 _PRINTED = "Final Validation Metric:"
 _PRINTED_TOLERANCE = 1e-6  # relative
 _SUSPECT_ERRORS = 4.0  # joint standard errors by which validation may exceed audit
-_PROBE_ROWS = 200  # beyond so many validation rows, no mistake at all calls for a look at the audit rows
+_PROBE_CHANCE = 1e-3  # a perfect validation that is less likely than this, given the audit, is not believed
 
 
 class Evaluation(BaseModel):
@@ -90,7 +92,7 @@ def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Eval
         audit=audit,
         audit_error=_finite(standard_error(metric, *hidden)) if hidden else None,
     )
-    return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess)})
+    return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess, hidden)})
 
 
 def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path) -> tuple[Rows, Rows]:
@@ -194,11 +196,21 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _suspicion(metric: Metric, evaluation: Evaluation, truth: Rows, guess: Rows) -> str | None:
+def _suspicion(
+    metric: Metric, evaluation: Evaluation, truth: Rows, guess: Rows, hidden: tuple[Rows, Rows] | None
+) -> str | None:
     """Why the validation score may come from leaked answers; only audit rows can tell."""
     validation, audit = evaluation.validation, evaluation.audit
-    if validation is None or audit is None:
+    if validation is None or audit is None or hidden is None:
         return None
+    if (
+        _equal_rows(truth, guess).all()
+        and (chance := _chance_of_no_mistake(hidden, truth.shape[0])) < _PROBE_CHANCE
+    ):
+        return (
+            f"Predictions equal labels on all {truth.shape[0]} validation rows; by the mistakes on the audit "
+            f"rows that has a chance of {chance:.1g}."
+        )
     gap = metric.error(audit) - metric.error(validation)
     joint = math.hypot(evaluation.validation_error or 0.0, evaluation.audit_error or 0.0)
     if gap > _SUSPECT_ERRORS * joint:
@@ -206,14 +218,24 @@ def _suspicion(metric: Metric, evaluation: Evaluation, truth: Rows, guess: Rows)
             f"The validation score {validation:.6g} is better than the audit score {audit:.6g} "
             f"by more than {_SUSPECT_ERRORS:g} joint standard errors ({joint:.2g})."
         )
-    if truth.shape[0] > _PROBE_ROWS and gap > 0 and _equal(truth, guess):
-        return f"Predictions equal labels on all {truth.shape[0]} validation rows, but not on the audit rows."
     return None
 
 
-def _equal(truth: Rows, guess: Rows) -> bool:
+def _chance_of_no_mistake(hidden: tuple[Rows, Rows], rows: int) -> float:
+    """Of so many rows, at the least error rate that the audit rows allow (Clopper-Pearson, 5 %)."""
+    right = _equal_rows(*hidden)
+    mistakes = int((~right).sum())
+    rate = float(beta.ppf(0.05, mistakes, len(right) - mistakes + 1)) if mistakes else 0.0
+    return float((1 - rate) ** rows)
+
+
+def _equal_rows(truth: Rows, guess: Rows) -> npt.NDArray[np.bool_]:
+    """Which rows (N,) are predicted without any mistake."""
+    equal: npt.NDArray[np.bool_]
     if isinstance(truth, csr_array):
-        return bool((truth != guess).nnz == 0)
-    if truth.ndim < guess.ndim:  # labels against probabilities
-        return bool((guess[np.arange(len(truth)), truth] == 1).all() and (guess.sum(axis=1) == 1).all())
-    return bool((truth == guess).all())
+        equal = np.asarray((truth != guess).sum(axis=1)).ravel() == 0
+    elif truth.ndim < guess.ndim:  # labels against probabilities
+        equal = (guess[np.arange(len(truth)), truth] == 1) & (guess.sum(axis=1) == 1)
+    else:
+        equal = np.all(np.reshape(truth == guess, (len(truth), -1)), axis=1)
+    return equal

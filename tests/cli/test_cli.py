@@ -158,7 +158,9 @@ def test_an_interrupt_saves_the_state_and_exits_with_130(home: Home) -> None:
 
 
 def test_several_workers_share_one_run(home: Home) -> None:
-    done = mars("run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3", "--json")
+    done = mars(
+        "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3", "--json"
+    )
     summary = json.loads(done.stdout)
     assert summary["valid_nodes"] == 7
     nodes = open_run(summary["run_id"], home).state.nodes.values()

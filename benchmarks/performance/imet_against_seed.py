@@ -53,10 +53,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of every candidate.")
+    parser.add_argument("--keep", type=Path, help="Folder for the runs, instead of a temporary one.")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="against-seed-") as folder:
+    with tempfile.TemporaryDirectory(prefix="against-seed-") as temporary:
+        folder = arguments.keep or Path(temporary)
         for seed in arguments.seeds:
-            compare(Path(folder) / str(seed), seed, arguments.minutes, arguments.threads)
+            compare(folder / str(seed), seed, arguments.minutes, arguments.threads)
 
 
 def compare(folder: Path, seed: int, minutes: float, threads: int) -> None:

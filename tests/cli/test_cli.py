@@ -15,6 +15,7 @@ import pytest
 from agent.paths import Home
 from agent.session import open_run
 
+LONG_RUN = 40  # nodes; long enough to be interrupted, short enough to be waited for
 MARS = [sys.executable, "-m", "agent.cli.app"]
 
 
@@ -124,7 +125,7 @@ def _nodes_recorded(home: Home) -> int:
 
 def _start_and_wait(home: Home, nodes: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "8"],
+        [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", str(LONG_RUN)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -144,7 +145,7 @@ def test_a_run_killed_with_sigkill_resumes_and_ends_well(home: Home, nodes: int)
     decided = {number: node.idea for number, node in open_run(run, home).state.nodes.items()}
     summary = json.loads(mars("resume", run, "--json").stdout)
     state = open_run(run, home).state
-    assert summary["nodes"] == summary["valid_nodes"] == 8
+    assert summary["nodes"] == summary["valid_nodes"] == LONG_RUN
     assert all(state.nodes[number].idea == idea for number, idea in decided.items()), "decisions stand"
 
 
@@ -154,7 +155,7 @@ def test_an_interrupt_saves_the_state_and_exits_with_130(home: Home) -> None:
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130, output
     assert "mars resume" in output
-    assert json.loads(mars("resume", "latest", "--json").stdout)["nodes"] == 8
+    assert json.loads(mars("resume", "latest", "--json").stdout)["nodes"] == LONG_RUN
 
 
 def test_several_workers_share_one_run(home: Home) -> None:

@@ -63,6 +63,7 @@ class _Active:
 
     node: Node
     trial: Trial
+    limit_s: float
     repeat: int = 0  # 0: the node itself
     reader: ProgressReader | None = None
     curve: list[CurvePoint] = field(default_factory=list)
@@ -156,8 +157,8 @@ class Search:
         trial = self._bench.set_up(node.id, files, parents, f"{node.operator}: {node.idea.title}", required)
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
-        active = _Active(node, trial, reader=ProgressReader(trial.progress_file))
         limit_s = self._limit_s(final=blend)
+        active = _Active(node, trial, limit_s, reader=ProgressReader(trial.progress_file))
         smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
         future = pool.submit(self._bench.run, trial, limit_s, lambda _: active.stop, smoke)
         self._active[future] = active
@@ -166,8 +167,9 @@ class Search:
         assert node.result is not None
         trial = Trial(node.id, node.result.commit, self._bench.workspace(node.id), "", ())
         number = len(node.repeats) + 1
-        future = pool.submit(self._bench.repeat, trial, number, self._limit_s())
-        self._active[future] = _Active(node, trial, repeat=number)
+        limit_s = self._limit_s()
+        future = pool.submit(self._bench.repeat, trial, number, limit_s)
+        self._active[future] = _Active(node, trial, limit_s, repeat=number)
 
     def _repeat_unfinished(self, pool: ThreadPoolExecutor) -> None:
         """What a killed session had under way is done again; its decisions stand."""
@@ -199,11 +201,16 @@ class Search:
                 node = active.node.id
                 self._record(RepeatFinished(elapsed_s=now, node=node, metric=metric, seconds=seconds))
             else:
-                self._settle(active.node, future.result())
+                self._settle(active.node, future.result(), active.limit_s)
 
-    def _settle(self, node: Node, result: NodeResult) -> None:
-        """Records a result and what it teaches in one transaction: a kill loses neither or both."""
-        lesson = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
+    def _settle(self, node: Node, result: NodeResult, limit_s: float) -> None:
+        """Records a result and what it teaches in one transaction: a kill loses neither or both.
+
+        A node that had less time than its fellows may owe its score to that, and teaches nothing.
+        """
+        lesson = None
+        if limit_s >= self.state.run.node_limit_s:
+            lesson = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
         now = self._clock.elapsed_s()
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         with self._journal.transaction() as connection:

@@ -34,11 +34,13 @@ class Card(BaseModel):
     run: str
     node: int
     operator: str
-    lineage: tuple[int, ...] = Field(description="The nodes it grew from, the draft last.")
+    lineage: tuple[int, ...] = Field(
+        description="The nodes it grew from, the draft last; of an ensemble its members."
+    )
     idea: str
     lessons: tuple[str, ...]
     facts: dict[str, str]
-    seconds: float = Field(description="Run time of `python main.py` when it was scored.")
+    seconds: float = Field(description="Run time of `python main.py`, of an ensemble with its members.")
     seed: int
     threads: int
     nodes: int
@@ -51,6 +53,9 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
     result: NodeResult | None = node.result
     assert result is not None
     assert result.metric is not None
+    blended = node.operator == "ensemble"
+    # The search scores a blend from recorded outputs; who runs it alone waits for its members too.
+    origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
     return Card(
         competition=prepared.spec.id,
         data_kind=prepared.kind,
@@ -65,11 +70,11 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         run=run,
         node=node.id,
         operator=node.operator,
-        lineage=tuple(ancestor.id for ancestor in state.ancestors(node)),
+        lineage=tuple(other.id for other in origins),
         idea=node.idea.title,
         lessons=node.idea.cited_lessons,
         facts=result.facts,
-        seconds=round(result.seconds, 2),
+        seconds=round(result.seconds + (sum(member.seconds for member in origins) if blended else 0), 2),
         seed=state.run.seed,
         threads=state.run.threads,
         nodes=len(state.nodes),

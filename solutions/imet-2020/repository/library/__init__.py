@@ -1,0 +1,1 @@
+"""The parts of this ensemble: its settings, its members' outputs, and the blend."""

@@ -35,3 +35,4 @@ def test_candidates_die_with_a_killed_harness(tmp_path: Path, token: str, kind: 
     harness.send_signal(signal.SIGKILL)
     harness.wait()
     wait_until(lambda: not alive(token))
+    assert not alive(token)

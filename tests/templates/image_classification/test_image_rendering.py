@@ -159,7 +159,9 @@ def test_lessons_are_cited_where_their_slot_acts() -> None:
 
 def test_a_title_with_quotes_and_backslashes_stays_a_docstring() -> None:
     task = task_view("classification", "accuracy").model_copy(update={"title": 'A "\\"""title\\'})
-    ast.parse(render(task, {})["main.py"])
+    docstring = ast.get_docstring(ast.parse(render(task, {})["main.py"]))
+    assert docstring is not None
+    assert docstring.startswith("A '/'''title/."), "what would end the docstring is replaced"
 
 
 def test_every_move_and_draft_fits_the_slots() -> None:

@@ -32,7 +32,7 @@ from agent.search.budget import SMALLEST_NODE_S, Budget
 from agent.search.pruning import hopeless
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.solution import ensemble
-from agent.solution.choose import choose, finalists
+from agent.solution.choose import best_by_validation, choose
 from agent.trial import Bench, Trial, thinned
 
 TICK_S = 0.25
@@ -222,7 +222,7 @@ class Search:
         for event in events:
             self._apply(event)
         if len(self.state.valid) > ensemble.CANDIDATES:
-            best = {node.id for node in finalists(self.state, ensemble.CANDIDATES)}
+            best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
             self._bench.keep_outputs(best | {running.id for running in self.state.running})
 
     def _watch(self) -> None:

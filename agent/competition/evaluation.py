@@ -88,9 +88,9 @@ def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Eval
         return Evaluation(fault=str(error))
     evaluation = Evaluation(
         validation=score,
-        validation_error=_finite(standard_error(metric, truth, guess)),
+        validation_error=_error(metric, truth, guess),
         audit=audit,
-        audit_error=_finite(standard_error(metric, *hidden)) if hidden else None,
+        audit_error=_error(metric, *hidden) if hidden else None,
     )
     return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess, hidden)})
 
@@ -189,6 +189,14 @@ def _audit_score(metric: Metric, truth: Rows, guess: Rows) -> float | None:
             f"The metric '{metric.name}' of the audit rows in {SUBMISSION_FILE} is infinite."
         )
     return _finite(score)
+
+
+def _error(metric: Metric, truth: Rows, guess: Rows) -> float | None:
+    """The standard error, of a bounded score at least one row's share: few perfect rows prove little."""
+    error = _finite(standard_error(metric, truth, guess))
+    if error is None or not metric.higher_is_better:
+        return error
+    return max(error, 1.0 / int(truth.shape[0]))
 
 
 def _finite(value: float) -> float | None:

@@ -35,17 +35,29 @@ def pooled(node: Node, candidates: int = 1) -> Estimate | None:
     return Estimate(value, sum(weights) ** -0.5)
 
 
-def finalists(state: RunState, count: int = FINALISTS) -> list[Node]:
-    """The valid nodes with the best validation scores, best first. A suspect node is never among them."""
+def best_by_validation(state: RunState, count: int) -> list[Node]:
+    """The valid nodes with the best validation scores, best first; the earlier node on a tie."""
     sign = -1.0 if state.higher_is_better else 1.0
     scored = [node for node in state.valid if node.metric is not None]
     return sorted(scored, key=lambda node: (sign * (node.metric or 0.0), node.id))[:count]
 
 
+def finalists(state: RunState) -> list[Node]:
+    """The best few, and whoever validation cannot tell from the very best (one standard error).
+
+    A suspect node is never among them.
+    """
+    ranked = best_by_validation(state, len(state.nodes))
+    if not ranked or ranked[0].result is None or ranked[0].metric is None:
+        return ranked
+    error, best = ranked[0].result.metric_se or 0.0, ranked[0].metric
+    close = [node for node in ranked if node.metric is not None and abs(node.metric - best) <= error]
+    return ranked[: max(FINALISTS, len(close))]
+
+
 def choose(state: RunState) -> Node | None:
     """The finalist with the best pooled score; the earlier node on a tie."""
-    candidates = finalists(state)
-    estimates = [(pooled(node, len(state.valid)), node) for node in candidates]
+    estimates = [(pooled(node, len(state.valid)), node) for node in finalists(state)]
     sign = 1.0 if state.higher_is_better else -1.0
     scored = [(sign * estimate.value, -node.id, node) for estimate, node in estimates if estimate is not None]
     return max(scored, key=lambda item: item[:2])[2] if scored else None

@@ -9,7 +9,7 @@ from agent.paths import templates_dir
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.repository.render import TaskView, idea_json, template_environment, template_names
-from agent.solution.choose import finalists
+from agent.solution.choose import best_by_validation
 
 MEMBERS = 4
 CANDIDATES = 8  # of so many of the best, the raw outputs are kept
@@ -29,7 +29,7 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = MEMBER
     """The best valid nodes that left their raw outputs; fewer than two make no ensemble."""
     found = [
         node
-        for node in finalists(state, CANDIDATES)
+        for node in best_by_validation(state, CANDIDATES)
         if node.operator != "ensemble"
         and all((workspaces[node.id] / "working" / name).is_file() for name in _OUTPUTS)
     ]

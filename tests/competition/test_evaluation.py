@@ -78,7 +78,7 @@ def test_without_audit_rows_there_is_no_audit_score(tmp_path: Path) -> None:
     prepared = make_prepared(tmp_path / "data", "classification", "accuracy", val=VAL, classes=CLASSES)
     workspace = candidate(tmp_path / "node", VAL.items(), final({}, 0))
     found = evaluate(prepared, workspace, printed=1)
-    assert found == Evaluation(validation=1.0, validation_error=0.0)
+    assert found == Evaluation(validation=1.0, validation_error=1 / len(VAL))
     with pytest.raises(SetupError, match="'toy' has no audit rows"):
         load_hold_out(prepared, "audit", workspace / "submission" / "submission.csv")
 
@@ -339,3 +339,9 @@ def test_the_printed_metric_is_parsed(log: str, value: float) -> None:
 def test_other_lines_are_faults(log: str, sentence: str) -> None:
     with pytest.raises(SubmissionError, match=sentence):
         parse_printed_metric(log)
+
+
+def test_a_perfect_score_on_few_rows_is_not_certain(prepared: Prepared, tmp_path: Path) -> None:
+    found = evaluate(prepared, candidate(tmp_path / "node", VAL.items(), final(AUDIT, 0)), 1.0)
+    assert found.validation_error == pytest.approx(1 / len(VAL))
+    assert found.audit_error == pytest.approx(1 / len(AUDIT))

@@ -59,3 +59,11 @@ def test_on_noisy_candidates_audit_selection_has_less_regret_than_the_best_valid
         regrets["argmax"].append(truth.max() - truth[best.id - 1])
     difference = np.array(regrets["argmax"]) - np.array(regrets["audit"])
     assert difference.mean() > 2 * difference.std() / len(difference) ** 0.5
+
+
+def test_of_nodes_that_validation_cannot_tell_apart_the_audit_decides_however_many_they_are() -> None:
+    state = started()
+    for audit in (0.97, 0.98, 0.97, 0.96, 0.98, 0.97):
+        finish(state, propose(state), 1.0, metric_se=0.004, audit_metric=audit, audit_se=0.01)
+    finish(state, propose(state), 0.999, metric_se=0.004, audit_metric=0.995, audit_se=0.005)
+    assert choose(state) is state.nodes[7]

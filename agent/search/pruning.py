@@ -9,6 +9,7 @@ MIN_FRACTION = 0.4  # scores before this say little about the end
 MIN_PEERS = 3
 # A candidate is stopped only when it is behind the worst valid peer by this share of the peers' spread.
 MARGIN = 0.25
+NOISE_ERRORS = 2.0  # and by so many standard errors of a score
 
 
 def hopeless(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
@@ -29,7 +30,9 @@ def hopeless(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | 
     if len(peers) < MIN_PEERS or (node.parent is not None and node.parent not in peers):
         return None
     scores = sorted(peers.values(), reverse=not state.higher_is_better)
-    slack = MARGIN * abs(scores[-1] - scores[0])
+    results = [state.nodes[peer].result for peer in peers]
+    noise = max((result.metric_se or 0.0 for result in results if result), default=0.0)
+    slack = max(MARGIN * abs(scores[-1] - scores[0]), NOISE_ERRORS * noise)
     bar = scores[0] - slack if state.higher_is_better else scores[0] + slack
     if state.better(bar, latest.metric):
         return (

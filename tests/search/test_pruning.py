@@ -45,3 +45,12 @@ def test_another_stage_is_not_compared() -> None:
     state = _state()
     point = CurvePoint(stage="fold 2", fraction=0.5, elapsed_s=1, metric=0.0)
     assert hopeless(state, state.nodes[propose(state)], [point]) is None
+
+
+def test_what_lies_within_the_noise_of_a_score_is_no_reason_to_stop() -> None:
+    state = started()
+    for scores in ((0.5, 0.6, 0.7, 0.8), (0.5, 0.59, 0.7, 0.75), (0.5, 0.58, 0.6, 0.7)):
+        finish(state, propose(state), scores[-1], curve=_curve(*scores), metric_se=0.03)
+    node = state.nodes[propose(state)]
+    assert hopeless(state, node, _curve(0.5, 0.53, 0.6, 0.7)[:2]) is None
+    assert hopeless(state, node, _curve(0.5, 0.5, 0.6, 0.7)[:2]) is not None

@@ -1,7 +1,7 @@
 """Moves as arms of a bandit: a prior, what lessons say of it, and a sample of its worth."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class Arm:
 
 
 def believe(
-    move: Move, changes: tuple[Change, ...], lessons: Sequence[Lesson], scope: Scope
+    move: Move, changes: tuple[Change, ...], lessons: Iterable[Lesson], scope: Scope
 ) -> tuple[float, float, float, tuple[str, ...]]:
     """(mean, sd, time factor, ids of supporting lessons) of a move's gain.
 

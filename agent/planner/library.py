@@ -142,7 +142,8 @@ class LibraryPlanner:
             if not _is_new(request.state, family, slots):
                 continue
             changes = changes_between(blueprint.slots, slots)
-            gain, sd, time_factor, lessons = believe(move, changes, request.state.lessons, scope)
+            told = request.state.lessons_about(change.slot for change in changes)
+            gain, sd, time_factor, lessons = believe(move, changes, told, scope)
             if parent.seconds * time_factor > SURE_SHARE * request.limit_s:
                 continue
             tries = request.state.moves[move.id]

@@ -83,6 +83,7 @@ class RunState:
         self.valid_since_best = 0
         self.repeat_seconds = 0.0
         self.finished: RunFinished | None = None
+        self._by_slots: dict[frozenset[str], dict[str, Lesson]] = {}
         self.blueprints: set[str] = set()  # keys of all that were proposed: none is tried twice
         self.moves: Counter[str] = Counter()  # how often each was made
         self.best_history: list[tuple[float, int]] = []
@@ -117,6 +118,14 @@ class RunState:
         """Every lesson that may be used: what memory offered and what this run learned."""
         return list({**self.offered, **self.learned}.values())
 
+    def lessons_about(self, slots: Iterable[str]) -> Iterable[Lesson]:
+        """The lessons whose change is of exactly these slots."""
+        return self._by_slots.get(frozenset(slots), {}).values()
+
+    def _file(self, lesson: Lesson) -> None:
+        slots = frozenset(change.slot for change in lesson.changes)
+        self._by_slots.setdefault(slots, {})[lesson.id] = lesson
+
     def better(self, a: float, b: float) -> bool:
         return a > b if self.higher_is_better else a < b
 
@@ -136,6 +145,8 @@ class RunState:
                 self.settings = event.settings
                 self.missing_guarantees = event.missing_guarantees
                 self.offered = {lesson.id: lesson for lesson in event.lessons}
+                for lesson in event.lessons:
+                    self._file(lesson)
             case RunResumed():
                 self.settings = self.run.model_copy(update={"minutes": event.minutes})
                 self.finished = None
@@ -150,6 +161,7 @@ class RunState:
                 self._finish_repeat(event)
             case LessonLearned():
                 self.learned[event.lesson.id] = event.lesson
+                self._file(event.lesson)
                 self.nodes[event.node].lessons.append(event.lesson.id)
             case RunFinished():
                 self.finished = event

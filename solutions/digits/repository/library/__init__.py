@@ -1,0 +1,1 @@
+"""What the solution is made of; `main.py` puts it together."""

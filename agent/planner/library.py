@@ -32,6 +32,7 @@ class LibraryPlanner:
     def __init__(self, families: dict[str, Family], circumstances: Circumstances) -> None:
         self._families = {name: family for name, family in families.items() if serves(family, circumstances)}
         self._at = circumstances
+        self._costs: dict[str, float] = {}
         magnitude = Scope.magnitude_of(circumstances.n_train)
         self._scope_of = {
             name: Scope(task=circumstances.task, family=name, magnitude=magnitude) for name in self._families
@@ -62,7 +63,7 @@ class LibraryPlanner:
         )
         for family, draft in options:
             slots, cites = self._with_proven(family, draft, request.state)
-            expected = _draft_seconds(request.state, family, slots)
+            expected = self._draft_seconds(request.state, family, slots)
             if (
                 _fits_roughly(expected, request)
                 and _is_new(request.state, family, slots)
@@ -82,8 +83,10 @@ class LibraryPlanner:
                 changed = self._apply(family, candidate, slots)
                 if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
-            expected = _draft_seconds(request.state, family, slots)
-            if _is_new(request.state, family, slots) and _fits_roughly(expected, request):
+            if not _is_new(request.state, family, slots):
+                continue
+            expected = self._draft_seconds(request.state, family, slots)
+            if _fits_roughly(expected, request):
                 return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
         return None
 
@@ -167,6 +170,25 @@ class LibraryPlanner:
                     cites[change.slot] = (lesson.id,)
         return slots, cites
 
+    def _draft_seconds(self, state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
+        """Seconds by relative cost, scaled from the node of the nearest cost; None before any."""
+        cost = family.relative_cost(slots)
+        known = [
+            (self._cost(family, blueprint), node.seconds)
+            for node in state.valid
+            if (blueprint := node.idea.blueprint) is not None and blueprint.family == family.id
+        ]
+        if not known:
+            return None
+        nearest, seconds = min(known, key=lambda pair: abs(math.log(pair[0] / cost)))
+        return seconds * cost / nearest
+
+    def _cost(self, family: Family, blueprint: Blueprint) -> float:
+        """A blueprint's relative cost, computed once."""
+        if blueprint.key not in self._costs:
+            self._costs[blueprint.key] = family.relative_cost(blueprint.slots)
+        return self._costs[blueprint.key]
+
     def _applies(self, lesson: Lesson, family: Family, draft: Draft) -> bool:
         """One single change, proven to help at this size of data, of a slot the draft leaves open."""
         return (
@@ -198,20 +220,6 @@ def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
         and node.idea.title == draft.title
         for node in state.nodes.values()
     )
-
-
-def _draft_seconds(state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
-    """Seconds by the family's relative costs, scaled from the node of the nearest cost; None before any."""
-    cost = family.relative_cost(slots)
-    known = [
-        (family.relative_cost(node.idea.blueprint.slots), node.seconds)
-        for node in state.valid
-        if node.idea.blueprint is not None and node.idea.blueprint.family == family.id
-    ]
-    if not known:
-        return None
-    nearest, seconds = min(known, key=lambda pair: abs(math.log(pair[0] / cost)))
-    return seconds * cost / nearest
 
 
 def _inherited(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:

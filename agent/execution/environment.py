@@ -24,7 +24,7 @@ def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
-        # Threads that spin while they wait halve each other's speed as soon as a core is shared.
+        # Threads that spin while they wait slow each other down as soon as a core is shared.
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_OFFLINE": "1",
         "NO_ALBUMENTATIONS_UPDATE": "1",

@@ -70,11 +70,9 @@ def _compare(
     truth, after = load_hold_out(prepared, "val", bench.workspace(node.id) / file)
     _, before = load_hold_out(prepared, "val", bench.workspace(other.id) / file)
     paired = paired_effect(metric, truth, before, after)
-    assert other.metric is not None
-    scale = max(metric.error(other.metric), 1e-9)
-    seeds = 2 * seed_variance(state, result.metric_se or 0.0) / scale**2
+    seeds = 2 * seed_variance(state, result.metric_se or 0.0) / paired.scale**2
     # Two candidates that agree on every row are not known to be equal: one row more could tell them apart.
-    resolution = 1.0 / (prepared.rows.val * scale)
+    resolution = 1.0 / (prepared.rows.val * paired.scale)
     return Evidence(
         run=run,
         competition=prepared.spec.id,

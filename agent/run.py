@@ -187,6 +187,7 @@ class Search:
 
     def _collect(self) -> None:
         """Waits until something is done, keeping an eye on what runs."""
+        self._show()
         while True:
             done, _ = wait(self._active, timeout=TICK_S, return_when=FIRST_COMPLETED)
             self._heartbeat()
@@ -227,14 +228,16 @@ class Search:
 
     def _watch(self) -> None:
         """Reads the progress of what runs, stops what is hopeless, shows the rest."""
-        curves = {}
         for active in self._active.values():
             if active.reader is None:
                 continue
             active.curve += thinned(active.reader.poll())
-            curves[active.node.id] = active.curve
             if active.stop is None:
                 active.stop = hopeless(self.state, active.node, active.curve)
+        self._show()
+
+    def _show(self) -> None:
+        curves = {active.node.id: active.curve for active in self._active.values() if active.reader}
         self._observer.tick(self.state, curves)
 
     # -- end -------------------------------------------------------------------------------------------

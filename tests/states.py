@@ -25,10 +25,10 @@ SETTINGS = RunSettings(
 )
 
 
-def started(**settings: object) -> RunState:
+def started(lessons: tuple[Lesson, ...] = (), **settings: object) -> RunState:
     state = RunState(higher_is_better=True)
     changed = SETTINGS.model_copy(update=settings)
-    state.apply(RunStarted(elapsed_s=0.0, settings=changed, missing_guarantees=(), lessons=()))
+    state.apply(RunStarted(elapsed_s=0.0, settings=changed, missing_guarantees=(), lessons=lessons))
     return state
 
 

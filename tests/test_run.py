@@ -1,13 +1,15 @@
 """Whole searches with scripted candidates: what they find, and that a killed run is the same run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from agent.competition.prepared import Prepared
+from agent.execution.base import Job
 from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
 from agent.repository.family import Family
-from tests.runs import ScriptedRun
+from tests.runs import ScriptedExecutor, ScriptedRun
 
 
 @pytest.fixture
@@ -56,6 +58,23 @@ def test_lessons_carry_the_change_and_its_effect(scripted: ScriptedRun) -> None:
         assert lesson.verdict == "helps"
         assert lesson.effect == pytest.approx(0.1 / 0.32, abs=0.15)
     assert state.learned
+
+
+@dataclass
+class _FirstIsPerfect(ScriptedExecutor):
+    """The first candidate makes no mistake; all others do."""
+
+    def _write(self, job: Job, quality: float) -> float:
+        return super()._write(job, 1.1 if job.workspace.name.startswith("001") else quality)
+
+
+def test_a_lesson_against_a_perfect_score_says_that_the_change_hurts(scripted: ScriptedRun) -> None:
+    scripted.settings = {"max_nodes": 4}
+    state = scripted.go(executor=_FirstIsPerfect)
+    assert state.nodes[1].metric == 1.0
+    learned = list(state.learned.values())
+    assert {lesson.verdict for lesson in learned if lesson.evidence[0].parent == 1} == {"hurts"}
+    assert all(lesson.standard_error < 1.0 for lesson in learned)
 
 
 def test_a_run_killed_at_any_transaction_goes_on_as_if_nothing_had_happened(

@@ -62,21 +62,20 @@ class LibraryPlanner:
             key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
         )
         for family, draft in options:
+            if _drafted(request.state, family, draft):
+                continue
             slots, cites = self._with_proven(family, draft, request.state)
             expected = self._draft_seconds(request.state, family, slots)
-            if (
-                _fits_roughly(expected, request)
-                and _is_new(request.state, family, slots)
-                and not _drafted(request.state, family, draft)
-            ):
+            if _fits_roughly(expected, request) and _is_new(request.state, family, slots):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
         return self._redraft(request, options)
 
     def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
         """All drafts are used: one of them again, with what was proven and a few moves at random."""
+        started = [self._with_proven(family, draft, request.state) for family, draft in options]
         for attempt in range(REDRAFT_ATTEMPTS if options else 0):
-            family, draft = options[int(request.rng.integers(len(options)))]
-            slots, cites = self._with_proven(family, draft, request.state)
+            number = int(request.rng.integers(len(options)))
+            (family, draft), (slots, cites) = options[number], started[number]
             moves: list[Move] = []
             for move in request.rng.permutation(len(family.moves)):
                 candidate = family.moves[int(move)]
@@ -161,13 +160,14 @@ class LibraryPlanner:
         """The draft's slots with what lessons proved, where the draft itself says nothing of a slot."""
         slots = {**family.defaults, **draft.set}
         cites: dict[str, tuple[str, ...]] = {}
-        for lesson in sorted(state.lessons, key=lambda lesson: lesson.confidence):
-            if not self._applies(lesson, family, draft):
+        scope = self._scope_of[family.id]
+        for lesson in sorted(state.proven, key=lambda lesson: lesson.confidence):
+            (change,) = lesson.changes
+            if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
                 continue
-            for change in lesson.changes:
-                if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new):
-                    slots[change.slot] = change.new
-                    cites[change.slot] = (lesson.id,)
+            if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new):
+                slots[change.slot] = change.new
+                cites[change.slot] = (lesson.id,)
         return slots, cites
 
     def _draft_seconds(self, state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
@@ -189,15 +189,6 @@ class LibraryPlanner:
             self._costs[blueprint.key] = family.relative_cost(blueprint.slots)
         return self._costs[blueprint.key]
 
-    def _applies(self, lesson: Lesson, family: Family, draft: Draft) -> bool:
-        """One single change, proven to help at this size of data, of a slot the draft leaves open."""
-        return (
-            lesson.scope == self._scope_of[family.id]
-            and lesson.verdict == "helps"
-            and len(lesson.changes) == 1
-            and all(change.slot in family.slots and change.slot not in draft.set for change in lesson.changes)
-        )
-
 
 def _fits_roughly(expected_s: float | None, request: Request) -> bool:
     """Whether a draft may be tried; with less than a node's usual time left nothing rough will do."""
@@ -214,11 +205,10 @@ def _is_new(state: RunState, family: Family, slots: dict[str, Value]) -> bool:
 def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
     """Whether a draft of this kind exists already (whatever lessons it was started with)."""
     return any(
-        node.operator == "draft"
-        and node.idea.blueprint is not None
+        node.idea.blueprint is not None
         and node.idea.blueprint.family == family.id
         and node.idea.title == draft.title
-        for node in state.nodes.values()
+        for node in state.roots
     )
 
 

@@ -1,7 +1,8 @@
 """The state of a search, folded from its events; never stored."""
 
+from bisect import insort
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from agent.memory.lesson import Lesson
@@ -68,7 +69,11 @@ class Node:
 
 
 class RunState:
-    """Everything that decisions are made from."""
+    """Everything that decisions are made from.
+
+    What decisions ask for again and again is kept as events come in: a decision should cost the same with
+    500 nodes as with 5.
+    """
 
     def __init__(self, higher_is_better: bool) -> None:
         self.higher_is_better = higher_is_better
@@ -77,13 +82,18 @@ class RunState:
         self.offered: dict[str, Lesson] = {}
         self.learned: dict[str, Lesson] = {}
         self.nodes: dict[int, Node] = {}
+        self.roots: list[Node] = []  # drafts
+        self.searched = 0  # nodes, ensembles not counted
         self.elapsed_s = 0.0
         self.decisions = 0
         self.best: Node | None = None
         self.valid_since_best = 0
         self.repeat_seconds = 0.0
         self.finished: RunFinished | None = None
+        self._running: dict[int, Node] = {}
+        self._valid: list[Node] = []
         self._by_slots: dict[frozenset[str], dict[str, Lesson]] = {}
+        self._proven: dict[str, Lesson] = {}
         self.blueprints: set[str] = set()  # keys of all that were proposed: none is tried twice
         self.moves: Counter[str] = Counter()  # how often each was made
         self.best_history: list[tuple[float, int]] = []
@@ -103,20 +113,22 @@ class RunState:
 
     @property
     def running(self) -> list[Node]:
-        return [node for node in self.nodes.values() if node.status == "running"]
+        return list(self._running.values())
 
     @property
-    def valid(self) -> list[Node]:
-        return [node for node in self.nodes.values() if node.is_valid]
-
-    @property
-    def roots(self) -> list[Node]:
-        return [node for node in self.nodes.values() if not node.parents]
+    def valid(self) -> Sequence[Node]:
+        """By id."""
+        return self._valid
 
     @property
     def lessons(self) -> list[Lesson]:
         """Every lesson that may be used: what memory offered and what this run learned."""
         return list({**self.offered, **self.learned}.values())
+
+    @property
+    def proven(self) -> Iterable[Lesson]:
+        """The lessons about one single change that helps."""
+        return self._proven.values()
 
     def lessons_about(self, slots: Iterable[str]) -> Iterable[Lesson]:
         """The lessons whose change is of exactly these slots."""
@@ -125,6 +137,9 @@ class RunState:
     def _file(self, lesson: Lesson) -> None:
         slots = frozenset(change.slot for change in lesson.changes)
         self._by_slots.setdefault(slots, {})[lesson.id] = lesson
+        self._proven.pop(lesson.id, None)
+        if len(lesson.changes) == 1 and lesson.verdict == "helps":
+            self._proven[lesson.id] = lesson
 
     def better(self, a: float, b: float) -> bool:
         return a > b if self.higher_is_better else a < b
@@ -168,18 +183,23 @@ class RunState:
 
     def _propose(self, event: NodeProposed) -> None:
         self.decisions += 1
-        self.nodes[event.node] = Node(
-            event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s
-        )
+        node = Node(event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s)
+        self.nodes[event.node] = self._running[event.node] = node
+        self.searched += event.operator != "ensemble"
         self.moves.update(event.idea.moves)
         if event.idea.blueprint is not None:
             self.blueprints.add(event.idea.blueprint.key)
         if event.parents:
             self.nodes[event.parents[0]].children.append(event.node)
+        else:
+            self.roots.append(node)
 
     def _finish(self, event: NodeFinished) -> None:
         node = self.nodes[event.node]
         node.result, node.finished_at_s = event.result, event.elapsed_s
+        self._running.pop(node.id, None)
+        if node.is_valid:
+            insort(self._valid, node, key=lambda valid: valid.id)
         if not node.is_valid or node.metric is None:
             return
         if self.best is None or self.best.metric is None or self.better(node.metric, self.best.metric):

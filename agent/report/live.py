@@ -17,7 +17,7 @@ REFRESH_EVERY_S = 0.25
 
 
 class LiveScreen:
-    """Redraws at most four times a second; an event costs the same whatever the number of nodes."""
+    """Redraws at most four times a second, and only when the loop waits: a candidate runs meanwhile."""
 
     def __init__(
         self, console: Console, metric: str = "score", now: Callable[[], float] = time.monotonic
@@ -58,7 +58,6 @@ class LiveScreen:
                 self._view.tally.count(event.result.status)
             case LessonLearned():
                 self._view.last_lesson = event.lesson
-        self._draw()
 
     def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
         if self._view is None:

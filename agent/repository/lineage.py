@@ -23,6 +23,7 @@ class Lineage:
 
     def __init__(self, path: Path, epoch: int = 0) -> None:
         self._epoch = epoch
+        self._blobs: set[pygit2.Oid] = set()
         try:
             self._repository = pygit2.Repository(str(path)) if path.exists() else self._create(path)
         except (pygit2.GitError, OSError) as error:
@@ -68,10 +69,17 @@ class Lineage:
             if rest:
                 folders.setdefault(head, {})[rest] = text
             else:
-                builder.insert(path, self._repository.create_blob(text.encode()), _FILE_MODE)
+                builder.insert(path, self._blob(text.encode()), _FILE_MODE)
         for name, content in folders.items():
             builder.insert(name, self._write_tree(content), _TREE_MODE)
         return builder.write()
+
+    def _blob(self, content: bytes) -> pygit2.Oid:
+        """A file's content in the object store; most files of a node are those of nodes before."""
+        name = pygit2.hash(content)
+        if name not in self._blobs:
+            self._blobs.add(self._repository.create_blob(content))
+        return name
 
 
 def _walk(tree: pygit2.Tree, prefix: str) -> list[tuple[str, str]]:

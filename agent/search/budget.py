@@ -26,8 +26,7 @@ class Budget:
     @classmethod
     def of(cls, state: RunState) -> "Budget":
         run = state.run
-        searched = sum(node.operator != "ensemble" for node in state.nodes.values())
-        left = None if run.max_nodes is None else max(run.max_nodes - searched, 0)
+        left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
         return cls(run.budget_s, state.elapsed_s, run.node_limit_s, run.final_node_limit_s, left)
 
     @property

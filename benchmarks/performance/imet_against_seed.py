@@ -1,42 +1,52 @@
 """The search against the seed's recipe on the iMet sample: the solution it keeps, on 5,000 private rows.
 
     python benchmarks/performance/imet_against_seed.py [--seeds 0 1 2 3 4] [--minutes 10] [--threads 2]
+        [--keep DIR] [--parts search ours seed-small]
 
 For each run seed: `mars run` for the minutes in a home of its own, without lessons from elsewhere; then the
 kept repository and `benchmarks/imet-2020/seed-small.yaml` are each trained anew by their own `main.py`, with
 the same weights at hand, and predict 5,000 further pictures whose answers neither has seen. Neither is
 stopped early: so many pictures take longer than a search would wait; the baseline gets its whole schedule.
-Prints micro-F1 of both and the paired bootstrap interval of the difference. With `--keep` a search that is
-already there is not repeated.
+Prints micro-F1 of both and the paired bootstrap interval of the difference.
 
-Both are trained on the same rows; the pictures are the generated sample's, not iMet's.
+Both are trained on the same rows; the pictures are the generated sample's, not iMet's. Decoded pictures and
+features of frozen networks go through one cache, so that they are computed once for all seeds. With `--keep`
+what is there is not repeated; with `--parts` the searches, which need the machine for themselves, can be run
+apart from the rest, which only has to end.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from agent.competition.files import aside
 from agent.competition.metrics import get_metric, paired_effect
+from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared
+from agent.competition.registry import find_competition
+from agent.competition.sources import locate_data
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
-from agent.execution import Job, Limits, make_executor
+from agent.execution import Job, Limits, make_executor, run_script
 from agent.paths import Home, benchmarks_dir
 from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
 from agent.repository.render import Renderer, TaskView, write_tree
 from agent.search.scheduler import only
-from agent.session import open_run
 
 ROWS = 5000
 LONG_S = 4 * 3600.0
 COMPETITION = benchmarks_dir() / "imet-2020"
+PARTS = ("search", "ours", "seed-small")
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class Stage:
     input: Path
     metadata: Path
     answers: Path
+    cache: Path
 
 
 def main() -> None:
@@ -55,77 +66,104 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of every candidate.")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of what is trained anew.")
     parser.add_argument("--keep", type=Path, help="Folder for the runs, instead of a temporary one.")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="Which parts to run.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="against-seed-") as temporary:
-        folder = arguments.keep or Path(temporary)
+        folder = (arguments.keep or Path(temporary)).resolve()
+        stage = _stage(folder)
         for seed in arguments.seeds:
-            compare(folder / str(seed), seed, arguments.minutes, arguments.threads)
+            own = folder / f"seed-{seed}"
+            own.mkdir(parents=True, exist_ok=True)
+            if "search" in arguments.parts:
+                _once(own / "search.json", partial(_search, own, seed, arguments.minutes))
+            if "ours" in arguments.parts:
+                solution = Path(str(json.loads((own / "search.json").read_text())["solution_path"]))
+                files = _files(solution / "repository")
+                _once(
+                    own / "ours.json", partial(_predict, files, own / "ours", stage, seed, arguments.threads)
+                )
+            if "seed-small" in arguments.parts:
+                recipe, there = _seed_small(stage), own / "seed-small"
+                _once(
+                    own / "seed-small.json", partial(_predict, recipe, there, stage, seed, arguments.threads)
+                )
+            if all((own / f"{part}.json").exists() for part in PARTS):
+                _print(own, seed, stage)
 
 
-def compare(folder: Path, seed: int, minutes: float, threads: int) -> None:
-    home = Home(folder / "home")
-    done = folder / "summary.json"
-    if not done.exists():
-        done.write_text(_search(home, seed, minutes))
-    summary = json.loads(done.read_text())
-    run = open_run(str(summary["run_id"]), home)
-    stage = _stage(folder / "stage", run.prepared)
-    task = TaskView.of(run.prepared)
-    blueprint = load_blueprint(COMPETITION / "seed-small.yaml", known_families(home))
-    seed_files = Renderer(known_families(home)[blueprint.family], task).render(only(blueprint).idea)
-    write_tree(seed_files, folder / "seed-small")
-    solution = Path(str(summary["solution_path"])) / "repository"
-    ours = _predict(solution, folder / "ours", stage, seed, threads)
-    theirs = _predict(folder / "seed-small", folder / "theirs", stage, seed, threads)
-    _print(seed, summary, stage, ours, theirs)
+def _once(file: Path, work: Callable[[], str]) -> None:
+    """Does the work whose result the file keeps, unless it is there."""
+    if not file.exists():
+        unfinished = file.with_suffix(".part")
+        unfinished.write_text(work())
+        unfinished.replace(file)
 
 
-def _search(home: Home, seed: int, minutes: float) -> str:
+def _search(folder: Path, seed: int, minutes: float) -> str:
     """`mars run` in a process of its own; its summary as JSON."""
     command = [sys.executable, "-m", "agent.cli.app", "run", "--competition", "imet-2020", "--data", "sample"]
     command += ["--minutes", str(minutes), "--seed", str(seed), "--json"]
-    done = subprocess.run(
-        command, env={**os.environ, "MARS_HOME": str(home.root)}, stdout=subprocess.PIPE, check=True
-    )
-    return done.stdout.decode()
+    environment = {**os.environ, "MARS_HOME": str(folder / "home")}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout.decode()
 
 
-def _stage(folder: Path, prepared: Prepared) -> Stage:
+def _stage(folder: Path) -> Stage:
     """Public folders like the prepared ones, but for the rows to predict."""
-    made = folder / "made"
+    home = Home(folder / "home")
+    competition = find_competition("imet-2020", home)
+    prepared = prepare(competition.spec, locate_data(competition, home, "sample", run_script), home)
+    stage = folder / "stage"
+    found = Stage(prepared, stage / "input", stage / "metadata", stage / "answers.csv", folder / "cache")
+    if not stage.exists():
+        with aside(stage) as made:
+            _make_stage(made, prepared)
+    return found
+
+
+def _make_stage(stage: Path, prepared: Prepared) -> None:
+    made, media, metadata = stage / "made", stage / "input" / "media", stage / "metadata"
     script = [sys.executable, str(COMPETITION / "sample.py"), str(made), "--comparison-rows", str(ROWS)]
     subprocess.run(script, check=True)
     spec = prepared.spec
-    metadata, media = folder / "metadata", folder / "input"
     metadata.mkdir()
-    media.mkdir()
+    media.mkdir(parents=True)
     for name in ("train.csv", "val.csv", "classes.csv"):
         (metadata / name).write_bytes((prepared.metadata / name).read_bytes())
-    (media / "media").mkdir()
     for picture in (prepared.input / "media").iterdir():
-        os.link(picture, media / "media" / picture.name)
+        os.link(picture, media / picture.name)
     rows = pd.read_csv(made / "comparison.csv", dtype=str)
     for name in rows[spec.id_column]:
-        os.link(made / "comparison" / f"{name}.png", media / "media" / f"comparison-{name}.png")
+        os.link(made / "comparison" / f"{name}.png", media / f"comparison-{name}.png")
     rows["file_path"] = "media/comparison-" + rows[spec.id_column] + ".png"
     rows.to_csv(metadata / "test.csv", index=False)
     rows.assign(**{spec.targets[0]: ""})[list(prepared.submission_columns)].to_csv(
         metadata / "sample_submission.csv", index=False
     )
-    return Stage(prepared, media, metadata, made / "answers" / "comparison.csv")
+    os.link(made / "answers" / "comparison.csv", stage / "answers.csv")
 
 
-def _predict(repository: Path, workspace: Path, stage: Stage, seed: int, threads: int) -> tuple[Path, float]:
-    """(submission, seconds) of a repository that is trained and run on the stage."""
-    files = {
-        str(file.relative_to(repository)): file.read_text()
-        for file in repository.rglob("*")
-        if file.is_file()
-    }
+def _seed_small(stage: Stage) -> dict[str, str]:
+    """The files of the repository that the frozen recipe renders to."""
+    families = known_families(Home(stage.cache.parent / "home"))
+    blueprint = load_blueprint(COMPETITION / "seed-small.yaml", families)
+    renderer = Renderer(families[blueprint.family], TaskView.of(stage.prepared))
+    return renderer.render(only(blueprint).idea)
+
+
+def _files(repository: Path) -> dict[str, str]:
+    found = (file for file in repository.rglob("*") if file.is_file())
+    return {str(file.relative_to(repository)): file.read_text() for file in found}
+
+
+def _predict(files: dict[str, str], workspace: Path, stage: Stage, seed: int, threads: int) -> str:
+    """Trains and runs a repository on the stage: where its submission lies and the seconds, as JSON."""
+    shutil.rmtree(workspace, ignore_errors=True)
     write_tree(files, workspace)
-    executor = make_executor(cold=True, nodes_root=workspace, readable=[stage.input, stage.metadata])
+    executor = make_executor(
+        cold=True, nodes_root=workspace, readable=[stage.input, stage.metadata], writable=[stage.cache]
+    )
     job = Job(
         workspace=workspace,
         input=stage.input,
@@ -134,28 +172,29 @@ def _predict(repository: Path, workspace: Path, stage: Stage, seed: int, threads
         limits=Limits(time_s=LONG_S),
         time_hint_s=LONG_S,
         threads=threads,
+        cache=stage.cache,
     )
     try:
         outcome = executor.execute(job)
     finally:
         executor.close()
     if outcome.status != "ok":
-        raise SystemExit(f"{repository}: {outcome.reason}\n{outcome.log.read_text()[-2000:]}")
-    return workspace / "submission" / "submission.csv", outcome.seconds
+        raise SystemExit(f"{workspace}: {outcome.reason}\n{outcome.log.read_text()[-2000:]}")
+    submission = workspace / "submission" / "submission.csv"
+    return json.dumps({"submission": str(submission), "seconds": outcome.seconds})
 
 
-def _print(
-    seed: int, summary: dict[str, object], stage: Stage, ours: tuple[Path, float], theirs: tuple[Path, float]
-) -> None:
+def _print(folder: Path, seed: int, stage: Stage) -> None:
+    search, ours, theirs = (json.loads((folder / f"{part}.json").read_text()) for part in PARTS)
     form = SubmissionFormat.of(stage.prepared)
     ids, truth = read_truth(stage.answers, form)
-    mine, seeds = (read_predictions(file, form, ids) for file, _ in (ours, theirs))
+    mine, seeds = (read_predictions(Path(run["submission"]), form, ids) for run in (ours, theirs))
     metric = get_metric("micro_f1")
     effect = paired_effect(metric, truth, seeds, mine, resamples=1000)
     print(
-        f"run seed {seed}: {summary['nodes']} nodes, {summary['valid_nodes']} valid; "
-        f"ours {metric.score(truth, mine):.4f} ({ours[1]:.0f} s), "
-        f"seed-small {metric.score(truth, seeds):.4f} ({theirs[1]:.0f} s); "
+        f"run seed {seed}: {search['nodes']} nodes, {search['valid_nodes']} valid; "
+        f"ours {metric.score(truth, mine):.4f} ({ours['seconds']:.0f} s), "
+        f"seed-small {metric.score(truth, seeds):.4f} ({theirs['seconds']:.0f} s); "
         f"difference 95 % {effect.lower:+.4f} .. {effect.upper:+.4f}",
         flush=True,
     )

@@ -115,8 +115,7 @@ def test_a_proven_change_is_made_and_cited_on_another_branch(planner: LibraryPla
 
 
 def test_a_draft_keeps_what_lessons_proved(planner: LibraryPlanner) -> None:
-    state = started()
-    state.offered = {"00001": lesson("breadth", 1, 2, evidence(0.3, 0.01))}
+    state = started(lessons=(lesson("breadth", 1, 2, evidence(0.3, 0.01)),))
     proposal = planner.propose(_request(state, None))
     assert proposal is not None
     assert proposal.idea.blueprint is not None

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from agent.competition.metrics.metric import Floats, Metric, Rows, SummedRows, WeightedScorer, row_count
 
 _WEIGHTS_AT_ONCE = 2**22  # 32 MB of float64
+_ROUNDING = 1e-12  # an error below this is none
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class PairedEffect:
 
     `effect` is the relative error reduction, positive where the change helped: (before - after) / before,
     where the error is `Metric.error`. Where the error before is 0 it is 0.0 if that stayed so, else -1.0.
+    `scale` is the error that the effect is relative to: the one before, if that is 0 the one after, else 1.
     `lower` and `upper` are the 2.5 and 97.5 percentiles of the difference of the raw scores, in the metric's
     unit and positive where the change helped.
     """
 
     effect: float
     standard_error: float
+    scale: float
     lower: float
     upper: float
 
@@ -47,7 +50,7 @@ def paired_effect(
     rows = row_count(truth, before, after)
     scorers = [metric.scorer(truth, before), metric.scorer(truth, after)]
     error_before, error_after = (metric.error(metric.score(truth, guess)) for guess in (before, after))
-    scale = error_before or error_after or 1.0
+    scale = next((error for error in (error_before, error_after) if error > _ROUNDING), 1.0)
     effect = (error_before - error_after) / scale
 
     scores_before, scores_after = _resampled(scorers, rows, seed, resamples)
@@ -55,7 +58,7 @@ def paired_effect(
     lower, upper = _interval(rise if metric.higher_is_better else -rise)
     # An error is a score up to its sign and a constant, so that scores deviate as errors do.
     deviations = scores_after - (1 - effect) * scores_before
-    return PairedEffect(effect, _deviation(deviations) / scale, lower, upper)
+    return PairedEffect(effect, _deviation(deviations) / scale, scale, lower, upper)
 
 
 def _deviation(values: Floats) -> float:

@@ -6,7 +6,7 @@ It treats a family's moves as arms whose gain and cost it knows from priors and 
 import math
 from collections.abc import Iterator
 
-from agent.memory.lesson import Lesson, Scope
+from agent.memory.lesson import Scope
 from agent.planner.arms import Arm, believe
 from agent.planner.base import Circumstances, Proposal, Request
 from agent.planner.conditions import holds, serves

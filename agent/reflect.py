@@ -81,5 +81,5 @@ def _compare(
         child=node.id,
         effect=paired.effect,
         standard_error=max(math.sqrt(paired.standard_error**2 + seeds), resolution),
-        time_factor=max(result.seconds, 1e-3) / max(other.seconds, 1e-3),
+        time_factor=max(result.own_seconds, 1e-3) / max(other.own_seconds, 1e-3),
     )

@@ -1,5 +1,7 @@
 """Whole searches with scripted candidates: what they find, and that a killed run is the same run."""
 
+import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +60,31 @@ def test_lessons_carry_the_change_and_its_effect(scripted: ScriptedRun) -> None:
         assert lesson.verdict == "helps"
         assert lesson.effect == pytest.approx(0.1 / 0.32, abs=0.15)
     assert state.learned
+
+
+@dataclass
+class _BuildsCaches(ScriptedExecutor):
+    """Says of itself what no candidate can be believed."""
+
+    says: object = 0.0
+
+    def _write(self, job: Job, quality: float) -> float:
+        (job.workspace / "working" / "analysis.json").write_text(json.dumps({"cache_seconds": self.says}))
+        return super()._write(job, quality)
+
+
+@pytest.mark.parametrize(
+    ("says", "counted"),
+    [(2.0, 2.0), (1e9, 0.95 * 5.0), (-1.0, 0.0), ("all of it", 0.0), (math.nan, 0.0), (None, 0.0)],
+)
+def test_time_for_caches_is_told_apart_as_far_as_it_can_be_true(
+    scripted: ScriptedRun, says: object, counted: float
+) -> None:
+    scripted.settings = {"max_nodes": 1}
+    state = scripted.go(executor=lambda clock: _BuildsCaches(clock, says=says))
+    result = state.nodes[1].result
+    assert result is not None
+    assert (result.seconds, result.cache_seconds) == (5.0, pytest.approx(counted))
 
 
 @dataclass

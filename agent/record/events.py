@@ -70,7 +70,8 @@ class NodeResult(_Frozen):
     status: Status
     reason: str = Field(default="", description="Why it is not valid, in one sentence.")
     commit: str
-    seconds: float = Field(description="Execution without smoke run and cache building.")
+    seconds: float = Field(description="Execution without smoke run.")
+    cache_seconds: float = Field(default=0.0, description="Of these, what built caches for later nodes.")
     smoke_seconds: float = 0.0
     metric: float | None = Field(default=None, description="Validation score, recomputed by the harness.")
     metric_se: float | None = None
@@ -81,6 +82,10 @@ class NodeResult(_Frozen):
         default_factory=dict,
         description="What the candidate reported about itself, e.g. the weights it used.",
     )
+
+    @property
+    def own_seconds(self) -> float:
+        return self.seconds - self.cache_seconds
 
 
 class _Event(_Frozen):

@@ -121,6 +121,8 @@ def _scores(node: Node) -> dict[str, str]:
     facts["Time"] = wording.duration(result.seconds)
     if node.expected_s is not None:
         facts["Time expected"] = wording.duration(node.expected_s)
+    if result.cache_seconds >= 1:
+        facts["Of it for caches"] = wording.duration(result.cache_seconds)
     if result.smoke_seconds:
         facts["Smoke run"] = wording.duration(result.smoke_seconds)
     facts["Proposed"] = f"after {wording.clock(node.proposed_at_s)}"

@@ -99,7 +99,9 @@ def _timing(node: Node, result: NodeResult | None) -> str:
     if result is None:
         return ", ".join(part for part in (began, expected) if part)
     smoke = f"smoke run {wording.duration(result.smoke_seconds)}" if result.smoke_seconds else ""
-    return ", ".join(part for part in (wording.duration(result.seconds), expected, smoke, began) if part)
+    caches = f"{wording.duration(result.cache_seconds)} of it for caches" if result.cache_seconds >= 1 else ""
+    parts = (wording.duration(result.seconds), caches, expected, smoke, began)
+    return ", ".join(part for part in parts if part)
 
 
 def _idea(node: Node) -> list[RenderableType]:

@@ -23,7 +23,7 @@ def reward(node: Node, goodness_of: dict[int, float], limit_s: float, weight: fl
     """R = G * (t / L) ** w for a valid node, 0 for any other (MARS, budget-aware reward)."""
     if node.id not in goodness_of:
         return 0.0
-    share = min(max(node.seconds / limit_s, TIME_FLOOR), 1.0)
+    share = min(max(node.own_seconds / limit_s, TIME_FLOOR), 1.0)
     return float(goodness_of[node.id] * share**weight)
 
 

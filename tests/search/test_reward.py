@@ -2,7 +2,7 @@ import pytest
 
 from agent.record.state import RunState
 from agent.search.reward import goodness, reward, values
-from tests.states import add, propose, started
+from tests.states import add, finish, propose, started
 
 
 def test_goodness_is_min_max_of_valid_nodes_and_a_half_while_they_are_equal() -> None:
@@ -31,6 +31,8 @@ def test_reward_discounts_time_and_clamps_it() -> None:
     assert reward(node, {1: 1.0}, limit_s=10) == 1.0
     assert reward(node, {1: 1.0}, limit_s=1e9) == pytest.approx(0.02**-0.07)
     assert reward(node, {}, limit_s=60) == 0.0
+    finish(state, propose(state), 0.5, seconds=30, cache_seconds=20)
+    assert reward(state.nodes[2], {2: 1.0}, limit_s=20) == pytest.approx(0.5**-0.07), "caches cost once"
 
 
 def test_values_are_means_below_and_a_running_node_is_a_visit_without_reward() -> None:

@@ -164,11 +164,14 @@ def test_pictures_are_cached_once_and_by_content(tmp_path: Path) -> None:
     workspace = lay_out(competition.task, QUICK, competition.folder, tmp_path / "w")
     cache = tmp_path / "cache"
     uncached = execute(workspace).metric
-    names = []
+    names, seconds = [], []
     for _ in range(2):
-        assert execute(workspace, MARS_CACHE_DIR=str(cache)).metric == uncached
+        done = execute(workspace, MARS_CACHE_DIR=str(cache))
+        assert done.metric == uncached
         names.append({file.name for file in cache.iterdir()})
+        seconds.append(done.analysis()["cache_seconds"])
     assert names[0] == names[1]
+    assert seconds[0] > 0 == seconds[1]
     picture = competition.folder / "input" / "media" / "train000.png"
     cv2.imwrite(str(picture), np.full((40, 40, 3), 255, dtype=np.uint8))
     execute(workspace, MARS_CACHE_DIR=str(cache))

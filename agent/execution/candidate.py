@@ -29,7 +29,7 @@ _DEVICES = [
 def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: bool) -> Task:
     """The task of one job; in a cold sandbox bubblewrap's mounts confine it, else its supervisor does."""
     mounted = isolation.bwrap is not None and not warm
-    unshare = isolation.namespaces and not mounted
+    unshare = isolation.supervisors_namespaces(warm=warm) != "none"
     own_scratch = scratch_folder(job.workspace)
     scratch = SCRATCH if mounted or (isolation.bwrap is not None and unshare) else own_scratch
     writable = [job.workspace, own_scratch, *([] if job.cache is None else [job.cache])]
@@ -43,8 +43,6 @@ def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: 
         memory_bytes=job.limits.memory_bytes,
         file_bytes=job.limits.file_bytes,
         processes=job.limits.processes if counted else None,
-        unshare=unshare,
-        unshare_network=isolation.bwrap is None,
         binds=[(str(own_scratch), str(SCRATCH))] if scratch is SCRATCH and unshare else [],
         readable=landlock_readable(visible) if isolation.landlock and not mounted else None,
         writable=[*map(str, writable), str(scratch), *writable_devices()],

@@ -38,7 +38,7 @@ class ColdExecutor:
         )
         with job_log(job) as log:
             task = job_task(job, self._isolation, self._readable, warm=False)
-            ending = run_cold(task, view, self._isolation.bwrap, log, job.limits.time_s, watch)
+            ending = run_cold(task, view, self._isolation, log, job.limits.time_s, watch)
             return conclude(ending, job, log)
 
     def close(self) -> None:
@@ -46,16 +46,17 @@ class ColdExecutor:
 
 
 def run_cold(
-    task: Task, view: View, bwrap: Path | None, log: BoundedLog, time_s: float, watch: Watch | None = None
+    task: Task, view: View, isolation: Isolation, log: BoundedLog, time_s: float, watch: Watch | None = None
 ) -> Ending:
     """Runs the task in an interpreter of its own, below bubblewrap if there is one, which shows `view`."""
     started: list[subprocess.Popen[bytes]] = []
 
     def launch(channel: socket.socket, output: int) -> None:
-        command = [*inside_command("supervisor", "-S", "-E", "-B"), str(channel.fileno())]
-        if bwrap is not None:
+        namespaces = isolation.supervisors_namespaces(warm=False)
+        command = [*inside_command("supervisor", "-S", "-E", "-B"), str(channel.fileno()), namespaces]
+        if isolation.bwrap is not None:
             inner = View([INSIDE, *view.readable], view.writable, view.scratch)
-            command = sandboxed(bwrap, inner, command, INSIDE.parent)
+            command = sandboxed(isolation.bwrap, inner, command, INSIDE.parent)
         started.append(_start(command, channel, output))
 
     try:

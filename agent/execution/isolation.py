@@ -14,6 +14,7 @@ from typing import Literal
 
 from agent.execution.base import Guarantees
 from agent.execution.bubblewrap import View, sandboxed
+from agent.execution.inside.task import Namespaces
 
 Sandbox = Literal["auto", "none"]
 
@@ -29,6 +30,12 @@ class Isolation:
     namespaces: bool
     """Whether a supervisor can make namespaces of its own (inside bubblewrap, where there is one)."""
     landlock: bool
+
+    def supervisors_namespaces(self, *, warm: bool) -> Namespaces:
+        """What a supervisor adds: nothing in a cold sandbox, whose bubblewrap has made all of it."""
+        if not self.namespaces or (self.bwrap is not None and not warm):
+            return "none"
+        return "own with network" if self.bwrap is None else "own"
 
     def guarantees(self, *, warm: bool) -> Guarantees:
         """What an executor can promise with these means."""

@@ -62,13 +62,11 @@ def _run(script: Path, args: Sequence[str], view: View, isolation: Isolation, lo
         memory_bytes=None,
         file_bytes=_FILE_BYTES,
         processes=None,
-        unshare=isolation.namespaces and not mounted,
-        unshare_network=True,
         binds=[],
         readable=landlock_readable(view.readable) if isolation.landlock and not mounted else None,
         writable=[str(view.writable[0]), str(own_scratch), *writable_devices()],
     )
-    return run_cold(task, view, isolation.bwrap, log, _LIMIT_S)
+    return run_cold(task, view, isolation, log, _LIMIT_S)
 
 
 def _check(ending: Ending, script: Path, output: str) -> None:

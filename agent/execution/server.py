@@ -12,7 +12,7 @@ from agent.errors import InfrastructureError, SetupError
 from agent.execution.bubblewrap import SCRATCH, View, sandboxed
 from agent.execution.environment import interpreter_environment
 from agent.execution.inside.task import MESSAGE_BYTES, decode_event
-from agent.execution.isolation import INSIDE, inside_command
+from agent.execution.isolation import INSIDE, Isolation, inside_command
 
 _IMPORTS_WITHIN_S = 300.0
 _ENDS_WITHIN_S = 5.0
@@ -27,7 +27,7 @@ class ServerGoneError(Exception):
 class ForkServer:
     """One server process. Constructing it returns at once; it imports in the background."""
 
-    def __init__(self, bwrap: Path | None, view: View, preload: Sequence[str], threads: int) -> None:
+    def __init__(self, isolation: Isolation, view: View, preload: Sequence[str], threads: int) -> None:
         self._control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_IMPORTS_WITHIN_S)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the server
@@ -38,7 +38,8 @@ class ForkServer:
         self._failure = ""
         self._started = threading.Event()
         self._ended = threading.Event()
-        command = [*inside_command("forkserver"), str(their_control.fileno()), *preload]
+        namespaces, bwrap = isolation.supervisors_namespaces(warm=True), isolation.bwrap
+        command = [*inside_command("forkserver"), str(their_control.fileno()), namespaces, *preload]
         if bwrap is not None:
             inner = View([INSIDE, *view.readable], view.writable, Path(self._scratch.name).resolve())
             command = sandboxed(bwrap, inner, command, INSIDE.parent)

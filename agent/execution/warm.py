@@ -83,7 +83,7 @@ class WarmExecutor:
             server = self._servers.get(threads)
             if server is None:
                 view = View(readable=self._readable, writable=self._writable, scratch=None)
-                server = ForkServer(self._isolation.bwrap, view, self._preload, threads)
+                server = ForkServer(self._isolation, view, self._preload, threads)
                 self._servers[threads] = server
             return server
 

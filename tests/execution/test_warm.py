@@ -47,7 +47,7 @@ def site(tmp_path: Path) -> Site:
 
 
 def servers() -> list[psutil.Process]:
-    """The interpreters of this process's fork servers, and their children that are about to end."""
+    """The interpreters of this process's fork servers and their waiting children."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -94,6 +94,30 @@ def test_a_killed_server_is_replaced(site: Site, sandbox: str) -> None:
     assert executor.execute(site.job("after", "print(2)")).status == "ok"
     executor.close()
     wait_until(lambda: servers() == [])
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "none"])
+def test_a_spare_that_was_killed_while_it_waited_is_replaced(site: Site, sandbox: str) -> None:
+    executor = make_executor(
+        cold=False,
+        nodes_root=site.nodes,
+        readable=[site.root / "public"],
+        sandbox=sandbox,  # type: ignore[arg-type]
+    )
+    assert executor.execute(site.job("before", "print(1)")).status == "ok"
+    server = min(servers(), key=lambda process: process.create_time())
+    wait_until(lambda: _waiting(server) != [])
+    for spare in _waiting(server):
+        spare.kill()
+    wait_until(lambda: _waiting(server) == [])
+    assert executor.execute(site.job("after", "print(2)")).status == "ok"
+    assert server.is_running()
+    executor.close()
+    wait_until(lambda: servers() == [])
+
+
+def _waiting(server: psutil.Process) -> list[psutil.Process]:
+    return [process for process in servers() if process != server]
 
 
 def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(site: Site) -> None:
@@ -145,5 +169,5 @@ def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
     jobs = [site.job(f"eager-{index}", "print(1)") for index in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert [outcome.status for outcome in pool.map(executor.execute, jobs)] == ["ok"] * 4
-    wait_until(lambda: len(servers()) == 1)
+    wait_until(lambda: len(servers()) == 2)  # one server and its spare
     executor.close()

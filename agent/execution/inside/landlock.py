@@ -2,8 +2,8 @@
 
 import ctypes
 import os
+import stat
 from collections.abc import Iterable
-from pathlib import Path
 
 from .linux import checked, libc
 
@@ -59,11 +59,12 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
-    if not Path(path).exists():
-        return
-    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        allowed = rights if Path(path).is_dir() else rights & _FILE_RIGHTS
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # nothing is there, or nothing that could be reached anyway
+    try:
+        allowed = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & _FILE_RIGHTS
         rule = _PathBeneath(allowed, descriptor)
         result = libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
         checked(result, f"landlock_add_rule {path}")

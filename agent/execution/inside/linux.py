@@ -59,19 +59,23 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int) -> Non
     checked(libc.mount(*encoded, ctypes.c_ulong(flags), None), f"mount {target}")
 
 
-def mount_private(binds: list[tuple[str, str]]) -> None:
-    """In a fresh mount namespace: own shared memory, own view of processes, and the given folders.
+def mount_private() -> None:
+    """In a fresh mount namespace: own shared memory and own view of processes.
 
     /proc stays the outer one where the kernel refuses a new one (it does below a sandbox that root made).
     """
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", "/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV)
-    for source, target in binds:
-        _mount(source, target, None, _MS_BIND)
     try:
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     except PermissionError:
         return
+
+
+def bind(folders: list[tuple[str, str]]) -> None:
+    """Mounts each folder (source, target) elsewhere too."""
+    for source, target in folders:
+        _mount(source, target, None, _MS_BIND)
 
 
 class _CapabilityHeader(ctypes.Structure):

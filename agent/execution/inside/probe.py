@@ -17,7 +17,7 @@ def main() -> None:
         inner = os.fork()
         if inner == 0:
             try:
-                linux.mount_private([])
+                linux.mount_private()
             except OSError:
                 os._exit(1)
             os._exit(0)

@@ -11,27 +11,34 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn, cast
 
 from . import landlock, linux
 from .limits import apply_limits
-from .task import MESSAGE_BYTES, Event, Task, decode_task
+from .task import MESSAGE_BYTES, Event, Namespaces, Task, decode_task
 
 _REAP_EVERY_MS = 1000
 _KILL_WITHIN_S = 4.0
 
 
+def enter(namespaces: Namespaces) -> None:
+    """Returns in the namespaces, in a child of the calling process, which exits. Raises OSError."""
+    if namespaces == "none":
+        return
+    linux.unshare(network=namespaces == "own with network")
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    linux.mount_private()
+
+
 def supervise(task: Task, channel: socket.socket, output: int) -> None:
     """Returns in the candidate's process only, confined as the task says, stdout and stderr on `output`.
 
-    The calling process becomes the supervisor (or exits, once a namespace of its own is made).
+    The calling process becomes the supervisor.
     """
     try:
-        if task.unshare:
-            linux.unshare(task.unshare_network)
-            if os.fork() != 0:
-                os._exit(0)
-            os.setsid()
-            linux.mount_private(task.binds)
+        linux.bind(task.binds)
         linux.adopt_orphans()
         channel.send(Event("started").encode())
         candidate = os.fork()
@@ -40,11 +47,16 @@ def supervise(task: Task, channel: socket.socket, output: int) -> None:
             channel.close()
             return
     except OSError as error:
-        channel.send(Event("broken", reason=str(error)).encode())
-        os._exit(1)
+        give_up(channel, error)
     os.close(output)
     _guard(candidate, channel)
     os._exit(0)
+
+
+def give_up(channel: socket.socket, error: OSError) -> NoReturn:
+    """Tells the harness why there is no candidate."""
+    channel.send(Event("broken", reason=str(error)).encode())
+    os._exit(1)
 
 
 def _confine(task: Task, output: int) -> None:
@@ -129,9 +141,13 @@ def _descendants() -> list[int]:
 
 
 def main() -> None:
-    """`python -m inside.supervisor CHANNEL`: supervises one cold interpreter, whose output joins ours."""
+    """`python -m inside.supervisor CHANNEL NAMESPACES`: supervises a cold interpreter with our output."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     task = decode_task(channel.recv(MESSAGE_BYTES))
+    try:
+        enter(cast(Namespaces, sys.argv[2]))
+    except OSError as error:
+        give_up(channel, error)
     supervise(task, channel, os.dup(1))
     interpreter = [sys.executable, task.script, *task.arguments]
     os.execve(sys.executable, interpreter, task.environment)

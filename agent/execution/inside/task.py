@@ -7,6 +7,9 @@ from typing import Literal
 MESSAGE_BYTES = 1 << 17
 """No message is larger; well below the default buffer of a Unix socket."""
 
+Namespaces = Literal["none", "own", "own with network"]
+"""What a supervisor makes itself: nothing, user, pid, mount and ipc namespaces, or one of the network too."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -20,9 +23,6 @@ class Task:
     file_bytes: int
     processes: int | None
     """None where the limit would count processes of other users' candidates too."""
-    unshare: bool
-    """Whether the supervisor itself makes user, pid, mount and ipc namespaces."""
-    unshare_network: bool
     binds: list[tuple[str, str]]
     """Folders (source, target) that are mounted elsewhere in a mount namespace of its own."""
     readable: list[str] | None

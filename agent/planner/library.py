@@ -22,6 +22,8 @@ FINISH_FROM = 0.25
 REDRAFT_ATTEMPTS = 20
 # Estimates across structures are rough, and candidates fit their training to the time they are told.
 DRAFT_SLACK = 5.0
+# Logarithm of the ratio of costs within which two nodes tell equally much of a third.
+LIKE_COST = math.log(1.5)
 # What is estimated from a like node should take no more than this part of the limit.
 SURE_SHARE = 0.8
 
@@ -171,7 +173,10 @@ class LibraryPlanner:
         return slots, cites
 
     def _draft_seconds(self, state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
-        """Seconds by relative cost, scaled from the node of the nearest cost; None before any."""
+        """Seconds by relative cost, scaled from the slowest of the nodes of the nearest cost; None before any.
+
+        The faster ones may have found caches that this draft has to build.
+        """
         cost = family.relative_cost(slots)
         known = [
             (self._cost(family, blueprint), node.seconds)
@@ -180,8 +185,13 @@ class LibraryPlanner:
         ]
         if not known:
             return None
-        nearest, seconds = min(known, key=lambda pair: abs(math.log(pair[0] / cost)))
-        return seconds * cost / nearest
+        distances = [abs(math.log(other / cost)) for other, _ in known]
+        near = min(distances) + LIKE_COST
+        return max(
+            seconds * cost / other
+            for distance, (other, seconds) in zip(distances, known, strict=True)
+            if distance <= near
+        )
 
     def _cost(self, family: Family, blueprint: Blueprint) -> float:
         """A blueprint's relative cost, computed once."""

@@ -166,3 +166,15 @@ def test_a_draft_is_not_started_with_less_time_than_it_needs(planner: LibraryPla
     _drafted(planner, state)
     assert planner.propose(_request(state, None, limit_s=9.0)) is None
     assert planner.propose(_request(state, None, limit_s=60.0)) is not None
+
+
+def test_a_draft_is_expected_to_take_what_the_slowest_like_node_took(planner: LibraryPlanner) -> None:
+    state = started()
+    root = _drafted(planner, state)  # 10 s
+    before = planner.propose(_request(state, None))
+    slots = {"depth": 1, "width": 2, "breadth": 2, "finish": 1, "kind": "plain"}
+    finish(state, propose(state, root, what=idea("found caches", slots)), 0.7, seconds=1)
+    after = planner.propose(_request(state, None))
+    assert before is not None
+    assert after is not None
+    assert after.expected_s == before.expected_s == pytest.approx(12.0)

@@ -22,14 +22,17 @@ from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
 from agent.planner.base import Circumstances
+from agent.planner.conditions import serves
 from agent.planner.library import LibraryPlanner
+from agent.planner.wishes import read_wishes
 from agent.record.events import RunResumed, RunSettings, RunStarted
 from agent.record.lock import run_lock
 from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
+from agent.report.wording import wishes
 from agent.repository.family import known_families
-from agent.repository.idea import load_blueprint
+from agent.repository.idea import Blueprint, load_blueprint
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
 from agent.run import RealClock, Search
@@ -61,6 +64,9 @@ class RunRequest:
     data_seed: int = 0
     seed: int = 0
     cold: bool = False
+    pinned: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     observer.note(raw.sentence)
     prepared = prepare(competition.spec, raw, home)
     settings = _settings(request, prepared, competition.folder, home)
+    planner = _planner(settings, prepared, home)
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
@@ -115,8 +122,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         metric = get_metric(prepared.spec.metric)
         state = RunState(metric.higher_is_better)
         run = Run(run_id, home.workspaces / run_id, prepared, metric, journal, state)
-        session = _Session(run, settings, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.begin(f"Run {run_id}: {prepared.spec.title}")
+        session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        return session.begin(f"Run {run_id}: {prepared.spec.title}{wishes(settings)}")
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
@@ -126,7 +133,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
     with run_lock(home.workspaces / run_id) as heartbeat:
         run = open_run(run_id, home, engine)
         observer = make_observer(run.metric.name)
-        session = _Session(run, run.state.run, LessonStore(engine), home, observer, heartbeat.beat)
+        planner = _planner(run.state.run, run.prepared, home)
+        session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.go_on(minutes, heartbeat.last_alive)
 
 
@@ -149,6 +157,7 @@ class _Session:
         self,
         run: Run,
         settings: RunSettings,
+        planner: LibraryPlanner,
         lessons: LessonStore,
         home: Home,
         observer: Observer,
@@ -161,16 +170,7 @@ class _Session:
         self._observer = observer
         self._heartbeat = heartbeat
         self._cache = run.folder / "cache"
-        spec = run.prepared.spec
-        roles = frozenset(column.role for column in spec.inputs)
-        at = Circumstances(spec.task, spec.metric, roles, run.prepared.rows.train, device())
-        families = known_families(home)
-        self._planner = LibraryPlanner(families, at)
-        if not self._planner.families:
-            raise SetupError(
-                f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
-                f"there are {', '.join(families)}."
-            )
+        self._planner = planner
 
     def begin(self, headline: str) -> Summary:
         with self._executor() as executor:
@@ -262,10 +262,30 @@ class _Session:
             executor.close()
 
 
+def _planner(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:
+    """The planner over the families that serve the data and can do what the user pinned."""
+    spec = prepared.spec
+    roles = frozenset(column.role for column in spec.inputs)
+    at = Circumstances(spec.task, spec.metric, roles, prepared.rows.train, device())
+    families = known_families(home)
+    serving = {name: family for name, family in families.items() if serves(family, at)}
+    if not serving:
+        raise SetupError(
+            f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
+            f"there are {', '.join(families)}."
+        )
+    asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
+    return LibraryPlanner(able, at, asked)
+
+
 def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
     blueprint = None
     if request.blueprint is not None:
-        blueprint = load_blueprint(request.blueprint, known_families(home))
+        families = known_families(home)
+        blueprint = load_blueprint(request.blueprint, families)
+        family = {blueprint.family: families[blueprint.family]}
+        asked, _ = read_wishes(request.pinned, request.forbidden, family)
+        blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
     workers = request.workers or 1
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
@@ -285,4 +305,7 @@ def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home)
         seed=request.seed,
         cold=request.cold or device() == "cuda",
         blueprint=blueprint,
+        pinned=request.pinned,
+        forbidden=request.forbidden,
+        hint=request.hint,
     )

@@ -57,6 +57,17 @@ def run_command(
     cold: Annotated[
         bool, typer.Option("--cold", help="A fresh process per experiment instead of a warm parent.")
     ] = False,
+    pin: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SLOT=VALUE", help="Keep a slot at a value; may be repeated."),
+    ] = None,
+    forbid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MOVE|SLOT=VALUE", help="Never make a move or use a value; may be repeated."),
+    ] = None,
+    hint: Annotated[
+        str, typer.Option(help="Kept in the record; the library planner itself cannot read it.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Searches for the best solution of a competition and keeps it."""
@@ -72,6 +83,9 @@ def run_command(
         data=data,
         seed=seed,
         cold=cold,
+        pinned=tuple(pin or ()),
+        forbidden=tuple(forbid or ()),
+        hint=hint,
     )
     with _interruptible():
         summary = start(request, paths.home(), _observers(as_json))

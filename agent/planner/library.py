@@ -10,6 +10,7 @@ from agent.memory.lesson import Scope
 from agent.planner.arms import Arm, believe
 from agent.planner.base import Circumstances, Proposal, Request
 from agent.planner.conditions import holds, serves
+from agent.planner.wishes import Wishes
 from agent.planner.words import draft_idea, improved_idea
 from agent.record.state import Node, RunState
 from agent.repository.family import Draft, Family, Move, Value
@@ -31,9 +32,12 @@ SURE_SHARE = 0.8
 class LibraryPlanner:
     """Thompson sampling over the moves of the families that serve a competition."""
 
-    def __init__(self, families: dict[str, Family], circumstances: Circumstances) -> None:
+    def __init__(
+        self, families: dict[str, Family], circumstances: Circumstances, wishes: Wishes | None = None
+    ) -> None:
         self._families = {name: family for name, family in families.items() if serves(family, circumstances)}
         self._at = circumstances
+        self._wishes = wishes or Wishes()
         self._costs: dict[str, float] = {}
         magnitude = Scope.magnitude_of(circumstances.n_train)
         self._scope_of = {
@@ -68,7 +72,7 @@ class LibraryPlanner:
                 continue
             slots, cites = self._with_proven(family, draft, request.state)
             expected = self._draft_seconds(request.state, family, slots)
-            if _fits_roughly(expected, request) and _is_new(request.state, family, slots):
+            if _fits_roughly(expected, request) and self._may_be(request.state, family, slots):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
         return self._redraft(request, options)
 
@@ -84,7 +88,7 @@ class LibraryPlanner:
                 changed = self._apply(family, candidate, slots)
                 if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
-            if not _is_new(request.state, family, slots):
+            if not self._may_be(request.state, family, slots):
                 continue
             expected = self._draft_seconds(request.state, family, slots)
             if _fits_roughly(expected, request):
@@ -130,7 +134,7 @@ class LibraryPlanner:
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
                 and together <= SURE_SHARE * request.limit_s
-                and _is_new(request.state, family, both)
+                and self._may_be(request.state, family, both)
             ):
                 return [first, second]
         return [first]
@@ -143,7 +147,7 @@ class LibraryPlanner:
             slots = self._apply(family, move, blueprint.slots)
             if slots is None or (early and move.stage == "finish"):
                 continue
-            if not _is_new(request.state, family, slots):
+            if not self._may_be(request.state, family, slots):
                 continue
             changes = changes_between(blueprint.slots, slots)
             told = request.state.lessons_about(change.slot for change in changes)
@@ -154,26 +158,34 @@ class LibraryPlanner:
             yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
 
     def _apply(self, family: Family, move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
-        return move.applied_to(slots, family) if holds(move.when, self._at, slots) else None
+        if not self._wishes.allow_move(move) or not holds(move.when, self._at, slots):
+            return None
+        return move.applied_to(slots, family)
+
+    def _may_be(self, state: RunState, family: Family, slots: dict[str, Value]) -> bool:
+        """Whether a blueprint is new and as the user wants it."""
+        is_new = Blueprint(family=family.id, slots=slots).key not in state.blueprints
+        return is_new and self._wishes.allow(slots)
 
     def _with_proven(
         self, family: Family, draft: Draft, state: RunState
     ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
         """The draft's slots with what lessons proved, where the draft itself says nothing of a slot."""
-        slots = {**family.defaults, **draft.set}
+        slots = self._wishes.start(family, draft)
         cites: dict[str, tuple[str, ...]] = {}
         scope = self._scope_of[family.id]
         for lesson in sorted(state.proven, key=lambda lesson: lesson.confidence):
             (change,) = lesson.changes
             if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
                 continue
-            if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new):
+            wanted = self._wishes.allow({**slots, change.slot: change.new})
+            if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new) and wanted:
                 slots[change.slot] = change.new
                 cites[change.slot] = (lesson.id,)
         return slots, cites
 
     def _draft_seconds(self, state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
-        """Seconds by relative cost, scaled from the slowest of the nodes of the nearest cost; None before any.
+        """Seconds by relative cost, scaled from the slowest node of the nearest cost; None before any.
 
         The faster ones may have found caches that this draft has to build.
         """
@@ -206,10 +218,6 @@ def _fits_roughly(expected_s: float | None, request: Request) -> bool:
         return True
     short = request.limit_s < request.state.run.node_limit_s
     return expected_s <= (SURE_SHARE if short else DRAFT_SLACK) * request.limit_s
-
-
-def _is_new(state: RunState, family: Family, slots: dict[str, Value]) -> bool:
-    return Blueprint(family=family.id, slots=slots).key not in state.blueprints
 
 
 def _drafted(state: RunState, family: Family, draft: Draft) -> bool:

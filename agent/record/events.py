@@ -37,6 +37,9 @@ class RunSettings(_Frozen):
     blueprint: Blueprint | None = Field(
         default=None, description="Execute this one blueprint and nothing else."
     )
+    pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea keeps.")
+    forbidden: tuple[str, ...] = Field(default=(), description="Moves, or `slot=value`, that no idea has.")
+    hint: str = Field(default="", description="What the user said in words; for planners that can read.")
 
     @property
     def node_limit_s(self) -> float:

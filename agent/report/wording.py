@@ -144,3 +144,13 @@ def progress(point: CurvePoint) -> str:
 def data_kind(settings: RunSettings) -> str:
     """Which data the scores are about; a sample is always called a sample."""
     return "SAMPLE data" if settings.data_kind == "sample" else "full data"
+
+
+def wishes(settings: RunSettings) -> str:
+    """What the user pinned, forbade and hinted, to be put behind a sentence; empty without any."""
+    parts = [
+        f"; pinned {', '.join(settings.pinned)}" if settings.pinned else "",
+        f"; forbidden {', '.join(settings.forbidden)}" if settings.forbidden else "",
+        f"; hint: {one_line(settings.hint)}" if settings.hint else "",
+    ]
+    return "".join(parts)

@@ -56,6 +56,20 @@ def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     assert "Data: the full data of Toy rows" in done.stderr.splitlines()[0]
 
 
+def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None:
+    wishes = ["--set", "kind=plain", "--forbid", "deeper", "--forbid", "width=2", "--hint", "keep it plain"]
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "6", "--json", *wishes)
+    state = open_run(json.loads(done.stdout)["run_id"], home).state
+    found = [node.idea.blueprint.slots for node in state.nodes.values() if node.idea.blueprint]
+    assert len(found) == 6
+    assert all((slots["kind"], slots["depth"]) == ("plain", 1) and slots["width"] != 2 for slots in found)
+    assert (state.run.hint, state.run.forbidden) == ("keep it plain", ("deeper", "width=2"))
+    assert "pinned kind=plain; forbidden deeper, width=2; hint: keep it plain" in done.stderr
+    refused = mars("run", "--competition", "toy", "--set", "kind=pretty", code=2)
+    assert "slot 'kind' does not take 'pretty'; it takes plain" in refused.stderr.replace("\n", " ")
+    assert mars("runs").stdout.count("toy-") == 1, "what was refused left no run"
+
+
 def test_a_run_can_be_looked_at_afterwards(searched: str, tmp_path: Path) -> None:
     assert "001" in mars("tree", searched).stdout
     assert "Plain" in mars("show", searched, "1").stdout

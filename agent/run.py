@@ -25,8 +25,9 @@ from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.reflect import lesson_from
 from agent.report.observer import Observer
-from agent.repository.checks import CONTRACT_FILES
+from agent.repository.given import merged
 from agent.repository.idea import Idea
+from agent.repository.lineage import Merged
 from agent.repository.render import Renderer, TaskView
 from agent.search.budget import SMALLEST_NODE_S, Budget
 from agent.search.pruning import hopeless
@@ -151,10 +152,10 @@ class Search:
     def _launch(self, pool: ThreadPoolExecutor, node: Node) -> None:
         blend = node.operator == "ensemble"
         members = [self.state.nodes[parent] for parent in node.parents]
-        files = self._ensemble_files(members, node.idea) if blend else self._files(node.idea)
+        code = self._ensemble_files(members, node.idea) if blend else self._files(node)
         parents = [member.result.commit for member in members if member.result]
-        required = ensemble.REQUIRED if blend else CONTRACT_FILES
-        trial = self._bench.set_up(node.id, files, parents, f"{node.operator}: {node.idea.title}", required)
+        message = f"{node.operator}: {node.idea.title}"
+        trial = self._bench.set_up(node.id, code.files, parents, message, code.conflicts)
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = self._limit_s(final=blend)
@@ -273,13 +274,24 @@ class Search:
         self.state.apply(event)
         self._observer.happened(event, self.state)
 
-    def _files(self, idea: Idea) -> dict[str, str]:
+    def _files(self, node: Node) -> Merged:
+        """The node's code; below a given repository, its parent's with what the new blueprint changes."""
+        if self.state.is_given(node):
+            assert self.state.run.given is not None
+            return Merged(self._bench.lineage.read(self.state.run.given.commit), ())
+        rendered = self._render(node.idea)
+        line = self.state.ancestors(node)
+        if not line or not self.state.is_given(line[-1]) or line[0].result is None:
+            return Merged(rendered, ())
+        return merged(self._bench.lineage, self._render(line[0].idea), line[0].result.commit, rendered)
+
+    def _render(self, idea: Idea) -> dict[str, str]:
         assert idea.blueprint is not None
         return self._renderers[idea.blueprint.family].render(idea)
 
-    def _ensemble_files(self, members: list[Node], idea: Idea) -> dict[str, str]:
+    def _ensemble_files(self, members: list[Node], idea: Idea) -> Merged:
         files = {m.id: self._bench.lineage.read(m.result.commit) for m in members if m.result}
-        return ensemble.ensemble_files(members, files, self._competition, idea)
+        return Merged(ensemble.ensemble_files(members, files, self._competition, idea), ())
 
     def _workspaces(self) -> dict[int, Path]:
         return {number: self._bench.workspace(number) for number in self.state.nodes}

@@ -25,13 +25,14 @@ from agent.planner.base import Circumstances
 from agent.planner.conditions import serves
 from agent.planner.library import LibraryPlanner
 from agent.planner.wishes import read_wishes
-from agent.record.events import RunResumed, RunSettings, RunStarted
+from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import run_lock
 from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
 from agent.report.wording import wishes
 from agent.repository.family import known_families
+from agent.repository.given import read_repository
 from agent.repository.idea import Blueprint, load_blueprint
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
@@ -67,6 +68,7 @@ class RunRequest:
     pinned: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     hint: str = ""
+    given: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     prepared = prepare(competition.spec, raw, home)
     settings = _settings(request, prepared, competition.folder, home)
     planner = _planner(settings, prepared, home)
+    given = read_repository(request.given, planner.families) if request.given is not None else None
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
@@ -122,6 +125,10 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         metric = get_metric(prepared.spec.metric)
         state = RunState(metric.higher_is_better)
         run = Run(run_id, home.workspaces / run_id, prepared, metric, journal, state)
+        if given is not None:
+            files, idea = given
+            commit = run.lineage.keep_given(files)
+            settings = settings.model_copy(update={"given": Given(commit=commit, idea=idea)})
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.begin(f"Run {run_id}: {prepared.spec.title}{wishes(settings)}")
 

@@ -13,7 +13,7 @@ from agent.execution.base import Executor, Job, Limits, Outcome, Watch
 from agent.execution.hardware import memory_bytes
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint, NodeResult, RunSettings
-from agent.repository.checks import CONTRACT_FILES, check_repository
+from agent.repository.checks import check_repository
 from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
 
@@ -77,9 +77,12 @@ class Bench:
         files: dict[str, str],
         parents: Sequence[str],
         message: str,
-        required: tuple[str, ...] = CONTRACT_FILES,
+        conflicts: Sequence[str] = (),
     ) -> Trial:
-        """Commits the files and checks them out; a lost attempt's leftovers are removed first."""
+        """Commits the files and checks them out; a lost attempt's leftovers are removed first.
+
+        `conflicts` are files whose change could not be merged with the user's own edits: a fault.
+        """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
         try:
@@ -90,7 +93,8 @@ class Bench:
                 (workspace / "weights").symlink_to(self._weights)
         except OSError as error:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
-        return Trial(node, commit, workspace, tree_hash(files), tuple(check_repository(files, required)))
+        faults = [f"The change conflicts with what was edited by hand in {name}." for name in conflicts]
+        return Trial(node, commit, workspace, tree_hash(files), (*faults, *check_repository(files)))
 
     def keep_outputs(self, nodes: set[int]) -> None:
         """Drops the raw outputs (hundreds of MB each on large data) of all other nodes."""

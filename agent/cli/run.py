@@ -57,6 +57,10 @@ def run_command(
     cold: Annotated[
         bool, typer.Option("--cold", help="A fresh process per experiment instead of a warm parent.")
     ] = False,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", help="Start from this repository, which keeps the repository contract."),
+    ] = None,
     pin: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SLOT=VALUE", help="Keep a slot at a value; may be repeated."),
@@ -86,6 +90,7 @@ def run_command(
         pinned=tuple(pin or ()),
         forbidden=tuple(forbid or ()),
         hint=hint,
+        given=given,
     )
     with _interruptible():
         summary = start(request, paths.home(), _observers(as_json))

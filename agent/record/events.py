@@ -15,6 +15,13 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Given(_Frozen):
+    """A repository of the user's that the run starts from."""
+
+    commit: str = Field(description="In the run's git repository.")
+    idea: Idea
+
+
 class RunSettings(_Frozen):
     """What was asked of a run; never changes but for the minutes, which `mars resume` may extend."""
 
@@ -37,6 +44,7 @@ class RunSettings(_Frozen):
     blueprint: Blueprint | None = Field(
         default=None, description="Execute this one blueprint and nothing else."
     )
+    given: Given | None = Field(default=None, description="The first node, as the user's own code.")
     pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea keeps.")
     forbidden: tuple[str, ...] = Field(default=(), description="Moves, or `slot=value`, that no idea has.")
     hint: str = Field(default="", description="What the user said in words; for planners that can read.")

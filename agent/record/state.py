@@ -157,6 +157,10 @@ class RunState:
             line.append(node)
         return line
 
+    def is_given(self, node: Node) -> bool:
+        """Whether the node is the user's own repository, whose code no blueprint renders."""
+        return self.run.given is not None and node.id == 1
+
     def apply(self, event: Event) -> None:
         """The only way the state changes."""
         self.elapsed_s = max(self.elapsed_s, event.elapsed_s)

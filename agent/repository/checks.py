@@ -13,8 +13,23 @@ CONTRACT_FILES = (
 )
 
 
-def check_repository(files: dict[str, str], required: tuple[str, ...] = CONTRACT_FILES) -> list[str]:
-    """Faults against the repository contract, a sentence each; empty when there are none."""
+ENSEMBLE_FILES = (
+    "README.md",
+    "requirements.txt",
+    "idea.json",
+    "main.py",
+    "library/config.py",
+    "library/blend.py",
+)
+
+
+def check_repository(files: dict[str, str]) -> list[str]:
+    """Faults against the repository contract, a sentence each; empty when there are none.
+
+    A repository with a folder `members/` is an ensemble.
+    """
+    is_ensemble = any(name.startswith("members/") for name in files)
+    required = ENSEMBLE_FILES if is_ensemble else CONTRACT_FILES
     faults = [f"The file {name} is missing." for name in required if name not in files]
     for name, text in files.items():
         if name.endswith(".py"):

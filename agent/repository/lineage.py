@@ -4,6 +4,7 @@ Commits are written straight into the object store and checked out as plain dire
 node would cost more with every node.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
@@ -13,6 +14,14 @@ from agent.errors import InfrastructureError
 _AUTHOR = ("MARS", "mars@localhost")
 _FILE_MODE = pygit2.enums.FileMode.BLOB
 _TREE_MODE = pygit2.enums.FileMode.TREE
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The files of a merge, and the paths of those that conflict."""
+
+    files: dict[str, str]
+    conflicts: tuple[str, ...]
 
 
 class Lineage:
@@ -37,13 +46,41 @@ class Lineage:
 
     def commit(self, files: dict[str, str], parents: list[str], message: str, node: int) -> str:
         """Commits a whole tree on the node's branch; returns the commit's hex id. Idempotent."""
+        return self._commit(files, parents, message, f"node-{node:03d}", node)
+
+    def keep_given(self, files: dict[str, str]) -> str:
+        """Commits what the user gave on the branch `given`; returns the commit's hex id."""
+        return self._commit(files, [], "The repository that was given", "given", 0)
+
+    def merge(self, base: dict[str, str], ours: str, theirs: dict[str, str]) -> "Merged":
+        """A three-way merge: what `theirs` changed of `base`, made to the commit `ours`.
+
+        Files that conflict are as in `theirs`.
+        """
+        try:
+            common, other = self._write_tree(base), self._write_tree(theirs)
+            index = self._repository.merge_trees(common, self._repository[ours].peel(pygit2.Tree), other)
+        except (pygit2.GitError, OSError) as error:
+            raise InfrastructureError(f"Revisions cannot be merged ({error}).") from error
+        sides = [side for conflict in index.conflicts or () for side in conflict if side is not None]
+        conflicts = sorted({side.path for side in sides})
+        files = {name: theirs[name] for name in conflicts if name in theirs}
+        for entry in index:
+            blob = self._repository[entry.id]
+            if entry.path not in conflicts and isinstance(blob, pygit2.Blob):
+                files[entry.path] = blob.data.decode("utf-8", "replace")
+        return Merged(files, tuple(conflicts))
+
+    def _commit(
+        self, files: dict[str, str], parents: list[str], message: str, branch: str, number: int
+    ) -> str:
         try:
             tree = self._write_tree(files)
-            signature = pygit2.Signature(*_AUTHOR, self._epoch + node, 0)
+            signature = pygit2.Signature(*_AUTHOR, self._epoch + number, 0)
             commit = self._repository.create_commit(None, signature, signature, message, tree, parents)
-            self._repository.references.create(f"refs/heads/node-{node:03d}", commit, force=True)
+            self._repository.references.create(f"refs/heads/{branch}", commit, force=True)
         except (pygit2.GitError, OSError) as error:
-            raise InfrastructureError(f"The revision of node {node} cannot be written ({error}).") from error
+            raise InfrastructureError(f"The revision {branch} cannot be written ({error}).") from error
         return str(commit)
 
     def read(self, commit: str) -> dict[str, str]:

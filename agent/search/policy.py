@@ -29,6 +29,12 @@ def improvable(state: RunState) -> list[Node]:
     return [node for node in state.valid if node.operator != "ensemble"]
 
 
+def _first_drafts(state: RunState, usual: int) -> int:
+    """How many structures are looked at before one is improved: of a user's own code, that one."""
+    given = state.run.given
+    return 1 if given is not None and given.idea.blueprint is not None else usual
+
+
 @dataclass(frozen=True)
 class MCTS:
     """Budget-aware Monte Carlo tree search (MARS, arXiv 2602.02660).
@@ -49,7 +55,7 @@ class MCTS:
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
         roots = [node for node in state.roots if node.operator != "ensemble"]
-        if len(roots) < self.first_drafts or self._stagnates(state):
+        if len(roots) < _first_drafts(state, self.first_drafts) or self._stagnates(state):
             return Step(parent=None)
         value = values(state, self.time_weight)
         children, visits = roots, sum(value[node.id][1] for node in roots)
@@ -87,7 +93,7 @@ class Greedy:
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
         drafted = sum(node.operator == "draft" for node in state.nodes.values())
-        if state.best is None or drafted < self.drafts:
+        if state.best is None or drafted < _first_drafts(state, self.drafts):
             return Step(parent=None)
         if state.valid_since_best and state.valid_since_best % self.patience == 0:
             return Step(parent=None)

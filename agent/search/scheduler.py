@@ -48,6 +48,8 @@ class Scheduler:
         """The next action, or None when nothing (more) should be started."""
         if state.run.blueprint is not None:
             return None if state.nodes else only(state.run.blueprint)
+        if state.run.given is not None and not state.nodes:
+            return Propose("draft", (), state.run.given.idea, None)
         budget = Budget.of(state)
         if budget.exhausted or _hopeless(state):
             return None

@@ -13,7 +13,6 @@ from agent.solution.choose import best_by_validation
 
 MEMBERS = 4
 CANDIDATES = 8  # of so many of the best, the raw outputs are kept
-REQUIRED = ("README.md", "requirements.txt", "idea.json", "main.py", "library/config.py", "library/blend.py")
 _OUTPUTS = ("val_outputs.npz", "test_outputs.npz")
 
 

@@ -70,6 +70,29 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
     assert mars("runs").stdout.count("toy-") == 1, "what was refused left no run"
 
 
+def test_a_run_starts_from_a_repository_of_the_users_own(home: Home, tmp_path: Path) -> None:
+    first = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json")
+    own = tmp_path / "own"
+    shutil.copytree(Path(json.loads(first.stdout)["solution_path"]) / "repository", own)
+    with (own / "library" / "loss.py").open("a") as file:
+        file.write("\n\nEDITED_BY_HAND = True\n")
+    options = ["--minutes", "1", "--max-nodes", "6", "--json", "--from", str(own)]
+    run = open_run(json.loads(mars("run", "--competition", "toy", *options).stdout)["run_id"], home)
+    nodes = run.state.nodes
+    assert all(node.is_valid for node in nodes.values())
+    code = {number: run.lineage.read(node.result.commit) for number, node in nodes.items() if node.result}
+    assert code[1] == {
+        str(file.relative_to(own)): file.read_text() for file in own.rglob("*") if file.is_file()
+    }
+    below = [node for node in nodes.values() if node.parent == 1 and node.operator == "improve"]
+    assert below, "what has a blueprint can be improved"
+    for node in below:
+        assert "EDITED_BY_HAND" in code[node.id]["library/loss.py"]
+        assert code[node.id]["library/config.py"] != code[1]["library/config.py"]
+    (own / "main.py").unlink()
+    assert "The file main.py is missing" in mars("run", "--competition", "toy", *options, code=2).stderr
+
+
 def test_a_run_can_be_looked_at_afterwards(searched: str, tmp_path: Path) -> None:
     assert "001" in mars("tree", searched).stdout
     assert "Plain" in mars("show", searched, "1").stdout

@@ -17,6 +17,7 @@ from agent.competition.sources import DataChoice, locate_data
 from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, make_executor, run_script
+from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.execution.hardware import cpu_count, device, hub_cache
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
@@ -61,6 +62,7 @@ class RunRequest:
     blueprint: Path | None = None
     lessons: Path | None = None
     workers: int | None = None
+    share_gpus: bool = False
     data: DataChoice = "auto"
     data_seed: int = 0
     seed: int = 0
@@ -215,6 +217,7 @@ class _Session:
             settings=state.run,
             cache=self._cache,
             weights=self._home.weights,
+            gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
         )
         search = Search(
             run=run.id,
@@ -294,6 +297,12 @@ def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home)
         asked, _ = read_wishes(request.pinned, request.forbidden, family)
         blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
     workers = request.workers or 1
+    gpus = len(visible_gpus())
+    if device() == "cuda" and workers > gpus and not request.share_gpus:
+        raise SetupError(
+            f"--workers {workers}: there {'is' if gpus == 1 else 'are'} {gpus} GPU{'s' if gpus != 1 else ''}; "
+            "ask for no more, or add --share-gpus."
+        )
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
     return RunSettings(
@@ -308,6 +317,7 @@ def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home)
         max_nodes=request.max_nodes,
         policy=request.policy,
         workers=workers,
+        share_gpus=request.share_gpus,
         threads=max(cpu_count() // workers, 1),
         seed=request.seed,
         cold=request.cold or device() == "cuda",

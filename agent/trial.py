@@ -10,6 +10,7 @@ from agent.competition.evaluation import evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError, MarsError
 from agent.execution.base import Executor, Job, Limits, Outcome, Watch
+from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint, NodeResult, RunSettings
@@ -56,6 +57,7 @@ class Bench:
         settings: RunSettings,
         cache: Path,
         weights: Path,
+        gpus: GpuLeases | None = None,
     ) -> None:
         self.prepared = prepared
         self.lineage = lineage
@@ -64,6 +66,7 @@ class Bench:
         self._settings = settings
         self._cache = cache
         self._weights = weights
+        self._gpus = gpus or GpuLeases(())
         self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
         self._with_outputs = {int(file.parts[-3]) for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
@@ -142,19 +145,21 @@ class Bench:
     ) -> Outcome:
         for name in ("working", "submission"):  # what the smoke run left must not pass for a result
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
-        job = Job(
-            workspace=trial.workspace,
-            input=self.prepared.input,
-            metadata=self.prepared.metadata,
-            seed=self._settings.seed if seed is None else seed,
-            limits=Limits(time_s=limit_s, memory_bytes=self._memory_bytes),
-            time_hint_s=limit_s * TOLD_SHARE,
-            threads=self._settings.threads,
-            cache=self._cache,
-            arguments=arguments,
-            log_name=log,
-        )
-        return self._executor.execute(job, watch)
+        with self._gpus.lease() as gpu:
+            job = Job(
+                workspace=trial.workspace,
+                input=self.prepared.input,
+                metadata=self.prepared.metadata,
+                seed=self._settings.seed if seed is None else seed,
+                limits=Limits(time_s=limit_s, memory_bytes=self._memory_bytes),
+                time_hint_s=limit_s * TOLD_SHARE,
+                threads=self._settings.threads,
+                cache=self._cache,
+                gpu=gpu,
+                arguments=arguments,
+                log_name=log,
+            )
+            return self._executor.execute(job, watch)
 
     def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
         curve = thinned(ProgressReader(trial.progress_file).poll())

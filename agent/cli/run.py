@@ -49,7 +49,12 @@ def run_command(
         Path | None, typer.Option(help="Execute this one blueprint and nothing else.")
     ] = None,
     lessons: Annotated[Path | None, typer.Option(help="Start from these exported lessons too.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Experiments at once; they share the cores.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Experiments at once; they share the cores, never a GPU.")
+    ] = 1,
+    share_gpus: Annotated[
+        bool, typer.Option("--share-gpus", help="Let several experiments use one GPU at once.")
+    ] = False,
     data: Annotated[
         Literal["auto", "full", "sample"], typer.Option(help="auto: the real data if it is here.")
     ] = "auto",
@@ -84,6 +89,7 @@ def run_command(
         blueprint=blueprint,
         lessons=lessons,
         workers=workers,
+        share_gpus=share_gpus,
         data=data,
         seed=seed,
         cold=cold,

@@ -44,6 +44,8 @@ class Job:
     threads: int = 1
     cache: Path | None = None
     """MARS_CACHE_DIR: private, writable."""
+    gpu: str | None = None
+    """CUDA_VISIBLE_DEVICES: the GPU that is leased to it; None leaves what the user's environment says."""
     arguments: tuple[str, ...] = ()
     log_name: str = "run.log"
     """The bounded log's name below `.mars/` in the workspace."""

@@ -39,6 +39,7 @@ class RunSettings(_Frozen):
     policy: str = "mcts"
     workers: int = 1
     threads: int = Field(default=1, description="CPU threads of one candidate.")
+    share_gpus: bool = Field(default=False, description="Several candidates may use one GPU at once.")
     seed: int = 0
     cold: bool = False
     blueprint: Blueprint | None = Field(

@@ -300,8 +300,7 @@ def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home)
     gpus = len(visible_gpus())
     if device() == "cuda" and workers > gpus and not request.share_gpus:
         raise SetupError(
-            f"--workers {workers}: there {'is' if gpus == 1 else 'are'} {gpus} GPU{'s' if gpus != 1 else ''}; "
-            "ask for no more, or add --share-gpus."
+            f"--workers {workers}: GPUs here: {gpus}; ask for no more workers, or add --share-gpus."
         )
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)

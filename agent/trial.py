@@ -145,7 +145,7 @@ class Bench:
     ) -> Outcome:
         for name in ("working", "submission"):  # what the smoke run left must not pass for a result
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
-        with self._gpus.lease() as gpu:
+        with self._gpus.lease(watch) as gpu:
             job = Job(
                 workspace=trial.workspace,
                 input=self.prepared.input,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.errors import InfrastructureError
+from agent.execution.base import Watch
 
 _ASK_EVERY_S = 0.2
 
@@ -18,13 +19,10 @@ _ASK_EVERY_S = 0.2
 def visible_gpus() -> tuple[str, ...]:
     """What CUDA_VISIBLE_DEVICES may name here, in order; asked without importing torch."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = sorted(
-        match[1]
-        for path in Path("/dev").glob("nvidia*")
-        if (match := re.fullmatch(r"nvidia(\d+)", path.name))
-    )
+    found = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
+    found = sorted((name for name in found if name.isdigit()), key=int)
     if named is None or not found:
-        return tuple(sorted(found, key=int))
+        return tuple(found)
     return tuple(name.strip() for name in named.split(",") if name.strip() not in ("", "-1"))
 
 
@@ -39,23 +37,28 @@ class GpuLeases:
         self._folder = folder or Path(tempfile.gettempdir()) / f"mars-gpus-{getpass.getuser()}"
 
     @contextlib.contextmanager
-    def lease(self) -> Iterator[str | None]:
-        """The name of a GPU that is this candidate's alone, as soon as one is free; None: nothing to lease."""
-        if not self._gpus:
+    def lease(self, watch: Watch | None = None) -> Iterator[str | None]:
+        """The name of a GPU that is this candidate's alone, as soon as one is free.
+
+        None where there is nothing to lease, and when the watch stopped the candidate while it waited.
+        """
+        held = self._wait(watch)
+        if held is None:
             yield None
             return
-        descriptor, gpu = self._wait()
+        descriptor, gpu = held
         try:
             yield gpu
         finally:
             os.close(descriptor)
 
-    def _wait(self) -> tuple[int, str]:
-        while True:
+    def _wait(self, watch: Watch | None) -> tuple[int, str] | None:
+        while self._gpus and (watch is None or watch(0.0) is None):
             for gpu in self._gpus:
                 if (descriptor := self._try(gpu)) is not None:
                     return descriptor, gpu
             time.sleep(_ASK_EVERY_S)
+        return None
 
     def _try(self, gpu: str) -> int | None:
         """A locked descriptor, or None while another candidate has the GPU."""

@@ -61,6 +61,12 @@ def test_without_gpus_or_when_they_are_shared_nobody_waits(tmp_path: Path) -> No
             assert (first, second) == (None, None)
 
 
+def test_who_is_stopped_while_it_waits_gets_none(tmp_path: Path) -> None:
+    leases = GpuLeases(["0"], folder=tmp_path)
+    with leases.lease() as first, leases.lease(lambda _: "interrupted") as second:
+        assert (first, second) == ("0", None)
+
+
 def test_what_the_user_hides_is_not_leased(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert visible_gpus() == ()

@@ -19,6 +19,7 @@ from agent.errors import SetupError
 from agent.execution import Executor, make_executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.execution.hardware import cpu_count, device, hub_cache
+from agent.execution.layers import CacheLayers
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
@@ -178,7 +179,9 @@ class _Session:
         self._home = home
         self._observer = observer
         self._heartbeat = heartbeat
-        self._cache = run.folder / "cache"
+        prepared = run.prepared
+        shared = home.cache / prepared.spec.id / f"{prepared.kind}-{prepared.fingerprint[:16]}"
+        self._cache = CacheLayers(shared, run.folder / "cache")
         self._planner = planner
 
     def begin(self, headline: str) -> Summary:
@@ -257,14 +260,15 @@ class _Session:
     @contextmanager
     def _executor(self) -> Iterator[Executor]:
         preload = {name for family in self._planner.families.values() for name in family.preload}
-        self._run.nodes.mkdir(parents=True, exist_ok=True)
+        for folder in (self._run.nodes, self._cache.shared):
+            folder.mkdir(parents=True, exist_ok=True)
         weights = [folder for folder in (self._home.weights, hub_cache()) if folder.is_dir()]
         executor = make_executor(
             cold=self._settings.cold,
             nodes_root=self._run.nodes,
             preload=sorted(preload),
-            readable=[self._run.prepared.input, self._run.prepared.metadata, *weights],
-            writable=[self._cache],
+            readable=[self._run.prepared.input, self._run.prepared.metadata, self._cache.shared, *weights],
+            writable=[self._cache.own],
         )
         try:
             yield executor

@@ -12,6 +12,7 @@ from agent.errors import InfrastructureError, MarsError
 from agent.execution.base import Executor, Job, Limits, Outcome, Watch
 from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
+from agent.execution.layers import CacheLayers
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint, NodeResult, RunSettings
 from agent.repository.checks import check_repository
@@ -55,7 +56,7 @@ class Bench:
         executor: Executor,
         nodes_root: Path,
         settings: RunSettings,
-        cache: Path,
+        cache: CacheLayers,
         weights: Path,
         gpus: GpuLeases | None = None,
     ) -> None:
@@ -119,6 +120,9 @@ class Bench:
             self._smoked.add(trial.code)
         outcome = self._execute(trial, limit_s, "run.log", (), watch)
         result = self._scored(trial, outcome)
+        if result.status == "valid":
+            self._cache.promote(trial.node)
+        self._cache.drop(trial.node)
         self._with_outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
@@ -131,6 +135,7 @@ class Bench:
         seed = self._settings.seed + SEED_STEP * number
         outcome = self._execute(again, limit_s, "run.log", (), None, seed)
         result = self._scored(again, outcome)
+        self._cache.drop(trial.node)
         shutil.rmtree(copy, ignore_errors=True)
         return (result.metric if result.status == "valid" else None), outcome.seconds
 
@@ -154,7 +159,7 @@ class Bench:
                 limits=Limits(time_s=limit_s, memory_bytes=self._memory_bytes),
                 time_hint_s=limit_s * TOLD_SHARE,
                 threads=self._settings.threads,
-                cache=self._cache,
+                cache=None if "--smoke" in arguments else self._cache.open(trial.node),
                 gpu=gpu,
                 arguments=arguments,
                 log_name=log,

@@ -13,6 +13,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.database import open_database
 from agent.execution.base import Guarantees, Job, Outcome, Watch
+from agent.execution.layers import CacheLayers
 from agent.memory.store import LessonStore
 from agent.planner.base import Circumstances
 from agent.planner.library import LibraryPlanner
@@ -156,7 +157,7 @@ class ScriptedRun:
             executor(clock),
             self.folder / "nodes",
             state.run,
-            self.folder / "cache",
+            CacheLayers(self.folder / "shared", self.folder / "cache"),
             self.folder / "weights",
         )
         task = TaskView.of(self.prepared)

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from agent.competition.metrics import get_metric
 from agent.execution.progress import ProgressReader
 from agent.repository.family import Value
+from agent.trial import TOLD_SHARE
 
 Slots = dict[str, Value]
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}
@@ -217,7 +218,7 @@ def test_a_time_limit_shortens_the_schedule_and_everything_is_written(tmp_path: 
     started = time.monotonic()
     done = execute(workspace, MARS_TIME_LIMIT_S="15")
     assert done.returncode == 0, done.output
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 15 / TOLD_SHARE, "the harness would have killed it"
     records = ProgressReader(workspace / "working" / "progress.jsonl").poll()
     trained = {(record.member, record.fold) for record in records if record.stage == "train"}
     assert len(trained) == 6

@@ -133,7 +133,7 @@ class LibraryPlanner:
                 both is not None
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
-                and together <= SURE_SHARE * request.limit_s
+                and self._surely_fits(request, family, both, together)
                 and self._may_be(request.state, family, both)
             ):
                 return [first, second]
@@ -152,7 +152,7 @@ class LibraryPlanner:
             changes = changes_between(blueprint.slots, slots)
             told = request.state.lessons_about(change.slot for change in changes)
             gain, sd, time_factor, lessons = believe(move, changes, told, scope)
-            if parent.seconds * time_factor > SURE_SHARE * request.limit_s:
+            if not self._surely_fits(request, family, slots, parent.seconds * time_factor):
                 continue
             tries = request.state.moves[move.id]
             yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
@@ -183,6 +183,16 @@ class LibraryPlanner:
                 slots[change.slot] = change.new
                 cites[change.slot] = (lesson.id,)
         return slots, cites
+
+    def _surely_fits(
+        self, request: Request, family: Family, slots: dict[str, Value], expected_s: float
+    ) -> bool:
+        """Whether an improvement ends in time, even if it has to build the caches that its parent found."""
+        if expected_s > SURE_SHARE * request.limit_s:
+            return False
+        if not _is_short(request):
+            return True  # so much time as its fellows had; candidates train as long as they may
+        return (self._draft_seconds(request.state, family, slots) or 0.0) <= request.limit_s
 
     def _draft_seconds(self, state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
         """Seconds by relative cost, scaled from the slowest node of the nearest cost; None before any.
@@ -216,8 +226,12 @@ def _fits_roughly(expected_s: float | None, request: Request) -> bool:
     """Whether a draft may be tried; with less than a node's usual time left nothing rough will do."""
     if expected_s is None:
         return True
-    short = request.limit_s < request.state.run.node_limit_s
-    return expected_s <= (SURE_SHARE if short else DRAFT_SLACK) * request.limit_s
+    return expected_s <= (SURE_SHARE if _is_short(request) else DRAFT_SLACK) * request.limit_s
+
+
+def _is_short(request: Request) -> bool:
+    """Whether less than a node's usual time is left."""
+    return request.limit_s < request.state.run.node_limit_s
 
 
 def _drafted(state: RunState, family: Family, draft: Draft) -> bool:

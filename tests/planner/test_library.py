@@ -178,3 +178,16 @@ def test_a_draft_is_expected_to_take_what_the_slowest_like_node_took(planner: Li
     assert before is not None
     assert after is not None
     assert after.expected_s == before.expected_s == pytest.approx(12.0)
+
+
+def test_near_the_end_a_child_is_not_started_that_might_have_to_build_its_parents_caches(
+    planner: LibraryPlanner,
+) -> None:
+    state = started()
+    root = _drafted(planner, state)  # 10 s
+    slots = {"depth": 1, "width": 1, "breadth": 2, "finish": 1, "kind": "plain"}
+    child = propose(state, root, what=idea("found caches", slots))
+    finish(state, child, 0.9, seconds=1)
+    assert planner.propose(_request(state, child, limit_s=60.0)) is not None
+    assert planner.propose(_request(state, child, limit_s=12.0)) is not None
+    assert planner.propose(_request(state, child, limit_s=6.0)) is None

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 from scipy.stats import beta
 
-from agent.competition.metrics import Metric, Rows, get_metric, standard_error
+from agent.competition.metrics import Metric, Rows, metric_of, standard_error
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth, write_atomically
 from agent.competition.tables import read_table
@@ -77,7 +77,7 @@ def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Eval
     Raises:
         SetupError: the harness's own answers are missing or damaged.
     """
-    metric = get_metric(prepared.spec.metric)
+    metric = metric_of(prepared.spec)
     try:
         truth, guess = load_hold_out(prepared, "val", _own_file(workspace, VALIDATION_FILE))
         hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
@@ -240,10 +240,24 @@ def _chance_of_no_mistake(hidden: tuple[Rows, Rows], rows: int) -> float:
 def _equal_rows(truth: Rows, guess: Rows) -> npt.NDArray[np.bool_]:
     """Which rows (N,) are predicted without any mistake."""
     equal: npt.NDArray[np.bool_]
+    if isinstance(truth, csr_array) and not isinstance(guess, csr_array):
+        guess = _as_sets(truth, guess)
     if isinstance(truth, csr_array):
         equal = np.asarray((truth != guess).sum(axis=1)).ravel() == 0
+    elif truth.ndim < guess.ndim and np.issubdtype(guess.dtype, np.integer):  # labels against rankings
+        equal = guess[:, 0] == truth
     elif truth.ndim < guess.ndim:  # labels against probabilities
         equal = (guess[np.arange(len(truth)), truth] == 1) & (guess.sum(axis=1) == 1)
     else:
         equal = np.all(np.reshape(truth == guess, (len(truth), -1)), axis=1)
     return equal
+
+
+def _as_sets(truth: csr_array, guess: Rows) -> csr_array:
+    """Certain probabilities (N, C) as the sets that they say, or of rankings as many labels as are true."""
+    if not np.issubdtype(guess.dtype, np.integer):
+        return csr_array(np.where((guess == 0) | (guess == 1), guess == 1, ~truth.toarray()))
+    named = (guess >= 0) & (np.arange(guess.shape[1]) < truth.sum(axis=1)[:, None])
+    rows, _ = np.nonzero(named)
+    columns = guess[named]
+    return csr_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=truth.shape)

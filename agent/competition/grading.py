@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.metrics import get_metric
+from agent.competition.metrics import metric_of
 from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table
@@ -40,7 +40,7 @@ def grade_submission(
         SubmissionError: the submission does not fit, or the metric is undefined on the answers.
     """
     file = _answer_file(folder / "answers", answers)
-    metric = get_metric(spec.metric)
+    metric = metric_of(spec)
     header = tuple(read_table(folder, spec.sample_submission).columns)
     classes = read_target(spec, read_table(folder, spec.train), folder).classes
     form = SubmissionFormat.build(spec, classes, header)

@@ -10,6 +10,7 @@ from agent.errors import SetupError
 
 Task = Literal["classification", "multilabel", "regression"]
 Role = Literal["image", "text", "number", "category", "embedding", "group", "time"]
+PredictionKind = Literal["label", "label_set", "probability", "value", "ranking"]
 
 FILE_COLUMN = "file_path"
 
@@ -28,6 +29,27 @@ class InputColumn(BaseModel):
     )
 
 
+class MetricParameters(BaseModel):
+    """What a metric with parameters must be told; the others take none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    beta: float | None = Field(
+        default=None, gt=0, description="F-beta: how many times as much recall counts as precision."
+    )
+    k: int | None = Field(
+        default=None, ge=1, le=1000, description="MAP@k, NDCG@k: how many labels a row may name."
+    )
+    quantile: float | None = Field(
+        default=None, gt=0, lt=1, description="Pinball loss: the quantile that is to be predicted."
+    )
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Those that are set, by name."""
+        return self.model_dump(exclude_none=True)
+
+
 class CompetitionSpec(BaseModel):
     """Data, metric and submission format of one competition."""
 
@@ -37,6 +59,7 @@ class CompetitionSpec(BaseModel):
     title: str
     task: Task
     metric: str = Field(description="A name from `agent.competition.metrics`.")
+    metric_parameters: MetricParameters = MetricParameters()
     train: str = Field(default="train.csv", description="Labelled table, below the data folder.")
     test: str | None = Field(
         default="test.csv", description="Table to predict; null: the rows of the sample submission."

@@ -8,9 +8,9 @@ import jinja2
 from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.competition.metrics import get_metric
+from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
-from agent.competition.spec import FILE_COLUMN, InputColumn, Task
+from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
 from agent.errors import MarsError
 from agent.repository.family import Family
 from agent.repository.idea import Idea
@@ -31,9 +31,10 @@ class TaskView(BaseModel):
     title: str
     task: Task
     metric: str
+    metric_parameters: MetricParameters = MetricParameters()
     metric_definition: str
     higher_is_better: bool
-    prediction: str = Field(description="label, label_set, probability or value: what a submission holds.")
+    prediction: str = Field(description="label, label_set, probability, ranking or value.")
     id_column: str
     target_columns: tuple[str, ...]
     submission_columns: tuple[str, ...]
@@ -46,12 +47,13 @@ class TaskView(BaseModel):
     @classmethod
     def of(cls, prepared: Prepared) -> "TaskView":
         spec = prepared.spec
-        metric = get_metric(spec.metric)
+        metric = metric_of(spec)
         return cls(
             id=spec.id,
             title=spec.title,
             task=spec.task,
             metric=metric.name,
+            metric_parameters=spec.metric_parameters,
             metric_definition=metric.definition,
             higher_is_better=metric.higher_is_better,
             prediction=metric.prediction_kind(spec.task),

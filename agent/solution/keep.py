@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.evaluation import load_hold_out, strip_audit
-from agent.competition.metrics import get_metric, paired_effect
+from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError
 from agent.repository.render import write_tree
@@ -67,7 +67,7 @@ def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> st
 
 def _gain_lower_bound(prepared: Prepared, held: Path, workspace: Path) -> float:
     """2.5 % bound of the new solution's gain over the held one: on the audit rows, else on validation."""
-    metric = get_metric(prepared.spec.metric)
+    metric = metric_of(prepared.spec)
     part, new = ("audit", "submission/submission.csv") if prepared.rows.audit else ("val", _VAL)
     truth, before = load_hold_out(prepared, part, held / f"{part}.csv")  # type: ignore[arg-type]
     _, after = load_hold_out(prepared, part, workspace / new)  # type: ignore[arg-type]

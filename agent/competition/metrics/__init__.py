@@ -1,7 +1,7 @@
 """Metrics: definition, direction, form of prediction, score and standard error."""
 
 from agent.competition.metrics.bootstrap import PairedEffect, paired_effect, standard_error
-from agent.competition.metrics.catalogue import METRICS, get_metric
+from agent.competition.metrics.catalogue import METRICS, get_metric, metric_of
 from agent.competition.metrics.metric import Metric, PredictionKind, Rows
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "PredictionKind",
     "Rows",
     "get_metric",
+    "metric_of",
     "paired_effect",
     "standard_error",
 ]

@@ -28,7 +28,7 @@ from agent.competition.verify import verify
 from agent.paths import Home
 
 _ID_HEX_DIGITS = 10
-_LATER_FIELDS = ("metric_parameters",)  # of the specification, added after format 1
+_LATER_FIELDS = ("metric_parameters", "own_metric")  # of the specification, added after format 1
 
 
 @dataclass(frozen=True)

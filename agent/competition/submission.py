@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from agent.competition import cells
 from agent.competition.files import machine_errors
@@ -23,6 +25,7 @@ from agent.errors import SetupError
 __all__ = [
     "SubmissionError",
     "SubmissionFormat",
+    "perfect_predictions",
     "read_predictions",
     "read_truth",
     "write_atomically",
@@ -158,6 +161,23 @@ def _read(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionF
             return cells.rankings(columns[0], form.classes, form.places or len(form.classes))
         case "value":
             return cells.values(columns)
+
+
+def perfect_predictions(form: SubmissionFormat, truth: Rows) -> Rows:
+    """The answers in the form of predictions: certain probabilities, true labels ranked first."""
+    if form.kind == "probability":
+        return (
+            truth.toarray().astype(np.float64)
+            if isinstance(truth, csr_array)
+            else np.eye(len(form.classes))[truth]
+        )
+    if form.kind != "ranking":
+        return truth
+    if not isinstance(truth, csr_array):
+        return np.asarray(truth[:, None])
+    order = np.argsort(~truth.toarray(), axis=1, kind="stable")
+    ranked = np.where(np.arange(order.shape[1]) < truth.sum(axis=1)[:, None], order, -1)
+    return np.asarray(ranked[:, : form.places])
 
 
 def write_submission(file: Path, form: SubmissionFormat, ids: Sequence[str], prediction: Rows) -> None:

@@ -32,6 +32,9 @@ class TaskView(BaseModel):
     task: Task
     metric: str
     metric_parameters: MetricParameters = MetricParameters()
+    metric_code: str | None = Field(
+        default=None, description="The competition's own metric.py, if it has one."
+    )
     metric_definition: str
     higher_is_better: bool
     prediction: str = Field(description="label, label_set, probability, ranking or value.")
@@ -54,6 +57,7 @@ class TaskView(BaseModel):
             task=spec.task,
             metric=metric.name,
             metric_parameters=spec.metric_parameters,
+            metric_code=spec.own_metric.code if spec.own_metric else None,
             metric_definition=metric.definition,
             higher_is_better=metric.higher_is_better,
             prediction=metric.prediction_kind(spec.task),
@@ -121,7 +125,7 @@ class Renderer:
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
         files["idea.json"] = idea_json(idea)
-        return files
+        return files | own_metric_file(self._competition)
 
     def _check_variables(self) -> None:
         known = {"competition", "slots", "idea", "cite"}
@@ -132,6 +136,11 @@ class Renderer:
             missing += [f"{name}: {variable}" for variable in sorted(unknown)]
         if missing:
             raise RenderError(f"Templates of {self._family.id} use unknown variables: {'; '.join(missing)}.")
+
+
+def own_metric_file(competition: TaskView) -> dict[str, str]:
+    """The competition's own metric as a module of the repository, where it has one."""
+    return {} if competition.metric_code is None else {"library/metric.py": competition.metric_code}
 
 
 def _citation(idea: Idea, slot: str) -> str:

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,33 @@ def view(metric: Metric, task: Task, classes: int | None) -> TaskView:
     )
 
 
+OWN = """
+def score(truth, prediction):
+    assert len(truth) == len(prediction)
+    return abs(float(prediction.astype(float).mean()) - float(truth.astype(float).mean()))
+"""
+OWN_KINDS: dict[str, Task] = {
+    "label": "classification",
+    "probability": "classification",
+    "label_set": "multilabel",
+    "value": "regression",
+}
+
+
+def own_view(kind: str) -> TaskView:
+    """A competition with a metric.py."""
+    stand_in = {"label": "accuracy", "probability": "roc_auc", "label_set": "micro_f1", "value": "rmse"}[kind]
+    task = OWN_KINDS[kind]
+    seen = view(get_metric(stand_in), task, None if task == "regression" else 5)
+    update = {
+        "metric": "metric.py",
+        "metric_code": OWN,
+        "higher_is_better": False,
+        "metric_definition": "Gap.",
+    }
+    return seen.model_copy(update=update)
+
+
 VIEWS = {f"{view.metric}-{view.task}-{view.n_classes}": view for view in every_view()}
 
 
@@ -121,6 +149,20 @@ def test_a_repository_scores_as_the_harness_does(name: str) -> None:
             assert column == pytest.approx(found, rel=1e-12)
 
 
+@pytest.mark.parametrize("kind", OWN_KINDS)
+def test_a_repository_calls_the_competitions_own_metric(kind: str) -> None:
+    competition = own_view(kind)
+    own: dict[str, Callable[[Rows, Rows], float]] = {}
+    exec(OWN, own)
+    environment = template_environment(templates_dir() / "tabular")
+    source = environment.get_template("_shared/metric.py.j2").render(competition=competition)
+    namespace: dict[str, Any] = {"np": np, "csr_array": csr_array, "own_score": own["score"]}
+    exec(source, namespace)
+    truth, prediction = rows(competition, 0)
+    dense = [cells.toarray() if isinstance(cells, csr_array) else cells for cells in (truth, prediction)]
+    assert namespace["score"](truth, prediction) == own["score"](*dense)
+
+
 @cache
 def family_called(name: str) -> Family:
     return load_family(templates_dir() / name)
@@ -152,9 +194,12 @@ def idea(blueprint: Blueprint | None) -> Idea:
 
 
 def test_repositories_for_every_metric_are_clean(tmp_path: Path) -> None:
+    own = {f"own-{kind}": own_view(kind) for kind in OWN_KINDS}
     distinct = {(view.metric, view.task): (name, view) for name, view in VIEWS.items()}
-    for name, competition in distinct.values():
+    for name, competition in (*distinct.values(), *own.items()):
         for number, files in enumerate(repositories(competition)):
+            assert ("library/metric.py" in files) == (name in own and "library/blend.py" not in files)
+            files.pop("library/metric.py", None)  # the competition's own style is nobody's business
             write_tree(files, tmp_path / f"{name}-{number}")
     options = ["--isolated", "--no-cache", "--line-length", "110"]
     first_party = "--config=lint.isort.known-first-party=['library']"

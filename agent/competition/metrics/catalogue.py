@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from agent.competition.metrics import classification, correlation, fscores, probability, ranking, regression
 from agent.competition.metrics.metric import Metric, PredictionKind
+from agent.competition.metrics.own import RunBounded, own_metric
 from agent.competition.spec import CompetitionSpec, MetricParameters, Task
 from agent.errors import SetupError
 
@@ -218,6 +219,11 @@ def get_metric(name: str, parameters: MetricParameters | None = None) -> Metric:
     return replace(metric, definition=definition, scorer=partial(metric.scorer, **given), parameters=given)
 
 
-def metric_of(spec: CompetitionSpec) -> Metric:
-    """The metric that a competition names; raises SetupError as `get_metric` does."""
+def metric_of(spec: CompetitionSpec, run: RunBounded | None = None) -> Metric:
+    """The metric that a competition names; raises SetupError as `get_metric` does.
+
+    `run` runs a competition's own metric; without it one can be asked for anything but scores.
+    """
+    if spec.own_metric is not None:
+        return own_metric(spec, spec.own_metric, run)
     return get_metric(spec.metric, spec.metric_parameters)

@@ -44,7 +44,7 @@ class SummedRows:
 
 @dataclass(frozen=True)
 class Metric:
-    """A competition's metric. Every metric with `higher_is_better` has 1 as its best value, every other 0.
+    """A competition's metric; its best value is 1 with `higher_is_better`, else 0, or `best_score` if given.
 
     `get_metric` binds the parameters that a metric needs to its scorer and its definition.
     """
@@ -58,11 +58,17 @@ class Metric:
     two_classes: bool = False  # whether it is about the second of exactly two classes
     needs: tuple[str, ...] = ()  # names of its parameters
     parameters: Mapping[str, float] = field(default_factory=dict)
+    best_score: float | None = None  # where it is neither 1 nor 0
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks that the metric serves."""
         return tuple(self.kinds)
+
+    @property
+    def best(self) -> float:
+        """The score of perfect predictions."""
+        return self.best_score if self.best_score is not None else float(self.higher_is_better)
 
     def prediction_kind(self, task: Task) -> PredictionKind:
         """The form of prediction that the metric needs; SetupError for a task that it does not serve."""
@@ -92,7 +98,7 @@ class Metric:
 
     def error(self, score: float) -> float:
         """How far a score is from the best one, 0 at best: 1 - score, or the loss itself."""
-        return 1.0 - score if self.higher_is_better else score
+        return self.best - score if self.higher_is_better else score - self.best
 
 
 def ratio(numerator: Floats, denominator: Floats, undefined: float) -> Floats:

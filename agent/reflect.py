@@ -4,6 +4,7 @@ import math
 
 from agent.competition.evaluation import load_hold_out
 from agent.competition.metrics import Metric, paired_effect
+from agent.errors import SetupError
 from agent.memory.distill import distill
 from agent.memory.lesson import Evidence, Lesson, Scope
 from agent.record.events import NodeResult
@@ -51,6 +52,8 @@ def lesson_from(
         magnitude=Scope.magnitude_of(prepared.rows.train),
     )
     evidence = _compare(state, run, bench, metric, node, result, other)
+    if evidence is None:
+        return None
     scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
     return distill(scope, node.idea.title, changes, evidence, scores)
 
@@ -63,13 +66,21 @@ def _compare(
     node: Node,
     result: NodeResult,
     other: Node,
-) -> Evidence:
-    """Effect of going from `other` to `node`, paired over the validation rows."""
+) -> Evidence | None:
+    """Effect of going from `other` to `node`, paired over the validation rows; None where it has no error.
+
+    A competition's own metric may be too slow to be resampled, or fail where it did not before.
+    """
     prepared = bench.prepared
     file = "working/val_submission.csv"
     truth, after = load_hold_out(prepared, "val", bench.workspace(node.id) / file)
     _, before = load_hold_out(prepared, "val", bench.workspace(other.id) / file)
-    paired = paired_effect(metric, truth, before, after)
+    try:
+        paired = paired_effect(metric, truth, before, after)
+    except SetupError:
+        return None
+    if not math.isfinite(paired.standard_error):
+        return None
     seeds = 2 * seed_variance(state, result.metric_se or 0.0) / paired.scale**2
     # Two candidates that agree on every row are not known to be equal: one row more could tell them apart.
     resolution = 1.0 / (prepared.rows.val * paired.scale)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from agent.competition.metrics import Metric, get_metric
+from agent.competition.evaluation import check_metric
+from agent.competition.metrics import Metric, metric_of
 from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared, load_prepared
 from agent.competition.registry import find_competition
@@ -115,6 +116,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     raw = locate_data(competition, home, request.data, run_script, request.data_seed)
     observer.note(raw.sentence)
     prepared = prepare(competition.spec, raw, home)
+    metric = metric_of(prepared.spec, run_script)
+    check_metric(prepared, metric)
     settings = _settings(request, prepared, competition.folder, home)
     planner = _planner(settings, prepared, home)
     given = read_repository(request.given, planner.families) if request.given is not None else None
@@ -125,7 +128,6 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     run_id = f"{prepared.spec.id}-{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
     with run_lock(home.workspaces / run_id) as heartbeat:
         journal = Journal.create(engine, run_id, prepared.spec.id, now)
-        metric = get_metric(prepared.spec.metric)
         state = RunState(metric.higher_is_better)
         run = Run(run_id, home.workspaces / run_id, prepared, metric, journal, state)
         if given is not None:
@@ -155,7 +157,7 @@ def open_run(name: str, home: Home, engine: Engine | None = None) -> Run:
     if not events or not isinstance(events[0], RunStarted):
         raise SetupError(f"Run {journal.run} was stopped before it began; start a new one with `mars run`.")
     prepared = load_prepared(home.prepared / events[0].settings.prepared)
-    metric = get_metric(prepared.spec.metric)
+    metric = metric_of(prepared.spec, run_script)
     state = RunState.replay(events, metric.higher_is_better)
     return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.competition.evaluation import evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError, MarsError
+from agent.execution import run_script
 from agent.execution.base import Executor, Job, Limits, Outcome, Watch
 from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
@@ -176,7 +177,7 @@ class Bench:
         seconds = outcome.seconds
         try:
             printed = parse_printed_metric(_read_log(outcome.log))
-            evaluation = evaluate(self.prepared, trial.workspace, printed)
+            evaluation = evaluate(self.prepared, trial.workspace, printed, run_script)
         except MarsError as error:
             return _failed(trial, str(error), seconds=seconds)
         if evaluation.fault is not None:

@@ -24,6 +24,37 @@ def labels(column: TextColumn, classes: Sequence[str]) -> npt.NDArray[np.int64]:
 
 def label_sets(column: TextColumn, classes: Sequence[str]) -> csr_array:
     """Sets (N, C) from labels separated by blanks; a blank cell is empty, a repeated label counts once."""
+    indices, ends = _label_lists(column, classes)
+    shape = (len(column.text), len(classes))
+    sets = csr_array((np.ones(len(indices), dtype=bool), indices, ends), shape=shape)
+    sets.sum_duplicates()
+    return sets
+
+
+def rankings(column: TextColumn, classes: Sequence[str], places: int) -> npt.NDArray[np.int64]:
+    """Class indices (N, K) of at most so many different labels separated by blanks; -1 behind the last.
+
+    A label that is named twice is a fault: it could count as two hits.
+    """
+    indices, ends = _label_lists(column, classes)
+    lengths = np.diff(ends)
+    if (lengths > places).any():
+        row = int((lengths > places).argmax())
+        raise column.fault(row + 1, f"names {lengths[row]} labels, more than {places}")
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    ranked = np.full((len(lengths), places), -1, dtype=np.int64)
+    ranked[rows, np.arange(len(indices)) - np.repeat(ends[:-1], lengths)] = indices
+    ordered = np.sort(ranked, axis=1)
+    repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
+    if repeated.any():
+        raise column.fault(int(repeated.argmax()) + 1, "names a label twice")
+    return ranked
+
+
+def _label_lists(
+    column: TextColumn, classes: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Class indices of all cells' labels, cell after cell, and where each cell begins and the last ends."""
     parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column.text))
     split = parts.flatten()
     real = pc.not_equal(split, "")  # a blank cell splits into one empty part
@@ -36,10 +67,7 @@ def label_sets(column: TextColumn, classes: Sequence[str]) -> csr_array:
         row = int(np.searchsorted(ends, unknown[0], side="right"))
         name = names[int(unknown[0])].as_py()[:60]
         raise column.fault(row, f"holds {name!r}, which is none of the {len(classes)} labels")
-    shape = (len(column.text), len(classes))
-    sets = csr_array((np.ones(len(indices), dtype=bool), indices, ends), shape=shape)
-    sets.sum_duplicates()
-    return sets
+    return indices, ends
 
 
 def probabilities(columns: Sequence[TextColumn], sums_to_one: bool) -> npt.NDArray[np.float64]:

@@ -13,9 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 from scipy.stats import beta
 
-from agent.competition.metrics import Metric, Rows, get_metric, standard_error
+from agent.competition.metrics import Metric, Rows, RunBounded, metric_of, standard_error
 from agent.competition.prepared import Prepared
-from agent.competition.submission import SubmissionFormat, read_predictions, read_truth, write_atomically
+from agent.competition.submission import (
+    SubmissionFormat,
+    perfect_predictions,
+    read_predictions,
+    read_truth,
+    write_atomically,
+)
 from agent.competition.tables import read_table
 from agent.competition.untrusted import SubmissionError, match_ids, read_text_columns
 from agent.errors import SetupError
@@ -69,15 +75,18 @@ def parse_printed_metric(log: str) -> float:
     return value
 
 
-def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Evaluation:
+def evaluate(
+    prepared: Prepared, workspace: Path, printed: float | None, run: RunBounded | None = None
+) -> Evaluation:
     """Scores the files of a candidate that has ended; `printed` is the value that it claimed.
 
-    Whatever the candidate did wrong becomes `fault`. Nothing is written, so no answer enters the workspace.
+    `run` runs a competition's own metric. Whatever the candidate did wrong becomes `fault`. Nothing is
+    written in the workspace, so that no answer enters it.
 
     Raises:
-        SetupError: the harness's own answers are missing or damaged.
+        SetupError: the harness's own answers are missing or damaged, or the competition's metric failed.
     """
-    metric = get_metric(prepared.spec.metric)
+    metric = metric_of(prepared.spec, run)
     try:
         truth, guess = load_hold_out(prepared, "val", _own_file(workspace, VALIDATION_FILE))
         hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
@@ -93,6 +102,27 @@ def evaluate(prepared: Prepared, workspace: Path, printed: float | None) -> Eval
         audit_error=_error(metric, *hidden) if hidden else None,
     )
     return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess, hidden)})
+
+
+def check_metric(prepared: Prepared, metric: Metric) -> None:
+    """Scores perfect predictions of the validation rows, before anyone works for the metric.
+
+    Raises:
+        SetupError: not even they have a score, or it is not the metric's best.
+    """
+    form = SubmissionFormat.of(prepared)
+    _, truth = _answers(prepared.private, "val.csv", form)
+    score = metric.score(truth, perfect_predictions(form, truth))
+    if not math.isfinite(score):
+        raise SetupError(
+            f"The metric '{metric.name}' is undefined on the {prepared.rows.val} validation rows, even for "
+            "perfect predictions; choose another metric or more varied rows."
+        )
+    if prepared.spec.own_metric is not None and abs(metric.error(score)) > 1e-6:
+        raise SetupError(
+            f"{metric.name} gives perfect predictions {score:.6g}, but its best is {metric.best:.6g}; set "
+            "own_metric.higher_is_better and own_metric.best in competition.yaml."
+        )
 
 
 def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path) -> tuple[Rows, Rows]:
@@ -240,10 +270,24 @@ def _chance_of_no_mistake(hidden: tuple[Rows, Rows], rows: int) -> float:
 def _equal_rows(truth: Rows, guess: Rows) -> npt.NDArray[np.bool_]:
     """Which rows (N,) are predicted without any mistake."""
     equal: npt.NDArray[np.bool_]
+    if isinstance(truth, csr_array) and not isinstance(guess, csr_array):
+        guess = _as_sets(truth, guess)
     if isinstance(truth, csr_array):
         equal = np.asarray((truth != guess).sum(axis=1)).ravel() == 0
+    elif truth.ndim < guess.ndim and np.issubdtype(guess.dtype, np.integer):  # labels against rankings
+        equal = guess[:, 0] == truth
     elif truth.ndim < guess.ndim:  # labels against probabilities
         equal = (guess[np.arange(len(truth)), truth] == 1) & (guess.sum(axis=1) == 1)
     else:
         equal = np.all(np.reshape(truth == guess, (len(truth), -1)), axis=1)
     return equal
+
+
+def _as_sets(truth: csr_array, guess: Rows) -> csr_array:
+    """Certain probabilities (N, C) as the sets that they say, or of rankings as many labels as are true."""
+    if not np.issubdtype(guess.dtype, np.integer):
+        return csr_array(np.where((guess == 0) | (guess == 1), guess == 1, ~truth.toarray()))
+    named = (guess >= 0) & (np.arange(guess.shape[1]) < truth.sum(axis=1)[:, None])
+    rows, _ = np.nonzero(named)
+    columns = guess[named]
+    return csr_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=truth.shape)

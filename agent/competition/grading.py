@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.metrics import get_metric
+from agent.competition.metrics import RunBounded, metric_of
 from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table
@@ -25,7 +25,11 @@ class Grade:
 
 
 def grade_submission(
-    spec: CompetitionSpec, folder: Path, submission: Path, answers: str | None = None
+    spec: CompetitionSpec,
+    folder: Path,
+    submission: Path,
+    answers: str | None = None,
+    run: RunBounded | None = None,
 ) -> Grade:
     """Scores a submission with original ids.
 
@@ -34,13 +38,14 @@ def grade_submission(
         folder: its data folder, which holds the tables that the spec names and `answers/`.
         submission: the file to grade.
         answers: which table below `answers/`; by default the only one, or `test.csv` among several.
+        run: runs the competition's own metric, where it has one.
 
     Raises:
         SetupError: the answers are missing, ambiguous or damaged.
         SubmissionError: the submission does not fit, or the metric is undefined on the answers.
     """
     file = _answer_file(folder / "answers", answers)
-    metric = get_metric(spec.metric)
+    metric = metric_of(spec, run)
     header = tuple(read_table(folder, spec.sample_submission).columns)
     classes = read_target(spec, read_table(folder, spec.train), folder).classes
     form = SubmissionFormat.build(spec, classes, header)

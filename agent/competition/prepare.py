@@ -28,6 +28,7 @@ from agent.competition.verify import verify
 from agent.paths import Home
 
 _ID_HEX_DIGITS = 10
+_LATER_FIELDS = ("metric_parameters", "own_metric")  # of the specification, added after format 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _Source:
 
 def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
     """SHA-256 over format, specification, tables (bytes) and pictures (names and sizes)."""
-    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json()}\n".encode())
+    # What is left at its default is left out where the field is new: data prepared before keep their name.
+    unset = {name for name in _LATER_FIELDS if name not in spec.model_dump(exclude_defaults=True)}
+    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset)}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table):
         if name is not None:
             digest.update(hashlib.sha256(inside(folder, name).read_bytes()).digest())

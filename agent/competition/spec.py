@@ -1,17 +1,27 @@
 """What a competition is: the typed form of `competition.yaml`."""
 
+import ast
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agent.errors import SetupError
 
 Task = Literal["classification", "multilabel", "regression"]
 Role = Literal["image", "text", "number", "category", "embedding", "group", "time"]
+PredictionKind = Literal["label", "label_set", "probability", "value", "ranking"]
 
 FILE_COLUMN = "file_path"
+OWN_METRIC = "metric.py"
+
+_OWN_METRIC_BYTES = 100_000
+_SERVED: dict[Task, tuple[PredictionKind, ...]] = {
+    "classification": ("label", "probability"),
+    "multilabel": ("label_set", "probability"),
+    "regression": ("value",),
+}
 
 
 class InputColumn(BaseModel):
@@ -28,6 +38,41 @@ class InputColumn(BaseModel):
     )
 
 
+class MetricParameters(BaseModel):
+    """What a metric with parameters must be told; the others take none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    beta: float | None = Field(
+        default=None, gt=0, description="F-beta: how many times as much recall counts as precision."
+    )
+    k: int | None = Field(
+        default=None, ge=1, le=1000, description="MAP@k, NDCG@k: how many labels a row may name."
+    )
+    quantile: float | None = Field(
+        default=None, gt=0, lt=1, description="Pinball loss: the quantile that is to be predicted."
+    )
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Those that are set, by name."""
+        return self.model_dump(exclude_none=True)
+
+
+class OwnMetric(BaseModel):
+    """What must be known of a competition's own `metric.py` without running it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    definition: str = Field(description="One sentence for users and planners.", min_length=1)
+    prediction: PredictionKind = Field(description="What a submission holds.")
+    higher_is_better: bool
+    best: float | None = Field(
+        default=None, description="The score of perfect predictions; null: 1 where higher is better, else 0."
+    )
+    code: str = Field(default="", description="The text of metric.py; read from the file, never given.")
+
+
 class CompetitionSpec(BaseModel):
     """Data, metric and submission format of one competition."""
 
@@ -36,7 +81,11 @@ class CompetitionSpec(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name on the command line.")
     title: str
     task: Task
-    metric: str = Field(description="A name from `agent.competition.metrics`.")
+    metric: str = Field(
+        description="A name from `agent.competition.metrics`, or metric.py: the competition's own."
+    )
+    metric_parameters: MetricParameters = MetricParameters()
+    own_metric: OwnMetric | None = Field(default=None, description="For metric: metric.py, and only then.")
     train: str = Field(default="train.csv", description="Labelled table, below the data folder.")
     test: str | None = Field(
         default="test.csv", description="Table to predict; null: the rows of the sample submission."
@@ -65,6 +114,15 @@ class CompetitionSpec(BaseModel):
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _own_metric_is_described(self) -> "CompetitionSpec":
+        if (self.metric == OWN_METRIC) != (self.own_metric is not None):
+            raise ValueError(f"own_metric describes `metric: {OWN_METRIC}`; give both or neither")
+        if self.own_metric is not None and self.own_metric.prediction not in _SERVED[self.task]:
+            served = " or ".join(_SERVED[self.task])
+            raise ValueError(f"own_metric.prediction of the task {self.task} must be {served}")
+        return self
+
     @property
     def image_input(self) -> InputColumn | None:
         """The picture of a row, if rows have one."""
@@ -79,7 +137,7 @@ def load_spec(file: Path) -> CompetitionSpec:
     """Reads `competition.yaml`; raises SetupError with the file and the faulty key."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return CompetitionSpec.model_validate(content)
+        spec = CompetitionSpec.model_validate(content)
     except OSError as error:
         raise SetupError(f"{file}: cannot be read ({error.strerror}).") from error
     except yaml.YAMLError as error:
@@ -88,3 +146,23 @@ def load_spec(file: Path) -> CompetitionSpec:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
         raise SetupError(f"{file}: '{where}': {first['msg']}.") from error
+    if spec.own_metric is None:
+        return spec
+    if spec.own_metric.code:
+        raise SetupError(f"{file}: 'own_metric.code': belongs into the file {OWN_METRIC}.")
+    own = spec.own_metric.model_copy(update={"code": _read_own_metric(file.with_name(OWN_METRIC))})
+    return spec.model_copy(update={"own_metric": own})
+
+
+def _read_own_metric(file: Path) -> str:
+    """The text of a competition's metric; it must be Python, with a function `score`."""
+    try:
+        if file.stat().st_size > _OWN_METRIC_BYTES:
+            raise SetupError(f"{file}: is larger than {_OWN_METRIC_BYTES // 1000} kB.")
+        code = file.read_text(encoding="utf-8")
+        tree = ast.parse(code)
+    except (OSError, ValueError, SyntaxError, RecursionError) as error:
+        raise SetupError(f"{file}: is no readable Python module ({error}).") from error
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "score" for node in tree.body):
+        raise SetupError(f"{file}: must define `def score(truth, prediction)`.")
+    return code

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from agent.competition import cells
 from agent.competition.files import machine_errors
-from agent.competition.metrics import PredictionKind, Rows, get_metric
+from agent.competition.metrics import PredictionKind, Rows, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
@@ -23,6 +25,7 @@ from agent.errors import SetupError
 __all__ = [
     "SubmissionError",
     "SubmissionFormat",
+    "perfect_predictions",
     "read_predictions",
     "read_truth",
     "write_atomically",
@@ -40,7 +43,8 @@ _TRUTH_KINDS: dict[str, PredictionKind] = {
 class SubmissionFormat:
     """The columns of a submission and of its answers, and how to read their cells.
 
-    Probabilities have a column per class, or for two classes one column with the probability of the second.
+    Probabilities have a column per class, or for two classes that exclude each other one column with the
+    probability of the second. A ranking is one cell of labels with blanks between, the best first.
     """
 
     kind: PredictionKind
@@ -51,6 +55,7 @@ class SubmissionFormat:
     answer_columns: tuple[str, ...]
     classes: tuple[str, ...]  # empty for regression
     sums_to_one: bool
+    places: int | None = None  # the most labels that a ranking may name
 
     @classmethod
     def of(cls, prepared: Prepared) -> "SubmissionFormat":
@@ -66,10 +71,20 @@ class SubmissionFormat:
         Raises:
             SetupError: the header, the metric and the targets don't fit together.
         """
-        metric = get_metric(spec.metric)
+        metric = metric_of(spec)
         kind = metric.prediction_kind(spec.task)
         if spec.task != "regression" and (len(spec.targets) != 1 or not classes):
             raise SetupError(f"The task '{spec.task}' needs one target column and its classes.")
+        if metric.two_classes and len(classes or ()) != 2:
+            raise SetupError(
+                f"The metric '{metric.name}' is about the second of two classes, but there are "
+                f"{len(classes or ())}; macro_{metric.name} and weighted_{metric.name} serve any number."
+            )
+        if kind == "ranking" and (torn := [label for label in classes or () if len(label.split()) != 1]):
+            raise SetupError(
+                f"The metric '{metric.name}' ranks labels in one cell, with blanks between, so that no label "
+                f"may hold a blank as {torn[0]!r} does."
+            )
         id_column = spec.id_column if spec.id_column in header else header[0]
         return cls(
             kind=kind,
@@ -79,7 +94,8 @@ class SubmissionFormat:
             answer_id_column=spec.id_column,
             answer_columns=spec.targets,
             classes=tuple(classes or ()),
-            sums_to_one=metric.sums_to_one,
+            sums_to_one=metric.sums_to_one and spec.task != "multilabel",
+            places=spec.metric_parameters.k,
         )
 
 
@@ -90,7 +106,8 @@ def _prediction_columns(
     wanted = tuple(classes) if kind == "probability" else spec.targets
     if set(wanted) <= set(offered):
         return wanted
-    lone_probability = kind == "probability" and len(classes) == 2 and len(offered) == 1
+    exclusive = spec.task == "classification" and len(classes) == 2
+    lone_probability = kind == "probability" and exclusive and len(offered) == 1
     renamed = kind != "probability" and len(offered) == len(wanted)
     if lone_probability or renamed:
         return tuple(offered)
@@ -105,8 +122,9 @@ def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> 
 
     Returns:
         By `form.kind`: label (N,) int64, label_set (N, C) bool csr_array, probability (N, C) float64,
-        value (N,) or (N, T) float64. Where the metric needs distributions, rows of probabilities that sum to
-        one within `cells.SUM_TOLERANCE` are divided by their sum.
+        ranking (N, K) int64 with -1 behind a row's last label, value (N,) or (N, T) float64. Where the metric
+        needs distributions, rows of probabilities that sum to one within `cells.SUM_TOLERANCE` are divided by
+        their sum.
 
     Raises:
         SubmissionError: one sentence about the first fault.
@@ -139,8 +157,27 @@ def _read(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionF
             return cells.label_sets(columns[0], form.classes)
         case "probability":
             return cells.probabilities(columns, form.sums_to_one)
+        case "ranking":
+            return cells.rankings(columns[0], form.classes, form.places or len(form.classes))
         case "value":
             return cells.values(columns)
+
+
+def perfect_predictions(form: SubmissionFormat, truth: Rows) -> Rows:
+    """The answers in the form of predictions: certain probabilities, true labels ranked first."""
+    if form.kind == "probability":
+        return (
+            truth.toarray().astype(np.float64)
+            if isinstance(truth, csr_array)
+            else np.eye(len(form.classes))[truth]
+        )
+    if form.kind != "ranking":
+        return truth
+    if not isinstance(truth, csr_array):
+        return np.asarray(truth[:, None])
+    order = np.argsort(~truth.toarray(), axis=1, kind="stable")
+    ranked = np.where(np.arange(order.shape[1]) < truth.sum(axis=1)[:, None], order, -1)
+    return np.asarray(ranked[:, : form.places])
 
 
 def write_submission(file: Path, form: SubmissionFormat, ids: Sequence[str], prediction: Rows) -> None:
@@ -151,6 +188,9 @@ def write_submission(file: Path, form: SubmissionFormat, ids: Sequence[str], pre
 def _written(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
     if form.kind == "label":
         return {form.columns[0]: [form.classes[index] for index in prediction]}
+    if form.kind == "ranking":
+        rankings = ([form.classes[index] for index in row if index >= 0] for row in prediction)
+        return {form.columns[0]: [" ".join(labels) for labels in rankings]}
     if form.kind == "label_set":
         ends = zip(prediction.indptr[:-1], prediction.indptr[1:], strict=True)
         rows = (prediction.indices[start:end] for start, end in ends)

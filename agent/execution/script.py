@@ -25,11 +25,16 @@ def run_script(
     readable: Sequence[Path],
     writable: Path,
     sandbox: Sandbox = "auto",
+    *,
+    time_s: float = _LIMIT_S,
+    memory_bytes: int | None = None,
+    file_bytes: int = _FILE_BYTES,
 ) -> None:
     """Runs `python script args` in the folder `writable`, the only one that it may write.
 
-    It sees `readable` and its own folder besides, no network, no key. Raises SetupError with the last line of
-    its output if it fails, InfrastructureError if it cannot be run.
+    It sees `readable` and its own folder besides, no network, no key. The time limit holds for all of its
+    processes together, the others for each. Raises SetupError with the last line of its output if it fails,
+    InfrastructureError if it cannot be run.
     """
     script = script.resolve()
     if not script.is_file():
@@ -39,10 +44,12 @@ def run_script(
         log = BoundedLog(Path(folder) / "log", _OUTPUT_BYTES)
         try:
             view = View(unique([script.parent, *readable]), unique([writable]), _scratch(Path(folder)))
-            ending = _run(script, args, view, detect(sandbox), log)
+            isolation = detect(sandbox)
+            task = _task(script, args, view, isolation, memory_bytes, file_bytes)
+            ending = run_cold(task, view, isolation, log, time_s)
         finally:
             log.close()
-        _check(ending, script, log.recent())
+        _check(ending, script, log.recent(), time_s)
 
 
 def _scratch(folder: Path) -> Path:
@@ -51,30 +58,36 @@ def _scratch(folder: Path) -> Path:
     return scratch
 
 
-def _run(script: Path, args: Sequence[str], view: View, isolation: Isolation, log: BoundedLog) -> Ending:
+def _task(
+    script: Path,
+    args: Sequence[str],
+    view: View,
+    isolation: Isolation,
+    memory_bytes: int | None,
+    file_bytes: int,
+) -> Task:
     mounted = isolation.bwrap is not None
     own_scratch = view.scratch or SCRATCH
-    task = Task(
+    return Task(
         script=str(script),
         arguments=list(args),
         folder=str(view.writable[0]),
         environment=interpreter_environment(1, SCRATCH if mounted else own_scratch),
-        memory_bytes=None,
-        file_bytes=_FILE_BYTES,
+        memory_bytes=memory_bytes,
+        file_bytes=file_bytes,
         processes=None,
         binds=[],
         readable=landlock_readable(view.readable) if isolation.landlock and not mounted else None,
         writable=[str(view.writable[0]), str(own_scratch), *writable_devices()],
     )
-    return run_cold(task, view, isolation, log, _LIMIT_S)
 
 
-def _check(ending: Ending, script: Path, output: str) -> None:
+def _check(ending: Ending, script: Path, output: str, time_s: float) -> None:
     last = (output.strip().splitlines() or ["it said nothing"])[-1]
     if ending.kind == "exited" and ending.returncode == 0:
         return
     if ending.kind == "exited":
         raise SetupError(f"{script}: failed with exit code {ending.returncode}: {last}")
     if ending.kind == "timeout":
-        raise SetupError(f"{script}: took more than {_LIMIT_S:g} s and was killed.")
+        raise SetupError(f"{script}: took more than {time_s:g} s and was killed.")
     raise InfrastructureError(f"{script}: could not be run: {ending.reason or last}")

@@ -8,9 +8,9 @@ import jinja2
 from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.competition.metrics import get_metric
+from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
-from agent.competition.spec import FILE_COLUMN, InputColumn, Task
+from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
 from agent.errors import MarsError
 from agent.repository.family import Family
 from agent.repository.idea import Idea
@@ -31,9 +31,13 @@ class TaskView(BaseModel):
     title: str
     task: Task
     metric: str
+    metric_parameters: MetricParameters = MetricParameters()
+    metric_code: str | None = Field(
+        default=None, description="The competition's own metric.py, if it has one."
+    )
     metric_definition: str
     higher_is_better: bool
-    prediction: str = Field(description="label, label_set, probability or value: what a submission holds.")
+    prediction: str = Field(description="label, label_set, probability, ranking or value.")
     id_column: str
     target_columns: tuple[str, ...]
     submission_columns: tuple[str, ...]
@@ -46,12 +50,14 @@ class TaskView(BaseModel):
     @classmethod
     def of(cls, prepared: Prepared) -> "TaskView":
         spec = prepared.spec
-        metric = get_metric(spec.metric)
+        metric = metric_of(spec)
         return cls(
             id=spec.id,
             title=spec.title,
             task=spec.task,
             metric=metric.name,
+            metric_parameters=spec.metric_parameters,
+            metric_code=spec.own_metric.code if spec.own_metric else None,
             metric_definition=metric.definition,
             higher_is_better=metric.higher_is_better,
             prediction=metric.prediction_kind(spec.task),
@@ -119,7 +125,7 @@ class Renderer:
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
         files["idea.json"] = idea_json(idea)
-        return files
+        return files | own_metric_file(self._competition)
 
     def _check_variables(self) -> None:
         known = {"competition", "slots", "idea", "cite"}
@@ -130,6 +136,11 @@ class Renderer:
             missing += [f"{name}: {variable}" for variable in sorted(unknown)]
         if missing:
             raise RenderError(f"Templates of {self._family.id} use unknown variables: {'; '.join(missing)}.")
+
+
+def own_metric_file(competition: TaskView) -> dict[str, str]:
+    """The competition's own metric as a module of the repository, where it has one."""
+    return {} if competition.metric_code is None else {"library/metric.py": competition.metric_code}
 
 
 def _citation(idea: Idea, slot: str) -> str:

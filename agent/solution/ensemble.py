@@ -8,7 +8,7 @@ from agent.competition.files import link_or_copy
 from agent.paths import templates_dir
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
-from agent.repository.render import TaskView, idea_json, template_environment, template_names
+from agent.repository.render import TaskView, idea_json, own_metric_file, template_environment, template_names
 from agent.solution.choose import best_by_validation
 
 MEMBERS = 4
@@ -63,7 +63,7 @@ def ensemble_files(
     for node in nodes:
         files |= {f"members/{node.name}/{name}": text for name, text in member_files[node.id].items()}
     files["idea.json"] = idea_json(idea)
-    return files
+    return files | own_metric_file(competition)
 
 
 def place_outputs(nodes: list[Node], workspaces: Mapping[int, Path], workspace: Path) -> None:

@@ -1,15 +1,17 @@
 """Keeps the best solution per competition, replaced atomically and only by a better one on the same data."""
 
 import contextlib
+import math
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.evaluation import load_hold_out, strip_audit
-from agent.competition.metrics import get_metric, paired_effect
+from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError
+from agent.execution import run_script
 from agent.repository.render import write_tree
 from agent.solution.card import FILE, Card, describe, load_card
 
@@ -67,11 +69,13 @@ def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> st
 
 def _gain_lower_bound(prepared: Prepared, held: Path, workspace: Path) -> float:
     """2.5 % bound of the new solution's gain over the held one: on the audit rows, else on validation."""
-    metric = get_metric(prepared.spec.metric)
+    metric = metric_of(prepared.spec, run_script)
     part, new = ("audit", "submission/submission.csv") if prepared.rows.audit else ("val", _VAL)
     truth, before = load_hold_out(prepared, part, held / f"{part}.csv")  # type: ignore[arg-type]
     _, after = load_hold_out(prepared, part, workspace / new)  # type: ignore[arg-type]
-    return paired_effect(metric, truth, before, after).lower
+    paired = paired_effect(metric, truth, before, after)
+    # A metric too slow to be resampled leaves nothing but the difference itself.
+    return paired.lower if math.isfinite(paired.lower) else paired.effect * paired.scale
 
 
 _VAL = "working/val_submission.csv"

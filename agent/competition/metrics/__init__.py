@@ -1,8 +1,9 @@
 """Metrics: definition, direction, form of prediction, score and standard error."""
 
 from agent.competition.metrics.bootstrap import PairedEffect, paired_effect, standard_error
-from agent.competition.metrics.catalogue import METRICS, get_metric
+from agent.competition.metrics.catalogue import METRICS, get_metric, metric_of
 from agent.competition.metrics.metric import Metric, PredictionKind, Rows
+from agent.competition.metrics.own import RunBounded
 
 __all__ = [
     "METRICS",
@@ -10,7 +11,9 @@ __all__ = [
     "PairedEffect",
     "PredictionKind",
     "Rows",
+    "RunBounded",
     "get_metric",
+    "metric_of",
     "paired_effect",
     "standard_error",
 ]

@@ -10,6 +10,7 @@ from agent.competition.metrics.metric import Floats, Metric, Rows, SummedRows, W
 
 _WEIGHTS_AT_ONCE = 2**22  # 32 MB of float64
 _ROUNDING = 1e-12  # an error below this is none
+_FEWEST = 20  # resamples that must define the score: fewer say nothing of its spread
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class PairedEffect:
 def standard_error(
     metric: Metric, truth: Rows, prediction: Rows, seed: int = 0, resamples: int = 200
 ) -> float:
-    """Standard deviation of the score over resampled rows; NaN where no resample defines the score."""
+    """Standard deviation of the score over resampled rows; NaN where hardly a resample defines the score."""
     rows = row_count(truth, prediction)
     (scores,) = _resampled([metric.scorer(truth, prediction)], rows, seed, resamples)
     return _deviation(scores)
@@ -63,12 +64,12 @@ def paired_effect(
 
 def _deviation(values: Floats) -> float:
     defined = values[np.isfinite(values)]
-    return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
+    return float(defined.std(ddof=1)) if len(defined) >= min(_FEWEST, len(values)) > 1 else float("nan")
 
 
 def _interval(values: Floats) -> tuple[float, float]:
     defined = values[np.isfinite(values)]
-    if len(defined) == 0:
+    if len(defined) < min(_FEWEST, len(values)):
         return float("nan"), float("nan")
     lower, upper = np.percentile(defined, [2.5, 97.5])
     return float(lower), float(upper)

@@ -2,19 +2,24 @@
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
-from agent.competition.metrics import classification, regression
+from agent.competition.metrics import classification, correlation, fscores, probability, ranking, regression
 from agent.competition.metrics.metric import Metric, PredictionKind
-from agent.competition.spec import Task
+from agent.competition.metrics.own import RunBounded, own_metric
+from agent.competition.spec import CompetitionSpec, MetricParameters, Task
 from agent.errors import SetupError
 
 _LABEL: Mapping[Task, PredictionKind] = {"classification": "label"}
 _LABEL_SET: Mapping[Task, PredictionKind] = {"multilabel": "label_set"}
-_PROBABILITY: Mapping[Task, PredictionKind] = {"classification": "probability"}
+_BOTH: Mapping[Task, PredictionKind] = {**_LABEL, **_LABEL_SET}
+_PROBABILITY: Mapping[Task, PredictionKind] = {"classification": "probability", "multilabel": "probability"}
+_RANKING: Mapping[Task, PredictionKind] = {"classification": "ranking", "multilabel": "ranking"}
 _VALUE: Mapping[Task, PredictionKind] = {"regression": "value"}
 
-_ALL = (
+_LABELS = (
     Metric(
         "accuracy",
         "Share of rows whose predicted label is the true one.",
@@ -30,33 +35,11 @@ _ALL = (
         classification.balanced_accuracy,
     ),
     Metric(
-        "macro_f1",
-        "F1 of each class, averaged over the classes that occur in the truth or the prediction.",
+        "mcc",
+        "Matthews correlation coefficient of true and predicted labels, for any number of classes.",
         True,
-        {**_LABEL, **_LABEL_SET},
-        classification.macro_f1,
-    ),
-    Metric(
-        "micro_f1",
-        "F1 pooled over all cells of the row-by-class matrix: 2 TP / (2 TP + FP + FN).",
-        True,
-        _LABEL_SET,
-        classification.micro_f1,
-    ),
-    Metric(
-        "micro_f1_answer_classes",
-        "Micro F1 over the classes that occur in the answers: predicting a label that no answer has is free "
-        "(MLE-bench's rule for iMet-2020).",
-        True,
-        _LABEL_SET,
-        classification.micro_f1_answer_classes,
-    ),
-    Metric(
-        "roc_auc",
-        "Area under the ROC curve of the second class, or averaged one-vs-rest for more than two classes.",
-        True,
-        _PROBABILITY,
-        classification.roc_auc,
+        _LABEL,
+        classification.matthews_correlation,
     ),
     Metric(
         "qwk",
@@ -65,25 +48,182 @@ _ALL = (
         _LABEL,
         classification.quadratic_weighted_kappa,
     ),
-    Metric("r2", "Share of the variance explained, averaged over targets.", True, _VALUE, regression.r2),
+)
+
+_F_SCORES = (
+    Metric("f1", "F1 of the second of two classes.", True, _LABEL, fscores.binary_f, two_classes=True),
+    Metric(
+        "macro_f1",
+        "F1 of each class, averaged over the classes that occur in the truth or the prediction.",
+        True,
+        _BOTH,
+        fscores.macro_f,
+    ),
+    Metric(
+        "weighted_f1",
+        "F1 of each class, averaged with the number of its true labels as its weight.",
+        True,
+        _BOTH,
+        fscores.weighted_f,
+    ),
+    Metric(
+        "micro_f1",
+        "F1 pooled over all cells of the row-by-class matrix: 2 TP / (2 TP + FP + FN).",
+        True,
+        _LABEL_SET,
+        fscores.micro_f,
+    ),
+    Metric(
+        "micro_f1_answer_classes",
+        "Micro F1 over the classes that occur in the answers: predicting a label that no answer has is free "
+        "(MLE-bench's rule for iMet-2020).",
+        True,
+        _LABEL_SET,
+        fscores.micro_f1_answer_classes,
+    ),
+    Metric(
+        "samples_f1",
+        "F1 of each row's label set, averaged over rows; 0 for a row where nothing is true or predicted.",
+        True,
+        _LABEL_SET,
+        fscores.samples_f,
+    ),
+)
+
+_F_BETAS = tuple(
+    replace(
+        metric,
+        name=metric.name.replace("f1", "f_beta"),
+        definition=metric.definition.replace("F1", "F-beta (beta {beta:g})").split(": ")[0].rstrip(".") + ".",
+        needs=("beta",),
+    )
+    for metric in _F_SCORES
+    if metric.name != "micro_f1_answer_classes"
+)
+
+_PROBABILITIES = (
+    Metric(
+        "roc_auc",
+        "Area under the ROC curve of the second class, or averaged one-vs-rest for more than two classes and "
+        "for label sets.",
+        True,
+        _PROBABILITY,
+        probability.roc_auc,
+    ),
+    Metric(
+        "average_precision",
+        "Average precision of the second class, or its mean over the classes that occur in the truth for "
+        "more than two classes and for label sets.",
+        True,
+        _PROBABILITY,
+        probability.average_precision,
+    ),
     Metric(
         "log_loss",
-        "Mean of -ln of the probability given to the true class.",
+        "Mean of -ln of the probability given to the true class, or over all cells for label sets.",
         False,
         _PROBABILITY,
-        classification.log_loss,
+        probability.log_loss,
         sums_to_one=True,
     ),
-    Metric("rmse", "Root of the mean squared error, averaged over targets.", False, _VALUE, regression.rmse),
-    Metric("mae", "Mean absolute error, averaged over targets.", False, _VALUE, regression.mae),
+    Metric(
+        "brier",
+        "Mean squared error of the second class's probability, or summed over more than two classes, or over "
+        "all cells for label sets.",
+        False,
+        _PROBABILITY,
+        probability.brier,
+        sums_to_one=True,
+    ),
 )
+
+_RANKINGS = (
+    Metric(
+        "map_at_k",
+        "Mean over rows of the average precision of the {k} labels named first.",
+        True,
+        _RANKING,
+        ranking.map_at_k,
+        needs=("k",),
+    ),
+    Metric(
+        "ndcg_at_k",
+        "Mean over rows of the normalised discounted cumulative gain of the {k} labels named first.",
+        True,
+        _RANKING,
+        ranking.ndcg_at_k,
+        needs=("k",),
+    ),
+)
+
+_VALUES = (
+    Metric("r2", "Share of the variance explained, averaged over targets.", True, _VALUE, regression.r2),
+    Metric(
+        "pearson", "Pearson's linear correlation, averaged over targets.", True, _VALUE, correlation.pearson
+    ),
+    Metric(
+        "spearman", "Spearman's rank correlation, averaged over targets.", True, _VALUE, correlation.spearman
+    ),
+    Metric("rmse", "Root of the mean squared error, averaged over targets.", False, _VALUE, regression.rmse),
+    Metric(
+        "rmsle",
+        "Root of the mean squared difference of ln(1 + value), averaged over targets.",
+        False,
+        _VALUE,
+        regression.rmsle,
+    ),
+    Metric("mae", "Mean absolute error, averaged over targets.", False, _VALUE, regression.mae),
+    Metric(
+        "mape",
+        "Mean of the absolute error over the true value, as a share, averaged over targets.",
+        False,
+        _VALUE,
+        regression.mape,
+    ),
+    Metric(
+        "pinball",
+        "Pinball loss of the {quantile:g} quantile, averaged over targets.",
+        False,
+        _VALUE,
+        regression.pinball,
+        needs=("quantile",),
+    ),
+)
+
+_ALL = (*_LABELS, *_F_SCORES, *_F_BETAS, *_PROBABILITIES, *_RANKINGS, *_VALUES)
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 
 
-def get_metric(name: str) -> Metric:
-    """The metric of that name; raises SetupError that lists all names, the nearest first."""
+def get_metric(name: str, parameters: MetricParameters | None = None) -> Metric:
+    """The metric of that name with its parameters.
+
+    Raises:
+        SetupError: no metric is called so (all names are listed, the nearest first), or its parameters are
+            not those that it needs.
+    """
     if name not in METRICS:
         nearest = difflib.get_close_matches(name.lower(), METRICS, n=len(METRICS), cutoff=0.0)
         raise SetupError(f"No metric is called '{name}'; choose one of {', '.join(nearest)}.")
-    return METRICS[name]
+    metric = METRICS[name]
+    given = parameters.given if parameters is not None else {}
+    if missing := [parameter for parameter in metric.needs if parameter not in given]:
+        raise SetupError(
+            f"The metric '{name}' needs {missing[0]}; write `metric_parameters: {{{missing[0]}: ...}}`."
+        )
+    if superfluous := [parameter for parameter in given if parameter not in metric.needs]:
+        raise SetupError(f"The metric '{name}' takes no {superfluous[0]}; remove it from metric_parameters.")
+    if not metric.needs:
+        return metric
+    definition = metric.definition.format(**given)
+    return replace(metric, definition=definition, scorer=partial(metric.scorer, **given), parameters=given)
+
+
+def metric_of(spec: CompetitionSpec, run: RunBounded | None = None) -> Metric:
+    """The metric that a competition names; raises SetupError as `get_metric` does.
+
+    `run` runs a competition's own metric; without it one can be asked for anything but scores.
+    """
+    if spec.own_metric is not None:
+        return own_metric(spec, spec.own_metric, run)
+    return get_metric(spec.metric, spec.metric_parameters)

@@ -2,22 +2,23 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from agent.competition.spec import Task
+from agent.competition.spec import PredictionKind, Task
 from agent.errors import SetupError
 
-PredictionKind = Literal["label", "label_set", "probability", "value"]
+__all__ = ["Floats", "Metric", "PredictionKind", "Rows", "SummedRows", "WeightedScorer", "ratio", "row_count"]
 
 Floats = npt.NDArray[np.float64]
 
-# label: (N,) int class indices; label_set: (N, C) bool csr_array; probability: (N, C) float, its truth is a
-# label; value: (N,) float, or (N, T) for T targets.
+# label: (N,) int class indices; label_set: (N, C) bool csr_array; probability: (N, C) float; ranking: (N, K)
+# int class indices, best first and different, -1 behind the last; value: (N,) float, or (N, T) for T targets.
+# The truth of probabilities and rankings is a label, or a label set where the task is multilabel.
 Rows: TypeAlias = npt.NDArray[Any] | csr_array
 
 
@@ -43,19 +44,31 @@ class SummedRows:
 
 @dataclass(frozen=True)
 class Metric:
-    """A competition's metric. Every metric with `higher_is_better` has 1 as its best value, every other 0."""
+    """A competition's metric; its best value is 1 with `higher_is_better`, else 0, or `best_score` if given.
+
+    `get_metric` binds the parameters that a metric needs to its scorer and its definition.
+    """
 
     name: str
     definition: str  # one sentence for users and planners
     higher_is_better: bool
     kinds: Mapping[Task, PredictionKind]
-    scorer: Callable[[Rows, Rows], WeightedScorer]
-    sums_to_one: bool = False  # the probabilities of a row must be a distribution
+    scorer: Callable[..., WeightedScorer]  # of (truth, prediction) and, until bound, the parameters by name
+    sums_to_one: bool = False  # the probabilities of a row must be a distribution, unless labels come in sets
+    two_classes: bool = False  # whether it is about the second of exactly two classes
+    needs: tuple[str, ...] = ()  # names of its parameters
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    best_score: float | None = None  # where it is neither 1 nor 0
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks that the metric serves."""
         return tuple(self.kinds)
+
+    @property
+    def best(self) -> float:
+        """The score of perfect predictions."""
+        return self.best_score if self.best_score is not None else float(self.higher_is_better)
 
     def prediction_kind(self, task: Task) -> PredictionKind:
         """The form of prediction that the metric needs; SetupError for a task that it does not serve."""
@@ -85,7 +98,14 @@ class Metric:
 
     def error(self, score: float) -> float:
         """How far a score is from the best one, 0 at best: 1 - score, or the loss itself."""
-        return 1.0 - score if self.higher_is_better else score
+        return self.best - score if self.higher_is_better else score - self.best
+
+
+def ratio(numerator: Floats, denominator: Floats, undefined: float) -> Floats:
+    """Elementwise division, with `undefined` where the denominator is 0."""
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result
 
 
 def row_count(*arrays: Rows) -> int:

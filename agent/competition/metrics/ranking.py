@@ -1,0 +1,45 @@
+"""Scorers of rankings (N, K): class indices, the best first and different, -1 behind a row's last.
+
+The truth is a label (N,) or a label set (N, C); a row without any true label scores 0.
+"""
+
+import numpy as np
+
+from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+
+
+def map_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
+    """Average precision at k, averaged over rows.
+
+    Of a row: the precision of the list up to each hit, summed and divided by the number of hits that k places
+    and the true labels allow.
+    """
+    hits, relevant = _hits(truth, prediction[:, :k])
+    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    return _row_means(ratio((hits * precision).sum(axis=1), np.minimum(relevant, k), undefined=0.0))
+
+
+def ndcg_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
+    """Discounted cumulative gain of the hits over the best possible one (Jarvelin and Kekalainen, 2002).
+
+    A hit at place i, from 1, gains 1 / log2(i + 1).
+    """
+    hits, relevant = _hits(truth, prediction[:, :k])
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    best = np.concatenate([[0.0], gains.cumsum()])[np.minimum(relevant, k).astype(np.intp)]
+    return _row_means(ratio(hits @ gains[: hits.shape[1]], best, undefined=0.0))
+
+
+def _hits(truth: Rows, prediction: Rows) -> tuple[Floats, Floats]:
+    """1 where a place (N, K) names a true label, and the number of true labels (N,)."""
+    if truth.ndim == 1:
+        return (prediction == truth[:, None]).astype(np.float64), np.ones(len(truth))
+    named = prediction >= 0
+    rows, places = np.nonzero(named)
+    hits = np.zeros(prediction.shape)
+    hits[rows, places] = np.asarray(truth[rows, prediction[named]], dtype=np.float64).ravel()
+    return hits, truth.sum(axis=1, dtype=np.float64)
+
+
+def _row_means(scores: Floats) -> SummedRows:
+    return SummedRows(scores[:, None], lambda totals, rows: totals[:, 0] / rows)

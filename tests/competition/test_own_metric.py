@@ -1,0 +1,202 @@
+"""A competition's own metric.py: read with the specification, run in the sandbox, trusted with rows only."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hand_made import make_prepared, write_csv
+from raw_folders import write_spec
+from scipy.sparse import csr_array
+
+from agent.competition.evaluation import check_metric, evaluate
+from agent.competition.metrics import Metric, get_metric, metric_of, paired_effect, standard_error
+from agent.competition.metrics import own as own_module
+from agent.competition.prepared import Prepared
+from agent.competition.spec import CompetitionSpec
+from agent.errors import SetupError
+from agent.execution import run_script
+
+ACCURACY = "def score(truth, prediction):\n    return float((truth == prediction).mean())\n"
+LABELS = {"definition": "Share of right rows.", "prediction": "label", "higher_is_better": True}
+
+
+def spec_with(folder: Path, code: str, task: str = "classification", **own: object) -> CompetitionSpec:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metric.py").write_text(code)
+    return write_spec(folder, task=task, metric="metric.py", own_metric={**LABELS, **own})
+
+
+def metric_with(folder: Path, code: str, task: str = "classification", **own: object) -> Metric:
+    return metric_of(spec_with(folder, code, task, **own), run_script)
+
+
+def labels(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, 3, 200)
+    return truth, np.where(generator.random(200) < 0.3, 0, truth)
+
+
+def test_scores_and_standard_errors_are_those_of_the_same_metric_within(tmp_path: Path) -> None:
+    own, known = metric_with(tmp_path, ACCURACY), get_metric("accuracy")
+    truth, guess = labels(1)
+    assert own.score(truth, guess) == known.score(truth, guess)
+    assert own.best == 1
+    assert standard_error(own, truth, guess) == pytest.approx(standard_error(known, truth, guess), rel=0.25)
+    better = np.where(np.arange(200) < 100, truth, guess)
+    found = paired_effect(own, truth, guess, better, resamples=60)
+    expected = paired_effect(known, truth, guess, better, resamples=60)
+    assert found.effect == pytest.approx(expected.effect)
+    assert found.lower > 0
+
+
+@pytest.mark.parametrize(
+    ("task", "prediction", "expected"),
+    [
+        ("multilabel", "label_set", "bool (3, 4) bool (3, 4)"),
+        ("regression", "value", "float64 (3,) float64 (3,)"),
+    ],
+)
+def test_rows_arrive_in_the_promised_form(tmp_path: Path, task: str, prediction: str, expected: str) -> None:
+    code = f"""
+def score(truth, prediction):
+    seen = f"{{truth.dtype}} {{truth.shape}} {{prediction.dtype}} {{prediction.shape}}"
+    return 0.5 if seen == {expected!r} and (truth[0] == prediction[0]).all() else 0.0
+"""
+    metric = metric_with(tmp_path, code, task, prediction=prediction)
+    cells = np.array([[True, False, False, True], [False] * 4, [False, True, False, False]])
+    rows = (csr_array(cells), csr_array(cells)) if task == "multilabel" else (np.ones(3), np.ones(3))
+    assert metric.score(*rows) == 0.5
+
+
+FAULTS = {
+    "raises": ("def score(truth, prediction):\n    return secret[truth[0]]\n", "NameError in line 2"),
+    "returns no number": ("def score(truth, prediction):\n    return None\n", "TypeError"),
+    "dies": ("import os\n\ndef score(truth, prediction):\n    os._exit(3)\n", "exit code 3"),
+    "leaves without a score": ("import os\n\ndef score(t, p):\n    os._exit(0)\n", "without a score"),
+    "answers in its own words": (
+        "import os\n\ndef score(t, p):\n    open('scores.npy', 'w').write('1')\n    os._exit(0)\n",
+        "without a score",
+    ),
+    "links": (
+        "import os\n\ndef score(t, p):\n    os.symlink('/etc/hostname', 'scores.npy')\n    os._exit(0)\n",
+        "without a score",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_its_failure_is_a_wrong_set_up_that_tells_no_value(tmp_path: Path, fault: str) -> None:
+    code, said = FAULTS[fault]
+    with pytest.raises(SetupError, match=said) as caught:
+        metric_with(tmp_path, code).score(*labels(2))
+    assert "metric.py" in str(caught.value)
+
+
+def test_it_sees_and_reaches_nothing_but_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "answers.csv").write_text("secret")
+    code = f"""
+import socket
+from pathlib import Path
+
+def score(truth, prediction):
+    try:
+        Path({str(tmp_path / "answers.csv")!r}).read_text()
+        return 1.0
+    except OSError:
+        pass
+    try:
+        socket.create_connection(("127.0.0.1", 9), 1)
+        return 0.9
+    except ConnectionRefusedError:
+        return 0.8 if Path("/proc/net/dev").read_text().count(":") > 1 else 0.0
+    except OSError:
+        return 0.0
+"""
+    assert metric_with(tmp_path, code).score(*labels(3)) == 0.0
+
+
+def test_an_endless_one_is_killed_and_a_slow_one_has_no_standard_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_module, "SCORE_LIMIT_S", 1.0)
+    endless = metric_with(tmp_path / "endless", "def score(t, p):\n    while True: pass\n")
+    with pytest.raises(SetupError, match="took more than 2 s"):
+        endless.score(*labels(4))
+    monkeypatch.setattr(own_module, "SCORE_LIMIT_S", 30.0)
+    slow = metric_with(
+        tmp_path / "slow",
+        f"import time\n\n{ACCURACY}".replace("    return", "    time.sleep(0.3)\n    return"),
+    )
+    scorer = slow.scorer(*labels(5))
+    scorer.left_s = 0.5  # type: ignore[attr-defined]
+    scores = scorer.scores(np.random.default_rng(0).multinomial(200, np.full(200, 1 / 200), 50).astype(float))
+    assert 0 < np.isfinite(scores).sum() < 20
+    assert np.isnan(scorer.scores(np.full((2, 200), 1.0))).all()
+
+
+def test_a_sample_that_leaves_it_undefined_does_not_stop_it(tmp_path: Path) -> None:
+    code = "def score(truth, prediction):\n    assert 7 in truth\n    return 0.5\n"
+    truth = np.array([7, 1, 2])
+    metric = metric_with(tmp_path, code, "regression", prediction="value")
+    assert metric.score(truth, truth) == 0.5
+    scores = metric.scorer(truth, truth).scores(np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    assert math.isnan(scores[0])
+    assert scores[1] == 0.5
+
+
+def prepared_with(folder: Path, code: str, **own: object) -> Prepared:
+    answers = {f"v{index}": "cat" if index % 3 else "dog" for index in range(30)}
+    audit = {f"a{index}": "cat" if index % 3 else "dog" for index in range(12)}
+    made = make_prepared(
+        folder / "prepared", "classification", "accuracy", val=answers, audit=audit, classes=("cat", "dog")
+    )
+    described = spec_with(folder / "competition", code, **own).own_metric
+    return made.model_copy(
+        update={"spec": made.spec.model_copy(update={"metric": "metric.py", "own_metric": described})}
+    )
+
+
+def test_a_candidate_is_graded_with_it(tmp_path: Path) -> None:
+    prepared = prepared_with(tmp_path, ACCURACY)
+    check_metric(prepared, metric_of(prepared.spec, run_script))
+    node = tmp_path / "node"
+    write_csv(node / "working" / "val_submission.csv", "id,target", [(f"v{i}", "cat") for i in range(30)])
+    final = [*((f"a{i}", "cat") for i in range(12)), *((f"t{i}", "dog") for i in (1, 2, 3))]
+    write_csv(node / "submission" / "submission.csv", "id,target", final)
+    found = evaluate(prepared, node, printed=2 / 3, run=run_script)
+    assert found.valid
+    assert found.validation == pytest.approx(2 / 3)
+    assert found.audit == pytest.approx(2 / 3)
+    assert found.validation_error == pytest.approx(math.sqrt(2 / 9 / 30), rel=0.25)
+
+
+def test_a_direction_that_cannot_be_is_told_before_the_search(tmp_path: Path) -> None:
+    prepared = prepared_with(tmp_path, ACCURACY, higher_is_better=False)
+    with pytest.raises(SetupError, match=r"gives perfect predictions 1, but its best is 0; set own_metric"):
+        check_metric(prepared, metric_of(prepared.spec, run_script))
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "said"),
+    [
+        ({"metric": "metric.py"}, ACCURACY, "give both or neither"),
+        ({"metric": "accuracy", "own_metric": LABELS}, ACCURACY, "give both or neither"),
+        (
+            {"metric": "metric.py", "own_metric": {**LABELS, "prediction": "value"}},
+            ACCURACY,
+            "must be label or",
+        ),
+        ({"metric": "metric.py", "own_metric": {**LABELS, "code": "x"}}, ACCURACY, "belongs into the file"),
+        ({"metric": "metric.py", "own_metric": LABELS}, "def score(:", "no readable Python"),
+        ({"metric": "metric.py", "own_metric": LABELS}, "def points(t, p): ...", "must define `def score"),
+        ({"metric": "metric.py", "own_metric": LABELS}, None, "No such file"),
+    ],
+)
+def test_a_faulty_description_is_refused(
+    tmp_path: Path, fields: dict[str, object], code: str | None, said: str
+) -> None:
+    if code is not None:
+        (tmp_path / "metric.py").write_text(code)
+    with pytest.raises(SetupError, match=said):
+        write_spec(tmp_path, **fields)

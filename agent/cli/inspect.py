@@ -92,7 +92,7 @@ def _use_of_lessons(found: Rates) -> str:
 
 
 def _files(run: Run) -> RunFiles:
-    return RunFiles(run.folder, run.lineage.diff)
+    return RunFiles(run.folder, run.lineage.diff, run.lineage.read)
 
 
 def _node(run: Run, number: int) -> Node:

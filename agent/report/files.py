@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +13,18 @@ _ANALYSIS_BYTES = 256_000
 
 # Two commits, the older one None for an empty tree -> unified diff: `Lineage.diff`.
 Diff = Callable[[str | None, str], str]
+# A commit -> its files, {path: text}: `Lineage.read`.
+Read = Callable[[str], Mapping[str, str]]
+
+# The page shows what this file says in better form.
+_TOLD_ELSEWHERE = "idea.json"
 
 
 @dataclass(frozen=True)
 class Material:
     """What a page shows of a node beyond the recorded events."""
 
-    diff: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
     analysis: dict[str, object] = field(default_factory=dict)
 
@@ -30,6 +35,7 @@ class RunFiles:
 
     folder: Path  # <home>/workspaces/<run>
     compare: Diff
+    read: Read
 
     def of(self, node: Node) -> Path:
         """The node's workspace."""
@@ -60,8 +66,15 @@ class RunFiles:
         base = parent.result.commit or None if parent and parent.result else None
         return self.compare(base, node.result.commit)
 
-    def material(self, state: RunState, node: Node) -> Material:
-        return Material(self.diff(state, node), self.log(node), self.analysis(node))
+    def code(self, node: Node) -> dict[str, str]:
+        """Its files by path, without any `idea.json`. Empty without a commit."""
+        if node.result is None or not node.result.commit:
+            return {}
+        files = self.read(node.result.commit)
+        return {path: text for path, text in files.items() if Path(path).name != _TOLD_ELSEWHERE}
+
+    def material(self, node: Node) -> Material:
+        return Material(self.code(node), self.log(node), self.analysis(node))
 
 
 def _read_end(workspace: Path, name: Path, limit: int) -> str:

@@ -78,12 +78,12 @@ class TreeLayout:
 
 
 def lay_out_tree(state: RunState) -> TreeLayout:
-    """Depth grows to the right; leaves stand one row apart, a parent in the middle of its children."""
+    """Children stand to the right of all parents; leaves one row apart, a parent amid its children."""
     depth: dict[int, int] = {}
     row: dict[int, float] = {}
     order = _preorder(state)
-    for node in order:
-        depth[node.id] = 0 if node.parent is None else depth[node.parent] + 1
+    for node in state.nodes.values():  # by id, so that parents come first; an ensemble has several
+        depth[node.id] = max((depth[parent] + 1 for parent in node.parents), default=0)
     next_row = 0
     for node in order:
         if not node.children:

@@ -19,11 +19,27 @@ from agent.record.state import Node, RunState
 from agent.report import charts, wording
 from agent.report.files import Material
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
-from agent.report.payload import node_payload, script_json
+from agent.report.payload import code_payload, node_payload, script_json
 from agent.report.screen import Tally
 
 _ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("elements.js.j2", "curves.js.j2", "panel.js.j2", "table.js.j2")
+# In this order: what a script uses while it is read stands before it.
+_SCRIPTS = tuple(
+    f"{name}.js.j2"
+    for name in (
+        "elements",
+        "data",
+        "diff",
+        "code",
+        "curves",
+        "panel",
+        "compare",
+        "lesson",
+        "theme",
+        "table",
+        "route",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ class ReportContext:
     run: str  # id of the run
     title: str  # of the competition
     metric: Metric
-    material: Callable[[RunState, Node], Material]  # `RunFiles.material`
+    material: Callable[[Node], Material]  # `RunFiles.material`
     kept: Path | None = None  # where this run's solution was kept
 
 
@@ -63,7 +79,8 @@ def render_report(state: RunState, context: ReportContext) -> str:
     environment = _environment()
     style = environment.get_template("style.css.j2").render()
     script = "\n".join(environment.get_template(name).render() for name in _SCRIPTS)
-    materials = {node.id: context.material(state, node) for node in state.nodes.values()}
+    materials = {node.id: context.material(node) for node in state.nodes.values()}
+    code, files = code_payload(materials)
     return environment.get_template("report.html.j2").render(
         state=state,
         run=state.run,
@@ -76,7 +93,8 @@ def render_report(state: RunState, context: ReportContext) -> str:
         scatter=charts.validation_against_audit(state),
         lessons=_lesson_rows(state),
         settings=_settings(state),
-        payload=Markup(script_json(node_payload(state, materials))),
+        payload=Markup(script_json(node_payload(state, materials, files))),
+        code=Markup(script_json(code)),
         style=Markup(style),
         script=Markup(script),
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:",
@@ -120,8 +138,14 @@ def _lesson_rows(state: RunState) -> list[_LessonRow]:
 
 def _settings(state: RunState) -> dict[str, str]:
     content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint"})
-    settings = {name.replace("_", " "): str(value) for name, value in content.items() if value is not None}
+    settings = {
+        name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
+    }
     if state.run.blueprint is not None:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"
     return settings
+
+
+def _setting(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -9,20 +9,32 @@ from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.report.files import Material
+from agent.report.packing import pack_within
 
-# Bounds of one page, in characters over all nodes and of one node.
-_DIFF_TOTAL, _DIFF_MOST = 1_300_000, 60_000
-_LOG_TOTAL, _LOG_MOST = 500_000, 12_000
-_ANALYSIS_TOTAL, _ANALYSIS_MOST = 300_000, 8_000
-_POINTS_TOTAL, _POINTS_MOST = 16_000, 240
+# Bounds of one page, in characters over all nodes and of one file or node: a page must fit into a mail.
+_CODE_TOTAL, _CODE_MOST = 700_000, 60_000
+_LOG_TOTAL, _LOG_MOST = 300_000, 12_000
+_ANALYSIS_TOTAL, _ANALYSIS_MOST = 200_000, 8_000
+_POINTS_TOTAL, _POINTS_MOST = 9_000, 150
 
 Json = dict[str, Any]
 
 
-def node_payload(state: RunState, materials: Mapping[int, Material]) -> Json:
+def code_payload(materials: Mapping[int, Material]) -> tuple[Json, dict[int, Json]]:
+    """The contents of all files, each kept once, and per node the number of the content of each path."""
+    places = [(node, path) for node, item in materials.items() for path in item.files]
+    pack, numbers = pack_within(
+        (materials[node].files[path] for node, path in places), _CODE_TOTAL, _CODE_MOST
+    )
+    files: dict[int, Json] = {node: {} for node in materials}
+    for (node, path), number in zip(places, numbers, strict=True):
+        files[node][wording.one_line(path)] = number
+    return {"lines": pack.lines, "texts": pack.texts}, files
+
+
+def node_payload(state: RunState, materials: Mapping[int, Material], files: Mapping[int, Json]) -> Json:
     """Details of every node, by its three-digit name; long texts are cut, with a note, to bound the page."""
-    diff_limit = fair_limit([len(item.diff) for item in materials.values()], _DIFF_TOTAL, _DIFF_MOST)
-    log_limit = fair_limit([len(item.log) for item in materials.values()], _LOG_TOTAL, _LOG_MOST)
+    log_limit = wording.fair_limit([len(item.log) for item in materials.values()], _LOG_TOTAL, _LOG_MOST)
     number_of_nodes = max(len(state.nodes), 1)
     analysis_limit = min(_ANALYSIS_MOST, _ANALYSIS_TOTAL // number_of_nodes)
     points = min(_POINTS_MOST, _POINTS_TOTAL // number_of_nodes)
@@ -34,7 +46,8 @@ def node_payload(state: RunState, materials: Mapping[int, Material]) -> Json:
             "idea": _idea(node),
             "lessons": _lessons(state, node),
             "scores": _scores(node),
-            "diff": wording.head(wording.clean(material.diff), diff_limit),
+            "numbers": _numbers(node),
+            "files": files[node.id],
             "log": wording.tail(wording.clean(material.log), log_limit),
             "analysis": _bounded(_finite(material.analysis), analysis_limit),
             "curve": _curve(node.result.curve if node.result else (), points),
@@ -48,17 +61,6 @@ def script_json(content: Json) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-def fair_limit(sizes: Sequence[int], total: int, most: int) -> int:
-    """The largest limit of one text, `most` at most, that keeps all texts together within `total`."""
-    left = total
-    for rank, size in enumerate(sorted(sizes)):
-        share = left // (len(sizes) - rank)
-        if size > share:
-            return min(share, most)
-        left -= size
-    return most
 
 
 def _identity(state: RunState, node: Node) -> Json:
@@ -127,6 +129,18 @@ def _scores(node: Node) -> dict[str, str]:
         facts["Smoke run"] = wording.duration(result.smoke_seconds)
     facts["Proposed"] = f"after {wording.clock(node.proposed_at_s)}"
     return facts | {wording.one_line(name): wording.one_line(value) for name, value in result.facts.items()}
+
+
+def _numbers(node: Node) -> Json:
+    """What two nodes are compared by: validation and audit with standard errors, seconds."""
+    result = node.result
+    if result is None:
+        return {}
+    return {
+        "validation": _finite([result.metric, result.metric_se]),
+        "audit": _finite([result.audit_metric, result.audit_se]),
+        "seconds": result.seconds,
+    }
 
 
 def _curve(curve: Sequence[CurvePoint], most: int) -> list[list[Any]]:

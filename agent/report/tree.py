@@ -1,6 +1,7 @@
 """The search tree as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TypedDict
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,26 +12,45 @@ from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.report.screen import Tally, status
 
-_NARROW = 90
+
 _DEEP = 8  # levels from which on the guide lines are drawn closer
+
+# Columns of the terminal from which on there is room for more than the essentials.
+_AUDIT_FROM = 90
+_LESSONS_FROM = 130
+_SLOTS_FROM = 170
+
+
+class _Column(TypedDict, total=False):
+    ratio: int
+    justify: Literal["right"]
+
+
+_LAYOUT: Mapping[str, _Column] = {
+    "what changed": {"ratio": 3},
+    "slots": {"ratio": 2},
+    "score": {"justify": "right"},
+    "audit": {"justify": "right"},
+    "time": {"justify": "right"},
+}
 
 
 def render_tree(state: RunState, width: int) -> RenderableType:
-    """Every node below its parent, with what it changed, its score, time and status; `width` in columns."""
+    """Every node below its parent, with what it changed, its score, time and status; `width` in columns.
+
+    Wider terminals get standard errors and audit scores, then lessons, then a column of the changed slots.
+    """
     if not state.nodes:
         return Text("This run has no nodes yet.")
     table = Table(
         box=box.SIMPLE_HEAD, width=width, padding=(0, 1), show_edge=False, header_style="bright_black"
     )
-    table.add_column("node", no_wrap=True)
-    table.add_column("what changed", ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column("score", justify="right", no_wrap=True)
-    if width >= _NARROW:
-        table.add_column("audit", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    for guide, node in _walk(state, width):
-        table.add_row(*_cells(state, guide, node, width))
+    rows = [_cells(state, guide, node, width) for guide, node in _walk(state, width)]
+    names = [name for name in rows[0] if any(row[name].plain for row in rows)]
+    for name in names:
+        table.add_column(name, **_LAYOUT.get(name, {}), no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(row[name] for name in names))
     return Group(table, Text(), _summary(state))
 
 
@@ -48,28 +68,50 @@ def _walk(state: RunState, width: int) -> Iterator[tuple[str, Node]]:
             stack.append((below + (end if is_last else fork), below + (gap if is_last else pass_by), child))
 
 
-def _cells(state: RunState, guide: str, node: Node, width: int) -> list[Text]:
+def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Text]:
+    """By column; every node has the same."""
     result = node.result
     is_best = state.best is not None and state.best.id == node.id
     label = Text(guide, style="bright_black")
     label.append(node.name, style="bold default")
     label.append(f" {node.operator}", style=f"not bold {wording.OPERATOR_STYLE[node.operator]}")
-    cells = [
-        label,
-        Text(_change(node)),
-        Text(
-            wording.score(node.metric, result.metric_se if result else None), style="bold" if is_best else ""
-        ),
-    ]
-    if width >= _NARROW:
-        cells.append(Text(wording.number(result.audit_metric if result else None)))
-    return [*cells, Text(wording.duration(node.seconds) if result else ""), status(node, is_best)]
+    error = result.metric_se if result and width >= _AUDIT_FROM else None
+    cells = {"node": label, "what changed": Text(_change(node, with_slots=width < _SLOTS_FROM))}
+    if width >= _SLOTS_FROM:
+        cells["slots"] = Text(wording.one_line(wording.changes(node)) or _blends(node))
+    cells["score"] = Text(wording.score(node.metric, error), style="bold" if is_best else "")
+    if width >= _AUDIT_FROM:
+        audit_se = result.audit_se if result and width >= _LESSONS_FROM else None
+        cells["audit"] = Text(wording.score(result.audit_metric if result else None, audit_se))
+    if width >= _LESSONS_FROM:
+        cells["cites"] = Text(_some(node.idea.cited_lessons))
+        cells["taught"] = Text(_taught(state, node))
+    cells["time"] = Text(wording.duration(node.seconds) if result else "")
+    return cells | {"status": status(node, is_best)}
 
 
-def _change(node: Node) -> str:
+def _change(node: Node, with_slots: bool) -> str:
+    title = wording.one_line(node.idea.title)
+    if with_slots:
+        title = ", ".join(part for part in (wording.what_changed(node), _blends(node)) if part)
     reason = f": {wording.one_line(node.result.reason)}" if node.result and node.result.reason else ""
-    blends = f", blends {wording.origin(node)}" if len(node.parents) > 1 else ""
-    return wording.what_changed(node) + blends + reason
+    return title + reason
+
+
+def _blends(node: Node) -> str:
+    return f"blends {wording.origin(node)}" if len(node.parents) > 1 else ""
+
+
+def _some(lessons: Sequence[str], most: int = 2) -> str:
+    """`00001 00002 +3`: the first ids and how many more."""
+    more = f" +{len(lessons) - most}" if len(lessons) > most else ""
+    return " ".join(lessons[:most]) + more
+
+
+def _taught(state: RunState, node: Node) -> str:
+    """Its lessons; of a single one also what it says: `00005 helps`."""
+    lesson = state.learned.get(node.lessons[0]) if len(node.lessons) == 1 else None
+    return f"{lesson.id} {lesson.verdict}" if lesson and lesson.evidence else _some(node.lessons)
 
 
 def _summary(state: RunState) -> Text:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.memory.lesson import Lesson
 from agent.record.events import CurvePoint, Operator, RunSettings, Status
@@ -62,6 +62,17 @@ def head(text: str, limit: int) -> str:
     kept = text[:limit]
     kept = kept[: kept.rfind("\n") + 1] or kept
     return f"{kept.rstrip()}\n[{len(text) - len(kept):,} further characters left out]"
+
+
+def fair_limit(sizes: Sequence[int], total: int, most: int) -> int:
+    """The largest limit of one text, `most` at most, that keeps all texts together within `total`."""
+    left = total
+    for rank, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - rank)
+        if size > share:
+            return min(share, most)
+        left -= size
+    return most
 
 
 def number(value: float | None, like: float | None = None) -> str:

@@ -18,7 +18,7 @@ from agent.record.events import (
     RunStarted,
     Status,
 )
-from agent.record.state import Node, RunState
+from agent.record.state import Node
 from agent.report.files import Material
 from agent.repository.idea import Blueprint, Change, Idea
 
@@ -214,5 +214,19 @@ ANALYSIS: dict[str, object] = {
 }
 
 
-def material_of(state: RunState, node: Node) -> Material:
-    return Material(DIFF, f"log of node {node.name}\n{LOG}", ANALYSIS) if node.result else Material()
+def files_of(node: Node) -> dict[str, str]:
+    """A small repository whose configuration follows the slots and cites the idea's lessons."""
+    slots = node.idea.blueprint.slots if node.idea.blueprint else {}
+    cites = {slot: f"  # Cite Lesson {', '.join(ids)}" for slot, ids in node.idea.cites.items()}
+    lines = [f"    {slot} = {value!r}{cites.get(slot, '')}" for slot, value in slots.items()]
+    return {
+        "README.md": f"# {node.idea.title}\n",
+        "library/config.py": "\n".join(["class Config:", '    """Every setting."""', *lines, ""]),
+        "library/train.py": "".join(f"    step({number})\n" for number in range(40)),
+    }
+
+
+def material_of(node: Node) -> Material:
+    if node.result is None:
+        return Material()
+    return Material(files_of(node), f"log of node {node.name}\n{LOG}", ANALYSIS)

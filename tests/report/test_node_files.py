@@ -15,7 +15,8 @@ def files(tmp_path: Path) -> RunFiles:
     workspace = tmp_path / "run" / "nodes" / "005"
     (workspace / ".mars").mkdir(parents=True)
     (workspace / "working").mkdir()
-    return RunFiles(tmp_path / "run", lambda before, after: f"{before} -> {after}")
+    texts = {"main.py": "pass\n", "idea.json": "{}", "members/003/idea.json": "{}"}
+    return RunFiles(tmp_path / "run", lambda before, after: f"{before} -> {after}", lambda commit: texts)
 
 
 @pytest.fixture
@@ -28,7 +29,8 @@ def test_reads_log_and_analysis(files: RunFiles, state: RunState, node: Node) ->
     assert files.log(node) == "smoke"
     (files.of(node) / ".mars" / "run.log").write_text("full")
     (files.of(node) / "working" / "analysis.json").write_text('{"rows": 3, "share": NaN}')
-    material = files.material(state, node)
+    material = files.material(node)
+    assert material.files == {"main.py": "pass\n"}
     assert material.log == "full"
     assert material.analysis["rows"] == 3
 
@@ -80,7 +82,8 @@ def test_the_real_lineage_fits(tmp_path: Path, state: RunState) -> None:
         node = state.nodes[node_id]
         assert node.result
         node.result = node.result.model_copy(update={"commit": commit})
-    diff = RunFiles(tmp_path, lineage.diff).diff(state, state.nodes[5])
+    files = RunFiles(tmp_path, lineage.diff, lineage.read)
+    diff = files.diff(state, state.nodes[5])
     assert "-a = 1" in diff
     assert "+a = 2" in diff
-    assert diff.startswith("diff --git a/"), "the page splits it into files by this line"
+    assert files.code(state.nodes[3]) == {"main.py": "a = 1\n"}

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripted_run import ANALYSIS, Script, idea, result
 
 from agent.competition.metrics import get_metric
-from agent.record.state import RunState
+from agent.record.state import Node, RunState
 from agent.report.files import Material
 from agent.report.html import ReportContext, write_report
 
@@ -80,15 +80,16 @@ def test_a_click_on_a_node_opens_its_idea_diff_curves_and_log(browser: Browser, 
         "0.6134 ± 0.0080",
         "Image size 128 instead of 96 helps",
         "Code against node 003",
-        "image_size: int = 128",
+        "epochs = 8  # Cite Lesson 00002",
         "Final Validation Metric: 0.6021",
         "culture::french",
     ):
         assert promised in text, promised
-    assert panel.locator(".plus", has_text="image_size: int = 128").is_visible()
-    assert panel.locator(".minus", has_text="image_size: int = 96").is_visible()
+    assert panel.locator(".plus", has_text="epochs = 8").is_visible()
+    assert panel.locator(".minus", has_text="epochs = 5").is_visible()
+    assert "step(0)" not in text, "a file that is equal is not shown"
     assert panel.locator("svg.chart").count() == 2
-    panel.locator("a", has_text="003").click()
+    panel.locator("a", has_text="003").first.click()
     assert page.locator("#panel-title").inner_text() == "Larger pictures"
 
 
@@ -209,11 +210,9 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
     script.propose(1, "draft", (), idea(ATTACK).model_copy(update={"model": ATTACK}))
     script.finish(1, result(0.5, 0.5, 3.0, "suspect", ATTACK))
     state = RunState.replay(script.events, higher_is_better=True)
-    material = Material(
-        f"diff --git a/{ATTACK} b/{ATTACK}\n@@ -1 +1 @@\n+{ATTACK}\n", ATTACK, {ATTACK: ANALYSIS}
-    )
+    material = Material({ATTACK: ATTACK, "library/a.py": f'"""{ATTACK}'}, ATTACK, {ATTACK: ANALYSIS})
     file = tmp_path / "report.html"
-    write_report(state, ReportContext("r", ATTACK, get_metric("accuracy"), lambda s, n: material), file)
+    write_report(state, ReportContext("r", ATTACK, get_metric("accuracy"), lambda node: material), file)
     seen = visit(browser, file)
     title = seen.page.title()
     seen.page.click(".pill")
@@ -234,13 +233,21 @@ def test_five_hundred_nodes_open_quickly(browser: Browser, tmp_path: Path) -> No
         script.propose(node, "improve" if parents else "draft", parents, idea(f"Idea {node}"))
         script.finish(node, result(0.4 + node / 2_000, 0.4, 10.0))
     state = RunState.replay(script.events, higher_is_better=True)
-    material = Material("diff --git a/main.py b/main.py\n@@ -1 +1 @@\n" + "+line\n" * 400, "log\n" * 200)
+
+    def material(node: Node) -> Material:
+        lines = (f"line {number * (node.id if number % 3 else 1)}\n" for number in range(400))
+        return Material({"main.py": "".join(lines)}, "log\n" * 200)
+
     file = tmp_path / "report.html"
-    write_report(state, ReportContext("r", "Big", get_metric("accuracy"), lambda s, n: material), file)
+    write_report(state, ReportContext("r", "Big", get_metric("accuracy"), material), file)
     page = visit(browser, file).page
-    took_ms = page.evaluate(
-        "() => { const began = performance.now(); location.hash = '#node-250'; showNode();"
-        " return performance.now() - began; }"
+    took_ms = min(
+        page.evaluate(
+            "(name) => { const began = performance.now(); location.hash = `#node-${name}`; showPanel();"
+            " return performance.now() - began; }",
+            name,
+        )
+        for name in ("125", "375", "250")
     )
     assert "Idea 250" in page.locator("#panel-title").inner_text()
     assert took_ms < 500

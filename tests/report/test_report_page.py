@@ -6,9 +6,10 @@ import time
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
-from scripted_run import DIFF, LOG, Script, curve, idea, lesson, material_of, result
+from scripted_run import LOG, Script, curve, idea, lesson, material_of, result
 
 from agent.competition.metrics import get_metric
 from agent.errors import InfrastructureError
@@ -17,7 +18,7 @@ from agent.record.state import Node, RunState
 from agent.report.files import Material
 from agent.report.geometry import Scale, lay_out_tree, robust_range
 from agent.report.html import ReportContext, render_report, write_report
-from agent.report.payload import fair_limit
+from agent.report.wording import fair_limit
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
 
@@ -39,11 +40,27 @@ class Elements(HTMLParser):
             self.scripts.append(data)
 
 
-def details(page: str) -> dict[str, dict[str, object]]:
-    found = re.search(r'<script type="application/json" id="node-data">(.*?)</script>', page, re.S)
-    assert found
-    content: dict[str, dict[str, object]] = json.loads(found.group(1))
+def details(page: str) -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = embedded(page, "node-data")
     return content
+
+
+def embedded(page: str, name: str) -> Any:
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.S)
+    assert found
+    return json.loads(found.group(1))
+
+
+def code_of(page: str, node: str) -> dict[str, str]:
+    """Path -> text of a node's files, put together again as the page does."""
+    code, texts = embedded(page, "code-data"), {}
+    for path, number in details(page)[node]["files"].items():
+        runs = code["texts"][number]
+        pairs = zip(runs[::2], runs[1::2], strict=True)
+        texts[path] = "\n".join(
+            line for start, count in pairs for line in code["lines"][start : start + count]
+        )
+    return texts
 
 
 def test_says_what_a_reader_must_know(state: RunState, context: ReportContext) -> None:
@@ -69,9 +86,11 @@ def test_says_what_a_reader_must_know(state: RunState, context: ReportContext) -
 
 
 def test_every_node_has_its_details(state: RunState, context: ReportContext) -> None:
-    nodes = details(render_report(state, context))
+    page = render_report(state, context)
+    nodes = details(page)
+    for node in state.nodes.values():
+        assert code_of(page, node.name) == material_of(node).files
     assert list(nodes) == [node.name for node in state.nodes.values()]
-    assert nodes["005"]["diff"] == DIFF
     assert LOG in str(nodes["005"]["log"])
     assert nodes["011"]["best"] is True
     assert nodes["011"]["kept"] is True
@@ -96,16 +115,16 @@ def test_no_text_becomes_markup(state: RunState, context: ReportContext) -> None
     script.finish(1, outcome.model_copy(update={"facts": {ATTACK: ATTACK}, "curve": (point,)}))
     script.end(ATTACK, 1)
     hostile = RunState.replay(script.events, higher_is_better=True)
-    material = Material(ATTACK, ATTACK, {ATTACK: [{ATTACK: ATTACK}]})
+    material = Material({ATTACK: ATTACK}, ATTACK, {ATTACK: [{ATTACK: ATTACK}]})
     page = render_report(
-        hostile, ReportContext(ATTACK, ATTACK, get_metric("micro_f1"), lambda state, node: material)
+        hostile, ReportContext(ATTACK, ATTACK, get_metric("micro_f1"), lambda node: material)
     )
     honest = Elements(render_report(state, context))
     elements = Elements(page)
     assert {tag for tag, _ in elements.tags} <= {tag for tag, _ in honest.tags}
     assert "img" not in {tag for tag, _ in elements.tags}
     assert elements.scripts[-1] == honest.scripts[-1], "the code of the page is the same"
-    assert details(page)["001"]["diff"] == ATTACK
+    assert code_of(page, "001") == {ATTACK: ATTACK}
 
 
 def test_only_its_own_script_may_run(state: RunState, context: ReportContext) -> None:
@@ -149,23 +168,25 @@ def test_five_hundred_nodes_stay_small_and_quick(tmp_path: Path) -> None:
         script.finish(node, result(metric, metric - 0.01, 60.0).model_copy(update={"curve": steps}))
     state = RunState.replay(script.events, higher_is_better=True)
     texts = Material(
-        diff=DIFF + "+ a line of code that a draft adds\n" * 2_000,
+        files={"main.py": "".join(f"line {number} of code\n" for number in range(9_000))},
         log="epoch 1 loss 0.5 metric 0.4\n" * 2_000,
         analysis={f"feature {index}": index / 7 for index in range(400)},
     )
-    small = Material(DIFF, LOG)
 
-    def material(state: RunState, node: Node) -> Material:
-        return small if node.parents else texts
+    def varied(node: Node) -> Material:
+        return Material(
+            {**texts.files, "library/config.py": "".join(f"{node.id * k}\n" for k in range(1_000))}
+        )
 
     file = tmp_path / "report.html"
-    for given in (material, lambda state, node: texts):
+    for given in (varied, lambda node: texts):
         began = time.process_time()
         write_report(state, ReportContext("r", "Title", get_metric("accuracy"), given), file)
         assert time.process_time() - began < 3.0
         assert file.stat().st_size < 5_000_000
-    nodes = details(file.read_text(encoding="utf-8"))
-    assert "further characters left out" in str(nodes["001"]["diff"])
+    page = file.read_text(encoding="utf-8")
+    nodes = details(page)
+    assert "further characters left out" in code_of(page, "001")["main.py"]
     assert "earlier characters left out" in str(nodes["001"]["log"])
 
 

@@ -57,7 +57,29 @@ class TestTree:
         assert "… running" in row("013")
         assert "13 nodes: 9 valid, 1 suspect, 1 failed, 1 pruned; 9:09 used; kept node 011" in text
 
-    @pytest.mark.parametrize("width", [60, 80, 120])
+    @pytest.mark.parametrize(
+        ("width", "told", "left_out"),
+        [
+            (80, ["0.6021", "Larger pictures"], ["± 0.0080", "audit", "taught"]),
+            (100, ["0.6021 ± 0.0080", "0.5933"], ["± 0.0210", "taught"]),
+            (140, ["0.5933 ± 0.0210", "00002 helps", "taught"], ["slots"]),
+            (180, ["slots", " image_size 96 → 128 ", "00002 helps", "52 s"], ["(image_size"]),
+        ],
+    )
+    def test_a_wider_terminal_is_told_more(
+        self, state: RunState, width: int, told: list[str], left_out: list[str]
+    ) -> None:
+        lines = as_text(render_tree(state, width), width).splitlines()
+        text = "\n".join([lines[0], next(line for line in lines if "003 " in line)])
+        assert [one for one in told if one not in text] == []
+        assert [one for one in left_out if one in text] == []
+
+    def test_says_which_lessons_a_node_cites(self, state: RunState) -> None:
+        lines = as_text(render_tree(state, 140), 140).splitlines()
+        row = next(line for line in lines if "010 improve" in line)
+        assert "00001 00002" in row
+
+    @pytest.mark.parametrize("width", [60, 80, 120, 150, 180, 240])
     def test_keeps_to_the_width(self, state: RunState, width: int) -> None:
         assert max(len(line) for line in as_text(render_tree(state, width), width).splitlines()) <= width
 

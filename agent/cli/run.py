@@ -51,7 +51,8 @@ def run_command(
     lessons: Annotated[Path | None, typer.Option(help="Start from these exported lessons too.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Experiments at once; they share the cores.")] = 1,
     data: Annotated[
-        Literal["auto", "full", "sample"], typer.Option(help="auto: the real data if it is here.")
+        Literal["auto", "full", "sample"],
+        typer.Option(help="auto: data that is here, else Kaggle's if you are signed in, else the sample."),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of every decision and every experiment.")] = 0,
     cold: Annotated[

@@ -53,5 +53,5 @@ def grade_command(
         raise SetupError(f"--data takes auto, full or sample, not '{data}'.")
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)  # type: ignore[arg-type]
-    grade = grade_submission(found.spec, raw.folder, submission)
+    grade = grade_submission(raw.graded(found.spec), raw.folder, submission)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")

@@ -50,7 +50,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         InfrastructureError: the disk is full or files vanished.
     """
     with machine_errors(f"Preparing {spec.id}"):
-        source = _read(spec, raw)
+        source = _read(raw.graded(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
             with aside(root) as folder:
@@ -72,7 +72,8 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _Source:
 
 def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
     """SHA-256 over format, specification, tables (bytes) and pictures (names and sizes)."""
-    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json()}\n".encode())
+    described = spec.model_dump_json(exclude={"sources"})  # the same data, wherever it came from
+    digest = hashlib.sha256(f"{FORMAT}\n{described}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table):
         if name is not None:
             digest.update(hashlib.sha256(inside(folder, name).read_bytes()).digest())

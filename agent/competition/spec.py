@@ -28,6 +28,23 @@ class InputColumn(BaseModel):
     )
 
 
+class Sources(BaseModel):
+    """Where the full data can be had; no part of the data's fingerprint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kaggle: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
+        description="Kaggle's name of the competition, the last part of its address.",
+    )
+    mle_bench_metric: str | None = Field(
+        default=None,
+        description="What MLE-bench's grader measures, where that is not `metric`: the metric of data that "
+        "MLE-bench prepared.",
+    )
+
+
 class CompetitionSpec(BaseModel):
     """Data, metric and submission format of one competition."""
 
@@ -58,6 +75,7 @@ class CompetitionSpec(BaseModel):
     sample_script: str | None = Field(
         default=None, description="Script that makes a sample of the same schema: script.py OUT --seed S."
     )
+    sources: Sources = Sources()
     llm_may_see_rows: bool = False
 
     @field_validator("targets", mode="before")

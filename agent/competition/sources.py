@@ -11,6 +11,7 @@ from typing import Literal
 from agent.competition import kaggle
 from agent.competition.archive import unpacked
 from agent.competition.files import aside, inside, link_or_copy, machine_errors
+from agent.competition.metrics import get_metric
 from agent.competition.mlebench import find_split
 from agent.competition.prepared import DataKind
 from agent.competition.registry import Competition
@@ -98,6 +99,8 @@ def _take_over(competition: Competition, source: Path, home: Home, origin: dict[
         with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=target.parent) as scratch:
             folder = unpacked(source, Path(scratch))
             split = find_split(folder, spec) if _missing_tables(spec, folder) else None
+            if split is not None and spec.sources.mle_bench_metric is not None:
+                get_metric(spec.sources.mle_bench_metric).prediction_kind(spec.task)
             root = _data_root(spec, folder if split is None else split.public, source)
             with aside(target, replace=True) as new:
                 _copy_tree(root, new)

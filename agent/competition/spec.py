@@ -65,7 +65,10 @@ class CompetitionSpec(BaseModel):
         default=None, description="Table whose first column lists every permitted label, in class order."
     )
     inputs: tuple[InputColumn, ...] = Field(min_length=1)
-    fold_column: str | None = Field(default=None, description="A user's own folds; the last is validation.")
+    fold_column: str | None = Field(
+        default=None,
+        description="Column of a user's own folds: the last validates, k-fold training follows the others.",
+    )
     mix_audit: bool = Field(
         default=True, description="Whether audit rows may be mixed into the rows to predict."
     )

@@ -16,8 +16,8 @@ def card(prepared: Prepared, **fields: object) -> Card:
         "competition": "toy", "data_kind": prepared.kind, "fingerprint": prepared.fingerprint,
         "metric": prepared.spec.metric, "higher_is_better": True, "validation": 0.7, "validation_se": None,
         "audit": None, "audit_se": None, "audit_protected": True, "run": "toy-1", "node": 1,
-        "operator": "draft", "lineage": (), "idea": "New", "lessons": (), "facts": {}, "seconds": 1.0, "seed": 0, "threads": 1,
-        "nodes": 1, "environment": {}, "kept_at": "2026-01-01T00:00:00+00:00",
+        "operator": "draft", "lineage": (), "idea": "New", "lessons": (), "facts": {}, "seconds": 1.0,
+        "seed": 0, "threads": 1, "nodes": 1, "environment": {}, "kept_at": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
     return Card.model_validate({**content, **fields})
 

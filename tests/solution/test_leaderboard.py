@@ -18,8 +18,8 @@ def card(**fields: object) -> Card:
         "competition": "houses", "data_kind": "full", "fingerprint": "f" * 64, "metric": "micro_f1",
         "higher_is_better": True, "validation": 0.65, "validation_se": 0.01, "audit": 0.62, "audit_se": 0.02,
         "audit_protected": True, "run": "houses-1", "node": 3, "operator": "draft", "lineage": (),
-        "idea": "Plain", "lessons": (), "facts": {}, "seconds": 1.0, "seed": 0, "threads": 1, "nodes": 4, "environment": {},
-        "kept_at": "2026-01-01T00:00:00+00:00",
+        "idea": "Plain", "lessons": (), "facts": {}, "seconds": 1.0, "seed": 0,
+        "threads": 1, "nodes": 4, "environment": {}, "kept_at": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
     return Card.model_validate({**content, **fields})
 

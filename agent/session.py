@@ -112,8 +112,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     """
     make_policy(request.policy)
     competition = find_competition(request.competition, home)
-    observer = make_observer(competition.spec.metric)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed)
+    observer = make_observer(raw.graded(competition.spec).metric)
     observer.note(raw.sentence)
     prepared = prepare(competition.spec, raw, home)
     metric = metric_of(prepared.spec, run_script)

@@ -1,7 +1,7 @@
 """`mars competitions`, `mars init` and `mars prepare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition, list_competitions
 from agent.competition.sources import import_data, locate_data
+from agent.errors import SetupError
 from agent.execution import run_script
 from agent.execution.hardware import device
 from agent.planner.base import Circumstances
@@ -56,15 +57,24 @@ def init_command(
 def prepare_command(
     name: Annotated[str, typer.Argument(help="Name or folder of a competition.")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="Folder or zip that holds the competition's files.")
+        Path | None,
+        typer.Option(
+            "--from", help="Folder or zip with the competition's files, or what MLE-bench prepared of it."
+        ),
     ] = None,
+    data: Annotated[
+        Literal["auto", "full", "sample"],
+        typer.Option(help="auto: data that is here, else Kaggle's if you are signed in, else the sample."),
+    ] = "auto",
 ) -> None:
     """Makes a competition's data ready: tables, splits, media."""
     competition, home = find_competition(name, paths.home()), paths.home()
     if source is not None:
+        if data == "sample":
+            raise SetupError("--from gives the full data; leave --data sample out.")
         raw = import_data(competition, source, home)
     else:
-        raw = locate_data(competition, home, "auto", run_script)
+        raw = locate_data(competition, home, data, run_script)
     print(raw.sentence)
     _describe(prepare(competition.spec, raw, home))
 

@@ -56,7 +56,8 @@ def run_command(
         bool, typer.Option("--share-gpus", help="Let several experiments use one GPU at once.")
     ] = False,
     data: Annotated[
-        Literal["auto", "full", "sample"], typer.Option(help="auto: the real data if it is here.")
+        Literal["auto", "full", "sample"],
+        typer.Option(help="auto: data that is here, else Kaggle's if you are signed in, else the sample."),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of every decision and every experiment.")] = 0,
     cold: Annotated[
@@ -121,17 +122,19 @@ def runs_command() -> None:
     rows = list_runs(engine)
     # An id that is cut off cannot be copied.
     name = Column("run", no_wrap=True, min_width=max((len(row.id) for row in rows), default=3))
-    table = Table(name, "data", "nodes", "valid", "best", "minutes", "ended", box=None)
+    table = Table(name, "data", "metric", "nodes", "valid", "best", "minutes", "ended", box=None)
     for row in rows:
         try:
-            state = open_run(row.id, home, engine).state
+            run = open_run(row.id, home, engine)
         except MarsError as error:
             table.add_row(row.id, str(error))
             continue
+        state = run.state
         best = f"{state.best.metric:.5f}" if state.best else "-"
         ended = state.finished.reason if state.finished else "no: `mars resume` goes on"
         counts = (str(len(state.nodes)), str(len(state.valid)))
-        table.add_row(row.id, state.run.data_kind, *counts, best, f"{state.elapsed_s / 60:.1f}", ended)
+        about = (row.id, state.run.data_kind, run.metric.name)
+        table.add_row(*about, *counts, best, f"{state.elapsed_s / 60:.1f}", ended)
     Console().print(table)
 
 

@@ -1,5 +1,6 @@
 """`mars solutions` and `mars grade`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,8 @@ from agent.competition.registry import find_competition
 from agent.competition.sources import locate_data
 from agent.errors import SetupError
 from agent.execution import run_script
-from agent.solution.card import describe, load_card
+from agent.solution.card import Card, describe, load_card
+from agent.solution.leaderboard import report_score
 
 
 def register(app: typer.Typer) -> None:
@@ -24,23 +26,63 @@ def register(app: typer.Typer) -> None:
 
 def solutions_command(
     name: Annotated[str | None, typer.Argument(help="A competition: shows its card.")] = None,
+    leaderboard: Annotated[
+        float | None,
+        typer.Option(help="What a leaderboard gave NAME's submission; kept on its card, earlier ones too."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """Lists the best solution per competition, or shows one's card."""
     root = paths.home().solutions
-    if name is not None:
-        card = load_card(root / name)
-        if card is None:
-            raise SetupError(f"No solution of '{name}' is kept in {root}; `mars run` makes one.")
-        Console().print(Markdown(describe(card)))
+    if leaderboard is not None:
+        if name is None:
+            raise SetupError("--leaderboard needs the competition: mars solutions NAME --leaderboard SCORE.")
+        reported = report_score(root / name, leaderboard)
+        print(reported.model_dump_json() if as_json else _comparison(reported, leaderboard))
         return
-    table = Table("competition", "data", "metric", "validation", "audit", "idea", box=None)
-    for folder in sorted(path for path in root.glob("*") if path.is_dir() and path.name[0] != "."):
-        card = load_card(folder)
-        if card is not None:
-            audit = f"{card.audit:.5f}" if card.audit is not None else "none"
-            score = f"{card.validation:.5f}"
-            table.add_row(card.competition, card.data_kind, card.metric, score, audit, card.idea)
-    Console().print(table)
+    if name is not None:
+        _show(root, name, as_json)
+        return
+    folders = sorted(path for path in root.glob("*") if path.is_dir() and path.name[0] != ".")
+    cards = [card for folder in folders if (card := load_card(folder)) is not None]
+    if as_json:
+        print(json.dumps([card.model_dump(mode="json") for card in cards]))
+    else:
+        Console().print(_table(cards))
+
+
+def _show(root: Path, name: str, as_json: bool) -> None:
+    card = load_card(root / name)
+    if card is None:
+        raise SetupError(f"No solution of '{name}' is kept in {root}; `mars run` makes one.")
+    if as_json:
+        print(card.model_dump_json())
+    else:
+        Console().print(Markdown(describe(card)))
+
+
+def _table(cards: list[Card]) -> Table:
+    table = Table("competition", "data", "metric", "validation", "audit", "leaderboard", "idea", box=None)
+    for card in cards:
+        audit = f"{card.audit:.5f}" if card.audit is not None else "none"
+        reported = f"{card.leaderboard[-1].score:.5f}" if card.leaderboard else "-"
+        score = f"{card.validation:.5f}"
+        table.add_row(card.competition, card.data_kind, card.metric, score, audit, reported, card.idea)
+    return table
+
+
+def _comparison(card: Card, score: float) -> str:
+    """The reported score beside the harness's own, told in the metric's direction."""
+
+    def against(name: str, own: float) -> str:
+        gain = score - own if card.higher_is_better else own - score
+        return f"{abs(gain):.5f} {'better' if gain >= 0 else 'worse'} than its {name} {own:.5f}"
+
+    told = [against("validation", card.validation)]
+    told += [against("audit", card.audit)] if card.audit is not None else []
+    return (
+        f"Leaderboard {card.metric} {score:.5f} of {card.competition}: {', '.join(told)}; kept on its card."
+    )
 
 
 def grade_command(
@@ -53,5 +95,5 @@ def grade_command(
         raise SetupError(f"--data takes auto, full or sample, not '{data}'.")
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)  # type: ignore[arg-type]
-    grade = grade_submission(found.spec, raw.folder, submission, run=run_script)
+    grade = grade_submission(raw.graded(found.spec), raw.folder, submission, run=run_script)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")

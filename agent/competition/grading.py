@@ -11,7 +11,7 @@ from agent.competition.tables import read_table
 from agent.competition.target import read_target
 from agent.errors import SetupError
 
-_DEFAULT_ANSWERS = "test.csv"
+_DEFAULT_ANSWERS = ("test.csv", "answers.csv")  # ours, MLE-bench's
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ def grade_submission(
         spec: the competition.
         folder: its data folder, which holds the tables that the spec names and `answers/`.
         submission: the file to grade.
-        answers: which table below `answers/`; by default the only one, or `test.csv` among several.
+        answers: which table below `answers/`; by default the only one; among several `test.csv`, then
+            MLE-bench's `answers.csv`.
         run: runs the competition's own metric, where it has one.
 
     Raises:
@@ -64,7 +65,7 @@ def _answer_file(folder: Path, name: str | None) -> Path:
         raise SetupError(f"{folder}: holds no answers (CSV files), so that nothing can be graded.")
     if name is None and len(files) == 1:
         return next(iter(files.values()))
-    wanted = name or _DEFAULT_ANSWERS
+    wanted = name or next((usual for usual in _DEFAULT_ANSWERS if usual in files), _DEFAULT_ANSWERS[0])
     if wanted not in files:
         raise SetupError(f"{folder}: has no {wanted}; choose one of {', '.join(files)}.")
     return files[wanted]

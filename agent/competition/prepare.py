@@ -18,7 +18,7 @@ from agent.competition.files import aside, inside, machine_errors
 from agent.competition.layout import Parts, write_parts
 from agent.competition.media import MediaFiles, broken_media, find_media, place_media, require_decoder
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
-from agent.competition.rawtables import RawTables, carried_inputs, read_tables
+from agent.competition.rawtables import RawTables, carried_inputs, fold_ranks, read_tables
 from agent.competition.sources import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.splits import SEED, LabelledRows, Split, split_rows
@@ -51,7 +51,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         InfrastructureError: the disk is full or files vanished.
     """
     with machine_errors(f"Preparing {spec.id}"):
-        source = _read(spec, raw)
+        source = _read(raw.graded(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
             with aside(root) as folder:
@@ -75,7 +75,8 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     """SHA-256 over format, specification, tables (bytes) and pictures (names and sizes)."""
     # What is left at its default is left out where the field is new: data prepared before keep their name.
     unset = {name for name in _LATER_FIELDS if name not in spec.model_dump(exclude_defaults=True)}
-    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset)}\n".encode())
+    # The same data are the same, wherever they came from.
+    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources'})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table):
         if name is not None:
             digest.update(hashlib.sha256(inside(folder, name).read_bytes()).digest())
@@ -94,6 +95,7 @@ def _write(source: _Source, folder: Path) -> None:
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
     parts = _parts(source, split, kept, target.classes, folder / "public" / "input")
+    folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
     prepared = Prepared(
@@ -103,6 +105,7 @@ def _write(source: _Source, folder: Path) -> None:
         classes=target.classes,
         submission_columns=tuple(source.tables.sample.columns),
         rows=RowCounts(**counts),
+        train_folds=0 if folds is None else len(np.unique(folds)),
         warnings=(*source.tables.warnings, *warnings, *split.warnings),
         root=folder,
     )
@@ -121,6 +124,8 @@ def _parts(
     train_ids, test_ids = _opaque_ids(source.fingerprint, train[spec.id_column], tables.test[spec.id_column])
     inputs = carried_inputs(spec, tables.test)
     labelled = pd.concat([train[inputs], canonical_cells(spec, train)], axis=1)
+    if spec.fold_column is not None:  # rows to predict have none, hence audit rows have none either
+        labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
     if source.train_media is not None and source.test_media is not None:
@@ -151,7 +156,7 @@ def _labelled_rows(source: _Source, target: Target) -> LabelledRows:
         parsed = parse_times(train[names[0]], source.raw.folder / spec.train)
         times = np.asarray(parsed, dtype=np.float64)
     if spec.fold_column is not None:
-        folds = _fold_ranks(train[spec.fold_column])
+        folds = fold_ranks(train[spec.fold_column])
     return LabelledRows(target, groups, times, folds)
 
 
@@ -161,14 +166,6 @@ def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:
     blank = np.flatnonzero(values.to_numpy() == "")
     codes[blank] = codes.max() + 1 + np.arange(len(blank))
     return codes
-
-
-def _fold_ranks(values: "pd.Series[str]") -> NDArray[np.intp]:
-    """Folds by number where all are numbers, else by name."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    key = numbers if numbers.notna().all() else values
-    ranks: NDArray[np.intp] = (key.rank(method="dense") - 1).to_numpy().astype(np.intp)
-    return ranks
 
 
 def _usable(source: _Source) -> tuple[NDArray[np.intp], list[str]]:

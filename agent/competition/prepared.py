@@ -28,7 +28,8 @@ class Prepared(BaseModel):
     """A competition's data, split once per data fingerprint. Stored as `<root>/prepared.json`.
 
     `public/input` holds media under opaque names; `public/metadata` holds `train.csv`, `val.csv`, `test.csv`
-    (test and audit rows mixed), `classes.csv` and `sample_submission.csv`, all with opaque ids. `private`
+    (test and audit rows mixed), `classes.csv` and `sample_submission.csv`, all with opaque ids; with
+    `train_folds` the fold column of `train.csv` and `val.csv` holds 0, 1, ..., validation the last. `private`
     holds `val.csv` and `audit.csv` (opaque id + targets) and `ids.csv` (columns `opaque,original,part` with
     part one of train, val, audit, test; in the order of the original sample submission for test rows).
     """
@@ -44,6 +45,9 @@ class Prepared(BaseModel):
     classes: tuple[str, ...] | None = Field(description="Labels in class order; None for regression.")
     submission_columns: tuple[str, ...] = Field(description="Header of the sample submission.")
     rows: RowCounts
+    train_folds: int = Field(
+        default=0, description="How many of the user's own folds the training rows hold; 0: none are given."
+    )
     warnings: tuple[str, ...] = Field(default=(), description="What a user should know, a sentence each.")
     root: Path = Field(exclude=True)
 

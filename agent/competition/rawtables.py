@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.tables import read_table, require_columns, require_unique
@@ -31,6 +33,7 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
     train = _read(spec, folder, spec.train, [*spec.targets, *inputs])
     if spec.fold_column is not None:
         require_columns(train, [spec.fold_column], folder / spec.train)
+        _require_folds(train[spec.fold_column], folder / spec.train)
     sample = _read(spec, folder, spec.sample_submission, [])
     if len(sample.columns) < 2:
         raise SetupError(f"{folder / spec.sample_submission}: has no column to predict beside the ids.")
@@ -49,6 +52,23 @@ def carried_inputs(spec: CompetitionSpec, test: pd.DataFrame) -> list[str]:
     """Input columns that rows to predict have; audit rows get no others, or they would stand out."""
     names = [column.name for column in spec.inputs if column.role != "image"]
     return [name for name in names if name in test.columns]
+
+
+def fold_ranks(values: "pd.Series[str]") -> NDArray[np.intp]:
+    """The user's folds as 0, 1, ...: in the order of numbers where all are numbers, else of names."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    key = numbers if numbers.notna().all() else values
+    ranks: NDArray[np.intp] = (key.rank(method="dense") - 1).to_numpy().astype(np.intp)
+    return ranks
+
+
+def _require_folds(values: "pd.Series[str]", file: Path) -> None:
+    blank = np.flatnonzero(values.str.strip() == "")
+    if len(blank):
+        raise SetupError(
+            f"{file}: row {blank[0] + 1}, column '{values.name}': is empty (as {len(blank)} in all); "
+            "give every row a fold."
+        )
 
 
 def _required_in_test(spec: CompetitionSpec) -> list[str]:
@@ -83,6 +103,10 @@ def _check_spec(spec: CompetitionSpec, folder: Path) -> None:
     own = {spec.id_column: "the id", FILE_COLUMN: "the column of pictures"}
     own |= dict.fromkeys(spec.targets, "a target")
     if spec.fold_column is not None:
+        if spec.fold_column in own:
+            raise SetupError(
+                f"{folder}: the fold column '{spec.fold_column}' is also {own[spec.fold_column]}."
+            )
         own[spec.fold_column] = "the fold column"
     for name in names:
         if name in own:

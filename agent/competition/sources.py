@@ -1,17 +1,18 @@
-"""Where a competition's raw data is: the user's, the prepared copy, made by a script, or a sample."""
+"""Where a competition's raw data is: the user's, the prepared copy, made by a script, Kaggle's, a sample."""
 
 import hashlib
 import json
-import shutil
-import stat
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent.competition.files import aside, inside, is_contained, link_or_copy, machine_errors
+from agent.competition import kaggle
+from agent.competition.archive import unpacked
+from agent.competition.files import aside, inside, link_or_copy, machine_errors
+from agent.competition.metrics import get_metric
+from agent.competition.mlebench import find_split
 from agent.competition.prepared import DataKind
 from agent.competition.registry import Competition
 from agent.competition.spec import CompetitionSpec
@@ -24,8 +25,6 @@ RunScript = Callable[[Path, list[str], list[Path], Path], None]
 """Runs (script, arguments, readable folders, writable folder); raises SetupError when the script fails."""
 
 _MARKER = ".mars-data.json"
-_ZIP_BYTES_AT_MOST = 500 * 2**30
-_ZIP_FILES_AT_MOST = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,12 @@ class RawData:
     kind: DataKind
     sentence: str
     """First line of a run: which data it is."""
+    metric: str | None = None
+    """What the graders of this data measure, where that is not the competition's own metric."""
+
+    def graded(self, spec: CompetitionSpec) -> CompetitionSpec:
+        """The specification with the metric of this data."""
+        return spec if self.metric is None else spec.model_copy(update={"metric": self.metric})
 
 
 def locate_data(
@@ -48,15 +53,23 @@ def locate_data(
         InfrastructureError: the disk is full.
     """
     spec = competition.spec
+    refused = ""
     with machine_errors(f"Looking for the data of {spec.id}"):
         full = None if choice == "sample" else _full(competition, home.data, run_script, seed)
         if full is not None:
             return full
+        if choice != "sample" and _may_ask_kaggle(spec, choice):
+            try:
+                return _download(competition, home)
+            except SetupError as error:
+                if choice == "full" or spec.sample_script is None:
+                    raise
+                refused = f" {error}"
         if choice != "full" and spec.sample_script is not None:
             target = home.data / spec.id / _seeded("sample", seed)
             _make(competition, spec.sample_script, target, run_script, seed)
             sentence = f"Data: the competition's sample (generated), not the real data of {spec.title}."
-            return RawData(target, "sample", sentence)
+            return RawData(target, "sample", sentence + refused)
     if choice == "sample":
         raise SetupError(f"{spec.id} has no sample; run with --data full.")
     raise SetupError(
@@ -67,22 +80,66 @@ def locate_data(
 def import_data(competition: Competition, source: Path, home: Home) -> RawData:
     """Takes over a folder or zip that the user has, as `home.data/<id>/full` (hard links where possible).
 
+    What MLE-bench has prepared is recognised: its private answers become `answers/`, for `mars grade` alone.
+
     Raises:
         SetupError: tables are missing (each is named), or the zip is unsafe, damaged or too large.
         InfrastructureError: the disk is full.
     """
+    return _take_over(competition, source, home, {})
+
+
+def _take_over(competition: Competition, source: Path, home: Home, origin: dict[str, str]) -> RawData:
     spec = competition.spec
     target = home.data / spec.id / "full"
     if target.resolve().is_relative_to(source.resolve()):
         raise SetupError(f"{source}: holds {target}, where the data would go; give another folder.")
     with machine_errors(f"Taking over {source}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=target.parent) as unpacked:
-            root = _data_root(spec, _unpacked(source, Path(unpacked)), source)
-            with aside(target, replace=True) as folder:
-                _copy_tree(root, folder)
-                (folder / _MARKER).write_text(json.dumps({"origin": "imported"}), encoding="utf-8")
-    return RawData(target, "full", f"Data: the full data of {spec.title}, prepared in {target}.")
+        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=target.parent) as scratch:
+            folder = unpacked(source, Path(scratch))
+            split = find_split(folder, spec) if _missing_tables(spec, folder) else None
+            if split is not None and spec.sources.mle_bench_metric is not None:
+                get_metric(spec.sources.mle_bench_metric).prediction_kind(spec.task)
+            root = _data_root(spec, folder if split is None else split.public, source)
+            with aside(target, replace=True) as new:
+                _copy_tree(root, new)
+                if split is not None:
+                    origin = {**origin, "source": "mle-bench"}
+                    _copy_answers(split.answers, new / "answers")
+                (new / _MARKER).write_text(json.dumps({"origin": "imported", **origin}), encoding="utf-8")
+    return _taken_over(spec, target)
+
+
+def _taken_over(spec: CompetitionSpec, target: Path) -> RawData:
+    source, metric = _marker(target).get("source"), None
+    what = f"Data: the full data of {spec.title}"
+    if source == "kaggle":
+        what += " from Kaggle"
+    elif source == "mle-bench":
+        metric = spec.sources.mle_bench_metric
+        what += " as split by MLE-bench" + (f" and graded by its {metric}" if metric else "")
+    return RawData(target, "full", f"{what}, prepared in {target}.", metric)
+
+
+def _may_ask_kaggle(spec: CompetitionSpec, choice: DataChoice) -> bool:
+    """A sample stands in silently only where the user never signed in to Kaggle."""
+    asked = choice == "full" or spec.sample_script is None
+    return spec.sources.kaggle is not None and (asked or kaggle.has_credentials())
+
+
+def _download(competition: Competition, home: Home) -> RawData:
+    spec, parent = competition.spec, home.data / competition.spec.id
+    assert spec.sources.kaggle is not None
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".kaggle-", dir=parent, ignore_cleanup_errors=True) as folder:
+        try:
+            archive = kaggle.download(spec.sources.kaggle, Path(folder))
+        except kaggle.KaggleError as error:
+            raise SetupError(
+                f"{spec.id}: {error}; or give the files by `mars prepare {spec.id} --from DIR|ZIP`."
+            ) from error
+        return _take_over(competition, archive, home, {"source": "kaggle"})
 
 
 def _full(competition: Competition, data: Path, run_script: RunScript, seed: int) -> RawData | None:
@@ -96,9 +153,7 @@ def _full(competition: Competition, data: Path, run_script: RunScript, seed: int
         target = data / spec.id / _seeded("full", seed)
         _make(competition, spec.data_script, target, run_script, seed)
         return RawData(target, "full", f"Data: the full data of {spec.title}, made by {spec.data_script}.")
-    if (target / spec.train).is_file():
-        return RawData(target, "full", f"Data: the full data of {spec.title}, prepared in {target}.")
-    return None
+    return _taken_over(spec, target) if (target / spec.train).is_file() else None
 
 
 def _seeded(name: str, seed: int) -> str:
@@ -152,6 +207,12 @@ def _data_root(spec: CompetitionSpec, folder: Path, source: Path) -> Path:
     )
 
 
+def _copy_answers(files: list[Path], target: Path) -> None:
+    target.mkdir(mode=0o700)
+    for file in files:
+        link_or_copy(file, target / file.name)
+
+
 def _copy_tree(source: Path, target: Path) -> None:
     for entry in sorted(source.iterdir()):
         if entry.is_symlink():
@@ -161,49 +222,3 @@ def _copy_tree(source: Path, target: Path) -> None:
             _copy_tree(entry, target / entry.name)
         elif entry.is_file():
             link_or_copy(entry, target / entry.name)
-
-
-def _unpacked(source: Path, target: Path) -> Path:
-    """The folder itself, or `target` with what the zip file holds."""
-    if source.is_dir():
-        return source
-    if not source.is_file() or not zipfile.is_zipfile(source):
-        raise SetupError(f"{source}: is neither a folder nor a zip file.")
-    _extract(source, target)
-    return target
-
-
-def _extract(source: Path, target: Path) -> None:
-    """Unpacks a zip file, or raises SetupError before anything is written if an entry is unsafe."""
-    try:
-        with zipfile.ZipFile(source) as archive:
-            entries = archive.infolist()
-            for entry in entries:
-                _check_entry(entry, source)
-            _check_size(entries, source, target)
-            for entry in entries:  # zipfile stops at the declared size and checks the CRC
-                archive.extract(entry, target)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise SetupError(f"{source}: is damaged or of an unknown kind of zip ({error}).") from error
-
-
-def _check_entry(entry: zipfile.ZipInfo, source: Path) -> None:
-    # The file's own spelling: zipfile has already cut `filename` at a zero byte.
-    mode = entry.external_attr >> 16
-    unsafe = not is_contained(entry.orig_filename) or (
-        mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
-    )
-    if unsafe:
-        raise SetupError(f"{source}: the entry {entry.orig_filename!r} is a link or leaves the folder.")
-    if entry.flag_bits & 0x1:
-        raise SetupError(f"{source}: is encrypted; unpack it and give the folder.")
-
-
-def _check_size(entries: list[zipfile.ZipInfo], source: Path, target: Path) -> None:
-    size, free = sum(entry.file_size for entry in entries), shutil.disk_usage(target).free
-    if size > _ZIP_BYTES_AT_MOST or len(entries) > _ZIP_FILES_AT_MOST:
-        raise SetupError(
-            f"{source}: {len(entries)} files of {size / 2**30:.1f} GiB are more than a zip may hold."
-        )
-    if size > free:
-        raise SetupError(f"{source}: needs {size / 2**30:.1f} GiB unpacked; {free / 2**30:.1f} GiB are free.")

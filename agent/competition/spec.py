@@ -73,6 +73,23 @@ class OwnMetric(BaseModel):
     code: str = Field(default="", description="The text of metric.py; read from the file, never given.")
 
 
+class Sources(BaseModel):
+    """Where the full data can be had; no part of the data's fingerprint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kaggle: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
+        description="Kaggle's name of the competition, the last part of its address.",
+    )
+    mle_bench_metric: str | None = Field(
+        default=None,
+        description="What MLE-bench's grader measures, where that is not `metric`: the metric of data that "
+        "MLE-bench prepared.",
+    )
+
+
 class CompetitionSpec(BaseModel):
     """Data, metric and submission format of one competition."""
 
@@ -97,7 +114,10 @@ class CompetitionSpec(BaseModel):
         default=None, description="Table whose first column lists every permitted label, in class order."
     )
     inputs: tuple[InputColumn, ...] = Field(min_length=1)
-    fold_column: str | None = Field(default=None, description="A user's own folds; the last is validation.")
+    fold_column: str | None = Field(
+        default=None,
+        description="Column of a user's own folds: the last validates, k-fold training follows the others.",
+    )
     mix_audit: bool = Field(
         default=True, description="Whether audit rows may be mixed into the rows to predict."
     )
@@ -107,6 +127,7 @@ class CompetitionSpec(BaseModel):
     sample_script: str | None = Field(
         default=None, description="Script that makes a sample of the same schema: script.py OUT --seed S."
     )
+    sources: Sources = Sources()
     llm_may_see_rows: bool = False
 
     @field_validator("targets", mode="before")

@@ -12,7 +12,6 @@ from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.report.screen import Tally, status
 
-
 _DEEP = 8  # levels from which on the guide lines are drawn closer
 
 # Columns of the terminal from which on there is room for more than the essentials.

@@ -46,11 +46,16 @@ class TaskView(BaseModel):
     n_classes: int | None
     data_kind: str
     n_train: int
+    fold_column: str | None = Field(
+        default=None, description="Column of train.csv with the user's own folds, if it holds several."
+    )
+    own_folds: int = Field(default=0, description="How many folds that column holds, numbered from 0.")
 
     @classmethod
     def of(cls, prepared: Prepared) -> "TaskView":
         spec = prepared.spec
         metric = metric_of(spec)
+        several = prepared.train_folds > 1
         return cls(
             id=spec.id,
             title=spec.title,
@@ -69,6 +74,8 @@ class TaskView(BaseModel):
             n_classes=len(prepared.classes) if prepared.classes is not None else None,
             data_kind=prepared.kind,
             n_train=prepared.rows.train,
+            fold_column=spec.fold_column if several else None,
+            own_folds=prepared.train_folds if several else 0,
         )
 
 

@@ -13,6 +13,17 @@ from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 
 FILE = "card.json"
+README = "README.md"
+
+
+class LeaderboardScore(BaseModel):
+    """A score that the user reported back after a submission."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    score: float
+    metric: str
+    reported_at: str = Field(description="ISO 8601, UTC.")
 
 
 class Card(BaseModel):
@@ -46,6 +57,9 @@ class Card(BaseModel):
     nodes: int
     environment: dict[str, str]
     kept_at: str
+    leaderboard: tuple[LeaderboardScore, ...] = Field(
+        default=(), description="Reported by the user, the latest last; no part of any choice."
+    )
 
 
 def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_is_better: bool) -> Card:
@@ -108,6 +122,7 @@ def describe(card: Card) -> str:
         ("metric", f"{card.metric}, {'higher' if card.higher_is_better else 'lower'} is better"),
         ("validation", _score(card.validation, card.validation_se)),
         ("audit (labels withheld from every candidate)", audit),
+        *_reported(card),
         ("found by", f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {card.nodes} nodes"),
         ("grew from", ", ".join(f"{node:03d}" for node in card.lineage) or "nothing: a draft"),
         ("lessons cited", ", ".join(card.lessons) or "none"),
@@ -123,6 +138,15 @@ def describe(card: Card) -> str:
         "has `input/` and `metadata/` of the prepared competition beside it (`mars prepare` makes them).\n"
         "`submission.csv` fits the competition's format; `predictions/` holds what was scored.\n"
     )
+
+
+def _reported(card: Card) -> list[tuple[str, str]]:
+    """The leaderboard's line, if the user has reported any."""
+    if not card.leaderboard:
+        return []
+    latest, *earlier = [f"{one.score:.5f} ({one.reported_at[:10]})" for one in reversed(card.leaderboard)]
+    before = f"; earlier {', '.join(earlier)}" if earlier else ""
+    return [("leaderboard (reported by the user)", latest + before)]
 
 
 def _score(value: float, error: float | None) -> str:

@@ -13,7 +13,7 @@ from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError
 from agent.execution import run_script
 from agent.repository.render import write_tree
-from agent.solution.card import FILE, Card, describe, load_card
+from agent.solution.card import FILE, README, Card, describe, load_card
 
 PREDICTIONS = "predictions"
 
@@ -52,6 +52,11 @@ def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> st
     holder = load_card(place)
     if holder is None or (holder.data_kind == "sample" and card.data_kind == "full"):
         return None
+    if holder.metric != card.metric:
+        return (
+            f"The kept solution of {card.competition} was scored by {holder.metric}, not by {card.metric}, "
+            "and stays: scores by different metrics are not compared."
+        )
     if (holder.data_kind, holder.fingerprint) != (card.data_kind, card.fingerprint):
         return (
             f"The kept solution of {card.competition} was scored on other data ({holder.data_kind}, "
@@ -86,7 +91,7 @@ def _write(folder: Path, prepared: Prepared, card: Card, files: dict[str, str], 
     shutil.rmtree(aside, ignore_errors=True)
     write_tree(files, aside / "repository")
     (aside / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (aside / "README.md").write_text(describe(card), encoding="utf-8")
+    (aside / README).write_text(describe(card), encoding="utf-8")
     (aside / PREDICTIONS).mkdir()
     shutil.copyfile(workspace / _VAL, aside / PREDICTIONS / "val.csv")
     shutil.copyfile(workspace / "submission" / "submission.csv", aside / PREDICTIONS / "audit.csv")

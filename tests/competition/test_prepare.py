@@ -168,7 +168,7 @@ def test_cells_keep_their_spelling(tmp_path: Path) -> None:
     assert set(read(prepare_folder(spec, tmp_path / "data"), "train")["x"]) == set(train["x"])
 
 
-def test_the_users_folds_are_used_and_not_shown(tmp_path: Path) -> None:
+def test_the_users_folds_are_used_and_shown_by_number(tmp_path: Path) -> None:
     train = number_rows(60).assign(fold=[1, 2, 10] * 20)
     write_tables(tmp_path / "data", train, number_rows(5, 60).drop(columns="label"))
     spec = write_spec(tmp_path / "data", fold_column="fold")
@@ -176,7 +176,20 @@ def test_the_users_folds_are_used_and_not_shown(tmp_path: Path) -> None:
     ids = private(prepared, "ids")
     folds = train.set_index("id")["fold"]
     assert set(folds[ids.loc[ids["part"] == "val", "original"]]) == {10}
-    assert "fold" not in read(prepared, "train").columns
+    assert prepared.train_folds == 2
+    for part, rank in (("train", {1: "0", 2: "1"}), ("val", {10: "2"})):
+        shown = read(prepared, part).set_index("id")["fold"]
+        original = ids.set_index("opaque").loc[shown.index, "original"]
+        assert shown.tolist() == [rank[fold] for fold in folds[original]]
+    assert "fold" not in read(prepared, "test").columns, "audit rows must not stand out"
+
+
+def test_a_row_without_a_fold_is_named(tmp_path: Path) -> None:
+    train = number_rows(60).assign(fold=["1", "2", ""] * 20)
+    write_tables(tmp_path / "data", train, number_rows(5, 60).drop(columns="label"))
+    spec = write_spec(tmp_path / "data", fold_column="fold")
+    with pytest.raises(SetupError, match=r"train\.csv: row 3, column 'fold': is empty \(as 20 in all\)"):
+        prepare_folder(spec, tmp_path / "data")
 
 
 def test_groups_that_only_labelled_rows_have_do_not_mark_audit_rows(tmp_path: Path) -> None:
@@ -283,6 +296,7 @@ def test_a_target_that_is_no_number_is_named(tmp_path: Path, value: str) -> None
         ({"inputs": [{"name": "id", "role": "category"}]}, "'id' of the competition is also the id"),
         ({"targets": ["label", "x"], "inputs": [{"name": "x", "role": "number"}]}, "also a target"),
         ({"fold_column": "nowhere"}, "has no column 'nowhere'"),
+        ({"fold_column": "label"}, "the fold column 'label' is also a target"),
         ({"test": None}, r"sample_submission\.csv: has no column 'x'"),
         ({"inputs": [{"name": "x", "role": "time"}, {"name": "x", "role": "number"}]}, "listed twice"),
     ],
@@ -343,7 +357,8 @@ def test_a_folder_without_rights_is_a_sentence() -> None:
 @pytest.mark.parametrize("name", ["digits", pytest.param("imet-2020", marks=pytest.mark.slow)])
 def test_the_bundled_competitions_are_prepared_in_seconds(tmp_path: Path, name: str) -> None:
     competition, home = find_competition(name), Home(tmp_path)
-    data = locate_data(competition, home, "auto", run_plainly)
+    # Not "auto": whoever is signed in to Kaggle would download the real data.
+    data = locate_data(competition, home, "sample" if competition.spec.sample_script else "full", run_plainly)
     start = time.perf_counter()
     prepared = prepare(competition.spec, data, home)
     assert time.perf_counter() - start < 10  # about 0.3 s and 1.4 s on two idle cores

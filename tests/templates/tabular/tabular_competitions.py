@@ -133,8 +133,14 @@ def mixed_table(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def mixed(task: Task, metric: str, rows: int = 240) -> Competition:
-    """A competition with a column of every role."""
+def mixed(task: Task, metric: str, rows: int = 240, own_folds: int = 0) -> Competition:
+    """A competition with a column of every role and, on demand, with folds of its own."""
+    if own_folds:
+        competition = mixed(task, metric, rows)
+        for name, numbers in (("train", np.arange(rows) % own_folds), ("val", own_folds)):
+            competition.tables[name]["user's fold"] = numbers
+        seen = competition.view.model_copy(update={"fold_column": "user's fold", "own_folds": own_folds})
+        return Competition(seen, competition.tables, competition.classes)
     tables = {
         name: mixed_table(count, seed)
         for name, count, seed in (("train", rows, 0), ("val", 120, 1), ("test", 60, 2))

@@ -17,6 +17,7 @@ COMPETITIONS = {
     "labels": mixed("classification", "qwk"),
     "probabilities": mixed("classification", "log_loss"),
     "values": mixed("regression", "mae"),
+    "own folds": mixed("regression", "rmse", own_folds=3),
     "numbers only": real("breast_cancer", "roc_auc"),
 }
 LESSONS = dict.fromkeys(FAMILY.slots, ("00003", "00011", "00024", "01234"))

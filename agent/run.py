@@ -28,7 +28,7 @@ from agent.report.observer import Observer
 from agent.repository.checks import CONTRACT_FILES
 from agent.repository.idea import Idea
 from agent.repository.render import Renderer, TaskView
-from agent.search.budget import SMALLEST_NODE_S, Budget
+from agent.search.budget import Budget
 from agent.search.pruning import hopeless
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.solution import ensemble
@@ -180,8 +180,7 @@ class Search:
                 self._launch_repeat(pool, node)
 
     def _limit_s(self, final: bool = False) -> float:
-        budget = Budget.of(self.state)
-        return max(budget.limit_s - budget.elapsed_s if final else budget.next_limit_s, SMALLEST_NODE_S)
+        return Budget.of(self.state).granted_s(final)
 
     # -- wait and record -------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ from agent.competition.registry import find_competition
 from agent.competition.sources import DataChoice, locate_data
 from agent.database import open_database
 from agent.errors import SetupError
-from agent.execution import Executor, make_executor, run_script
-from agent.execution.hardware import cpu_count, device, hub_cache
+from agent.execution import Executor, run_script
+from agent.execution.hardware import cpu_count, device
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
@@ -38,6 +38,7 @@ from agent.search.scheduler import Scheduler
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.trial import Bench
+from agent.workbench import open_executor
 
 # A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
 NODE_SHARE = 1 / 6
@@ -244,22 +245,10 @@ class _Session:
             run.folder / "best",
         )
 
-    @contextmanager
-    def _executor(self) -> Iterator[Executor]:
-        preload = {name for family in self._planner.families.values() for name in family.preload}
-        self._run.nodes.mkdir(parents=True, exist_ok=True)
-        weights = [folder for folder in (self._home.weights, hub_cache()) if folder.is_dir()]
-        executor = make_executor(
-            cold=self._settings.cold,
-            nodes_root=self._run.nodes,
-            preload=sorted(preload),
-            readable=[self._run.prepared.input, self._run.prepared.metadata, *weights],
-            writable=[self._cache],
-        )
-        try:
-            yield executor
-        finally:
-            executor.close()
+    def _executor(self) -> AbstractContextManager[Executor]:
+        families = self._planner.families.values()
+        run = self._run
+        return open_executor(self._settings, run.prepared, families, self._home, run.nodes, self._cache)
 
 
 def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:

@@ -8,6 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+TEMPORARY = "mars-held-"
+"""How the names of this program's own folders among the system's temporary files begin."""
+
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:

@@ -30,6 +30,7 @@ ORDER = [
     "session",
     "replay",
     "execute_again",
+    "cleanup",
     "cli",
 ]
 

@@ -24,7 +24,7 @@ def export_command(
         list[str],
         typer.Argument(
             metavar="[NODE] DIR",
-            help="Number of a node [default: the run's best], and a new or empty folder.",
+            help="Number of a node (else the run's best), and a new or empty folder.",
         ),
     ],
     copy_input: Annotated[

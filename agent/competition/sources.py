@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from agent.competition.prepared import DataKind
 from agent.competition.registry import Competition
 from agent.competition.spec import CompetitionSpec
 from agent.errors import SetupError
+from agent.held import temporary_folder
 from agent.paths import Home
 
 DataChoice = Literal["auto", "full", "sample"]
@@ -77,8 +77,8 @@ def import_data(competition: Competition, source: Path, home: Home) -> RawData:
         raise SetupError(f"{source}: holds {target}, where the data would go; give another folder.")
     with machine_errors(f"Taking over {source}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=target.parent) as unpacked:
-            root = _data_root(spec, _unpacked(source, Path(unpacked)), source)
+        with temporary_folder(".unpacked-", target.parent) as unpacked:
+            root = _data_root(spec, _unpacked(source, unpacked), source)
             with aside(target, replace=True) as folder:
                 _copy_tree(root, folder)
                 (folder / _MARKER).write_text(json.dumps({"origin": "imported"}), encoding="utf-8")

@@ -85,6 +85,18 @@ def is_locked(folder: Path) -> bool:
         return not _taken(handle, fcntl.LOCK_SH)
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Keeps others from the run for a moment; False when one is at work on it, or there is no run."""
+    try:
+        handle = (folder / _LOCK).open()
+    except OSError:
+        yield False
+        return
+    with handle:
+        yield _taken(handle, fcntl.LOCK_EX)
+
+
 def holder(folder: Path) -> Holder | None:
     """Who held the run last, by its own word; only `is_locked` tells whether it still does."""
     try:

@@ -57,7 +57,6 @@ def export(
             "node": node.name,
             "commit": node.result.commit,
             "python": platform.python_version(),
-            "competition": prepared.spec.title,
             "id_column": prepared.spec.id_column,
             "metric_name": prepared.spec.metric,
             "metric": node.metric,

@@ -25,16 +25,16 @@ from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.reflect import lesson_from
 from agent.report.observer import Observer
-from agent.repository.given import merged
 from agent.repository.idea import Idea
 from agent.repository.lineage import Merged
 from agent.repository.render import Renderer, TaskView
-from agent.search.budget import SMALLEST_NODE_S, Budget
+from agent.search.budget import Budget
 from agent.search.pruning import hopeless
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
 from agent.trial import Bench, Trial, thinned
+from agent.workbench import node_code
 
 TICK_S = 0.25
 # A candidate that is expected to end sooner than this is its own smoke run.
@@ -181,8 +181,7 @@ class Search:
                 self._launch_repeat(pool, node)
 
     def _limit_s(self, final: bool = False) -> float:
-        budget = Budget.of(self.state)
-        return max(budget.limit_s - budget.elapsed_s if final else budget.next_limit_s, SMALLEST_NODE_S)
+        return Budget.of(self.state).granted_s(final)
 
     # -- wait and record -------------------------------------------------------------------------------
 
@@ -276,14 +275,7 @@ class Search:
 
     def _files(self, node: Node) -> Merged:
         """The node's code; below a given repository, its parent's with what the new blueprint changes."""
-        if self.state.is_given(node):
-            assert self.state.run.given is not None
-            return Merged(self._bench.lineage.read(self.state.run.given.commit), ())
-        rendered = self._render(node.idea)
-        line = self.state.ancestors(node)
-        if not line or not self.state.is_given(line[-1]) or line[0].result is None:
-            return Merged(rendered, ())
-        return merged(self._bench.lineage, self._render(line[0].idea), line[0].result.commit, rendered)
+        return node_code(self.state, node, self._bench.lineage, self._render)
 
     def _render(self, idea: Idea) -> dict[str, str]:
         assert idea.blueprint is not None

@@ -1,8 +1,8 @@
 """Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,9 @@ from agent.competition.registry import find_competition
 from agent.competition.sources import DataChoice, locate_data
 from agent.database import open_database
 from agent.errors import SetupError
-from agent.execution import Executor, make_executor, run_script
+from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
-from agent.execution.hardware import cpu_count, device, hub_cache
-from agent.execution.layers import CacheLayers
+from agent.execution.hardware import cpu_count, device
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
@@ -45,6 +44,7 @@ from agent.search.scheduler import Scheduler
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.trial import Bench
+from agent.workbench import cache_layers, open_executor
 
 # A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
 NODE_SHARE = 1 / 6
@@ -181,9 +181,7 @@ class _Session:
         self._home = home
         self._observer = observer
         self._heartbeat = heartbeat
-        prepared = run.prepared
-        shared = home.cache / prepared.spec.id / f"{prepared.kind}-{prepared.fingerprint[:16]}"
-        self._cache = CacheLayers(shared, run.folder / "cache")
+        self._cache = cache_layers(home, run.prepared, run.folder)
         self._planner = planner
 
     def begin(self, headline: str) -> Summary:
@@ -259,23 +257,10 @@ class _Session:
             run.folder / "best",
         )
 
-    @contextmanager
-    def _executor(self) -> Iterator[Executor]:
-        preload = {name for family in self._planner.families.values() for name in family.preload}
-        for folder in (self._run.nodes, self._cache.shared):
-            folder.mkdir(parents=True, exist_ok=True)
-        weights = [folder for folder in (self._home.weights, hub_cache()) if folder.is_dir()]
-        executor = make_executor(
-            cold=self._settings.cold,
-            nodes_root=self._run.nodes,
-            preload=sorted(preload),
-            readable=[self._run.prepared.input, self._run.prepared.metadata, self._cache.shared, *weights],
-            writable=[self._cache.own],
-        )
-        try:
-            yield executor
-        finally:
-            executor.close()
+    def _executor(self) -> AbstractContextManager[Executor]:
+        families = self._planner.families.values()
+        run = self._run
+        return open_executor(self._settings, run.prepared, families, self._home, run.nodes, self._cache)
 
 
 def _planner(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:

@@ -90,6 +90,18 @@ class Bench:
         """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
+        self._check_out(files, workspace)
+        faults = [f"The change conflicts with what was edited by hand in {name}." for name in conflicts]
+        return Trial(node, commit, workspace, tree_hash(files), (*faults, *check_repository(files)))
+
+    def set_up_again(self, node: int, commit: str) -> Trial:
+        """A recorded revision, checked out for another execution."""
+        files = self.lineage.read(commit)
+        self._check_out(files, self.workspace(node))
+        faults = tuple(check_repository(files))
+        return Trial(node, commit, self.workspace(node), tree_hash(files), faults)
+
+    def _check_out(self, files: dict[str, str], workspace: Path) -> None:
         try:
             if workspace.exists():
                 shutil.rmtree(workspace)
@@ -98,8 +110,6 @@ class Bench:
                 (workspace / "weights").symlink_to(self._weights)
         except OSError as error:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
-        faults = [f"The change conflicts with what was edited by hand in {name}." for name in conflicts]
-        return Trial(node, commit, workspace, tree_hash(files), (*faults, *check_repository(files)))
 
     def keep_outputs(self, nodes: set[int]) -> None:
         """Drops the raw outputs (hundreds of MB each on large data) of all other nodes."""
@@ -130,8 +140,7 @@ class Bench:
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
         """(score, seconds) of the same code with another seed; the score is None when it failed."""
         copy = trial.workspace.with_name(f"{trial.workspace.name}-repeat{number}")
-        shutil.rmtree(copy, ignore_errors=True)
-        write_tree(self.lineage.read(trial.commit), copy)
+        self._check_out(self.lineage.read(trial.commit), copy)
         again = Trial(trial.node, trial.commit, copy, trial.code, ())
         seed = self._settings.seed + SEED_STEP * number
         outcome = self._execute(again, limit_s, "run.log", (), None, seed)

@@ -12,6 +12,7 @@ LONGEST_FUNCTION = 70
 ORDER = [
     "errors",
     "paths",
+    "held",
     "database",
     "competition",
     "repository",
@@ -23,9 +24,13 @@ ORDER = [
     "solution",
     "report",
     "trial",
+    "workbench",
     "reflect",
     "run",
     "session",
+    "replay",
+    "execute_again",
+    "cleanup",
     "cli",
 ]
 

@@ -6,7 +6,7 @@ from types import FrameType
 
 import typer
 
-from agent.cli import competitions, doctor, inspect, lessons, run, solutions
+from agent.cli import competitions, control, doctor, export, inspect, lessons, replay, run, solutions
 from agent.errors import MarsError, SetupError
 
 EXIT_SETUP = 2
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (run, inspect, solutions, competitions, doctor):
+for module in (run, control, inspect, replay, export, solutions, competitions, doctor):
     module.register(app)
 app.add_typer(lessons.app, name="lessons")
 

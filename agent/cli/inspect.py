@@ -39,7 +39,7 @@ def tree_command(run: RunName) -> None:
 def show_command(run: RunName, node: NodeName) -> None:
     """Shows a node: idea, scores, lessons, failure analysis and where its repository is."""
     opened = open_run(run, paths.home())
-    found, files = _node(opened, node), _files(opened)
+    found, files = find_node(opened, node), _files(opened)
     page = render_node(opened.state, found, files.of(found), files.log(found), files.analysis(found))
     Console().print(page)
 
@@ -53,11 +53,11 @@ def diff_command(
 ) -> None:
     """Prints how a node's code differs from its parent's or another node's."""
     opened = open_run(run, paths.home())
-    found = _node(opened, node)
+    found = find_node(opened, node)
     if other is None:
         diff = _files(opened).diff(opened.state, found)
     else:
-        diff = opened.lineage.diff(_commit(_node(opened, other)), _commit(found))
+        diff = opened.lineage.diff(_commit(find_node(opened, other)), _commit(found))
     print_diff(Console(), diff)
 
 
@@ -95,7 +95,8 @@ def _files(run: Run) -> RunFiles:
     return RunFiles(run.folder, run.lineage.diff, run.lineage.read)
 
 
-def _node(run: Run, number: int) -> Node:
+def find_node(run: Run, number: int) -> Node:
+    """A node of the run; SetupError when there is none of this number."""
     if number not in run.state.nodes:
         raise SetupError(f"Run {run.id} has no node {number}; its nodes are 1 to {len(run.state.nodes)}.")
     return run.state.nodes[number]

@@ -4,14 +4,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from agent import paths
+from agent.cli import options
 from agent.database import open_database
 from agent.errors import MarsError
 from agent.record.store import list_runs
@@ -21,9 +21,6 @@ from agent.session import RunRequest, Summary, open_run, resume, start
 EXIT_NONE_KEPT = 1
 EXIT_INTERRUPTED = 130
 
-Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock budget of the run.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
-
 
 def register(app: typer.Typer) -> None:
     app.command("run")(run_command)
@@ -32,53 +29,24 @@ def register(app: typer.Typer) -> None:
 
 
 def run_command(
-    competition: Annotated[str, typer.Option(help="A bundled competition's name, or a folder of your own.")],
-    minutes: Minutes = 10.0,
-    node_minutes: Annotated[
-        float | None,
-        typer.Option(
-            min=0.02, help="Limit of one experiment [default: a sixth of --minutes, twice that near the end]."
-        ),
-    ] = None,
-    max_nodes: Annotated[int | None, typer.Option(min=1, help="Stop after this many experiments.")] = None,
-    planner: Annotated[Literal["library"], typer.Option(help="Who proposes ideas.")] = "library",
-    policy: Annotated[
-        Literal["mcts", "greedy", "random"], typer.Option(help="How the tree of experiments grows.")
-    ] = "mcts",
-    blueprint: Annotated[
-        Path | None, typer.Option(help="Execute this one blueprint and nothing else.")
-    ] = None,
-    lessons: Annotated[Path | None, typer.Option(help="Start from these exported lessons too.")] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Experiments at once; they share the cores, never a GPU.")
-    ] = 1,
-    share_gpus: Annotated[
-        bool, typer.Option("--share-gpus", help="Let several experiments use one GPU at once.")
-    ] = False,
-    data: Annotated[
-        Literal["auto", "full", "sample"],
-        typer.Option(help="auto: data that is here, else Kaggle's if you are signed in, else the sample."),
-    ] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of every decision and every experiment.")] = 0,
-    cold: Annotated[
-        bool, typer.Option("--cold", help="A fresh process per experiment instead of a warm parent.")
-    ] = False,
-    given: Annotated[
-        Path | None,
-        typer.Option("--from", help="Start from this repository, which keeps the repository contract."),
-    ] = None,
-    pin: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SLOT=VALUE", help="Keep a slot at a value; may be repeated."),
-    ] = None,
-    forbid: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MOVE|SLOT=VALUE", help="Never make a move or use a value; may be repeated."),
-    ] = None,
-    hint: Annotated[
-        str, typer.Option(help="Kept in the record; the library planner itself cannot read it.")
-    ] = "",
-    as_json: Json = False,
+    competition: options.Competition,
+    minutes: options.Minutes = 10.0,
+    node_minutes: options.NodeMinutes = None,
+    max_nodes: options.MaxNodes = None,
+    planner: options.Planner = "library",
+    policy: options.Policy = "mcts",
+    blueprint: options.Blueprint = None,
+    lessons: options.Lessons = None,
+    workers: options.Workers = 1,
+    share_gpus: options.ShareGpus = False,
+    data: options.Data = "auto",
+    seed: options.Seed = 0,
+    cold: options.Cold = False,
+    given: options.From = None,
+    pin: options.Pin = None,
+    forbid: options.Forbid = None,
+    hint: options.Hint = "",
+    as_json: options.Json = False,
 ) -> None:
     """Searches for the best solution of a competition and keeps it."""
     request = RunRequest(
@@ -107,7 +75,7 @@ def run_command(
 def resume_command(
     run: Annotated[str, typer.Argument(help="Id of a run, a part of it, or `latest`.")],
     minutes: Annotated[float | None, typer.Option(min=0.05, help="New total budget of the run.")] = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Goes on with a run that was interrupted, killed or ended."""
     with _interruptible():

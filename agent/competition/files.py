@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from agent.errors import InfrastructureError, SetupError
+from agent.held import temporary_folder
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -59,13 +60,10 @@ def aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
     When another process has made `target` meanwhile, that one stays, unless `replace` is set.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with temporary_folder(f".{target.name}-", target.parent) as folder:
         folder.chmod(0o755)
         yield folder
         _settle(folder, target, replace)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _settle(folder: Path, target: Path, replace: bool) -> None:

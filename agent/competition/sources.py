@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from agent.competition.prepared import DataKind
 from agent.competition.registry import Competition
 from agent.competition.spec import CompetitionSpec
 from agent.errors import SetupError
+from agent.held import temporary_folder
 from agent.paths import Home
 
 DataChoice = Literal["auto", "full", "sample"]
@@ -96,8 +96,8 @@ def _take_over(competition: Competition, source: Path, home: Home, origin: dict[
         raise SetupError(f"{source}: holds {target}, where the data would go; give another folder.")
     with machine_errors(f"Taking over {source}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=target.parent) as scratch:
-            folder = unpacked(source, Path(scratch))
+        with temporary_folder(".unpacked-", target.parent) as scratch:
+            folder = unpacked(source, scratch)
             split = find_split(folder, spec) if _missing_tables(spec, folder) else None
             if split is not None and spec.sources.mle_bench_metric is not None:
                 get_metric(spec.sources.mle_bench_metric).prediction_kind(spec.task)
@@ -132,9 +132,9 @@ def _download(competition: Competition, home: Home) -> RawData:
     spec, parent = competition.spec, home.data / competition.spec.id
     assert spec.sources.kaggle is not None
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".kaggle-", dir=parent, ignore_cleanup_errors=True) as folder:
+    with temporary_folder(".kaggle-", parent) as folder:
         try:
-            archive = kaggle.download(spec.sources.kaggle, Path(folder))
+            archive = kaggle.download(spec.sources.kaggle, folder)
         except kaggle.KaggleError as error:
             raise SetupError(
                 f"{spec.id}: {error}; or give the files by `mars prepare {spec.id} --from DIR|ZIP`."

@@ -1,6 +1,5 @@
 """Runs a competition's own data script (a sample generator, say) in the sandbox."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from agent.execution.environment import interpreter_environment
 from agent.execution.following import Ending
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, Sandbox, detect
+from agent.held import TEMPORARY, temporary_folder
 
 _LIMIT_S = 3600.0
 _FILE_BYTES = 64 * 2**30
@@ -40,10 +40,10 @@ def run_script(
     if not script.is_file():
         raise SetupError(f"{script}: is no file; a competition's data script must exist.")
     writable.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mars-") as folder:
-        log = BoundedLog(Path(folder) / "log", _OUTPUT_BYTES)
+    with temporary_folder(TEMPORARY) as folder:
+        log = BoundedLog(folder / "log", _OUTPUT_BYTES)
         try:
-            view = View(unique([script.parent, *readable]), unique([writable]), _scratch(Path(folder)))
+            view = View(unique([script.parent, *readable]), unique([writable]), _scratch(folder))
             isolation = detect(sandbox)
             task = _task(script, args, view, isolation, memory_bytes, file_bytes)
             ending = run_cold(task, view, isolation, log, time_s)

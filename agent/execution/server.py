@@ -6,13 +6,13 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from agent.errors import InfrastructureError, SetupError
 from agent.execution.bubblewrap import SCRATCH, View, sandboxed
 from agent.execution.environment import interpreter_environment
 from agent.execution.inside.task import MESSAGE_BYTES, decode_event
 from agent.execution.isolation import INSIDE, Isolation, inside_command
+from agent.held import TEMPORARY, temporary_folder
 
 _IMPORTS_WITHIN_S = 300.0
 _ENDS_WITHIN_S = 5.0
@@ -31,7 +31,9 @@ class ForkServer:
         self._control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_IMPORTS_WITHIN_S)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the server
-        self._scratch = tempfile.TemporaryDirectory(prefix="mars-")  # some libraries write when imported
+        self._held = contextlib.ExitStack()
+        # Some libraries write when they are imported.
+        self._scratch = self._held.enter_context(temporary_folder(TEMPORARY))
         self._lock = threading.Lock()
         self._ready = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,9 +43,9 @@ class ForkServer:
         namespaces, bwrap = isolation.supervisors_namespaces(warm=True), isolation.bwrap
         command = [*inside_command("forkserver"), str(their_control.fileno()), namespaces, *preload]
         if bwrap is not None:
-            inner = View([INSIDE, *view.readable], view.writable, Path(self._scratch.name).resolve())
+            inner = View([INSIDE, *view.readable], view.writable, self._scratch.resolve())
             command = sandboxed(bwrap, inner, command, INSIDE.parent)
-        environment = interpreter_environment(threads, SCRATCH if bwrap else Path(self._scratch.name))
+        environment = interpreter_environment(threads, SCRATCH if bwrap else self._scratch)
         keeper = threading.Thread(target=self._keep, args=(command, their_control, environment), daemon=True)
         keeper.start()
 
@@ -113,7 +115,7 @@ class ForkServer:
             self._process.kill()
             self._ended.wait()
         self._output.close()
-        self._scratch.cleanup()
+        self._held.close()
 
     def _last_words(self) -> str:
         self._ended.wait(DEATH_SHOWS_WITHIN_S)

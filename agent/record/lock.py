@@ -5,11 +5,16 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from agent.errors import SetupError
 
 _BEAT_S = 1.0
+# Whoever only asks whether a run is at work holds its lock for a moment.
+_ASKING_S = 0.5
+_LOCK, _HOLDER = "lock", "holder"
 
 
 class Heartbeat:
@@ -27,10 +32,26 @@ class Heartbeat:
             os.utime(self._file)
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a run; its start tells it from a later one with the same number."""
+
+    pid: int
+    started: str  # clock ticks since boot as Linux counts them; empty where the system does not say
+
+    @classmethod
+    def of(cls, pid: int) -> "Holder":
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return cls(pid, "")
+        return cls(pid, status.rpartition(")")[2].split()[19])
+
+
 @contextmanager
 def run_lock(folder: Path) -> Iterator[Heartbeat]:
     """Holds the run; SetupError when another process does, or when the folder cannot be written."""
-    file = folder / "lock"
+    file = folder / _LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = file.open("a")
@@ -39,10 +60,55 @@ def run_lock(folder: Path) -> Iterator[Heartbeat]:
             f"{folder}: cannot be written ({error.strerror}); point MARS_HOME to a folder that you may write."
         ) from error
     with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SetupError(
-                f"Run {folder.name} is at work in another process; wait for it to end."
-            ) from error
-        yield Heartbeat(file)
+        deadline = time.monotonic() + _ASKING_S
+        while not _taken(handle, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"Run {folder.name} is at work in another process; wait for its end, "
+                    f"or end it: `mars stop {folder.name}`."
+                )
+            time.sleep(_ASKING_S / 10)
+        heartbeat = Heartbeat(file)
+        me = Holder.of(os.getpid())
+        # Beside the lock, whose time of change is the sign of life.
+        (folder / _HOLDER).write_text(f"{me.pid} {me.started}", encoding="utf-8")
+        yield heartbeat
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process is at work on the run in this folder."""
+    try:
+        handle = (folder / _LOCK).open()
+    except FileNotFoundError:
+        return False
+    with handle:
+        return not _taken(handle, fcntl.LOCK_SH)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Keeps others from the run for a moment; False when one is at work on it, or there is no run."""
+    try:
+        handle = (folder / _LOCK).open()
+    except OSError:
+        yield False
+        return
+    with handle:
+        yield _taken(handle, fcntl.LOCK_EX)
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who held the run last, by its own word; only `is_locked` tells whether it still does."""
+    try:
+        pid, _, started = (folder / _HOLDER).read_text(encoding="utf-8").partition(" ")
+        return Holder(int(pid), started)
+    except (OSError, ValueError):
+        return None
+
+
+def _taken(handle: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

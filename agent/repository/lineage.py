@@ -4,6 +4,7 @@ Commits are written straight into the object store and checked out as plain dire
 node would cost more with every node.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,14 @@ class Lineage:
     def read(self, commit: str) -> dict[str, str]:
         """The files of a revision, by path."""
         root = self._repository[commit].peel(pygit2.Tree)
-        return dict(sorted(_walk(root, "")))
+        return {path: blob.data.decode("utf-8", "replace") for path, blob in sorted(_walk(root, ""))}
+
+    def blobs(self, commit: str) -> dict[str, str]:
+        """The git id of every file of a revision, by path: equal ids, equal bytes (see `blob_id`)."""
+        return {path: str(blob.id) for path, blob in _walk(self._repository[commit].peel(pygit2.Tree), "")}
+
+    def parents(self, commit: str) -> list[str]:
+        return [str(parent) for parent in self._repository[commit].peel(pygit2.Commit).parent_ids]
 
     def diff(self, before: str | None, after: str) -> str:
         """Unified diff of two revisions; against nothing when `before` is None. `idea.json` is left out."""
@@ -119,11 +127,14 @@ class Lineage:
         return name
 
 
-def _walk(tree: pygit2.Tree, prefix: str) -> list[tuple[str, str]]:
-    files: list[tuple[str, str]] = []
+def blob_id(text: str) -> str:
+    """The id that git gives a file with this content."""
+    return str(pygit2.hash(text.encode()))
+
+
+def _walk(tree: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Blob]]:
     for entry in tree:
         if isinstance(entry, pygit2.Tree):
-            files += _walk(entry, f"{prefix}{entry.name}/")
+            yield from _walk(entry, f"{prefix}{entry.name}/")
         elif isinstance(entry, pygit2.Blob):
-            files.append((f"{prefix}{entry.name}", entry.data.decode("utf-8", "replace")))
-    return files
+            yield f"{prefix}{entry.name}", entry

@@ -99,6 +99,26 @@ def template_names(folder: Path) -> list[str]:
     )
 
 
+def template_sources(folder: Path, name: str) -> list[Path]:
+    """The files that a template of the folder is made from: itself and what it includes or imports."""
+    environment = template_environment(folder)
+    assert environment.loader is not None
+    found: dict[str, Path] = {}
+    pending = [name]
+    while pending:
+        current = pending.pop()
+        if current in found:
+            continue
+        try:
+            source, file, _ = environment.loader.get_source(environment, current)
+        except jinja2.TemplateNotFound:
+            continue
+        found[current] = Path(file or current)
+        parsed = environment.parse(source)
+        pending += [other for other in meta.find_referenced_templates(parsed) if other is not None]
+    return list(found.values())
+
+
 class Renderer:
     """Renders repositories of one family for one competition; keeps compiled templates."""
 

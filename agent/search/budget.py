@@ -44,6 +44,10 @@ class Budget:
         limit = self.final_node_limit_s if self.finishing else self.node_limit_s
         return min(limit, self.search_left_s)
 
+    def granted_s(self, final: bool) -> float:
+        """Limit of an execution that starts now; the final one, the ensemble, may use all that is left."""
+        return max(self.limit_s - self.elapsed_s if final else self.next_limit_s, SMALLEST_NODE_S)
+
     @property
     def exhausted(self) -> bool:
         """Whether no further candidate may start."""

@@ -12,6 +12,7 @@ from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
 from agent.errors import InfrastructureError
 from agent.execution import run_script
+from agent.held import held
 from agent.repository.render import write_tree
 from agent.solution.card import FILE, README, Card, describe, load_card
 
@@ -38,8 +39,12 @@ def keep(
     verdict = _verdict(place, prepared, card, workspace)
     folder = place if verdict is None else fallback
     try:
-        aside = _write(folder, prepared, card, files, workspace)
-        _swap(aside, folder)
+        aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        with held(aside):
+            _write(aside, prepared, card, files, workspace)
+            _swap(aside, folder)
     except OSError as error:
         raise InfrastructureError(f"{folder}: the solution cannot be written ({error.strerror}).") from error
     if verdict is None:
@@ -86,9 +91,7 @@ def _gain_lower_bound(prepared: Prepared, held: Path, workspace: Path) -> float:
 _VAL = "working/val_submission.csv"
 
 
-def _write(folder: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path) -> Path:
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(aside, ignore_errors=True)
+def _write(aside: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path) -> None:
     write_tree(files, aside / "repository")
     (aside / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (aside / README).write_text(describe(card), encoding="utf-8")
@@ -96,7 +99,6 @@ def _write(folder: Path, prepared: Prepared, card: Card, files: dict[str, str], 
     shutil.copyfile(workspace / _VAL, aside / PREDICTIONS / "val.csv")
     shutil.copyfile(workspace / "submission" / "submission.csv", aside / PREDICTIONS / "audit.csv")
     strip_audit(prepared, workspace / "submission" / "submission.csv", aside / "submission.csv")
-    return aside
 
 
 def _swap(aside: Path, folder: Path) -> None:

@@ -14,15 +14,9 @@ import pytest
 
 from agent.paths import Home
 from agent.session import open_run
+from tests.cli.commands import MARS, mars
 
 LONG_RUN = 40  # nodes; long enough to be interrupted, short enough to be waited for
-MARS = [sys.executable, "-m", "agent.cli.app"]
-
-
-def mars(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*MARS, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture

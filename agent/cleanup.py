@@ -1,0 +1,174 @@
+"""Removes what a home can spare; what a live run, a resume, a solution or the record needs stays."""
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from agent.errors import MarsError
+from agent.held import TEMPORARY, is_held
+from agent.paths import Home
+from agent.record.events import NodeProposed, RunFinished, RunStarted
+from agent.record.lock import claimed
+from agent.record.store import Journal, list_runs
+
+_OUTPUTS = ("*/working/*_outputs.npz", "*/members/*/working/*_outputs.npz")
+_SCRATCH = ("nodes/*/.mars/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
+# How folders are called while they are filled, and while the one that they replace still is there.
+_ASIDE = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
+# A process makes a folder a moment before it holds it.
+_SETTLED_S = 60.0
+
+
+@dataclass(frozen=True)
+class Spare:
+    """A file or folder that nothing needs."""
+
+    path: Path
+    kind: str
+    size: int  # bytes that its removal frees
+
+
+def clean(
+    home: Home, engine: Engine, cache_bytes: int, *, dry_run: bool, temporary: Path | None = None
+) -> Iterator[Spare]:
+    """Yields what can be spared, removed already unless `dry_run` is set.
+
+    Caches of runs that are not at work may keep `cache_bytes` together; the least recently used go first.
+    `temporary` is the system's folder for temporary files.
+    """
+    counted: set[tuple[int, int]] = set()
+    names = [row.id for row in list_runs(engine)]
+    for name in names:
+        with claimed(home.workspaces / name) as free:
+            if free:
+                run = home.workspaces / name
+                yield from _removed(run, _of_run(run, engine), counted, dry_run)
+    yield from _shrunk_caches(home, names, cache_bytes, dry_run)
+    yield from _removed(home.root, _asides(home), counted, dry_run)
+    temporary = temporary or Path(tempfile.gettempdir())
+    yield from _removed(temporary, _left_behind(temporary), counted, dry_run)
+
+
+def _of_run(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
+    for pattern in _SCRATCH:
+        for path in run.glob(pattern):
+            yield path, "scratch of a run"
+    if _is_blended(run.name, engine):
+        for pattern in _OUTPUTS:
+            for path in (run / "nodes").glob(pattern):
+                yield path, "raw outputs of a finished run"
+
+
+def _is_blended(run: str, engine: Engine) -> bool:
+    """Whether nothing will blend the run's raw outputs (again): it ended with its ensemble, or needs none."""
+    try:
+        events = Journal.open(engine, run).events()
+    except (MarsError, ValueError):  # of another version: what it needs is not known
+        return False
+    if not events or not isinstance(events[-1], RunFinished) or not isinstance(events[0], RunStarted):
+        return False
+    ensembles = [item for item in events if isinstance(item, NodeProposed) and item.operator == "ensemble"]
+    return bool(ensembles) or events[0].settings.blueprint is not None
+
+
+def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> Iterator[Spare]:
+    """Cache files beyond the limit, those of live runs neither counted nor touched."""
+    found: list[tuple[float, int, Path, Path]] = []  # last use, size, file, owner
+    live = False
+    for name in names:
+        with claimed(home.workspaces / name) as free:
+            live = live or not free
+            if free:
+                found += _cache_files(home.workspaces / name, "cache/**/[!.]*")
+    if not live:  # any run may read the shared cache
+        found += _cache_files(home.cache, "**/[!.]*")
+    excess = sum(size for _, size, _, _ in found) - limit
+    for _, size, path, owner in sorted(found):
+        if excess <= 0:
+            return
+        with claimed(owner) if owner != home.cache else contextlib.nullcontext(True) as free:
+            if free:
+                if not dry_run:
+                    path.unlink(missing_ok=True)
+                yield Spare(path, "least recently used cache", size)
+        excess -= size
+
+
+def _cache_files(owner: Path, pattern: str) -> Iterator[tuple[float, int, Path, Path]]:
+    for path in owner.glob(pattern):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and _lies_in(owner, path):
+            yield max(status.st_atime, status.st_mtime), status.st_size, path, owner
+
+
+def _asides(home: Home) -> Iterator[tuple[Path, str]]:
+    """Folders that killed processes left half-filled beside their target."""
+    runs = [path for path in home.workspaces.glob("[!_.]*") if path.is_dir()]
+    for parent in (home.solutions, *home.data.glob("*"), *home.prepared.glob("*"), *runs):
+        found = [(path, match) for path in parent.glob(".*") if (match := _ASIDE.fullmatch(path.name))]
+        # Killed between its two renames, a process leaves the only whole copy under the old one's name.
+        stranded = {match["name"] for _, match in found if match["old"] or match["kept"]}
+        for path, match in found:
+            whole = match["name"] not in stranded or (parent / match["name"]).exists()
+            if whole and _is_abandoned(path):
+                yield path, "left by a killed process"
+
+
+def _left_behind(temporary: Path) -> Iterator[tuple[Path, str]]:
+    for path in temporary.glob(f"{TEMPORARY}*"):
+        if _is_abandoned(path):
+            yield path, "left by a killed process"
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether this is a folder of this user's that no process holds, nor is just about to."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+    return mine and time.time() - status.st_mtime > _SETTLED_S and not is_held(path)
+
+
+def _removed(
+    below: Path, found: Iterator[tuple[Path, str]], counted: set[tuple[int, int]], dry_run: bool
+) -> Iterator[Spare]:
+    for path, kind in found:
+        if not _lies_in(below, path):
+            continue
+        size = _size(path, counted)
+        if not dry_run:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            if path.exists():
+                continue
+        yield Spare(path, kind, size)
+
+
+def _lies_in(folder: Path, path: Path) -> bool:
+    """Whether no link leads from the folder to the path: candidates wrote below it."""
+    return path.resolve() == folder.resolve() / path.relative_to(folder)
+
+
+def _size(path: Path, counted: set[tuple[int, int]]) -> int:
+    """Bytes below the path; a file with several names counts once."""
+    total = 0
+    for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        status = file.lstat()
+        key = (status.st_dev, status.st_ino)
+        if stat.S_ISREG(status.st_mode) and key not in counted:
+            counted.add(key)
+            total += status.st_size
+    return total

@@ -1,0 +1,78 @@
+"""`mars stop` and `mars gc`: what is done to runs from outside."""
+
+from collections import defaultdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from agent import paths
+from agent.cleanup import Spare, clean
+from agent.cli.inspect import RunName
+from agent.database import open_database
+from agent.errors import InfrastructureError
+from agent.paths import Home
+from agent.record.events import RunFinished
+from agent.record.stop import stop_run
+from agent.record.store import Journal
+
+
+def register(app: typer.Typer) -> None:
+    app.command("stop")(stop_command)
+    app.command("gc")(gc_command)
+
+
+def stop_command(
+    run: RunName,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait until its candidates are gone and it has ended.")
+    ] = 60.0,
+) -> None:
+    """Ends a run that is at work in another process, as Ctrl-C there would; its state is saved."""
+    home = paths.home()
+    journal = Journal.open(open_database(home.database), run)
+    if not stop_run(home.workspaces / journal.run, wait):
+        raise InfrastructureError(
+            f"Run {journal.run} was asked to stop and is still at work after {wait:g} s; look again by "
+            "`mars runs`."
+        )
+    events = journal.events()
+    if not events:
+        print(f"Run {journal.run} is stopped; it had not begun, so start a new one with `mars run`.")
+    elif isinstance(events[-1], RunFinished):
+        print(f"Run {journal.run} came to its end by itself meanwhile.")
+    else:
+        print(f"Run {journal.run} is stopped, its state is saved: `mars resume {journal.run}` goes on.")
+
+
+def gc_command(
+    cache_gb: Annotated[
+        float, typer.Option(min=0, help="What the caches of runs that are not at work may keep, in GB.")
+    ] = 20.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+) -> None:
+    """Removes what nothing needs: raw outputs and scratch of ended runs, old caches, leftovers of the killed.
+
+    A run at work is not touched, and every run can still be resumed, looked at, replayed and exported.
+    """
+    home = paths.home()
+    engine = open_database(home.database)
+    spared = list(clean(home, engine, int(cache_gb * 1e9), dry_run=dry_run))
+    sums: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in spared:
+        sums[item.kind, _place(item, home)].append(item.size)
+    table = Table("what", "where", Column("items", justify="right"), Column("MB", justify="right"), box=None)
+    for (kind, place), sizes in sorted(sums.items()):
+        table.add_row(kind, place, str(len(sizes)), f"{sum(sizes) / 1e6:,.1f}")
+    if spared:
+        Console(soft_wrap=True).print(table)
+    verb = "would be removed" if dry_run else "removed"
+    print(f"{len(spared)} items, {sum(item.size for item in spared) / 1e6:,.1f} MB {verb}.")
+
+
+def _place(item: Spare, home: Home) -> str:
+    """The run, or the folder of the home or of temporary files, that holds it."""
+    if item.path.is_relative_to(home.workspaces):
+        return item.path.relative_to(home.workspaces).parts[0]
+    return str(item.path.parent)

@@ -1,0 +1,59 @@
+"""`mars export`: a solution to take elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent import paths
+from agent.cli.inspect import RunName, find_node
+from agent.errors import SetupError
+from agent.record.state import Node
+from agent.session import Run, open_run
+from agent.solution.choose import choose
+from agent.solution.export import export
+
+
+def register(app: typer.Typer) -> None:
+    app.command("export")(export_command)
+
+
+def export_command(
+    run: RunName,
+    target: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NODE] DIR",
+            help="Number of a node (else the run's best), and a new or empty folder.",
+        ),
+    ],
+    copy_input: Annotated[
+        bool, typer.Option("--copy-input", help="Copy the media too, however large, instead of a link.")
+    ] = False,
+) -> None:
+    """Writes a node's repository as a folder that runs without MARS, an ensemble with its members."""
+    home = paths.home()
+    opened = open_run(run, home)
+    node = _chosen(opened) if len(target) == 1 else find_node(opened, _number(target))
+    if node.result is None:
+        raise SetupError(f"Node {node.name} is not finished.")
+    folder = Path(target[-1])
+    files = opened.lineage.read(node.result.commit)
+    export(opened.id, opened.state, node, files, opened.prepared, home, folder, copy_input=copy_input)
+    print(f"Node {node.name} ({node.idea.title}) is in {folder}; its README.md says how to run it.")
+
+
+def _number(target: list[str]) -> int:
+    if len(target) != 2 or not target[0].isdecimal():
+        raise SetupError(f"'{' '.join(target)}': give a folder, or the number of a node and a folder.")
+    return int(target[0])
+
+
+def _chosen(run: Run) -> Node:
+    """The node that the run kept, or would keep now."""
+    finished = run.state.finished
+    kept = finished.chosen if finished else None
+    node = run.state.nodes[kept] if kept is not None else choose(run.state)
+    if node is None:
+        raise SetupError(f"Run {run.id} has no valid node yet; name one to export it all the same.")
+    return node

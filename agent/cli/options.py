@@ -1,0 +1,46 @@
+"""The options of `mars run`, each with its help."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Competition = Annotated[str, typer.Option(help="A bundled competition's name, or a folder of your own.")]
+Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock budget of the run.")]
+NodeMinutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0.02, help="Limit of one experiment [default: a sixth of --minutes, twice that near the end]."
+    ),
+]
+MaxNodes = Annotated[int | None, typer.Option(min=1, help="Stop after this many experiments.")]
+Planner = Annotated[Literal["library"], typer.Option(help="Who proposes ideas.")]
+Policy = Annotated[
+    Literal["mcts", "greedy", "random"], typer.Option(help="How the tree of experiments grows.")
+]
+Blueprint = Annotated[Path | None, typer.Option(help="Execute this one blueprint and nothing else.")]
+Lessons = Annotated[Path | None, typer.Option(help="Start from these exported lessons too.")]
+Workers = Annotated[int, typer.Option(min=1, help="Experiments at once; they share the cores, never a GPU.")]
+ShareGpus = Annotated[bool, typer.Option("--share-gpus", help="Let several experiments use one GPU at once.")]
+Data = Annotated[
+    Literal["auto", "full", "sample"],
+    typer.Option(help="auto: data that is here, else Kaggle's if you are signed in, else the sample."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of every decision and every experiment.")]
+Cold = Annotated[
+    bool, typer.Option("--cold", help="A fresh process per experiment instead of a warm parent.")
+]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="Start from this repository, which keeps the repository contract."),
+]
+Pin = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SLOT=VALUE", help="Keep a slot at a value; may be repeated."),
+]
+Forbid = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MOVE|SLOT=VALUE", help="Never make a move or use a value; may be repeated."),
+]
+Hint = Annotated[str, typer.Option(help="Kept in the record; the library planner itself cannot read it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]

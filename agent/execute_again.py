@@ -1,0 +1,106 @@
+"""Executes the recorded repositories of a run once more, as they were executed then, and compares."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.held import temporary_folder
+from agent.paths import Home
+from agent.record.events import Event, NodeProposed, NodeResult, RunResumed
+from agent.record.lock import run_lock
+from agent.record.state import Node, RunState
+from agent.repository.family import known_families
+from agent.search.budget import Budget
+from agent.session import Run
+from agent.solution.ensemble import place_outputs
+from agent.trial import Bench
+from agent.workbench import cache_layers, open_executor
+
+TOLERANCE = 1e-6
+"""Of the metric, absolute: on a CPU the same seed and threads give the same score; printing may round."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """A node's recorded result beside that of its new execution."""
+
+    node: int
+    recorded: NodeResult
+    again: NodeResult | None  # None: it was not executed
+    reason: str = ""  # why not, or why it does not agree
+    agrees: bool = True
+
+    @property
+    def difference(self) -> float | None:
+        """Of the metrics, new minus recorded."""
+        if self.again is None or self.again.metric is None or self.recorded.metric is None:
+            return None
+        return self.again.metric - self.recorded.metric
+
+
+def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
+    """Yields a comparison per finished node, by id, as it is done; the run's own workspaces stay as they are.
+
+    Seed, threads, isolation and each node's time limit are the recorded ones. An ensemble blends the new
+    outputs of its members.
+
+    Raises:
+        SetupError: a process is at work on the run.
+    """
+    limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    used = {node.idea.blueprint.family for node in run.state.nodes.values() if node.idea.blueprint}
+    families = [family for name, family in known_families(home).items() if name in used]
+    cache = cache_layers(home, run.prepared, run.folder)
+    with run_lock(run.folder), temporary_folder(".again-", run.folder) as nodes_root:
+        executor = open_executor(run.state.run, run.prepared, families, home, nodes_root, cache)
+        with executor as opened:
+            bench = Bench(
+                prepared=run.prepared,
+                lineage=run.lineage,
+                executor=opened,
+                nodes_root=nodes_root,
+                settings=run.state.run,
+                cache=cache,
+                weights=home.weights,
+            )
+            for node in run.state.nodes.values():
+                if node.result is not None:
+                    yield _compared(run, bench, node, node.result, limits[node.id], tolerance)
+
+
+def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int, float]:
+    """Seconds that each node was given when it was started for the last time: a function of the events."""
+    state, limits = RunState(higher_is_better), {}
+    for event in events:
+        state.apply(event)
+        if isinstance(event, NodeProposed):
+            limits[event.node] = Budget.of(state).granted_s(event.operator == "ensemble")
+        elif isinstance(event, RunResumed):
+            for node in state.running:
+                limits[node.id] = Budget.of(state).granted_s(node.operator == "ensemble")
+    return limits
+
+
+def _compared(
+    run: Run, bench: Bench, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
+) -> Again:
+    if recorded.status == "pruned":
+        return Again(node.id, recorded, None, "It was pruned: how far it got depended on the others.")
+    trial = bench.set_up_again(node.id, recorded.commit)
+    if node.operator == "ensemble":
+        members = [run.state.nodes[member] for member in node.parents]
+        workspaces: dict[int, Path] = {member.id: bench.workspace(member.id) for member in members}
+        try:
+            place_outputs(members, workspaces, trial.workspace)
+        except OSError as error:
+            reason = f"A member left no outputs ({error.filename})."
+            return Again(node.id, recorded, None, reason, agrees=False)
+    again = bench.run(trial, limit_s, None, smoke=False)
+    if again.status != recorded.status:
+        words = f"{again.status}{f': {again.reason}' if again.reason else ''}"
+        return Again(node.id, recorded, again, words, agrees=False)
+    compared = Again(node.id, recorded, again)
+    if compared.difference is not None and abs(compared.difference) > tolerance:
+        reason = "The score differs; training that is cut by its time limit depends on the machine's speed."
+        return Again(node.id, recorded, again, reason, agrees=False)
+    return compared

@@ -1,0 +1,146 @@
+"""Proves that the record of a run holds all of it: every node is rendered anew, and compared to the byte."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent.paths import Home, templates_dir
+from agent.record.state import Node
+from agent.repository.family import Family, known_families
+from agent.repository.idea import Idea
+from agent.repository.lineage import blob_id
+from agent.repository.render import Renderer, RenderError, TaskView, template_sources
+from agent.session import Run
+from agent.solution.ensemble import ensemble_files
+from agent.workbench import node_code
+
+Verdict = Literal["identical", "different", "not rendered"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that the record does not give back byte by byte."""
+
+    file: str
+    what: Literal["changed", "missing", "added"]  # as rendered now, against the commit
+    reason: str  # the likely one, a sentence
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How a node's repository, rendered from the record, compares with its commit."""
+
+    node: int
+    verdict: Verdict
+    differences: tuple[Difference, ...] = ()
+    reason: str = ""  # why nothing could be compared, or why it cannot be rendered any more
+
+
+class Replay:
+    """Renders the nodes of one run from its events and the families of today."""
+
+    def __init__(self, run: Run, home: Home) -> None:
+        self._run = run
+        self._task = TaskView.of(run.prepared)
+        self._families = known_families(home)
+        self._renderers: dict[str, Renderer] = {}
+        self._rendered: dict[int, dict[str, str]] = {}
+
+    def nodes(self) -> list[Replayed]:
+        """One verdict per node, by id."""
+        return [self._replayed(node) for node in self._run.state.nodes.values()]
+
+    def _replayed(self, node: Node) -> Replayed:
+        if node.result is None:
+            return Replayed(node.id, "not rendered", reason="It is not finished.")
+        if self._run.state.is_given(node):
+            self._rendered[node.id] = self._run.lineage.read(node.result.commit)
+            return Replayed(node.id, "not rendered", reason="Its code was given, not rendered.")
+        try:
+            files = self._rendered[node.id] = self._files(node)
+        except RenderError as error:
+            return Replayed(node.id, "different", reason=f"It cannot be rendered any more: {error}")
+        recorded = self._run.lineage.blobs(node.result.commit)
+        differences = [
+            Difference(name, _what(name, files, recorded), self._reason(node, name))
+            for name in sorted({*files, *recorded})
+            if name not in files or blob_id(files[name]) != recorded.get(name)
+        ]
+        if self._run.lineage.parents(node.result.commit) != self._parents(node):
+            differences.append(
+                Difference("(parents)", "changed", "The commit has other parents than the node.")
+            )
+        return Replayed(node.id, "different" if differences else "identical", tuple(differences))
+
+    def _files(self, node: Node) -> dict[str, str]:
+        if node.operator == "ensemble":
+            members = [self._run.state.nodes[member] for member in node.parents]
+            missing = [member.name for member in members if member.id not in self._rendered]
+            if missing:
+                raise RenderError(f"its members {', '.join(missing)} cannot be rendered.")
+            return ensemble_files(members, self._rendered, self._task, node.idea)
+        return node_code(
+            self._run.state, node, self._run.lineage, lambda idea: self._render(node, idea)
+        ).files
+
+    def _render(self, node: Node, idea: Idea) -> dict[str, str]:
+        assert idea.blueprint is not None
+        name = idea.blueprint.family
+        if name not in self._families:
+            raise RenderError(f"there is no family '{name}' here (any more).")
+        if name not in self._renderers:
+            self._renderers[name] = Renderer(self._families[name], self._task)
+        try:
+            return self._renderers[name].render(idea)
+        except RenderError as error:
+            slots = _slots_since(self._families[name], node)
+            raise RenderError(f"{error}{f' ({slots})' if slots else ''}") from error
+
+    def _parents(self, node: Node) -> list[str]:
+        results = [self._run.state.nodes[parent].result for parent in node.parents]
+        return [result.commit for result in results if result is not None]
+
+    def _reason(self, node: Node, name: str) -> str:
+        """Why a file likely differs, from what is at hand: names, slots, ages of templates."""
+        parts = Path(name).parts
+        if node.operator == "ensemble" and parts[0] == "members":
+            return f"See node {parts[1]}."
+        if name == "idea.json":
+            return "The format of ideas changed, or the record did."
+        if node.idea.blueprint is None:
+            folder = templates_dir() / "ensemble"
+        else:
+            family = self._families[node.idea.blueprint.family]
+            folder = family.folder
+            if slots := _slots_since(family, node):
+                return f"{slots}."
+        sources = template_sources(folder, f"{name}.j2")
+        if not sources:
+            return f"Family {folder.name} has no template of this name (any more)."
+        began = self._run.journal.created_at.timestamp()
+        newer = sorted(file.name for file in sources if file.stat().st_mtime > began)
+        if newer:
+            return f"Changed since the run began: {', '.join(newer)}."
+        return (
+            "Its templates are older than the run: MARS itself, the data's description or the record changed."
+        )
+
+
+def _what(
+    name: str, files: dict[str, str], recorded: dict[str, str]
+) -> Literal["changed", "missing", "added"]:
+    if name not in files:
+        return "missing"
+    return "changed" if name in recorded else "added"
+
+
+def _slots_since(family: Family, node: Node) -> str:
+    """Which slots the family has gained or lost since the node was proposed; empty if none."""
+    assert node.idea.blueprint is not None
+    then, now = set(node.idea.blueprint.slots), set(family.slots)
+    said = [
+        f"{what} {', '.join(sorted(names))}"
+        for what, names in (("gained", now - then), ("lost", then - now))
+        if names
+    ]
+    return f"Family {family.id} has {' and '.join(said)} since" if said else ""

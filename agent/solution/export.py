@@ -1,0 +1,135 @@
+"""Writes the repository of a node as a folder that runs anywhere, with its tables and without MARS."""
+
+import platform
+import re
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from agent.competition.files import aside, machine_errors
+from agent.competition.prepared import Prepared
+from agent.competition.tables import read_table, write_table
+from agent.errors import SetupError
+from agent.execution.hardware import device
+from agent.paths import Home, templates_dir
+from agent.record.state import Node, RunState
+from agent.repository.render import template_environment, template_names, write_tree
+
+README = "README.md"
+_REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
+_FACT = "weights of "  # what a candidate says of itself: `weights of NAME` -> `file NAME.safetensors`
+_FILE = "file "
+
+
+def export(
+    run: str,
+    state: RunState,
+    node: Node,
+    files: dict[str, str],
+    prepared: Prepared,
+    home: Home,
+    target: Path,
+    *,
+    copy_input: bool = False,
+) -> None:
+    """Writes `files`, the repository of a finished node, with all that it needs to run, to `target`.
+
+    Tables are copied; media are linked unless `copy_input` is set. Nothing is there if anything fails.
+
+    Raises:
+        SetupError: the folder is not empty, or may not be written.
+        InfrastructureError: the disk is full.
+    """
+    assert node.result is not None
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise SetupError(f"{target}: is not empty; name a folder that is new or empty.")
+    if target.is_symlink():
+        raise SetupError(f"{target}: is a link; name a folder.")
+    with machine_errors(f"Exporting to {target}"), aside(target.absolute()) as folder:
+        write_tree(files, folder)
+        shutil.copytree(prepared.metadata, folder / "metadata")
+        media = _place_media(prepared, folder / "input", copy_input)
+        _write_ids(prepared, folder / "ids.csv")
+        (folder / "constraints.txt").write_text(_constraints(files), encoding="utf-8")
+        context = {
+            "run": run,
+            "node": node.name,
+            "commit": node.result.commit,
+            "python": platform.python_version(),
+            "id_column": prepared.spec.id_column,
+            "metric_name": prepared.spec.metric,
+            "metric": node.metric,
+            "reason": node.result.reason,
+            "data_kind": prepared.kind,
+            "seed": state.run.seed,
+            "threads": state.run.threads,
+            "seconds": max(round(node.seconds), 1),
+            "cuda": device() == "cuda",
+            "media": media,
+            "weights": _place_weights(state, node, home, folder),
+        }
+        environment = template_environment(templates_dir() / "export")
+        for name in template_names(templates_dir() / "export"):
+            text = environment.get_template(name).render(context)
+            file = folder / name.removesuffix(".j2")
+            with file.open("a" if file.name == README else "w", encoding="utf-8") as stream:
+                stream.write(text)
+
+
+def _place_media(prepared: Prepared, target: Path, copy: bool) -> Literal["none", "copied", "linked"]:
+    if not any(prepared.input.iterdir()):
+        target.mkdir()
+        return "none"
+    if copy:
+        shutil.copytree(prepared.input, target)
+        return "copied"
+    target.symlink_to(prepared.input.resolve(), target_is_directory=True)
+    return "linked"
+
+
+def _write_ids(prepared: Prepared, target: Path) -> None:
+    """The names of the rows to hand in; those of the audit rows stay with the harness."""
+    ids = read_table(prepared.private, "ids.csv")
+    write_table(ids[ids["part"] == "test"][["opaque", "original"]], target)
+
+
+def _constraints(files: dict[str, str]) -> str:
+    """Exact versions of what the repository (and its members) require, as they are installed here."""
+    lines = [
+        line
+        for name, text in files.items()
+        if name.endswith("requirements.txt")
+        for line in text.splitlines()
+    ]
+    names = {match.group().lower() for line in lines if (match := _REQUIRED.match(line))}
+    pinned = []
+    for name in sorted(names):
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        # A build's own label, as in 2.8.0+cpu, is known to few package indices.
+        pinned.append(f"{name}=={version.partition('+')[0]}\n")
+    return "".join(pinned)
+
+
+def _place_weights(state: RunState, node: Node, home: Home, folder: Path) -> list[str]:
+    """Copies the user's own weights that the node or its members started from to where they look for them."""
+    owners = [(node, folder)]
+    if node.operator == "ensemble":
+        owners = [
+            (state.nodes[member], folder / "members" / state.nodes[member].name) for member in node.parents
+        ]
+    placed = []
+    for owner, place in owners:
+        facts = owner.result.facts if owner.result else {}
+        for key, value in facts.items():
+            name = Path(value.removeprefix(_FILE)).name
+            source = home.weights / name
+            if key.startswith(_FACT) and value.startswith(_FILE) and name and source.is_file():
+                target = place / "weights" / name
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(source, target)
+                placed.append(str(target.relative_to(folder)))
+    return placed

@@ -1,0 +1,59 @@
+"""Runs that are controlled from outside, in processes of their own."""
+
+import json
+
+import pytest
+
+from agent.paths import Home
+from agent.session import open_run
+from tests.cli.commands import mars, start_run
+
+
+@pytest.fixture
+def slow(home: Home) -> Home:
+    """A home whose toys take half a second each: their space is not used up while a test looks on."""
+    main = home.families / "toy" / "main.py.j2"
+    code = main.read_text()
+    main.write_text(
+        code.replace(
+            "    began = time.perf_counter()\n", "    began = time.perf_counter()\n    time.sleep(0.5)\n"
+        )
+    )
+    assert main.read_text() != code
+    return home
+
+
+def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
+    stopped, first = start_run(slow, "--seed", "1")
+    other, second = start_run(slow, "--seed", "2")
+    assert f"mars stop {first}" in mars("resume", first, code=2).stderr, "it says how to end it"
+    done = mars("stop", first)
+    assert f"`mars resume {first}` goes on" in done.stdout
+    output, _ = stopped.communicate(timeout=30)
+    assert stopped.returncode == 130, output
+    assert other.poll() is None, "the other run goes on"
+    mars("stop", second)
+    assert other.wait(timeout=30) == 130
+
+    recorded = len(open_run(first, slow).state.nodes)
+    busy = mars("resume", first, "--minutes", "0.1", "--json", code=0)
+    assert json.loads(busy.stdout)["nodes"] >= recorded
+
+
+def test_stop_says_when_there_is_nothing_to_stop(home: Home) -> None:
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json")
+    run = json.loads(done.stdout)["run_id"]
+    assert f"Run {run} is not at work" in mars("stop", run, code=2).stderr
+    assert "No run is called 'nothing'" in mars("stop", "nothing", code=2).stderr
+
+
+def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home) -> None:
+    process, run = start_run(slow)
+    note = slow.workspaces / run / "holder"
+    truth = note.read_text()
+    note.write_text(f"{process.pid} 1")  # the same number, another start
+    assert "cannot be seen from here" in mars("stop", run, code=2).stderr
+    assert process.poll() is None
+    note.write_text(truth)
+    mars("stop", run)
+    assert process.wait(timeout=30) == 130

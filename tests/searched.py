@@ -1,0 +1,35 @@
+"""Short real searches over the toy, in this process: for tests of what is done with a run afterwards."""
+
+import shutil
+from pathlib import Path
+
+from agent.paths import Home
+from agent.session import Run, RunRequest, open_run, start
+from tests.conftest import TOY
+from tests.runs import Silent
+
+_ANCHOR = '    analysis = {"weights"'
+_OUTPUTS = """    for part, rows in (("val", validation), ("test", read("test"))):
+        guesses = predict(rows)
+        outputs = np.array([[1 - int(guess), int(guess)] for guess in guesses.values()], dtype=np.float32)
+        np.savez(f"working/{part}_outputs.npz", ids=np.array(list(guesses)), outputs=outputs)
+"""
+
+
+def blending_home(root: Path) -> Home:
+    """A home whose toys leave raw outputs, so that a search ends with an ensemble."""
+    shutil.copytree(TOY / "families", root / "templates")
+    shutil.copytree(TOY / "competition", root / "benchmarks" / "toy")
+    main = root / "templates" / "toy" / "main.py.j2"
+    code = main.read_text()
+    assert _ANCHOR in code
+    code = code.replace(_ANCHOR, _OUTPUTS + _ANCHOR)
+    main.write_text(code.replace("from library.config", "import numpy as np\n\nfrom library.config", 1))
+    return Home(root)
+
+
+def search(home: Home, **request: object) -> Run:
+    """A finished run, opened anew from its record."""
+    asked = RunRequest(**{"competition": "toy", "minutes": 1.0, "max_nodes": 3, **request})  # type: ignore[arg-type]
+    summary = start(asked, home, lambda metric: Silent())
+    return open_run(summary.run.id, home)

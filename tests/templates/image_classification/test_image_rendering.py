@@ -16,14 +16,15 @@ from agent.repository.family import Value
 from agent.repository.idea import load_blueprint
 from agent.repository.render import TaskView, write_tree
 
-TOO_MANY_TO_KEEP_DECODED = 10**8
+TOO_MANY_TO_KEEP_DECODED = 10**6  # At most sizes.
+TOO_MANY_TO_KEEP = 10**9
 TASKS = (
     task_view("multilabel", "micro_f1"),
     task_view("classification", "accuracy"),
     task_view("multilabel", "macro_f1", TOO_MANY_TO_KEEP_DECODED),
     task_view("classification", "log_loss", columns=("red", "green", "blue", "white")),
     task_view("multilabel", "micro_f1_answer_classes"),
-    task_view("classification", "roc_auc", TOO_MANY_TO_KEEP_DECODED),
+    task_view("classification", "roc_auc", TOO_MANY_TO_KEEP),
     task_view("classification", "qwk"),
 )
 CONTRACT = {

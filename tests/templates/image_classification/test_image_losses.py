@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from picture_competitions import task_view
@@ -77,3 +78,73 @@ def test_smoothed_losses_meet_their_definitions(
         even = torch.zeros(8, 5)
         expected = 0.8**2 * torch.log(torch.tensor(5.0))
         assert float(module.loss_function(even, targets)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_the_asymmetric_gradient_is_that_of_the_formula(
+    tmp_path: Path, logits: torch.Tensor, sets: torch.Tensor, weighed: bool
+) -> None:
+    exact = torch.cat([logits, torch.tensor([[-60.0, 60.0, -2.95, -2.94, 0.0]])]).double().requires_grad_()
+    sets = torch.cat([sets, torch.tensor([[1.0, 0.0, 0.0, 0.0, 1.0]])]).double()
+    weights = torch.tensor([0.5, 1.0, 2.0, 3.0, 4.0]).double() if weighed else torch.ones(5).double()
+    shifted = (torch.sigmoid(exact) - 0.05).clamp(min=0)
+    negative = -(shifted**4) * torch.log1p(-shifted)
+    cells = torch.where(sets > 0, -weights * functional.logsigmoid(exact), negative)
+    (expected,) = torch.autograd.grad(cells.mean(), exact)
+    slots = {"loss": "asymmetric", "balance": "weights" if weighed else "none"}
+    with imported(LABELS, slots, tmp_path, "loss") as module:
+        ours = exact.detach().float().requires_grad_()
+        value = module.loss_function(ours, sets.float(), *([weights.float()] if weighed else []))
+        value.backward()
+    assert value.item() == pytest.approx(cells.mean().item(), rel=1e-5)
+    assert ours.grad is not None
+    assert ours.grad.double().numpy() == pytest.approx(expected.numpy(), abs=1e-7)
+
+
+def test_class_weights_fall_with_frequency_and_are_one_on_the_mean(tmp_path: Path) -> None:
+    counts = np.array([400, 100, 25, 0])
+    for balance, power in (("weights", 1.0), ("sqrt_weights", 0.5)):
+        with imported(LABEL, {"balance": balance}, tmp_path / balance, "loss") as module:
+            weights = module.weigh_classes(counts).numpy()
+            assert weights.max() <= module.MOST_WEIGHT
+        assert weights[0] / weights[1] == pytest.approx((100 / 400) ** power)
+        assert (weights * counts).sum() / counts.sum() == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_weighed_rows_count_their_classs_weight(tmp_path: Path, logits: torch.Tensor, loss: str) -> None:
+    targets = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
+    weights = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0])
+    with imported(LABEL, {"loss": loss, "balance": "weights"}, tmp_path, "loss") as module:
+        weighed = float(module.loss_function(logits, targets, weights))
+        chosen = float(module.loss_function(logits[targets == 0], targets[targets == 0], weights))
+    rows = 1.0 if loss == "cross_entropy" else 2 / 8  # torch's mean is one over weights
+    assert weighed == pytest.approx(chosen * rows)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal", "asymmetric"])
+def test_only_positives_of_label_sets_are_weighed(
+    tmp_path: Path, logits: torch.Tensor, sets: torch.Tensor, loss: str
+) -> None:
+    with imported(LABELS, {"loss": loss, "balance": "weights"}, tmp_path, "loss") as module:
+
+        def value(weight: float, targets: torch.Tensor) -> float:
+            return float(module.loss_function(logits, targets, torch.full((5,), weight)))
+
+        assert value(7.0, torch.zeros_like(sets)) == pytest.approx(value(1.0, torch.zeros_like(sets)))
+        positives = (value(2.0, sets) - value(1.0, sets), value(1.0, sets) - value(0.0, sets))
+    assert positives[0] == pytest.approx(positives[1], rel=1e-5)
+    assert positives[0] > 0
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_adjusted_logits_see_the_classes_shares(tmp_path: Path, logits: torch.Tensor, loss: str) -> None:
+    targets = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
+    counts = np.array([79, 9, 4, 3, 0])
+    with imported(LABEL, {"loss": loss, "balance": "logit_adjustment"}, tmp_path / "a", "loss") as module:
+        prior = module.log_priors(counts)
+        adjusted = float(module.loss_function(logits, targets, prior))
+    with imported(LABEL, {"loss": loss}, tmp_path / "b", "loss") as module:
+        plain = float(module.loss_function(logits + prior, targets))
+    assert prior.exp().tolist() == pytest.approx([0.8, 0.1, 0.05, 0.04, 0.01])
+    assert adjusted == pytest.approx(plain)

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -56,7 +57,20 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
         {**QUICK, "label_smoothing": 0.1, "schedule": "onecycle"},
     ),
     "decoded on demand": ("classification", "roc_auc", {**QUICK, "augmentation": "medium"}),
+    "kept encoded": ("multilabel", "micro_f1", {**QUICK, "mixing": "both", "augmentation": "strong"}),
+    "three networks, fitted shares": (
+        "multilabel",
+        "micro_f1",
+        {
+            **QUICK,
+            "second_backbone": "lcnet_050",
+            "third_backbone": "resnet10t",
+            "blend": "fitted",
+            "balance": "sqrt_weights",
+        },
+    ),
 }
+ROWS_TO_KEEP_ENCODED, ROWS_TO_DECODE_ON_DEMAND = 10**6, 10**8  # pictures of 32 pixels
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +81,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[TinyCo
     for name, (task, metric, slots) in RECIPES.items():
         competition = make_competition(root / name / "data", task, metric)
         view = competition.task
-        if name == "decoded on demand":
-            view = view.model_copy(update={"n_train": 10**8})
+        if name in ("decoded on demand", "kept encoded"):
+            many = ROWS_TO_KEEP_ENCODED if name == "kept encoded" else ROWS_TO_DECODE_ON_DEMAND
+            view = view.model_copy(update={"n_train": many})
         competitions.append(competition)
         workspaces.append(lay_out(view, slots, competition.folder, root / name / "workspace"))
     runs = [execute(space, MARS_SEED="3", MARS_CACHE_DIR=str(root / "cache")) for space in workspaces]
@@ -179,6 +194,27 @@ def test_pictures_are_cached_once_and_by_content(tmp_path: Path) -> None:
     assert len({file.name for file in cache.iterdir()} - names[0]) == 2  # pixels, and which cannot be read
 
 
+def test_encoded_pictures_are_made_once_and_look_like_decoded_ones(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data", rows=(40, 20, 10))
+    (competition.folder / "input" / "media" / "train003.png").write_bytes(b"")
+    files = sorted((competition.folder / "input" / "media").glob("train*.png"))
+    kept, times = {}, []
+    for name, n_train in (("pixels", 40), ("encoded", ROWS_TO_KEEP_ENCODED)):
+        task = competition.task.model_copy(update={"n_train": n_train})
+        with imported(task, QUICK, tmp_path / name, "dataset") as dataset:
+            for _ in range(2):
+                cache = __import__("library.utils", fromlist=["Cache"]).Cache(tmp_path / "cache")
+                config = SimpleNamespace(image_size=32, cache=cache)
+                pictures, unreadable = dataset.load_pictures(files, config)
+                assert unreadable == [3]
+                times.append(cache.built_s)
+            kept[name] = np.array([pictures[row] for row in range(len(files))], dtype=np.int64)
+    assert times[0] > 0 == times[1]
+    assert times[2] > 0 == times[3]
+    assert np.abs(kept["pixels"] - kept["encoded"]).mean() < 3
+    assert np.abs(kept["pixels"][3] - kept["encoded"][3]).max() <= 3  # the mean colour
+
+
 def test_a_run_in_a_fresh_process_equals_a_forked_one_to_the_bit(
     finished: dict[str, tuple[TinyCompetition, Finished]], tmp_path: Path
 ) -> None:
@@ -243,7 +279,11 @@ def damaged(tmp_path: Path) -> TinyCompetition:
     return competition
 
 
-@pytest.mark.parametrize("n_train", [150, 10**8], ids=["kept decoded", "decoded on demand"])
+@pytest.mark.parametrize(
+    "n_train",
+    [150, ROWS_TO_KEEP_ENCODED, ROWS_TO_DECODE_ON_DEMAND],
+    ids=["kept decoded", "kept encoded", "decoded on demand"],
+)
 def test_few_unreadable_pictures_are_named_and_become_the_mean_colour(
     damaged: TinyCompetition, tmp_path: Path, n_train: int
 ) -> None:

@@ -148,3 +148,48 @@ def test_norms_and_biases_do_not_decay(tmp_path: Path) -> None:
         groups = create_optimizer_v2(model.network, opt="adamw", lr=1.0, weight_decay=0.1).param_groups
     for group in groups:
         assert all((parameter.ndim > 1) == (group["weight_decay"] > 0) for parameter in group["params"])
+
+
+@pytest.mark.parametrize("mixing", ["mixup", "cutmix", "both"])
+def test_mixed_pictures_hold_their_share_of_themselves(tmp_path: Path, mixing: str) -> None:
+    rng = np.random.default_rng(0)
+    pictures = torch.stack([torch.full((64, 64, 3), value, dtype=torch.uint8) for value in (0, 100, 200)])
+    shares, kinds = [], set()
+    with imported(SETS, {**TINY, "mixing": mixing}, tmp_path, "train") as train:
+        for _ in range(200):
+            mixed, share = train.mix(pictures, rng)
+            first = mixed[0].float()  # mixed with the last
+            assert first.mean() == pytest.approx(200 * (1 - share), abs=1e-3)
+            assert torch.allclose(mixed[1].float(), pictures[1].float())  # mixed with itself
+            shares.append(share)
+            kinds.add(mixed.dtype)
+    assert 0 <= min(shares) < 0.3 < 0.9 < max(shares) <= 1
+    expected = {"mixup": {torch.float32}, "cutmix": {torch.uint8}, "both": {torch.float32, torch.uint8}}
+    assert kinds == expected[mixing]
+
+
+def test_strong_augmentation_is_seeded_and_keeps_the_form(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    slots = {**TINY, "augmentation": "strong", "erasing": 0.5, "flip": True}
+    with imported(SETS, slots, tmp_path, "dataset") as dataset:
+        config = SimpleNamespace(image_size=32, seed=0)
+        series = []
+        for seed in (0, 0, 1):
+            config.seed = seed
+            augment = dataset.augmentation(config)
+            series.append([augment(image=picture)["image"] for _ in range(20)])
+    for made in series[0]:
+        assert made.shape == picture.shape
+        assert made.dtype == np.uint8
+    assert np.array_equal(series[0], series[1])
+    assert not np.array_equal(series[0], series[2])
+    assert len({made.tobytes() for made in series[0]}) == 20
+
+
+def test_gradient_descent_cycles_its_momentum(tmp_path: Path) -> None:
+    slots = {**TINY, "optimizer": "sgd", "schedule": "onecycle"}
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    with imported(SETS, slots, tmp_path, "train") as train:
+        for fraction, momentum in ((0.0, 0.95), (0.1, 0.85), (1.0, 0.95)):
+            train.set_learning_rate(optimizer, SimpleNamespace(learning_rate=1.0), fraction)
+            assert optimizer.param_groups[0]["momentum"] == pytest.approx(momentum)

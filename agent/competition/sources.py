@@ -37,6 +37,8 @@ class RawData:
     """First line of a run: which data it is."""
     metric: str | None = None
     """What the graders of this data measure, where that is not the competition's own metric."""
+    source: str | None = None
+    """`kaggle` or `mle-bench`, where the data came from one of them."""
 
     def graded(self, spec: CompetitionSpec) -> CompetitionSpec:
         """The specification with the metric of this data."""
@@ -119,7 +121,9 @@ def _taken_over(spec: CompetitionSpec, target: Path) -> RawData:
     elif source == "mle-bench":
         metric = spec.sources.mle_bench_metric
         what += " as split by MLE-bench" + (f" and graded by its {metric}" if metric else "")
-    return RawData(target, "full", f"{what}, prepared in {target}.", metric)
+    return RawData(
+        target, "full", f"{what}, prepared in {target}.", metric, None if source is None else str(source)
+    )
 
 
 def _may_ask_kaggle(spec: CompetitionSpec, choice: DataChoice) -> bool:

@@ -41,7 +41,7 @@ def refusal(spec: CompetitionSpec, submission: Path) -> str | None:
     """
     if spec.task != "multilabel":
         return None
-    for name, column in pd.read_csv(submission, usecols=list(spec.targets)).items():
+    for name, column in pd.read_csv(submission, usecols=lambda name: name in spec.targets).items():
         if pd.api.types.is_integer_dtype(column):
             return (
                 f"MLE-bench's own grader refuses this submission: with one label in every row it takes "

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from agent import paths
+from agent.competition import kaggle
 from agent.database import open_database
 from agent.errors import MarsError
 from agent.execution import make_executor
@@ -26,8 +27,8 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor_command() -> None:
-    """Says what this machine offers: home, record, families, isolation, device, disk."""
-    console = Console(highlight=False, soft_wrap=True)
+    """Says what this machine offers: home, record, families, Kaggle, isolation, device, disk."""
+    console = Console(highlight=False, soft_wrap=True, markup=False)  # "mars-search[image]" is no markup
     home = paths.home()
     console.print(f"home       {home.root}")
     try:
@@ -42,6 +43,7 @@ def doctor_command() -> None:
         missing = _missing(family)
         advice = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
         console.print(f"family     {family.id}: {advice}")
+    console.print(f"kaggle     {kaggle.readiness()}")
     console.print("isolation  " + "; ".join(_isolation() or ["complete"]))
 
 

@@ -90,7 +90,8 @@ def runs_command() -> None:
     rows = list_runs(engine)
     # An id that is cut off cannot be copied.
     name = Column("run", no_wrap=True, min_width=max((len(row.id) for row in rows), default=3))
-    table = Table(name, "data", "metric", "nodes", "valid", "best", "minutes", "ended", box=None)
+    best, minutes = Column("best", min_width=7), Column("minutes", min_width=7)
+    table = Table(name, "data", "metric", "nodes", "valid", best, minutes, "ended", box=None)
     for row in rows:
         try:
             run = open_run(row.id, home, engine)
@@ -98,11 +99,11 @@ def runs_command() -> None:
             table.add_row(row.id, str(error))
             continue
         state = run.state
-        best = f"{state.best.metric:.5f}" if state.best else "-"
+        score = f"{state.best.metric:.5f}" if state.best else "-"
         ended = state.finished.reason if state.finished else "no: `mars resume` goes on"
         counts = (str(len(state.nodes)), str(len(state.valid)))
         about = (row.id, state.run.data_kind, run.metric.name)
-        table.add_row(*about, *counts, best, f"{state.elapsed_s / 60:.1f}", ended)
+        table.add_row(*about, *counts, score, f"{state.elapsed_s / 60:.1f}", ended)
     Console().print(table)
 
 

@@ -1,6 +1,7 @@
 """`mars solutions` and `mars grade`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from agent import paths
 from agent.competition.grading import grade_submission
+from agent.competition.mlebench import refusal
 from agent.competition.registry import find_competition
 from agent.competition.sources import locate_data
 from agent.errors import SetupError
@@ -96,4 +98,6 @@ def grade_command(
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)  # type: ignore[arg-type]
     grade = grade_submission(raw.graded(found.spec), raw.folder, submission, run=run_script)
+    if raw.source == "mle-bench" and (reason := refusal(found.spec, submission)) is not None:
+        print(f"Warning: {reason}", file=sys.stderr)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")

@@ -13,7 +13,7 @@ _ZIP_FILES_AT_MOST = 5_000_000
 
 
 def unpacked(source: Path, target: Path) -> Path:
-    """The folder itself, or `target` with what the zip file holds.
+    """The folder itself, or `target` with what the zip file and the zips in it hold (Kaggle nests them).
 
     Raises:
         SetupError: neither a folder nor a zip, or the zip is unsafe, damaged, encrypted or too large.
@@ -23,7 +23,26 @@ def unpacked(source: Path, target: Path) -> Path:
     if not source.is_file() or not zipfile.is_zipfile(source):
         raise SetupError(f"{source}: is neither a folder nor a zip file.")
     _extract(source, target)
+    for inner in sorted(target.glob("*.zip")):
+        _unfold(inner)
     return target
+
+
+def _unfold(inner: Path) -> None:
+    """Puts `train/` or `train.csv` in the place of `train.zip` or `train.csv.zip`, unless it is there."""
+    place = inner.with_suffix("")
+    if place.exists() or not zipfile.is_zipfile(inner):
+        return
+    scratch = inner.with_name(f".{inner.name}")
+    scratch.mkdir()
+    _extract(inner, scratch)
+    inner.unlink()
+    wrapped = scratch / place.name
+    if [entry.name for entry in scratch.iterdir()] == [place.name]:
+        wrapped.rename(place)
+        scratch.rmdir()
+    else:
+        scratch.rename(place)
 
 
 def _extract(source: Path, target: Path) -> None:

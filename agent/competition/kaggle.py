@@ -5,6 +5,7 @@ hence it is imported late and works in a thread of its own that is given up when
 """
 
 import contextlib
+import importlib.util
 import os
 import sys
 import threading
@@ -46,6 +47,13 @@ def has_credentials() -> bool:
     if own := set_to("KAGGLE_CONFIG_DIR"):
         places.append(Path(own))
     return any((place / name).is_file() for place in places for name in _FILES)
+
+
+def readiness() -> str:
+    """Whether Kaggle could be asked, in a few words for `mars doctor`; asks nobody."""
+    if importlib.util.find_spec("kaggle") is None:
+        return f"no client: {_INSTALL}"
+    return "ready" if has_credentials() else f"no credentials: {_TOKEN}"
 
 
 def download(slug: str, folder: Path, *, answer_s: float = ANSWER_S, silence_s: float = SILENCE_S) -> Path:

@@ -6,6 +6,8 @@ Source: Chan et al., "MLE-bench: Evaluating Machine Learning Agents on Machine L
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from agent.competition.spec import CompetitionSpec
 from agent.errors import SetupError
 
@@ -28,6 +30,23 @@ def find_split(folder: Path, spec: CompetitionSpec) -> PreparedSplit | None:
     for place in (folder, folder / "prepared", *(folder / name / "prepared" for name in names)):
         if (place / "public").is_dir() and (place / "private").is_dir():
             return PreparedSplit(place / "public", _tables(place / "private"))
+    return None
+
+
+def refusal(spec: CompetitionSpec, submission: Path) -> str | None:
+    """Why MLE-bench's grader would refuse a submission that is otherwise right; None where it takes it.
+
+    It reads cells as pandas guesses them: label sets of one number each in every row become a column of
+    integers, which it cannot split.
+    """
+    if spec.task != "multilabel":
+        return None
+    for name, column in pd.read_csv(submission, usecols=lambda name: name in spec.targets).items():
+        if pd.api.types.is_integer_dtype(column):
+            return (
+                f"MLE-bench's own grader refuses this submission: with one label in every row it takes "
+                f"'{name}' for numbers; predict two labels in one row at least."
+            )
     return None
 
 

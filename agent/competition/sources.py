@@ -37,6 +37,8 @@ class RawData:
     """First line of a run: which data it is."""
     metric: str | None = None
     """What the graders of this data measure, where that is not the competition's own metric."""
+    source: str | None = None
+    """`kaggle` or `mle-bench`, where the data came from one of them."""
 
     def graded(self, spec: CompetitionSpec) -> CompetitionSpec:
         """The specification with the metric of this data."""
@@ -112,14 +114,14 @@ def _take_over(competition: Competition, source: Path, home: Home, origin: dict[
 
 
 def _taken_over(spec: CompetitionSpec, target: Path) -> RawData:
-    source, metric = _marker(target).get("source"), None
+    source, metric = str(_marker(target).get("source", "")) or None, None
     what = f"Data: the full data of {spec.title}"
     if source == "kaggle":
         what += " from Kaggle"
     elif source == "mle-bench":
         metric = spec.sources.mle_bench_metric
         what += " as split by MLE-bench" + (f" and graded by its {metric}" if metric else "")
-    return RawData(target, "full", f"{what}, prepared in {target}.", metric)
+    return RawData(target, "full", f"{what}, prepared in {target}.", metric, source)
 
 
 def _may_ask_kaggle(spec: CompetitionSpec, choice: DataChoice) -> bool:

@@ -178,6 +178,15 @@ def test_without_credentials_kaggle_is_not_asked(tmp_path: Path, home: Home) -> 
     assert locate_data(wanted, home, "auto", run_plainly).sentence.endswith("not the real data of Tiny.")
 
 
+def test_the_doctor_knows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("kagglesdk", reason="the extra 'kaggle' is not installed")
+    assert kaggle.readiness().startswith("no credentials: put a token of")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    assert kaggle.readiness() == "ready"
+    monkeypatch.setitem(sys.modules, "kaggle", None)
+    assert kaggle.readiness() == "no client: install it by `pip install 'mars-search[kaggle]'`"
+
+
 @pytest.mark.usefixtures("signed_in")
 def test_without_the_client_its_installation_is_explained(
     tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch

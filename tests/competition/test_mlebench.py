@@ -10,6 +10,7 @@ from raw_folders import number_folder, picture_folder, run_plainly, write_spec
 
 from agent.competition.grading import grade_submission
 from agent.competition.metrics import get_metric
+from agent.competition.mlebench import refusal
 from agent.competition.prepare import prepare
 from agent.competition.registry import Competition, find_competition
 from agent.competition.sources import import_data, locate_data
@@ -85,6 +86,17 @@ def test_its_data_are_searched_and_graded_by_its_own_metric(tmp_path: Path, home
     assert grade_submission(spec, taken.folder, tmp_path / "mine.csv").score == 1.0
     own = grade_submission(competition.spec, taken.folder, tmp_path / "mine.csv").score
     assert own == pytest.approx(2 * 5 / (5 + 9))
+
+
+def test_its_grader_takes_single_labels_for_numbers(tmp_path: Path, home: Home) -> None:
+    competition, bench = multilabel(tmp_path)
+    taken = import_data(competition, bench, home)
+    assert taken.source == "mle-bench"
+    answers = pd.read_csv(taken.folder / "answers/answers.csv", dtype=str)
+    for labels, refused in ((["0", "1", "1", "0"], True), (["0 1", "1", "1", "0"], False)):
+        answers.assign(label=labels).to_csv(tmp_path / "mine.csv", index=False)
+        assert grade_submission(competition.spec, taken.folder, tmp_path / "mine.csv").score > 0
+        assert (refusal(competition.spec, tmp_path / "mine.csv") is not None) == refused
 
 
 def test_the_two_metrics_never_share_a_fingerprint(tmp_path: Path, home: Home) -> None:

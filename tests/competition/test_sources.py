@@ -145,6 +145,36 @@ def test_data_are_taken_over_and_then_preferred(tmp_path: Path, home: Home, kind
     assert [path.name for path in found.folder.parent.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("below", ["", "train/"])
+def test_zips_in_a_zip_are_unpacked_too(tmp_path: Path, home: Home, below: str) -> None:
+    """As Kaggle packs many of its competitions: pictures and single tables have zips of their own."""
+    competition, source = source_of(tmp_path)
+    outer = tmp_path / "outer"
+    (outer / "test").mkdir(parents=True)
+    zipped(source / "train", outer / "train.zip", below)
+    for path in (source / "test").iterdir():
+        path.rename(outer / "test" / path.name)
+    (source / "sample_submission.csv").rename(outer / "sample_submission.csv")
+    with zipfile.ZipFile(outer / "train.csv.zip", "w") as archive:
+        archive.write(source / "train.csv", "train.csv")
+    taken = import_data(competition, zipped(outer, tmp_path / "all.zip"), home)
+    assert prepare_folder(competition.spec, taken.folder).rows.train > 0
+    assert sorted(path.name for path in taken.folder.iterdir() if path.name[0] != ".") == [
+        "sample_submission.csv", "test", "train", "train.csv",
+    ]  # fmt: skip
+
+
+def test_a_zip_in_a_zip_is_looked_into_as_closely(tmp_path: Path, home: Home) -> None:
+    competition, source = source_of(tmp_path)
+    with zipfile.ZipFile(source / "more.zip", "w") as inner:
+        inner.writestr("../evil.csv", "x")
+    with pytest.raises(
+        SetupError, match=r"more\.zip: the entry '\.\./evil\.csv' is a link or leaves the folder"
+    ):
+        import_data(competition, zipped(source, tmp_path / "all.zip"), home)
+    assert list(tmp_path.rglob("evil.csv")) == []
+
+
 def test_files_of_a_folder_are_linked_not_copied(tmp_path: Path, home: Home) -> None:
     competition, source = source_of(tmp_path)
     taken = import_data(competition, source, home)

@@ -1,0 +1,18 @@
+"""`mars doctor` names what is missing in a form that can be pasted."""
+
+import sys
+
+import pytest
+
+from agent.cli.doctor import doctor_command
+from agent.paths import Home
+
+
+def test_extras_are_named_with_their_brackets(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "kaggle", None)
+    doctor_command()
+    assert (
+        "kaggle     no client: install it by `pip install 'mars-search[kaggle]'`\n" in capsys.readouterr().out
+    )

@@ -65,7 +65,8 @@ def diff_command(
 def report_command(
     run: RunName,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write [default: in the run's folder].")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; by default report.html in the run's folder."),
     ] = None,
     png: Annotated[
         Path | None,

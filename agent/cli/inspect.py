@@ -12,6 +12,7 @@ from agent.record.rates import Rates, rates
 from agent.record.state import Node
 from agent.report.files import RunFiles
 from agent.report.html import ReportContext, write_report
+from agent.report.plots import write_plots
 from agent.report.show import print_diff, render_node
 from agent.report.tree import render_tree
 from agent.session import Run, open_run
@@ -64,10 +65,15 @@ def diff_command(
 def report_command(
     run: RunName,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write [default: in the run's folder].")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; by default report.html in the run's folder."),
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="DIR", help="Also write its pictures as PNG files into this folder."),
     ] = None,
 ) -> None:
-    """Writes one self-contained HTML page about a run."""
+    """Writes one self-contained HTML page about a run; prints the files it wrote."""
     opened = open_run(run, paths.home())
     home = paths.home()
     card = load_card(home.solutions / opened.prepared.spec.id)
@@ -80,8 +86,10 @@ def report_command(
         kept=home.solutions / opened.prepared.spec.id if kept else None,
     )
     file = output or opened.folder / "report.html"
+    pictures = [] if png is None else write_plots(opened.state, context.title, opened.metric, png)
     write_report(opened.state, context, file)
-    print(file)
+    for written in (file, *pictures):
+        print(written)
 
 
 def _use_of_lessons(found: Rates) -> str:

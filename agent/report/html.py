@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ import jinja2
 from markupsafe import Markup
 
 from agent.competition.metrics import Metric
-from agent.errors import InfrastructureError
 from agent.memory.lesson import Lesson
 from agent.record.rates import rates
 from agent.record.state import Node, RunState
@@ -21,6 +19,7 @@ from agent.report.files import Material
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
 from agent.report.payload import code_payload, node_payload, script_json
 from agent.report.screen import Tally
+from agent.report.written import aside
 
 _ASSETS = Path(__file__).parent / "assets"
 # In this order: what a script uses while it is read stands before it.
@@ -64,14 +63,8 @@ class _LessonRow:
 def write_report(state: RunState, context: ReportContext, file: Path) -> None:
     """Writes the page aside and renames it; raises InfrastructureError when the disk does not let it."""
     page = render_report(state, context)
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(file)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise InfrastructureError(f"{file}: the report cannot be written ({error.strerror}).") from error
+    with aside(file, "report") as path:
+        path.write_text(page, encoding="utf-8")
 
 
 def render_report(state: RunState, context: ReportContext) -> str:

@@ -16,8 +16,8 @@ _DEEP = 8  # levels from which on the guide lines are drawn closer
 
 # Columns of the terminal from which on there is room for more than the essentials.
 _AUDIT_FROM = 90
-_LESSONS_FROM = 130
-_SLOTS_FROM = 170
+_LESSONS_FROM = 170
+_DETAILS_FROM = 200
 
 
 class _Column(TypedDict, total=False):
@@ -26,8 +26,8 @@ class _Column(TypedDict, total=False):
 
 
 _LAYOUT: Mapping[str, _Column] = {
-    "what changed": {"ratio": 3},
-    "slots": {"ratio": 2},
+    "what changed": {"ratio": 1},
+    "slots or reason": {"ratio": 1},
     "score": {"justify": "right"},
     "audit": {"justify": "right"},
     "time": {"justify": "right"},
@@ -37,7 +37,7 @@ _LAYOUT: Mapping[str, _Column] = {
 def render_tree(state: RunState, width: int) -> RenderableType:
     """Every node below its parent, with what it changed, its score, time and status; `width` in columns.
 
-    Wider terminals get standard errors and audit scores, then lessons, then a column of the changed slots.
+    Wider terminals get standard errors and audit scores, then lessons, then a column of the details.
     """
     if not state.nodes:
         return Text("This run has no nodes yet.")
@@ -75,9 +75,12 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
     label.append(node.name, style="bold default")
     label.append(f" {node.operator}", style=f"not bold {wording.OPERATOR_STYLE[node.operator]}")
     error = result.metric_se if result and width >= _AUDIT_FROM else None
-    cells = {"node": label, "what changed": Text(_change(node, with_slots=width < _SLOTS_FROM))}
-    if width >= _SLOTS_FROM:
-        cells["slots"] = Text(wording.one_line(wording.changes(node)) or _blends(node))
+    cells = {
+        "node": label,
+        "what changed": Text(_change(node) if width < _DETAILS_FROM else wording.one_line(node.idea.title)),
+    }
+    if width >= _DETAILS_FROM:
+        cells["slots or reason"] = Text(_details(node))
     cells["score"] = Text(wording.score(node.metric, error), style="bold" if is_best else "")
     if width >= _AUDIT_FROM:
         audit_se = result.audit_se if result and width >= _LESSONS_FROM else None
@@ -89,16 +92,23 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
     return cells | {"status": status(node, is_best)}
 
 
-def _change(node: Node, with_slots: bool) -> str:
-    title = wording.one_line(node.idea.title)
-    if with_slots:
-        title = ", ".join(part for part in (wording.what_changed(node), _blends(node)) if part)
-    reason = f": {wording.one_line(node.result.reason)}" if node.result and node.result.reason else ""
-    return title + reason
+def _change(node: Node) -> str:
+    blends = f", {_blends(node)}" if len(node.parents) > 1 else ""
+    return wording.what_changed(node) + blends + (f": {_reason(node)}" if _reason(node) else "")
+
+
+def _details(node: Node) -> str:
+    """The changed slots, the members of a blend, why it is not valid."""
+    parts = (wording.one_line(wording.changes(node)), _blends(node), _reason(node))
+    return "; ".join(part for part in parts if part)
 
 
 def _blends(node: Node) -> str:
     return f"blends {wording.origin(node)}" if len(node.parents) > 1 else ""
+
+
+def _reason(node: Node) -> str:
+    return wording.one_line(node.result.reason) if node.result else ""
 
 
 def _some(lessons: Sequence[str], most: int = 2) -> str:

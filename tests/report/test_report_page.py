@@ -199,6 +199,8 @@ def test_is_written_aside_and_renamed(state: RunState, context: ReportContext, t
     with pytest.raises(InfrastructureError, match=r"folder\.html: the report cannot be written"):
         write_report(state, context, tmp_path / "folder.html")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "folder.html"]
+    with pytest.raises(InfrastructureError, match=r"page\.html: the report cannot be written"):
+        write_report(state, context, file / "page.html")
 
 
 class TestGeometry:

@@ -62,8 +62,9 @@ class TestTree:
         [
             (80, ["0.6021", "Larger pictures"], ["± 0.0080", "audit", "taught"]),
             (100, ["0.6021 ± 0.0080", "0.5933"], ["± 0.0210", "taught"]),
-            (140, ["0.5933 ± 0.0210", "00002 helps", "taught"], ["slots"]),
-            (180, ["slots", " image_size 96 → 128 ", "00002 helps", "52 s"], ["(image_size"]),
+            (140, ["0.6021 ± 0.0080", "(image_size 96 → 128)"], ["± 0.0210", "taught"]),
+            (180, ["(image_size 96 → 128)", "0.5933 ± 0.0210", "00002 helps"], ["slots"]),
+            (220, ["slots or reason", " image_size 96 → 128 ", "00002 helps", "52 s"], ["(image_size"]),
         ],
     )
     def test_a_wider_terminal_is_told_more(
@@ -75,7 +76,7 @@ class TestTree:
         assert [one for one in left_out if one in text] == []
 
     def test_says_which_lessons_a_node_cites(self, state: RunState) -> None:
-        lines = as_text(render_tree(state, 140), 140).splitlines()
+        lines = as_text(render_tree(state, 180), 180).splitlines()
         row = next(line for line in lines if "010 improve" in line)
         assert "00001 00002" in row
 

@@ -12,6 +12,7 @@ FORMS = {
     "probability": "probabilities",
     "ranking": "up to k labels",
     "value": "values",
+    "mask": "a mask",
 }
 
 

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 
 from agent.competition.untrusted import SubmissionError, TextColumn
 
+MAX_PIXELS = 2**31 - 1  # of one mask
 SUM_TOLERANCE = 1e-3  # what rounding to a few digits may cost a row of probabilities
 
 
@@ -51,16 +52,54 @@ def rankings(column: TextColumn, classes: Sequence[str], places: int) -> npt.NDA
     return ranked
 
 
+def masks(column: TextColumn) -> csr_array:
+    """Masks (N, MAX_PIXELS) from runs `start length start length ...`, pixels counted from 1; blank is empty.
+
+    Entry (n, p) is the length of row n's run that begins at pixel p, counted from 0. Which way pixels are
+    counted (Kaggle: down, then right) is the same for truth and prediction and does not matter.
+    """
+    words, ends = _parts(column)
+    numbers = _whole_numbers(words, ends, column)
+    odd = np.diff(ends) % 2 == 1
+    if odd.any():
+        raise column.fault(int(odd.argmax()) + 1, "holds a start without a length")
+    starts, lengths, ends = numbers[::2] - 1, numbers[1::2], ends // 2
+    row_of_run = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    follows = np.zeros(len(starts), dtype=bool)
+    follows[1:] = row_of_run[1:] == row_of_run[:-1]
+    beyond = (starts < 0) | (lengths < 1) | (starts + lengths > MAX_PIXELS)
+    tangled = follows & (starts < np.concatenate([[0], (starts + lengths)[:-1]]))
+    for wrong, problem in ((beyond, "holds a run outside the picture"), (tangled, "holds runs out of order")):
+        if wrong.any():
+            raise column.fault(int(row_of_run[wrong.argmax()]) + 1, problem)
+    return csr_array((lengths, starts, ends), shape=(len(ends) - 1, MAX_PIXELS))
+
+
+def _whole_numbers(
+    words: pa.StringArray, ends: npt.NDArray[np.int64], column: TextColumn
+) -> npt.NDArray[np.int64]:
+    plain = pc.match_substring_regex(words, "^[0-9]{1,10}$").to_numpy(zero_copy_only=False)
+    if not plain.all():
+        row = int(np.searchsorted(ends, int(plain.argmin()), side="right"))
+        raise column.fault(row, "holds something else than runs of pixels")
+    numbers: npt.NDArray[np.int64] = words.cast(pa.int64()).to_numpy()
+    return numbers
+
+
+def _parts(column: TextColumn) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
+    """All cells' words, cell after cell, and where each cell begins and the last ends."""
+    parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column.text))
+    split = parts.flatten()
+    real = pc.not_equal(split, "")  # a blank cell splits into one empty part
+    before = np.concatenate([[0], np.cumsum(real.to_numpy(zero_copy_only=False))])
+    return split.filter(real), before[parts.offsets.to_numpy()]
+
+
 def _label_lists(
     column: TextColumn, classes: Sequence[str]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Class indices of all cells' labels, cell after cell, and where each cell begins and the last ends."""
-    parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column.text))
-    split = parts.flatten()
-    real = pc.not_equal(split, "")  # a blank cell splits into one empty part
-    names = split.filter(real)
-    before = np.concatenate([[0], np.cumsum(real.to_numpy(zero_copy_only=False))])
-    ends = before[parts.offsets.to_numpy()]
+    names, ends = _parts(column)
     indices = _class_indices(names, classes)
     unknown = np.flatnonzero(indices < 0)
     if unknown.size:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agent.competition.media import decode
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
+from agent.competition.target import mask_sizes
 
 _SEED = 42
 _TOP_LABELS = 30
@@ -53,6 +54,9 @@ def explore(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> Summary:
 def _target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     if spec.task == "regression":
         return {name: _moments(_numbers(train[name])) for name in spec.targets}
+    if spec.task == "segmentation":
+        sizes = pd.Series(mask_sizes(train[spec.targets[0]], Path(spec.train)))
+        return {"rows_without_mask": int((sizes == 0).sum()), "mask_pixels": _moments(sizes)}
     cells = train[spec.targets[0]]
     lists = cells.str.split() if spec.task == "multilabel" else cells.map(lambda cell: [cell])
     counts = Counter(label for labels in lists for label in labels)
@@ -185,7 +189,7 @@ def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     bins = {name: _bin_codes(numbers[name]) for name in numeric}
     bins |= {name: pd.factorize(train[name])[0] for name in levels}
     summary: Summary = {"collinear_pairs": _collinear(numbers)}
-    if spec.task == "multilabel":
+    if spec.task in ("multilabel", "segmentation"):
         return summary
     cells = train[spec.targets[0]]
     if spec.task == "regression":

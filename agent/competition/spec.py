@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agent.errors import SetupError
 
-Task = Literal["classification", "multilabel", "regression"]
+Task = Literal["classification", "multilabel", "regression", "segmentation"]
 Role = Literal["image", "text", "number", "category", "embedding", "group", "time"]
-PredictionKind = Literal["label", "label_set", "probability", "value", "ranking"]
+PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
 
 FILE_COLUMN = "file_path"
 OWN_METRIC = "metric.py"
@@ -21,6 +21,7 @@ _SERVED: dict[Task, tuple[PredictionKind, ...]] = {
     "classification": ("label", "probability"),
     "multilabel": ("label_set", "probability"),
     "regression": ("value",),
+    "segmentation": (),
 }
 
 
@@ -140,7 +141,7 @@ class CompetitionSpec(BaseModel):
         if (self.metric == OWN_METRIC) != (self.own_metric is not None):
             raise ValueError(f"own_metric describes `metric: {OWN_METRIC}`; give both or neither")
         if self.own_metric is not None and self.own_metric.prediction not in _SERVED[self.task]:
-            served = " or ".join(_SERVED[self.task])
+            served = " or ".join(_SERVED[self.task]) or "another: it has none"
             raise ValueError(f"own_metric.prediction of the task {self.task} must be {served}")
         return self
 

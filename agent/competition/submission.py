@@ -36,6 +36,7 @@ _TRUTH_KINDS: dict[str, PredictionKind] = {
     "classification": "label",
     "multilabel": "label_set",
     "regression": "value",
+    "segmentation": "mask",
 }
 
 
@@ -44,7 +45,8 @@ class SubmissionFormat:
     """The columns of a submission and of its answers, and how to read their cells.
 
     Probabilities have a column per class, or for two classes that exclude each other one column with the
-    probability of the second. A ranking is one cell of labels with blanks between, the best first.
+    probability of the second. A ranking is one cell of labels with blanks between, the best first; a mask one
+    of runs, `start length` each.
     """
 
     kind: PredictionKind
@@ -53,7 +55,7 @@ class SubmissionFormat:
     columns: tuple[str, ...]
     answer_id_column: str
     answer_columns: tuple[str, ...]
-    classes: tuple[str, ...]  # empty for regression
+    classes: tuple[str, ...]  # empty where rows are not labelled with classes
     sums_to_one: bool
     places: int | None = None  # the most labels that a ranking may name
 
@@ -73,8 +75,11 @@ class SubmissionFormat:
         """
         metric = metric_of(spec)
         kind = metric.prediction_kind(spec.task)
-        if spec.task != "regression" and (len(spec.targets) != 1 or not classes):
-            raise SetupError(f"The task '{spec.task}' needs one target column and its classes.")
+        labelled = spec.task in ("classification", "multilabel")
+        if (spec.task != "regression" and len(spec.targets) != 1) or (labelled and not classes):
+            raise SetupError(
+                f"The task '{spec.task}' needs one target column{' and its classes' * labelled}."
+            )
         if metric.two_classes and len(classes or ()) != 2:
             raise SetupError(
                 f"The metric '{metric.name}' is about the second of two classes, but there are "
@@ -122,9 +127,9 @@ def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> 
 
     Returns:
         By `form.kind`: label (N,) int64, label_set (N, C) bool csr_array, probability (N, C) float64,
-        ranking (N, K) int64 with -1 behind a row's last label, value (N,) or (N, T) float64. Where the metric
-        needs distributions, rows of probabilities that sum to one within `cells.SUM_TOLERANCE` are divided by
-        their sum.
+        ranking (N, K) int64 with -1 behind a row's last label, mask (N, P) int64 csr_array of run lengths,
+        value (N,) or (N, T) float64. Where the metric needs distributions, rows of probabilities that sum to
+        one within `cells.SUM_TOLERANCE` are divided by their sum.
 
     Raises:
         SubmissionError: one sentence about the first fault.
@@ -159,6 +164,8 @@ def _read(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionF
             return cells.probabilities(columns, form.sums_to_one)
         case "ranking":
             return cells.rankings(columns[0], form.classes, form.places or len(form.classes))
+        case "mask":
+            return cells.masks(columns[0])
         case "value":
             return cells.values(columns)
 
@@ -191,6 +198,10 @@ def _written(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
     if form.kind == "ranking":
         rankings = ([form.classes[index] for index in row if index >= 0] for row in prediction)
         return {form.columns[0]: [" ".join(labels) for labels in rankings]}
+    if form.kind == "mask":
+        pairs = np.stack([prediction.indices + 1, prediction.data], axis=1)
+        runs = np.split(pairs, prediction.indptr[1:-1])
+        return {form.columns[0]: [" ".join(map(str, row.ravel())) for row in runs]}
     if form.kind == "label_set":
         ends = zip(prediction.indptr[:-1], prediction.indptr[1:], strict=True)
         rows = (prediction.indices[start:end] for start, end in ends)

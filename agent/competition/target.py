@@ -8,17 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from agent.competition.cells import masks
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, read_table, require_columns, require_unique
+from agent.competition.untrusted import SubmissionError, TextColumn
 from agent.errors import SetupError
 
 
 @dataclass(frozen=True)
 class Target:
-    """What N labelled rows are labelled with; one of the two arrays is set.
+    """What N labelled rows are labelled with; one of the two arrays is set, for masks their sizes as values.
 
     `labels` is (N, C) with a 1 where a row has a class (one a row in single-label tasks); `values` is (N, T).
     """
@@ -49,6 +52,8 @@ def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Tar
     require_columns(table, spec.targets, file)
     if spec.task == "regression":
         return Target(values=np.column_stack([_numbers(table[name], file) for name in spec.targets]))
+    if spec.task == "segmentation" and len(spec.targets) == 1:
+        return Target(values=mask_sizes(table[spec.targets[0]], file)[:, None])
     if len(spec.targets) > 1:
         raise SetupError(f"{file}: the task {spec.task} takes one target column, not {len(spec.targets)}.")
     cells = table[spec.targets[0]]
@@ -66,6 +71,15 @@ def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Tar
         )
     rows = np.repeat(np.arange(len(cells)), lengths)
     return Target(classes=classes, labels=_one_hot(tokens, rows, len(cells), classes, file))
+
+
+def mask_sizes(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
+    """Pixels (N,) of run-length masks; raises SetupError for a cell that is none."""
+    column = TextColumn(file.name, str(cells.name), pa.array(cells, pa.string()))
+    try:
+        return np.asarray(masks(column).sum(axis=1), dtype=np.float64)
+    except SubmissionError as error:
+        raise SetupError(f"{file.parent}: {error}") from error
 
 
 def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:

@@ -71,6 +71,10 @@ def score(truth, prediction):
 
 FAULTS = {
     "raises": ("def score(truth, prediction):\n    return secret[truth[0]]\n", "NameError in line 2"),
+    "raises in a library": (
+        "import numpy\n\ndef score(truth, prediction):\n    return numpy.meen(truth)\n",
+        "AttributeError in line 4",
+    ),
     "returns no number": ("def score(truth, prediction):\n    return None\n", "TypeError"),
     "dies": ("import os\n\ndef score(truth, prediction):\n    os._exit(3)\n", "exit code 3"),
     "leaves without a score": ("import os\n\ndef score(t, p):\n    os._exit(0)\n", "without a score"),

@@ -36,7 +36,7 @@ def parameters(name: str) -> MetricParameters:
 def every_view() -> Iterator[TaskView]:
     """A competition for every metric, task and number of classes that it serves."""
     for name, metric in METRICS.items():
-        for task in metric.tasks:
+        for task in (task for task in metric.tasks if task != "segmentation"):  # no family draws masks
             counts = (None,) if task == "regression" else (2,) if metric.two_classes else (2, 5)
             for classes in counts:
                 yield view(get_metric(name, parameters(name)), task, classes)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from agent.competition.metrics import classification, correlation, fscores, probability, ranking, regression
+from agent.competition.metrics import (
+    classification,
+    correlation,
+    fscores,
+    masks,
+    probability,
+    ranking,
+    regression,
+)
 from agent.competition.metrics.metric import Metric, PredictionKind
 from agent.competition.metrics.own import RunBounded, own_metric
 from agent.competition.spec import CompetitionSpec, MetricParameters, Task
@@ -18,6 +26,7 @@ _BOTH: Mapping[Task, PredictionKind] = {**_LABEL, **_LABEL_SET}
 _PROBABILITY: Mapping[Task, PredictionKind] = {"classification": "probability", "multilabel": "probability"}
 _RANKING: Mapping[Task, PredictionKind] = {"classification": "ranking", "multilabel": "ranking"}
 _VALUE: Mapping[Task, PredictionKind] = {"regression": "value"}
+_MASK: Mapping[Task, PredictionKind] = {"segmentation": "mask"}
 
 _LABELS = (
     Metric(
@@ -190,7 +199,24 @@ _VALUES = (
     ),
 )
 
-_ALL = (*_LABELS, *_F_SCORES, *_F_BETAS, *_PROBABILITIES, *_RANKINGS, *_VALUES)
+_MASKS = (
+    Metric(
+        "dice",
+        "Dice coefficient of each row's mask, averaged over rows; 1 where both masks are empty.",
+        True,
+        _MASK,
+        masks.dice,
+    ),
+    Metric(
+        "iou",
+        "Intersection over union of each row's mask, averaged over rows; 1 where both masks are empty.",
+        True,
+        _MASK,
+        masks.iou,
+    ),
+)
+
+_ALL = (*_LABELS, *_F_SCORES, *_F_BETAS, *_PROBABILITIES, *_RANKINGS, *_VALUES, *_MASKS)
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 # label: (N,) int class indices; label_set: (N, C) bool csr_array; probability: (N, C) float; ranking: (N, K)
 # int class indices, best first and different, -1 behind the last; value: (N,) float, or (N, T) for T targets.
+# mask: (N, P) int64 csr_array, where a run of pixels begins its length, pixels counted from 0.
 # The truth of probabilities and rankings is a label, or a label set where the task is multilabel.
 Rows: TypeAlias = npt.NDArray[Any] | csr_array
 

@@ -1,0 +1,58 @@
+"""Scorers of masks: sparse run lengths (N, P), a run's length in the column of its first pixel.
+
+Runs of a row neither overlap nor touch the next row's, so that all rows lie on one line of pixels.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+
+
+def dice(truth: csr_array, prediction: csr_array) -> SummedRows:
+    """2 |A and B| / (|A| + |B|) of each row (Dice, 1945), averaged; 1 where both are empty."""
+    common, true, predicted = _areas(truth, prediction)
+    return _row_means(ratio(2 * common, true + predicted, undefined=1.0))
+
+
+def iou(truth: csr_array, prediction: csr_array) -> SummedRows:
+    """|A and B| / |A or B| of each row (Jaccard, 1901), averaged; 1 where both are empty."""
+    common, true, predicted = _areas(truth, prediction)
+    return _row_means(ratio(common, true + predicted - common, undefined=1.0))
+
+
+def _row_means(scores: Floats) -> SummedRows:
+    return SummedRows(scores[:, None], lambda totals, rows: totals[:, 0] / rows)
+
+
+def _areas(truth: Rows, prediction: Rows) -> tuple[Floats, Floats, Floats]:
+    """Pixels (N,) of each row that are common, true and predicted."""
+    rows, starts, lengths = _on_one_line(truth)
+    _, other_starts, other_lengths = _on_one_line(prediction)
+    overlaps = _covered_before(starts + lengths, other_starts, other_lengths)
+    overlaps -= _covered_before(starts, other_starts, other_lengths)
+    common = np.bincount(rows, weights=overlaps, minlength=truth.shape[0])
+    true, predicted = (np.asarray(masks.sum(axis=1), dtype=np.float64) for masks in (truth, prediction))
+    return np.asarray(common, dtype=np.float64), true, predicted
+
+
+def _on_one_line(masks: csr_array) -> tuple[npt.NDArray[np.int64], ...]:
+    """Row, first pixel and length of every run, ascending, the rows' pixels one after the other."""
+    ordered = masks.copy()
+    ordered.sort_indices()
+    rows = np.repeat(np.arange(masks.shape[0], dtype=np.int64), np.diff(ordered.indptr))
+    return rows, rows * masks.shape[1] + ordered.indices, ordered.data.astype(np.int64)
+
+
+def _covered_before(
+    pixels: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """How many pixels of the runs lie before each of these."""
+    if not len(starts):
+        return np.zeros(len(pixels), dtype=np.int64)
+    before = np.concatenate([[0], np.cumsum(lengths)])
+    run = np.searchsorted(starts, pixels, side="right") - 1
+    inside = np.clip(pixels - starts[np.maximum(run, 0)], 0, lengths[np.maximum(run, 0)])
+    covered: npt.NDArray[np.int64] = np.where(run < 0, 0, before[np.maximum(run, 0)] + inside)
+    return covered

@@ -1,8 +1,8 @@
 """Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from agent.paths import Home
 from agent.planner.base import Circumstances
 from agent.planner.library import LibraryPlanner
 from agent.record.events import RunResumed, RunSettings, RunStarted
-from agent.record.lock import run_lock
+from agent.record.lock import Heartbeat, run_lock
 from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
@@ -34,7 +34,7 @@ from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
 from agent.run import RealClock, Search
 from agent.search.policy import make_policy
-from agent.search.scheduler import Scheduler
+from agent.search.scheduler import Decisions, Scheduler
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.trial import Bench
@@ -109,15 +109,37 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
+    with new_run(prepared, home, engine) as (run, heartbeat):
+        session = _Session(run, settings, LessonStore(engine), home, observer, heartbeat.beat)
+        return session.begin(f"Run {run.id}: {prepared.spec.title}")
+
+
+@contextmanager
+def new_run(
+    prepared: Prepared, home: Home, engine: Engine, mark: str = ""
+) -> Iterator[tuple[Run, Heartbeat]]:
+    """Registers a run, `mark` in its id, and holds it until the block ends."""
     now = datetime.now(UTC)
-    run_id = f"{prepared.spec.id}-{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
+    run_id = f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
     with run_lock(home.workspaces / run_id) as heartbeat:
         journal = Journal.create(engine, run_id, prepared.spec.id, now)
         metric = get_metric(prepared.spec.metric)
         state = RunState(metric.higher_is_better)
-        run = Run(run_id, home.workspaces / run_id, prepared, metric, journal, state)
-        session = _Session(run, settings, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.begin(f"Run {run_id}: {prepared.spec.title}")
+        yield Run(run_id, home.workspaces / run_id, prepared, metric, journal, state), heartbeat
+
+
+def carry_out(
+    run: Run,
+    settings: RunSettings,
+    decisions: Decisions,
+    home: Home,
+    observer: Observer,
+    heartbeat: Heartbeat,
+    headline: str,
+) -> None:
+    """Executes and records in a new run what `decisions` say; its best is an experiment and is not kept."""
+    lessons = LessonStore(run.journal.engine)
+    _Session(run, settings, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
@@ -154,7 +176,9 @@ class _Session:
         home: Home,
         observer: Observer,
         heartbeat: Callable[[], None],
+        decisions: Decisions | None = None,
     ) -> None:
+        self._decisions = decisions
         self._run = run
         self._settings = settings
         self._lessons = lessons
@@ -215,7 +239,7 @@ class _Session:
             state=state,
             journal=run.journal,
             lessons=self._lessons,
-            scheduler=Scheduler(make_policy(state.run.policy), self._planner),
+            scheduler=self._decisions or Scheduler(make_policy(state.run.policy), self._planner),
             bench=bench,
             renderers={name: Renderer(family, task) for name, family in self._planner.families.items()},
             competition=task,
@@ -226,7 +250,7 @@ class _Session:
         )
         try:
             chosen = search.run()
-            kept = self._keep(bench, chosen) if chosen else None
+            kept = self._keep(bench, chosen) if chosen and self._decisions is None else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:

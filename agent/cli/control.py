@@ -68,7 +68,8 @@ def gc_command(
     if spared:
         Console(soft_wrap=True).print(table)
     verb = "would be removed" if dry_run else "removed"
-    print(f"{len(spared)} items, {sum(item.size for item in spared) / 1e6:,.1f} MB {verb}.")
+    count = "1 item" if len(spared) == 1 else f"{len(spared)} items"
+    print(f"{count}, {sum(item.size for item in spared) / 1e6:,.1f} MB {verb}.")
 
 
 def _place(item: Spare, home: Home) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from agent.errors import MarsError
 from agent.held import TEMPORARY, is_held
 from agent.paths import Home
-from agent.record.events import NodeProposed, RunFinished, RunStarted
+from agent.record.events import NodeProposed, RunStarted, has_ended
 from agent.record.lock import claimed
 from agent.record.store import Journal, list_runs
 
@@ -74,7 +74,7 @@ def _is_blended(run: str, engine: Engine) -> bool:
         events = Journal.open(engine, run).events()
     except (MarsError, ValueError):  # of another version: what it needs is not known
         return False
-    if not events or not isinstance(events[-1], RunFinished) or not isinstance(events[0], RunStarted):
+    if not has_ended(events) or not isinstance(events[0], RunStarted):
         return False
     ensembles = [item for item in events if isinstance(item, NodeProposed) and item.operator == "ensemble"]
     return bool(ensembles) or events[0].settings.blueprint is not None

@@ -30,7 +30,7 @@ from agent.repository.lineage import Merged
 from agent.repository.render import Renderer, TaskView
 from agent.search.budget import Budget
 from agent.search.pruning import hopeless
-from agent.search.scheduler import Propose, Repeat, Scheduler
+from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
 from agent.trial import Bench, Trial, thinned
@@ -81,7 +81,7 @@ class Search:
         state: RunState,
         journal: Journal,
         lessons: LessonStore,
-        scheduler: Scheduler,
+        scheduler: Decisions,
         bench: Bench,
         renderers: dict[str, Renderer],
         competition: TaskView,

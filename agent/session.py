@@ -1,8 +1,8 @@
 """Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from agent.planner.conditions import serves
 from agent.planner.library import LibraryPlanner
 from agent.planner.wishes import read_wishes
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
-from agent.record.lock import run_lock
+from agent.record.lock import Heartbeat, run_lock
 from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
@@ -40,7 +40,7 @@ from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
 from agent.run import RealClock, Search
 from agent.search.policy import make_policy
-from agent.search.scheduler import Scheduler
+from agent.search.scheduler import Decisions, Scheduler
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.trial import Bench
@@ -124,18 +124,42 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
-    now = datetime.now(UTC)
-    run_id = f"{prepared.spec.id}-{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
-    with run_lock(home.workspaces / run_id) as heartbeat:
-        journal = Journal.create(engine, run_id, prepared.spec.id, now)
-        state = RunState(metric.higher_is_better)
-        run = Run(run_id, home.workspaces / run_id, prepared, metric, journal, state)
+    with new_run(prepared, home, engine) as (run, heartbeat):
         if given is not None:
             files, idea = given
-            commit = run.lineage.keep_given(files)
-            settings = settings.model_copy(update={"given": Given(commit=commit, idea=idea)})
+            settings = settings.model_copy(
+                update={"given": Given(commit=run.lineage.keep_given(files), idea=idea)}
+            )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.begin(f"Run {run_id}: {prepared.spec.title}{wishes(settings)}")
+        return session.begin(f"Run {run.id}: {prepared.spec.title}{wishes(settings)}")
+
+
+@contextmanager
+def new_run(
+    prepared: Prepared, home: Home, engine: Engine, mark: str = ""
+) -> Iterator[tuple[Run, Heartbeat]]:
+    """Registers a run, `mark` in its id, and holds it until the block ends."""
+    now = datetime.now(UTC)
+    run_id = f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
+    with run_lock(home.workspaces / run_id) as heartbeat:
+        journal = Journal.create(engine, run_id, prepared.spec.id, now)
+        metric = metric_of(prepared.spec, run_script)
+        state = RunState(metric.higher_is_better)
+        yield Run(run_id, home.workspaces / run_id, prepared, metric, journal, state), heartbeat
+
+
+def carry_out(
+    run: Run,
+    settings: RunSettings,
+    decisions: Decisions,
+    home: Home,
+    observer: Observer,
+    heartbeat: Heartbeat,
+    headline: str,
+) -> None:
+    """Executes and records in a new run what `decisions` say; its best is an experiment and is not kept."""
+    planner, lessons = _planner(settings, run.prepared, home), LessonStore(run.journal.engine)
+    _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
@@ -174,7 +198,9 @@ class _Session:
         home: Home,
         observer: Observer,
         heartbeat: Callable[[], None],
+        decisions: Decisions | None = None,
     ) -> None:
+        self._decisions = decisions
         self._run = run
         self._settings = settings
         self._lessons = lessons
@@ -227,7 +253,7 @@ class _Session:
             state=state,
             journal=run.journal,
             lessons=self._lessons,
-            scheduler=Scheduler(make_policy(state.run.policy), self._planner),
+            scheduler=self._decisions or Scheduler(make_policy(state.run.policy), self._planner),
             bench=bench,
             renderers={name: Renderer(family, task) for name, family in self._planner.families.items()},
             competition=task,
@@ -238,7 +264,7 @@ class _Session:
         )
         try:
             chosen = search.run()
-            kept = self._keep(bench, chosen) if chosen else None
+            kept = self._keep(bench, chosen) if chosen and self._decisions is None else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:

@@ -31,6 +31,7 @@ ORDER = [
     "replay",
     "execute_again",
     "cleanup",
+    "verify",
     "cli",
 ]
 

@@ -13,7 +13,7 @@ from agent.cli.inspect import RunName
 from agent.database import open_database
 from agent.errors import InfrastructureError
 from agent.paths import Home
-from agent.record.events import RunFinished
+from agent.record.events import has_ended
 from agent.record.stop import stop_run
 from agent.record.store import Journal
 
@@ -40,7 +40,7 @@ def stop_command(
     events = journal.events()
     if not events:
         print(f"Run {journal.run} is stopped; it had not begun, so start a new one with `mars run`.")
-    elif isinstance(events[-1], RunFinished):
+    elif has_ended(events):
         print(f"Run {journal.run} came to its end by itself meanwhile.")
     else:
         print(f"Run {journal.run} is stopped, its state is saved: `mars resume {journal.run}` goes on.")
@@ -68,7 +68,8 @@ def gc_command(
     if spared:
         Console(soft_wrap=True).print(table)
     verb = "would be removed" if dry_run else "removed"
-    print(f"{len(spared)} items, {sum(item.size for item in spared) / 1e6:,.1f} MB {verb}.")
+    count = "1 item" if len(spared) == 1 else f"{len(spared)} items"
+    print(f"{count}, {sum(item.size for item in spared) / 1e6:,.1f} MB {verb}.")
 
 
 def _place(item: Spare, home: Home) -> str:

@@ -8,9 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from agent import paths
+from agent.cli.run import interruptible
 from agent.database import open_database
-from agent.memory.lesson import Lesson
+from agent.memory.lesson import Evidence, Lesson
 from agent.memory.store import LessonStore, read_lessons, write_lessons
+from agent.report.observer import make_observer
+from agent.verify import SEEDS, verify
 
 app = typer.Typer(help="What experiments taught, with the evidence.", no_args_is_help=True)
 
@@ -27,7 +30,7 @@ def list_command() -> None:
         table.add_row(
             lesson.id,
             lesson.title,
-            f"{lesson.effect:+.1%} ± {lesson.standard_error:.1%}",
+            _effect(lesson),
             str(lesson.confirmations),
             str(lesson.contradictions),
             f"{lesson.time_factor:.2f}x",
@@ -59,6 +62,27 @@ def export_command(
 def import_command(file: Annotated[Path, typer.Argument(help="JSON file that was exported.")]) -> None:
     """Adds exported lessons; equal ones merge and add their evidence."""
     print(f"{_store().import_all(read_lessons(file))} lessons read from {file}.")
+
+
+@app.command("verify")
+def verify_command(
+    lesson_id: Annotated[str, typer.Argument(metavar="ID", help="For example 00003.")],
+    seeds: Annotated[int, typer.Option(min=1, help="New seeds; each takes two executions.")] = SEEDS,
+) -> None:
+    """Runs a lesson's pair, with only its change and without, on new seeds, and adds what it finds.
+
+    The exit code is 1 when one of the two fails, and says nothing of the finding.
+    """
+    with interruptible():
+        found = verify(lesson_id, seeds, paths.home(), make_observer(Console(), False))
+    before, new, after = found.before, found.evidence, found.after
+    print(f"Lesson {before.id} said: {before.title} ({_effect(before)}, {before.verdict}).")
+    print(f"On {seeds} new seed(s), run {found.run}: {_effect(new)}, {new.verdict}: {found.finding}.")
+    print(f"The lesson says now: {after.title} ({_effect(after)}, {after.verdict}).")
+
+
+def _effect(item: Lesson | Evidence) -> str:
+    return f"{item.effect:+.1%} ± {item.standard_error:.1%}"
 
 
 def _page(lesson: Lesson) -> list[str]:

@@ -67,7 +67,7 @@ def run_command(
         hint=hint,
         given=given,
     )
-    with _interruptible():
+    with interruptible():
         summary = start(request, paths.home(), _observers(as_json))
     _report(summary, as_json)
 
@@ -78,7 +78,7 @@ def resume_command(
     as_json: options.Json = False,
 ) -> None:
     """Goes on with a run that was interrupted, killed or ended."""
-    with _interruptible():
+    with interruptible():
         summary = resume(run, minutes, paths.home(), _observers(as_json))
     _report(summary, as_json)
 
@@ -108,7 +108,7 @@ def runs_command() -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Ctrl-C and SIGTERM end a run in order: what runs is killed, what happened is on record."""
     try:
         yield

@@ -1,5 +1,6 @@
 """What can happen in a run; the state of a search is folded from these, in order."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -171,3 +172,9 @@ Event = Annotated[
     Field(discriminator="kind"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def has_ended(events: Sequence[Event]) -> bool:
+    """Whether a run came to its end and was not resumed since."""
+    last = next((item for item in reversed(events) if isinstance(item, RunFinished | RunResumed)), None)
+    return isinstance(last, RunFinished)

@@ -55,7 +55,7 @@ class Journal:
     def __init__(self, engine: Engine, run: str, created_at: datetime) -> None:
         self.run = run
         self.created_at = created_at
-        self._engine = engine
+        self.engine = engine
         self._next = self._count()
 
     @classmethod
@@ -86,14 +86,14 @@ class Journal:
 
     def events(self) -> list[Event]:
         query = select(events_table.c.payload).where(events_table.c.run == self.run)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
         return [event_adapter.validate_json(payload) for payload in rows]
 
     def last_recorded_at(self) -> datetime:
         """When the latest event was recorded; the run's creation before there is any."""
         query = select(func.max(events_table.c.recorded_at)).where(events_table.c.run == self.run)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             latest = connection.execute(query).scalar_one()
         return datetime.fromisoformat(latest) if latest else self.created_at
 
@@ -102,7 +102,7 @@ class Journal:
         """All or nothing: what is written through the connection, events included."""
         before = self._next
         try:
-            with writing(self._engine).begin() as connection:
+            with writing(self.engine).begin() as connection:
                 yield connection
         except DBAPIError as error:
             self._next = before
@@ -134,7 +134,7 @@ class Journal:
 
     def _count(self) -> int:
         query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
 

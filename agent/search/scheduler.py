@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -35,6 +36,14 @@ class Repeat:
     """The node once more, with another seed."""
 
     node: int
+
+
+class Decisions(Protocol):
+    """Says what a run does next, from nothing but its state."""
+
+    def next(self, state: RunState) -> Propose | Repeat | None:
+        """The next action, or None when nothing (more) should be started now."""
+        ...
 
 
 class Scheduler:

@@ -1,6 +1,7 @@
 """Runs that are controlled from outside, in processes of their own."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,34 @@ def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home)
     note.write_text(truth)
     mars("stop", run)
     assert process.wait(timeout=30) == 130
+
+
+def test_a_run_is_replayed_exported_verified_and_cleaned_up(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))  # `gc` looks there for what the dead left
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "3", "--json")
+    run = json.loads(done.stdout)["run_id"]
+    replayed = json.loads(mars("replay", run, "--execute", "--json").stdout)
+    assert [node["verdict"] for node in replayed["nodes"]] == ["identical"] * 3
+    assert [node["difference"] for node in replayed["executed"]] == [0.0] * 3
+    assert replayed["tolerance"] == 1e-6
+
+    assert "Node 002" in mars("export", run, "2", str(tmp_path / "out")).stdout
+    assert "is not empty" in mars("export", run, str(tmp_path / "out"), code=2).stderr
+    assert "no node 9" in mars("export", run, "9", str(tmp_path / "new"), code=2).stderr
+
+    verified = mars("lessons", "verify", "1", "--seeds", "1").stdout
+    assert "Lesson 00001 said: " in verified
+    assert "The lesson says now: " in verified
+
+    (home.workspaces / run / "cache" / "features.npy").write_bytes(b"x" * 2_000_000)
+    assert "1 item, 2.0 MB would be removed." in mars("gc", "--cache-gb", "0", "--dry-run").stdout
+    assert "1 item, 2.0 MB removed." in mars("gc", "--cache-gb", "0").stdout
+
+    template = home.families / "toy" / "main.py.j2"
+    template.write_text(template.read_text() + "# later\n")
+    changed = mars("replay", run, code=1).stdout
+    assert "node 001: different." in changed
+    assert "main.py changed. Changed since the run began: main.py.j2." in changed

@@ -1,5 +1,6 @@
 """A harness that is killed outright leaves no candidate behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -30,7 +31,10 @@ def test_candidates_die_with_a_killed_harness(tmp_path: Path, token: str, kind: 
     site = Site(tmp_path)
     sleeper = SPAWN_SLEEPER.format(token=token)
     site.job("a", sleeper + "spawn()\nimport time\ntime.sleep(300)\n")
-    harness = subprocess.Popen([sys.executable, "-c", HARNESS, str(tmp_path), kind, sandbox])
+    command = [sys.executable, "-c", HARNESS, str(tmp_path), kind, sandbox]
+    harness = subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )  # it leaves a folder there
     wait_until(lambda: alive(token))
     harness.send_signal(signal.SIGKILL)
     harness.wait()

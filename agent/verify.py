@@ -1,0 +1,227 @@
+"""Puts a lesson to the test: the same solution with and without its one change, on new seeds."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean
+
+from agent.competition.evaluation import load_hold_out
+from agent.competition.metrics import paired_effect
+from agent.database import open_database
+from agent.errors import MarsError, SetupError
+from agent.execute_again import recorded_limits
+from agent.memory.distill import describe, distill
+from agent.memory.lesson import Evidence, Lesson
+from agent.memory.store import LessonStore
+from agent.paths import Home
+from agent.record.events import LessonLearned, RunSettings
+from agent.record.state import Node, RunState
+from agent.reflect import seed_variance
+from agent.report.observer import Observer
+from agent.repository.family import known_families
+from agent.repository.idea import Blueprint, Idea, changes_between
+from agent.search.scheduler import Propose, Repeat, only
+from agent.session import Run, carry_out, new_run, open_run
+
+SEEDS = 3
+# Far from the seeds of the run and of its repeats, and other ones for every verification.
+_SEED_STEP = 100_000
+_WITHOUT, _WITH = 1, 2  # nodes of a verification
+_MINUTES_AT_LEAST = 0.5
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came out: the lesson before, the new comparison, and the lesson with all its evidence."""
+
+    run: str
+    before: Lesson
+    evidence: Evidence
+    after: Lesson
+
+    @property
+    def finding(self) -> str:
+        """In a word, whether the new seeds say what the lesson said."""
+        if self.evidence.verdict == self.before.verdict:
+            return "confirmed"
+        if "inconclusive" in (self.evidence.verdict, self.before.verdict):
+            return "not confirmed" if self.evidence.verdict == "inconclusive" else "decided"
+        return "contradicted"
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """The recorded comparison that is made again."""
+
+    run: Run
+    child: Node
+    without: Blueprint
+    changed: Blueprint
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Both solutions once, then each once more per further seed."""
+
+    without: Propose
+    changed: Propose
+    seeds: int
+
+    def next(self, state: RunState) -> Propose | Repeat | None:
+        if state.running or any(node.repeating for node in state.nodes.values()):
+            return None
+        if not state.nodes:
+            return self.without
+        if not all(node.is_valid for node in state.nodes.values()):
+            return None
+        if len(state.nodes) < _WITH:
+            return self.changed
+        if state.decisions >= 2 * self.seeds:
+            return None
+        return Repeat(_WITHOUT if state.decisions % 2 == 0 else _WITH)
+
+
+def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verification:
+    """Runs the pair of a lesson on `seeds` new seeds and adds what it finds to the lesson's evidence.
+
+    The pair is a recorded run of its own, on the prepared data of the run that the lesson came from.
+
+    Raises:
+        SetupError: no such lesson, or none of its comparisons can be made again here.
+        MarsError: one of the two solutions failed this time.
+    """
+    engine = open_database(home.database)
+    store = LessonStore(engine)
+    lesson = store.get(lesson_id)
+    origin = _origin(lesson, home)
+    prepared = origin.run.prepared
+    pair = _Pair(only(origin.without), _changed(lesson, origin), seeds)
+    settings = _settings(origin, seeds, len(lesson.evidence))
+    with new_run(prepared, home, engine, f"verify-{lesson.id}-") as (run, heartbeat):
+        headline = f"Run {run.id}: {describe(lesson.changes)}, on {seeds} new seed(s)"
+        carry_out(run, settings, pair, home, observer, heartbeat, headline)
+        for node in run.state.nodes.values():
+            if not node.is_valid:
+                reason = node.result.reason if node.result else "it did not run."
+                which = "with" if node.id == _WITH else "without"
+                raise MarsError(f"Lesson {lesson.id} says nothing new: {which} its change, {reason}")
+        evidence = _evidence(run)
+        means = f"{_mean(run, _WITH):.5f} against {_mean(run, _WITHOUT):.5f}"
+        scores = f"{run.metric.name} {means}, means of {seeds} seed(s)"
+        learned = distill(lesson.scope, lesson.title, lesson.changes, evidence, scores)
+        with run.journal.transaction() as connection:
+            after = store.add(learned, connection)
+            event = LessonLearned(elapsed_s=run.state.elapsed_s, node=_WITH, lesson=after)
+            run.journal.append(event, connection)
+    return Verification(run.id, lesson, evidence, after)
+
+
+def _origin(lesson: Lesson, home: Home) -> _Origin:
+    """The latest comparison behind the lesson that can be made again."""
+    if not lesson.changes:
+        raise SetupError(f"Lesson {lesson.id} is not about a change of slots; it cannot be verified.")
+    reasons = []
+    for item in reversed(lesson.evidence):
+        try:
+            return _recorded(lesson, item, home)
+        except MarsError as error:
+            reasons.append(str(error))
+    raise SetupError(f"Lesson {lesson.id}: none of its comparisons can be made again here. {reasons[0]}")
+
+
+def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
+    run = open_run(item.run, home)
+    parent, child = run.state.nodes.get(item.parent), run.state.nodes.get(item.child)
+    blueprint = parent.idea.blueprint if parent else None
+    if child is None or blueprint is None:
+        raise SetupError(f"Run {run.id} has no blueprints of nodes {item.parent} and {item.child}.")
+    family = known_families(home).get(blueprint.family)
+    if family is None:
+        raise SetupError(f"There is no family '{blueprint.family}' here.")
+    where = f"run {run.id}, node {item.parent}"
+    slots = family.fill(blueprint.slots, where)
+    changed = family.fill({**slots, **{change.slot: change.new for change in lesson.changes}}, where)
+    if changes_between(slots, changed) != lesson.changes:
+        raise SetupError(f"Node {item.parent} of run {run.id} has other values than the lesson's change.")
+    return _Origin(
+        run, child, Blueprint(family=family.id, slots=slots), Blueprint(family=family.id, slots=changed)
+    )
+
+
+def _changed(lesson: Lesson, origin: _Origin) -> Propose:
+    words = origin.child.idea
+    idea = Idea(
+        title=f"Only {describe(lesson.changes)}",
+        model=words.model,
+        data=words.data,
+        training=words.training,
+        evaluation=words.evaluation,
+        blueprint=origin.changed,
+        changes=lesson.changes,
+    )
+    return Propose("improve", (_WITHOUT,), idea, None)
+
+
+def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
+    """Those of the origin, with the time that its child had for every execution."""
+    run = origin.run
+    limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    node_minutes = max(limits[origin.child.id] / 60, _MINUTES_AT_LEAST)
+    return run.state.run.model_copy(
+        update={
+            "seed": run.state.run.seed + _SEED_STEP * comparisons,
+            "minutes": node_minutes * (2 * seeds + 1) * 1.1,
+            "node_minutes": node_minutes,
+            "final_node_minutes": None,
+            "max_nodes": None,
+            "workers": 1,
+            "given": None,
+            "pinned": (),
+            "forbidden": (),
+            "blueprint": origin.without,  # resumed, it searches for nothing else
+        }
+    )
+
+
+def _evidence(run: Run) -> Evidence:
+    """The pair's effect: rows paired on the first seed, scores averaged over all seeds."""
+    without, changed = run.state.nodes[_WITHOUT], run.state.nodes[_WITH]
+    assert without.result is not None
+    assert changed.result is not None
+    file = "working/val_submission.csv"
+    truth, before = load_hold_out(run.prepared, "val", run.nodes / without.name / file)
+    _, after = load_hold_out(run.prepared, "val", run.nodes / changed.name / file)
+    paired = paired_effect(run.metric, truth, before, after)
+    sign = 1.0 if run.metric.higher_is_better else -1.0
+    gain = sign * (_mean(run, _WITH) - _mean(run, _WITHOUT))
+    first = sign * ((changed.metric or 0.0) - (without.metric or 0.0))
+    runs = [1 + len(node.repeats) for node in (without, changed)]
+    seeds = _between_seeds(run.state) * sum(1 / count for count in runs) / paired.scale**2
+    resolution = 1.0 / (run.prepared.rows.val * paired.scale)
+    return Evidence(
+        run=run.id,
+        competition=run.prepared.spec.id,
+        data_kind=run.prepared.kind,
+        parent=_WITHOUT,
+        child=_WITH,
+        effect=paired.effect + (gain - first) / paired.scale,
+        standard_error=max(math.sqrt(paired.standard_error**2 + seeds), resolution),
+        time_factor=max(changed.own_seconds, 1e-3) / max(without.own_seconds, 1e-3),
+    )
+
+
+def _scores(node: Node) -> list[float]:
+    assert node.metric is not None
+    return [node.metric, *node.repeats]
+
+
+def _mean(run: Run, number: int) -> float:
+    return fmean(_scores(run.state.nodes[number]))
+
+
+def _between_seeds(state: RunState) -> float:
+    """Variance of the metric between seeds, pooled over both solutions; a guess without repeats."""
+    groups = [_scores(node) for node in state.nodes.values()]
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom == 0:
+        return max(seed_variance(state, node.result.metric_se or 0.0) for node in state.valid if node.result)
+    return sum((score - fmean(group)) ** 2 for group in groups for score in group) / freedom

@@ -1,0 +1,93 @@
+"""Lessons put to the test: the pair runs again, and the lesson carries what it showed."""
+
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from agent.database import open_database
+from agent.errors import MarsError, SetupError
+from agent.memory.lesson import Lesson
+from agent.memory.store import LessonStore
+from agent.paths import Home
+from agent.replay import Replay
+from agent.session import Run, open_run
+from agent.verify import verify
+from tests.runs import Silent
+from tests.searched import blending_home, search
+
+# The seed moves every score, by another step for each of the seeds of a verification.
+_MOVED = "< QUALITY + 0.02 * (int(os.environ['MARS_SEED']) // 1000 % 3) * (1 + int({})) "
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
+    home = blending_home(tmp_path_factory.mktemp("home"))
+    main = home.families / "toy" / "main.py.j2"
+    code = main.read_text()
+    main.write_text(code.replace("< QUALITY ", _MOVED.format("{{ slots.depth - 1 }}")))
+    assert main.read_text() != code
+    return home, search(home, max_nodes=5)
+
+
+def _store(home: Home) -> LessonStore:
+    return LessonStore(open_database(home.database))
+
+
+def _one(run: Run) -> Lesson:
+    return next(iter(run.state.learned.values()))
+
+
+def test_a_verified_lesson_carries_the_new_comparison(searched: tuple[Home, Run]) -> None:
+    home, run = searched
+    card = (home.solutions / "toy" / "card.json").read_bytes()
+    lesson = _store(home).get(_one(run).id)
+    found = verify(lesson.id, 3, home, Silent())
+
+    again = open_run(found.run, home)
+    without, changed = again.state.nodes.values()
+    assert without.idea.blueprint is not None
+    assert changed.idea.changes == lesson.changes
+    assert again.state.run.seed not in (run.state.run.seed, *(1000 * n for n in range(10)))
+    assert len(without.repeats) == len(changed.repeats) == 2
+    scores = [[node.metric or 0.0, *node.repeats] for node in (without, changed)]
+    assert len(set(scores[0])) > 1, "the seeds differ"
+    effect = (fmean(scores[1]) - fmean(scores[0])) / (1 - scores[0][0])
+    assert found.evidence.effect == pytest.approx(effect)
+
+    stored = _store(home).get(lesson.id)
+    assert stored == found.after
+    assert [item.run for item in stored.evidence] == [*(item.run for item in lesson.evidence), found.run]
+    assert (home.solutions / "toy" / "card.json").read_bytes() == card, "an experiment is no solution"
+    assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
+
+
+def test_every_verification_has_seeds_of_its_own(searched: tuple[Home, Run]) -> None:
+    home, run = searched
+    first, second = (verify(_one(run).id, 1, home, Silent()) for _ in range(2))
+    assert len({open_run(found.run, home).state.run.seed for found in (first, second)}) == 2
+    assert len(second.after.evidence) == len(first.after.evidence) + 1
+
+
+def test_a_pair_that_fails_says_which_and_leaves_the_lesson(searched: tuple[Home, Run]) -> None:
+    home, run = searched
+    before = _store(home).get(_one(run).id)
+    main = home.families / "toy" / "main.py.j2"
+    code = main.read_text()
+    try:
+        main.write_text(code.replace("    began =", "    raise ValueError('broken')\n    began ="))
+        with pytest.raises(MarsError, match="says nothing new: without its change, "):
+            verify(before.id, 2, home, Silent())
+    finally:
+        main.write_text(code)
+    assert _store(home).get(before.id) == before
+
+
+def test_a_lesson_from_elsewhere_cannot_be_verified_here(searched: tuple[Home, Run], tmp_path: Path) -> None:
+    lessons = _store(searched[0]).all()
+    home = blending_home(tmp_path)
+    _store(home).import_all(lessons)
+    with pytest.raises(SetupError, match="none of its comparisons can be made again here"):
+        verify("1", 1, home, Silent())
+    with pytest.raises(SetupError, match="No lesson has the id 99"):
+        verify("99", 1, home, Silent())

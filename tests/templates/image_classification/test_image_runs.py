@@ -66,6 +66,7 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
             "third_backbone": "resnet10t",
             "blend": "fitted",
             "balance": "sqrt_weights",
+            "epochs": 1,
         },
     ),
 }

@@ -67,7 +67,13 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
             "third_backbone": "resnet10t",
             "blend": "fitted",
             "balance": "sqrt_weights",
+            "epochs": 1,
         },
+    ),
+    "stopped early, finished larger": (
+        "classification",
+        "accuracy",
+        {**QUICK, "schedule": "plateau", "finish_scale": 1.5, "epochs": 6, "flip": True, "clip_norm": 1.0},
     ),
 }
 ROWS_TO_KEEP_ENCODED, ROWS_TO_DECODE_ON_DEMAND = 10**6, 10**8  # pictures of 32 pixels

@@ -1,0 +1,129 @@
+"""Pictures per second that one core loads in the second epoch: the rendered data set against the seed's.
+
+    python benchmarks/performance/image_loading.py [--pictures 768] [--size 352] [--format png] [--epochs 3]
+
+The seed's data set reads, decodes, resizes, mirrors and normalises a picture each time it is asked for. The
+rendered one decodes and resizes once, into the cache (that is its first epoch), mirrors what is cached and
+leaves normalising to the network's device; as that may be the same core, it is also timed with normalising.
+Pixels are kept decoded up to 2 GB, beyond that as JPEG: both are timed. The data sets take turns, the best
+epoch of each counts.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+
+import albumentations
+import cv2
+import numpy as np
+import torch
+from albumentations.pytorch import ToTensorV2
+from rendered_image_library import multilabel_task, rendered_modules
+from torch.utils.data import DataLoader, Dataset
+
+BATCH = 48
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+ROWS = {"decoded": 1_000, "encoded": 100_000}  # So many training rows of 352 pixels are kept that way.
+
+Batches = Callable[[], Iterable[torch.Tensor]]
+
+
+class SeedDataset(Dataset[torch.Tensor]):
+    """A picture is decoded and resized whenever it is asked for, as in the seed solution."""
+
+    def __init__(self, files: list[Path], size: int) -> None:
+        self._files = files
+        self._transform = albumentations.Compose(
+            [
+                albumentations.Resize(size, size),
+                albumentations.HorizontalFlip(p=0.5),
+                albumentations.Normalize(MEAN, STD),
+                ToTensorV2(),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        picture = cv2.cvtColor(cv2.imread(str(self._files[row])), cv2.COLOR_BGR2RGB)
+        return self._transform(image=picture)["image"]  # type: ignore[no-any-return]
+
+
+def draw_pictures(folder: Path, count: int, suffix: str) -> list[Path]:
+    """Smooth random pictures with grain, 300 x 400 as those of iMet-2020 about are."""
+    rng = np.random.default_rng(0)
+    files = []
+    for number in range(count):
+        smooth = cv2.resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), (400, 300), interpolation=3)
+        grain = rng.normal(0, 6, smooth.shape)
+        file = folder / f"{number:05}.{suffix}"
+        cv2.imwrite(str(file), np.clip(smooth + grain, 0, 255).astype(np.uint8))
+        files.append(file)
+    return files
+
+
+def seeds_batches(files: list[Path], size: int) -> Batches:
+    loader = DataLoader(SeedDataset(files, size), batch_size=BATCH, shuffle=True, drop_last=True)
+    return lambda: loader
+
+
+def rendered_batches(files: list[Path], size: int, kept: str, cache: Path, normalised: bool) -> Batches:
+    """Batches of the rendered training loader; its cache is filled here."""
+    slots = {"backbone": "resnet101d", "image_size": size, "augmentation": "none", "flip": True}
+    task = multilabel_task(n_train=ROWS[kept], n_classes=3_474)
+    dataset, models, utils = rendered_modules(["dataset", "models", "utils"], slots, task)
+    config = SimpleNamespace(
+        image_size=size, batch_size=BATCH, seed=0, device="cpu", cache=utils.Cache(cache / kept)
+    )
+    pictures, _ = dataset.load_pictures(files, config)
+    rows = dataset.Rows([file.stem for file in files], pictures, None)
+    loader = dataset.training_loader(config, rows, np.arange(len(files)))
+    prepare = models.Classifier(torch.nn.Identity(), MEAN, STD) if normalised else torch.nn.Identity()
+    return lambda: (prepare(batch) for batch, _ in loader)
+
+
+def epoch_rate(batches: Batches) -> float:
+    """Pictures per second of one epoch."""
+    started = time.perf_counter()
+    count = sum(len(batch) for batch in batches())
+    return count / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=768)
+    parser.add_argument("--size", type=int, default=352, help="Side in pixels that the network sees.")
+    parser.add_argument("--format", choices=["png", "jpg"], default="png", help="iMet-2020 has PNG.")
+    parser.add_argument("--epochs", type=int, default=3, help="Timed epochs of each data set.")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        root = Path(folder)
+        files = draw_pictures(root, arguments.pictures, arguments.format)
+        contestants = {"seed's": seeds_batches(files, arguments.size)}
+        for kept in ROWS:
+            for normalised in (False, True):
+                name = f"rendered, {kept}{', normalised' if normalised else ''}"
+                batches = rendered_batches(files, arguments.size, kept, root / "cache", normalised)
+                contestants[name] = batches
+        for batches in contestants.values():
+            epoch_rate(batches)  # the first epoch: files come into the system's memory
+        best = dict.fromkeys(contestants, 0.0)
+        for _ in range(arguments.epochs):
+            for name, batches in contestants.items():
+                best[name] = max(best[name], epoch_rate(batches))
+    print(f"{arguments.pictures} {arguments.format} pictures of 300 x 400 -> {arguments.size}, one core")
+    for name, rate in best.items():
+        ratio = rate / best["seed's"]
+        print(f"{name:30} {rate:8.0f} pictures per second   {ratio:6.2f} times the seed's")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,10 +8,12 @@ import typer
 from agent import paths
 from agent.cli.inspect import RunName, find_node
 from agent.errors import SetupError
+from agent.execute_again import recorded_limits
 from agent.record.state import Node
 from agent.session import Run, open_run
 from agent.solution.choose import choose
 from agent.solution.export import export
+from agent.trial import TOLD_SHARE
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +41,9 @@ def export_command(
         raise SetupError(f"Node {node.name} is not finished.")
     folder = Path(target[-1])
     files = opened.lineage.read(node.result.commit)
-    export(opened.id, opened.state, node, files, opened.prepared, home, folder, copy_input=copy_input)
+    limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)
+    told = {number: limit * TOLD_SHARE for number, limit in limits.items()}
+    export(opened.id, opened.state, node, files, opened.prepared, home, folder, told, copy_input=copy_input)
     print(f"Node {node.name} ({node.idea.title}) is in {folder}; its README.md says how to run it.")
 
 

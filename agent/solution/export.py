@@ -1,8 +1,10 @@
 """Writes the repository of a node as a folder that runs anywhere, with its tables and without MARS."""
 
+import math
 import platform
 import re
 import shutil
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -20,6 +22,7 @@ README = "README.md"
 _REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 _FACT = "weights of "  # what a candidate says of itself: `weights of NAME` -> `file NAME.safetensors`
 _FILE = "file "
+_MEMBERS_SHARE = 0.9  # as templates/ensemble/library/members.py.j2 has it
 
 
 def export(
@@ -30,12 +33,14 @@ def export(
     prepared: Prepared,
     home: Home,
     target: Path,
+    limits_s: Mapping[int, float],
     *,
     copy_input: bool = False,
 ) -> None:
     """Writes `files`, the repository of a finished node, with all that it needs to run, to `target`.
 
-    Tables are copied; media are linked unless `copy_input` is set. Nothing is there if anything fails.
+    `limits_s` says, by node, what time the search told it to keep to. Tables are copied; media are linked
+    unless `copy_input` is set. Nothing is there if anything fails.
 
     Raises:
         SetupError: the folder is not empty, or may not be written.
@@ -46,6 +51,7 @@ def export(
         raise SetupError(f"{target}: is not empty; name a folder that is new or empty.")
     if target.is_symlink():
         raise SetupError(f"{target}: is a link; name a folder.")
+    members = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else []
     with machine_errors(f"Exporting to {target}"), aside(target.absolute()) as folder:
         write_tree(files, folder)
         shutil.copytree(prepared.metadata, folder / "metadata")
@@ -64,10 +70,12 @@ def export(
             "data_kind": prepared.kind,
             "seed": state.run.seed,
             "threads": state.run.threads,
-            "seconds": max(round(node.seconds), 1),
+            "seconds": max(round(sum(one.seconds for one in (node, *members))), 1),
+            "limit_s": math.ceil(_limit_s(node, members, limits_s)),
+            "members": bool(members),
             "cuda": device() == "cuda",
             "media": media,
-            "weights": _place_weights(state, node, home, folder),
+            "weights": _place_weights(node, members, home, folder),
         }
         environment = template_environment(templates_dir() / "export")
         for name in template_names(templates_dir() / "export"):
@@ -114,13 +122,17 @@ def _constraints(files: dict[str, str]) -> str:
     return "".join(pinned)
 
 
-def _place_weights(state: RunState, node: Node, home: Home, folder: Path) -> list[str]:
+def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> float:
+    """The time limit under which the node, run alone, trains as it did in the search."""
+    if not members:
+        return limits_s[node.id]
+    # An ensemble gives each member in turn this part of an equal share of what is left.
+    return len(members) * max(limits_s[member.id] for member in members) / _MEMBERS_SHARE
+
+
+def _place_weights(node: Node, members: list[Node], home: Home, folder: Path) -> list[str]:
     """Copies the user's own weights that the node or its members started from to where they look for them."""
-    owners = [(node, folder)]
-    if node.operator == "ensemble":
-        owners = [
-            (state.nodes[member], folder / "members" / state.nodes[member].name) for member in node.parents
-        ]
+    owners = [(member, folder / "members" / member.name) for member in members] or [(node, folder)]
     placed = []
     for owner, place in owners:
         facts = owner.result.facts if owner.result else {}

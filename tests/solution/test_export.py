@@ -1,5 +1,6 @@
 """Exported repositories, run as whoever gets them runs them."""
 
+import math
 import os
 import re
 import shutil
@@ -34,7 +35,7 @@ def _export(searched: tuple[Home, Run], number: int, target: Path) -> Node:
     node = run.state.nodes[number]
     assert node.result is not None
     files = run.lineage.read(node.result.commit)
-    export(run.id, run.state, node, files, run.prepared, home, target)
+    export(run.id, run.state, node, files, run.prepared, home, target, dict.fromkeys(run.state.nodes, 25.0))
     return node
 
 
@@ -69,6 +70,8 @@ def test_an_exported_repository_gives_its_recorded_score_elsewhere(
     readme = (elsewhere / "README.md").read_text()
     assert readme.startswith(f"# {node.idea.title}")
     assert f"accuracy {node.metric}" in readme
+    limit = 25 if which == "draft" else math.ceil(len(node.parents) * 25 / 0.9)
+    assert f"MARS_TIME_LIMIT_S={limit} " in readme
     members = [f"members/{nodes[parent].name}/" for parent in node.parents] if which == "ensemble" else [""]
     weights = sorted(str(file.relative_to(elsewhere)) for file in elsewhere.rglob("*.pth"))
     assert weights == sorted(f"{member}weights/toy.pth" for member in members)
@@ -109,7 +112,7 @@ def test_media_are_linked_unless_a_copy_is_asked_for(searched: tuple[Home, Run],
     node = run.state.nodes[1]
     for copy in (False, True):
         target = tmp_path / f"out-{copy}"
-        export(run.id, run.state, node, {"README.md": ""}, prepared, home, target, copy_input=copy)
+        export(run.id, run.state, node, {"README.md": ""}, prepared, home, target, {1: 25.0}, copy_input=copy)
         assert (target / "input" / "media" / "r1.png").read_bytes() == b"picture"
         assert (target / "input").is_symlink() is not copy
         assert ("elsewhere put a copy" in (target / "README.md").read_text()) is not copy

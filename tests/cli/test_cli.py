@@ -160,6 +160,8 @@ def _start_and_wait(home: Home, nodes: int) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # As in a terminal, even if these tests run in the background of a shell, which ignores Ctrl-C there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while _nodes_recorded(home) < nodes and process.poll() is None and time.monotonic() < deadline:

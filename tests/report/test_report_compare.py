@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from scripted_run import Script, files_of, idea, result
 from test_report_browser import ATTACK, browser, file, shown_nodes, visit
 from test_report_page import code_of
@@ -132,11 +132,9 @@ def test_keys_step_through_what_the_table_shows(page: Page) -> None:
     page.click(".pill[href='#node-001']")
     for expected in ("002", "008", "008"):
         page.keyboard.press("j")
-        page.wait_for_function(
-            f"document.querySelector('.panel-bar').textContent.includes('node {expected}')"
-        )
+        expect(page.locator(".panel-bar")).to_contain_text(f"node {expected}")
     page.keyboard.press("k")
-    page.wait_for_function("document.querySelector('.panel-bar').textContent.includes('node 002')")
+    expect(page.locator(".panel-bar")).to_contain_text("node 002")
     page.keyboard.press("Escape")
     assert page.locator("#panel").is_hidden()
 

@@ -193,7 +193,7 @@ def tree_hash(files: dict[str, str]) -> str:
 
 def write_tree(files: dict[str, str], folder: Path) -> None:
     """Writes rendered files below a folder."""
+    for parent in {(folder / name).parent for name in files}:
+        parent.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")

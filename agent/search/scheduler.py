@@ -81,12 +81,8 @@ class Scheduler:
             yield Step(state.best.id)
         yield self._policy.next(state, rng)
         sign = -1.0 if state.higher_is_better else 1.0
-        best = heapq.nsmallest(
-            FALLBACKS,
-            improvable(state),
-            key=lambda node: (sign * (node.metric or 0.0), len(node.children), node.id),
-        )
-        yield from (Step(node.id) for node in best)
+        ranked = ((sign * (node.metric or 0.0), len(node.children), node.id) for node in improvable(state))
+        yield from (Step(number) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
         yield Step(None)
 
 

@@ -1,5 +1,6 @@
 """Which node is a run's solution: validation and audit together, each as far as it can be trusted."""
 
+import heapq
 import math
 from dataclasses import dataclass
 
@@ -38,8 +39,8 @@ def pooled(node: Node, candidates: int = 1) -> Estimate | None:
 def best_by_validation(state: RunState, count: int) -> list[Node]:
     """The valid nodes with the best validation scores, best first; the earlier node on a tie."""
     sign = -1.0 if state.higher_is_better else 1.0
-    scored = [node for node in state.valid if node.metric is not None]
-    return sorted(scored, key=lambda node: (sign * (node.metric or 0.0), node.id))[:count]
+    scored = ((sign * node.metric, node.id) for node in state.valid if node.metric is not None)
+    return [state.nodes[number] for _, number in heapq.nsmallest(count, scored)]
 
 
 def finalists(state: RunState) -> list[Node]:

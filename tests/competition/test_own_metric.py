@@ -1,7 +1,9 @@
 """A competition's own metric.py: read with the specification, run in the sandbox, trusted with rows only."""
 
 import math
+import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +31,13 @@ def spec_with(folder: Path, code: str, task: str = "classification", **own: obje
 
 def metric_with(folder: Path, code: str, task: str = "classification", **own: object) -> Metric:
     return metric_of(spec_with(folder, code, task, **own), run_script)
+
+
+def run_here(code: str) -> object:
+    """What the same `score` gives in this process, which nothing confines."""
+    module: dict[str, Any] = {}
+    exec(code, module)
+    return module["score"](*labels(3))
 
 
 def labels(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,27 +106,36 @@ def test_its_failure_is_a_wrong_set_up_that_tells_no_value(tmp_path: Path, fault
     assert "metric.py" in str(caught.value)
 
 
-def test_it_sees_and_reaches_nothing_but_its_rows(tmp_path: Path) -> None:
-    (tmp_path / "answers.csv").write_text("secret")
+def test_it_reads_no_other_file(tmp_path: Path) -> None:
+    answers = tmp_path / "answers.csv"
+    answers.write_text("secret")
     code = f"""
-import socket
 from pathlib import Path
 
 def score(truth, prediction):
     try:
-        Path({str(tmp_path / "answers.csv")!r}).read_text()
-        return 1.0
-    except OSError:
-        pass
-    try:
-        socket.create_connection(("127.0.0.1", 9), 1)
-        return 0.9
-    except ConnectionRefusedError:
-        return 0.8 if Path("/proc/net/dev").read_text().count(":") > 1 else 0.0
+        return float(Path({str(answers)!r}).read_text() == "secret")
     except OSError:
         return 0.0
 """
-    assert metric_with(tmp_path, code).score(*labels(3)) == 0.0
+    assert run_here(code) == 1.0, "outside the sandbox the file is there to be read"
+    assert metric_with(tmp_path / "competition", code).score(*labels(3)) == 0.0
+
+
+def test_it_reaches_no_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = f"""
+import socket
+
+def score(truth, prediction):
+    try:
+        socket.create_connection(("127.0.0.1", {server.getsockname()[1]}), 5).close()
+        return 1.0
+    except OSError:
+        return 0.0
+"""
+        assert run_here(code) == 1.0, "outside the sandbox the server answers"
+        assert metric_with(tmp_path, code).score(*labels(3)) == 0.0
 
 
 def test_an_endless_one_is_killed_and_a_slow_one_has_no_standard_error(

@@ -13,6 +13,7 @@ ORDER = [
     "errors",
     "paths",
     "held",
+    "written",
     "database",
     "competition",
     "repository",

@@ -3,7 +3,6 @@
 Ids and labels are text from end to end: label `1` is not `1.0`, and a cell with one label stays a label set.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from agent.competition import cells
-from agent.competition.files import machine_errors
 from agent.competition.metrics import PredictionKind, Rows, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 from agent.competition.untrusted import SubmissionError, TextColumn, match_ids, read_text_columns
 from agent.errors import SetupError
+from agent.written import file_aside
 
 __all__ = [
     "SubmissionError",
@@ -211,11 +210,6 @@ def _written(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
 
 
 def write_atomically(file: Path, table: pd.DataFrame) -> None:
-    """Writes a CSV file aside and renames it, so that a reader sees the old file or the whole new one."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    with machine_errors(f"Writing {file.name}"):
-        try:
-            write_table(table, aside)
-            aside.replace(file)
-        finally:
-            aside.unlink(missing_ok=True)
+    """Writes a CSV file, so that a reader sees the old one or the whole new one."""
+    with file_aside(file, "submission") as path:
+        write_table(table, path)

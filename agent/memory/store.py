@@ -22,6 +22,7 @@ from agent.database import writing
 from agent.errors import SetupError
 from agent.memory.distill import worded
 from agent.memory.lesson import Lesson
+from agent.written import file_aside
 
 metadata = MetaData()
 lessons_table = Table(
@@ -92,10 +93,9 @@ class LessonStore:
 
 
 def write_lessons(lessons: list[Lesson], file: Path) -> None:
-    """Exports lessons as JSON, aside and then renamed."""
-    aside = file.with_name(f".{file.name}.part")
-    aside.write_bytes(_lessons.dump_json(lessons, indent=2) + b"\n")
-    aside.replace(file)
+    """Exports lessons as JSON. Raises InfrastructureError if the file cannot be written."""
+    with file_aside(file, "export of lessons") as path:
+        path.write_bytes(_lessons.dump_json(lessons, indent=2) + b"\n")
 
 
 def read_lessons(file: Path) -> list[Lesson]:

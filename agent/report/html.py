@@ -19,7 +19,7 @@ from agent.report.files import Material
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
 from agent.report.payload import code_payload, node_payload, script_json
 from agent.report.screen import Tally
-from agent.report.written import aside
+from agent.written import file_aside
 
 _ASSETS = Path(__file__).parent / "assets"
 # In this order: what a script uses while it is read stands before it.
@@ -63,7 +63,7 @@ class _LessonRow:
 def write_report(state: RunState, context: ReportContext, file: Path) -> None:
     """Writes the page aside and renames it; raises InfrastructureError when the disk does not let it."""
     page = render_report(state, context)
-    with aside(file, "report") as path:
+    with file_aside(file, "report") as path:
         path.write_text(page, encoding="utf-8")
 
 

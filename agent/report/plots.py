@@ -11,7 +11,7 @@ from agent.record.events import Operator
 from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.report.geometry import robust_range
-from agent.report.written import aside
+from agent.written import file_aside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -171,6 +171,6 @@ def _plain(text: str) -> str:
 
 
 def _save(figure: "Figure", file: Path) -> Path:
-    with aside(file, "picture") as path:
+    with file_aside(file, "picture") as path:
         figure.savefig(path, format="png")
     return file

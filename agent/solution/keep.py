@@ -1,18 +1,15 @@
 """Keeps the best solution per competition, replaced atomically and only by a better one on the same data."""
 
-import contextlib
 import math
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.evaluation import load_hold_out, strip_audit
+from agent.competition.files import aside, machine_errors
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
-from agent.errors import InfrastructureError
 from agent.execution import run_script
-from agent.held import held
 from agent.repository.render import write_tree
 from agent.solution.card import FILE, README, Card, describe, load_card
 
@@ -38,15 +35,8 @@ def keep(
     place = root / prepared.spec.id
     verdict = _verdict(place, prepared, card, workspace)
     folder = place if verdict is None else fallback
-    try:
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        with held(aside):
-            _write(aside, prepared, card, files, workspace)
-            _swap(aside, folder)
-    except OSError as error:
-        raise InfrastructureError(f"{folder}: the solution cannot be written ({error.strerror}).") from error
+    with machine_errors(f"Keeping {folder}"), aside(folder, replace=True) as new:
+        _write(new, prepared, card, files, workspace)
     if verdict is None:
         return Kept(place, True, f"Kept as the best solution of {prepared.spec.id}: {place}")
     return Kept(fallback, False, verdict)
@@ -77,11 +67,11 @@ def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> st
     )
 
 
-def _gain_lower_bound(prepared: Prepared, held: Path, workspace: Path) -> float:
+def _gain_lower_bound(prepared: Prepared, kept: Path, workspace: Path) -> float:
     """2.5 % bound of the new solution's gain over the held one: on the audit rows, else on validation."""
     metric = metric_of(prepared.spec, run_script)
     part, new = ("audit", "submission/submission.csv") if prepared.rows.audit else ("val", _VAL)
-    truth, before = load_hold_out(prepared, part, held / f"{part}.csv")  # type: ignore[arg-type]
+    truth, before = load_hold_out(prepared, part, kept / f"{part}.csv")  # type: ignore[arg-type]
     _, after = load_hold_out(prepared, part, workspace / new)  # type: ignore[arg-type]
     paired = paired_effect(metric, truth, before, after)
     # A metric too slow to be resampled leaves nothing but the difference itself.
@@ -91,20 +81,11 @@ def _gain_lower_bound(prepared: Prepared, held: Path, workspace: Path) -> float:
 _VAL = "working/val_submission.csv"
 
 
-def _write(aside: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path) -> None:
-    write_tree(files, aside / "repository")
-    (aside / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (aside / README).write_text(describe(card), encoding="utf-8")
-    (aside / PREDICTIONS).mkdir()
-    shutil.copyfile(workspace / _VAL, aside / PREDICTIONS / "val.csv")
-    shutil.copyfile(workspace / "submission" / "submission.csv", aside / PREDICTIONS / "audit.csv")
-    strip_audit(prepared, workspace / "submission" / "submission.csv", aside / "submission.csv")
-
-
-def _swap(aside: Path, folder: Path) -> None:
-    """Puts the new folder in the old one's place; a crash in between leaves one of them whole."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    with contextlib.suppress(FileNotFoundError):
-        folder.rename(old)
-    aside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def _write(folder: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path) -> None:
+    write_tree(files, folder / "repository")
+    (folder / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / README).write_text(describe(card), encoding="utf-8")
+    (folder / PREDICTIONS).mkdir()
+    shutil.copyfile(workspace / _VAL, folder / PREDICTIONS / "val.csv")
+    shutil.copyfile(workspace / "submission" / "submission.csv", folder / PREDICTIONS / "audit.csv")
+    strip_audit(prepared, workspace / "submission" / "submission.csv", folder / "submission.csv")

@@ -1,12 +1,12 @@
 """Scores that a user brings back from a leaderboard: kept on the solution's card, never used by a search."""
 
 import math
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.errors import InfrastructureError, SetupError
+from agent.errors import SetupError
 from agent.solution.card import FILE, README, Card, LeaderboardScore, describe, load_card
+from agent.written import file_aside
 
 
 def report_score(folder: Path, score: float) -> Card:
@@ -28,11 +28,9 @@ def report_score(folder: Path, score: float) -> Card:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     reported = LeaderboardScore(score=score, metric=card.metric, reported_at=now)
     card = card.model_copy(update={"leaderboard": (*card.leaderboard, reported)})
-    try:
-        _replace(folder / FILE, card.model_dump_json(indent=2) + "\n")
-        _replace(folder / README, describe(card))
-    except OSError as error:
-        raise InfrastructureError(f"{folder}: the card cannot be written ({error.strerror}).") from error
+    for name, text in ((FILE, card.model_dump_json(indent=2) + "\n"), (README, describe(card))):
+        with file_aside(folder / name, "card") as path:
+            path.write_text(text, encoding="utf-8")
     return card
 
 
@@ -47,9 +45,3 @@ def _check(card: Card, score: float) -> None:
         )
     if not math.isfinite(score):
         raise SetupError(f"--leaderboard {score}: is no score of {card.metric}; give a number.")
-
-
-def _replace(file: Path, text: str) -> None:
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(file)

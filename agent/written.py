@@ -9,7 +9,7 @@ from agent.errors import InfrastructureError
 
 
 @contextmanager
-def aside(file: Path, what: str) -> Iterator[Path]:
+def file_aside(file: Path, what: str) -> Iterator[Path]:
     """A path beside `file` to write to; renamed to it in the end.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scripted_run import ANALYSIS, Script, idea, result
 
 from agent.competition.metrics import get_metric
@@ -70,7 +70,7 @@ def test_opens_from_disk_without_errors_or_requests(browser: Browser, file: Path
 def test_a_click_on_a_node_opens_its_idea_diff_curves_and_log(browser: Browser, file: Path) -> None:
     page = visit(browser, file).page
     panel = page.locator("#panel")
-    assert panel.is_hidden()
+    expect(panel).to_be_hidden()
     page.click(".pill[href='#node-005']")
     text = panel.inner_text()
     for promised in (
@@ -85,18 +85,18 @@ def test_a_click_on_a_node_opens_its_idea_diff_curves_and_log(browser: Browser, 
         "culture::french",
     ):
         assert promised in text, promised
-    assert panel.locator(".plus", has_text="epochs = 8").is_visible()
-    assert panel.locator(".minus", has_text="epochs = 5").is_visible()
+    expect(panel.locator(".plus", has_text="epochs = 8")).to_be_visible()
+    expect(panel.locator(".minus", has_text="epochs = 5")).to_be_visible()
     assert "step(0)" not in text, "a file that is equal is not shown"
-    assert panel.locator("svg.chart").count() == 2
+    expect(panel.locator("svg.chart")).to_have_count(2)
     panel.locator("a", has_text="003").first.click()
-    assert page.locator("#panel-title").inner_text() == "Larger pictures"
+    expect(page.locator("#panel-title")).to_have_text("Larger pictures", use_inner_text=True)
 
 
 def test_a_failed_node_says_why(browser: Browser, file: Path) -> None:
     page = visit(browser, file).page
     page.click(".pill[href='#node-006']")
-    assert "no such backbone" in page.locator("#panel .reason").inner_text()
+    expect(page.locator("#panel .reason")).to_contain_text("no such backbone", use_inner_text=True)
 
 
 def test_works_with_the_keyboard_alone(browser: Browser, file: Path) -> None:
@@ -104,19 +104,19 @@ def test_works_with_the_keyboard_alone(browser: Browser, file: Path) -> None:
     page.focus(".pill[href='#node-001']")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.locator("#panel-title").inner_text() == "Small network, fine-tuned"
+    expect(page.locator("#panel-title")).to_have_text("Small network, fine-tuned", use_inner_text=True)
     assert page.evaluate("document.activeElement.id") == "panel"
     page.keyboard.press("Escape")
-    assert page.locator("#panel").is_hidden()
+    expect(page.locator("#panel")).to_be_hidden()
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#node-002"
 
 
 def test_an_address_with_a_node_opens_it(browser: Browser, file: Path) -> None:
     page = visit(browser, file).page
     page.goto(f"{file.as_uri()}#node-011")
-    assert "Blend of nodes" in page.locator("#panel-title").inner_text()
+    expect(page.locator("#panel-title")).to_contain_text("Blend of nodes", use_inner_text=True)
     page.goto(f"{file.as_uri()}#node-999")
-    assert page.locator("#panel").is_hidden()
+    expect(page.locator("#panel")).to_be_hidden()
 
 
 def shown_nodes(page: Page) -> list[str]:
@@ -142,16 +142,16 @@ def test_the_table_filters_by_status_and_operator(browser: Browser, file: Path) 
     assert shown_nodes(page) == ["001", "002", "008"]
     page.select_option("select[name=status]", "suspect")
     assert shown_nodes(page) == ["008"]
-    assert page.locator("#shown").inner_text() == "1 of 13 nodes"
+    expect(page.locator("#shown")).to_have_text("1 of 13 nodes", use_inner_text=True)
 
 
 def test_lessons_open_with_their_evidence_and_lead_to_nodes(browser: Browser, file: Path) -> None:
     page = visit(browser, file).page
     page.click("summary:has-text('Image size 128 instead of 96 helps')")
     body = page.locator("details[open] .lesson-body")
-    assert "+11.2 ± 1.8 %" in body.inner_text()
+    expect(body).to_contain_text("+11.2 ± 1.8 %", use_inner_text=True)
     body.locator("dd a", has_text="010").click()
-    assert page.locator("#panel-title").inner_text() == "Two learning rates"
+    expect(page.locator("#panel-title")).to_have_text("Two learning rates", use_inner_text=True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -218,8 +218,8 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
     seen.page.click(".pill")
     panel = seen.page.locator("#panel")
     assert panel.locator("pre.log").inner_text().strip() == ATTACK
-    assert seen.page.locator("#panel-title").inner_text() == ATTACK
-    assert seen.page.locator("img").count() == 0
+    expect(seen.page.locator("#panel-title")).to_have_text(ATTACK, use_inner_text=True)
+    expect(seen.page.locator("img")).to_have_count(0)
     assert seen.page.title() == title
     assert seen.complaints == []
     assert seen.requests == [file.as_uri()]
@@ -249,5 +249,5 @@ def test_five_hundred_nodes_open_quickly(browser: Browser, tmp_path: Path) -> No
         )
         for name in ("125", "375", "250")
     )
-    assert "Idea 250" in page.locator("#panel-title").inner_text()
+    expect(page.locator("#panel-title")).to_contain_text("Idea 250", use_inner_text=True)
     assert took_ms < 500

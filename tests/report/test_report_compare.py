@@ -47,18 +47,18 @@ def test_a_slot_value_filters_table_and_pictures(page: Page) -> None:
     assert not any(text.startswith("backbone") for text in offered), "it has one value everywhere"
     page.select_option("#filters [name=slot]", label="epochs = 8 (1)")
     assert shown_nodes(page) == ["005"]
-    assert page.locator(".pill:not(.dim)").count() == 1
-    assert page.locator(".pill.dim").count() == 12
+    expect(page.locator(".pill:not(.dim)")).to_have_count(1)
+    expect(page.locator(".pill.dim")).to_have_count(12)
 
 
 def test_two_ticked_nodes_are_compared(page: Page) -> None:
     page.check("[value='002']")
-    assert "Tick a second node" in page.locator("#picked").inner_text()
+    expect(page.locator("#picked")).to_contain_text("Tick a second node", use_inner_text=True)
     page.check("[value='001']")
     page.check("[value='003']")
     assert not page.is_checked("[value='002']"), "the first one is let go of"
     page.click("#picked a")
-    assert page.locator("#panel-title").inner_text() == "Node 001 and node 003"
+    expect(page.locator("#panel-title")).to_have_text("Node 001 and node 003", use_inner_text=True)
 
 
 def test_a_comparison_shows_scores_slots_curves_and_code(page: Page) -> None:
@@ -76,27 +76,27 @@ def test_a_comparison_shows_scores_slots_curves_and_code(page: Page) -> None:
         assert promised in text, promised
     slots = page.locator("h3:has-text('Slots that differ') + div tbody tr")
     assert slots.all_inner_texts() == ["image_size\t96\t128"]
-    assert page.locator("#panel .curves polyline.stage-0").count() == 2
-    assert page.locator("#panel .curves polyline.stage-1").count() == 2
-    assert page.locator("#panel .split .minus", has_text="image_size = 96").is_visible()
-    assert page.locator("#panel .split .plus", has_text="image_size = 128").is_visible()
+    expect(page.locator("#panel .curves polyline.stage-0")).to_have_count(2)
+    expect(page.locator("#panel .curves polyline.stage-1")).to_have_count(2)
+    expect(page.locator("#panel .split .minus", has_text="image_size = 96")).to_be_visible()
+    expect(page.locator("#panel .split .plus", has_text="image_size = 128")).to_be_visible()
     page.click("#panel >> text=Swap")
-    assert "−0.0503 ± 0.0113, worse" in page.locator("#panel").inner_text()
+    expect(page.locator("#panel")).to_contain_text("−0.0503 ± 0.0113, worse", use_inner_text=True)
 
 
 def test_a_node_offers_to_be_compared(page: Page) -> None:
     open_hash(page, "#node-005")
     page.select_option("#panel .compare-choice select", "010")
-    assert page.locator("#panel-title").inner_text() == "Node 010 and node 005"
+    expect(page.locator("#panel-title")).to_have_text("Node 010 and node 005", use_inner_text=True)
     page.go_back()
-    assert page.locator("#panel-title").inner_text() == "Train longer"
+    expect(page.locator("#panel-title")).to_have_text("Train longer", use_inner_text=True)
 
 
 def test_a_failed_or_running_node_can_be_compared_too(page: Page) -> None:
     open_hash(page, "#compare-006-013")
-    assert "✗ failed, improve" in page.locator("#panel").inner_text()
+    expect(page.locator("#panel")).to_contain_text("✗ failed, improve", use_inner_text=True)
     page.goto(page.url.split("#")[0] + "#compare-003-999")
-    assert page.locator("#panel").is_hidden()
+    expect(page.locator("#panel")).to_be_hidden()
 
 
 def test_a_citation_in_the_code_opens_the_lesson_and_its_evidence_the_nodes(page: Page) -> None:
@@ -104,16 +104,18 @@ def test_a_citation_in_the_code_opens_the_lesson_and_its_evidence_the_nodes(page
     page.click("#panel >> text=All files")
     page.click("#panel summary:has-text('library/config.py')")
     code = page.locator("#panel .numbered")
-    assert "epochs = 5  # Cite Lesson 00001, 00002" in code.inner_text()
+    expect(code).to_contain_text("epochs = 5  # Cite Lesson 00001, 00002", use_inner_text=True)
     assert code.locator(".keyword").all_inner_texts() == ["class", "False"]
     code.locator("a", has_text="00002").click()
-    assert page.locator("#panel-title").inner_text() == "Image size 128 instead of 96 helps"
-    assert "+11.2 ± 1.8 %" in page.locator("#panel").inner_text()
+    expect(page.locator("#panel-title")).to_have_text(
+        "Image size 128 instead of 96 helps", use_inner_text=True
+    )
+    expect(page.locator("#panel")).to_contain_text("+11.2 ± 1.8 %", use_inner_text=True)
     page.click("#panel .evidence a:has-text('compare')")
-    assert page.locator("#panel-title").inner_text() == "Node 002 and node 003"
+    expect(page.locator("#panel-title")).to_have_text("Node 002 and node 003", use_inner_text=True)
     page.go_back()
     page.click("#panel .evidence a:has-text('003')")
-    assert page.locator("#panel-title").inner_text() == "Larger pictures"
+    expect(page.locator("#panel-title")).to_have_text("Larger pictures", use_inner_text=True)
 
 
 def test_lessons_are_filtered(page: Page) -> None:
@@ -136,7 +138,7 @@ def test_keys_step_through_what_the_table_shows(page: Page) -> None:
     page.keyboard.press("k")
     expect(page.locator(".panel-bar")).to_contain_text("node 002")
     page.keyboard.press("Escape")
-    assert page.locator("#panel").is_hidden()
+    expect(page.locator("#panel")).to_be_hidden()
 
 
 def test_the_theme_can_be_switched(page: Page) -> None:
@@ -201,8 +203,8 @@ def test_hostile_code_stays_text_in_every_view(browser: Browser, tmp_path: Path)
         open_hash(seen.page, address)
         for summary in seen.page.locator("#panel .file > summary").all():
             summary.click()
-        assert ATTACK in seen.page.locator("#panel").inner_text()
-    assert seen.page.locator("img").count() == 0
+        expect(seen.page.locator("#panel")).to_contain_text(ATTACK, use_inner_text=True)
+    expect(seen.page.locator("img")).to_have_count(0)
     assert seen.complaints == []
     assert seen.requests == [file.as_uri()]
 

@@ -1,6 +1,5 @@
 """Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from agent.planner.conditions import serves
 from agent.planner.library import LibraryPlanner
 from agent.planner.wishes import read_wishes
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
-from agent.record.lock import Heartbeat, run_lock
+from agent.record.lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
@@ -140,12 +139,13 @@ def new_run(
 ) -> Iterator[tuple[Run, Heartbeat]]:
     """Registers a run, `mark` in its id, and holds it until the block ends."""
     now = datetime.now(UTC)
-    run_id = f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}-{os.getpid() % 1000:03d}"
-    with run_lock(home.workspaces / run_id) as heartbeat:
+    folder = new_run_folder(home.workspaces, f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}")
+    run_id = folder.name
+    with run_lock(folder) as heartbeat:
         journal = Journal.create(engine, run_id, prepared.spec.id, now)
         metric = metric_of(prepared.spec, run_script)
         state = RunState(metric.higher_is_better)
-        yield Run(run_id, home.workspaces / run_id, prepared, metric, journal, state), heartbeat
+        yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
 
 
 def carry_out(

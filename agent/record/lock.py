@@ -48,17 +48,38 @@ class Holder:
         return cls(pid, status.rpartition(")")[2].split()[19])
 
 
+def new_run_folder(parent: Path, stem: str) -> Path:
+    """Makes `stem-NNN` below `parent`, with the first number that no process has taken before."""
+    number = 0
+    with _writable(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = parent / f"{stem}-{number:03d}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return folder
+
+
 @contextmanager
-def run_lock(folder: Path) -> Iterator[Heartbeat]:
-    """Holds the run; SetupError when another process does, or when the folder cannot be written."""
-    file = folder / _LOCK
+def _writable(folder: Path) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = file.open("a")
+        yield
     except OSError as error:
         raise SetupError(
             f"{folder}: cannot be written ({error.strerror}); point MARS_HOME to a folder that you may write."
         ) from error
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[Heartbeat]:
+    """Holds the run; SetupError when another process does, or when the folder cannot be written."""
+    file = folder / _LOCK
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = file.open("a")
     with handle:
         deadline = time.monotonic() + _ASKING_S
         while not _taken(handle, fcntl.LOCK_EX):

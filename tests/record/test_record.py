@@ -1,4 +1,5 @@
 import contextlib
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from sqlalchemy import update
 from agent.database import open_database
 from agent.errors import InfrastructureError, SetupError
 from agent.record.events import RunFinished, RunResumed, event_adapter
-from agent.record.lock import run_lock
+from agent.record.lock import new_run_folder, run_lock
 from agent.record.rates import rates
 from agent.record.store import Journal, list_runs, runs_table
 from tests.states import add, finish, idea, lesson, propose, started
@@ -82,12 +83,20 @@ def test_one_process_per_run(tmp_path: Path) -> None:
         heartbeat.beat()
 
 
+def test_runs_begun_in_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        made = list(pool.map(new_run_folder, [tmp_path / "workspaces"] * 8, ["toy-1"] * 8))
+    assert {folder.name for folder in made} == {f"toy-1-{number:03d}" for number in range(8)}
+
+
 def test_a_folder_without_rights_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match="MARS_HOME"):
         open_database(tmp_path / "file" / "mars.db")
     with pytest.raises(SetupError, match="MARS_HOME"), run_lock(tmp_path / "file" / "run"):
         pass
+    with pytest.raises(SetupError, match="MARS_HOME"):
+        new_run_folder(tmp_path / "file", "run")
 
 
 def test_events_are_told_apart_by_their_kind() -> None:

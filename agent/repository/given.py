@@ -12,8 +12,12 @@ from agent.repository.idea import Blueprint, Idea
 from agent.repository.lineage import Lineage, Merged
 from agent.repository.render import idea_json
 
-# What a run links or writes; it is no part of a solution.
-_NOT_CODE = frozenset({"input", "metadata", "working", "submission", "weights", "__pycache__"})
+# What a run links or writes and what `mars export` adds: no part of a solution. An export's row names would
+# tell a candidate which of the rows to predict are audit rows.
+_NOT_CODE = frozenset(
+    {"input", "metadata", "working", "submission", "weights", "__pycache__"}
+    | {"constraints.txt", "finish.py", "ids.csv"}
+)
 _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file
 

@@ -67,7 +67,8 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
 def test_a_run_starts_from_a_repository_of_the_users_own(home: Home, tmp_path: Path) -> None:
     first = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json")
     own = tmp_path / "own"
-    shutil.copytree(Path(json.loads(first.stdout)["solution_path"]) / "repository", own)
+    exported = open_run(json.loads(first.stdout)["run_id"], home)
+    mars("export", exported.id, str(own))
     with (own / "library" / "loss.py").open("a") as file:
         file.write("\n\nEDITED_BY_HAND = True\n")
     options = ["--minutes", "1", "--max-nodes", "6", "--json", "--from", str(own)]
@@ -75,9 +76,10 @@ def test_a_run_starts_from_a_repository_of_the_users_own(home: Home, tmp_path: P
     nodes = run.state.nodes
     assert all(node.is_valid for node in nodes.values())
     code = {number: run.lineage.read(node.result.commit) for number, node in nodes.items() if node.result}
-    assert code[1] == {
-        str(file.relative_to(own)): file.read_text() for file in own.rglob("*") if file.is_file()
-    }
+    assert code[1] == {name: (own / name).read_text() for name in code[1]}
+    result = exported.state.nodes[1].result
+    assert result is not None
+    assert set(code[1]) == set(exported.lineage.read(result.commit)), "an export tells of audit rows"
     below = [node for node in nodes.values() if node.parent == 1 and node.operator == "improve"]
     assert below, "what has a blueprint can be improved"
     for node in below:

@@ -1,5 +1,6 @@
 """Which paths of the host a candidate may read: the system's programs, the interpreter, nothing else."""
 
+import functools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,11 +26,12 @@ def accelerators() -> list[Path]:
     return [*present, Path("/sys")] if present else []
 
 
-def interpreter() -> list[Path]:
+@functools.cache
+def interpreter() -> tuple[Path, ...]:
     """The folders of this interpreter and its virtual environment, as named and as resolved."""
     named = [Path(prefix) for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)]
     folders = dict.fromkeys([*named, *(prefix.resolve() for prefix in named)])
-    return [folder for folder in folders if not is_below(folder, SYSTEM)]
+    return tuple(folder for folder in folders if not is_below(folder, SYSTEM))
 
 
 def is_below(path: Path, folders: Iterable[Path]) -> bool:

@@ -47,8 +47,9 @@ def believe(
     mean = move.gain.mean * precision
     log_times = [math.log(move.cost)]
     support = []
+    wanted = _Wanted.of(changes)
     for lesson in lessons:
-        relation = _relation(lesson, changes, scope)
+        relation = _relation(lesson, wanted, scope)
         if relation is None:
             continue
         sign, inflation = relation
@@ -65,16 +66,29 @@ def believe(
     return mean / precision, precision**-0.5, time_factor, tuple(support)
 
 
-def _relation(lesson: Lesson, changes: tuple[Change, ...], scope: Scope) -> tuple[float, float] | None:
+@dataclass(frozen=True)
+class _Wanted:
+    """Changes in the forms in which lessons are compared with them, made once for all lessons."""
+
+    changes: tuple[Change, ...]
+    undone: tuple[Change, ...]
+    target: frozenset[tuple[str, Value]]
+
+    @classmethod
+    def of(cls, changes: tuple[Change, ...]) -> "_Wanted":
+        undone = tuple(Change(slot=c.slot, old=c.new, new=c.old) for c in changes)
+        return cls(changes, undone, frozenset((change.slot, change.new) for change in changes))
+
+
+def _relation(lesson: Lesson, wanted: _Wanted, scope: Scope) -> tuple[float, float] | None:
     """(sign, variance inflation) of what the lesson says about the changes; None when it says nothing."""
     if (lesson.scope.task, lesson.scope.family) != (scope.task, scope.family) or not lesson.changes:
         return None
     distance = (1.0 + abs(lesson.scope.magnitude - scope.magnitude)) ** 2
-    if lesson.changes == changes:
+    if lesson.changes == wanted.changes:
         return 1.0, distance
-    if lesson.changes == tuple(Change(slot=c.slot, old=c.new, new=c.old) for c in changes):
+    if lesson.changes == wanted.undone:
         return -1.0, distance
-    target = {(change.slot, change.new) for change in changes}
-    if {(change.slot, change.new) for change in lesson.changes} == target:
+    if {(change.slot, change.new) for change in lesson.changes} == wanted.target:
         return 1.0, distance * LIKE_CHANGE_INFLATION
     return None

@@ -8,7 +8,7 @@ TIME_FLOOR = 0.02  # below this share of the limit a faster run earns nothing mo
 
 def goodness(state: RunState) -> dict[int, float]:
     """Min-max of the metric over the valid nodes, 1 the best; 0.5 for all while they are equal."""
-    scores = {node.id: node.metric for node in state.valid if node.metric is not None}
+    scores = {node.id: metric for node in state.valid if (metric := node.metric) is not None}
     if not scores:
         return {}
     low, high = min(scores.values()), max(scores.values())

@@ -267,6 +267,14 @@ def test_hold_outs_of_two_nodes_are_aligned_for_a_paired_comparison(
         assert found.effect == pytest.approx(0.8 if part == "val" else 0.5)
 
 
+def test_predictions_that_were_written_anew_are_read_anew(prepared: Prepared, tmp_path: Path) -> None:
+    file = tmp_path / "node" / "working" / "val_submission.csv"
+    for mistakes in (1, 4, 4, 2):
+        candidate(tmp_path / "node", mistaken(VAL, mistakes), final(AUDIT, 1))
+        truth, guess = load_hold_out(prepared, "val", file)
+        assert (np.asarray(truth) != np.asarray(guess)).sum() == mistakes
+
+
 def test_standard_error_of_an_evaluation_is_that_of_its_hold_out(prepared: Prepared, tmp_path: Path) -> None:
     workspace = candidate(tmp_path / "node", mistaken(VAL, 6), final(AUDIT, 3))
     truth, guess = load_hold_out(prepared, "audit", workspace / "submission" / "submission.csv")

@@ -1,7 +1,7 @@
 """The wire format between the harness and the processes inside the sandbox: one JSON message each."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 MESSAGE_BYTES = 1 << 17
@@ -30,7 +30,7 @@ class Task:
     writable: list[str]
 
     def encode(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(vars(self)).encode()
 
 
 def decode_task(message: bytes) -> Task:
@@ -47,7 +47,7 @@ class Event:
     reason: str = ""
 
     def encode(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(vars(self)).encode()
 
 
 def decode_event(message: bytes) -> Event:

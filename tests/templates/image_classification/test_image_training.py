@@ -11,6 +11,9 @@ from rendered_library import imported
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
+from agent.repository.family import Value
+from agent.repository.render import TaskView
+
 LABEL = task_view("classification", "accuracy")
 SETS = task_view("multilabel", "micro_f1")
 TINY = {"backbone": "tiny_cnn", "image_size": 32}
@@ -124,6 +127,41 @@ def test_the_fitted_head_is_logistic_regression(tmp_path: Path) -> None:
     reference = LogisticRegression(C=1 / (200 * penalty), max_iter=1000, tol=1e-8).fit(scaled, labels)
     ours = torch.softmax(head(torch.tensor(inputs, dtype=torch.float32)), dim=1).numpy()
     assert ours == pytest.approx(reference.predict_proba(scaled), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("task", "slots"),
+    [
+        (SETS, {"loss": "cross_entropy"}),
+        (SETS, {"loss": "focal", "balance": "sqrt_weights"}),
+        (SETS, {"loss": "asymmetric"}),
+        (LABEL, {"label_smoothing": 0.1, "balance": "weights"}),
+        (LABEL, {"balance": "logit_adjustment"}),
+    ],
+    ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else value.task,
+)
+def test_a_head_is_the_same_on_one_thread_and_on_two(
+    tmp_path: Path, task: TaskView, slots: dict[str, Value]
+) -> None:
+    rng = np.random.default_rng(0)
+    inputs = torch.tensor(rng.normal(size=(1, 700, 300)), dtype=torch.float32)
+    several = task is SETS
+    truth = csr_array(rng.random((700, 6)) < 0.2) if several else rng.integers(0, 6, size=700)
+    data = SimpleNamespace(train=SimpleNamespace(truth=truth), classes=list("abcdef"))
+    config = SimpleNamespace(weight_decay=1e-3, device="cpu", label_smoothing=0.1)
+    heads, threads = [], torch.get_num_threads()
+    with imported(task, {**HEAD, **slots}, tmp_path, "train") as train:
+        features = train.Features(inputs, np.arange(700), None, None)
+        try:
+            for number in (1, 2):
+                torch.set_num_threads(number)
+                heads.append(train.fit_head(features, np.arange(700), config, data, seconds=60.0))
+        finally:
+            torch.set_num_threads(threads)
+    one, two = (head(inputs[0]) for head in heads)
+    assert one.dtype == torch.float32
+    assert one.std() > 0.1
+    assert torch.equal(one, two)
 
 
 def test_features_of_all_stages_are_not_those_of_the_last(tmp_path: Path) -> None:

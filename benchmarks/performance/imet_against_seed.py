@@ -1,13 +1,15 @@
 """The search against the seed's recipe on the iMet sample: the solution it keeps, on 5,000 private rows.
 
     python benchmarks/performance/imet_against_seed.py [--seeds 0 1 2 3 4] [--minutes 10] [--threads 2]
-        [--keep DIR] [--parts search ours seed-small]
+        [--keep DIR] [--parts search ours seed-small ensemble]
 
 For each run seed: `mars run` for the minutes in a home of its own, without lessons from elsewhere; then the
 kept repository and `benchmarks/imet-2020/seed-small.yaml` are each trained anew by their own `main.py`, with
 the same weights at hand, and predict 5,000 further pictures whose answers neither has seen. Neither is
 stopped early: so many pictures take longer than a search would wait; the baseline gets its whole schedule.
-Prints micro-F1 of both and the paired bootstrap interval of the difference.
+Prints micro-F1 of both and the paired bootstrap interval of the difference. With the part `ensemble`, the
+same for the search's final ensemble, kept or not, against its member with the best validation score, trained
+along with it; the member that is best on the private rows, which nobody could have chosen, is named too.
 
 Both are trained on the same rows; the pictures are the generated sample's, not iMet's. Decoded pictures and
 features of frozen networks go through one cache, so that they are computed once for all seeds. With `--keep`
@@ -42,11 +44,12 @@ from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
 from agent.repository.render import Renderer, TaskView, write_tree
 from agent.search.scheduler import only
+from agent.session import open_run
 
 ROWS = 5000
 LONG_S = 4 * 3600.0
 COMPETITION = benchmarks_dir() / "imet-2020"
-PARTS = ("search", "ours", "seed-small")
+PARTS = ("search", "ours", "seed-small", "ensemble")
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,12 @@ def main() -> None:
                 _once(
                     own / "seed-small.json", partial(_predict, recipe, there, stage, seed, arguments.threads)
                 )
-            if all((own / f"{part}.json").exists() for part in PARTS):
-                _print(own, seed, stage)
+            if "ensemble" in arguments.parts:
+                _once(own / "ensemble.json", partial(_ensemble, own, stage, seed, arguments.threads))
+            if {"ours", "seed-small"} & set(arguments.parts):
+                _print_solutions(own, seed, stage)
+            if "ensemble" in arguments.parts:
+                _print_ensemble(own, seed, stage)
 
 
 def _once(file: Path, work: Callable[[], str]) -> None:
@@ -184,20 +191,78 @@ def _predict(files: dict[str, str], workspace: Path, stage: Stage, seed: int, th
     return json.dumps({"submission": str(submission), "seconds": outcome.seconds})
 
 
-def _print(folder: Path, seed: int, stage: Stage) -> None:
-    search, ours, theirs = (json.loads((folder / f"{part}.json").read_text()) for part in PARTS)
-    form = SubmissionFormat.of(stage.prepared)
-    ids, truth = read_truth(stage.answers, form)
-    mine, seeds = (read_predictions(Path(run["submission"]), form, ids) for run in (ours, theirs))
-    metric = get_metric("micro_f1")
-    effect = paired_effect(metric, truth, seeds, mine, resamples=1000)
+def _ensemble(folder: Path, stage: Stage, seed: int, threads: int) -> str:
+    """Trains the members of the search's ensemble and blends them: where that is and who is who, as JSON."""
+    run = open_run("latest", Home(folder / "home"))
+    ensembles = [node for node in run.state.nodes.values() if node.operator == "ensemble" and node.result]
+    if not ensembles:
+        return json.dumps({"members": []})
+    (node,) = ensembles
+    assert node.result is not None
+    workspace = folder / "ours"
+    if run.state.finished is None or run.state.finished.chosen != node.id or not workspace.exists():
+        workspace = folder / "ensemble"
+        _predict(run.lineage.read(node.result.commit), workspace, stage, seed, threads)
+    members = [run.state.nodes[member] for member in node.parents]
+    best = max(members, key=lambda member: member.metric or 0.0)
+    return json.dumps(
+        {"folder": str(workspace), "members": [member.name for member in members], "best": best.name}
+    )
+
+
+def _print_solutions(folder: Path, seed: int, stage: Stage) -> None:
+    files = [folder / f"{part}.json" for part in ("search", "ours", "seed-small")]
+    if not all(file.exists() for file in files):
+        return
+    search, ours, theirs = (json.loads(file.read_text()) for file in files)
     print(
         f"run seed {seed}: {search['nodes']} nodes, {search['valid_nodes']} valid; "
-        f"ours {metric.score(truth, mine):.4f} ({ours['seconds']:.0f} s), "
-        f"seed-small {metric.score(truth, seeds):.4f} ({theirs['seconds']:.0f} s); "
-        f"difference 95 % {effect.lower:+.4f} .. {effect.upper:+.4f}",
+        f"ours after {ours['seconds']:.0f} s, seed-small after {theirs['seconds']:.0f} s; "
+        + _compared("ours", ours["submission"], "seed-small", theirs["submission"], stage),
         flush=True,
     )
+
+
+def _print_ensemble(folder: Path, seed: int, stage: Stage) -> None:
+    found = json.loads((folder / "ensemble.json").read_text())
+    if not found["members"]:
+        print(f"run seed {seed}: the search made no ensemble", flush=True)
+        return
+    submission = Path("submission") / "submission.csv"
+    alone = {name: Path(found["folder"]) / "members" / name / submission for name in found["members"]}
+    scores = {name: _score(file, stage) for name, file in alone.items()}
+    luckiest = max(scores, key=lambda name: scores[name])
+    print(
+        f"run seed {seed}: "
+        + _compared(
+            f"ensemble of {len(alone)}",
+            Path(found["folder"]) / submission,
+            f"its best member {found['best']}",
+            alone[found["best"]],
+            stage,
+        )
+        + f"; on these rows the best member is {luckiest} with {scores[luckiest]:.4f}",
+        flush=True,
+    )
+
+
+def _compared(name: str, mine: str | Path, other: str, theirs: str | Path, stage: Stage) -> str:
+    """Both scores and the paired interval of their difference, in words."""
+    form = SubmissionFormat.of(stage.prepared)
+    ids, truth = read_truth(stage.answers, form)
+    after, before = (read_predictions(Path(file), form, ids) for file in (mine, theirs))
+    metric = get_metric("micro_f1")
+    effect = paired_effect(metric, truth, before, after, resamples=1000)
+    return (
+        f"{name} {metric.score(truth, after):.4f}, {other} {metric.score(truth, before):.4f}; "
+        f"difference 95 % {effect.lower:+.4f} .. {effect.upper:+.4f}"
+    )
+
+
+def _score(file: Path, stage: Stage) -> float:
+    form = SubmissionFormat.of(stage.prepared)
+    ids, truth = read_truth(stage.answers, form)
+    return get_metric("micro_f1").score(truth, read_predictions(file, form, ids))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from agent.errors import SetupError
 from agent.repository.checks import check_repository
 from agent.repository.family import Family
-from agent.repository.idea import Blueprint, Idea
+from agent.repository.idea import Blueprint, Idea, idea_told_by
 from agent.repository.lineage import Lineage, Merged
 from agent.repository.render import idea_json
 
@@ -68,14 +68,7 @@ def _texts(folder: Path) -> dict[str, str]:
 
 def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     """What `idea.json` says, as far as it fits the families that are here."""
-    unknown = Idea(
-        title="The repository that was given",
-        model="As its code says.",
-        data="As its code says.",
-        training="As its code says.",
-        evaluation="As its code says.",
-        blueprint=None,
-    )
+    unknown = idea_told_by("its code", "The repository that was given", None)
     try:
         content = json.loads(text or "{}")
         content.pop("contract_version", None)

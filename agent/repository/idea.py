@@ -56,6 +56,25 @@ class Idea(BaseModel):
         return tuple(sorted({lesson for lessons in self.cites.values() for lesson in lessons}))
 
 
+def idea_told_by(
+    teller: str,
+    title: str,
+    blueprint: Blueprint | None,
+    cites: dict[str, tuple[str, ...]] | None = None,
+) -> Idea:
+    """An idea without words of its own: each part says that something else (`the blueprint`) tells it."""
+    words = f"As {teller} says."
+    return Idea(
+        title=title,
+        model=words,
+        data=words,
+        training=words,
+        evaluation=words,
+        blueprint=blueprint,
+        cites=cites or {},
+    )
+
+
 def changes_between(old: dict[str, Value], new: dict[str, Value]) -> tuple[Change, ...]:
     """The slots of the same family that differ, in the order of the new blueprint."""
     return tuple(

@@ -10,7 +10,7 @@ import numpy as np
 from agent.planner.base import Planner, Request
 from agent.record.events import Operator
 from agent.record.state import Node, RunState
-from agent.repository.idea import Blueprint, Idea
+from agent.repository.idea import Blueprint, Idea, idea_told_by
 from agent.search.budget import Budget
 from agent.search.policy import Policy, Step, improvable
 
@@ -88,15 +88,7 @@ class Scheduler:
 
 def only(blueprint: Blueprint) -> Propose:
     """The draft that carries out a given blueprint."""
-    idea = Idea(
-        title="The given blueprint",
-        model="As the blueprint says.",
-        data="As the blueprint says.",
-        training="As the blueprint says.",
-        evaluation="As the blueprint says.",
-        blueprint=blueprint,
-    )
-    return Propose("draft", (), idea, None)
+    return Propose("draft", (), idea_told_by("the blueprint", "The given blueprint", blueprint), None)
 
 
 def _hopeless(state: RunState) -> bool:

@@ -11,7 +11,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn
 from agent.paths import templates_dir
 from agent.repository.family import Value, load_family
-from agent.repository.idea import Blueprint, Idea
+from agent.repository.idea import Blueprint, idea_told_by
 from agent.repository.render import Renderer, TaskView, write_tree
 
 
@@ -42,14 +42,8 @@ def rendered_modules(
 ) -> tuple[ModuleType, ...]:
     """Modules `library.<name>` as rendered for the slots; those of an earlier call stay as they are."""
     family = load_family(templates_dir() / "image_classification")
-    idea = Idea(
-        title="A benchmark",
-        model="",
-        data="",
-        training="",
-        evaluation="",
-        blueprint=Blueprint(family=family.id, slots=family.fill(dict(slots), "benchmark")),
-    )
+    blueprint = Blueprint(family=family.id, slots=family.fill(dict(slots), "benchmark"))
+    idea = idea_told_by("the blueprint", "A benchmark", blueprint)
     for name in [name for name in sys.modules if name.split(".")[0] == "library"]:
         del sys.modules[name]
     with tempfile.TemporaryDirectory() as folder:

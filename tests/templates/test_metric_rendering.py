@@ -16,7 +16,7 @@ from agent.competition.metrics import METRICS, Metric, Rows, get_metric
 from agent.competition.spec import InputColumn, MetricParameters, Task
 from agent.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
-from agent.repository.idea import Blueprint, Idea
+from agent.repository.idea import Blueprint, Idea, idea_told_by
 from agent.repository.render import (
     Renderer,
     TaskView,
@@ -190,7 +190,7 @@ def repositories(competition: TaskView) -> Iterator[dict[str, str]]:
 
 
 def idea(blueprint: Blueprint | None) -> Idea:
-    return Idea(title="A plan", model="m", data="d", training="t", evaluation="e", blueprint=blueprint)
+    return idea_told_by("the blueprint", "A plan", blueprint)
 
 
 def test_repositories_for_every_metric_are_clean(tmp_path: Path) -> None:

@@ -15,17 +15,10 @@ from scipy.sparse import csr_array
 from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn, Task
 from agent.paths import templates_dir
-from agent.repository.idea import Idea
+from agent.repository.idea import idea_told_by
 from agent.repository.render import TaskView, template_environment, template_names, write_tree
 
-IDEA = Idea(
-    title="Blend of nodes 003, 007",
-    model="Two members.",
-    data="Theirs.",
-    training="Weights.",
-    evaluation="Cross-fitted.",
-    blueprint=None,
-)
+IDEA = idea_told_by("its code", "Blend of nodes 003, 007", None)
 ENVIRONMENT = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "MARS_SEED": "3"}
 
 # A member that runs: it looks at its input and leaves what the environment and the call said.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
-from agent.repository.idea import Blueprint, Idea
+from agent.repository.idea import Blueprint, Idea, idea_told_by
 from agent.repository.render import Renderer, TaskView, write_tree
 
 Files = dict[str, str]
@@ -41,15 +41,8 @@ class Finished:
 
 
 def an_idea(slots: Mapping[str, Value], cites: Mapping[str, tuple[str, ...]] | None = None) -> Idea:
-    return Idea(
-        title="A plan",
-        model="A model.",
-        data="Its data.",
-        training="Its training.",
-        evaluation="Its evaluation.",
-        blueprint=Blueprint(family=FAMILY.id, slots=FAMILY.fill(dict(slots), "test")),
-        cites=dict(cites or {}),
-    )
+    blueprint = Blueprint(family=FAMILY.id, slots=FAMILY.fill(dict(slots), "test"))
+    return idea_told_by("the blueprint", "A plan", blueprint, dict(cites or {}))
 
 
 def render(

@@ -39,7 +39,7 @@ def lesson_from(
     other = state.best if node.parent is None else state.nodes[node.parent]
     if result.status != "valid" or node.operator == "ensemble" or other is None or not other.is_valid:
         return None
-    mine, theirs = node.idea.blueprint, other.idea.blueprint
+    mine, theirs = node.blueprint, other.blueprint
     if mine is None or theirs is None or mine.family != theirs.family:
         return None
     changes = changes_between(theirs.slots, mine.slots)

@@ -135,12 +135,14 @@ def _what(
 
 
 def _slots_since(family: Family, node: Node) -> str:
-    """Which slots the family has gained or lost since the node was proposed; empty if none."""
+    """What of its slots the family has changed since the node was proposed; empty if nothing."""
     assert node.idea.blueprint is not None
-    then, now = set(node.idea.blueprint.slots), set(family.slots)
+    slots = node.idea.blueprint.slots
+    then, now = set(slots), set(family.slots)
+    refused = {f"{name}={slots[name]}" for name in then & now if not family.slots[name].accepts(slots[name])}
     said = [
         f"{what} {', '.join(sorted(names))}"
-        for what, names in (("gained", now - then), ("lost", then - now))
+        for what, names in (("gained", now - then), ("lost", then - now), ("ruled out", refused))
         if names
     ]
     return f"Family {family.id} has {' and '.join(said)} since" if said else ""

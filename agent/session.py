@@ -1,6 +1,6 @@
 """Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
 from agent.report.wording import wishes
-from agent.repository.family import known_families
+from agent.repository.family import Family, known_families
 from agent.repository.given import read_repository
 from agent.repository.idea import Blueprint, load_blueprint
 from agent.repository.lineage import Lineage
@@ -167,23 +167,48 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
     engine = open_database(home.database)
     run_id = Journal.open(engine, name).run
     with run_lock(home.workspaces / run_id) as heartbeat:
-        run = open_run(run_id, home, engine)
+        families = known_families(home)
+        run = open_run(run_id, home, engine, families)
+        _check_blueprints(run, families)
         observer = make_observer(run.metric.name)
         planner = _planner(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.go_on(minutes, heartbeat.last_alive)
 
 
-def open_run(name: str, home: Home, engine: Engine | None = None) -> Run:
-    """A recorded run by id, part of it or `latest`; its state is folded from its events."""
+def open_run(
+    name: str, home: Home, engine: Engine | None = None, families: Mapping[str, Family] | None = None
+) -> Run:
+    """A recorded run by id, part of it or `latest`; its state is folded from its events.
+
+    `families` are given where the run is to go on with them: they complete what it recorded.
+    """
     journal = Journal.open(engine or open_database(home.database), name)
     events = journal.events()
     if not events or not isinstance(events[0], RunStarted):
         raise SetupError(f"Run {journal.run} was stopped before it began; start a new one with `mars run`.")
     prepared = load_prepared(home.prepared / events[0].settings.prepared)
     metric = metric_of(prepared.spec, run_script)
-    state = RunState.replay(events, metric.higher_is_better)
+    state = RunState.replay(events, metric.higher_is_better, families)
     return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)
+
+
+def _check_blueprints(run: Run, families: Mapping[str, Family]) -> None:
+    """SetupError when a family no longer takes what the run has made with it, or is needed and gone."""
+    state = run.state
+    recorded = {f"node {node.name}": node.blueprint for node in state.nodes.values()}
+    to_render = {"--blueprint", *(f"node {node.name}" for node in state.running)}
+    for name, blueprint in {**recorded, "--blueprint": state.run.blueprint}.items():
+        if blueprint is None:
+            continue
+        family, where = families.get(blueprint.family), f"Run {run.id} cannot go on, {name}"
+        try:
+            if family is not None:
+                family.fill(blueprint.slots, where)
+            elif name in to_render:
+                raise SetupError(f"{where}: no family is called '{blueprint.family}' (any more).")
+        except SetupError as error:
+            raise SetupError(f"{error} Start a new run with `mars run`.") from error
 
 
 class _Session:

@@ -9,9 +9,13 @@ import pytest
 from agent.errors import SetupError
 from agent.execute_again import TOLERANCE, execute_again, recorded_limits
 from agent.paths import Home
+from agent.record.events import Event, NodeProposed
 from agent.record.lock import run_lock
+from agent.record.state import RunState
 from agent.replay import Replay, Replayed
-from agent.session import Run, open_run
+from agent.repository.idea import Change
+from agent.session import Run, RunRequest, open_run, resume, start
+from tests.runs import Killed, Silent
 from tests.searched import blending_home, search
 
 
@@ -115,3 +119,96 @@ def test_a_run_at_work_is_not_executed_again(searched: tuple[Home, Run]) -> None
     with run_lock(run.folder), pytest.raises(SetupError, match="at work in another process"):
         list(execute_again(run, home, TOLERANCE))
     assert open_run(run.id, home).state.finished is not None
+
+
+def _gain_polish(home: Home, text: str = "") -> None:
+    """The toy gains a slot, which its templates ask for, and a move that is worth more than any other."""
+    toy = home.families / "toy"
+    family = (toy / "family.yaml").read_text()
+    slot = "slots:\n  polish: {values: [1, 2], default: 1, description: New., modules: [models]}\n"
+    move = (
+        "moves:\n  - {id: polished, title: polished, raise: [polish], when: {slots: {polish: [1]}}, "
+        "stage: structural, gain: {mean: 9, sd: 0.1}, cost: 1.0, reason: New., source: new}\n"
+    )
+    (toy / "family.yaml").write_text(family.replace("slots:\n", slot, 1).replace("moves:\n", move, 1))
+    with (toy / "library" / "config.py.j2").open("a") as stream:
+        stream.write("{% if slots.polish > 1 %}\nPOLISH = {{ slots.polish }}\n{% endif %}\n" + text)
+
+
+def test_a_run_from_before_a_family_gained_a_slot_comes_back_byte_by_byte(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home)
+    _gain_polish(home)
+    assert {one.verdict for one in Replay(open_run(run.id, home), home).nodes()} == {"identical"}
+
+
+def test_a_slot_that_a_family_gained_is_the_likely_reason_of_what_it_changes(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home, max_nodes=1)
+    _gain_polish(home, "BASE = {{ slots.polish }}\n")
+    (one,) = Replay(open_run(run.id, home), home).nodes()
+    assert [(item.file, item.what, item.reason) for item in one.differences] == [
+        ("library/config.py", "changed", "Family toy has gained polish since.")
+    ]
+
+
+def test_a_value_that_a_family_ruled_out_is_told_where_it_cannot_be_rendered(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home, max_nodes=1)
+    _gain_polish(home)
+    family = home.families / "toy" / "family.yaml"
+    family.write_text(family.read_text().replace("plain", "simple"))
+    (one,) = Replay(open_run(run.id, home), home).nodes()
+    assert one.verdict == "different"
+    assert "(Family toy has gained polish and ruled out kind=plain since)" in one.reason
+
+
+class _KilledAtTheThird(Silent):
+    def happened(self, event: Event, state: RunState) -> None:
+        if isinstance(event, NodeProposed) and event.node == 3:
+            raise Killed
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> tuple[Home, str]:
+    """A home with a run that was killed while its third node was under way."""
+    home = blending_home(tmp_path)
+    asked = RunRequest(competition="toy", minutes=1.0, max_nodes=5)
+    with pytest.raises(Killed):
+        start(asked, home, lambda metric: _KilledAtTheThird())
+    run = open_run("latest", home)
+    assert (len(run.state.nodes), len(run.state.running)) == (3, 1)
+    return home, run.id
+
+
+def test_a_run_goes_on_with_a_slot_that_its_family_gained(killed: tuple[Home, str]) -> None:
+    home, run_id = killed
+    _gain_polish(home)
+    resume(run_id, None, home, lambda metric: Silent())
+    run = open_run(run_id, home)
+    assert {one.verdict for one in Replay(run, home).nodes()} == {"identical"}
+    ideas = [node.idea for node in run.state.nodes.values() if node.idea.blueprint]
+    assert ["polish" in idea.blueprint.slots for idea in ideas if idea.blueprint] == [False] * 3 + [True] * 2
+    moved = next(idea for idea in ideas if "polished" in idea.moves)
+    assert Change(slot="polish", old=1, new=2) in moved.changes
+    learned = [change.slot for lesson in run.state.learned.values() for change in lesson.changes]
+    assert "polish" in learned, "what was compared with an older node teaches of the new slot"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("breadth", "span", "node 001: family toy has no slot 'breadth'; it has depth, "),
+        ("plain", "simple", "node 001: slot 'kind' does not take 'plain'"),
+        ("id: toy", "id: play", "node 003: no family is called 'toy' "),
+    ],
+)
+def test_a_run_that_its_family_no_longer_fits_says_so_and_can_be_looked_at(
+    killed: tuple[Home, str], before: str, after: str, said: str
+) -> None:
+    home, run_id = killed
+    family = home.families / "toy" / "family.yaml"
+    family.write_text(family.read_text().replace(before, after))
+    with pytest.raises(SetupError, match=f"^Run {run_id} cannot go on, {said}.*Start a new run with"):
+        resume(run_id, None, home, lambda metric: Silent())
+    assert len(open_run(run_id, home).state.nodes) == 3

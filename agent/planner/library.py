@@ -96,7 +96,7 @@ class LibraryPlanner:
         return None
 
     def _improve(self, request: Request, parent: Node) -> Proposal | None:
-        blueprint = parent.idea.blueprint
+        blueprint = parent.blueprint
         if blueprint is None or blueprint.family not in self._families:
             return None
         family = self._families[blueprint.family]
@@ -113,8 +113,8 @@ class LibraryPlanner:
         for arm in chosen:
             if arm.lessons:
                 cites |= {change.slot: arm.lessons for change in arm.changes}
-        first = ([parent, *request.state.ancestors(parent)])[-1].idea
-        idea = improved_idea(family, first, parent.idea, slots, [arm.move for arm in chosen], cites)
+        first = ([parent, *request.state.ancestors(parent)])[-1]
+        idea = improved_idea(family, first, parent, slots, [arm.move for arm in chosen], cites)
         expected = parent.seconds
         for arm in chosen:
             expected *= arm.time_factor
@@ -203,7 +203,7 @@ class LibraryPlanner:
         known = [
             (self._cost(family, blueprint), node.seconds)
             for node in state.valid
-            if (blueprint := node.idea.blueprint) is not None and blueprint.family == family.id
+            if (blueprint := node.blueprint) is not None and blueprint.family == family.id
         ]
         if not known:
             return None
@@ -246,6 +246,6 @@ def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
 
 def _inherited(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:
     """The parent's citations for the values that the child keeps."""
-    assert parent.idea.blueprint is not None
-    old = parent.idea.blueprint.slots
+    assert parent.blueprint is not None
+    old = parent.blueprint.slots
     return {slot: lessons for slot, lessons in parent.idea.cites.items() if slots.get(slot) == old.get(slot)}

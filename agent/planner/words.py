@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent.record.state import Node
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint, Change, Idea, changes_between
 
@@ -43,8 +44,8 @@ def draft_idea(
 
 def improved_idea(
     family: Family,
-    first: Idea,
-    parent: Idea,
+    first: Node,
+    parent: Node,
     slots: dict[str, Value],
     moves: Sequence[Move],
     cites: dict[str, tuple[str, ...]],
@@ -55,7 +56,7 @@ def improved_idea(
     changes = changes_between(parent.blueprint.slots, slots)
     texts = _with_changes(
         family,
-        {part: getattr(first, part) for part in PARTS},
+        {part: getattr(first.idea, part) for part in PARTS},
         changes_between(first.blueprint.slots, slots),
     )
     reasons = " ".join(f"Why {move.title}: {move.reason}" for move in moves)

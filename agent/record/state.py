@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.memory.lesson import Lesson
@@ -21,7 +21,8 @@ from agent.record.events import (
     RunStarted,
     Status,
 )
-from agent.repository.idea import Idea
+from agent.repository.family import Family
+from agent.repository.idea import Blueprint, Idea, completed
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Node:
     idea: Idea
     expected_s: float | None
     proposed_at_s: float
+    blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
     finished_at_s: float | None = None
     result: NodeResult | None = None
     repeats: list[float] = field(default_factory=list)
@@ -80,8 +82,10 @@ class RunState:
     500 nodes as with 5.
     """
 
-    def __init__(self, higher_is_better: bool) -> None:
+    def __init__(self, higher_is_better: bool, families: Mapping[str, Family] | None = None) -> None:
+        """`families`, if given, complete the blueprints of a run that goes on with them."""
         self.higher_is_better = higher_is_better
+        self._families = families or {}
         self.settings: RunSettings | None = None
         self.missing_guarantees: tuple[str, ...] = ()
         self.offered: dict[str, Lesson] = {}
@@ -104,8 +108,10 @@ class RunState:
         self.best_history: list[tuple[float, int]] = []
 
     @classmethod
-    def replay(cls, events: Iterable[Event], higher_is_better: bool) -> "RunState":
-        state = cls(higher_is_better)
+    def replay(
+        cls, events: Iterable[Event], higher_is_better: bool, families: Mapping[str, Family] | None = None
+    ) -> "RunState":
+        state = cls(higher_is_better, families)
         for event in events:
             state.apply(event)
         return state
@@ -197,7 +203,8 @@ class RunState:
         self.searched += event.operator != "ensemble"
         self.moves.update(event.idea.moves)
         if event.idea.blueprint is not None:
-            self.blueprints.add(event.idea.blueprint.key)
+            node.blueprint = completed(event.idea.blueprint, self._families)
+            self.blueprints.add(node.blueprint.key)
         if event.parents:
             self.nodes[event.parents[0]].children.append(event.node)
         else:

@@ -1,5 +1,6 @@
 """What one solution is to be: a plan in words and a value for every slot."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -54,6 +55,20 @@ class Idea(BaseModel):
     @property
     def cited_lessons(self) -> tuple[str, ...]:
         return tuple(sorted({lesson for lessons in self.cites.values() for lesson in lessons}))
+
+
+def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint:
+    """The blueprint with the defaults of slots that its family has gained since it was recorded.
+
+    As it is where the family is not among those given, or does not take the blueprint any more.
+    """
+    family = families.get(blueprint.family)
+    if family is None or family.slots.keys() <= blueprint.slots.keys():
+        return blueprint
+    try:
+        return Blueprint(family=family.id, slots=family.fill(blueprint.slots, "record"))
+    except SetupError:
+        return blueprint
 
 
 def idea_told_by(

@@ -13,7 +13,7 @@ from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
 from agent.errors import MarsError
 from agent.repository.family import Family
-from agent.repository.idea import Idea
+from agent.repository.idea import Idea, completed
 
 CONTRACT_VERSION = 1
 
@@ -130,10 +130,11 @@ class Renderer:
         self._check_variables()
 
     def render(self, idea: Idea) -> dict[str, str]:
-        """File contents by relative path; `idea.json` among them.
+        """File contents by relative path; `idea.json` among them, which holds the idea as it is given.
 
-        Templates see `competition` (TaskView), `slots` (by name), `idea` (Idea) and `cite(slot)`, which gives
-        `  # Cite Lesson 00003` for a slot that the idea cites lessons for and nothing otherwise.
+        Templates see `competition` (TaskView), `slots` (by name; the default of one that the family gained
+        after the idea was recorded), `idea` (Idea) and `cite(slot)`, which gives `  # Cite Lesson 00003` for
+        a slot that the idea cites lessons for and nothing otherwise.
         """
         if idea.blueprint is None:
             raise RenderError(
@@ -141,7 +142,7 @@ class Renderer:
             )
         context = {
             "competition": self._competition,
-            "slots": idea.blueprint.slots,
+            "slots": completed(idea.blueprint, {self._family.id: self._family}).slots,
             "idea": idea,
             "cite": lambda slot: _citation(idea, slot),
         }

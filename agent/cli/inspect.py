@@ -49,7 +49,7 @@ def diff_command(
     run: RunName,
     node: NodeName,
     other: Annotated[
-        int | None, typer.Argument(metavar="[NODE]", help="Compare with this node, not with the parent.")
+        int | None, typer.Argument(metavar="NODE", help="Compare with this node, not with the parent.")
     ] = None,
 ) -> None:
     """Prints how a node's code differs from its parent's or another node's."""

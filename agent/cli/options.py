@@ -10,7 +10,8 @@ Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock budget of the
 NodeMinutes = Annotated[
     float | None,
     typer.Option(
-        min=0.02, help="Limit of one experiment [default: a sixth of --minutes, twice that near the end]."
+        min=0.02,
+        help="Limit of one experiment; by default a sixth of --minutes, twice that near the end.",
     ),
 ]
 MaxNodes = Annotated[int | None, typer.Option(min=1, help="Stop after this many experiments.")]

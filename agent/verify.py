@@ -13,7 +13,7 @@ from agent.memory.distill import describe, distill
 from agent.memory.lesson import Evidence, Lesson
 from agent.memory.store import LessonStore
 from agent.paths import Home
-from agent.record.events import LessonLearned, RunSettings
+from agent.record.events import Given, LessonLearned, RunSettings
 from agent.record.state import Node, RunState
 from agent.reflect import seed_variance
 from agent.report.observer import Observer
@@ -53,9 +53,11 @@ class _Origin:
     """The recorded comparison that is made again."""
 
     run: Run
+    parent: Node
     child: Node
     without: Blueprint
     changed: Blueprint
+    edited: dict[str, str] | None  # the parent's files where they carry a user's edits (`--from`)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class _Pair:
 def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verification:
     """Runs the pair of a lesson on `seeds` new seeds and adds what it finds to the lesson's evidence.
 
-    The pair is a recorded run of its own, on the prepared data of the run that the lesson came from.
+    The pair is a recorded run of its own, on the prepared data of the run that the lesson came from. What a
+    user had edited there by hand, both of the pair have too.
 
     Raises:
         SetupError: no such lesson, or none of its comparisons can be made again here.
@@ -94,9 +97,12 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
     lesson = store.get(lesson_id)
     origin = _origin(lesson, home)
     prepared = origin.run.prepared
-    pair = _Pair(only(origin.without), _changed(lesson, origin), seeds)
+    pair = _Pair(_without(origin), _changed(lesson, origin), seeds)
     settings = _settings(origin, seeds, len(lesson.evidence))
     with new_run(prepared, home, engine, f"verify-{lesson.id}-") as (run, heartbeat):
+        if origin.edited is not None:  # the first node is that code, the second a merge into it
+            given = Given(commit=run.lineage.keep_given(origin.edited), idea=pair.without.idea)
+            settings = settings.model_copy(update={"given": given})
         headline = f"Run {run.id}: {describe(lesson.changes)}, on {seeds} new seed(s)"
         carry_out(run, settings, pair, home, observer, heartbeat, headline)
         for node in run.state.nodes.values():
@@ -132,7 +138,7 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     run = open_run(item.run, home)
     parent, child = run.state.nodes.get(item.parent), run.state.nodes.get(item.child)
     blueprint = parent.idea.blueprint if parent else None
-    if child is None or blueprint is None:
+    if parent is None or parent.result is None or child is None or blueprint is None:
         raise SetupError(f"Run {run.id} has no blueprints of nodes {item.parent} and {item.child}.")
     family = known_families(home).get(blueprint.family)
     if family is None:
@@ -142,9 +148,23 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     changed = family.fill({**slots, **{change.slot: change.new for change in lesson.changes}}, where)
     if changes_between(slots, changed) != lesson.changes:
         raise SetupError(f"Node {item.parent} of run {run.id} has other values than the lesson's change.")
+    first = ([parent, *run.state.ancestors(parent)])[-1]
     return _Origin(
-        run, child, Blueprint(family=family.id, slots=slots), Blueprint(family=family.id, slots=changed)
+        run,
+        parent,
+        child,
+        Blueprint(family=family.id, slots=slots),
+        Blueprint(family=family.id, slots=changed),
+        run.lineage.read(parent.result.commit) if run.state.is_given(first) else None,
     )
+
+
+def _without(origin: _Origin) -> Propose:
+    if origin.edited is None:
+        return only(origin.without)
+    # As recorded, lessons cited: rendered, it is the code that the edits were merged into.
+    told = {"blueprint": origin.without, "moves": (), "changes": ()}
+    return Propose("draft", (), origin.parent.idea.model_copy(update=told), None)
 
 
 def _changed(lesson: Lesson, origin: _Origin) -> Propose:

@@ -11,6 +11,7 @@ from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.paths import Home
 from agent.replay import Replay
+from agent.repository.render import write_tree
 from agent.session import Run, open_run
 from agent.verify import verify
 from tests.runs import Silent
@@ -91,3 +92,30 @@ def test_a_lesson_from_elsewhere_cannot_be_verified_here(searched: tuple[Home, R
         verify("1", 1, home, Silent())
     with pytest.raises(SetupError, match="No lesson has the id 99"):
         verify("99", 1, home, Silent())
+
+
+def test_what_a_user_edited_is_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
+    home, own = blending_home(tmp_path / "home"), tmp_path / "own"
+    first = search(home, max_nodes=1)
+    assert first.state.nodes[1].result is not None
+    write_tree(first.lineage.read(first.state.nodes[1].result.commit), own)
+    with (own / "library" / "loss.py").open("a") as file:
+        file.write("\n\nEDITED_BY_HAND = True\n")
+    run = search(home, max_nodes=4, given=own)
+    grown = [item for item in run.state.learned.values() if _root(run, item.evidence[-1].parent) == 1]
+    assert grown, "something was compared with a child of the edited code"
+    lesson = max(grown, key=lambda item: item.evidence[-1].parent)
+    again = open_run(verify(lesson.id, 1, home, Silent()).run, home)
+    parent = run.state.nodes[lesson.evidence[-1].parent]
+    assert parent.result is not None
+    code = [again.lineage.read(node.result.commit) for node in again.state.nodes.values() if node.result]
+    assert code[0] == run.lineage.read(parent.result.commit)
+    assert [("EDITED_BY_HAND" in files["library/loss.py"]) for files in code] == [True, True]
+    assert code[0]["library/config.py"] != code[1]["library/config.py"]
+    verdicts = [one.verdict for one in Replay(again, home).nodes()]
+    assert verdicts == ["not rendered", "identical"]
+
+
+def _root(run: Run, number: int) -> int:
+    node = run.state.nodes[number]
+    return ([node, *run.state.ancestors(node)])[-1].id

@@ -28,8 +28,9 @@ from agent.planner.library import LibraryPlanner
 from agent.planner.wishes import read_wishes
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
+from agent.record.resumable import latest_resumable, said_at_work
 from agent.record.state import Node, RunState
-from agent.record.store import Journal
+from agent.record.store import LATEST, Journal
 from agent.report.observer import Observer
 from agent.report.wording import wishes
 from agent.repository.family import Family, known_families
@@ -163,14 +164,22 @@ def carry_out(
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
-    """`mars resume`: goes on where the record of a run ends; `minutes` replaces its budget."""
+    """`mars resume`: goes on where the record of a run ends; `minutes` replaces its budget.
+
+    `latest` is the latest that can go on: not at work elsewhere, and not ended unless it is given minutes.
+    """
     engine = open_database(home.database)
+    passed_over: list[str] = []
+    if name == LATEST:
+        name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     run_id = Journal.open(engine, name).run
     with run_lock(home.workspaces / run_id) as heartbeat:
         families = known_families(home)
         run = open_run(run_id, home, engine, families)
         _check_blueprints(run, families)
         observer = make_observer(run.metric.name)
+        if passed_over:
+            observer.note(f"{said_at_work(passed_over)} The latest of the others goes on.")
         planner = _planner(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.go_on(minutes, heartbeat.last_alive)

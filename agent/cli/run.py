@@ -73,7 +73,14 @@ def run_command(
 
 
 def resume_command(
-    run: Annotated[str, typer.Argument(help="Id of a run, a part of it, or `latest`.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Id of a run, a part of it, or `latest`: the latest that was interrupted and that no "
+            "process is at work on; with --minutes it may have ended, too.",
+        ),
+    ],
     minutes: Annotated[float | None, typer.Option(min=0.05, help="New total budget of the run.")] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -28,6 +28,9 @@ from agent.record.events import Event, event_adapter
 FORMAT = 1
 """Version of the record; a run of another version is refused, never guessed at."""
 
+LATEST = "latest"
+"""Names the newest run wherever a run is asked for."""
+
 metadata = MetaData()
 runs_table = Table(
     "runs",
@@ -161,7 +164,7 @@ def list_runs(engine: Engine) -> list[RunRow]:
 def find_run(engine: Engine, name: str) -> RunRow:
     """A run by its id or by an unambiguous part of it; `latest` is the newest."""
     rows = list_runs(engine)
-    exact = [row for row in rows if row.id == name] or (rows[:1] if name == "latest" else [])
+    exact = [row for row in rows if row.id == name] or (rows[:1] if name == LATEST else [])
     found = exact or [row for row in rows if name in row.id]
     if len(found) == 1:
         return found[0]

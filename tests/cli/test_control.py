@@ -33,12 +33,14 @@ def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
     output, _ = stopped.communicate(timeout=30)
     assert stopped.returncode == 130, output
     assert other.poll() is None, "the other run goes on"
-    mars("stop", second)
-    assert other.wait(timeout=30) == 130
 
     recorded = len(open_run(first, slow).state.nodes)
-    busy = mars("resume", first, "--minutes", "0.1", "--json", code=0)
-    assert json.loads(busy.stdout)["nodes"] >= recorded
+    resumed = mars("resume", "latest", "--minutes", "0.1", "--json", code=0)
+    assert f"At work in another process: {second}." in resumed.stderr
+    assert json.loads(resumed.stdout)["run_id"] == first
+    assert json.loads(resumed.stdout)["nodes"] >= recorded
+    mars("stop", second)
+    assert other.wait(timeout=30) == 130
 
 
 def test_stop_says_when_there_is_nothing_to_stop(home: Home) -> None:

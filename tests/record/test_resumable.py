@@ -1,0 +1,59 @@
+"""`mars resume latest` with several runs: which one goes on."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from agent.database import open_database
+from agent.errors import SetupError
+from agent.record.events import RunFinished, RunResumed, RunStarted
+from agent.record.lock import run_lock
+from agent.record.resumable import latest_resumable
+from agent.record.store import Journal
+from tests.states import SETTINGS
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return open_database(tmp_path / "mars.db")
+
+
+def _run(engine: Engine, name: str, day: int, *, ended: bool = False) -> Journal:
+    journal = Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
+    journal.append(RunStarted(elapsed_s=0.0, settings=SETTINGS, missing_guarantees=(), lessons=()))
+    if ended:
+        journal.append(RunFinished(elapsed_s=1.0, reason="done", chosen=None))
+    return journal
+
+
+def test_the_latest_is_the_newest_that_waits_to_go_on(engine: Engine, tmp_path: Path) -> None:
+    for day, name in enumerate(("older", "interrupted", "first-at-work", "second-at-work"), start=1):
+        _run(engine, name, day)
+    _run(engine, "ended", 5, ended=True)
+    Journal.create(engine, "never-began", "toy", datetime(2026, 1, 6, tzinfo=UTC))
+    with run_lock(tmp_path / "first-at-work"), run_lock(tmp_path / "second-at-work"):
+        chosen, passed_over = latest_resumable(engine, tmp_path, ended_too=False)
+        assert (chosen, passed_over) == ("interrupted", ["second-at-work", "first-at-work"])
+        assert latest_resumable(engine, tmp_path, ended_too=True) == ("ended", [])
+    assert latest_resumable(engine, tmp_path, ended_too=False) == ("second-at-work", [])
+
+
+def test_an_ended_run_that_was_resumed_and_interrupted_waits_again(engine: Engine, tmp_path: Path) -> None:
+    journal = _run(engine, "again", 1, ended=True)
+    journal.append(RunResumed(elapsed_s=1.0, minutes=9.0))
+    assert latest_resumable(engine, tmp_path, ended_too=False) == ("again", [])
+
+
+def test_none_that_waits_is_one_message_that_names_the_others(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^No run waits to be resumed\. Start one with `mars run`\.$"):
+        latest_resumable(engine, tmp_path, ended_too=False)
+    _run(engine, "ended", 1, ended=True)
+    _run(engine, "busy", 2)
+    said = (
+        r"At work in another process: busy\. Run ended has ended: `mars resume ended --minutes M` gives it "
+        r"more time\.$"
+    )
+    with run_lock(tmp_path / "busy"), pytest.raises(SetupError, match=said):
+        latest_resumable(engine, tmp_path, ended_too=False)

@@ -84,6 +84,7 @@ def report_command(
         metric=opened.metric,
         material=_files(opened).material,
         kept=home.solutions / opened.prepared.spec.id if kept else None,
+        home=home.root,
     )
     file = output or opened.folder / "report.html"
     pictures = [] if png is None else write_plots(opened.state, context.title, opened.metric, png)

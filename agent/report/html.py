@@ -18,6 +18,7 @@ from agent.report import charts, wording
 from agent.report.files import Material
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
 from agent.report.payload import code_payload, node_payload, script_json
+from agent.report.places import Places
 from agent.report.screen import Tally
 from agent.written import file_aside
 
@@ -50,6 +51,7 @@ class ReportContext:
     metric: Metric
     material: Callable[[Node], Material]  # `RunFiles.material`
     kept: Path | None = None  # where this run's solution was kept
+    home: Path | None = None  # the MARS_HOME, which the page does not give away
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def write_report(state: RunState, context: ReportContext, file: Path) -> None:
 
 def render_report(state: RunState, context: ReportContext) -> str:
     """The page as text. Every text of a planner or candidate is escaped; scripts are pinned by their hash."""
-    environment = _environment()
+    places = Places(context.home)
+    environment = _environment(places)
     style = environment.get_template("style.css.j2").render()
     script = "\n".join(environment.get_template(name).render() for name in _SCRIPTS)
     materials = {node.id: context.material(node) for node in state.nodes.values()}
@@ -85,8 +88,9 @@ def render_report(state: RunState, context: ReportContext) -> str:
         timeline=charts.timeline(state, context.metric.name),
         scatter=charts.validation_against_audit(state),
         lessons=_lesson_rows(state),
-        settings=_settings(state),
-        payload=Markup(script_json(node_payload(state, materials, files))),
+        kept=places.folder(str(context.kept)) if context.kept else None,
+        settings=_settings(state, places),
+        payload=Markup(script_json(places.all(node_payload(state, materials, files)))),
         code=Markup(script_json(code)),
         style=Markup(style),
         script=Markup(script),
@@ -94,7 +98,7 @@ def render_report(state: RunState, context: ReportContext) -> str:
     )
 
 
-def _environment() -> jinja2.Environment:
+def _environment(places: Places) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_ASSETS),
         autoescape=True,
@@ -103,8 +107,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["wording"] = wording
-    environment.filters["line"] = wording.one_line
-    environment.filters["text"] = wording.clean
+    environment.filters["line"] = lambda text: places.text(wording.one_line(text))
+    environment.filters["text"] = lambda text: places.text(wording.clean(text))
     return environment
 
 
@@ -129,14 +133,17 @@ def _lesson_rows(state: RunState) -> list[_LessonRow]:
     ]
 
 
-def _settings(state: RunState) -> dict[str, str]:
-    content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint"})
+def _settings(state: RunState, places: Places) -> dict[str, str]:
+    content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint", "given"})
+    content["folder"] = places.folder(state.run.folder)
     settings = {
         name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
     }
     if state.run.blueprint is not None:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"
+    if state.run.given is not None:
+        settings["given"] = f"a repository of the user's own, commit {state.run.given.commit}"
     return settings
 
 

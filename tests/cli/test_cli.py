@@ -89,7 +89,7 @@ def test_a_run_starts_from_a_repository_of_the_users_own(home: Home, tmp_path: P
     assert "The file main.py is missing" in mars("run", "--competition", "toy", *options, code=2).stderr
 
 
-def test_a_run_can_be_looked_at_afterwards(searched: str, tmp_path: Path) -> None:
+def test_a_run_can_be_looked_at_afterwards(searched: str, home: Home, tmp_path: Path) -> None:
     assert "001" in mars("tree", searched).stdout
     assert "Plain" in mars("show", searched, "1").stdout
     assert "+GAIN" in mars("diff", searched, "1").stdout
@@ -97,6 +97,8 @@ def test_a_run_can_be_looked_at_afterwards(searched: str, tmp_path: Path) -> Non
     page = tmp_path / "report.html"
     mars("report", searched, "-o", str(page))
     assert page.read_text().startswith("<!doctype html>")
+    assert "$MARS_HOME/solutions/toy" in page.read_text()
+    assert str(home.root) not in page.read_text(), "a report that is mailed tells nothing of the machine"
     assert searched in mars("runs").stdout.replace("\n", "")
     assert "toy" in mars("solutions").stdout
     assert "accuracy" in mars("solutions", "toy").stdout

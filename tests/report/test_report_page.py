@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_run import LOG, Script, curve, idea, lesson, material_of, result
+from scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, material_of, result
 
 from agent.competition.metrics import get_metric
 from agent.errors import InfrastructureError
-from agent.record.events import CurvePoint
+from agent.record.events import CurvePoint, NodeResult
 from agent.record.state import Node, RunState
 from agent.report.files import Material
 from agent.report.geometry import Scale, lay_out_tree, robust_range
 from agent.report.html import ReportContext, render_report, write_report
+from agent.report.places import Places
 from agent.report.wording import fair_limit
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
@@ -249,3 +250,42 @@ def test_lower_is_better_is_said_and_drawn(tmp_path: Path) -> None:
     assert "lower is better" in page
     assert "above it, a node scores better on validation rows" in page
     assert 'class="accent">0.4000' in page
+
+
+def test_a_page_does_not_tell_where_the_home_is(tmp_path: Path) -> None:
+    home = tmp_path / "lab <1>"
+    file = home / "workspaces" / "r" / "nodes" / "001" / "main.py"
+    script = Script()
+    script.start()
+    settings = SETTINGS.model_copy(update={"folder": str(tmp_path / "my_folder")})
+    script.events[0] = script.events[0].model_copy(update={"settings": settings})
+    script.propose(1, "draft", (), idea("Draft"))
+    script.finish(1, NodeResult(status="failed", reason=f"{file}:3 failed.", commit="0" * 40, seconds=1.0))
+    log = f'File "{file}", line 3\nread {Path.home()}/notes.txt, beside {home}.'
+    material = Material(log=log, analysis={"worst": [{f"{home}/input/a.jpg": f"as {home}"}]})
+    context = ReportContext(
+        "r", "Toy", get_metric("accuracy"), lambda node: material, home / "solutions" / "toy", home
+    )
+    state = RunState.replay(script.events, higher_is_better=True)
+    page = render_report(state, context)
+    node = details(page)["001"]
+    assert node["log"] == (
+        'File "$MARS_HOME/workspaces/r/nodes/001/main.py", line 3\nread ~/notes.txt, beside $MARS_HOME.'
+    )
+    assert node["analysis"] == {"worst": [{"$MARS_HOME/input/a.jpg": "as $MARS_HOME"}]}
+    assert node["reason"] == "$MARS_HOME/workspaces/r/nodes/001/main.py:3 failed."
+    assert "<dt>folder</dt><dd>my_folder</dd>" in page
+    assert str(tmp_path) not in page
+
+
+def test_only_whole_folders_are_said_otherwise() -> None:
+    places = Places(Path("/srv/mars"))
+    for text in ("/srv/mars2/a", "/srv/mars-old", "/backup/srv/mars/a", "mars"):
+        assert places.text(text) == text
+    assert places.text("a=/srv/mars/b:/srv/mars") == "a=$MARS_HOME/b:$MARS_HOME"
+    assert Places(Path("/")).text("/srv/a / b") == "/srv/a / b"
+    assert [places.folder(path) for path in ("/srv/mars/a", "/opt/own", "rel/own")] == [
+        "$MARS_HOME/a",
+        "own",
+        "rel/own",
+    ]

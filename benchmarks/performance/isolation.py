@@ -1,0 +1,102 @@
+"""What isolation costs per candidate, warm and cold: an empty candidate confined, against one that is not.
+
+    python benchmarks/performance/isolation.py [--repeats 40]
+
+Warm: forks of a process that has imported torch, timm, albumentations and pandas, in the sandbox that this
+machine offers against `sandbox="none"`. Cold: a new interpreter in the sandbox against `python main.py` as
+anyone would start it. The two of a pair take turns, so that a machine that slows down slows both. Prints the
+median of either side and the median of the differences within pairs.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.execution import Executor, Job, Limits, make_executor
+
+LIBRARIES = ("torch", "timm", "albumentations", "pandas")
+GOALS_MS = {"warm": 30, "cold": 60}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=40)
+    repeats = parser.parse_args().repeats
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("input", "metadata"):
+            (root / name).mkdir()
+        confined, free = (_warm(root / name, root, name) for name in ("auto", "none"))
+        cold = make_executor(cold=True, nodes_root=root / "cold", readable=[root])
+        try:
+            missing = cold.guarantees.missing()
+            print("held to everything" if not missing else f"not held to: {' '.join(missing)}")
+            _compare("warm", _executed(confined, root, "auto"), _executed(free, root, "none"), repeats)
+            _compare("cold", _executed(cold, root, "cold"), _plain(root / "plain"), repeats)
+        finally:
+            for executor in (confined, free, cold):
+                executor.close()
+
+
+def _warm(nodes: Path, root: Path, sandbox: str) -> Executor:
+    assert sandbox in ("auto", "none")
+    return make_executor(
+        cold=False,
+        nodes_root=nodes,
+        preload=LIBRARIES,
+        readable=[root],
+        sandbox="auto" if sandbox == "auto" else "none",
+    )
+
+
+def _executed(executor: Executor, root: Path, name: str) -> Callable[[], None]:
+    workspace = root / name / "node"
+    workspace.mkdir(parents=True)
+    (workspace / "main.py").write_text("")
+    job = Job(workspace, root / "input", root / "metadata", seed=0, limits=Limits(), time_hint_s=60)
+
+    def run() -> None:
+        outcome = executor.execute(job)
+        if outcome.status != "ok":
+            raise SystemExit(outcome.reason)
+
+    return run
+
+
+def _plain(workspace: Path) -> Callable[[], None]:
+    workspace.mkdir(parents=True)
+    (workspace / "main.py").write_text("")
+
+    def run() -> None:
+        subprocess.run([sys.executable, "main.py"], cwd=workspace, check=True)
+
+    return run
+
+
+def _compare(name: str, isolated: Callable[[], None], plain: Callable[[], None], repeats: int) -> None:
+    isolated()  # the first imports, and finds nothing in the system's caches
+    plain()
+    pairs = [(_milliseconds(isolated), _milliseconds(plain)) for _ in range(repeats)]
+    with_it, without = (statistics.median(times) for times in zip(*pairs, strict=True))
+    added = statistics.median(first - second for first, second in pairs)
+    print(
+        f"{name}: {with_it:.1f} ms isolated, {without:.1f} ms not; isolation adds {added:.1f} ms "
+        f"(goal: under {GOALS_MS[name]})"
+    )
+
+
+def _milliseconds(run: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from agent.errors import InfrastructureError, SetupError
-from agent.execution import make_executor
+from agent.execution import Executor, make_executor
 from agent.execution.isolation import detect
 from agent.execution.warm import WarmExecutor
 from tests.execution.support import Site, wait_until
@@ -46,6 +46,12 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+def _warm(site: Site, **more: object) -> Executor:
+    """An executor over the site that forks, unless `more` asks for another one."""
+    asked = {"cold": False, "nodes_root": site.nodes, "readable": [site.root / "public"], **more}
+    return make_executor(**asked)  # type: ignore[arg-type]
+
+
 def servers() -> list[psutil.Process]:
     """The interpreters of this process's fork servers and their waiting children."""
     found = []
@@ -70,9 +76,7 @@ def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
     site = Site(tmp_path / ("long-" * 12))
     logs = []
     for cold in (True, False):
-        executor = make_executor(
-            cold=cold, nodes_root=site.nodes, preload=["torch"], readable=[site.root / "public"]
-        )
+        executor = _warm(site, cold=cold, preload=["torch"])
         outcome = executor.execute(site.job(f"cold-{cold}", TRAINING, threads=threads))
         executor.close()
         assert outcome.status == "ok", outcome.log.read_text()
@@ -83,12 +87,7 @@ def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])
 def test_a_killed_server_is_replaced(site: Site, sandbox: str) -> None:
-    executor = make_executor(
-        cold=False,
-        nodes_root=site.nodes,
-        readable=[site.root / "public"],
-        sandbox=sandbox,  # type: ignore[arg-type]
-    )
+    executor = _warm(site, sandbox=sandbox)
     assert executor.execute(site.job("before", "print(1)")).status == "ok"
     kill_servers()
     assert executor.execute(site.job("after", "print(2)")).status == "ok"
@@ -98,12 +97,7 @@ def test_a_killed_server_is_replaced(site: Site, sandbox: str) -> None:
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])
 def test_a_spare_that_was_killed_while_it_waited_is_replaced(site: Site, sandbox: str) -> None:
-    executor = make_executor(
-        cold=False,
-        nodes_root=site.nodes,
-        readable=[site.root / "public"],
-        sandbox=sandbox,  # type: ignore[arg-type]
-    )
+    executor = _warm(site, sandbox=sandbox)
     assert executor.execute(site.job("before", "print(1)")).status == "ok"
     server = min(servers(), key=lambda process: process.create_time())
     wait_until(lambda: _waiting(server) != [])
@@ -121,7 +115,7 @@ def _waiting(server: psutil.Process) -> list[psutil.Process]:
 
 
 def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(site: Site) -> None:
-    executor = make_executor(cold=False, nodes_root=site.nodes, readable=[site.root / "public"])
+    executor = _warm(site)
     job = site.job("running", "import time\ntime.sleep(1.0)\nprint('done')\n")
     log = job.workspace / ".mars" / "run.log"
     with ThreadPoolExecutor(1) as pool:
@@ -140,12 +134,7 @@ def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(
 
 
 def test_a_module_that_cannot_be_imported_is_a_wrong_set_up(site: Site) -> None:
-    executor = make_executor(
-        cold=False,
-        nodes_root=site.nodes,
-        preload=["no_such_module_anywhere"],
-        readable=[site.root / "public"],
-    )
+    executor = _warm(site, preload=["no_such_module_anywhere"])
     with pytest.raises(SetupError, match="No module named 'no_such_module_anywhere'"):
         executor.execute(site.job("never", "print(1)"))
     executor.close()
@@ -165,7 +154,7 @@ def test_paths_that_the_server_cannot_see_are_refused(site: Site, tmp_path: Path
 
 
 def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
-    executor = make_executor(cold=False, nodes_root=site.nodes, readable=[site.root / "public"])
+    executor = _warm(site)
     jobs = [site.job(f"eager-{index}", "print(1)") for index in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert [outcome.status for outcome in pool.map(executor.execute, jobs)] == ["ok"] * 4

@@ -14,13 +14,21 @@ STALLS = {**TINY, "schedule": "plateau"}
 FINISHES = {**TINY, "finish_scale": 1.5}
 
 
-def test_without_a_stall_the_rate_is_level_and_falls_in_the_last_fifth(tmp_path: Path) -> None:
-    with imported(LABEL, STALLS, tmp_path, "train") as train:
+def _heights(folder: Path, stalls: tuple[int, ...] = ()) -> tuple[list[float], float]:
+    """The rate's height at every step of 100 or less, with stalls after these, and the fraction done."""
+    with imported(LABEL, STALLS, folder, "train") as train:
         pace = train.Pace(steps=100, seconds=float("inf"), prediction_steps=10)
         heights = []
         while pace.done < pace.total:
             heights.append(pace.height)
             pace.step()
+            if pace.done in stalls:
+                pace.stall()
+        return heights, pace.fraction
+
+
+def test_without_a_stall_the_rate_is_level_and_falls_in_the_last_fifth(tmp_path: Path) -> None:
+    heights, _ = _heights(tmp_path)
     assert len(heights) == 100
     assert heights[0] == pytest.approx(0.1)
     assert heights[5:81] == [1.0] * 76
@@ -29,18 +37,11 @@ def test_without_a_stall_the_rate_is_level_and_falls_in_the_last_fifth(tmp_path:
 
 
 def test_a_stall_ends_training_with_the_rate_at_nothing(tmp_path: Path) -> None:
-    with imported(LABEL, STALLS, tmp_path, "train") as train:
-        pace = train.Pace(steps=100, seconds=float("inf"), prediction_steps=10)
-        heights = []
-        while pace.done < pace.total:
-            heights.append(pace.height)
-            pace.step()
-            if pace.done in (40, 44):  # The second one finds the rate on its way down.
-                pace.stall()
+    heights, fraction = _heights(tmp_path, stalls=(40, 44))  # The second finds the rate on its way down.
     assert len(heights) == 50
     assert heights[40] == 1.0
     assert heights[-1] == pytest.approx(1 / 10)
-    assert pace.fraction == 1.0
+    assert fraction == 1.0
 
 
 def test_rows_that_tell_when_to_stop_are_a_tenth_that_training_does_not_see(tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""`main.py --refit` of an ensemble: its members learn from all labelled rows, weights and decision stay."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ensemble_repository import Problem, Result, lay_out, run, run_all
+from test_ensemble_repository import PROBLEMS
+
+NAMES = ("balanced accuracy", "ranks", "log loss", "AUC of two classes", "micro F1", "RMSE")
+
+# What a member that learned from more rows says: the outputs of a file beside it.
+MEMBER = """
+import json, os, sys
+from pathlib import Path
+assert sys.argv[1:] == ["--refit"], sys.argv
+assert Path("input").is_dir() and json.loads(Path("working/frozen.json").read_text())["seconds"] > 0
+Path("working/test_outputs.npz").write_bytes(Path("refitted.npz").read_bytes())
+calls = Path("calls.txt")
+calls.write_text((calls.read_text() if calls.exists() else "") + os.environ["MARS_TIME_LIMIT_S"] + "\\n")
+"""
+
+
+def with_members_that_refit(folder: Path, scale: float = 1.0) -> Path:
+    """Members whose refitted outputs are their recorded ones, scaled."""
+    for number, member in enumerate(sorted((folder / "members").iterdir()), start=1):
+        with np.load(member / "working" / "test_outputs.npz") as arrays:
+            np.savez(member / "refitted.npz", ids=arrays["ids"], outputs=arrays["outputs"] * scale)
+        (member / "main.py").write_text(MEMBER)
+        (member / "working" / "frozen.json").write_text(json.dumps({"seconds": float(number)}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def blended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The problems, run to their end without --refit."""
+    folders = [lay_out(PROBLEMS[name], tmp_path_factory.mktemp("problem")) for name in NAMES]
+    assert all(result.printed for result in run_all(folders))
+    return dict(zip(NAMES, folders, strict=True))
+
+
+def copied(source: Path, target: Path) -> Path:
+    return shutil.copytree(source, target)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_members_that_learned_nothing_new_give_the_same_submission(
+    name: str, blended: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = with_members_that_refit(copied(blended[name], tmp_path / "ensemble"))
+    before = (folder / "submission" / "submission.csv").read_bytes()
+    shutil.rmtree(folder / "submission")
+    for left in ("val_submission.csv", "val_outputs.npz", "analysis.json"):
+        (folder / "working" / left).unlink()
+    result = run(folder, "--refit", limit_s=100)
+    assert (folder / "submission" / "submission.csv").read_bytes() == before
+    assert {file.name for file in (folder / "working").iterdir()} == {
+        "frozen.json",
+        "progress.jsonl",
+        "refit",
+        "test_outputs.npz",
+    }
+    assert "Final Validation Metric" not in result.output
+    last = json.loads((folder / "working" / "progress.jsonl").read_text().splitlines()[-1])
+    assert last["stage"] == "done"
+    assert "metric" not in last
+
+
+def test_what_members_say_anew_is_weighed_as_before(blended: dict[str, Path], tmp_path: Path) -> None:
+    folder = with_members_that_refit(copied(blended["RMSE"], tmp_path / "ensemble"), scale=2.0)
+    with np.load(folder / "working" / "test_outputs.npz") as arrays:
+        before = arrays["outputs"]
+    run(folder, "--refit", limit_s=100)
+    with np.load(folder / "working" / "test_outputs.npz") as arrays:
+        assert arrays["outputs"] == pytest.approx(2 * before, abs=1e-2)  # members keep half precision
+
+
+def calls(folder: Path, member: str) -> list[float]:
+    """Time limits of a member's executions."""
+    file = folder / "working" / "refit" / member / "calls.txt"
+    return [float(line) for line in file.read_text().split()] if file.exists() else []
+
+
+def test_time_goes_where_it_went_before_and_none_to_members_without_weight(
+    blended: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = with_members_that_refit(copied(blended["RMSE"], tmp_path / "ensemble"))
+    file = folder / "working" / "frozen.json"
+    weights = {"003": 0.5, "004": 0.0, "005": 0.5}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "weights": weights}))
+    run(folder, "--refit", limit_s=100)
+    assert calls(folder, "004") == []
+    first, third = calls(folder, "003")[0], calls(folder, "005")[0]
+    assert first == pytest.approx(0.9 * 95 / 4, abs=3)  # 1 s of the 4 s that both took
+    assert third == pytest.approx(0.9 * 95, abs=9)
+    run(folder, "--refit", limit_s=100)
+    assert len(calls(folder, "003")) == 1, "its outputs are there already"
+    (folder / "members" / "003" / "working" / "frozen.json").write_text('{"seconds": 7.0}')
+    run(folder, "--refit", limit_s=100)
+    assert len(calls(folder, "003")) == 1, "a copy of its own, which began anew"
+    assert calls(folder, "003")[0] != first
+    assert len(calls(folder, "005")) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ("own choices", "working/frozen.json: is missing or damaged; run `python main.py` first"),
+        (
+            "member's choices",
+            "members/003/working/frozen.json: is missing or damaged; run `python main.py` in members/003",
+        ),
+        ("older member", "members/003/main.py knows no --refit, so that this ensemble cannot be refitted."),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(
+    spoil: str, sentence: str, blended: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = with_members_that_refit(copied(blended["RMSE"], tmp_path / "ensemble"))
+    shutil.rmtree(folder / "submission")
+    if spoil == "own choices":
+        (folder / "working" / "frozen.json").unlink()
+    elif spoil == "member's choices":
+        (folder / "members" / "003" / "working" / "frozen.json").unlink()
+    else:
+        (folder / "members" / "003" / "main.py").write_text("print('an older one')")
+    result: Result = run(folder, "--refit", limit_s=100)
+    assert result.output.startswith(sentence)
+    assert "Traceback" not in result.output
+    assert not (folder / "submission").exists()
+
+
+def test_a_smoke_run_freezes_nothing(tmp_path: Path) -> None:
+    problem: Problem = PROBLEMS["RMSE"]
+    folder = lay_out(problem, tmp_path)
+    assert run(folder, "--smoke").printed
+    assert not (folder / "working" / "frozen.json").exists()

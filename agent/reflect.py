@@ -19,7 +19,8 @@ SEED_SHARE = 0.5
 def seed_variance(state: RunState, standard_error: float) -> float:
     """Variance of the metric between seeds, from the repeats of this run.
 
-    Until there are any it is guessed from the standard error of a score.
+    It begins as a guess from the standard error of a score, which counts like one repeat beside those that
+    were made: two runs that happen to score alike do not prove that no seed matters.
     """
     squares = [
         (again - other.metric) ** 2 / 2
@@ -27,8 +28,11 @@ def seed_variance(state: RunState, standard_error: float) -> float:
         if other.metric is not None
         for again in other.repeats
     ]
-    if squares:
-        return sum(squares) / len(squares)
+    return (guessed_seed_variance(standard_error) + sum(squares)) / (1 + len(squares))
+
+
+def guessed_seed_variance(standard_error: float) -> float:
+    """What the variance between seeds may be, as long as no repeat has measured it."""
     return (SEED_SHARE * standard_error) ** 2
 
 

@@ -15,7 +15,7 @@ from agent.memory.store import LessonStore
 from agent.paths import Home
 from agent.record.events import Given, LessonLearned, RunSettings
 from agent.record.state import Node, RunState
-from agent.reflect import seed_variance
+from agent.reflect import guessed_seed_variance
 from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, changes_between
@@ -239,9 +239,9 @@ def _mean(run: Run, number: int) -> float:
 
 
 def _between_seeds(state: RunState) -> float:
-    """Variance of the metric between seeds, pooled over both solutions; a guess without repeats."""
+    """Variance of the metric between seeds, pooled over both solutions, with the guess as one more repeat."""
     groups = [_scores(node) for node in state.nodes.values()]
     freedom = sum(len(group) - 1 for group in groups)
-    if freedom == 0:
-        return max(seed_variance(state, node.result.metric_se or 0.0) for node in state.valid if node.result)
-    return sum((score - fmean(group)) ** 2 for group in groups for score in group) / freedom
+    squares = sum((score - fmean(group)) ** 2 for group in groups for score in group)
+    errors = [node.result.metric_se or 0.0 for node in state.valid if node.result]
+    return (guessed_seed_variance(max(errors)) + squares) / (1 + freedom)

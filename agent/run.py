@@ -1,4 +1,4 @@
-"""The search: decide, set up, execute, score, record, learn, until the budget is used; then blend, choose."""
+"""The search: decide, execute, score, record, learn, until the budget is used; then blend, choose, refit."""
 
 import time
 from collections.abc import Callable
@@ -17,12 +17,15 @@ from agent.record.events import (
     NodeFinished,
     NodeProposed,
     NodeResult,
+    RefitFinished,
+    RefitProposed,
     RepeatFinished,
     RepeatProposed,
     RunFinished,
 )
 from agent.record.state import Node, RunState
 from agent.record.store import Journal
+from agent.refit import execute_refit, plan_refit
 from agent.reflect import lesson_from
 from agent.report.observer import Observer
 from agent.repository.idea import Idea
@@ -60,12 +63,13 @@ class RealClock:
 
 @dataclass
 class _Active:
-    """A node (or a repeat of one) that is being executed."""
+    """A node (or a repeat or the refit of one) that is being executed."""
 
     node: Node
     trial: Trial
     limit_s: float
     repeat: int = 0  # 0: the node itself
+    refit: bool = False
     reader: ProgressReader | None = None
     curve: list[CurvePoint] = field(default_factory=list)
     stop: str | None = None
@@ -115,11 +119,12 @@ class Search:
                         break
                     self._collect()
                 self._blend(pool)
+                no_refit = self._refit(pool)
             except BaseException:
                 for active in self._active.values():
                     active.stop = "interrupted"
                 raise
-        return self._finish()
+        return self._finish(no_refit)
 
     # -- decide and start ------------------------------------------------------------------------------
 
@@ -201,6 +206,9 @@ class Search:
                 now = self._clock.elapsed_s()
                 node = active.node.id
                 self._record(RepeatFinished(elapsed_s=now, node=node, metric=metric, seconds=seconds))
+            elif active.refit:
+                now = self._clock.elapsed_s()
+                self._record(RefitFinished(elapsed_s=now, node=active.node.id, result=future.result()))
             else:
                 self._settle(active.node, future.result(), active.limit_s)
 
@@ -232,7 +240,7 @@ class Search:
             if active.reader is None:
                 continue
             active.curve += thinned(active.reader.poll())
-            if active.stop is None:
+            if active.stop is None and not active.refit:
                 active.stop = hopeless(self.state, active.node, active.curve)
         self._show()
 
@@ -255,12 +263,38 @@ class Search:
         while self._active:
             self._collect()
 
-    def _finish(self) -> Node | None:
+    def _refit(self, pool: ThreadPoolExecutor) -> str:
+        """Executes the node that will be kept once more, on all labelled rows; why not, if it cannot be."""
+        node = choose(self.state)
+        if self.state.run.refit_rows is None or node is None or node.refit is not None:
+            return ""
+        left_s = self.state.run.budget_s - self._clock.elapsed_s()
+        plan = plan_refit(self.state, self._bench, node, left_s)
+        if not node.refitting:  # else a session that was killed has decided
+            if plan.hindrance:
+                return plan.hindrance
+            now = self._clock.elapsed_s()
+            self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=plan.expected_s))
+        assert node.result is not None
+        limit_s = max(left_s, plan.expected_s)
+        trial = Trial(node.id, node.result.commit, self._bench.refit_workspace(node.id), "", ())
+        active = _Active(node, trial, limit_s, refit=True, reader=ProgressReader(trial.progress_file))
+        prepared, metric = self._bench.prepared, self._metric
+        future = pool.submit(
+            execute_refit, prepared, self._bench, metric, node, limit_s, lambda _: active.stop
+        )
+        self._active[future] = active
+        while self._active:
+            self._collect()
+        return ""
+
+    def _finish(self, no_refit: str = "") -> Node | None:
         chosen = choose(self.state)
         exhausted = Budget.of(self.state).exhausted
         reason = "the budget is used" if exhausted else "there is nothing new to try"
         number = chosen.id if chosen else None
-        self._record(RunFinished(elapsed_s=self._clock.elapsed_s(), reason=reason, chosen=number))
+        now = self._clock.elapsed_s()
+        self._record(RunFinished(elapsed_s=now, reason=reason, chosen=number, no_refit=no_refit))
         return chosen
 
     # -- helpers ---------------------------------------------------------------------------------------

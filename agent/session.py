@@ -31,6 +31,7 @@ from agent.record.lock import Heartbeat, new_run_folder, run_lock
 from agent.record.resumable import latest_resumable, said_at_work
 from agent.record.state import Node, RunState
 from agent.record.store import LATEST, Journal
+from agent.refit import submission_of
 from agent.report.observer import Observer
 from agent.report.wording import wishes
 from agent.repository.family import Family, known_families
@@ -73,6 +74,7 @@ class RunRequest:
     forbidden: tuple[str, ...] = ()
     hint: str = ""
     given: Path | None = None
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,7 @@ class _Session:
             bench.lineage.read(node.result.commit),
             bench.workspace(node.id),
             run.folder / "best",
+            submission=submission_of(bench, node),
         )
 
     def _executor(self) -> AbstractContextManager[Executor]:
@@ -375,4 +378,5 @@ def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home)
         pinned=request.pinned,
         forbidden=request.forbidden,
         hint=request.hint,
+        refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
     )

@@ -1,6 +1,7 @@
 """One trial: files become a commit, a workspace, an execution and a scored result."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ SMOKE_LIMIT_S = 60.0
 # The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
 TOLD_SHARE = 0.85
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
+FROZEN = "working/frozen.json"  # what a node decided by its validation rows or under its time limit
+REFIT = "-refit"  # ends the name of the folder that a node is refitted in
 OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw, for ensembles
 MAX_CACHE_SHARE = 0.95  # of a run that is believed to have built caches
 MEMORY_SHARE = 0.8  # of the machine's, shared by the workers
@@ -71,10 +74,15 @@ class Bench:
         self._gpus = gpus or GpuLeases(())
         self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
-        self._with_outputs = {int(file.parts[-3]) for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
+        found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
+        # What a killed run leaves of a repeat, `003-repeat1`, is no node.
+        self._with_outputs = {int(name) for name in found if name.isdecimal()}
 
     def workspace(self, node: int) -> Path:
         return self._nodes_root / f"{node:03d}"
+
+    def refit_workspace(self, node: int) -> Path:
+        return self._nodes_root / f"{node:03d}{REFIT}"
 
     def set_up(
         self,
@@ -106,8 +114,6 @@ class Bench:
             if workspace.exists():
                 shutil.rmtree(workspace)
             write_tree(files, workspace)
-            if self._weights.is_dir():
-                (workspace / "weights").symlink_to(self._weights)
         except OSError as error:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
 
@@ -149,6 +155,33 @@ class Bench:
         shutil.rmtree(copy, ignore_errors=True)
         return (result.metric if result.status == "valid" else None), outcome.seconds
 
+    def refit(
+        self, node: int, commit: str, members: Sequence[int], limit_s: float, watch: Watch | None
+    ) -> Outcome:
+        """Executes a node's revision in a folder of its own with `--refit`, bound to what the node decided.
+
+        `members` are the nodes that an ensemble blends; they decided too.
+
+        Raises:
+            InfrastructureError: what a node decided is not there (any more).
+        """
+        copy = self.refit_workspace(node)
+        self._check_out(self.lineage.read(commit), copy)
+        places = {member: copy / "members" / f"{member:03d}" / FROZEN for member in members}
+        try:
+            for member, place in places.items():
+                place.parent.mkdir(parents=True)
+                shutil.copyfile(self.workspace(member) / FROZEN, place)
+            trial = Trial(node, commit, copy, "", ())
+            frozen = self.workspace(node) / FROZEN
+            outcome = self._execute(trial, limit_s, "run.log", ("--refit",), watch, frozen=frozen)
+        except OSError as error:
+            raise InfrastructureError(f"{error.filename}: cannot be read ({error.strerror}).") from error
+        self._cache.drop(node)
+        if outcome.status == "ok":  # outputs and copies of members are large, and nothing needs them
+            shutil.rmtree(copy / "working", ignore_errors=True)
+        return outcome
+
     def _execute(
         self,
         trial: Trial,
@@ -157,9 +190,14 @@ class Bench:
         arguments: tuple[str, ...],
         watch: Watch | None,
         seed: int | None = None,
+        frozen: Path | None = None,
     ) -> Outcome:
         for name in ("working", "submission"):  # what the smoke run left must not pass for a result
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
+        if frozen is not None:
+            (trial.workspace / FROZEN).parent.mkdir()
+            shutil.copyfile(frozen, trial.workspace / FROZEN)
+        self._link_weights(trial.workspace)
         with self._gpus.lease(watch) as gpu:
             job = Job(
                 workspace=trial.workspace,
@@ -175,6 +213,12 @@ class Bench:
                 log_name=log,
             )
             return self._executor.execute(job, watch)
+
+    def _link_weights(self, workspace: Path) -> None:
+        """Anew for every execution: afterwards, links that lead out of the workspace are removed."""
+        for folder in (workspace, *workspace.glob("members/*")):
+            if self._weights.is_dir() and not os.path.lexists(folder / "weights"):
+                (folder / "weights").symlink_to(self._weights)
 
     def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
         curve = thinned(ProgressReader(trial.progress_file).poll())

@@ -1,6 +1,7 @@
 """A whole run with a scripted executor and clock: everything is real but the candidates' processes."""
 
 import csv
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,9 +53,12 @@ class ScriptedExecutor:
     clock: ScriptedClock
     guarantees: Guarantees = field(default_factory=lambda: Guarantees(True, True, True, True, True, True))
     jobs: list[Job] = field(default_factory=list)
+    refit_gain: float = 0.01  # of right answers, by learning from all labelled rows
 
     def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
         self.jobs.append(job)
+        if job.arguments == ("--refit",):
+            return self._refit(job)
         if not job.arguments:
             (job.workspace / "working").mkdir()
             (job.workspace / "submission").mkdir()
@@ -74,12 +78,28 @@ class ScriptedExecutor:
     def close(self) -> None:
         pass
 
+    def _refit(self, job: Job) -> Outcome:
+        """The validation rows add a hundredth of right answers."""
+        quality = json.loads((job.workspace / "working" / "frozen.json").read_text())["quality"]
+        seconds = 6.0
+        self.clock.now += seconds
+        log = job.workspace / ".mars" / job.log_name
+        log.parent.mkdir()
+        log.write_text("done\n")
+        (job.workspace / "submission").mkdir()
+        self._predict(job, quality + self.refit_gain)
+        return Outcome("ok", 0, seconds, log, "")
+
+    def _predict(self, job: Job, quality: float) -> None:
+        test = _rows(job.metadata / "test.csv")
+        _table(job.workspace / "submission" / "submission.csv", test, [_guess(row, quality) for row in test])
+
     def _write(self, job: Job, quality: float) -> float:
         validation = _rows(job.metadata / "val.csv")
         guessed = [_guess(row, quality) for row in validation]
         _table(job.workspace / "working" / "val_submission.csv", validation, guessed)
-        test = _rows(job.metadata / "test.csv")
-        _table(job.workspace / "submission" / "submission.csv", test, [_guess(row, quality) for row in test])
+        self._predict(job, quality)
+        (job.workspace / "working" / "frozen.json").write_text(json.dumps({"quality": quality}))
         return sum(row["label"] == guess for row, guess in zip(validation, guessed, strict=True)) / len(
             guessed
         )

@@ -9,10 +9,17 @@ from tests.conftest import TOY
 from tests.runs import Silent
 
 _ANCHOR = '    analysis = {"weights"'
+_REFIT_ANCHOR = '    write(predict(read("test"), (1'
+_WRITE = """def write_outputs(part, guesses):
+    outputs = np.array([[1 - int(guess), int(guess)] for guess in guesses.values()], dtype=np.float32)
+    np.savez(f"working/{part}_outputs.npz", ids=np.array(list(guesses)), outputs=outputs)
+
+
+"""
 _OUTPUTS = """    for part, rows in (("val", validation), ("test", read("test"))):
-        guesses = predict(rows)
-        outputs = np.array([[1 - int(guess), int(guess)] for guess in guesses.values()], dtype=np.float32)
-        np.savez(f"working/{part}_outputs.npz", ids=np.array(list(guesses)), outputs=outputs)
+        write_outputs(part, predict(rows))
+"""
+_REFIT_OUTPUTS = """    write_outputs("test", predict(read("test"), (1 - quality) / 10))
 """
 
 
@@ -22,8 +29,13 @@ def blending_home(root: Path) -> Home:
     shutil.copytree(TOY / "competition", root / "benchmarks" / "toy")
     main = root / "templates" / "toy" / "main.py.j2"
     code = main.read_text()
-    assert _ANCHOR in code
-    code = code.replace(_ANCHOR, _OUTPUTS + _ANCHOR)
+    for anchor, added in (
+        (_ANCHOR, _OUTPUTS),
+        (_REFIT_ANCHOR, _REFIT_OUTPUTS),
+        ("def refit() -> None", _WRITE),
+    ):
+        assert anchor in code
+        code = code.replace(anchor, added + anchor)
     main.write_text(code.replace("from library.config", "import numpy as np\n\nfrom library.config", 1))
     return Home(root)
 

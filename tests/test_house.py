@@ -27,6 +27,7 @@ ORDER = [
     "trial",
     "workbench",
     "reflect",
+    "refit",
     "run",
     "session",
     "replay",

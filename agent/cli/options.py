@@ -43,5 +43,11 @@ Forbid = Annotated[
     list[str] | None,
     typer.Option(metavar="MOVE|SLOT=VALUE", help="Never make a move or use a value; may be repeated."),
 ]
+Refit = Annotated[
+    bool,
+    typer.Option(
+        "--refit", help="At the end, let the solution learn from the validation rows too (time is reserved)."
+    ),
+]
 Hint = Annotated[str, typer.Option(help="Kept in the record; the library planner itself cannot read it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]

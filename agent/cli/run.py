@@ -15,6 +15,7 @@ from agent.cli import options
 from agent.database import open_database
 from agent.errors import MarsError
 from agent.record.store import list_runs
+from agent.report import wording
 from agent.report.observer import Observer, make_observer
 from agent.session import RunRequest, Summary, open_run, resume, start
 
@@ -46,6 +47,7 @@ def run_command(
     pin: options.Pin = None,
     forbid: options.Forbid = None,
     hint: options.Hint = "",
+    refit: options.Refit = False,
     as_json: options.Json = False,
 ) -> None:
     """Searches for the best solution of a competition and keeps it."""
@@ -66,6 +68,7 @@ def run_command(
         forbidden=tuple(forbid or ()),
         hint=hint,
         given=given,
+        refit=refit,
     )
     with interruptible():
         summary = start(request, paths.home(), _observers(as_json))
@@ -142,6 +145,7 @@ def _report(summary: Summary, as_json: bool) -> None:
             f"Best: node {node.name}, validation {node.metric:.5f}"
             + (f", audit {audit:.5f}" if audit is not None else "")
             + f" ({len(state.valid)} of {len(state.nodes)} nodes valid, {state.elapsed_s:.0f} s).\n"
+            f"{_refit_line(summary)}"
             f"Solution: {kept.folder / 'repository'}\n"
             f"Look:     mars tree {summary.run.id} | mars report {summary.run.id}"
         )
@@ -149,10 +153,21 @@ def _report(summary: Summary, as_json: bool) -> None:
         raise typer.Exit(EXIT_NONE_KEPT)
 
 
+def _refit_line(summary: Summary) -> str:
+    """What came of `--refit`, or why nothing did; empty where it was not asked for."""
+    refit = summary.chosen.refit if summary.chosen else None
+    finished = summary.run.state.finished
+    if refit is not None:
+        return f"Refit:    {wording.refit(refit)}\n"
+    return f"Refit:    {finished.no_refit}\n" if finished and finished.no_refit else ""
+
+
 def _as_json(summary: Summary) -> dict[str, object]:
     state, node = summary.run.state, summary.chosen
     result = node.result if node else None
-    return {
+    asked = state.run.refit_rows is not None
+    refit = {"refit": node.refit.model_dump() if node and node.refit else None} if asked else {}
+    return refit | {
         "run_id": summary.run.id,
         "competition": state.run.competition,
         "data": state.run.data_kind,

@@ -105,6 +105,21 @@ def evaluate(
     return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess, hidden)})
 
 
+def evaluate_submission(
+    prepared: Prepared, workspace: Path, run: RunBounded | None = None
+) -> tuple[float | None, float | None]:
+    """A submission's score on the audit rows and its standard error, both None without audit rows.
+
+    Raises:
+        SubmissionError: the workspace's submission does not fit.
+    """
+    metric = metric_of(prepared.spec, run)
+    hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
+    if hidden is None:
+        return None, None
+    return _audit_score(metric, *hidden), _error(metric, *hidden)
+
+
 def check_metric(prepared: Prepared, metric: Metric) -> None:
     """Scores perfect predictions of the validation rows, before anyone works for the metric.
 

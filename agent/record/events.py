@@ -50,6 +50,11 @@ class RunSettings(_Frozen):
     pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea keeps.")
     forbidden: tuple[str, ...] = Field(default=(), description="Moves, or `slot=value`, that no idea has.")
     hint: str = Field(default="", description="What the user said in words; for planners that can read.")
+    refit_rows: float | None = Field(
+        default=None,
+        description="At the end the chosen node learns from all labelled rows, so many times its training "
+        "rows; None: it does not.",
+    )
 
     @property
     def node_limit_s(self) -> float:
@@ -101,6 +106,16 @@ class NodeResult(_Frozen):
         return self.seconds - self.cache_seconds
 
 
+class RefitResult(_Frozen):
+    """What executing a node once more, on all labelled rows, gave. Only audit rows can score it."""
+
+    status: Literal["kept", "worse", "failed"] = Field(description="kept: its submission is the solution's.")
+    reason: str = Field(default="", description="Why its submission is not kept, in one sentence.")
+    seconds: float
+    audit_metric: float | None = None
+    audit_se: float | None = None
+
+
 class _Event(_Frozen):
     elapsed_s: float = Field(description="Seconds the run has been at work when it happened.")
 
@@ -148,6 +163,20 @@ class RepeatFinished(_Event):
     seconds: float
 
 
+class RefitProposed(_Event):
+    """The node that the run will keep is executed once more, on all labelled rows."""
+
+    kind: Literal["refit_proposed"] = "refit_proposed"
+    node: int
+    expected_s: float
+
+
+class RefitFinished(_Event):
+    kind: Literal["refit_finished"] = "refit_finished"
+    node: int
+    result: RefitResult
+
+
 class LessonLearned(_Event):
     kind: Literal["lesson_learned"] = "lesson_learned"
     node: int
@@ -158,6 +187,7 @@ class RunFinished(_Event):
     kind: Literal["run_finished"] = "run_finished"
     reason: str
     chosen: int | None = Field(description="The node that was kept as this run's solution.")
+    no_refit: str = Field(default="", description="Why it was not refitted though that was asked for.")
 
 
 Event = Annotated[
@@ -167,6 +197,8 @@ Event = Annotated[
     | NodeFinished
     | RepeatProposed
     | RepeatFinished
+    | RefitProposed
+    | RefitFinished
     | LessonLearned
     | RunFinished,
     Field(discriminator="kind"),

@@ -13,6 +13,9 @@ from agent.record.events import (
     NodeProposed,
     NodeResult,
     Operator,
+    RefitFinished,
+    RefitProposed,
+    RefitResult,
     RepeatFinished,
     RepeatProposed,
     RunFinished,
@@ -40,6 +43,8 @@ class Node:
     result: NodeResult | None = None
     repeats: list[float] = field(default_factory=list)
     repeating: bool = False
+    refit: RefitResult | None = None
+    refitting: bool = False
     children: list[int] = field(default_factory=list)
     lessons: list[str] = field(default_factory=list)
 
@@ -75,6 +80,9 @@ class Node:
         return self.status == "valid"
 
 
+LEADERS = 4  # An ensemble blends at most so many.
+
+
 class RunState:
     """Everything that decisions are made from.
 
@@ -96,6 +104,7 @@ class RunState:
         self.elapsed_s = 0.0
         self.decisions = 0
         self.best: Node | None = None
+        self.leaders: list[Node] = []  # the best valid nodes but for ensembles, the best first
         self.valid_since_best = 0
         self.repeat_seconds = 0.0
         self.finished: RunFinished | None = None
@@ -189,6 +198,11 @@ class RunState:
                 self.nodes[event.node].repeating = True
             case RepeatFinished():
                 self._finish_repeat(event)
+            case RefitProposed():
+                self.nodes[event.node].refitting = True
+            case RefitFinished():
+                self.nodes[event.node].refitting = False
+                self.nodes[event.node].refit = event.result
             case LessonLearned():
                 self.learned[event.lesson.id] = event.lesson
                 self._file(event.lesson)
@@ -218,6 +232,10 @@ class RunState:
             insort(self._valid, node, key=lambda valid: valid.id)
         if not node.is_valid or node.metric is None:
             return
+        if node.operator != "ensemble":
+            sign = -1.0 if self.higher_is_better else 1.0
+            insort(self.leaders, node, key=lambda valid: sign * (valid.metric or 0.0))
+            del self.leaders[LEADERS:]
         if self.best is None or self.best.metric is None or self.better(node.metric, self.best.metric):
             self.best = node
             self.valid_since_best = 0

@@ -120,6 +120,8 @@ def _scores(node: Node) -> dict[str, str]:
     }
     if node.repeats:
         facts["Other seeds"] = ", ".join(wording.number(metric) for metric in node.repeats)
+    if node.refit is not None:
+        facts["Refit"] = wording.refit(node.refit)
     facts["Time"] = wording.duration(result.seconds)
     if node.expected_s is not None:
         facts["Time expected"] = wording.duration(node.expected_s)

@@ -12,6 +12,8 @@ from agent.record.events import (
     NodeFinished,
     NodeProposed,
     NodeResult,
+    RefitFinished,
+    RefitProposed,
     RepeatFinished,
     RepeatProposed,
     RunFinished,
@@ -79,12 +81,18 @@ def _sentence(event: Event, state: RunState) -> str:
         case RepeatFinished():
             said = "failed" if event.metric is None else wording.number(event.metric)
             return f"node {event.node:03d} repeat {said}, {wording.duration(event.seconds)}"
+        case RefitProposed():
+            expected = wording.duration(event.expected_s)
+            return f"node {event.node:03d} learns from all labelled rows, expected at most {expected}"
+        case RefitFinished():
+            return f"node {event.node:03d} refit {wording.refit(event.result)}"
         case LessonLearned():
             said = f"{wording.one_line(event.lesson.title)} ({wording.effect(event.lesson)})"
             return f"lesson {event.lesson.id} from node {event.node:03d}: {said}"
         case RunFinished():
             kept = "nothing was kept" if event.chosen is None else f"kept node {event.chosen:03d}"
-            return f"run finished, {kept}: {wording.one_line(event.reason)}"
+            no_refit = f". {event.no_refit}" if event.no_refit else ""
+            return f"run finished, {kept}: {wording.one_line(event.reason + no_refit)}"
 
 
 def _started(event: RunStarted) -> str:

@@ -180,7 +180,8 @@ def _running(view: View, width: int) -> RenderableType:
     for node_id, point in view.running.items():
         node = view.state.nodes[node_id]
         fraction = min(max(point.fraction, 0.0), 1.0) if point else 0.0
-        what = f"repeat of {node.name}" if node.repeating else f"{node.name} {node.operator}"
+        again = "repeat" if node.repeating else "refit" if node.refitting else ""
+        what = f"{again} of {node.name}" if again else f"{node.name} {node.operator}"
         grid.add_row(
             Text(what),
             ProgressBar(total=1.0, completed=fraction, width=_bar_width(width)),

@@ -90,6 +90,8 @@ def _scores(node: Node, result: NodeResult | None) -> dict[str, str]:
     }
     if node.repeats:
         scores["other seeds"] = ", ".join(wording.number(metric) for metric in node.repeats)
+    if node.refit is not None:
+        scores["refit"] = wording.refit(node.refit)
     return scores
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agent.memory.lesson import Lesson
-from agent.record.events import CurvePoint, Operator, RunSettings, Status
+from agent.record.events import CurvePoint, Operator, RefitResult, RunSettings, Status
 from agent.record.state import Node
 
 # One sign per status, so that nothing is told by colour alone.
@@ -133,6 +133,13 @@ def effect(lesson: Lesson) -> str:
     share = 100 * lesson.effect
     side = "less" if share >= 0 else "more"
     return f"{lesson.verdict}: {abs(share):.1f} ± {100 * lesson.standard_error:.1f} % {side} error"
+
+
+def refit(result: RefitResult) -> str:
+    """`audit 0.6012 ± 0.0121, kept, 1:12`, or why it is not kept."""
+    said = [f"audit {score(result.audit_metric, result.audit_se)}"] if result.audit_metric is not None else []
+    said += ["kept" if result.status == "kept" else "not kept", duration(result.seconds)]
+    return ", ".join(said) + (f": {one_line(result.reason)}" if result.reason else "")
 
 
 def progress(point: CurvePoint) -> str:

@@ -37,6 +37,11 @@ def check_repository(files: dict[str, str]) -> list[str]:
     return faults
 
 
+def knows_refit(files: dict[str, str]) -> bool:
+    """Whether `main.py --refit` is more than an error: repositories of older versions or of users lack it."""
+    return "--refit" in files.get("main.py", "")
+
+
 @lru_cache(maxsize=1024)  # a child shares most files with its parent
 def _check_module(name: str, text: str) -> tuple[str, ...]:
     try:

@@ -1,16 +1,43 @@
 """What is left of a run's time and nodes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.record.state import RunState
+from agent.record.state import Node, RunState
 
 # Held back for the ensemble and for writing the solution.
 RESERVE_SHARE = 0.05
 RESERVE_MIN_S = 3.0
 # From here on the time goes to the best found so far, not to new ground (DESIGN.md, Search).
 FINISH_SHARE = 0.3
+# A refit is told of less time than it has, and its own clock and its members' keep some back; it starts cold.
+REFIT_MARGIN = 1.4
+REFIT_START_S = 3.0
+# It may hold back at most so much of a run's budget; a search has to come first.
+REFIT_MOST_SHARE = 0.5
 # A candidate is not started with less than this: nothing can be learned from it.
 SMALLEST_NODE_S = 5.0
+
+
+def refit_s(state: RunState, node: Node) -> float:
+    """Seconds that executing a node once more, on all labelled rows, will need; 0 if not asked for."""
+    if state.run.refit_rows is None:
+        return 0.0
+    parts = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else [node]
+    return _refit_of(state.run.refit_rows, parts)
+
+
+def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
+    return sum(REFIT_MARGIN * rows * node.own_seconds + REFIT_START_S for node in nodes)
+
+
+def _refit_reserve_s(state: RunState) -> float:
+    """What a refit would need were the search over: that of an ensemble is one of all its members."""
+    run = state.run
+    if run.refit_rows is None:
+        return 0.0
+    nodes = state.leaders[:1] if run.blueprint else state.leaders
+    return min(_refit_of(run.refit_rows, nodes), REFIT_MOST_SHARE * run.budget_s)
 
 
 @dataclass(frozen=True)
@@ -22,16 +49,18 @@ class Budget:
     node_limit_s: float
     final_node_limit_s: float
     nodes_left: int | None
+    refit_reserve_s: float = 0.0
 
     @classmethod
     def of(cls, state: RunState) -> "Budget":
         run = state.run
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
-        return cls(run.budget_s, state.elapsed_s, run.node_limit_s, run.final_node_limit_s, left)
+        limits = (run.node_limit_s, run.final_node_limit_s)
+        return cls(run.budget_s, state.elapsed_s, *limits, left, _refit_reserve_s(state))
 
     @property
     def reserve_s(self) -> float:
-        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S)
+        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
 
     @property
     def search_left_s(self) -> float:
@@ -45,8 +74,9 @@ class Budget:
         return min(limit, self.search_left_s)
 
     def granted_s(self, final: bool) -> float:
-        """Limit of an execution that starts now; the final one, the ensemble, may use all that is left."""
-        return max(self.limit_s - self.elapsed_s if final else self.next_limit_s, SMALLEST_NODE_S)
+        """Limit of an execution that starts now; the final one, the ensemble, may use all but the refit's."""
+        left_s = self.limit_s - self.elapsed_s - self.refit_reserve_s
+        return max(left_s if final else self.next_limit_s, SMALLEST_NODE_S)
 
     @property
     def exhausted(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.prepared import DataKind, Prepared
 from agent.errors import SetupError
-from agent.record.events import NodeResult
+from agent.record.events import NodeResult, RefitResult
 from agent.record.state import Node, RunState
 
 FILE = "card.json"
@@ -24,6 +24,18 @@ class LeaderboardScore(BaseModel):
     score: float
     metric: str
     reported_at: str = Field(description="ISO 8601, UTC.")
+
+
+class RefitScores(BaseModel):
+    """What learning from all labelled rows, with every choice frozen, did to the audit score."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kept: bool = Field(description="Whether `submission.csv` is the refit's.")
+    reason: str = Field(description="Why it is not; empty where it is.")
+    audit_before: float | None
+    audit_after: float | None
+    seconds: float
 
 
 class Card(BaseModel):
@@ -57,6 +69,9 @@ class Card(BaseModel):
     nodes: int
     environment: dict[str, str]
     kept_at: str
+    refit: RefitScores | None = Field(
+        default=None, description="Where it was refitted; `audit` is that of the submission that is kept."
+    )
     leaderboard: tuple[LeaderboardScore, ...] = Field(
         default=(), description="Reported by the user, the latest last; no part of any choice."
     )
@@ -69,6 +84,8 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
     assert result.metric is not None
     blended = node.operator == "ensemble"
     # The search scores a blend from recorded outputs; who runs it alone waits for its members too.
+    refit = node.refit
+    scored = refit if refit is not None and refit.status == "kept" else result
     origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
     return Card(
         competition=prepared.spec.id,
@@ -78,8 +95,8 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         higher_is_better=higher_is_better,
         validation=result.metric,
         validation_se=result.metric_se,
-        audit=result.audit_metric,
-        audit_se=result.audit_se,
+        audit=scored.audit_metric,
+        audit_se=scored.audit_se,
         audit_protected=not state.missing_guarantees,
         run=run,
         node=node.id,
@@ -93,7 +110,18 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         threads=state.run.threads,
         nodes=len(state.nodes),
         environment=_environment(),
+        refit=_refit_scores(result, refit) if refit is not None else None,
         kept_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _refit_scores(result: NodeResult, refit: RefitResult) -> RefitScores:
+    return RefitScores(
+        kept=refit.status == "kept",
+        reason=refit.reason,
+        audit_before=result.audit_metric,
+        audit_after=refit.audit_metric,
+        seconds=round(refit.seconds, 2),
     )
 
 
@@ -122,6 +150,7 @@ def describe(card: Card) -> str:
         ("metric", f"{card.metric}, {'higher' if card.higher_is_better else 'lower'} is better"),
         ("validation", _score(card.validation, card.validation_se)),
         ("audit (labels withheld from every candidate)", audit),
+        *_refitted(card),
         *_reported(card),
         ("found by", f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {card.nodes} nodes"),
         ("grew from", ", ".join(f"{node:03d}" for node in card.lineage) or "nothing: a draft"),
@@ -138,6 +167,19 @@ def describe(card: Card) -> str:
         "has `input/` and `metadata/` of the prepared competition beside it (`mars prepare` makes them).\n"
         "`submission.csv` fits the competition's format; `predictions/` holds what was scored.\n"
     )
+
+
+def _refitted(card: Card) -> list[tuple[str, str]]:
+    """What came of learning from all labelled rows, if that was tried."""
+    refit = card.refit
+    if refit is None:
+        return []
+    before, after = (
+        "none" if score is None else f"{score:.5f}" for score in (refit.audit_before, refit.audit_after)
+    )
+    said = f"audit {before} before, {after} after, {refit.seconds:.0f} s"
+    kept = "`submission.csv` is its" if refit.kept else f"`submission.csv` is the former one. {refit.reason}"
+    return [("refit on training and validation rows (`python main.py --refit`)", f"{said}; {kept}")]
 
 
 def _reported(card: Card) -> list[tuple[str, str]]:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from agent.competition.files import link_or_copy
 from agent.paths import templates_dir
-from agent.record.state import Node, RunState
+from agent.record.state import LEADERS, Node, RunState
 from agent.repository.idea import Idea
 from agent.repository.render import TaskView, idea_json, own_metric_file, template_environment, template_names
 from agent.solution.choose import best_by_validation
 
-MEMBERS = 4
 CANDIDATES = 8  # of so many of the best, the raw outputs are kept
 _OUTPUTS = ("val_outputs.npz", "test_outputs.npz")
 
@@ -24,7 +23,7 @@ class Member:
     title: str
 
 
-def members(state: RunState, workspaces: Mapping[int, Path], count: int = MEMBERS) -> list[Node]:
+def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADERS) -> list[Node]:
     """The best valid nodes that left their raw outputs; fewer than two make no ensemble."""
     found = [
         node

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import load_hold_out, strip_audit
+from agent.competition.evaluation import SUBMISSION_FILE, VALIDATION_FILE, load_hold_out, strip_audit
 from agent.competition.files import aside, machine_errors
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
@@ -26,23 +26,31 @@ class Kept:
 
 
 def keep(
-    root: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path, fallback: Path
+    root: Path,
+    prepared: Prepared,
+    card: Card,
+    files: dict[str, str],
+    workspace: Path,
+    fallback: Path,
+    submission: Path | None = None,
 ) -> Kept:
     """Writes the solution below `root` (one folder per competition) when it deserves the place.
 
-    Otherwise it goes to `fallback`, so that a run's own best is never lost.
+    Otherwise it goes to `fallback`, so that a run's own best is never lost. `submission` is the workspace
+    whose submission is kept, where that is not `workspace`, which holds the validation rows' predictions.
     """
     place = root / prepared.spec.id
-    verdict = _verdict(place, prepared, card, workspace)
+    final = (submission or workspace) / SUBMISSION_FILE
+    verdict = _verdict(place, prepared, card, workspace / VALIDATION_FILE, final)
     folder = place if verdict is None else fallback
     with machine_errors(f"Keeping {folder}"), aside(folder, replace=True) as new:
-        _write(new, prepared, card, files, workspace)
+        _write(new, prepared, card, files, workspace / VALIDATION_FILE, final)
     if verdict is None:
         return Kept(place, True, f"Kept as the best solution of {prepared.spec.id}: {place}")
     return Kept(fallback, False, verdict)
 
 
-def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> str | None:
+def _verdict(place: Path, prepared: Prepared, card: Card, validation: Path, final: Path) -> str | None:
     """Why the present holder of the place stays, in a sentence; None when it gives way."""
     holder = load_card(place)
     if holder is None or (holder.data_kind == "sample" and card.data_kind == "full"):
@@ -57,7 +65,7 @@ def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> st
             f"The kept solution of {card.competition} was scored on other data ({holder.data_kind}, "
             f"{holder.fingerprint[:8]}) and stays: scores on different data are not compared."
         )
-    lower = _gain_lower_bound(prepared, place / PREDICTIONS, workspace)
+    lower = _gain_lower_bound(prepared, place / PREDICTIONS, validation, final)
     if lower > 0:
         return None
     return (
@@ -67,25 +75,24 @@ def _verdict(place: Path, prepared: Prepared, card: Card, workspace: Path) -> st
     )
 
 
-def _gain_lower_bound(prepared: Prepared, kept: Path, workspace: Path) -> float:
+def _gain_lower_bound(prepared: Prepared, kept: Path, validation: Path, final: Path) -> float:
     """2.5 % bound of the new solution's gain over the held one: on the audit rows, else on validation."""
     metric = metric_of(prepared.spec, run_script)
-    part, new = ("audit", "submission/submission.csv") if prepared.rows.audit else ("val", _VAL)
+    part, new = ("audit", final) if prepared.rows.audit else ("val", validation)
     truth, before = load_hold_out(prepared, part, kept / f"{part}.csv")  # type: ignore[arg-type]
-    _, after = load_hold_out(prepared, part, workspace / new)  # type: ignore[arg-type]
+    _, after = load_hold_out(prepared, part, new)  # type: ignore[arg-type]
     paired = paired_effect(metric, truth, before, after)
     # A metric too slow to be resampled leaves nothing but the difference itself.
     return paired.lower if math.isfinite(paired.lower) else paired.effect * paired.scale
 
 
-_VAL = "working/val_submission.csv"
-
-
-def _write(folder: Path, prepared: Prepared, card: Card, files: dict[str, str], workspace: Path) -> None:
+def _write(
+    folder: Path, prepared: Prepared, card: Card, files: dict[str, str], validation: Path, final: Path
+) -> None:
     write_tree(files, folder / "repository")
     (folder / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / README).write_text(describe(card), encoding="utf-8")
     (folder / PREDICTIONS).mkdir()
-    shutil.copyfile(workspace / _VAL, folder / PREDICTIONS / "val.csv")
-    shutil.copyfile(workspace / "submission" / "submission.csv", folder / PREDICTIONS / "audit.csv")
-    strip_audit(prepared, workspace / "submission" / "submission.csv", folder / "submission.csv")
+    shutil.copyfile(validation, folder / PREDICTIONS / "val.csv")
+    shutil.copyfile(final, folder / PREDICTIONS / "audit.csv")
+    strip_audit(prepared, final, folder / "submission.csv")

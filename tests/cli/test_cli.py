@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.paths import Home
+from agent.record.events import RefitFinished
 from agent.session import open_run
 from tests.cli.commands import MARS, mars
 
@@ -48,6 +49,22 @@ def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     again = subprocess.run([sys.executable, "main.py"], cwd=alone, capture_output=True, text=True, check=True)
     assert f"Final Validation Metric: {card['validation']!r}" in again.stdout
     assert "Data: the full data of Toy rows" in done.stderr.splitlines()[0]
+
+
+def test_a_run_refits_its_solution_when_asked_to(home: Home) -> None:
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "2", "--refit")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("Refit:")]
+    assert re.search(r"audit 0\.\d{4} ± 0\.\d{4}, kept, ", line)
+    run = open_run("latest", home)
+    assert run.state.finished is not None
+    shown = mars("show", "latest", str(run.state.finished.chosen)).stdout
+    assert line.removeprefix("Refit:").strip() in " ".join(shown.split())
+    assert "audit 0." in mars("solutions", "toy").stdout
+    summary = json.loads(mars("resume", "latest", "--json").stdout)
+    assert summary["refit"]["status"] == "kept"
+    assert sum(isinstance(event, RefitFinished) for event in run.journal.events()) == 1
+    assert "refit of a finished run" in mars("gc").stdout
+    assert not list(run.nodes.glob("*-refit"))
 
 
 def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None:

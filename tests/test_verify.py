@@ -18,7 +18,7 @@ from tests.runs import Silent
 from tests.searched import blending_home, search
 
 # The seed moves every score, by another step for each of the seeds of a verification.
-_MOVED = "< quality + 0.02 * (int(os.environ['MARS_SEED']) // 1000 % 3) * (1 + int({})) "
+_MOVED = "< QUALITY + 0.02 * (int(os.environ['MARS_SEED']) // 1000 % 3) * (1 + int({})) "
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
     home = blending_home(tmp_path_factory.mktemp("home"))
     main = home.families / "toy" / "main.py.j2"
     code = main.read_text()
-    main.write_text(code.replace("< quality ", _MOVED.format("{{ slots.depth - 1 }}")))
+    main.write_text(code.replace("< QUALITY ", _MOVED.format("{{ slots.depth - 1 }}")))
     assert main.read_text() != code
     return home, search(home, max_nodes=5)
 

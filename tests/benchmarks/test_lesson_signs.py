@@ -9,6 +9,7 @@ import pytest
 from benchmark_scripts import import_script
 
 from agent.database import open_database
+from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.paths import Home, benchmarks_dir
 from tests.runs import Silent
@@ -27,6 +28,13 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.fixture(scope="module")
+def told(command: ModuleType, searched: Home) -> tuple[list[Lesson], int]:
+    """The conclusive lessons of the search before any test adds to them, and how many lessons there are."""
+    lessons, total = command.conclusive(searched)
+    return lessons, total
+
+
 @pytest.fixture
 def main_file(searched: Home) -> Iterator[Path]:
     """The toys' main.py, which a test may change."""
@@ -36,9 +44,9 @@ def main_file(searched: Home) -> Iterator[Path]:
     file.write_text(code)
 
 
-def test_only_conclusive_lessons_are_asked(command: ModuleType, searched: Home) -> None:
+def test_only_conclusive_lessons_are_asked(searched: Home, told: tuple[list[Lesson], int]) -> None:
     every = LessonStore(open_database(searched.database)).all()
-    lessons, total = command.conclusive(searched)
+    lessons, total = told
     assert total == len(every)
     assert lessons
     assert [one.id for one in lessons] == [
@@ -46,8 +54,10 @@ def test_only_conclusive_lessons_are_asked(command: ModuleType, searched: Home) 
     ]
 
 
-def test_where_nothing_changed_every_sign_is_kept(command: ModuleType, searched: Home) -> None:
-    lessons, total = command.conclusive(searched)
+def test_where_nothing_changed_every_sign_is_kept(
+    command: ModuleType, searched: Home, told: tuple[list[Lesson], int]
+) -> None:
+    lessons, total = told
     reruns = list(command.rerun(lessons, 1, searched, Silent()))
     assert [one.kept for one in reruns] == [True] * len(lessons)
     assert [one.lesson for one in reruns] == lessons
@@ -61,10 +71,12 @@ def test_where_nothing_changed_every_sign_is_kept(command: ModuleType, searched:
     assert f"Kept their sign: {count} of {count} = 100% (goal: 95%)." in said
 
 
-def test_a_sign_that_turned_is_said(command: ModuleType, searched: Home, main_file: Path) -> None:
-    lessons, total = command.conclusive(searched)
+def test_a_sign_that_turned_is_said(
+    command: ModuleType, searched: Home, told: tuple[list[Lesson], int], main_file: Path
+) -> None:
+    lessons, total = told
     code = main_file.read_text()
-    main_file.write_text(code.replace("< QUALITY else", "< 1 - QUALITY else"))
+    main_file.write_text(code.replace("< QUALITY + more", "< 1 - QUALITY + more"))
     assert main_file.read_text() != code
     reruns = list(command.rerun(lessons[:1], 1, searched, Silent()))
     assert [one.kept for one in reruns] == [False]
@@ -74,9 +86,9 @@ def test_a_sign_that_turned_is_said(command: ModuleType, searched: Home, main_fi
 
 
 def test_one_that_fails_is_counted_apart_and_stops_nothing(
-    command: ModuleType, searched: Home, main_file: Path
+    command: ModuleType, searched: Home, told: tuple[list[Lesson], int], main_file: Path
 ) -> None:
-    lessons, total = command.conclusive(searched)
+    lessons, total = told
     unknown = lessons[0].model_copy(update={"id": "00999"})
     main_file.write_text(
         main_file.read_text().replace("    began =", "    raise ValueError('broken')\n    began =")
@@ -94,12 +106,12 @@ def test_one_that_fails_is_counted_apart_and_stops_nothing(
 
 def test_lessons_whose_runs_are_elsewhere_are_all_reported(
     command: ModuleType,
-    searched: Home,
+    told: tuple[list[Lesson], int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    lessons, _ = command.conclusive(searched)
+    lessons, _ = told
     home = blending_home(tmp_path / "other")
     home.workspaces.mkdir()
     LessonStore(open_database(home.database)).import_all(lessons)

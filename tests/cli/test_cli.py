@@ -60,7 +60,7 @@ def test_a_run_refits_its_solution_when_asked_to(home: Home) -> None:
     shown = mars("show", "latest", str(run.state.finished.chosen)).stdout
     assert line.removeprefix("Refit:").strip() in " ".join(shown.split())
     assert "audit 0." in mars("solutions", "toy").stdout
-    summary = json.loads(mars("resume", "latest", "--json").stdout)
+    summary = json.loads(mars("resume", run.id, "--json").stdout)
     assert summary["refit"]["status"] == "kept"
     assert sum(isinstance(event, RefitFinished) for event in run.journal.events()) == 1
     assert "refit of a finished run" in mars("gc").stdout

@@ -179,3 +179,13 @@ def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
         assert [outcome.status for outcome in pool.map(executor.execute, jobs)] == ["ok"] * 4
     wait_until(lambda: len(servers()) == 2)  # one server and its spare
     executor.close()
+
+
+@pytest.mark.parametrize("cold", [True, False])
+def test_workspaces_that_candidates_could_not_see_are_refused(cold: bool) -> None:
+    if not Path("/dev/shm").is_dir() or not detect("auto").namespaces:
+        pytest.skip("candidates share this machine's memory folder")
+    nodes = Path("/dev/shm/mars/nodes")
+    with pytest.raises(SetupError, match=r"/dev/shm/mars/nodes: .* point MARS_HOME to a folder elsewhere"):
+        make_executor(cold=cold, nodes_root=nodes)
+    assert not nodes.exists()

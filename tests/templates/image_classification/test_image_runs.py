@@ -70,6 +70,11 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
             "epochs": 1,
         },
     ),
+    "folds' weights averaged": (
+        "multilabel",
+        "micro_f1",
+        {**QUICK, "backbone": "lcnet_050", "folds": 3, "soup": True, "epochs": 1, "ema": True},
+    ),
     "stopped early, finished larger": (
         "classification",
         "accuracy",

@@ -20,6 +20,16 @@ TINY = {"backbone": "tiny_cnn", "image_size": 32}
 HEAD = {"backbone": "tf_efficientnet_lite0", "finetune": "head", "flip": False}
 
 
+class _Rows:
+    """As many rows as there are labels."""
+
+    def __init__(self, truth: np.ndarray) -> None:
+        self.truth = truth
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
 def rates(train: ModuleType, steps: int) -> list[tuple[float, float]]:
     """Learning rate and first momentum at each step of a peak rate of 1."""
     optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -176,6 +186,46 @@ def test_features_of_all_stages_are_not_those_of_the_last(tmp_path: Path) -> Non
             with torch.inference_mode():
                 widths[features] = model.eval().to("cpu").features(pictures).shape[1]
     assert widths == {"last": 1280, "levels": 1280 + 2 * (16 + 24 + 40 + 112 + 320)}
+
+
+@pytest.mark.parametrize("finetune", ["full", "head_first"])
+def test_a_soup_is_the_mean_of_networks_with_one_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finetune: str
+) -> None:
+    slots = {"backbone": "lcnet_050", "image_size": 32, "folds": 3, "soup": True, "finetune": finetune}
+    starts, predicted = [], []
+
+    def fit(model: torch.nn.Module, *_: object) -> tuple[torch.nn.Module, float]:
+        starts.append(model.network.conv_stem.weight.detach().clone())
+        with torch.no_grad():
+            model.network.conv_stem.weight += len(starts)  # 1, 2, 3
+        return model, 1.0
+
+    def predict(model: torch.nn.Module, _: object, rows: object, chosen: object = None) -> np.ndarray:
+        predicted.append((rows, model.network.conv_stem.weight.detach().clone()))
+        return np.zeros((len(rows if chosen is None else chosen), 3), dtype=np.float32)
+
+    truth = np.arange(12) % 3
+    with imported(LABEL, slots, tmp_path, "train") as train:
+        config = train.Config.from_environment(smoke=False)
+        data = SimpleNamespace(
+            train=_Rows(truth), val=_Rows(truth[:5]), test=_Rows(truth[:4]), classes=list("abc")
+        )
+        monkeypatch.setattr(train, "fit", fit)
+        monkeypatch.setattr(train, "predict", predict)
+        clock = SimpleNamespace(left=lambda: 100.0)
+        progress = SimpleNamespace(write=lambda *_, **__: None)
+        if finetune == "head_first":
+            features = SimpleNamespace(train_rows=np.arange(12))
+            monkeypatch.setattr(train, "extract_all", lambda *_: features)
+            monkeypatch.setattr(train, "fit_head", lambda *_: None)
+            monkeypatch.setattr(train, "use_head", lambda *_: None)
+        train.train_and_predict(config, data, clock, progress)
+    assert all(torch.equal(start, starts[0]) for start in starts)
+    assert len(starts) == 3
+    whole = [weight for rows, weight in predicted if rows is not data.train]
+    assert len(whole) == 2, "validation and test rows are predicted once each"
+    assert all(torch.allclose(weight, starts[0] + 2, atol=1e-5) for weight in whole)
 
 
 def test_norms_and_biases_do_not_decay(tmp_path: Path) -> None:

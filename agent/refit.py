@@ -13,7 +13,7 @@ from agent.execution import run_script
 from agent.record.events import RefitResult
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.repository.checks import knows_refit
+from agent.repository.checks import without_refit
 from agent.search.budget import refit_s
 from agent.trial import FROZEN, Bench
 
@@ -35,9 +35,9 @@ def plan_refit(state: RunState, bench: Bench, node: Node, left_s: float) -> Refi
 
 def _hindrance(bench: Bench, node: Node, expected_s: float, left_s: float) -> str:
     assert node.result is not None
-    files = bench.lineage.read(node.result.commit)
-    if not knows_refit(files):
-        return f"The main.py of node {node.name} knows no --refit: an older version or a user wrote it."
+    older = without_refit(bench.lineage.read(node.result.commit))
+    if older:
+        return f"{older[0]} of node {node.name} knows no --refit: an older version or a user wrote it."
     for number in (node.id, *_members(node)):
         if not (bench.workspace(number) / FROZEN).is_file():
             return f"Node {number:03d} left no {FROZEN}, which says what a refit has to keep."

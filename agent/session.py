@@ -261,7 +261,9 @@ class _Session:
     def go_on(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal
         # What was under way when the process died is spent, and will be done again.
-        lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if state.running else 0.0
+        again = any(node.repeating or node.refitting for node in state.nodes.values())
+        busy = bool(state.running) or again
+        lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
         resumed = RunResumed(elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes)
         journal.append(resumed)
         state.apply(resumed)

@@ -13,6 +13,7 @@ from agent.execution.base import Job, Outcome
 from agent.record.events import Event, NodeFinished, RefitFinished, RefitProposed, RunFinished, RunResumed
 from agent.record.state import RunState
 from agent.refit import execute_refit, plan_refit
+from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.search.budget import Budget, refit_s
 from agent.solution.card import describe, load_card
@@ -20,7 +21,7 @@ from agent.trial import Bench
 from agent.workbench import cache_layers, open_executor
 from tests.runs import ScriptedClock, ScriptedExecutor, ScriptedRun
 from tests.searched import blending_home, search
-from tests.states import add, started
+from tests.states import add, idea, started
 
 SETTINGS = {"max_nodes": 3, "refit_rows": 1.25}
 
@@ -197,6 +198,19 @@ def test_no_more_than_half_of_a_run_is_reserved() -> None:
     state = started(minutes=1.0, refit_rows=1.25)
     add(state, None, 0.5, 50.0)
     assert Budget.of(state).refit_reserve_s == 30.0
+
+
+def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
+    state = started(minutes=10.0, node_minutes=10.0, refit_rows=1.25, blueprint=idea().blueprint)
+    limit_s = Budget.of(state).granted_s(final=False)
+    add(state, None, 0.5, limit_s)
+    assert refit_s(state, state.nodes[1]) <= 600.0 - limit_s
+    assert limit_s > 150.0
+
+
+def test_a_member_that_knows_no_refit_is_named() -> None:
+    files = {"main.py": "--refit", "members/003/main.py": "", "members/004/main.py": "--refit"}
+    assert without_refit({**files, "members/004/library/main.py": ""}) == ["members/003/main.py"]
 
 
 def accuracy(submission: Path, home: Path) -> float:

@@ -1,6 +1,7 @@
 """What can be said of a repository without running it."""
 
 import ast
+import re
 from functools import lru_cache
 
 LIBRARY = ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
@@ -12,6 +13,8 @@ CONTRACT_FILES = (
     *(f"library/{name}.py" for name in LIBRARY),
 )
 
+
+_MAIN = re.compile(r"(members/[^/]+/)?main\.py")
 
 ENSEMBLE_FILES = (
     "README.md",
@@ -37,9 +40,10 @@ def check_repository(files: dict[str, str]) -> list[str]:
     return faults
 
 
-def knows_refit(files: dict[str, str]) -> bool:
-    """Whether `main.py --refit` is more than an error: repositories of older versions or of users lack it."""
-    return "--refit" in files.get("main.py", "")
+def without_refit(files: dict[str, str]) -> list[str]:
+    """Every `main.py`, that of a member too, that knows no `--refit`: an older version or a user wrote it."""
+    mains = [name for name in files if _MAIN.fullmatch(name)]
+    return [name for name in mains if "--refit" not in files[name]]
 
 
 @lru_cache(maxsize=1024)  # a child shares most files with its parent

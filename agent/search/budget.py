@@ -36,6 +36,9 @@ def _refit_reserve_s(state: RunState) -> float:
     run = state.run
     if run.refit_rows is None:
         return 0.0
+    if run.blueprint and not state.leaders:  # The one node is not to take what its refit will need.
+        needed = REFIT_MARGIN * run.refit_rows
+        return needed / (1 + needed) * run.budget_s
     nodes = state.leaders[:1] if run.blueprint else state.leaders
     return min(_refit_of(run.refit_rows, nodes), REFIT_MOST_SHARE * run.budget_s)
 

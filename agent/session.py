@@ -13,19 +13,15 @@ from agent.competition.metrics import Metric, metric_of
 from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared, load_prepared
 from agent.competition.registry import find_competition
-from agent.competition.sources import DataChoice, locate_data
+from agent.competition.sources import locate_data
 from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
-from agent.execution.hardware import cpu_count, device
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
-from agent.planner.base import Circumstances
-from agent.planner.conditions import serves
 from agent.planner.library import LibraryPlanner
-from agent.planner.wishes import read_wishes
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
 from agent.record.resumable import latest_resumable, said_at_work
@@ -36,9 +32,9 @@ from agent.report.observer import Observer
 from agent.report.wording import wishes
 from agent.repository.family import Family, known_families
 from agent.repository.given import read_repository
-from agent.repository.idea import Blueprint, load_blueprint
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
+from agent.request import RunRequest, planner_of, settings_of
 from agent.run import RealClock, Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, Scheduler
@@ -46,35 +42,6 @@ from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.trial import Bench
 from agent.workbench import cache_layers, open_executor
-
-# A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
-NODE_SHARE = 1 / 6
-FINAL_NODE_FACTOR = 2
-MIN_NODE_MINUTES = 0.5
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What `mars run` was asked for."""
-
-    competition: str
-    minutes: float = 10.0
-    node_minutes: float | None = None
-    max_nodes: int | None = None
-    policy: str = "mcts"
-    blueprint: Path | None = None
-    lessons: Path | None = None
-    workers: int | None = None
-    share_gpus: bool = False
-    data: DataChoice = "auto"
-    data_seed: int = 0
-    seed: int = 0
-    cold: bool = False
-    pinned: tuple[str, ...] = ()
-    forbidden: tuple[str, ...] = ()
-    hint: str = ""
-    given: Path | None = None
-    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,8 +87,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     prepared = prepare(competition.spec, raw, home)
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
-    settings = _settings(request, prepared, competition.folder, home)
-    planner = _planner(settings, prepared, home)
+    settings = settings_of(request, prepared, competition.folder, home)
+    planner = planner_of(settings, prepared, home)
     given = read_repository(request.given, planner.families) if request.given is not None else None
     engine = open_database(home.database)
     if request.lessons is not None:
@@ -161,7 +128,7 @@ def carry_out(
     headline: str,
 ) -> None:
     """Executes and records in a new run what `decisions` say; its best is an experiment and is not kept."""
-    planner, lessons = _planner(settings, run.prepared, home), LessonStore(run.journal.engine)
+    planner, lessons = planner_of(settings, run.prepared, home), LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
@@ -182,7 +149,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{said_at_work(passed_over)} The latest of the others goes on.")
-        planner = _planner(run.state.run, run.prepared, home)
+        planner = planner_of(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.go_on(minutes, heartbeat.last_alive)
 
@@ -326,59 +293,3 @@ class _Session:
         families = self._planner.families.values()
         run = self._run
         return open_executor(self._settings, run.prepared, families, self._home, run.nodes, self._cache)
-
-
-def _planner(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:
-    """The planner over the families that serve the data and can do what the user pinned."""
-    spec = prepared.spec
-    roles = frozenset(column.role for column in spec.inputs)
-    at = Circumstances(spec.task, spec.metric, roles, prepared.rows.train, device())
-    families = known_families(home)
-    serving = {name: family for name, family in families.items() if serves(family, at)}
-    if not serving:
-        raise SetupError(
-            f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
-            f"there are {', '.join(families)}."
-        )
-    asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
-    return LibraryPlanner(able, at, asked)
-
-
-def _settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
-    blueprint = None
-    if request.blueprint is not None:
-        families = known_families(home)
-        blueprint = load_blueprint(request.blueprint, families)
-        family = {blueprint.family: families[blueprint.family]}
-        asked, _ = read_wishes(request.pinned, request.forbidden, family)
-        blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
-    workers = request.workers or 1
-    gpus = len(visible_gpus())
-    if device() == "cuda" and workers > gpus and not request.share_gpus:
-        raise SetupError(
-            f"--workers {workers}: GPUs here: {gpus}; ask for no more workers, or add --share-gpus."
-        )
-    share = 1.0 if blueprint else NODE_SHARE
-    node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
-    return RunSettings(
-        competition=prepared.spec.id,
-        folder=str(folder),
-        prepared=str(prepared.root.relative_to(home.prepared)),
-        data_kind=prepared.kind,
-        fingerprint=prepared.fingerprint,
-        minutes=request.minutes,
-        node_minutes=min(node_minutes, request.minutes),
-        final_node_minutes=None if request.node_minutes else FINAL_NODE_FACTOR * node_minutes,
-        max_nodes=request.max_nodes,
-        policy=request.policy,
-        workers=workers,
-        share_gpus=request.share_gpus,
-        threads=max(cpu_count() // workers, 1),
-        seed=request.seed,
-        cold=request.cold or device() == "cuda",
-        blueprint=blueprint,
-        pinned=request.pinned,
-        forbidden=request.forbidden,
-        hint=request.hint,
-        refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
-    )

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from agent.paths import Home
-from agent.session import Run, RunRequest, open_run, start
+from agent.request import RunRequest
+from agent.session import Run, open_run, start
 from tests.conftest import TOY
 from tests.runs import Silent
 

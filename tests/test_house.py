@@ -29,6 +29,7 @@ ORDER = [
     "reflect",
     "refit",
     "run",
+    "request",
     "session",
     "replay",
     "execute_again",

@@ -14,7 +14,8 @@ from agent.record.lock import run_lock
 from agent.record.state import RunState
 from agent.replay import Replay, Replayed
 from agent.repository.idea import Change
-from agent.session import Run, RunRequest, open_run, resume, start
+from agent.request import RunRequest
+from agent.session import Run, open_run, resume, start
 from tests.runs import Killed, Silent
 from tests.searched import blending_home, search
 

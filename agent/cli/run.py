@@ -17,7 +17,8 @@ from agent.errors import MarsError
 from agent.record.store import list_runs
 from agent.report import wording
 from agent.report.observer import Observer, make_observer
-from agent.session import RunRequest, Summary, open_run, resume, start
+from agent.request import RunRequest
+from agent.session import Summary, open_run, resume, start
 
 EXIT_NONE_KEPT = 1
 EXIT_INTERRUPTED = 130

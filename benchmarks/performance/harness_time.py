@@ -22,7 +22,8 @@ from rich.console import Console
 from agent.paths import Home
 from agent.record.events import NodeFinished, RepeatFinished
 from agent.report.live import LiveScreen
-from agent.session import Run, RunRequest, start
+from agent.request import RunRequest
+from agent.session import Run, start
 
 TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
 EDGE = 50

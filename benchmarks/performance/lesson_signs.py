@@ -29,7 +29,8 @@ from agent.memory.store import LessonStore
 from agent.paths import Home
 from agent.report.observer import Observer
 from agent.report.plain import PlainLines
-from agent.session import RunRequest, start
+from agent.request import RunRequest
+from agent.session import start
 from agent.verify import Verification, verify
 
 GOAL = 0.95

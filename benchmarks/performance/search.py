@@ -23,7 +23,8 @@ from agent.execution import run_script
 from agent.paths import Home
 from agent.record.events import NodeFinished
 from agent.report.plain import PlainLines
-from agent.session import RunRequest, Summary, start
+from agent.request import RunRequest
+from agent.session import Summary, start
 
 
 def main() -> None:

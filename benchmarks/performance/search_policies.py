@@ -40,11 +40,11 @@ from agent.record.events import (
 )
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
+from agent.request import FINAL_NODE_FACTOR, NODE_SHARE
 from agent.search.budget import Budget
 from agent.search.policy import MCTS, Greedy, Policy, Random, Step, improvable
 from agent.search.reward import TIME_WEIGHT
 from agent.search.scheduler import Decisions, Propose, Repeat, Scheduler
-from agent.session import FINAL_NODE_FACTOR, NODE_SHARE
 
 IDEA = Idea(title="Simulated", model="m", data="d", training="t", evaluation="e", blueprint=None)
 RESAMPLES = 2000

@@ -1,0 +1,104 @@
+"""What a run was asked for, as the settings and the planner that it works with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.competition.prepared import Prepared
+from agent.competition.sources import DataChoice
+from agent.errors import SetupError
+from agent.execution.gpus import visible_gpus
+from agent.execution.hardware import cpu_count, device
+from agent.paths import Home
+from agent.planner.base import Circumstances
+from agent.planner.conditions import serves
+from agent.planner.library import LibraryPlanner
+from agent.planner.wishes import read_wishes
+from agent.record.events import RunSettings
+from agent.repository.family import known_families
+from agent.repository.idea import Blueprint, load_blueprint
+
+# A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
+NODE_SHARE = 1 / 6
+FINAL_NODE_FACTOR = 2
+MIN_NODE_MINUTES = 0.5
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What `mars run` was asked for."""
+
+    competition: str
+    minutes: float = 10.0
+    node_minutes: float | None = None
+    max_nodes: int | None = None
+    policy: str = "mcts"
+    blueprint: Path | None = None
+    lessons: Path | None = None
+    workers: int | None = None
+    share_gpus: bool = False
+    data: DataChoice = "auto"
+    data_seed: int = 0
+    seed: int = 0
+    cold: bool = False
+    pinned: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    hint: str = ""
+    given: Path | None = None
+    refit: bool = False
+
+
+def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
+    """What the run keeps to; SetupError where the request asks for what this machine lacks."""
+    blueprint = None
+    if request.blueprint is not None:
+        families = known_families(home)
+        blueprint = load_blueprint(request.blueprint, families)
+        family = {blueprint.family: families[blueprint.family]}
+        asked, _ = read_wishes(request.pinned, request.forbidden, family)
+        blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
+    workers = request.workers or 1
+    gpus = len(visible_gpus())
+    if device() == "cuda" and workers > gpus and not request.share_gpus:
+        raise SetupError(
+            f"--workers {workers}: GPUs here: {gpus}; ask for no more workers, or add --share-gpus."
+        )
+    share = 1.0 if blueprint else NODE_SHARE
+    node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
+    return RunSettings(
+        competition=prepared.spec.id,
+        folder=str(folder),
+        prepared=str(prepared.root.relative_to(home.prepared)),
+        data_kind=prepared.kind,
+        fingerprint=prepared.fingerprint,
+        minutes=request.minutes,
+        node_minutes=min(node_minutes, request.minutes),
+        final_node_minutes=None if request.node_minutes else FINAL_NODE_FACTOR * node_minutes,
+        max_nodes=request.max_nodes,
+        policy=request.policy,
+        workers=workers,
+        share_gpus=request.share_gpus,
+        threads=max(cpu_count() // workers, 1),
+        seed=request.seed,
+        cold=request.cold or device() == "cuda",
+        blueprint=blueprint,
+        pinned=request.pinned,
+        forbidden=request.forbidden,
+        hint=request.hint,
+        refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
+    )
+
+
+def planner_of(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:
+    """The planner over the families that serve the data and can do what the user pinned."""
+    spec = prepared.spec
+    roles = frozenset(column.role for column in spec.inputs)
+    at = Circumstances(spec.task, spec.metric, roles, prepared.rows.train, device())
+    families = known_families(home)
+    serving = {name: family for name, family in families.items() if serves(family, at)}
+    if not serving:
+        raise SetupError(
+            f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
+            f"there are {', '.join(families)}."
+        )
+    asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
+    return LibraryPlanner(able, at, asked)

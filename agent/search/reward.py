@@ -7,16 +7,22 @@ TIME_FLOOR = 0.02  # below this share of the limit a faster run earns nothing mo
 
 
 def goodness(state: RunState) -> dict[int, float]:
-    """Min-max of the metric over the valid nodes, 1 the best; 0.5 for all while they are equal."""
-    scores = {node.id: metric for node in state.valid if (metric := node.metric) is not None}
+    """How good the valid nodes' metrics are, 1 the best; 0.5 for all while they are equal.
+
+    The paper's is min-max. Here 0 begins at the first quartile of four scores or more: else one broken solution
+    makes all others look alike (measured by `benchmarks/performance/search_policies.py`).
+    """
+    sign = 1.0 if state.higher_is_better else -1.0
+    scores = {node.id: sign * metric for node in state.valid if (metric := node.metric) is not None}
     if not scores:
         return {}
-    low, high = min(scores.values()), max(scores.values())
-    if low == high:
+    ranked = sorted(scores.values())
+    best, worst = ranked[-1], ranked[len(ranked) // 4]
+    if worst == best:
+        worst = ranked[0]
+    if worst == best:
         return dict.fromkeys(scores, 0.5)
-    sign = 1.0 if state.higher_is_better else -1.0
-    worst = low if state.higher_is_better else high
-    return {node: sign * (score - worst) / (high - low) for node, score in scores.items()}
+    return {node: max((score - worst) / (best - worst), 0.0) for node, score in scores.items()}
 
 
 def reward(node: Node, goodness_of: dict[int, float], limit_s: float, weight: float = TIME_WEIGHT) -> float:

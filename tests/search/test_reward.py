@@ -15,6 +15,21 @@ def test_goodness_is_min_max_of_valid_nodes_and_a_half_while_they_are_equal() ->
     assert goodness(state) == pytest.approx({1: 0.0, 2: 1.0, 3: 0.5})
 
 
+def test_one_broken_solution_does_not_make_the_others_look_alike() -> None:
+    state = started()
+    for metric in (0.1, 0.5, 0.6, 0.7):
+        add(state, None, metric)
+    assert goodness(state) == pytest.approx({1: 0.0, 2: 0.0, 3: 0.5, 4: 1.0})
+
+
+def test_where_most_are_best_the_others_are_told_apart_from_them() -> None:
+    state = started()
+    for metric in (0.8, 1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0):
+        add(state, None, metric)
+    found = goodness(state)
+    assert (found[1], found[4], found[9]) == pytest.approx((0.0, 0.5, 1.0))
+
+
 def test_direction_comes_from_the_competition() -> None:
     lower = RunState(higher_is_better=False)
     lower.settings = started().settings

@@ -9,8 +9,8 @@ TIME_FLOOR = 0.02  # below this share of the limit a faster run earns nothing mo
 def goodness(state: RunState) -> dict[int, float]:
     """How good the valid nodes' metrics are, 1 the best; 0.5 for all while they are equal.
 
-    The paper's is min-max. Here 0 begins at the first quartile of four scores or more: else one broken solution
-    makes all others look alike (measured by `benchmarks/performance/search_policies.py`).
+    The paper's is min-max. Here 0 begins at the first quartile of four scores or more: else one broken
+    solution makes all others look alike (measured by `benchmarks/performance/search_policies.py`).
     """
     sign = 1.0 if state.higher_is_better else -1.0
     scores = {node.id: sign * metric for node in state.valid if (metric := node.metric) is not None}

@@ -358,6 +358,7 @@ def test_a_weights_file_beside_main_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_slot_value_passes_a_smoke_run(tmp_path: Path) -> None:
     competitions = [
         make_competition(tmp_path / "sets", "multilabel", "micro_f1"),

@@ -290,8 +290,7 @@ class Search:
 
     def _finish(self, no_refit: str = "") -> Node | None:
         chosen = choose(self.state)
-        exhausted = Budget.of(self.state).exhausted
-        reason = "the budget is used" if exhausted else "there is nothing new to try"
+        reason = Budget.of(self.state).why_it_ends
         number = chosen.id if chosen else None
         now = self._clock.elapsed_s()
         self._record(RunFinished(elapsed_s=now, reason=reason, chosen=number, no_refit=no_refit))

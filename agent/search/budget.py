@@ -87,5 +87,14 @@ class Budget:
         return self.nodes_left == 0 or self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
 
     @property
+    def why_it_ends(self) -> str:
+        """Said of a search that starts nothing more."""
+        if self.exhausted:
+            return "the budget is used"
+        return (
+            "nothing new fits into the time that is left" if self.finishing else "nothing new is left to try"
+        )
+
+    @property
     def finishing(self) -> bool:
         return self.search_left_s < FINISH_SHARE * self.limit_s

@@ -22,6 +22,15 @@ def test_near_the_end_a_node_may_take_longer_but_never_more_than_is_left() -> No
     assert Budget.of(state).exhausted
 
 
+def test_a_search_says_why_it_ends() -> None:
+    state = started()
+    assert Budget.of(state).why_it_ends == "nothing new is left to try"
+    state.elapsed_s = 500.0
+    assert Budget.of(state).why_it_ends == "nothing new fits into the time that is left"
+    state.elapsed_s = 600.0
+    assert Budget.of(state).why_it_ends == "the budget is used"
+
+
 def test_an_ensemble_is_no_searched_node() -> None:
     state = started(max_nodes=2)
     add(state, None, 0.5)

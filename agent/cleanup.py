@@ -62,21 +62,10 @@ def _of_run(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
     for pattern in _SCRATCH:
         for path in run.glob(pattern):
             yield path, "scratch of a run"
-    if _has_ended(run.name, engine):
-        for path in (run / "nodes").glob("*-refit"):
-            yield path, "refit of a finished run"
     if _is_blended(run.name, engine):
         for pattern in _OUTPUTS:
             for path in (run / "nodes").glob(pattern):
                 yield path, "raw outputs of a finished run"
-
-
-def _has_ended(run: str, engine: Engine) -> bool:
-    """Whether the run's solution, with the submission of its refit, is where solutions are kept."""
-    try:
-        return has_ended(Journal.open(engine, run).events())
-    except (MarsError, ValueError):  # of another version: what it needs is not known
-        return False
 
 
 def _is_blended(run: str, engine: Engine) -> bool:

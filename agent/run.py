@@ -1,5 +1,6 @@
 """The search: decide, execute, score, record, learn, until the budget is used; then blend, choose, refit."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -19,6 +20,7 @@ from agent.record.events import (
     NodeResult,
     RefitFinished,
     RefitProposed,
+    RefitResult,
     RepeatFinished,
     RepeatProposed,
     RunFinished,
@@ -118,13 +120,14 @@ class Search:
                     if not self._active:
                         break
                     self._collect()
+                reason = Budget.of(self.state).why_it_ends
                 self._blend(pool)
                 no_refit = self._refit(pool)
             except BaseException:
                 for active in self._active.values():
                     active.stop = "interrupted"
                 raise
-        return self._finish(no_refit)
+        return self._finish(reason, no_refit)
 
     # -- decide and start ------------------------------------------------------------------------------
 
@@ -264,16 +267,25 @@ class Search:
             self._collect()
 
     def _refit(self, pool: ThreadPoolExecutor) -> str:
-        """Executes the node that will be kept once more, on all labelled rows; why not, if it cannot be."""
+        """Executes the node that will be kept once more, on all labelled rows; why not, if it cannot be.
+
+        One that failed is tried again when the run is resumed.
+        """
         node = choose(self.state)
-        if self.state.run.refit_rows is None or node is None or node.refit is not None:
+        if self.state.run.refit_rows is None or node is None:
+            return ""
+        if node.refit is not None and node.refit.status != "failed":
             return ""
         left_s = self.state.run.budget_s - self._clock.elapsed_s()
-        plan = plan_refit(self.state, self._bench, node, left_s)
-        if not node.refitting:  # else a session that was killed has decided
-            if plan.hindrance:
-                return plan.hindrance
-            now = self._clock.elapsed_s()
+        # Time is no hindrance to a refit that a killed session began: it was decided.
+        plan = plan_refit(self.state, self._bench, node, math.inf if node.refitting else left_s)
+        now = self._clock.elapsed_s()
+        if plan.hindrance:
+            if node.refitting:
+                failed = RefitResult(status="failed", reason=plan.hindrance, seconds=0.0)
+                self._record(RefitFinished(elapsed_s=now, node=node.id, result=failed))
+            return plan.hindrance
+        if not node.refitting:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=plan.expected_s))
         assert node.result is not None
         limit_s = max(left_s, plan.expected_s)
@@ -288,9 +300,8 @@ class Search:
             self._collect()
         return ""
 
-    def _finish(self, no_refit: str = "") -> Node | None:
+    def _finish(self, reason: str, no_refit: str) -> Node | None:
         chosen = choose(self.state)
-        reason = Budget.of(self.state).why_it_ends
         number = chosen.id if chosen else None
         now = self._clock.elapsed_s()
         self._record(RunFinished(elapsed_s=now, reason=reason, chosen=number, no_refit=no_refit))

@@ -145,6 +145,11 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
     with run_lock(home.workspaces / run_id) as heartbeat:
         families = known_families(home)
         run = open_run(run_id, home, engine, families)
+        if run.state.run.experiment:
+            raise SetupError(
+                f"Run {run.id} puts a lesson to the test and cannot be resumed; start it again with "
+                "`mars lessons verify`."
+            )
         _check_blueprints(run, families)
         observer = make_observer(run.metric.name)
         if passed_over:

@@ -178,8 +178,8 @@ class Bench:
         except OSError as error:
             raise InfrastructureError(f"{error.filename}: cannot be read ({error.strerror}).") from error
         self._cache.drop(node)
-        if outcome.status == "ok":  # outputs and copies of members are large, and nothing needs them
-            shutil.rmtree(copy / "working", ignore_errors=True)
+        # Outputs and copies of members are large, and nothing needs them; the submission stays.
+        shutil.rmtree(copy / "working", ignore_errors=True)
         return outcome
 
     def _execute(
@@ -215,8 +215,13 @@ class Bench:
             return self._executor.execute(job, watch)
 
     def _link_weights(self, workspace: Path) -> None:
-        """Anew for every execution: afterwards, links that lead out of the workspace are removed."""
-        for folder in (workspace, *workspace.glob("members/*")):
+        """Anew for every execution: afterwards, links that lead out of the workspace are removed.
+
+        A smoke run may have left anything there; what is no folder of the workspace's own gets no link.
+        """
+        members = workspace / "members"
+        inside = members.iterdir() if _is_real_folder(members) else ()
+        for folder in (workspace, *filter(_is_real_folder, inside)):
             if self._weights.is_dir() and not os.path.lexists(folder / "weights"):
                 (folder / "weights").symlink_to(self._weights)
 
@@ -248,6 +253,10 @@ class Bench:
             curve=curve,
             facts=_facts(analysis),
         )
+
+
+def _is_real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _failed(trial: Trial, reason: str, seconds: float = 0.0, smoke_seconds: float = 0.0) -> NodeResult:

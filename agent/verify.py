@@ -195,10 +195,11 @@ def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
             "max_nodes": None,
             "workers": 1,
             "given": None,
+            "experiment": True,
             "refit_rows": None,
             "pinned": (),
             "forbidden": (),
-            "blueprint": origin.without,  # resumed, it searches for nothing else
+            "blueprint": origin.without,
         }
     )
 

@@ -61,6 +61,9 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     scratch.parent.mkdir(exist_ok=True)
     scratch.write_bytes(b"x" * 1000)
     (run.folder / "nodes" / "001-repeat1").mkdir()
+    refitted = run.folder / "nodes" / "001-refit" / "submission" / "submission.csv"
+    refitted.parent.mkdir(parents=True)  # what a resumed run may still have to keep
+    refitted.write_text("id,label")
     before = _files(home.root)
 
     planned = _clean(home, temporary, dry_run=True)

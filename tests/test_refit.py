@@ -121,6 +121,37 @@ def test_a_refit_that_fails_costs_nothing_but_its_time(scripted: ScriptedRun, ho
     assert state.nodes[refit.node].status == "valid"
 
 
+def test_a_refit_that_failed_is_tried_again_when_the_run_goes_on(scripted: ScriptedRun) -> None:
+    scripted.go(executor=lambda clock: _FailsToRefit(clock, how="error"))
+    state = scripted.go()
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "kept"
+    scripted.go(executor=lambda clock: _FailsToRefit(clock, how="error"))
+    assert sum(isinstance(event, RefitProposed) for event in scripted.events()) == 2, "kept is kept"
+
+
+def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted: ScriptedRun) -> None:
+    whole = [event.kind for event in _events_of(scripted)]
+    killed = ScriptedRun(
+        scripted.folder.parent / "killed", scripted.prepared, scripted.family, dict(SETTINGS)
+    )
+    killed.go(kill_at=whole.index("refit_proposed"))
+    assert killed.events()[-1].kind == "refit_proposed"
+    for frozen in killed.folder.glob("nodes/*/working/frozen.json"):
+        frozen.unlink()
+    state = killed.go()
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "failed"
+    assert "left no working/frozen.json" in refit.result.reason
+
+
+def _events_of(run: ScriptedRun) -> list[Event]:
+    run.go()
+    return run.events()
+
+
 def test_too_little_time_is_said_in_a_line(scripted: ScriptedRun) -> None:
     scripted.settings |= {"minutes": 0.25, "node_minutes": 0.25, "max_nodes": 1}
     state = scripted.go()
@@ -295,3 +326,21 @@ def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:
     assert chosen is not None
     assert chosen.refit is not None
     assert chosen.refit.status == "kept", chosen.refit.reason
+
+
+@pytest.mark.parametrize("left", ["a file", "a link"])
+def test_what_a_smoke_run_leaves_among_members_leads_weights_nowhere(tmp_path: Path, left: str) -> None:
+    home = blending_home(tmp_path)
+    home.weights.mkdir()
+    main = home.root / "templates" / "toy" / "main.py.j2"
+    code, anchor = main.read_text(), "def main() -> None:\n    began = time.perf_counter()\n"
+    made = {
+        "a file": 'Path("members").mkdir(exist_ok=True)\n    Path("members/fold0.pkl").write_text("")',
+        "a link": 'os.path.lexists("members") or os.symlink("metadata", "members")',
+    }
+    assert anchor in code
+    main.write_text(code.replace(anchor, f"{anchor}    {made[left]}\n"))
+    run = search(home)
+    assert len(run.state.nodes) > 1
+    public = run.prepared.metadata.parent
+    assert not list(public.rglob("weights"))

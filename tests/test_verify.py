@@ -12,7 +12,7 @@ from agent.memory.store import LessonStore
 from agent.paths import Home
 from agent.replay import Replay
 from agent.repository.render import write_tree
-from agent.session import Run, open_run
+from agent.session import Run, open_run, resume
 from agent.verify import verify
 from tests.runs import Silent
 from tests.searched import blending_home, search
@@ -61,6 +61,8 @@ def test_a_verified_lesson_carries_the_new_comparison(searched: tuple[Home, Run]
     assert [item.run for item in stored.evidence] == [*(item.run for item in lesson.evidence), found.run]
     assert (home.solutions / "toy" / "card.json").read_bytes() == card, "an experiment is no solution"
     assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
+    with pytest.raises(SetupError, match="puts a lesson to the test and cannot be resumed"):
+        resume(found.run, 5.0, home, lambda _: Silent())
 
 
 def test_every_verification_has_seeds_of_its_own(searched: tuple[Home, Run]) -> None:

@@ -56,6 +56,10 @@ class RunSettings(_Frozen):
         "rows; None: it does not.",
     )
 
+    experiment: bool = Field(
+        default=False, description="It puts a lesson to the test; nothing of it is kept."
+    )
+
     @property
     def node_limit_s(self) -> float:
         return self.node_minutes * 60
@@ -204,6 +208,11 @@ Event = Annotated[
     Field(discriminator="kind"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def is_experiment(events: Sequence[Event]) -> bool:
+    """Whether a run puts a lesson to the test, which is begun again rather than resumed."""
+    return bool(events) and isinstance(events[0], RunStarted) and events[0].settings.experiment
 
 
 def has_ended(events: Sequence[Event]) -> bool:

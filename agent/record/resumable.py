@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.errors import SetupError
-from agent.record.events import has_ended
+from agent.record.events import has_ended, is_experiment
 from agent.record.lock import is_locked
 from agent.record.store import FORMAT, Journal, list_runs
 
@@ -25,10 +25,11 @@ def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tu
             at_work.append(row.id)
             continue
         events = Journal.open(engine, row.id).events() if row.format == FORMAT else []
-        if events and (ended_too or not has_ended(events)):
+        if not events or is_experiment(events):
+            continue
+        if ended_too or not has_ended(events):
             return row.id, at_work
-        if events:
-            ended.append(row.id)
+        ended.append(row.id)
     reasons = [said_at_work(at_work)] if at_work else []
     if ended:
         reasons.append(f"Run {ended[0]} has ended: `mars resume {ended[0]} --minutes M` gives it more time.")

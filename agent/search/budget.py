@@ -53,13 +53,15 @@ class Budget:
     final_node_limit_s: float
     nodes_left: int | None
     refit_reserve_s: float = 0.0
+    one_blueprint: bool = False
 
     @classmethod
     def of(cls, state: RunState) -> "Budget":
         run = state.run
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
         limits = (run.node_limit_s, run.final_node_limit_s)
-        return cls(run.budget_s, state.elapsed_s, *limits, left, _refit_reserve_s(state))
+        only = run.blueprint is not None
+        return cls(run.budget_s, state.elapsed_s, *limits, left, _refit_reserve_s(state), only)
 
     @property
     def reserve_s(self) -> float:
@@ -89,6 +91,8 @@ class Budget:
     @property
     def why_it_ends(self) -> str:
         """Said of a search that starts nothing more."""
+        if self.one_blueprint:
+            return "the given blueprint was tried"
         if self.exhausted:
             return "the budget is used"
         return (

@@ -40,6 +40,14 @@ def test_the_latest_is_the_newest_that_waits_to_go_on(engine: Engine, tmp_path: 
     assert latest_resumable(engine, tmp_path, ended_too=False) == ("second-at-work", [])
 
 
+def test_an_experiment_is_passed_over(engine: Engine, tmp_path: Path) -> None:
+    _run(engine, "interrupted", 1)
+    journal = Journal.create(engine, "verify", "toy", datetime(2026, 1, 2, tzinfo=UTC))
+    settings = SETTINGS.model_copy(update={"experiment": True})
+    journal.append(RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=()))
+    assert latest_resumable(engine, tmp_path, ended_too=True) == ("interrupted", [])
+
+
 def test_an_ended_run_that_was_resumed_and_interrupted_waits_again(engine: Engine, tmp_path: Path) -> None:
     journal = _run(engine, "again", 1, ended=True)
     journal.append(RunResumed(elapsed_s=1.0, minutes=9.0))

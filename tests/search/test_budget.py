@@ -1,5 +1,5 @@
 from agent.search.budget import Budget
-from tests.states import add, finish, propose, started
+from tests.states import add, finish, idea, propose, started
 
 
 def test_a_reserve_is_held_back_and_each_node_has_its_limit() -> None:
@@ -29,6 +29,8 @@ def test_a_search_says_why_it_ends() -> None:
     assert Budget.of(state).why_it_ends == "nothing new fits into the time that is left"
     state.elapsed_s = 600.0
     assert Budget.of(state).why_it_ends == "the budget is used"
+    alone = started(blueprint=idea().blueprint)
+    assert Budget.of(alone).why_it_ends == "the given blueprint was tried"
 
 
 def test_an_ensemble_is_no_searched_node() -> None:

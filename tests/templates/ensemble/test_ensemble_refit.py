@@ -15,8 +15,15 @@ NAMES = ("balanced accuracy", "ranks", "log loss", "AUC of two classes", "micro 
 MEMBER = """
 import json, os, sys
 from pathlib import Path
-assert sys.argv[1:] == ["--refit"], sys.argv
-assert Path("input").is_dir() and json.loads(Path("working/frozen.json").read_text())["seconds"] > 0
+if "--predict" in sys.argv:
+    Path("working/predicted_outputs.npz").write_bytes(Path("working/model/network").read_bytes())
+    sys.exit()
+assert "--save" in sys.argv or sys.argv[1:] == ["--refit"], sys.argv
+assert "--refit" not in sys.argv or json.loads(Path("working/frozen.json").read_text())["seconds"] > 0
+if "--save" in sys.argv:
+    Path("working/model").mkdir(exist_ok=True)
+    Path("working/model/network").write_bytes(Path("refitted.npz").read_bytes())
+assert Path("input").is_dir()
 Path("working/test_outputs.npz").write_bytes(Path("refitted.npz").read_bytes())
 calls = Path("calls.txt")
 calls.write_text((calls.read_text() if calls.exists() else "") + os.environ["MARS_TIME_LIMIT_S"] + "\\n")
@@ -77,6 +84,37 @@ def test_what_members_say_anew_is_weighed_as_before(blended: dict[str, Path], tm
         assert arrays["outputs"] == pytest.approx(2 * before, abs=1e-2)  # members keep half precision
 
 
+@pytest.mark.parametrize("arguments", [("--save",), ("--refit", "--save")], ids=["run", "refit"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_members_kept_gives_the_same_submission_without_labelled_rows(
+    name: str, arguments: tuple[str, ...], blended: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = with_members_that_refit(copied(blended[name], tmp_path / "ensemble"), scale=0.5)
+    result = run(folder, *arguments, limit_s=100)
+    assert ("Final Validation Metric" in result.output) == ("--refit" not in arguments)
+    saved = (folder / "submission" / "submission.csv").read_bytes()
+    shutil.rmtree(folder / "submission")
+    for part in ("train", "val"):
+        (folder / "metadata" / f"{part}.csv").unlink()
+    for member in (folder / "members").iterdir():
+        (member / "refitted.npz").unlink()
+        for file in (member / "working").glob("*.*"):
+            file.unlink()
+    for file in (folder / "working").glob("*.*"):
+        file.unlink()
+    run(folder, "--predict", limit_s=100)
+    assert (folder / "submission" / "submission.csv").read_bytes() == saved
+
+
+def test_without_kept_decisions_one_sentence_says_what_to_do(
+    blended: dict[str, Path], tmp_path: Path
+) -> None:
+    result = run(with_members_that_refit(copied(blended["RMSE"], tmp_path / "ensemble")), "--predict")
+    assert result.output == (
+        "working/model/decisions.json: is missing or damaged; run `python main.py --save` first.\n"
+    )
+
+
 def calls(folder: Path, member: str) -> list[float]:
     """Time limits of a member's executions."""
     file = folder / "working" / "refit" / member / "calls.txt"
@@ -107,12 +145,13 @@ def test_time_goes_where_it_went_before_and_none_to_members_without_weight(
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
+        ("weights", "working/frozen.json: is missing or damaged; run `python main.py` first"),
         ("own choices", "working/frozen.json: is missing or damaged; run `python main.py` first"),
         (
             "member's choices",
             "members/003/working/frozen.json: is missing or damaged; run `python main.py` in members/003",
         ),
-        ("older member", "members/003/main.py knows no --refit, so that this ensemble cannot be refitted."),
+        ("older member", "members/003/main.py knows no --refit, so that this ensemble has none either."),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(
@@ -122,6 +161,11 @@ def test_what_is_missing_is_said_in_a_sentence(
     shutil.rmtree(folder / "submission")
     if spoil == "own choices":
         (folder / "working" / "frozen.json").unlink()
+    elif spoil == "weights":
+        file = folder / "working" / "frozen.json"
+        frozen = json.loads(file.read_text())
+        del frozen["weights"]["003"]
+        file.write_text(json.dumps(frozen))
     elif spoil == "member's choices":
         (folder / "members" / "003" / "working" / "frozen.json").unlink()
     else:

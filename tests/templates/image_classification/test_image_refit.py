@@ -165,10 +165,28 @@ def test_without_sound_choices_one_sentence_says_what_to_do(tmp_path: Path) -> N
             (workspace / "working" / "frozen.json").write_text(content)
         done = execute(workspace, "--refit")
         assert done.returncode != 0
-        assert (
-            "working/frozen.json: is missing or damaged; run `python main.py` first, without --refit."
-            in done.output
-        )
+        assert "working/frozen.json: is missing or damaged; run `python main.py` first." in done.output
+
+
+@pytest.mark.parametrize(
+    ("choice", "value"),
+    [
+        ("epochs", {"tiny_cnn, fold 0": 1.0}),
+        ("shares", {"tiny_cnn": 1.0}),
+        ("shares", [0.5, 0.5]),
+        ("thresholds", None),
+    ],
+)
+def test_choices_that_lack_a_network_are_as_good_as_none(
+    choice: str, value: object, refitted: dict[str, tuple[TinyCompetition, Finished]], tmp_path: Path
+) -> None:
+    _, done = refitted["sets, folds, fitted shares"]
+    workspace = shutil.copytree(done.workspace, tmp_path / "w", symlinks=True)
+    file = workspace / "working" / "frozen.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), choice: value}))
+    again = execute(workspace, "--refit")
+    assert again.returncode != 0
+    assert "working/frozen.json: is missing or damaged; run `python main.py` first." in again.output
 
 
 def test_a_smoke_run_freezes_nothing_and_is_no_refit(tmp_path: Path) -> None:

@@ -35,7 +35,17 @@ CONTRACT = {
     "main.py",
     *(
         f"library/{name}.py"
-        for name in ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
+        for name in (
+            "__init__",
+            "config",
+            "dataset",
+            "models",
+            "loss",
+            "train",
+            "inference",
+            "utils",
+            "saved",
+        )
     ),
 }
 

@@ -100,9 +100,7 @@ def test_without_sound_choices_one_sentence_says_what_to_do(tmp_path: Path, cont
         (folder / "working" / "frozen.json").write_text(content)
     (done,) = run_all([folder], "--refit")
     assert done.exit_code == 1
-    assert done.output == (
-        "working/frozen.json: is missing or damaged; run `python main.py` first, without --refit.\n"
-    )
+    assert done.output == ("working/frozen.json: is missing or damaged; run `python main.py` first.\n")
     assert not (folder / "submission").exists()
 
 

@@ -1,0 +1,116 @@
+"""`main.py --save` keeps networks as numbers; `--predict` gives the same predictions with no labelled row."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_runs import execute, lay_out
+from picture_competitions import make_competition
+from safetensors import safe_open
+from test_image_refit import RECIPES, ROWS, read
+
+from agent.repository.family import Value
+
+Slots = dict[str, Value]
+QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 1, "lr": 0.01, "flip": False}
+HEAD: Slots = {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head"}
+SOUP: Slots = {**QUICK, "backbone": "lcnet_050", "folds": 3, "soup": True}
+CASES: dict[str, tuple[str, str, Slots]] = {
+    "one network": ("classification", "accuracy", {**QUICK, "ema": True, "tta": "hflip"}),
+    "folds of two, fitted shares": RECIPES["sets, folds, fitted shares"],
+    "two, averaged": ("classification", "log_loss", {**QUICK, "second_backbone": "lcnet_050"}),
+    "a soup": ("classification", "log_loss", {**SOUP, "ema": True}),
+    "two soups, fitted shares": (
+        "multilabel",
+        "micro_f1",
+        {**SOUP, "second_backbone": "resnet10t", "blend": "fitted", "threshold": "fixed"},
+    ),
+    "two soups from their heads on, averaged": (
+        "classification",
+        "accuracy",
+        {**SOUP, "second_backbone": "tf_efficientnet_lite0", "finetune": "head_first"},
+    ),
+    "a head": ("classification", "qwk", HEAD),
+    "heads of folds": ("multilabel", "micro_f1", {**HEAD, "folds": 3, "tta": "hflip", "features": "levels"}),
+    "heads, shares": ("multilabel", "micro_f1", {**HEAD, "second_backbone": "lcnet_050", "blend": "fitted"}),
+    "a network from its head on": RECIPES["plateau, fitted head, larger at the end"],
+}
+DECISIONS = {
+    "folds of two, fitted shares": {"shares", "thresholds"},
+    "two soups, fitted shares": {"shares"},
+    "heads of folds": {"thresholds"},
+    "heads, shares": {"shares", "thresholds"},
+}
+
+
+def only_what_prediction_needs(workspace: Path, target: Path) -> Path:
+    """A copy with the code, the networks, the classes and the rows to predict."""
+    left_out = shutil.ignore_patterns("working", "submission", "input", "metadata")
+    shutil.copytree(workspace, target, ignore=left_out)
+    shutil.copytree(workspace / "working" / "model", target / "working" / "model")
+    (target / "input").symlink_to((workspace / "input").resolve())
+    (target / "metadata").mkdir()
+    for name in ("test.csv", "classes.csv"):
+        shutil.copyfile(workspace / "metadata" / name, target / "metadata" / name)
+    return target
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("arguments", [("--save",), ("--refit", "--save")], ids=["run", "refit"])
+def test_kept_networks_predict_as_the_run_did(case: str, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    if arguments == ("--refit", "--save") and case not in ("one network", "heads, shares"):
+        pytest.skip("a refit keeps networks by the same code")
+    task, metric, slots = CASES[case]
+    competition = make_competition(tmp_path / "data", task, metric, ROWS)
+    workspace = lay_out(competition.task, slots, competition.folder, tmp_path / "w")
+    if arguments == ("--refit", "--save"):
+        assert execute(workspace).returncode == 0
+        assert not (workspace / "working" / "model").exists(), "nothing is kept unasked"
+    done = execute(workspace, *arguments)
+    assert done.returncode == 0, done.output
+    alone = only_what_prediction_needs(workspace, tmp_path / "alone")
+    predicted = execute(alone, "--predict")
+    assert predicted.returncode == 0, predicted.output
+    before = np.load(workspace / "working" / "test_outputs.npz")
+    after = np.load(alone / "working" / "predicted_outputs.npz")
+    assert np.array_equal(before["ids"], after["ids"])
+    assert np.array_equal(before["outputs"], after["outputs"])
+    rows = [read(folder / "submission" / "submission.csv").set_index("id") for folder in (workspace, alone)]
+    assert rows[1].equals(rows[0].loc[rows[1].index])
+    decisions = alone / "working" / "model" / "decisions.json"
+    assert decisions.exists() == (case in DECISIONS)
+    if case in DECISIONS:
+        assert DECISIONS[case] <= set(json.loads(decisions.read_text()))
+
+
+def test_what_is_kept_is_numbers_under_names(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data")
+    workspace = lay_out(competition.task, QUICK, competition.folder, tmp_path / "w")
+    assert execute(workspace, "--save").returncode == 0
+    (file,) = (workspace / "working" / "model").iterdir()
+    assert file.name == "tiny_cnn.safetensors"
+    with safe_open(file, framework="np") as kept:
+        assert "network.classifier.1.weight" in kept.keys()  # noqa: SIM118 - it is no dictionary
+
+
+def test_of_a_soup_only_the_network_that_predicts_is_kept(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data")
+    workspace = lay_out(competition.task, SOUP, competition.folder, tmp_path / "w")
+    assert execute(workspace, "--save").returncode == 0
+    (file,) = (workspace / "working" / "model").iterdir()
+    assert file.name == "lcnet_050.safetensors"
+
+
+def test_without_kept_networks_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    competition = make_competition(tmp_path / "data", "multilabel", "micro_f1")
+    slots = {**QUICK, "threshold": "fixed"}
+    workspace = lay_out(competition.task, slots, competition.folder, tmp_path / "w")
+    done = execute(workspace, "--predict")
+    assert done.returncode != 0
+    assert "working/model/tiny_cnn.safetensors: is missing; run `python main.py --save` first." in done.output
+    decides = lay_out(competition.task, {**QUICK, "threshold": "global"}, competition.folder, tmp_path / "v")
+    done = execute(decides, "--predict")
+    sentence = "working/model/decisions.json: is missing or damaged; run `python main.py --save` first."
+    assert sentence in done.output

@@ -1,6 +1,7 @@
 """Executes the recorded repositories of a run once more, as they were executed then, and compares."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +49,26 @@ def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
         SetupError: a process is at work on the run.
     """
     limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    with open_bench(run, home, ".again-") as bench:
+        for node in run.state.nodes.values():
+            if node.result is not None:
+                yield _compared(run, bench, node, node.result, limits[node.id], tolerance)
+
+
+@contextmanager
+def open_bench(run: Run, home: Home, prefix: str) -> Iterator[Bench]:
+    """A bench for a finished run's nodes, in a folder of its own that begins with `prefix` and is then gone.
+
+    Raises:
+        SetupError: a process is at work on the run.
+    """
     used = {node.idea.blueprint.family for node in run.state.nodes.values() if node.idea.blueprint}
     families = [family for name, family in known_families(home).items() if name in used]
     cache = cache_layers(home, run.prepared, run.folder)
     with run_lock(run.folder), temporary_folder(".again-", run.folder) as nodes_root:
         executor = open_executor(run.state.run, run.prepared, families, home, nodes_root, cache)
         with executor as opened:
-            bench = Bench(
+            yield Bench(
                 prepared=run.prepared,
                 lineage=run.lineage,
                 executor=opened,
@@ -63,9 +77,6 @@ def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
                 cache=cache,
                 weights=home.weights,
             )
-            for node in run.state.nodes.values():
-                if node.result is not None:
-                    yield _compared(run, bench, node, node.result, limits[node.id], tolerance)
 
 
 def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int, float]:

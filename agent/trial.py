@@ -124,8 +124,15 @@ class Bench:
                 (self.workspace(node) / name).unlink(missing_ok=True)
         self._with_outputs &= nodes
 
-    def run(self, trial: Trial, limit_s: float, watch: Watch | None, smoke: bool) -> NodeResult:
-        """Smoke run, full run, score. A fault of the candidate is a result, never an exception."""
+    def run(
+        self,
+        trial: Trial,
+        limit_s: float,
+        watch: Watch | None,
+        smoke: bool,
+        arguments: tuple[str, ...] = (),
+    ) -> NodeResult:
+        """Smoke run, full run with the arguments, score. A candidate's fault is a result, no exception."""
         if trial.faults:
             return _failed(trial, " ".join(trial.faults[:3]))
         smoke_seconds = 0.0
@@ -135,7 +142,7 @@ class Bench:
             if tested.status != "ok":
                 return _failed(trial, f"Smoke run: {tested.reason}", smoke_seconds=smoke_seconds)
             self._smoked.add(trial.code)
-        outcome = self._execute(trial, limit_s, "run.log", (), watch)
+        outcome = self._execute(trial, limit_s, "run.log", arguments, watch)
         result = self._scored(trial, outcome)
         if result.status == "valid":
             self._cache.promote(trial.node)

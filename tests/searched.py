@@ -11,6 +11,7 @@ from tests.runs import Silent
 
 _ANCHOR = '    analysis = {"weights"'
 _REFIT_ANCHOR = '    write(predict(read("test"), (1'
+_PREDICT_ANCHOR = '    write(predict(read("test"), quality - QUALITY)'
 _WRITE = """def write_outputs(part, guesses):
     outputs = np.array([[1 - int(guess), int(guess)] for guess in guesses.values()], dtype=np.float32)
     np.savez(f"working/{part}_outputs.npz", ids=np.array(list(guesses)), outputs=outputs)
@@ -21,6 +22,8 @@ _OUTPUTS = """    for part, rows in (("val", validation), ("test", read("test"))
         write_outputs(part, predict(rows))
 """
 _REFIT_OUTPUTS = """    write_outputs("test", predict(read("test"), (1 - quality) / 10))
+"""
+_PREDICTED_OUTPUTS = """    write_outputs("predicted", predict(read("test"), quality - QUALITY))
 """
 
 
@@ -33,6 +36,7 @@ def blending_home(root: Path) -> Home:
     for anchor, added in (
         (_ANCHOR, _OUTPUTS),
         (_REFIT_ANCHOR, _REFIT_OUTPUTS),
+        (_PREDICT_ANCHOR, _PREDICTED_OUTPUTS),
         ("def refit() -> None", _WRITE),
     ):
         assert anchor in code

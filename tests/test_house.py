@@ -33,6 +33,7 @@ ORDER = [
     "session",
     "replay",
     "execute_again",
+    "inference",
     "cleanup",
     "verify",
     "cli",

@@ -9,6 +9,7 @@ from agent import paths
 from agent.cli.inspect import RunName, find_node
 from agent.errors import SetupError
 from agent.execute_again import recorded_limits
+from agent.inference import export_inference
 from agent.record.state import Node
 from agent.session import Run, open_run
 from agent.solution.choose import choose
@@ -32,6 +33,14 @@ def export_command(
     copy_input: Annotated[
         bool, typer.Option("--copy-input", help="Copy the media too, however large, instead of a link.")
     ] = False,
+    inference: Annotated[
+        bool,
+        typer.Option(
+            "--inference",
+            help="Train the node once more, keep what it learns, and write a folder that only predicts: "
+            "no labelled rows.",
+        ),
+    ] = False,
 ) -> None:
     """Writes a node's repository as a folder that runs without MARS, an ensemble with its members."""
     home = paths.home()
@@ -40,6 +49,11 @@ def export_command(
     if node.result is None:
         raise SetupError(f"Node {node.name} is not finished.")
     folder = Path(target[-1])
+    if inference:
+        done = export_inference(opened, home, node, folder, copy_input=copy_input)
+        print(f"{done.reproduced} Predictions from {folder} against those of that run: {done.difference}.")
+        print(f"Node {node.name} ({node.idea.title}) is in {folder}, to predict; its README.md says how.")
+        return
     files = opened.lineage.read(node.result.commit)
     limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)
     told = {number: limit * TOLD_SHARE for number, limit in limits.items()}

@@ -46,6 +46,12 @@ def without_refit(files: dict[str, str]) -> list[str]:
     return [name for name in mains if "--refit" not in files[name]]
 
 
+def without_predict(files: dict[str, str]) -> list[str]:
+    """Every `main.py`, that of a member too, that cannot keep what it learned and predict from that alone."""
+    mains = [name for name in files if _MAIN.fullmatch(name)]
+    return [name for name in mains if not all(word in files[name] for word in ("--save", "--predict"))]
+
+
 @lru_cache(maxsize=1024)  # a child shares most files with its parent
 def _check_module(name: str, text: str) -> tuple[str, ...]:
     try:

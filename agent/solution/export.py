@@ -46,43 +46,63 @@ def export(
         SetupError: the folder is not empty, or may not be written.
         InfrastructureError: the disk is full.
     """
-    assert node.result is not None
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise SetupError(f"{target}: is not empty; name a folder that is new or empty.")
-    if target.is_symlink():
-        raise SetupError(f"{target}: is a link; name a folder.")
+    require_new_folder(target)
     members = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else []
     with machine_errors(f"Exporting to {target}"), aside(target.absolute()) as folder:
         write_tree(files, folder)
         shutil.copytree(prepared.metadata, folder / "metadata")
-        media = _place_media(prepared, folder / "input", copy_input)
-        _write_ids(prepared, folder / "ids.csv")
-        (folder / "constraints.txt").write_text(_constraints(files), encoding="utf-8")
         context = {
-            "run": run,
-            "node": node.name,
-            "commit": node.result.commit,
-            "python": platform.python_version(),
-            "id_column": prepared.spec.id_column,
-            "metric_name": prepared.spec.metric,
-            "metric": node.metric,
-            "reason": node.result.reason,
-            "data_kind": prepared.kind,
-            "seed": state.run.seed,
-            "threads": state.run.threads,
             "seconds": max(round(sum(one.seconds for one in (node, *members))), 1),
             "limit_s": math.ceil(_limit_s(node, members, limits_s)),
             "members": bool(members),
             "cuda": device() == "cuda",
-            "media": media,
+            "media": _place_media(prepared, folder / "input", copy_input),
             "weights": _place_weights(node, members, home, folder),
+            "inference": False,
         }
-        environment = template_environment(templates_dir() / "export")
-        for name in template_names(templates_dir() / "export"):
-            text = environment.get_template(name).render(context)
-            file = folder / name.removesuffix(".j2")
-            with file.open("a" if file.name == README else "w", encoding="utf-8") as stream:
-                stream.write(text)
+        add_own_files(run, state, node, files, prepared, folder, context)
+
+
+def require_new_folder(target: Path) -> None:
+    """Raises SetupError unless an export may be written to `target`."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise SetupError(f"{target}: is not empty; name a folder that is new or empty.")
+    if target.is_symlink():
+        raise SetupError(f"{target}: is a link; name a folder.")
+
+
+def add_own_files(
+    run: str,
+    state: RunState,
+    node: Node,
+    files: dict[str, str],
+    prepared: Prepared,
+    folder: Path,
+    context: Mapping[str, object],
+) -> None:
+    """Adds what every export has: names of the rows, versions, a script, a section of the README."""
+    assert node.result is not None
+    _write_ids(prepared, folder / "ids.csv")
+    (folder / "constraints.txt").write_text(_constraints(files), encoding="utf-8")
+    facts: dict[str, object] = {
+        "run": run,
+        "node": node.name,
+        "commit": node.result.commit,
+        "python": platform.python_version(),
+        "id_column": prepared.spec.id_column,
+        "metric_name": prepared.spec.metric,
+        "metric": node.metric,
+        "reason": node.result.reason,
+        "data_kind": prepared.kind,
+        "seed": state.run.seed,
+        "threads": state.run.threads,
+    }
+    environment = template_environment(templates_dir() / "export")
+    for name in template_names(templates_dir() / "export"):
+        text = environment.get_template(name).render({**facts, **context})
+        file = folder / name.removesuffix(".j2")
+        with file.open("a" if file.name == README else "w", encoding="utf-8") as stream:
+            stream.write(text)
 
 
 def _place_media(prepared: Prepared, target: Path, copy: bool) -> Literal["none", "copied", "linked"]:

@@ -1,0 +1,116 @@
+"""Writes a repository that only predicts: the code, what it learned, and no row that it learned from."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from agent.competition.evaluation import SUBMISSION_FILE
+from agent.competition.files import aside, machine_errors
+from agent.competition.prepared import Prepared
+from agent.competition.spec import FILE_COLUMN
+from agent.competition.tables import read_table
+from agent.record.state import Node, RunState
+from agent.repository.render import write_tree
+from agent.solution.export import add_own_files
+
+MODEL = Path("working") / "model"
+TABLES = ("test.csv", "classes.csv", "sample_submission.csv")  # no labelled row is in any of them
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between two submissions: rows of which a cell differs, and the largest difference of two numbers."""
+
+    rows: int
+    of: int
+    largest: float
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return f"all {self.of} rows are equal"
+        largest = f", numbers by {self.largest:.3g} at most" if self.largest else ""
+        return f"{self.rows} of {self.of} rows differ{largest}"
+
+
+def with_weight(ensemble: Path, members: Sequence[Node]) -> list[Node]:
+    """The members that an ensemble's workspace gives weight to; the others' networks predict nothing."""
+    try:
+        weights = json.loads((ensemble / MODEL / "decisions.json").read_text(encoding="utf-8"))["weights"]
+        return [member for member in members if weights[member.name] > 0]
+    except (OSError, ValueError, KeyError, TypeError):  # a candidate wrote it
+        return list(members)
+
+
+def write_predictor(files: dict[str, str], workspaces: Mapping[str, Path], folder: Path) -> None:
+    """The repository with what its own workspace (at "") and its members' hold in `working/model`."""
+    write_tree(files, folder)
+    for place, workspace in workspaces.items():
+        shutil.copytree(workspace / MODEL, folder / place / MODEL, symlinks=True)
+
+
+def write_tables(prepared: Prepared, target: Path) -> None:
+    """Copies the tables that predicting takes."""
+    target.mkdir(parents=True)
+    for name in TABLES:
+        if (prepared.metadata / name).is_file():
+            shutil.copyfile(prepared.metadata / name, target / name)
+
+
+def compare_submissions(id_column: str, before: Path, after: Path) -> Difference:
+    """Compares the submissions of two workspaces, which have the same ids."""
+    first, second = (read_table(folder, SUBMISSION_FILE).set_index(id_column) for folder in (before, after))
+    second = second.loc[first.index, first.columns]
+    numbers = [table.apply(pd.to_numeric, errors="coerce") for table in (first, second)]
+    largest = (numbers[0] - numbers[1]).abs().max().max()
+    rows = int((first != second).any(axis=1).sum())
+    return Difference(rows, len(first), float(largest) if largest > 0 else 0.0)
+
+
+def export_predictor(
+    run: str,
+    state: RunState,
+    node: Node,
+    files: dict[str, str],
+    prepared: Prepared,
+    workspaces: Mapping[str, Path],
+    target: Path,
+    words: Mapping[str, str],
+    *,
+    copy_input: bool,
+) -> None:
+    """Writes to `target`, a new or empty folder, what `python main.py --predict` takes.
+
+    `workspaces` are those that a saving execution left (see `write_predictor`); `words` say how well that
+    went. Nothing is there if anything fails.
+
+    Raises:
+        InfrastructureError: the disk is full.
+    """
+    with machine_errors(f"Exporting to {target}"), aside(target.absolute()) as folder:
+        write_predictor(files, workspaces, folder)
+        write_tables(prepared, folder / "metadata")
+        media = _place_media(prepared, folder / "input", copy_input)
+        context: dict[str, object] = {"inference": True, "media": media, "members": len(workspaces) > 1}
+        add_own_files(run, state, node, files, prepared, folder, {**context, **words})
+
+
+def _place_media(prepared: Prepared, target: Path, copy: bool) -> Literal["none", "copied", "linked"]:
+    """Those of the rows to predict, or a link to all."""
+    table = read_table(prepared.metadata, "test.csv")
+    if FILE_COLUMN not in table.columns or not any(prepared.input.iterdir()):
+        target.mkdir()
+        return "none"
+    if not copy:
+        target.symlink_to(prepared.input.resolve(), target_is_directory=True)
+        return "linked"
+    target.mkdir()
+    for name in table[FILE_COLUMN]:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (prepared.input / name).is_file():  # a medium may be missing; the repository copes with that
+            shutil.copyfile(prepared.input / name, target / name)
+    return "copied"

@@ -102,8 +102,11 @@ def test_what_members_kept_gives_the_same_submission_without_labelled_rows(
             file.unlink()
     for file in (folder / "working").glob("*.*"):
         file.unlink()
-    run(folder, "--predict", limit_s=100)
-    assert (folder / "submission" / "submission.csv").read_bytes() == saved
+    for place in (folder, tmp_path / "elsewhere"):  # where the members' links lead nowhere
+        folder = folder.rename(place)
+        shutil.rmtree(folder / "submission", ignore_errors=True)
+        run(folder, "--predict", limit_s=100)
+        assert (folder / "submission" / "submission.csv").read_bytes() == saved
 
 
 def test_without_kept_decisions_one_sentence_says_what_to_do(

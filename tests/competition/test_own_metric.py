@@ -20,6 +20,26 @@ from agent.errors import SetupError
 from agent.execution import run_script
 
 ACCURACY = "def score(truth, prediction):\n    return float((truth == prediction).mean())\n"
+# Metrics that give 1 where they reach what they should not, else 0.
+READS = """
+from pathlib import Path
+
+def score(truth, prediction):
+    try:
+        return float(Path({file!r}).read_text() == "secret")
+    except OSError:
+        return 0.0
+"""
+CONNECTS = """
+import socket
+
+def score(truth, prediction):
+    try:
+        socket.create_connection(("127.0.0.1", {port}), 5).close()
+        return 1.0
+    except OSError:
+        return 0.0
+"""
 LABELS = {"definition": "Share of right rows.", "prediction": "label", "higher_is_better": True}
 
 
@@ -109,31 +129,14 @@ def test_its_failure_is_a_wrong_set_up_that_tells_no_value(tmp_path: Path, fault
 def test_it_reads_no_other_file(tmp_path: Path) -> None:
     answers = tmp_path / "answers.csv"
     answers.write_text("secret")
-    code = f"""
-from pathlib import Path
-
-def score(truth, prediction):
-    try:
-        return float(Path({str(answers)!r}).read_text() == "secret")
-    except OSError:
-        return 0.0
-"""
+    code = READS.format(file=str(answers))
     assert run_here(code) == 1.0, "outside the sandbox the file is there to be read"
     assert metric_with(tmp_path / "competition", code).score(*labels(3)) == 0.0
 
 
 def test_it_reaches_no_server(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        code = f"""
-import socket
-
-def score(truth, prediction):
-    try:
-        socket.create_connection(("127.0.0.1", {server.getsockname()[1]}), 5).close()
-        return 1.0
-    except OSError:
-        return 0.0
-"""
+        code = CONNECTS.format(port=server.getsockname()[1])
         assert run_here(code) == 1.0, "outside the sandbox the server answers"
         assert metric_with(tmp_path, code).score(*labels(3)) == 0.0
 

@@ -49,15 +49,15 @@ def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
         SetupError: a process is at work on the run.
     """
     limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
-    with open_bench(run, home, ".again-") as bench:
+    with open_bench(run, home) as bench:
         for node in run.state.nodes.values():
             if node.result is not None:
                 yield _compared(run, bench, node, node.result, limits[node.id], tolerance)
 
 
 @contextmanager
-def open_bench(run: Run, home: Home, prefix: str) -> Iterator[Bench]:
-    """A bench for a finished run's nodes, in a folder of its own that begins with `prefix` and is then gone.
+def open_bench(run: Run, home: Home) -> Iterator[Bench]:
+    """A bench for a finished run's nodes, in a folder of its own that is gone afterwards.
 
     Raises:
         SetupError: a process is at work on the run.

@@ -52,7 +52,7 @@ def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_inp
     members = [run.state.nodes[number] for number in node.parents] if node.operator == "ensemble" else []
     recorded = recorded_limits(run.journal.events(), run.metric.higher_is_better)
     limits = {one.id: recorded[one.id] for one in (*members, node)}
-    with open_bench(run, home, ".saving-") as bench:
+    with open_bench(run, home) as bench:
         reproduced = " ".join(_save(run, bench, one, members, limits[one.id]) for one in (*members, node))
         workspaces = {"": bench.workspace(node.id)}
         for member in with_weight(workspaces[""], members):

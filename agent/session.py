@@ -274,7 +274,7 @@ class _Session:
         )
         try:
             chosen = search.run()
-            kept = self._keep(bench, chosen) if chosen and self._decisions is None else None
+            kept = self._keep(bench, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:

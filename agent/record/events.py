@@ -55,7 +55,6 @@ class RunSettings(_Frozen):
         description="At the end the chosen node learns from all labelled rows, so many times its training "
         "rows; None: it does not.",
     )
-
     experiment: bool = Field(
         default=False, description="It puts a lesson to the test; nothing of it is kept."
     )

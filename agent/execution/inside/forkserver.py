@@ -34,7 +34,7 @@ def main() -> None:
         control.send(Event("broken", reason=str(error)).encode())
         return
     # What the imports left must neither be collected in a child nor make it copy pages, and what they want
-    # done at the end is this process's to do: torch alone takes 40 ms to unregister its operators.
+    # done at the end is this process's to do: torch would unregister its operators in every candidate.
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False
     gc.collect()

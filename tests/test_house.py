@@ -19,6 +19,7 @@ ORDER = [
     "repository",
     "execution",
     "memory",
+    "llm",
     "record",
     "planner",
     "search",

@@ -1,0 +1,96 @@
+"""Where language models are asked, as whom, and which: from options and the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from agent.errors import SetupError
+from agent.llm.calls import ROLES, Role
+
+OPENAI_URL = "https://api.openai.com/v1"
+LOCAL = "local"
+"""The model name that stands for the model that `agent.llm.local` serves in this process."""
+
+_HIDDEN = "[key]"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An OpenAI-compatible service and the models to ask there."""
+
+    base_url: str
+    key: SecretStr = field(default_factory=lambda: SecretStr(""))
+    """May be empty, for servers on one's own machine."""
+
+    models: Mapping[Role, str] = field(default_factory=dict)
+    """One for every role."""
+
+    context_tokens: int | None = None
+    """How long prompt and answer may be together; None: not known before the endpoint complains."""
+
+    @property
+    def host(self) -> str:
+        """The part of the address that may be shown."""
+        return urlsplit(self.base_url).netloc
+
+    def hide(self, text: str) -> str:
+        """The text without the key; for everything that is shown or recorded."""
+        key = self.key.get_secret_value()
+        return text.replace(key, _HIDDEN) if key else text
+
+
+def find_endpoint(model: str | None = None, environment: Mapping[str, str] | None = None) -> Endpoint:
+    """The endpoint that the environment names.
+
+    Args:
+        model: for every role whose own variable is not set (`MARS_PLANNER_MODEL`, ...); else `MARS_MODEL`.
+        environment: the process's own if None.
+
+    Raises:
+        SetupError: says what to export.
+    """
+    said = {
+        name: value.strip() for name, value in (os.environ if environment is None else environment).items()
+    }
+    key, base_url = said.get("OPENAI_API_KEY", ""), said.get("OPENAI_BASE_URL", "")
+    if not key and not base_url:
+        raise SetupError(
+            "No language model's endpoint is known; export OPENAI_API_KEY for OpenAI, and OPENAI_BASE_URL "
+            "too for another provider (alone for a server without keys), or pass --model local."
+        )
+    return Endpoint(
+        base_url=_checked(base_url or OPENAI_URL),
+        key=SecretStr(key),
+        models={role: _model(role, model, said) for role in ROLES},
+    )
+
+
+def _model(role: Role, model: str | None, said: Mapping[str, str]) -> str:
+    own = f"MARS_{role.upper()}_MODEL"
+    name = said.get(own) or model or said.get("MARS_MODEL")
+    if not name:
+        raise SetupError(f"No model is named for the {role}; pass --model M, or export MARS_MODEL or {own}.")
+    return name
+
+
+def _checked(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+        fine = fine and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise SetupError(
+            "OPENAI_BASE_URL is no http(s) URL; export one such as http://localhost:8000/v1, "
+            "which usually ends in /v1."
+        )
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SetupError(
+            "OPENAI_BASE_URL holds more than a place (a user, a query or a fragment); "
+            "put the key into OPENAI_API_KEY and leave the address alone."
+        )
+    return base_url.rstrip("/")

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent.competition.prepared import Prepared
 from agent.competition.sources import DataChoice
 from agent.errors import SetupError
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
+from agent.llm.calls import ROLES
+from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.paths import Home
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves
 from agent.planner.library import LibraryPlanner
 from agent.planner.wishes import read_wishes
-from agent.record.events import RunSettings
+from agent.record.events import PlannerName, RunSettings
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, load_blueprint
 
@@ -45,6 +48,9 @@ class RunRequest:
     hint: str = ""
     given: Path | None = None
     refit: bool = False
+    planner: PlannerName = "library"
+    model: str | None = None
+    max_usd: float | None = None
 
 
 def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
@@ -85,7 +91,25 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
+        **_thinking(request),
     )
+
+
+def _thinking(request: RunRequest) -> dict[str, Any]:
+    """The settings of the planner; SetupError where the language model's are not whole."""
+    if request.planner == "library":
+        for option, value in (("--model", request.model), ("--max-usd", request.max_usd)):
+            if value is not None:
+                raise SetupError(f"{option}: is for --planner llm; add that, or leave {option} out.")
+        return {}
+    if request.blueprint is not None:
+        raise SetupError("--blueprint: executes that one blueprint; leave --planner llm out.")
+    if request.model == LOCAL:
+        models, host = dict.fromkeys(ROLES, LOCAL), "this process"
+    else:
+        endpoint = find_endpoint(request.model)
+        models, host = dict(endpoint.models), endpoint.host
+    return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 
 def planner_of(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:

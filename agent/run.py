@@ -1,13 +1,13 @@
 """The search: decide, execute, score, record, learn, until the budget is used; then blend, choose, refit."""
 
 import math
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from agent.chronicle import Chronicle
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
@@ -25,11 +25,9 @@ from agent.record.events import (
     RepeatProposed,
     RunFinished,
 )
-from agent.record.state import Node, RunState
-from agent.record.store import Journal
+from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
 from agent.reflect import lesson_from
-from agent.report.observer import Observer
 from agent.repository.idea import Idea
 from agent.repository.lineage import Merged
 from agent.repository.render import Renderer, TaskView
@@ -44,23 +42,6 @@ from agent.workbench import node_code
 TICK_S = 0.25
 # A candidate that is expected to end sooner than this is its own smoke run.
 SMOKE_WORTH_S = 5.0
-
-
-class Clock(Protocol):
-    """Seconds that the run has been at work, earlier sessions and lost attempts included."""
-
-    def elapsed_s(self) -> float: ...
-
-
-@dataclass(frozen=True)
-class RealClock:
-    """Counts on from what the record says."""
-
-    before_s: float = 0.0
-    started: float = field(default_factory=time.monotonic)
-
-    def elapsed_s(self) -> float:
-        return self.before_s + time.monotonic() - self.started
 
 
 @dataclass
@@ -84,39 +65,34 @@ class Search:
         self,
         *,
         run: str,
-        state: RunState,
-        journal: Journal,
+        chronicle: Chronicle,
         lessons: LessonStore,
-        scheduler: Decisions,
         bench: Bench,
         renderers: dict[str, Renderer],
         competition: TaskView,
         metric: Metric,
-        observer: Observer,
-        clock: Clock,
         heartbeat: Callable[[], None],
     ) -> None:
-        self.state = state
+        self.state = chronicle.state
         self._run = run
-        self._journal = journal
+        self._chronicle = chronicle
+        self._record = chronicle.record
         self._lessons = lessons
-        self._scheduler = scheduler
         self._bench = bench
         self._renderers = renderers
         self._competition = competition
         self._metric = metric
-        self._observer = observer
-        self._clock = clock
+        self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
 
-    def run(self) -> Node | None:
+    def run(self, decisions: Decisions) -> Node | None:
         """Searches until nothing may be started any more; returns the chosen node."""
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
             try:
                 self._repeat_unfinished(pool)
                 while True:
-                    self._fill(pool)
+                    self._fill(pool, decisions)
                     if not self._active:
                         break
                     self._collect()
@@ -131,10 +107,10 @@ class Search:
 
     # -- decide and start ------------------------------------------------------------------------------
 
-    def _fill(self, pool: ThreadPoolExecutor) -> None:
+    def _fill(self, pool: ThreadPoolExecutor, decisions: Decisions) -> None:
         """Starts actions until all workers are busy or there is nothing to start."""
         while len(self._active) < self.state.run.workers:
-            match self._scheduler.next(self.state):
+            match decisions.next(self.state):
                 case Propose() as action:
                     self._launch(pool, self._propose(action))
                 case Repeat(node=number):
@@ -153,6 +129,7 @@ class Search:
                 parents=action.parents,
                 idea=action.idea,
                 expected_s=action.expected_s,
+                note=action.note,
             )
         )
         return self.state.nodes[number]
@@ -198,10 +175,10 @@ class Search:
         self._show()
         while True:
             done, _ = wait(self._active, timeout=TICK_S, return_when=FIRST_COMPLETED)
-            self._heartbeat()
             if done:
+                self._heartbeat()
                 break
-            self._watch()
+            self.pulse()
         for future in sorted(done, key=lambda item: self._active[item].node.id):
             active = self._active.pop(future)
             if active.repeat:
@@ -225,20 +202,22 @@ class Search:
             lesson = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
         now = self._clock.elapsed_s()
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
-        with self._journal.transaction() as connection:
+        journal = self._chronicle.journal
+        with journal.transaction() as connection:
             if lesson is not None:
                 stored = self._lessons.add(lesson, connection)
                 events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
             for event in events:
-                self._journal.append(event, connection)
+                journal.append(event, connection)
         for event in events:
-            self._apply(event)
+            self._chronicle.happen(event)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
             self._bench.keep_outputs(best | {running.id for running in self.state.running})
 
-    def _watch(self) -> None:
-        """Reads the progress of what runs, stops what is hopeless, shows the rest."""
+    def pulse(self) -> None:
+        """A sign of life; reads the progress of what runs, stops what is hopeless, shows the rest."""
+        self._heartbeat()
         for active in self._active.values():
             if active.reader is None:
                 continue
@@ -249,7 +228,7 @@ class Search:
 
     def _show(self) -> None:
         curves = {active.node.id: active.curve for active in self._active.values() if active.reader}
-        self._observer.tick(self.state, curves)
+        self._chronicle.observer.tick(self.state, curves)
 
     # -- end -------------------------------------------------------------------------------------------
 
@@ -308,14 +287,6 @@ class Search:
         return chosen
 
     # -- helpers ---------------------------------------------------------------------------------------
-
-    def _record(self, event: Event) -> None:
-        self._journal.append(event)
-        self._apply(event)
-
-    def _apply(self, event: Event) -> None:
-        self.state.apply(event)
-        self._observer.happened(event, self.state)
 
     def _files(self, node: Node) -> Merged:
         """The node's code; below a given repository, its parent's with what the new blueprint changes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from agent.chronicle import Chronicle, RealClock
 from agent.competition.evaluation import check_metric
 from agent.competition.metrics import Metric, metric_of
 from agent.competition.prepare import prepare
@@ -35,11 +36,12 @@ from agent.repository.given import read_repository
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
 from agent.request import RunRequest, planner_of, settings_of
-from agent.run import RealClock, Search
+from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, Scheduler
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
+from agent.thinking import open_planner
 from agent.trial import Bench
 from agent.workbench import cache_layers, open_executor
 
@@ -258,28 +260,33 @@ class _Session:
             weights=self._home.weights,
             gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
         )
-        search = Search(
-            run=run.id,
-            state=state,
-            journal=run.journal,
-            lessons=self._lessons,
-            scheduler=self._decisions or Scheduler(make_policy(state.run.policy), self._planner),
-            bench=bench,
-            renderers={name: Renderer(family, task) for name, family in self._planner.families.items()},
-            competition=task,
-            metric=run.metric,
-            observer=self._observer,
-            clock=RealClock(state.elapsed_s),
-            heartbeat=self._heartbeat,
-        )
+        chronicle = Chronicle(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = search.run()
+            chosen = self._search(chronicle, bench, task)
             kept = self._keep(bench, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:
             self._observer.close()
         return Summary(run, chosen, kept)
+
+    def _search(self, chronicle: Chronicle, bench: Bench, task: TaskView) -> Node | None:
+        """With decisions of its own, or a scheduler's."""
+        run, library = self._run, self._planner
+        search = Search(
+            run=run.id,
+            chronicle=chronicle,
+            lessons=self._lessons,
+            bench=bench,
+            renderers={name: Renderer(family, task) for name, family in library.families.items()},
+            competition=task,
+            metric=run.metric,
+            heartbeat=self._heartbeat,
+        )
+        if self._decisions is not None:
+            return search.run(self._decisions)
+        with open_planner(library, chronicle, run.prepared, self._home, search.pulse) as planner:
+            return search.run(Scheduler(make_policy(run.state.run.policy), planner))
 
     def _keep(self, bench: Bench, node: Node) -> Kept:
         run = self._run

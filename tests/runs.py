@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from agent.chronicle import Chronicle
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.database import open_database
@@ -187,20 +188,16 @@ class ScriptedRun:
         planner = LibraryPlanner({"toy": self.family}, at)
         search = Search(
             run="run",
-            state=state,
-            journal=journal,
+            chronicle=Chronicle(journal, state, Silent(kill_at), clock),
             lessons=LessonStore(engine),
-            scheduler=Scheduler(make_policy(state.run.policy), planner),
             bench=bench,
             renderers={"toy": Renderer(self.family, task)},
             competition=task,
             metric=get_metric("accuracy"),
-            observer=Silent(kill_at),
-            clock=clock,
             heartbeat=lambda: None,
         )
         try:
-            search.run()
+            search.run(Scheduler(make_policy(state.run.policy), planner))
         except Killed:
             pass
         finally:

@@ -15,7 +15,21 @@ NodeMinutes = Annotated[
     ),
 ]
 MaxNodes = Annotated[int | None, typer.Option(min=1, help="Stop after this many experiments.")]
-Planner = Annotated[Literal["library"], typer.Option(help="Who proposes ideas.")]
+Planner = Annotated[
+    Literal["library", "llm"],
+    typer.Option(help="Who proposes ideas: the embedded library, or a language model (see --model)."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="The language model's name at OPENAI_BASE_URL, or `local`: a very small one in this process; by "
+        "default MARS_MODEL.",
+    ),
+]
+MaxUsd = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="What the language model may cost at most; the library planner goes on then."),
+]
 Policy = Annotated[
     Literal["mcts", "greedy", "random"], typer.Option(help="How the tree of experiments grows.")
 ]
@@ -49,5 +63,5 @@ Refit = Annotated[
         "--refit", help="At the end, let the solution learn from the validation rows too (time is reserved)."
     ),
 ]
-Hint = Annotated[str, typer.Option(help="Kept in the record; the library planner itself cannot read it.")]
+Hint = Annotated[str, typer.Option(help="For --planner llm, which reads it; kept in the record in any case.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]

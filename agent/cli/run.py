@@ -35,7 +35,9 @@ def run_command(
     minutes: options.Minutes = 10.0,
     node_minutes: options.NodeMinutes = None,
     max_nodes: options.MaxNodes = None,
+    max_usd: options.MaxUsd = None,
     planner: options.Planner = "library",
+    model: options.Model = None,
     policy: options.Policy = "mcts",
     blueprint: options.Blueprint = None,
     lessons: options.Lessons = None,
@@ -70,6 +72,9 @@ def run_command(
         hint=hint,
         given=given,
         refit=refit,
+        planner=planner,
+        model=model,
+        max_usd=max_usd,
     )
     with interruptible():
         summary = start(request, paths.home(), _observers(as_json))
@@ -181,6 +186,6 @@ def _as_json(summary: Summary) -> dict[str, object]:
         "nodes": len(state.nodes),
         "valid_nodes": len(state.valid),
         "seconds": round(state.elapsed_s, 2),
-        "usd": 0.0,
+        "usd": round(state.spend.usd, 6),
         "solution_path": str(summary.kept.folder) if summary.kept else None,
     }

@@ -27,10 +27,11 @@ class Proposal:
 
     idea: Idea
     expected_s: float | None
+    note: str = ""  # how the planner came by it, where that is worth a word
 
 
 class Planner(Protocol):
-    """Proposes ideas; a pure function of the request."""
+    """Proposes ideas; a pure function of the request and of what language models answered."""
 
     def propose(self, request: Request) -> Proposal | None:
         """The next idea, or None when the planner has nothing new for this parent."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 from agent.memory.lesson import Scope
 from agent.planner.arms import Arm, believe
@@ -36,6 +37,10 @@ class Ground:
         self.scope_of = {
             name: Scope(task=circumstances.task, family=name, magnitude=magnitude) for name in self.families
         }
+
+    @property
+    def device(self) -> Literal["cpu", "cuda"]:
+        return self._at.device
 
     @property
     def scopes(self) -> list[Scope]:

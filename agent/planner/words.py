@@ -1,6 +1,6 @@
 """The natural-language side of the library planner's ideas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.record.state import Node
 from agent.repository.family import Draft, Family, Move, Value
@@ -30,16 +30,8 @@ def draft_idea(
         family, {part: getattr(draft, part) for part in PARTS}, changes_between(base, slots)
     )
     title = "; ".join([draft.title, *(move.title for move in moves)])
-    return Idea(
-        title=title,
-        model=texts["model"],
-        data=texts["data"],
-        training=texts["training"],
-        evaluation=texts["evaluation"],
-        blueprint=Blueprint(family=family.id, slots=slots),
-        moves=tuple(move.id for move in moves),
-        cites=cites,
-    )
+    blueprint = Blueprint(family=family.id, slots=slots)
+    return idea_of(title, texts, blueprint, moves=tuple(move.id for move in moves), cites=cites)
 
 
 def improved_idea(
@@ -51,24 +43,45 @@ def improved_idea(
     cites: dict[str, tuple[str, ...]],
 ) -> Idea:
     """The parent with a few slots changed, told from the draft (`first`) that the branch began with."""
-    assert first.blueprint is not None
     assert parent.blueprint is not None
-    changes = changes_between(parent.blueprint.slots, slots)
-    texts = _with_changes(
-        family,
-        {part: getattr(first.idea, part) for part in PARTS},
-        changes_between(first.blueprint.slots, slots),
-    )
     reasons = " ".join(f"Why {move.title}: {move.reason}" for move in moves)
+    return idea_of(
+        "; ".join(move.title for move in moves),
+        improved_texts(family, first, slots, reasons),
+        Blueprint(family=family.id, slots=slots),
+        moves=tuple(move.id for move in moves),
+        changes=changes_between(parent.blueprint.slots, slots),
+        cites=cites,
+    )
+
+
+def improved_texts(family: Family, first: Node, slots: dict[str, Value], reasons: str) -> dict[str, str]:
+    """The parts of the branch's first idea with every slot that has changed since, and why the latest did."""
+    assert first.blueprint is not None
+    parts = {part: getattr(first.idea, part) for part in PARTS}
+    texts = _with_changes(family, parts, changes_between(first.blueprint.slots, slots))
     texts["evaluation"] = f"{texts['evaluation']} {reasons}".strip()
+    return texts
+
+
+def idea_of(
+    title: str,
+    texts: Mapping[str, str],
+    blueprint: Blueprint,
+    *,
+    moves: tuple[str, ...] = (),
+    changes: tuple[Change, ...] = (),
+    cites: dict[str, tuple[str, ...]],
+) -> Idea:
+    """An idea whose parts are given by name (`PARTS`)."""
     return Idea(
-        title="; ".join(move.title for move in moves),
+        title=title,
         model=texts["model"],
         data=texts["data"],
         training=texts["training"],
         evaluation=texts["evaluation"],
-        blueprint=Blueprint(family=family.id, slots=slots),
-        moves=tuple(move.id for move in moves),
+        blueprint=blueprint,
+        moves=moves,
         changes=changes,
         cites=cites,
     )

@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
 from agent.repository.idea import Blueprint, Idea
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
+PlannerName = Literal["library", "llm"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
 
 
@@ -50,6 +52,10 @@ class RunSettings(_Frozen):
     pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea keeps.")
     forbidden: tuple[str, ...] = Field(default=(), description="Moves, or `slot=value`, that no idea has.")
     hint: str = Field(default="", description="What the user said in words; for planners that can read.")
+    planner: PlannerName = "library"
+    models: dict[Role, str] = Field(default_factory=dict, description="Of the planner llm, by role.")
+    llm_host: str = Field(default="", description="Where its models are asked.")
+    max_usd: float | None = Field(default=None, description="The most that its calls may cost.")
     refit_rows: float | None = Field(
         default=None,
         description="At the end the chosen node learns from all labelled rows, so many times its training "
@@ -144,6 +150,7 @@ class NodeProposed(_Event):
     parents: tuple[int, ...]
     idea: Idea
     expected_s: float | None = None
+    note: str = Field(default="", description="How the planner came by the idea, where that is worth a word.")
 
 
 class NodeFinished(_Event):
@@ -180,6 +187,20 @@ class RefitFinished(_Event):
     result: RefitResult
 
 
+class LlmCallBegan(_Event):
+    """A language model is about to be asked; what that may cost is committed."""
+
+    kind: Literal["llm_call_began"] = "llm_call_began"
+    node: int = Field(description="The node that is being thought of.")
+    call: CallBegun
+
+
+class LlmCallEnded(_Event):
+    kind: Literal["llm_call_ended"] = "llm_call_ended"
+    node: int
+    call: Call
+
+
 class LessonLearned(_Event):
     kind: Literal["lesson_learned"] = "lesson_learned"
     node: int
@@ -202,6 +223,8 @@ Event = Annotated[
     | RepeatFinished
     | RefitProposed
     | RefitFinished
+    | LlmCallBegan
+    | LlmCallEnded
     | LessonLearned
     | RunFinished,
     Field(discriminator="kind"),

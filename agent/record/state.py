@@ -5,10 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.llm.calls import Call
+from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
 from agent.record.events import (
     Event,
     LessonLearned,
+    LlmCallBegan,
+    LlmCallEnded,
     NodeFinished,
     NodeProposed,
     NodeResult,
@@ -38,6 +42,7 @@ class Node:
     idea: Idea
     expected_s: float | None
     proposed_at_s: float
+    note: str = ""  # how the planner came by the idea
     blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
     finished_at_s: float | None = None
     result: NodeResult | None = None
@@ -108,6 +113,8 @@ class RunState:
         self.valid_since_best = 0
         self.repeat_seconds = 0.0
         self.finished: RunFinished | None = None
+        self.spend = Spend()
+        self.calls: dict[int, list[Call]] = {}  # to language models, by the node that they were about
         self._running: dict[int, Node] = {}
         self._valid: list[Node] = []
         self._by_slots: dict[frozenset[str], dict[str, Lesson]] = {}
@@ -189,6 +196,7 @@ class RunState:
             case RunResumed():
                 self.settings = self.run.model_copy(update={"minutes": event.minutes})
                 self.finished = None
+                self.spend.lose()
             case NodeProposed():
                 self._propose(event)
             case NodeFinished():
@@ -203,6 +211,11 @@ class RunState:
             case RefitFinished():
                 self.nodes[event.node].refitting = False
                 self.nodes[event.node].refit = event.result
+            case LlmCallBegan():
+                self.spend.begin(event.call)
+            case LlmCallEnded():
+                self.spend.end(event.call)
+                self.calls.setdefault(event.node, []).append(event.call)
             case LessonLearned():
                 self.learned[event.lesson.id] = event.lesson
                 self._file(event.lesson)
@@ -212,7 +225,8 @@ class RunState:
 
     def _propose(self, event: NodeProposed) -> None:
         self.decisions += 1
-        node = Node(event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s)
+        about = (event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s)
+        node = Node(*about, note=event.note)
         self.nodes[event.node] = self._running[event.node] = node
         self.searched += event.operator != "ensemble"
         self.moves.update(event.idea.moves)

@@ -1,6 +1,6 @@
 """One SQLite database for all runs: an append-only list of events per run, and the lessons."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,6 +49,11 @@ events_table = Table(
     Column("elapsed_s", Float, nullable=False),
     Column("recorded_at", String, nullable=False),
     Column("payload", Text, nullable=False),
+)
+
+# What was said to language models and what they answered: each text once, by its SHA-256.
+texts_table = Table(
+    "texts", metadata, Column("id", String, primary_key=True), Column("text", Text, nullable=False)
 )
 
 
@@ -134,6 +139,21 @@ class Journal:
             )
         )
         self._next += 1
+
+    def keep_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
+        """Keeps texts by their ids; those that are kept already stay as they are."""
+        there = select(texts_table.c.id).where(texts_table.c.id.in_(texts))
+        known = set(connection.execute(there).scalars())
+        new = [{"id": name, "text": text} for name, text in texts.items() if name not in known]
+        if new:
+            connection.execute(insert(texts_table), new)
+
+    def text(self, name: str) -> str | None:
+        """A kept text by its id."""
+        query = select(texts_table.c.text).where(texts_table.c.id == name)
+        with self.engine.connect() as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+        return found
 
     def _count(self) -> int:
         query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)

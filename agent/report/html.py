@@ -139,6 +139,12 @@ def _settings(state: RunState, places: Places) -> dict[str, str]:
     settings = {
         name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
     }
+    if state.run.planner == "library":
+        for name in ("models", "llm host"):
+            settings.pop(name)
+    else:
+        settings["models"] = ", ".join(f"{role}: {model}" for role, model in state.run.models.items())
+        settings["language model"] = wording.spend(state.spend)
     if state.run.blueprint is not None:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"

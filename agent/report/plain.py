@@ -9,6 +9,8 @@ from agent.record.events import (
     CurvePoint,
     Event,
     LessonLearned,
+    LlmCallBegan,
+    LlmCallEnded,
     NodeFinished,
     NodeProposed,
     NodeResult,
@@ -86,6 +88,10 @@ def _sentence(event: Event, state: RunState) -> str:
             return f"node {event.node:03d} learns from all labelled rows, expected at most {expected}"
         case RefitFinished():
             return f"node {event.node:03d} refit {wording.refit(event.result)}"
+        case LlmCallBegan():
+            return f"node {event.node:03d} is thought of: {event.call.model} is asked ({event.call.purpose})"
+        case LlmCallEnded():
+            return f"node {event.node:03d} {wording.call(event.call)}"
         case LessonLearned():
             said = f"{wording.one_line(event.lesson.title)} ({wording.effect(event.lesson)})"
             return f"lesson {event.lesson.id} from node {event.node:03d}: {said}"
@@ -108,7 +114,8 @@ def _proposed(event: NodeProposed, state: RunState) -> str:
     node = state.nodes[event.node]
     parents = f" of {wording.origin(node)}" if node.parents else ""
     expected = f", expected {wording.duration(event.expected_s)}" if event.expected_s is not None else ""
-    return f"node {node.name} {event.operator}{parents}: {wording.what_changed(node)}{expected}"
+    note = f". {wording.one_line(node.note)}" if node.note else ""
+    return f"node {node.name} {event.operator}{parents}: {wording.what_changed(node)}{expected}{note}"
 
 
 def _outcome(result: NodeResult) -> str:

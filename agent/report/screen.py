@@ -16,7 +16,7 @@ from agent.record.state import Node, RunState
 from agent.report import wording
 
 LATEST_NODES = 12
-_LINES_AROUND_NODES = 13  # headline, budget, best, rules, header of the table, lesson
+_LINES_AROUND_NODES = 14  # headline, budget, best, rules, header of the table, lesson
 _NARROW = 100  # columns of a terminal below which the least important columns are left out
 
 
@@ -98,6 +98,8 @@ def _budget(view: View, width: int) -> Table:
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_row("time ", time)
     grid.add_row("nodes", f"{nodes}   {view.tally}")
+    if run.planner != "library":
+        grid.add_row("model", Text(wording.spend(state.spend)))
     return grid
 
 
@@ -172,10 +174,7 @@ def status(node: Node, is_best: bool) -> Text:
 
 def _running(view: View, width: int) -> RenderableType:
     if not view.running:
-        return Text(
-            "nothing: the run is over" if view.state.finished else "choosing what comes next",
-            style="bright_black",
-        )
+        return Text(_idle(view.state), style="bright_black")
     grid = Table.grid(padding=(0, 2))
     for node_id, point in view.running.items():
         node = view.state.nodes[node_id]
@@ -188,6 +187,13 @@ def _running(view: View, width: int) -> RenderableType:
             Text(wording.progress(point) if point else "starting"),
         )
     return grid
+
+
+def _idle(state: RunState) -> str:
+    if state.finished:
+        return "nothing: the run is over"
+    asked = state.spend.asked
+    return f"asking {wording.one_line(asked)} what comes next" if asked else "choosing what comes next"
 
 
 def _lesson(lesson: Lesson | None) -> Text:

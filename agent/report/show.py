@@ -33,6 +33,9 @@ def render_node(
     if node.idea.changes:
         parts += [_section("changes against the parent"), _changes(node)]
     parts += _lessons(state, node)
+    if node.id in state.calls:
+        parts += [_section("asked of language models")]
+        parts += [Text(wording.call(call)) for call in state.calls[node.id]]
     if analysis:
         parts += [_section("failure analysis"), Text("\n".join(_outline(analysis)[:_ANALYSIS_LINES]))]
     if node.result and not node.is_valid and log_tail:
@@ -67,6 +70,8 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     grid.add_column(overflow="fold")
     if node.result and node.result.reason:
         grid.add_row("reason", Text(wording.one_line(node.result.reason), style="bold"))
+    if node.note:
+        grid.add_row("note", Text(wording.one_line(node.note)))
     grid.add_row("grown from", wording.origin(node))
     children = ", ".join(f"{child:03d}" for child in node.children)
     grid.add_row("children", children or wording.ABSENT)

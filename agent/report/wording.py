@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from agent.llm.calls import Call
+from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
 from agent.record.events import CurvePoint, Operator, RefitResult, RunSettings, Status
 from agent.record.state import Node
@@ -140,6 +142,35 @@ def refit(result: RefitResult) -> str:
     said = [f"audit {score(result.audit_metric, result.audit_se)}"] if result.audit_metric is not None else []
     said += ["kept" if result.status == "kept" else "not kept", duration(result.seconds)]
     return ", ".join(said) + (f": {one_line(result.reason)}" if result.reason else "")
+
+
+def call(ended: Call) -> str:
+    """`gpt-x answered (draft): 3,120 tokens in (2,816 cached), 412 out, $0.0021, 4.2 s`."""
+    cached = f" ({ended.tokens_cached:,} cached)" if ended.tokens_cached else ""
+    about = "about " if ended.estimated else ""
+    tokens = f"{about}{ended.tokens_in or 0:,} tokens in{cached}, {ended.tokens_out or 0:,} out"
+    said = f"{one_line(ended.model)} {ended.status} ({ended.purpose}): {tokens}, {dollars(ended.usd)}"
+    said += f", {duration(ended.seconds)}"
+    return f"{said}: {one_line(ended.reason)}" if ended.reason else said
+
+
+def dollars(usd: float | None) -> str:
+    """`$0.0021`; an unknown price is said to be unknown."""
+    if usd is None:
+        return "price unknown"
+    return f"${usd:.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+
+
+def spend(used: Spend) -> str:
+    """What the calls of a run took: `14 calls (1 without use), 41,000 tokens in (82 % cached), ...`."""
+    failed = f" ({used.failed} without use)" if used.failed else ""
+    lost = f", {used.lost} lost with the process that made them" if used.lost else ""
+    cached = f" ({used.tokens_cached / used.tokens_in:.0%} cached)" if used.tokens_cached else ""
+    money = dollars(used.usd) if used.is_priced else f"{dollars(used.usd)} and calls of unknown price"
+    return (
+        f"{used.calls} calls{failed}{lost}, {used.tokens_in:,} tokens in{cached}, "
+        f"{used.tokens_out:,} out, {money}, {duration(used.seconds)}"
+    )
 
 
 def progress(point: CurvePoint) -> str:

@@ -29,6 +29,7 @@ class Propose:
     parents: tuple[int, ...]
     idea: Idea
     expected_s: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Scheduler:
             if proposal is not None:
                 operator: Operator = "draft" if parent is None else "improve"
                 parents = () if parent is None else (parent.id,)
-                return Propose(operator, parents, proposal.idea, proposal.expected_s)
+                return Propose(operator, parents, proposal.idea, proposal.expected_s, proposal.note)
         return None
 
     def _steps(self, state: RunState, budget: Budget, rng: np.random.Generator) -> Iterator[Step]:

@@ -1,0 +1,149 @@
+"""What a language model is told before it proposes an idea: never a row, never a value of one."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.competition.prepared import Prepared
+from agent.llm.calls import Prompt
+from agent.llm.prompts import render_prompt
+from agent.memory.lesson import Lesson
+from agent.planner.base import Request
+from agent.planner.ground import Ground
+from agent.planner.offer import DRAFT_CHANGES, Start
+from agent.record.state import Node, RunState
+from agent.repository.render import TaskView
+
+DESCRIPTION_FILE = "description.md"
+DESCRIPTION_LENGTH = 6000  # characters
+EDA_LENGTH = 6000
+NODES = 40  # the best and the latest
+ARMS = 10
+SHORT_NODES = 8
+SHORT_LESSONS = 6
+SHORT_DESCRIPTION = 600
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """Writes the questions of one session; all begin with the same words, which providers cache."""
+
+    competition: TaskView
+    ground: Ground
+    description: str
+    eda: dict[str, object]
+    hint: str
+
+    @classmethod
+    def of(cls, prepared: Prepared, folder: Path, ground: Ground, hint: str) -> "Briefing":
+        """For prepared data; `folder` is the competition's, whose description anybody may read."""
+        return cls(TaskView.of(prepared), ground, _read(folder / DESCRIPTION_FILE), prepared.eda, hint)
+
+    def draft(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
+        """The question for a new structure, in full and in short."""
+        return [self._prompt("draft", full, request, lessons, {}) for full in (True, False)]
+
+    def improve(self, request: Request, lessons: Sequence[Lesson], parent: Node) -> list[Prompt]:
+        """The question for a better version of the parent, in full and in short."""
+        assert parent.blueprint is not None
+        family = self.ground.families[parent.blueprint.family]
+        arms = sorted(self.ground.arms(request, parent, family, parent.blueprint), key=lambda arm: -arm.gain)
+        return [
+            self._prompt(
+                "improve",
+                full,
+                request,
+                lessons,
+                {"parent": parent, "arms": arms[: ARMS if full else ARMS // 2], "curve": _curve(parent)},
+            )
+            for full in (True, False)
+        ]
+
+    def _prompt(
+        self,
+        name: str,
+        full: bool,
+        request: Request,
+        lessons: Sequence[Lesson],
+        context: dict[str, object],
+    ) -> Prompt:
+        told = _told(request.state, NODES if full else SHORT_NODES)
+        asked = render_prompt(
+            name,
+            competition=self.competition,
+            nodes=told,
+            left_out=len(request.state.nodes) - len(told),
+            lessons=lessons if full else lessons[:SHORT_LESSONS],
+            limit_s=round(request.limit_s),
+            draft_changes=DRAFT_CHANGES,
+            **context,
+        )
+        return Prompt(self._rules(full), asked)
+
+    def _rules(self, full: bool) -> str:
+        eda = json.dumps(self.eda, ensure_ascii=False)
+        ground = self.ground
+        return render_prompt(
+            "planner_rules",
+            competition=self.competition,
+            description=_cut(self.description, DESCRIPTION_LENGTH if full else SHORT_DESCRIPTION),
+            device=ground.device,
+            hint=self.hint,
+            eda=_cut(eda, EDA_LENGTH) if full else f"rows: {self.competition.n_train}",
+            families=list(ground.families.values()),
+            starts=[Start(*option) for option in ground.drafts()],
+            pinned=ground.wishes.pinned,
+            forbidden=ground.wishes.moves,
+            full=full,
+        )
+
+
+def _told(state: RunState, limit: int) -> list[dict[str, object]]:
+    """Nodes as rows of a table, by number; the best and the latest where there are too many."""
+    nodes = list(state.nodes.values())
+    if len(nodes) > limit:
+        sign = -1.0 if state.higher_is_better else 1.0
+        best = sorted(state.valid, key=lambda node: sign * (node.metric or 0.0))[: limit // 2]
+        chosen = {node.id for node in best}
+        latest = [node.id for node in nodes if node.id not in chosen][-(limit - len(best)) :]
+        nodes = [node for node in nodes if node.id in chosen | set(latest)]
+    return [
+        {
+            "name": node.name,
+            "parent": "" if node.parent is None else f"{node.parent:03d}",
+            "status": node.status,
+            "metric": "" if node.metric is None else f"{node.metric:.5g}",
+            "seconds": round(node.seconds),
+            "what": _what(node),
+        }
+        for node in nodes
+    ]
+
+
+def _what(node: Node) -> str:
+    changed = ", ".join(f"{one.slot} {one.old} -> {one.new}" for one in node.idea.changes)
+    return f"{node.idea.title} ({changed})" if changed else node.idea.title
+
+
+def _curve(node: Node) -> str:
+    """A few points of the node's training: epoch, loss, validation metric."""
+    points = [point for point in (node.result.curve if node.result else ()) if point.epoch is not None]
+    step = max(len(points) // 6, 1)
+    return "; ".join(
+        f"epoch {point.epoch}"
+        + ("" if point.train_loss is None else f", loss {point.train_loss:.4g}")
+        + ("" if point.metric is None else f", metric {point.metric:.4g}")
+        for point in points[::step]
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} [{len(text) - limit} further characters left out]"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # a description is welcome, not needed

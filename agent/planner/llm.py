@@ -1,0 +1,102 @@
+"""The planner that asks a language model; what the model may choose, and what becomes of it, is checked here.
+
+The family's slots are its vocabulary (DESIGN.md, Planners), so that even a very small model yields a running
+repository. Where it gives no usable answer, the library planner proposes instead: no provider is needed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from agent.llm.calls import Prompt, Role
+from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable, Spent
+from agent.llm.forms import Form
+from agent.memory.lesson import Lesson
+from agent.memory.recall import recall
+from agent.planner.base import Planner, Proposal, Request
+from agent.planner.briefing import Briefing
+from agent.planner.offer import draft_form, improve_form
+
+# Long enough for models that reason before they answer.
+ANSWER_TOKENS = 4000
+SEED_STEP = 1000
+T = TypeVar("T")
+
+
+class Thinker(Protocol):
+    """Whoever answers questions (`agent.llm.client.Client`)."""
+
+    def ask(
+        self,
+        role: Role,
+        purpose: str,
+        prompts: Sequence[Prompt],
+        form: Form[T],
+        max_tokens: int,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> T: ...
+
+
+class LlmPlanner:
+    """Design of MARS by the slots of a family; the library planner stands in."""
+
+    def __init__(
+        self, library: Planner, briefing: Briefing, thinker: Thinker, note: Callable[[str], None]
+    ) -> None:
+        """`note` is told, once, when the model is not asked any more."""
+        self._library = library
+        self._briefing = briefing
+        self._thinker = thinker
+        self._note = note
+        self._alone = ""  # why the model is not asked any more
+        self._answered = False
+
+    def propose(self, request: Request) -> Proposal | None:
+        """The model's idea, or the library planner's with a note that says why.
+
+        Raises:
+            LlmRefused: the endpoint refuses the very first question of a run.
+        """
+        if self._alone:
+            return self._stand_in(request, self._alone)
+        try:
+            proposal = self._ask(request)
+        except (LlmUnusable, LlmUnavailable) as error:
+            return self._stand_in(request, str(error))
+        except LlmRefused as error:
+            if not self._answered and not request.state.nodes:
+                raise
+            return self._stand_in(request, self._give_up(str(error)))
+        except Spent as error:
+            return self._stand_in(request, self._give_up(str(error)))
+        self._answered = True
+        return proposal
+
+    def _ask(self, request: Request) -> Proposal | None:
+        """None where there is nothing to choose from."""
+        ground, state = self._briefing.ground, request.state
+        lessons: list[Lesson] = recall(state.lessons, ground.scopes)
+        seed = SEED_STEP * state.run.seed + state.decisions
+        if request.parent is None:
+            if not ground.drafts():
+                return None
+            prompts = self._briefing.draft(request, lessons)
+            form = draft_form(request, ground, lessons)
+            return self._thinker.ask("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed)
+        improvement = improve_form(request, ground, lessons, request.parent)
+        if improvement is None:
+            return None
+        prompts = self._briefing.improve(request, lessons, request.parent)
+        return self._thinker.ask("planner", "improve", prompts, improvement, ANSWER_TOKENS, seed=seed)
+
+    def _stand_in(self, request: Request, reason: str) -> Proposal | None:
+        proposal = self._library.propose(request)
+        if proposal is None:
+            return None
+        note = f"The library planner's idea, since the language model gave none: {reason}"
+        return Proposal(proposal.idea, proposal.expected_s, note)
+
+    def _give_up(self, reason: str) -> str:
+        self._alone = reason
+        self._note(f"The library planner goes on without the language model: {reason}")
+        return reason

@@ -82,7 +82,7 @@ class Briefing:
         return Prompt(self._rules(full), asked)
 
     def _rules(self, full: bool) -> str:
-        eda = json.dumps(self.eda, ensure_ascii=False)
+        eda = json.dumps(_rounded(self.eda), ensure_ascii=False)
         ground = self.ground
         return render_prompt(
             "planner_rules",
@@ -97,6 +97,15 @@ class Briefing:
             forbidden=ground.wishes.moves,
             full=full,
         )
+
+
+def _rounded(value: object) -> object:
+    """Four digits of every number; more cost tokens and tell nothing."""
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _told(state: RunState, limit: int) -> list[dict[str, object]]:

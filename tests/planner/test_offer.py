@@ -1,0 +1,189 @@
+"""What a language model may answer, and that nothing else becomes an idea."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.llm.forms import AnswerError, is_closed
+from agent.planner.base import Circumstances, Request
+from agent.planner.ground import Ground
+from agent.planner.offer import draft_form, improve_form
+from agent.planner.wishes import read_wishes
+from agent.record.state import RunState
+from agent.repository.family import Family
+from tests.states import evidence, finish, idea, lesson, propose, started
+from tests.thinkers import any_answer
+
+AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+SLOTS = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
+DRAFT = {
+    "title": "A first look",
+    "start": "toy/plain",
+    "changes": [],
+    "model": "A model.",
+    "data": "All rows.",
+    "training": "Short.",
+    "evaluation": "By hold-out.",
+}
+IMPROVE = {"title": "Deeper", "changes": [{"slot": "depth", "value": 2}], "reason": "Depth helps."}
+
+
+@pytest.fixture
+def ground(toy_family: Family) -> Ground:
+    return Ground({"toy": toy_family}, AT)
+
+
+def _request(state: RunState, parent: int | None = None, limit_s: float = 60.0) -> Request:
+    return Request(
+        state,
+        state.nodes[parent] if parent else None,
+        limit_s,
+        finishing=False,
+        rng=np.random.default_rng(0),
+    )
+
+
+def _with_node(slots: Mapping[str, Any] | None = None, seconds: float = 10.0) -> RunState:
+    state = started((lesson("depth", 1, 2, evidence(0.3, 0.01)),))
+    finish(state, propose(state, what=idea(slots={**SLOTS, **(slots or {})})), 0.7, seconds=seconds)
+    return state
+
+
+def test_a_draft_is_a_starting_point_with_the_slots_that_differ(ground: Ground) -> None:
+    form = draft_form(_request(started()), ground, [])
+    made = form.read({**DRAFT, "changes": [{"slot": "depth", "value": 3}]})
+    assert made.idea.blueprint is not None
+    assert made.idea.blueprint.slots == {**SLOTS, "depth": 3}
+    assert (made.idea.title, made.idea.model) == ("A first look", "A model.")
+    assert is_closed(form.schema)
+
+
+def test_an_improvement_names_its_change_its_move_and_its_lesson(ground: Ground) -> None:
+    state = _with_node()
+    form = improve_form(_request(state, 1), ground, state.lessons, state.nodes[1])
+    assert form is not None
+    made = form.read({**IMPROVE, "cites": ["00001"]})
+    (change,) = made.idea.changes
+    assert (change.slot, change.old, change.new) == ("depth", 1, 2)
+    assert made.idea.moves == ("deeper",)
+    assert made.idea.cites == {"depth": ("00001",)}
+    assert made.expected_s == pytest.approx(12.0)  # the parent's 10 s, times the slot's relative cost
+    assert "Depth helps." in made.idea.evaluation
+    assert is_closed(form.schema)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"changes": [{"slot": "dept", "value": 2}]}, "no slot 'dept'; it has depth, width"),
+        ({"changes": [{"slot": "depth", "value": 9}]}, "'depth' does not take 9; it takes 1, 2, 3"),
+        ({"changes": [{"slot": "depth", "value": True}]}, "does not take True"),
+        ({"changes": [{"slot": "depth", "value": 1}]}, "every slot keeps its parent's value"),
+        ({"changes": []}, "every slot keeps its parent's value"),
+        ({"changes": [{"slot": name, "value": 2} for name in ("depth", "width", "finish")]}, "at most 2"),
+        ({"cites": ["00009"]}, "'00009' was not offered; those at hand: 00001"),
+        ({"changes": "deeper"}, "changes"),
+        ({"changes": [{"slot": "depth"}]}, r"changes\.0\.value"),
+        ({"title": None}, "title"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(ground: Ground, answer: dict[str, Any], said: str) -> None:
+    state = _with_node()
+    form = improve_form(_request(state, 1), ground, state.lessons, state.nodes[1])
+    assert form is not None
+    with pytest.raises(AnswerError, match=said):
+        form.read({**IMPROVE, **answer})
+
+
+@pytest.mark.parametrize("given", [2, 2.0, "2", " 2 "])
+def test_a_value_may_be_written_as_models_write_it(ground: Ground, given: object) -> None:
+    state = _with_node()
+    form = improve_form(_request(state, 1), ground, [], state.nodes[1])
+    assert form is not None
+    made = form.read({**IMPROVE, "changes": [{"slot": "depth", "value": given}]})
+    assert made.idea.changes[0].new == 2
+    assert type(made.idea.changes[0].new) is int
+
+
+def test_what_was_tried_is_neither_offered_nor_taken_again(ground: Ground) -> None:
+    state = _with_node()
+    finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.8, seconds=10)
+    form = improve_form(_request(state, 1), ground, [], state.nodes[1])
+    assert form is not None
+    assert {"slot": "depth", "value": 2} not in _offered(form.schema)
+    assert {"slot": "depth", "value": 3} in _offered(form.schema)
+    with pytest.raises(AnswerError, match="tried already"):
+        form.read(IMPROVE)
+
+
+def test_what_does_not_fit_the_time_is_neither_offered_nor_taken(ground: Ground) -> None:
+    state = _with_node()
+    form = improve_form(_request(state, 1, limit_s=14.0), ground, [], state.nodes[1])
+    assert form is not None
+    assert {"slot": "depth", "value": 2} not in _offered(form.schema)
+    assert {"slot": "breadth", "value": 6} in _offered(form.schema)
+    with pytest.raises(AnswerError, match="about 12 s, and 14 s may be used"):
+        form.read(IMPROVE)
+    assert improve_form(_request(state, 1, limit_s=1.0), ground, [], state.nodes[1]) is None
+
+
+def test_what_the_user_pinned_or_forbade_is_not_offered(toy_family: Family) -> None:
+    wishes, _ = read_wishes(["width=3"], ["kind=failing", "kind=crashing"], {"toy": toy_family})
+    ground = Ground({"toy": toy_family}, AT, wishes)
+    form = draft_form(_request(started()), ground, [])
+    offered = _offered(form.schema)
+    assert "width" not in {one["slot"] for one in offered}
+    assert {one["value"] for one in offered if one["slot"] == "kind"} == {"plain", "crossed"}
+    with pytest.raises(AnswerError, match="pinned or forbade"):
+        form.read({**DRAFT, "changes": [{"slot": "width", "value": 2}]})
+    made = form.read(DRAFT)
+    assert made.idea.blueprint is not None
+    assert made.idea.blueprint.slots["width"] == 3
+
+
+def test_words_become_single_lines_of_bounded_length(ground: Ground) -> None:
+    form = draft_form(_request(started()), ground, [])
+    made = form.read(
+        {**DRAFT, "title": "  two\nlines\x1b[31m " + "x" * 500, "model": "\u202e" + "long " * 500}
+    )
+    assert made.idea.title == "two lines [31m"
+    assert len(made.idea.model) <= 400
+    assert made.idea.model.isprintable()
+    assert form.read({**DRAFT, "title": " \n "}).idea.title == "Plain"
+
+
+def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(ground: Ground) -> None:
+    """Whole searches by a model that has no idea but keeps to its form."""
+    rng = np.random.default_rng(7)
+    state = _with_node()
+    refused = 0
+    for turn in range(60):
+        parent = state.nodes[1 + int(rng.integers(len(state.nodes)))] if turn % 3 else None
+        request = _request(state, parent.id if parent else None)
+        form = (
+            improve_form(request, ground, state.lessons, parent)
+            if parent
+            else draft_form(request, ground, state.lessons)
+        )
+        assert form is not None
+        try:
+            made = form.read(any_answer(form.schema, rng))
+        except AnswerError:
+            refused += 1
+            continue
+        assert made.idea.blueprint is not None
+        ground.families["toy"].fill(made.idea.blueprint.slots, "idea")
+        assert made.idea.blueprint.key not in state.blueprints
+        finish(state, propose(state, parent.id if parent else None, what=made.idea), 0.7, seconds=5)
+    assert refused < 15
+
+
+def _offered(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"slot": slot, "value": value}
+        for item in schema["properties"]["changes"]["items"]["anyOf"]
+        for slot in item["properties"]["slot"]["enum"]
+        for value in item["properties"]["value"]["enum"]
+    ]

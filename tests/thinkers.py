@@ -1,0 +1,61 @@
+"""Fakes of whoever answers a planner's questions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from agent.llm.calls import Prompt, Role
+from agent.llm.errors import LlmUnusable
+from agent.llm.forms import AnswerError, Form
+
+T = TypeVar("T")
+Answer = Mapping[str, Any] | Exception
+
+
+@dataclass
+class ScriptedThinker:
+    """A fake: gives back what a function of the schema says, or raises it; remembers the questions."""
+
+    answer: Callable[[Mapping[str, Any]], Answer]
+    questions: list[Sequence[Prompt]] = field(default_factory=list)
+    purposes: list[str] = field(default_factory=list)
+
+    def ask(
+        self,
+        role: Role,
+        purpose: str,
+        prompts: Sequence[Prompt],
+        form: Form[T],
+        max_tokens: int,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> T:
+        self.questions.append(prompts)
+        self.purposes.append(purpose)
+        said = self.answer(form.schema)
+        if isinstance(said, Exception):
+            raise said
+        try:
+            return form.read(dict(said))
+        except AnswerError as error:
+            raise LlmUnusable(str(error)) from error
+
+
+def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
+    """A value that keeps to the schema, as an endpoint with constrained answers gives."""
+    if "anyOf" in schema:
+        return any_answer(schema["anyOf"][int(rng.integers(len(schema["anyOf"])))], rng)
+    if "enum" in schema:
+        return schema["enum"][int(rng.integers(len(schema["enum"])))]
+    match schema["type"]:
+        case "object":
+            return {name: any_answer(part, rng) for name, part in schema["properties"].items()}
+        case "array":
+            length = int(rng.integers(schema.get("minItems", 0), schema["maxItems"] + 1))
+            return [any_answer(schema["items"], rng) for _ in range(length)]
+        case "string":
+            return "word " * int(rng.integers(0, schema["maxLength"] // 5))
+        case other:
+            raise NotImplementedError(other)

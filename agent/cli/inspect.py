@@ -13,7 +13,7 @@ from agent.record.state import Node
 from agent.report.files import RunFiles
 from agent.report.html import ReportContext, write_report
 from agent.report.plots import write_plots
-from agent.report.show import print_diff, render_node
+from agent.report.show import print_diff, render_calls, render_node
 from agent.report.tree import render_tree
 from agent.session import Run, open_run
 from agent.solution.card import load_card
@@ -37,10 +37,20 @@ def tree_command(run: RunName) -> None:
     console.print(_use_of_lessons(rates(state)))
 
 
-def show_command(run: RunName, node: NodeName) -> None:
+def show_command(
+    run: RunName,
+    node: NodeName,
+    calls: Annotated[
+        bool,
+        typer.Option("--calls", help="What language models were asked about it and answered, word by word."),
+    ] = False,
+) -> None:
     """Shows a node: idea, scores, lessons, failure analysis and where its repository is."""
     opened = open_run(run, paths.home())
     found, files = find_node(opened, node), _files(opened)
+    if calls:
+        Console().print(render_calls(opened.state.calls.get(found.id, []), opened.journal.text))
+        return
     page = render_node(opened.state, found, files.of(found), files.log(found), files.analysis(found))
     Console().print(page)
 

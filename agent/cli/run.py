@@ -186,6 +186,6 @@ def _as_json(summary: Summary) -> dict[str, object]:
         "nodes": len(state.nodes),
         "valid_nodes": len(state.valid),
         "seconds": round(state.elapsed_s, 2),
-        "usd": round(state.spend.usd, 6),
+        "usd": round(state.spend.usd, 6) if state.spend.is_priced else None,
         "solution_path": str(summary.kept.folder) if summary.kept else None,
     }

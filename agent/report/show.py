@@ -1,6 +1,6 @@
 """One node in full, and diffs, on a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from agent.llm.calls import Call
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.report import wording
@@ -43,6 +44,28 @@ def render_node(
             _section("end of its log"),
             Text(wording.tail(wording.clean(log_tail), LOG_CHARACTERS).rstrip()),
         ]
+    return Group(*parts)
+
+
+def render_calls(calls: Sequence[Call], text_of: Callable[[str], str | None]) -> RenderableType:
+    """Every exchange with its messages and the answer; a message that came before is not said again.
+
+    Args:
+        calls: In order.
+        text_of: A kept text by its id.
+    """
+    if not calls:
+        return Text("No language model was asked about this node.")
+    parts: list[RenderableType] = []
+    said: set[str] = set()
+    for call in calls:
+        parts.append(_section(wording.call(call)))
+        for title, name in (*(("asked", name) for name in call.prompt), ("answered", call.answer)):
+            if not name:
+                continue
+            text = "(the same words as above)" if name in said else text_of(name) or "(not kept)"
+            said.add(name)
+            parts += [Text(f"{title} {name[:12]}", style="bright_black"), Text(wording.clean(text).rstrip())]
     return Group(*parts)
 
 

@@ -53,6 +53,11 @@ class Home:
         return self.root / "weights"
 
     @property
+    def prices(self) -> Path:
+        """What a user's language models cost, before the bundled table."""
+        return self.root / "prices.yaml"
+
+    @property
     def workspaces(self) -> Path:
         """One folder per run."""
         return self.root / "workspaces"

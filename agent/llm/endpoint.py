@@ -1,5 +1,6 @@
 """Where language models are asked, as whom, and which: from options and the environment."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from agent.llm.calls import ROLES, Role
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL = "local"
 """The model name that stands for the model that `agent.llm.local` serves in this process."""
+
+TIMEOUT_S = 120.0
 
 _HIDDEN = "[key]"
 
@@ -30,6 +33,9 @@ class Endpoint:
 
     context_tokens: int | None = None
     """How long prompt and answer may be together; None: not known before the endpoint complains."""
+
+    timeout_s: float = TIMEOUT_S
+    """How long an endpoint may be silent."""
 
     @property
     def host(self) -> str:
@@ -52,9 +58,8 @@ def find_endpoint(model: str | None = None, environment: Mapping[str, str] | Non
     Raises:
         SetupError: says what to export.
     """
-    said = {
-        name: value.strip() for name, value in (os.environ if environment is None else environment).items()
-    }
+    environment = os.environ if environment is None else environment
+    said = {name: value.strip() for name, value in environment.items()}
     key, base_url = said.get("OPENAI_API_KEY", ""), said.get("OPENAI_BASE_URL", "")
     if not key and not base_url:
         raise SetupError(
@@ -65,7 +70,18 @@ def find_endpoint(model: str | None = None, environment: Mapping[str, str] | Non
         base_url=_checked(base_url or OPENAI_URL),
         key=SecretStr(key),
         models={role: _model(role, model, said) for role in ROLES},
+        timeout_s=_seconds(said.get("MARS_LLM_TIMEOUT_S", "")),
     )
+
+
+def _seconds(said: str) -> float:
+    try:
+        seconds = float(said or TIMEOUT_S)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise SetupError(f"MARS_LLM_TIMEOUT_S is '{said}'; export a number of seconds such as 300.")
+    return seconds
 
 
 def _model(role: Role, model: str | None, said: Mapping[str, str]) -> str:

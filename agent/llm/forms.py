@@ -72,7 +72,7 @@ def _closed(part: dict[str, Any]) -> dict[str, Any]:
         if name in part:
             part[name] = [_closed(each) for each in part[name]]
     if "$ref" in part:  # strict endpoints allow nothing beside a reference
-        return {"$ref": part["$ref"]}
+        return {name: part[name] for name in ("$defs", "$ref") if name in part}
     return part
 
 

@@ -39,5 +39,5 @@ clean:
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[image,kaggle,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[image,kaggle,llm,dev]'
 	touch $@

@@ -1,14 +1,24 @@
 """Asks a language model one question and gives back a typed answer, whatever the endpoint is like."""
 
+import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from agent.errors import SetupError
 from agent.llm.allowance import Allowance
 from agent.llm.calls import Prompt, Recorder, Role
 from agent.llm.endpoint import Endpoint
+from agent.llm.errors import LlmUnavailable
 from agent.llm.forms import Form
+from agent.llm.prices import Prices, load_prices
+from agent.paths import home
+
+if TYPE_CHECKING:  # these load the packages of the extra `llm`, which take half a second
+    from agent.llm.manner import Manner
 
 T = TypeVar("T")
+_PULSE_S = 0.25
+_EXTRA = ("openai", "tenacity")
 
 
 class Client:
@@ -21,6 +31,9 @@ class Client:
         allowance: Allowance,
         pulse: Callable[[], None],
         deadline: Callable[[], float],
+        *,
+        prices: Prices | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """
         Args:
@@ -29,15 +42,29 @@ class Client:
             allowance: what the calls may cost.
             pulse: called about every 0.25 s while a call is under way; what it raises ends the call.
             deadline: seconds that are left of the run.
+            prices: what models cost; the bundled table and the user's own if None.
+            sleep: waits so many seconds between attempts.
 
         Raises:
-            SetupError: the packages of the extra `llm` are missing.
+            SetupError: the packages of the extra `llm` are missing, or the user's prices cannot be read.
         """
-        self._endpoint = endpoint
-        self._recorder = recorder
-        self._allowance = allowance
+        try:
+            from agent.llm.exchange import Exchange
+            from agent.llm.question import Means
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRA:
+                raise
+            raise SetupError(
+                f"Language models are asked through the package {error.name}, which is not installed; "
+                "install it by `pip install 'mars-search[llm]'`."
+            ) from None
         self._pulse = pulse
         self._deadline = deadline
+        self._sleep = sleep
+        self._prices = prices or load_prices(home().prices)
+        self._exchange = Exchange(endpoint, pulse, deadline)
+        self._means = Means(endpoint, self._exchange, recorder, allowance, deadline, self._rest)
+        self._manners: dict[str, Manner] = {}
 
     def ask(
         self,
@@ -67,7 +94,43 @@ class Client:
             LlmRefused: key, model or account are wrong; says what to do.
             Spent: the allowance has no room for the call.
         """
-        raise NotImplementedError
+        from agent.llm.failures import TooLong
+        from agent.llm.manner import Manner
+        from agent.llm.question import Asked, Question
+
+        endpoint = self._means.endpoint
+        model = endpoint.models[role]
+        manner = self._manners.setdefault(model, Manner.towards(endpoint))
+        asked = Asked(role, purpose, model, form, max_tokens, temperature, seed)
+        question = Question(asked, self._means, manner, self._prices.of(endpoint, model))
+        reason = "no prompt was given"
+        for number, prompt in enumerate(prompts, start=1):
+            last = number == len(prompts)
+            if not last and not question.fits(prompt):  # of the last one the endpoint decides
+                reason = f"it holds {endpoint.context_tokens} tokens"
+                continue
+            note = (
+                f"Asked with the shorter prompt {number} of {len(prompts)}: {reason}." if number > 1 else ""
+            )
+            try:
+                return question.answer(prompt, note)
+            except TooLong as error:
+                reason = str(error)
+        raise LlmUnavailable(
+            f"No prompt for '{purpose}' is short enough for the context of model '{model}': {reason}."
+        )
 
     def close(self) -> None:
         """Ends the connections; asking again opens new ones."""
+        self._exchange.close()
+
+    def _rest(self, seconds: float) -> None:
+        """Waits, and keeps the run alive meanwhile."""
+        slept = 0.0
+        while slept < seconds:
+            self._pulse()
+            if self._deadline() <= 0:
+                raise LlmUnavailable("The run's time is used up; nothing more is asked.")
+            slice_s = min(_PULSE_S, seconds - slept)
+            self._sleep(slice_s)
+            slept += slice_s

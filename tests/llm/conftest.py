@@ -1,0 +1,76 @@
+"""The scripted server and clients of it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from pytest_httpserver import HTTPServer
+
+from agent.llm.allowance import Allowance
+from agent.llm.calls import ROLES, Prompt
+from agent.llm.client import Client
+from agent.llm.endpoint import Endpoint
+from agent.llm.prices import Price, Prices
+from tests.llm.scripted import FORM, KEY, MODEL, PRICE, PROMPT, Choice, Records, Script
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[HTTPServer]:
+    with HTTPServer(threaded=True) as server:
+        yield server
+
+
+@pytest.fixture
+def script(http: HTTPServer) -> Iterator[Script]:
+    script = Script(http.url_for("/v1"))
+    http.expect_request("/v1/chat/completions").respond_with_handler(script.handle)
+    yield script
+    script.released.set()
+    http.clear()
+
+
+@pytest.fixture
+def records() -> Records:
+    return Records()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """What the client waited between attempts, in seconds; it did not."""
+    return []
+
+
+@pytest.fixture
+def make(script: Script, records: Records, waits: list[float]) -> Iterator[Callable[..., Client]]:
+    """Makes clients of the script's server; keyword arguments replace what one is made of."""
+    clients = []
+
+    def made(
+        allowance: Allowance | None = None,
+        pulse: Callable[[], None] = lambda: None,
+        deadline: Callable[[], float] = lambda: 3600.0,
+        rows: tuple[Price, ...] = (PRICE,),
+        **endpoint: Any,
+    ) -> Client:
+        settings = {"timeout_s": 5.0, "models": dict.fromkeys(ROLES, MODEL)} | endpoint
+        whom = Endpoint(base_url=script.url, key=SecretStr(KEY), **settings)
+        client = Client(
+            whom, records, allowance or Allowance(), pulse, deadline, prices=Prices(rows), sleep=waits.append
+        )
+        clients.append(client)
+        return client
+
+    yield made
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def ask(make: Callable[..., Client]) -> Callable[..., Choice]:
+    """Asks the usual question once, of a client made with the usual settings."""
+
+    def asked(*prompts: Prompt, **settings: Any) -> Choice:
+        return make(**settings).ask("planner", "draft", prompts or (PROMPT,), FORM, 100)
+
+    return asked

@@ -1,0 +1,212 @@
+"""Searches that a language model plans, as a user meets them; the server is a fake that keeps to its form."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from agent.paths import Home
+from agent.session import open_run
+from tests.cli.commands import MARS, mars
+from tests.llm.scripted import KEY, completion, events, failure
+from tests.thinkers import any_answer
+
+# What the toy makes of these values are candidates that fail, which is not what is tested here.
+SOUND = ("--forbid", "kind=failing", "--forbid", "kind=crashing")
+RUN = ("run", "--competition", "toy", "--minutes", "2", "--planner", "llm", *SOUND)
+Fault = Callable[[Request], Response]
+
+
+class Obedient:
+    """Answers whatever the schema of a request allows, after the faults that it was given."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.faults: dict[int, Fault] = {}  # by the number of the request, from 1
+        self.asked = 0
+
+    def handle(self, request: Request) -> Response:
+        self.asked += 1
+        if self.asked in self.faults:
+            return self.faults[self.asked](request)
+        body = json.loads(request.get_data())
+        answer = json.dumps(any_answer(_schema(body), np.random.default_rng(body["seed"])))
+        return events(answer) if body.get("stream") else completion(answer, usage=(3000, 200))
+
+
+def _schema(body: dict[str, Any]) -> dict[str, Any]:
+    """As the endpoint gets it: apart, or, once an answer kept to no form, in the words of the prompt."""
+    if "json_schema" in body.get("response_format", {}):
+        return dict(body["response_format"]["json_schema"]["schema"])
+    said = "\n".join(message["content"] for message in body["messages"])
+    schema, _ = json.JSONDecoder().raw_decode(said.partition("JSON schema:\n")[2])
+    return dict(schema)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Obedient]:
+    with HTTPServer(threaded=True) as http:
+        obedient = Obedient(http.url_for("/v1"))
+        http.expect_request("/v1/chat/completions").respond_with_handler(obedient.handle)
+        monkeypatch.setenv("OPENAI_BASE_URL", obedient.url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("MARS_MODEL", "obedient")
+        yield obedient
+
+
+def _asleep(seconds: float) -> Fault:
+    def fault(request: Request) -> Response:
+        time.sleep(seconds)
+        return Response(status=500)
+
+    return fault
+
+
+def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server: Obedient) -> None:
+    done = mars(*RUN, "--max-nodes", "6", "--hint", "Mind the width.", "--json")
+    summary = json.loads(done.stdout)
+    assert (summary["nodes"], summary["valid_nodes"]) == (6, 6)
+    assert summary["usd"] is None, "nobody knows what an obedient model costs"
+    state = open_run("latest", home).state
+    assert state.spend.calls == server.asked >= 6
+    assert state.spend.tokens_in == 3000 * server.asked
+    assert [node.note for node in state.nodes.values()] == [""] * 6
+    assert {call.status for calls in state.calls.values() for call in calls} <= {"answered", "unusable"}
+
+    said = mars("show", "latest", "2", "--calls").stdout
+    assert "The user says: Mind the width." in said
+    assert '"start"' in said
+    assert state.nodes[2].idea.title in re.sub(r"\s+", " ", mars("show", "latest", "2").stdout)
+    assert f"{server.asked} calls" in mars("tree", "latest").stdout
+    assert "6 of 6" in mars("replay", "latest").stdout
+
+
+def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:
+    server.faults = {2: lambda _: failure(500, f"your key {KEY} is fine")}
+    done = mars(*RUN, "--max-nodes", "3")
+    assert KEY not in done.stdout + done.stderr
+    kept = [file for file in home.root.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+    assert kept == []
+
+
+def _broken(text: str, finish: str = "stop") -> Fault:
+    return lambda _: completion(text, finish=finish)
+
+
+FAULTS: list[Fault] = [
+    _broken("I would rather write a poem."),
+    _broken('{"title": "cut off', finish="length"),
+    _broken('{"title": "no slot", "changes": [{"slot": "nothing", "value": 1}], "reason": "r"}'),
+    _broken('{"title": "../../etc/passwd", "changes": [{"slot": "depth", "value": "../x"}]}'),
+    _broken(""),
+    lambda _: failure(429, "slow down", {"Retry-After": "0"}),
+    lambda _: failure(503, "overloaded"),
+    lambda _: completion(None, refusal="I cannot help with toys."),
+    lambda _: Response("<html>gateway</html>", 502, content_type="text/html"),
+    _asleep(3),
+]
+
+
+def test_no_fault_of_an_endpoint_loses_a_node(
+    home: Home, server: Obedient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One search that meets them all, each at another question."""
+    monkeypatch.setenv("MARS_LLM_TIMEOUT_S", "1")
+    server.faults = {1 + 2 * number: fault for number, fault in enumerate(FAULTS)}
+    summary = json.loads(mars(*RUN, "--max-nodes", "12", "--json").stdout)
+    assert summary["valid_nodes"] == summary["nodes"] == 12
+    state = open_run("latest", home).state
+    assert state.spend.calls == server.asked > 2 * len(FAULTS)
+    assert state.spend.failed >= len(FAULTS)
+    stood_in = [node.id for node in state.nodes.values() if node.note]
+    assert len(stood_in) <= 2, "only the refusal ends a question"
+
+
+def test_a_key_that_stops_working_halfway_leaves_the_search_to_the_library(
+    home: Home, server: Obedient
+) -> None:
+    server.faults = dict.fromkeys(range(3, 99), lambda _: failure(401, "Incorrect API key provided."))
+    done = mars(*RUN, "--max-nodes", "5")
+    assert "The library planner goes on without the language model" in done.stdout
+    state = open_run("latest", home).state
+    assert len(state.valid) == len(state.nodes) >= 5
+    assert [bool(node.note) for node in state.nodes.values()][:5] == [False, False, True, True, True]
+    assert server.asked == 3
+
+
+def test_a_wrong_key_or_an_unknown_model_is_told_before_anything_runs(home: Home, server: Obedient) -> None:
+    server.faults = {1: lambda _: failure(401, "Incorrect API key provided.")}
+    assert "OPENAI_API_KEY" in mars(*RUN, code=2).stderr
+    server.faults = {2: lambda _: failure(404, "The model `obedient` does not exist", code="model_not_found")}
+    assert "obedient" in mars(*RUN, code=2).stderr
+    assert not any((home.root / "solutions").rglob("card.json"))
+
+
+def test_what_it_may_cost_bounds_what_is_asked(home: Home, server: Obedient) -> None:
+    (home.root / "prices.yaml").write_text("- {model: obedient, input: 100.0, output: 100.0}\n")
+    summary = json.loads(mars(*RUN, "--max-nodes", "6", "--max-usd", "1.5", "--json").stdout)
+    assert summary["valid_nodes"] == summary["nodes"] >= 6
+    assert 0 < summary["usd"] <= 1.5
+    assert server.asked < 6
+    notes = [node.note for node in open_run("latest", home).state.nodes.values()]
+    assert any("$1.5 are left" in note for note in notes)
+
+
+def test_a_run_killed_while_the_model_thinks_goes_on(home: Home, server: Obedient) -> None:
+    server.faults = {3: _asleep(20)}
+    process = subprocess.Popen([*MARS, *RUN, "--max-nodes", "5"], stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while server.asked < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    summary = json.loads(mars("resume", "latest", "--json").stdout)
+    assert summary["valid_nodes"] == summary["nodes"] >= 5
+    spend = open_run("latest", home).state.spend
+    assert spend.lost == 1
+    assert spend.lost_tokens > 3000, "what nobody saw the end of counts as much as it may have cost"
+    assert spend.calls + spend.lost == server.asked
+
+
+def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, server: Obedient) -> None:
+    server.faults = {2: _asleep(20)}
+    process = subprocess.Popen(
+        [*MARS, *RUN, "--max-nodes", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while server.asked < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=15)
+    assert process.returncode == 130, output
+    (cut,) = open_run("latest", home).state.calls[2]
+    assert cut.status == "cut"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--model", "m"), "--model: is for --planner llm"),
+        (("--planner", "llm", "--blueprint", "x.yaml"), "x.yaml"),
+        (("--planner", "llm"), "OPENAI_API_KEY"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MARS_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    assert said in mars("run", "--competition", "toy", *options, code=2).stderr

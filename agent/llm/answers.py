@@ -17,7 +17,7 @@ _COMMAS = re.compile(rf"({_STRING})|,(\s*[}}\]])", re.DOTALL)
 _OPENS_JSON = re.compile(r'\{\s*"')
 _REASONING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
 _REASONED = "</think>"
-_MOST_OPENINGS = 1000  # braces of prose that are looked at; each costs a scan of what follows
+_MOST_LOOKS = 300_000  # at braces and strings: every brace of prose costs a scan of what follows it
 
 
 class NoObject(AnswerError):  # noqa: N818 (what was found, for the client to act on)
@@ -39,10 +39,12 @@ def read_object(text: str) -> dict[str, Any]:
     found: dict[str, Any] | AnswerError | None = None
     body = _without_reasoning(text)
     at = body.find("{")
-    for _ in range(_MOST_OPENINGS):
-        if at < 0:
-            break
-        end, like_json = _end(body, at), _OPENS_JSON.match(body, at)
+    looks = 0
+    while at >= 0:
+        (end, more), like_json = _end(body, at), _OPENS_JSON.match(body, at)
+        looks += more
+        if looks > _MOST_LOOKS:
+            raise NoObject("There are too many braces around the JSON object.")
         step = end or at + 1
         if end is None and like_json:
             raise Unfinished("The answer is cut off before its JSON object ends.")
@@ -71,17 +73,18 @@ def _without_reasoning(text: str) -> str:
     return text
 
 
-def _end(text: str, start: int) -> int | None:
-    """Where the braces that open at `start` are closed; None: nowhere."""
-    depth = 0
+def _end(text: str, start: int) -> tuple[int | None, int]:
+    """Where the braces that open at `start` are closed (None: nowhere), and how many tokens that took."""
+    depth = looks = 0
     for match in _BRACES.finditer(text, start):
+        looks += 1
         token = match.group()
         if token == '"':  # a string without an end
-            return None
+            break
         depth += {"{": 1, "}": -1}.get(token, 0)
         if depth == 0:
-            return match.end()
-    return None
+            return match.end(), looks
+    return None, looks
 
 
 def _parsed(block: str) -> dict[str, Any] | AnswerError:

@@ -1,0 +1,66 @@
+"""What models wrap around their answers, and what is no answer."""
+
+import time
+from typing import Any
+
+import pytest
+
+from agent.llm.answers import NoObject, Unfinished, read_object
+from agent.llm.forms import AnswerError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('```json\n{"a": 1}\n```', {"a": 1}),
+        ('Sure! Here it is:\n```\n{"a": 1}\n```\nHope {that} helps.', {"a": 1}),
+        ('<think>maybe {"a": 0}?</think>\n{"a": 1}', {"a": 1}),
+        ('<think>an open {"a": [</think>{"a": 1}', {"a": 1}),
+        ('the tag before was in the prompt {"a": </think> {"a": 1}', {"a": 1}),
+        ('<think>it never ends, but {"a": 1}', {"a": 1}),
+        ('{"a": 0} or rather {"a": 1}', {"a": 1}),
+        ('{"a": 1} where {} is a placeholder', {"a": 1}),
+        ('{"a": [1, 2, ], "b": {"c": ",}", }, }', {"a": [1, 2], "b": {"c": ",}"}}),
+        ('{"a": "two\nlines"}', {"a": "two\nlines"}),
+        ('{"a": "} {", "b": "\\"}"}', {"a": "} {", "b": '"}'}),
+        ('{"code": "a </think> b"}', {"code": "a </think> b"}),
+        ('a set {x, {"a": 1}}', {"a": 1}),
+        ("{}", {}),
+    ],
+)
+def test_an_object_is_found(text: str, value: dict[str, Any]) -> None:
+    assert read_object(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", NoObject),
+        ("no", NoObject),
+        ("[1, 2]", NoObject),
+        ('<think>{"a": 1}</think>', NoObject),
+        ('{"a": {"b": 1}, "c": "tru', Unfinished),
+        ('{"a": 0} or rather {"a": ', Unfinished),
+        ('{"a": tru}', AnswerError),
+        ('{"a": NaN}', AnswerError),
+        ('{"a": 1e999}', AnswerError),
+        ('{"a": , "b": 1}', AnswerError),
+        ('{"a": 0} or rather {"a" 1}', AnswerError),
+        ('{"a": "\\ud800"}', AnswerError),
+        ('{"a":' * 5000 + "1" + "}" * 5000, AnswerError),
+        ('{"a": ' + "9" * 5000 + "}", AnswerError),
+    ],
+)
+def test_nothing_is_guessed(text: str, kind: type[AnswerError]) -> None:
+    with pytest.raises(AnswerError) as caught:
+        read_object(text)
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("text", ["{" * 100_000, '{"' * 50_000, '"' * 100_000 + "{", "{ " * 50_000 + "}" * 9])
+def test_a_flood_of_braces_takes_no_time(text: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(AnswerError):
+        read_object(text)
+    assert time.process_time() - begun < 2

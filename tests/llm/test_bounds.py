@@ -1,0 +1,134 @@
+"""What ends a call from this side: the run's time, what it may cost, an interrupt."""
+
+import contextlib
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import pytest
+from werkzeug import Request, Response
+
+from agent.llm.allowance import Allowance, Used
+from agent.llm.client import Client
+from agent.llm.errors import LlmUnavailable, Spent
+from tests.llm.scripted import (
+    FORM,
+    GOOD,
+    PROMPT,
+    Choice,
+    Records,
+    Script,
+    completion,
+)
+
+Ask = Callable[..., Choice]
+
+
+def test_the_runs_end_cuts_a_call(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [script.hang]
+    end = time.monotonic() + 0.4
+    with pytest.raises(LlmUnavailable, match="time was used up"):
+        ask(deadline=lambda: end - time.monotonic())
+    assert time.monotonic() - end < 2
+    [call] = records.calls
+    assert (call.status, call.estimated) == ("cut", True)
+    assert call.usd == records.begun[0].usd
+
+
+def test_nothing_is_asked_after_the_runs_end(script: Script, records: Records, ask: Ask) -> None:
+    with pytest.raises(LlmUnavailable, match="used up"):
+        ask(deadline=lambda: 0.0)
+    assert script.asked == []
+    assert records.begun == []
+
+
+def test_the_pulse_goes_on_in_a_call(script: Script, ask: Ask) -> None:
+    def slow(request: Request) -> Response:
+        time.sleep(1.1)
+        return completion(GOOD)
+
+    beats: list[float] = []
+    script.answers = [slow]
+    ask(pulse=lambda: beats.append(time.monotonic()))
+    assert len(beats) >= 4
+    assert max(after - before for before, after in itertools.pairwise(beats)) < 0.9
+
+
+def test_what_the_pulse_raises_ends_the_call(
+    script: Script, records: Records, make: Callable[..., Client]
+) -> None:
+    class StopError(Exception):
+        pass
+
+    beats = []
+
+    def pulse() -> None:
+        beats.append(1)
+        if len(beats) == 2:
+            raise StopError
+
+    script.answers = [script.hang, completion(GOOD)]
+    client = make(pulse=pulse)
+    with pytest.raises(StopError):
+        client.ask("planner", "draft", [PROMPT], FORM, 100)
+    assert records.statuses == ["cut"]
+    assert client.ask("planner", "draft", [PROMPT], FORM, 100).size == 3
+
+
+@contextlib.contextmanager
+def handled(number: int, handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("number", "handler"), [(signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, _interrupt)]
+)
+def test_an_interrupt_is_recorded_and_goes_up(
+    script: Script,
+    records: Records,
+    make: Callable[..., Client],
+    number: int,
+    handler: Callable[[int, FrameType | None], object],
+) -> None:
+    script.answers = [script.hang, completion(GOOD)]
+    client = make()
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), number))
+    with handled(number, handler):
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            client.ask("planner", "draft", [PROMPT], FORM, 100)
+    assert records.statuses == ["cut"]
+    assert "KeyboardInterrupt" in records.calls[0].reason
+    assert client.ask("planner", "draft", [PROMPT], FORM, 100).size == 3
+
+
+def test_what_other_calls_may_cost_is_counted(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [completion(GOOD)]
+    ask(allowance=Allowance(max_usd=1.0, used=lambda: Used(usd=0.5)))
+    with pytest.raises(Spent, match=r"may cost up to \$0\.000\d, and \$0\.0001 of \$1 are left"):
+        ask(allowance=Allowance(max_usd=1.0, used=lambda: Used(usd=0.9999)))
+    assert len(script.asked) == len(records.begun) == 1
+
+
+def test_an_unknown_price_is_none_and_its_tokens_are_capped(
+    script: Script, records: Records, ask: Ask
+) -> None:
+    script.answers = [completion(GOOD)]
+    ask(rows=(), allowance=Allowance(max_usd=1.0))
+    assert records.calls[0].usd is None
+    assert records.begun[0].usd is None
+    with pytest.raises(Spent, match=r"price is not known.* a dollar counts as [\d,]+ tokens"):
+        ask(rows=(), allowance=Allowance(max_usd=0.001))
+    assert len(script.asked) == 1

@@ -1,0 +1,307 @@
+"""Endpoints that fail: nothing hangs, nothing is lost from the record, and the key is never told."""
+
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from werkzeug import Request, Response
+
+from agent.errors import MarsError
+from agent.llm.allowance import Allowance
+from agent.llm.calls import ROLES, Prompt
+from agent.llm.client import Client
+from agent.llm.endpoint import Endpoint
+from agent.llm.errors import LlmRefused, LlmUnavailable
+from agent.llm.failures import retry_after_s
+from agent.llm.prices import Prices
+from tests.llm.scripted import (
+    FORM,
+    GOOD,
+    KEY,
+    MODEL,
+    PROMPT,
+    Choice,
+    Records,
+    Script,
+    completion,
+    events,
+    failure,
+)
+
+Ask = Callable[..., Choice]
+BUSY = failure(500, "busy")
+SHORT = Prompt("You plan.", "Size?")
+
+
+def drop(request: Request) -> Response:
+    """Closes the connection instead of answering."""
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    return Response()
+
+
+def test_errors_of_the_server_pass(script: Script, records: Records, waits: list[float], ask: Ask) -> None:
+    script.answers = [BUSY, failure(503, "busy"), completion(GOOD)]
+    assert ask().size == 3
+    assert [(call.status, call.number) for call in records.calls] == [
+        ("failed", 1),
+        ("failed", 2),
+        ("answered", 3),
+    ]
+    assert sum(waits) > 0
+    assert records.calls[0].usd == 0
+
+
+def test_errors_that_do_not_pass_end_after_five(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [BUSY] * 9
+    with pytest.raises(LlmUnavailable, match=r"No answer came in 5 attempts: .*500: busy"):
+        ask()
+    assert records.statuses == ["failed"] * 5
+
+
+def test_the_wait_that_the_endpoint_asks_for_is_kept(script: Script, waits: list[float], ask: Ask) -> None:
+    script.answers = [failure(429, "slow down", {"Retry-After": "7.5"}), completion(GOOD)]
+    ask()
+    assert sum(waits) == pytest.approx(7.5)
+
+
+def test_a_wait_may_be_said_as_a_date(script: Script, waits: list[float], ask: Ask) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    script.answers = [failure(429, "slow down", {"Retry-After": later}), completion(GOOD)]
+    ask()
+    assert 25 < sum(waits) <= 30
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("3", 3), ("Thu, 01 Jan 1970 00:01:40 GMT", 40), ("-5", 0), ("soon", None), ("nan", None), ("", None)],
+)
+def test_retry_after_is_read(said: str, seconds: float | None) -> None:
+    assert retry_after_s({"retry-after": said}, now=60.0) == seconds
+
+
+def test_a_wait_beyond_the_runs_end_is_not_begun(script: Script, waits: list[float], ask: Ask) -> None:
+    script.answers = [failure(429, "slow down", {"Retry-After": "900"})]
+    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, and 100 s of the run are left"):
+        ask(deadline=lambda: 100.0)
+    assert waits == []
+
+
+@pytest.mark.parametrize("text", ["", "  \n", None])
+def test_an_empty_answer_is_asked_for_again(
+    script: Script, records: Records, ask: Ask, text: str | None
+) -> None:
+    script.answers = [completion(text), completion(GOOD)]
+    assert ask().size == 3
+    assert records.statuses == ["failed", "answered"]
+    assert records.calls[0].tokens_out == 10
+
+
+def test_a_dropped_connection_passes_and_counts_at_its_most(
+    script: Script, records: Records, ask: Ask
+) -> None:
+    script.answers = [drop, completion(GOOD)]
+    assert ask().size == 3
+    [failed, _] = records.calls
+    assert (failed.status, failed.tokens_out, failed.estimated) == ("failed", 100, True)
+    assert failed.usd == records.begun[0].usd
+
+
+def test_a_stream_that_breaks_off_passes(script: Script, records: Records, ask: Ask) -> None:
+    def broken(request: Request) -> Response:
+        def lines() -> Iterator[str]:
+            yield ": hello\n\n"
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            yield "data: [DONE]\n\n"
+
+        return Response(lines(), content_type="text/event-stream")
+
+    formats = [failure(400, "response_format is unknown")] * 2
+    script.answers = [*formats, broken, events(GOOD)]
+    assert ask().size == 3
+    assert records.statuses == ["failed", "failed", "failed", "answered"]
+
+
+def test_a_hang_ends_at_the_timeout(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [script.hang, completion(GOOD)]
+    assert ask(timeout_s=0.3).size == 3
+    assert "not answered within 0.3 s" in records.calls[0].reason
+    assert records.calls[0].estimated is True
+
+
+def test_an_answer_that_trickles_ends_too(script: Script, records: Records, ask: Ask) -> None:
+    def trickle(request: Request) -> Response:
+        def spaces() -> Iterator[str]:
+            while not script.released.wait(0.1):
+                yield " "
+
+        return Response(spaces(), content_type="application/json")
+
+    script.answers = [trickle, completion(GOOD)]
+    assert ask(timeout_s=0.3).size == 3
+    assert "not finished its answer within 1.5 s" in records.calls[0].reason
+
+
+def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", SecretStr(KEY), dict.fromkeys(ROLES, MODEL))
+    client = Client(
+        endpoint, records, Allowance(), lambda: None, lambda: 999.0, prices=Prices(()), sleep=waits.append
+    )
+    with pytest.raises(LlmUnavailable, match="cannot be reached"):
+        client.ask("planner", "draft", [PROMPT], FORM, 100)
+    assert [(call.tokens_in, call.tokens_out) for call in records.calls] == [(0, 0)] * 5
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "more", "words"),
+    [
+        (401, f"Incorrect API key provided: {KEY}", {}, "export the right one as OPENAI_API_KEY"),
+        (403, "not for you", {}, "OPENAI_API_KEY"),
+        (400, "API key not valid. Please pass a valid API key.", {}, "OPENAI_API_KEY"),
+        (404, "The model does not exist", {}, f"Model '{MODEL}' is not known"),
+        (400, "Model Not Exist", {}, f"Model '{MODEL}' is not known"),
+        (402, "Insufficient Balance", {}, "no credit left"),
+        (429, "You exceeded your current quota", {"code": "insufficient_quota"}, "no credit left"),
+        (400, "messages[0].content is odd", {}, "choose another model"),
+    ],
+)
+def test_what_does_not_pass_is_said_at_once(
+    script: Script, records: Records, ask: Ask, status: int, message: str, more: dict[str, str], words: str
+) -> None:
+    script.answers = [failure(status, message, **more)]
+    with pytest.raises(LlmRefused) as caught:
+        ask()
+    assert words in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+    assert records.statuses == ["failed"]
+
+
+def test_a_limit_under_no_name_is_no_endless_search(script: Script, ask: Ask) -> None:
+    script.answers = [
+        failure(400, "unknown max_tokens", param="max_tokens"),
+        failure(400, "unknown max_completion_tokens", param="max_completion_tokens"),
+    ]
+    with pytest.raises(LlmRefused, match="unknown max_completion_tokens"):
+        ask()
+
+
+def test_a_page_instead_of_an_answer_names_the_address(script: Script, ask: Ask) -> None:
+    script.answers = [Response("<html>Welcome</html>", content_type="text/html")] * 5
+    with pytest.raises(LlmUnavailable, match="OPENAI_BASE_URL usually ends in /v1"):
+        ask()
+
+
+def test_json_that_is_none_passes(script: Script, ask: Ask) -> None:
+    script.answers = [Response('{"choices": [', content_type="application/json"), completion(GOOD)]
+    assert ask().size == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens"),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum"),
+        (400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."),
+        (413, "Payload too large"),
+        (429, "Request too large for model on tokens per min (TPM): Limit 30000, Requested 40000."),
+    ],
+)
+def test_a_context_that_is_too_short_gets_the_shorter_prompt(
+    script: Script, records: Records, ask: Ask, status: int, message: str
+) -> None:
+    script.answers = [failure(status, message), completion(GOOD)]
+    assert ask(PROMPT, SHORT).size == 3
+    assert script.asked[1]["messages"][1]["content"] == SHORT.asked
+    assert [(call.status, call.number) for call in records.calls] == [("failed", 1), ("answered", 2)]
+    assert records.calls[1].reason.startswith("Asked with the shorter prompt 2 of 2: the prompt is too long")
+
+
+def test_no_prompt_is_short_enough(script: Script, ask: Ask) -> None:
+    script.answers = [failure(400, "maximum context length is 10 tokens")] * 2
+    with pytest.raises(LlmUnavailable, match=r"No prompt for 'draft' is short enough.*10 tokens"):
+        ask(PROMPT, SHORT)
+
+
+def test_a_known_context_spares_the_asking(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [completion(GOOD)]
+    assert ask(Prompt("You plan.", "long " * 2000), SHORT, context_tokens=1000).size == 3
+    assert script.asked[0]["messages"][1]["content"] == SHORT.asked
+    assert "shorter prompt 2 of 2: it holds 1000 tokens" in records.calls[0].reason
+
+
+def test_a_key_that_stops_working_halfway_says_so(
+    script: Script, records: Records, make: Callable[..., Client]
+) -> None:
+    script.answers = [completion(GOOD), failure(401, "revoked")]
+    client = make()
+    client.ask("planner", "draft", [PROMPT], FORM, 100)
+    with pytest.raises(LlmRefused, match="revoked"):
+        client.ask("planner", "draft", [PROMPT], FORM, 100)
+    assert records.statuses == ["answered", "failed"]
+
+
+LEAKING = [
+    failure(401, f"Bearer {KEY}"),
+    failure(400, f"no such thing as {KEY}"),
+    failure(500, f"crashed with {KEY}"),
+    failure(429, f"{KEY} is busy", {"Retry-After": "99999"}),
+    completion(f"I know {KEY}"),
+    completion(None, refusal=f"not for {KEY}"),
+    drop,
+]
+
+
+@pytest.mark.parametrize("answer", LEAKING)
+def test_the_key_is_in_no_message_and_no_record(
+    script: Script,
+    records: Records,
+    make: Callable[..., Client],
+    answer: Response,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    script.answers = [answer] * 5
+    client = make()
+    prompt = Prompt(f"You plan with {KEY}.", "Which size?")
+    with pytest.raises(MarsError) as caught:
+        client.ask("planner", "draft", [prompt], FORM, 100)
+    said = "".join(traceback.format_exception(caught.value))
+    assert script.keys[0] == f"Bearer {KEY}"
+    for text in (said, records.everything(), repr(vars(client)), repr(client._means.endpoint), caplog.text):
+        assert KEY not in text
+
+
+def test_the_library_is_loaded_by_clients_alone() -> None:
+    code = (
+        "import sys, agent.llm.client, agent.llm.endpoint, agent.llm.forms, agent.llm.allowance;"
+        "sys.exit(bool({'openai', 'tenacity', 'httpx', 'httpx2'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["openai", "tenacity"])
+def test_a_missing_package_says_what_to_install(package: str) -> None:
+    code = (
+        f"import sys\nsys.modules[{package!r}] = None\n"
+        "from agent.llm.client import Client\n"
+        "from agent.errors import SetupError\n"
+        "try:\n    Client(None, None, None, None, None)\nexcept SetupError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"the package {package}" in done.stdout
+    assert "pip install 'mars-search[llm]'" in done.stdout

@@ -1,5 +1,6 @@
 """What ends a call from this side: the run's time, what it may cost, an interrupt."""
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -102,8 +103,13 @@ def test_an_interrupt_is_recorded_and_goes_up(
     number: int,
     handler: Callable[[int, FrameType | None], object],
 ) -> None:
-    script.answers = [script.hang, completion(GOOD)]
-    client = make()
+    def slow(request: Request) -> Response:
+        time.sleep(0.6)
+        return completion(GOOD)
+
+    tasks: list[object] = []
+    script.answers = [script.hang, slow]
+    client = make(pulse=lambda: tasks.append(asyncio.current_task()))
     timer = threading.Timer(0.4, os.kill, (os.getpid(), number))
     with handled(number, handler):
         timer.start()
@@ -111,7 +117,9 @@ def test_an_interrupt_is_recorded_and_goes_up(
             client.ask("planner", "draft", [PROMPT], FORM, 100)
     assert records.statuses == ["cut"]
     assert "KeyboardInterrupt" in records.calls[0].reason
+    tasks.clear()
     assert client.ask("planner", "draft", [PROMPT], FORM, 100).size == 3
+    assert len(set(tasks)) == 1, "the interrupted exchange goes on"
 
 
 def test_what_other_calls_may_cost_is_counted(script: Script, records: Records, ask: Ask) -> None:

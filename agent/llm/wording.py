@@ -16,8 +16,8 @@ Turn = tuple[str, str]
 
 
 def turns(prompt: Prompt, form: Form[Any], mode: Mode) -> list[Turn]:
-    """The messages of a question that is asked for the first time."""
-    return [("system", prompt.stable + _held_to(form, mode)), ("user", prompt.asked)]
+    """The messages of a question that is asked for the first time; the unchanging one is left as it is."""
+    return [("system", prompt.stable), ("user", prompt.asked + _held_to(form, mode))]
 
 
 def turns_after_cut(prompt: Prompt, form: Form[Any], mode: Mode, room: int) -> list[Turn]:

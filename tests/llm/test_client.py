@@ -65,7 +65,7 @@ def test_an_endpoint_without_schemas_is_asked_for_json_and_remembered(
         "json_object",
         "json_object",
     ]
-    assert '"maximum": 9' in script.asked[1]["messages"][0]["content"]
+    assert '"maximum": 9' in script.asked[1]["messages"][1]["content"]
     assert [(call.status, call.mode, call.number) for call in records.calls] == [
         ("failed", "schema", 1),
         ("answered", "json", 2),
@@ -156,7 +156,7 @@ def test_prose_despite_a_schema_brings_the_schema_into_the_prompt(
 ) -> None:
     script.answers = [completion("I would take three."), completion(GOOD)]
     assert ask().size == 3
-    assert '"maximum": 9' in script.asked[1]["messages"][0]["content"]
+    assert '"maximum": 9' in script.asked[1]["messages"][1]["content"]
     assert [call.mode for call in records.calls] == ["schema", "json"]
 
 

@@ -9,13 +9,12 @@ from rich.table import Column, Table
 
 from agent import paths
 from agent.cleanup import Spare, clean
-from agent.cli.inspect import RunName
 from agent.database import open_database
 from agent.errors import InfrastructureError
 from agent.paths import Home
 from agent.record.events import has_ended
-from agent.record.stop import stop_run
-from agent.record.store import Journal
+from agent.record.stop import latest_at_work, stop_run
+from agent.record.store import LATEST, Journal
 
 
 def register(app: typer.Typer) -> None:
@@ -24,14 +23,21 @@ def register(app: typer.Typer) -> None:
 
 
 def stop_command(
-    run: RunName,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Id of a run, a part of it, or `latest`: the latest that a process is at work on.",
+        ),
+    ],
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to wait until its candidates are gone and it has ended.")
     ] = 60.0,
 ) -> None:
     """Ends a run that is at work in another process, as Ctrl-C there would; its state is saved."""
     home = paths.home()
-    journal = Journal.open(open_database(home.database), run)
+    engine = open_database(home.database)
+    journal = Journal.open(engine, latest_at_work(engine, home.workspaces) if run == LATEST else run)
     if not stop_run(home.workspaces / journal.run, wait):
         raise InfrastructureError(
             f"Run {journal.run} was asked to stop and is still at work after {wait:g} s; look again by "

@@ -5,10 +5,25 @@ import signal
 import time
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from agent.errors import SetupError
 from agent.record.lock import Holder, holder, is_locked
+from agent.record.store import list_runs
 
 _POLL_S = 0.05
+
+
+def latest_at_work(engine: Engine, workspaces: Path) -> str:
+    """The newest run that a process is at work on: what `mars stop latest` ends.
+
+    Raises:
+        SetupError: there is none.
+    """
+    for row in list_runs(engine):
+        if is_locked(workspaces / row.id):
+            return row.id
+    raise SetupError("No run is at work, so there is nothing to stop.")
 
 
 def stop_run(folder: Path, wait_s: float) -> bool:

@@ -29,7 +29,7 @@ FORMAT = 1
 """Version of the record; a run of another version is refused, never guessed at."""
 
 LATEST = "latest"
-"""Names the newest run wherever a run is asked for."""
+"""Names the newest run wherever a run is asked for; to resume and to stop, the newest that can be."""
 
 metadata = MetaData()
 runs_table = Table(

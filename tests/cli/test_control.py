@@ -50,6 +50,15 @@ def test_stop_says_when_there_is_nothing_to_stop(home: Home) -> None:
     assert "No run is called 'nothing'" in mars("stop", "nothing", code=2).stderr
 
 
+def test_stop_latest_means_the_newest_run_that_is_at_work(slow: Home) -> None:
+    assert "No run is at work" in mars("stop", "latest", code=2).stderr
+    process, at_work = start_run(slow)
+    mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1")
+    assert f"Run {at_work} is stopped" in mars("stop", "latest").stdout
+    assert process.wait(timeout=30) == 130
+    assert "No run is at work" in mars("stop", "latest", code=2).stderr
+
+
 def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home) -> None:
     process, run = start_run(slow)
     note = slow.workspaces / run / "holder"

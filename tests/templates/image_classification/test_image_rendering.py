@@ -3,6 +3,7 @@
 import ast
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -144,6 +145,25 @@ def test_what_a_blueprint_does_not_use_is_not_there() -> None:
         "flip(",
     ):
         assert unused not in text, unused
+
+
+@pytest.mark.parametrize("users", [None, "0"])
+def test_a_repository_that_augments_asks_no_network_for_a_newer_library_unless_told_to(
+    tmp_path: Path, users: str | None
+) -> None:
+    write_tree(render(task_view("classification", "accuracy"), {"augmentation": "light"}), tmp_path)
+    assert "import albumentations" in (tmp_path / "library" / "dataset.py").read_text()
+    variable = "NO_ALBUMENTATIONS_UPDATE"
+    inherited = {name: value for name, value in os.environ.items() if name != variable}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os, library.config; print(os.environ['{variable}'])"],
+        cwd=tmp_path,
+        env=inherited | ({} if users is None else {variable: users}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == (users or "1"), done.stderr
 
 
 def test_slots_that_a_task_has_no_use_for_change_nothing() -> None:

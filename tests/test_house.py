@@ -13,6 +13,7 @@ ORDER = [
     "errors",
     "paths",
     "held",
+    "userfiles",
     "written",
     "database",
     "competition",

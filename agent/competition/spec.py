@@ -4,10 +4,10 @@ import ast
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agent.errors import SetupError
+from agent.userfiles import read_yaml
 
 Task = Literal["classification", "multilabel", "regression", "segmentation"]
 Role = Literal["image", "text", "number", "category", "embedding", "group", "time"]
@@ -157,17 +157,7 @@ class CompetitionSpec(BaseModel):
 
 def load_spec(file: Path) -> CompetitionSpec:
     """Reads `competition.yaml`; raises SetupError with the file and the faulty key."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        spec = CompetitionSpec.model_validate(content)
-    except OSError as error:
-        raise SetupError(f"{file}: cannot be read ({error.strerror}).") from error
-    except yaml.YAMLError as error:
-        raise SetupError(f"{file}: is no valid YAML: {' '.join(str(error).split())}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise SetupError(f"{file}: '{where}': {first['msg']}.") from error
+    spec = read_yaml(file, CompetitionSpec)
     if spec.own_metric is None:
         return spec
     if spec.own_metric.code:

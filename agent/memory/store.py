@@ -22,6 +22,7 @@ from agent.database import writing
 from agent.errors import SetupError
 from agent.memory.distill import worded
 from agent.memory.lesson import Lesson
+from agent.userfiles import first_fault
 from agent.written import file_aside
 
 metadata = MetaData()
@@ -105,6 +106,4 @@ def read_lessons(file: Path) -> list[Lesson]:
     except OSError as error:
         raise SetupError(f"{file}: cannot be read ({error.strerror}).") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
-        raise SetupError(f"{file}: is no list of lessons ('{where}': {first['msg']}).") from error
+        raise SetupError(f"{file}: is no list of lessons ({first_fault(error)}).") from error

@@ -2,14 +2,14 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.competition.spec import Role, Task
 from agent.errors import SetupError
 from agent.paths import Home, templates_dir
+from agent.userfiles import read_yaml
 
 Value = bool | int | float | str
 Stage = Literal["baseline", "structural", "refinement", "finish"]
@@ -187,16 +187,7 @@ class Family(_Frozen):
 
 def load_family(folder: Path) -> Family:
     """Reads `family.yaml` in the folder; raises SetupError naming the file and the key."""
-    file = folder / "family.yaml"
-    try:
-        content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return Family.model_validate({**content, "folder": folder})
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise SetupError(f"{file}: cannot be read ({' '.join(str(error).split())}).") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise SetupError(f"{file}: '{where}': {first['msg']}.") from error
+    return read_yaml(folder / "family.yaml", Family, folder=folder)
 
 
 def load_families(*roots: Path) -> dict[str, Family]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import SetupError
 from agent.repository.family import Family, Value
+from agent.userfiles import read_yaml
 
 
 class Blueprint(BaseModel):
@@ -101,13 +101,7 @@ def changes_between(old: dict[str, Value], new: dict[str, Value]) -> tuple[Chang
 
 def load_blueprint(file: Path, families: dict[str, Family]) -> Blueprint:
     """Reads a file (`family:` and `slots:`) and fills in defaults; SetupError names what is wrong."""
-    try:
-        raw = Blueprint.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise SetupError(f"{file}: cannot be read ({' '.join(str(error).split())}).") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SetupError(f"{file}: '{'.'.join(map(str, first['loc']))}': {first['msg']}.") from error
+    raw = read_yaml(file, Blueprint)
     if raw.family not in families:
         raise SetupError(f"{file}: no family is called '{raw.family}'; there are {', '.join(families)}.")
     return Blueprint(family=raw.family, slots=families[raw.family].fill(raw.slots, str(file)))

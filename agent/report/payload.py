@@ -114,14 +114,7 @@ def _scores(node: Node) -> dict[str, str]:
     result = node.result
     if result is None:
         return {"Proposed": f"after {wording.clock(node.proposed_at_s)}"}
-    facts = {
-        "Validation": wording.score(result.metric, result.metric_se),
-        "Audit": wording.score(result.audit_metric, result.audit_se),
-    }
-    if node.repeats:
-        facts["Other seeds"] = ", ".join(wording.number(metric) for metric in node.repeats)
-    if node.refit is not None:
-        facts["Refit"] = wording.refit(node.refit)
+    facts = {name.capitalize(): said for name, said in wording.scores(node, result).items()}
     facts["Time"] = wording.duration(result.seconds)
     if node.expected_s is not None:
         facts["Time expected"] = wording.duration(node.expected_s)

@@ -98,7 +98,8 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     grid.add_row("grown from", wording.origin(node))
     children = ", ".join(f"{child:03d}" for child in node.children)
     grid.add_row("children", children or wording.ABSENT)
-    for name, value in _scores(node, node.result).items():
+    scores = wording.scores(node, node.result) if node.result else {"validation": "not yet"}
+    for name, value in scores.items():
         grid.add_row(name, Text(value))
     grid.add_row("time", _timing(node, node.result))
     for name, value in node.result.facts.items() if node.result else ():
@@ -107,20 +108,6 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     if node.result:
         grid.add_row("commit", Text(node.result.commit))
     return Padding(grid, (1, 0))
-
-
-def _scores(node: Node, result: NodeResult | None) -> dict[str, str]:
-    if result is None:
-        return {"validation": "not yet"}
-    scores = {
-        "validation": wording.score(result.metric, result.metric_se),
-        "audit": wording.score(result.audit_metric, result.audit_se),
-    }
-    if node.repeats:
-        scores["other seeds"] = ", ".join(wording.number(metric) for metric in node.repeats)
-    if node.refit is not None:
-        scores["refit"] = wording.refit(node.refit)
-    return scores
 
 
 def _timing(node: Node, result: NodeResult | None) -> str:

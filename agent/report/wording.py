@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
-from agent.record.events import CurvePoint, Operator, RefitResult, RunSettings, Status
+from agent.record.events import CurvePoint, NodeResult, Operator, RefitResult, RunSettings, Status
 from agent.record.state import Node
 
 # One sign per status, so that nothing is told by colour alone.
@@ -135,6 +135,19 @@ def effect(lesson: Lesson) -> str:
     share = 100 * lesson.effect
     side = "less" if share >= 0 else "more"
     return f"{lesson.verdict}: {abs(share):.1f} ± {100 * lesson.standard_error:.1f} % {side} error"
+
+
+def scores(node: Node, result: NodeResult) -> dict[str, str]:
+    """All scores that a finished node has, by their names, in the order in which they are read."""
+    named = {
+        "validation": score(result.metric, result.metric_se),
+        "audit": score(result.audit_metric, result.audit_se),
+    }
+    if node.repeats:
+        named["other seeds"] = ", ".join(number(metric) for metric in node.repeats)
+    if node.refit is not None:
+        named["refit"] = refit(node.refit)
+    return named
 
 
 def refit(result: RefitResult) -> str:

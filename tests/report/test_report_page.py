@@ -1,5 +1,6 @@
 """The report as a file: complete, bounded, self-contained, and inert whatever the texts in it say."""
 
+import io
 import json
 import re
 import time
@@ -9,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, material_of, result
 
 from agent.competition.metrics import get_metric
 from agent.errors import InfrastructureError
-from agent.record.events import CurvePoint, NodeResult
+from agent.record.events import CurvePoint, NodeResult, RefitFinished, RefitResult
 from agent.record.state import Node, RunState
 from agent.report.files import Material
 from agent.report.geometry import Scale, lay_out_tree, robust_range
 from agent.report.html import ReportContext, render_report, write_report
 from agent.report.places import Places
+from agent.report.show import render_node
 from agent.report.wording import fair_limit
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
@@ -134,6 +137,21 @@ def test_only_its_own_script_may_run(state: RunState, context: ReportContext) ->
     assert policy
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe" not in policy
+
+
+def test_the_page_and_the_terminal_name_the_same_scores(state: RunState, context: ReportContext) -> None:
+    refit = RefitResult(status="kept", seconds=72.0, audit_metric=0.6012, audit_se=0.0121)
+    state.apply(RefitFinished(elapsed_s=state.elapsed_s + 72.0, node=5, result=refit))
+    scores = details(render_report(state, context))["005"]["scores"]
+    assert list(scores)[:4] == ["Validation", "Audit", "Other seeds", "Refit"]
+    assert scores["Refit"] == "audit 0.6012 ± 0.0121, kept, 1:12"
+    console = Console(file=io.StringIO(), width=140)
+    console.print(render_node(state, state.nodes[5], Path("nodes/005"), "", {}))
+    assert isinstance(console.file, io.StringIO)
+    shown = [line.strip() for line in console.file.getvalue().splitlines()]
+    for name in list(scores)[:4]:
+        (line,) = [line for line in shown if line.startswith(f"{name.lower()}  ")]
+        assert line.endswith(scores[name])
 
 
 def test_what_json_lacks_becomes_null(context: ReportContext) -> None:

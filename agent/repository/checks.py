@@ -5,25 +5,11 @@ import re
 from functools import lru_cache
 
 LIBRARY = ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
-CONTRACT_FILES = (
-    "README.md",
-    "requirements.txt",
-    "idea.json",
-    "main.py",
-    *(f"library/{name}.py" for name in LIBRARY),
-)
-
+_OF_EVERY_KIND = ("README.md", "requirements.txt", "idea.json", "main.py")
+CONTRACT_FILES = (*_OF_EVERY_KIND, *(f"library/{name}.py" for name in LIBRARY))
+ENSEMBLE_FILES = (*_OF_EVERY_KIND, "library/config.py", "library/blend.py")
 
 _MAIN = re.compile(r"(members/[^/]+/)?main\.py")
-
-ENSEMBLE_FILES = (
-    "README.md",
-    "requirements.txt",
-    "idea.json",
-    "main.py",
-    "library/config.py",
-    "library/blend.py",
-)
 
 
 def check_repository(files: dict[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Engine, update
 
 from agent.database import open_database
 from agent.errors import InfrastructureError, SetupError
@@ -17,8 +17,7 @@ from tests.states import add, finish, idea, lesson, propose, started
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def test_events_come_back_in_order_and_equal(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "mars.db")
+def test_events_come_back_in_order_and_equal(engine: Engine) -> None:
     journal = Journal.create(engine, "toy-1", "toy", NOW)
     events = [RunResumed(elapsed_s=1.5, minutes=3.0), RunFinished(elapsed_s=2.0, reason="done", chosen=None)]
     for event in events:
@@ -27,8 +26,7 @@ def test_events_come_back_in_order_and_equal(tmp_path: Path) -> None:
     assert [row.id for row in list_runs(engine)] == ["toy-1"]
 
 
-def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "mars.db")
+def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
     journal = Journal.create(engine, "toy-1", "toy", NOW)
     with contextlib.suppress(RuntimeError), journal.transaction() as connection:
         journal.append(RunResumed(elapsed_s=1.0, minutes=1.0), connection)
@@ -37,8 +35,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     assert [event.elapsed_s for event in Journal.open(engine, "toy-1").events()] == [2.0]
 
 
-def test_a_full_disk_is_one_sentence_that_says_how_to_go_on(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "mars.db")
+def test_a_full_disk_is_one_sentence_that_says_how_to_go_on(engine: Engine) -> None:
     journal = Journal.create(engine, "toy-1", "toy", NOW)
     with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -54,8 +51,7 @@ def _write_much(journal: Journal, limit: str) -> None:
             journal.append(RunFinished(elapsed_s=1.0, reason="x" * 1000, chosen=None), connection)
 
 
-def test_a_run_of_another_format_or_an_unknown_one_is_refused(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "mars.db")
+def test_a_run_of_another_format_or_an_unknown_one_is_refused(engine: Engine) -> None:
     Journal.create(engine, "toy-1", "toy", NOW)
     with engine.begin() as connection:
         connection.execute(update(runs_table).values(format=99))
@@ -65,8 +61,7 @@ def test_a_run_of_another_format_or_an_unknown_one_is_refused(tmp_path: Path) ->
         Journal.open(engine, "nope")
 
 
-def test_part_of_a_name_is_enough_when_it_is_unambiguous(tmp_path: Path) -> None:
-    engine = open_database(tmp_path / "mars.db")
+def test_part_of_a_name_is_enough_when_it_is_unambiguous(engine: Engine) -> None:
     for name, day in (("toy-a", 2), ("toy-b", 3)):
         Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
     assert Journal.open(engine, "y-a").run == "toy-a"

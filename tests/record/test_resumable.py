@@ -6,18 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.database import open_database
 from agent.errors import SetupError
 from agent.record.events import RunFinished, RunResumed, RunStarted
 from agent.record.lock import run_lock
 from agent.record.resumable import latest_resumable
 from agent.record.store import Journal
 from tests.states import SETTINGS
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return open_database(tmp_path / "mars.db")
 
 
 def _run(engine: Engine, name: str, day: int, *, ended: bool = False) -> Journal:

@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.database import open_database
 from agent.errors import SetupError
 from agent.record.lock import run_lock
 from agent.record.stop import latest_at_work
 from agent.record.store import Journal
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return open_database(tmp_path / "mars.db")
 
 
 def _run(engine: Engine, name: str, day: int) -> None:

@@ -1,0 +1,12 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from agent.database import open_database
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """A record of runs that is new."""
+    return open_database(tmp_path / "mars.db")

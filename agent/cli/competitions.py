@@ -1,13 +1,14 @@
 """`mars competitions`, `mars init` and `mars prepare`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from agent import paths
+from agent.cli import options
 from agent.competition.init import draft_spec, write_draft
 from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared
@@ -55,17 +56,14 @@ def init_command(
 
 
 def prepare_command(
-    name: Annotated[str, typer.Argument(help="Name or folder of a competition.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or folder of a competition.")],
     source: Annotated[
         Path | None,
         typer.Option(
             "--from", help="Folder or zip with the competition's files, or what MLE-bench prepared of it."
         ),
     ] = None,
-    data: Annotated[
-        Literal["auto", "full", "sample"],
-        typer.Option(help="auto: data that is here, else Kaggle's if you are signed in, else the sample."),
-    ] = "auto",
+    data: options.Data = "auto",
 ) -> None:
     """Makes a competition's data ready: tables, splits, media."""
     competition, home = find_competition(name, paths.home()), paths.home()

@@ -50,7 +50,7 @@ def show_command(lesson_id: Annotated[str, typer.Argument(metavar="ID", help="Fo
 
 @app.command("export")
 def export_command(
-    file: Annotated[Path, typer.Argument(help="JSON file to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file to write.")],
 ) -> None:
     """Writes all lessons to a file that `mars run --lessons` and `mars lessons import` read."""
     lessons = _store().all()
@@ -59,7 +59,9 @@ def export_command(
 
 
 @app.command("import")
-def import_command(file: Annotated[Path, typer.Argument(help="JSON file that was exported.")]) -> None:
+def import_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file that was exported.")],
+) -> None:
     """Adds exported lessons; equal ones merge and add their evidence."""
     print(f"{_store().import_all(read_lessons(file))} lessons read from {file}.")
 

@@ -1,4 +1,4 @@
-"""The options of `mars run`, each with its help."""
+"""The options of `mars run`, each with its help; other commands share some."""
 
 from pathlib import Path
 from typing import Annotated, Literal

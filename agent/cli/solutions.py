@@ -11,6 +11,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from agent import paths
+from agent.cli import options
 from agent.competition.grading import grade_submission
 from agent.competition.mlebench import refusal
 from agent.competition.registry import find_competition
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def solutions_command(
-    name: Annotated[str | None, typer.Argument(help="A competition: shows its card.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A competition: shows its card.")] = None,
     leaderboard: Annotated[
         float | None,
         typer.Option(help="What a leaderboard gave NAME's submission; kept on its card, earlier ones too."),
@@ -88,15 +89,15 @@ def _comparison(card: Card, score: float) -> str:
 
 
 def grade_command(
-    submission: Annotated[Path, typer.Argument(help="A submission with the competition's own ids.")],
+    submission: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A submission with the competition's own ids.")
+    ],
     competition: Annotated[str, typer.Option(help="Name or folder of the competition.")],
-    data: Annotated[str, typer.Option(help="Which data's answers: auto, full or sample.")] = "auto",
+    data: options.Data = "auto",
 ) -> None:
     """Scores a submission against the competition's private answers."""
-    if data not in ("auto", "full", "sample"):
-        raise SetupError(f"--data takes auto, full or sample, not '{data}'.")
     found = find_competition(competition, paths.home())
-    raw = locate_data(found, paths.home(), data, run_script)  # type: ignore[arg-type]
+    raw = locate_data(found, paths.home(), data, run_script)
     grade = grade_submission(raw.graded(found.spec), raw.folder, submission, run=run_script)
     if raw.source == "mle-bench" and (reason := refusal(found.spec, submission)) is not None:
         print(f"Warning: {reason}", file=sys.stderr)

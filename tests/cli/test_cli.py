@@ -149,6 +149,7 @@ def test_the_kept_submission_can_be_graded(searched: str, home: Home) -> None:
         (("run", "--competition", "toy", "--blueprint", "none.yaml"), "none.yaml: cannot be read"),
         (("run", "--competition", "toy", "--lessons", "none.json"), "none.json: cannot be read"),
         (("run", "--competition", "toy", "--data", "sample"), "toy has no sample"),
+        (("grade", "--competition", "toy", "--data", "best", "x.csv"), "Invalid value for '--data'"),
         (("tree", "nothing"), "No run is called 'nothing'."),
         (("resume", "nothing"), "No run is called 'nothing'."),
         (("lessons", "show", "9"), "No lesson has the id 9"),

@@ -39,3 +39,11 @@ def test_no_help_text_loses_a_word_on_its_way_to_the_terminal(path: tuple[str, .
     assert _words(command.help or "") in page
     for parameter in command.get_params(Context(command)):
         assert _words(getattr(parameter, "help", None) or "") in page, parameter.name
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_argument_is_named_in_capitals_as_other_texts_name_it(path: tuple[str, ...]) -> None:
+    command = COMMANDS[path]
+    arguments = [one for one in command.get_params(Context(command)) if one.param_type_name == "argument"]
+    names = [str(one.metavar or one.name) for one in arguments]
+    assert names == [name.upper() for name in names]

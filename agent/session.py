@@ -25,7 +25,7 @@ from agent.paths import Home
 from agent.planner.library import LibraryPlanner
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
-from agent.record.resumable import latest_resumable, said_at_work
+from agent.record.resumable import latest_resumable, naming_itself, said_at_work
 from agent.record.state import Node, RunState
 from agent.record.store import LATEST, Journal
 from agent.refit import submission_of
@@ -95,7 +95,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
-    with new_run(prepared, home, engine) as (run, heartbeat):
+    with new_run(prepared, home, engine) as (run, heartbeat), naming_itself(run.journal):
         if given is not None:
             files, idea = given
             settings = settings.model_copy(
@@ -143,10 +143,10 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
     passed_over: list[str] = []
     if name == LATEST:
         name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
-    run_id = Journal.open(engine, name).run
-    with run_lock(home.workspaces / run_id) as heartbeat:
+    journal = Journal.open(engine, name)
+    with run_lock(home.workspaces / journal.run) as heartbeat, naming_itself(journal):
         families = known_families(home)
-        run = open_run(run_id, home, engine, families)
+        run = open_run(journal.run, home, engine, families)
         if run.state.run.experiment:
             raise SetupError(
                 f"Run {run.id} puts a lesson to the test and cannot be resumed; start it again with "

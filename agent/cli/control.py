@@ -12,7 +12,7 @@ from agent.cleanup import Spare, clean
 from agent.database import open_database
 from agent.errors import InfrastructureError
 from agent.paths import Home
-from agent.record.events import has_ended
+from agent.record.events import has_ended, is_experiment
 from agent.record.stop import latest_at_work, stop_run
 from agent.record.store import LATEST, Journal
 
@@ -48,6 +48,11 @@ def stop_command(
         print(f"Run {journal.run} is stopped; it had not begun, so start a new one with `mars run`.")
     elif has_ended(events):
         print(f"Run {journal.run} came to its end by itself meanwhile.")
+    elif is_experiment(events):
+        print(
+            f"Run {journal.run} is stopped; it put a lesson to the test and cannot be resumed: "
+            "start it again with `mars lessons verify`."
+        )
     else:
         print(f"Run {journal.run} is stopped, its state is saved: `mars resume {journal.run}` goes on.")
 

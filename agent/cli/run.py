@@ -13,12 +13,13 @@ from rich.table import Column, Table
 from agent import paths
 from agent.cli import options
 from agent.database import open_database
-from agent.errors import MarsError
+from agent.errors import Interrupted, MarsError
+from agent.record.lock import is_locked
 from agent.record.store import list_runs
 from agent.report import wording
 from agent.report.observer import Observer, make_observer
 from agent.request import RunRequest
-from agent.session import Summary, open_run, resume, start
+from agent.session import Run, Summary, open_run, resume, start
 
 EXIT_NONE_KEPT = 1
 EXIT_INTERRUPTED = 130
@@ -116,11 +117,21 @@ def runs_command() -> None:
             continue
         state = run.state
         score = f"{state.best.metric:.5f}" if state.best else "-"
-        ended = state.finished.reason if state.finished else "no: `mars resume` goes on"
         counts = (str(len(state.nodes)), str(len(state.valid)))
         about = (row.id, state.run.data_kind, run.metric.name)
-        table.add_row(*about, *counts, score, f"{state.elapsed_s / 60:.1f}", ended)
+        table.add_row(*about, *counts, score, f"{state.elapsed_s / 60:.1f}", _ended(run))
     Console().print(table)
+
+
+def _ended(run: Run) -> str:
+    """How the run ended, or why it has not."""
+    if run.state.finished is not None:
+        return run.state.finished.reason
+    if is_locked(run.folder):
+        return "no: at work"
+    if run.state.run.experiment:
+        return "no: `mars lessons verify` starts anew"
+    return "no: `mars resume` goes on"
 
 
 @contextmanager
@@ -128,8 +139,12 @@ def interruptible() -> Iterator[None]:
     """Ctrl-C and SIGTERM end a run in order: what runs is killed, what happened is on record."""
     try:
         yield
-    except KeyboardInterrupt:
-        print("Interrupted; the state is saved: `mars resume latest` goes on.", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        if isinstance(error, Interrupted):
+            said = f"the state is saved: `mars resume {error.run}` goes on."
+        else:
+            said = "there is nothing to resume, so start it again."
+        print(f"Interrupted; {said}", file=sys.stderr)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

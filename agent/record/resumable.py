@@ -1,10 +1,12 @@
-"""Which run `mars resume latest` goes on with."""
+"""What can be resumed: which one of several runs, and what an interrupted one says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from agent.errors import SetupError
+from agent.errors import Interrupted, SetupError
 from agent.record.events import has_ended, is_experiment
 from agent.record.lock import is_locked
 from agent.record.store import FORMAT, Journal, list_runs
@@ -35,6 +37,21 @@ def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tu
         reasons.append(f"Run {ended[0]} has ended: `mars resume {ended[0]} --minutes M` gives it more time.")
     what_else = " ".join(reasons) or "Start one with `mars run`."
     raise SetupError(f"No run waits to be resumed. {what_else}")
+
+
+@contextmanager
+def naming_itself(journal: Journal) -> Iterator[None]:
+    """Lets an interrupt name the run, once it has begun; before that there is nothing to go on with.
+
+    Raises:
+        Interrupted: instead of the KeyboardInterrupt.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if journal.events():
+            raise Interrupted(journal.run) from error
+        raise
 
 
 def said_at_work(runs: list[str]) -> str:

@@ -1,18 +1,21 @@
 """Runs that are controlled from outside, in processes of their own."""
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from agent.paths import Home
 from agent.session import open_run
-from tests.cli.commands import mars, start_run
+from tests.cli.commands import MARS, mars, start_run
 
 
 @pytest.fixture
-def slow(home: Home) -> Home:
+def slow(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home whose toys take half a second each: their space is not used up while a test looks on."""
+    monkeypatch.setenv("COLUMNS", "200")  # a table has a line per run
     main = home.families / "toy" / "main.py.j2"
     code = main.read_text()
     main.write_text(
@@ -24,6 +27,12 @@ def slow(home: Home) -> Home:
     return home
 
 
+def _listed(run: str) -> str:
+    """The line of `mars runs` about a run whose id begins so."""
+    (line,) = [line.strip() for line in mars("runs").stdout.splitlines() if line.strip().startswith(run)]
+    return line
+
+
 def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
     stopped, first = start_run(slow, "--seed", "1")
     other, second = start_run(slow, "--seed", "2")
@@ -32,6 +41,9 @@ def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
     assert f"`mars resume {first}` goes on" in done.stdout
     output, _ = stopped.communicate(timeout=30)
     assert stopped.returncode == 130, output
+    assert f"Interrupted; the state is saved: `mars resume {first}` goes on." in output
+    assert _listed(first).endswith("no: `mars resume` goes on")
+    assert _listed(second).endswith("no: at work")
     assert other.poll() is None, "the other run goes on"
 
     recorded = len(open_run(first, slow).state.nodes)
@@ -57,6 +69,21 @@ def test_stop_latest_means_the_newest_run_that_is_at_work(slow: Home) -> None:
     assert f"Run {at_work} is stopped" in mars("stop", "latest").stdout
     assert process.wait(timeout=30) == 130
     assert "No run is at work" in mars("stop", "latest", code=2).stderr
+
+
+def test_a_stopped_verification_is_never_said_to_be_resumable(slow: Home) -> None:
+    mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "3")
+    command = [*MARS, "lessons", "verify", "1", "--seeds", "99"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 30
+    while not list(slow.workspaces.glob("toy-verify-*/nodes/*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    said = mars("stop", "latest").stdout
+    assert "cannot be resumed: start it again with `mars lessons verify`." in said
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, output
+    assert "Interrupted; there is nothing to resume, so start it again." in output
+    assert _listed("toy-verify-").endswith("no: `mars lessons verify` starts anew")
 
 
 def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home) -> None:

@@ -1,4 +1,4 @@
-"""`mars resume latest` with several runs: which one goes on."""
+"""What can be resumed: which one of several runs, and what an interrupted one says."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.errors import SetupError
+from agent.errors import Interrupted, SetupError
 from agent.record.events import RunFinished, RunResumed, RunStarted
 from agent.record.lock import run_lock
-from agent.record.resumable import latest_resumable
+from agent.record.resumable import latest_resumable, naming_itself
 from agent.record.store import Journal
 from tests.states import SETTINGS
 
@@ -59,3 +59,16 @@ def test_none_that_waits_is_one_message_that_names_the_others(engine: Engine, tm
     )
     with run_lock(tmp_path / "busy"), pytest.raises(SetupError, match=said):
         latest_resumable(engine, tmp_path, ended_too=False)
+
+
+def test_an_interrupt_names_the_run_that_it_ended_once_that_can_be_resumed(engine: Engine) -> None:
+    journal = Journal.create(engine, "never-began", "toy", datetime(2026, 1, 1, tzinfo=UTC))
+    assert _interrupted(journal) is None
+    assert _interrupted(_run(engine, "begun", 2)) == "begun"
+
+
+def _interrupted(journal: Journal) -> str | None:
+    """The run that an interrupt names."""
+    with pytest.raises(KeyboardInterrupt) as caught, naming_itself(journal):
+        raise KeyboardInterrupt
+    return caught.value.run if isinstance(caught.value, Interrupted) else None

@@ -111,14 +111,15 @@ def test_an_interrupt_is_recorded_and_goes_up(
         time.sleep(0.6)
         return completion(GOOD)
 
+    def interrupted(request: Request) -> Response:
+        threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
+        return script.hang(request)
+
     tasks: list[object] = []
-    script.answers = [script.hang, slow]
+    script.answers = [interrupted, slow]
     client = make(pulse=lambda: tasks.append(asyncio.current_task()))
-    timer = threading.Timer(0.4, os.kill, (os.getpid(), number))
-    with handled(number, handler):
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            client.ask("planner", "draft", [PROMPT], FORM, 100)
+    with handled(number, handler), pytest.raises(KeyboardInterrupt):
+        client.ask("planner", "draft", [PROMPT], FORM, 100)
     assert records.statuses == ["cut"]
     assert "KeyboardInterrupt" in records.calls[0].reason
     tasks.clear()

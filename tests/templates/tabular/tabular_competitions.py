@@ -214,6 +214,8 @@ class Run:
 DRIVER = """
 import os, runpy, sys
 import pandas, sklearn.compose, sklearn.ensemble, sklearn.feature_selection, sklearn.linear_model
+if {"--save", "--predict"} & set(sys.argv):
+    import skops.io
 for workspace in sys.argv[1].split(os.pathsep):
     if os.fork() == 0:
         os.chdir(workspace)

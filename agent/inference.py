@@ -28,6 +28,8 @@ from agent.solution.inference import (
 )
 from agent.trial import TOLD_SHARE, Bench
 
+_PREDICT_S = 60.0  # at least: it imports libraries that a node of a few seconds found imported
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -123,7 +125,7 @@ def _predict(
         input=run.prepared.input,
         metadata=tables,
         seed=run.state.run.seed,
-        limits=Limits(time_s=limit_s),
+        limits=Limits(time_s=max(limit_s, _PREDICT_S)),
         time_hint_s=math.ceil(limit_s * TOLD_SHARE),
         threads=run.state.run.threads,
         arguments=("--predict",),

@@ -24,6 +24,8 @@ from agent.repository.render import tree_hash, write_tree
 SMOKE_LIMIT_S = 60.0
 # The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
 TOLD_SHARE = 0.85
+# Beside its limit where it keeps what it learns: libraries that write that are imported, and it is written.
+SAVING_S = 30.0
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
 FROZEN = "working/frozen.json"  # what a node decided by its validation rows or under its time limit
 REFIT = "-refit"  # ends the name of the folder that a node is refitted in
@@ -205,13 +207,14 @@ class Bench:
             (trial.workspace / FROZEN).parent.mkdir()
             shutil.copyfile(frozen, trial.workspace / FROZEN)
         self._link_weights(trial.workspace)
+        saving_s = SAVING_S if "--save" in arguments else 0.0
         with self._gpus.lease(watch) as gpu:
             job = Job(
                 workspace=trial.workspace,
                 input=self.prepared.input,
                 metadata=self.prepared.metadata,
                 seed=self._settings.seed if seed is None else seed,
-                limits=Limits(time_s=limit_s, memory_bytes=self._memory_bytes),
+                limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),
                 time_hint_s=limit_s * TOLD_SHARE,
                 threads=self._settings.threads,
                 cache=None if "--smoke" in arguments else self._cache.open(trial.node),

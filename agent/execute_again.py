@@ -7,11 +7,11 @@ from pathlib import Path
 
 from agent.held import temporary_folder
 from agent.paths import Home
-from agent.record.events import Event, NodeProposed, NodeResult, RunResumed
+from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
 from agent.record.lock import run_lock
 from agent.record.state import Node, RunState
 from agent.repository.family import known_families
-from agent.search.budget import Budget
+from agent.search.budget import Budget, refit_limit_s
 from agent.session import Run
 from agent.solution.ensemble import place_outputs
 from agent.trial import Bench
@@ -90,6 +90,16 @@ def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int
             for node in state.running:
                 limits[node.id] = Budget.of(state).granted_s(node.operator == "ensemble")
     return limits
+
+
+def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: int) -> float:
+    """Seconds that the (latest) refit of a node was given, which was begun after the event before its end."""
+    state, limit_s = RunState(higher_is_better), 0.0
+    for event in events:
+        if isinstance(event, RefitFinished) and event.node == node:
+            limit_s = refit_limit_s(state, state.nodes[node])
+        state.apply(event)
+    return limit_s
 
 
 def _compared(

@@ -31,7 +31,7 @@ from agent.reflect import lesson_from
 from agent.repository.idea import Idea
 from agent.repository.lineage import Merged
 from agent.repository.render import Renderer, TaskView
-from agent.search.budget import Budget
+from agent.search.budget import Budget, refit_limit_s
 from agent.search.pruning import hopeless
 from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
@@ -255,10 +255,10 @@ class Search:
             return ""
         if node.refit is not None and node.refit.status != "failed":
             return ""
-        left_s = self.state.run.budget_s - self._clock.elapsed_s()
+        now = self._clock.elapsed_s()
+        left_s = self.state.run.budget_s - now
         # Time is no hindrance to a refit that a killed session began: it was decided.
         plan = plan_refit(self.state, self._bench, node, math.inf if node.refitting else left_s)
-        now = self._clock.elapsed_s()
         if plan.hindrance:
             if node.refitting:
                 failed = RefitResult(status="failed", reason=plan.hindrance, seconds=0.0)
@@ -267,7 +267,7 @@ class Search:
         if not node.refitting:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=plan.expected_s))
         assert node.result is not None
-        limit_s = max(left_s, plan.expected_s)
+        limit_s = refit_limit_s(self.state, node)
         trial = Trial(node.id, node.result.commit, self._bench.refit_workspace(node.id), "", ())
         active = _Active(node, trial, limit_s, refit=True, reader=ProgressReader(trial.progress_file))
         prepared, metric = self._bench.prepared, self._metric

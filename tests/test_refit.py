@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.competition.prepared import Prepared
+from agent.execute_again import recorded_refit_limit
 from agent.execution.base import Job, Outcome
 from agent.record.events import Event, NodeFinished, RefitFinished, RefitProposed, RunFinished, RunResumed
 from agent.record.state import RunState
@@ -145,6 +146,28 @@ def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted
     assert refit is not None
     assert refit.result.status == "failed"
     assert "left no working/frozen.json" in refit.result.reason
+
+
+@pytest.mark.parametrize("killed_first", [False, True], ids=["at once", "after a kill"])
+def test_the_record_says_what_time_a_refit_was_given(scripted: ScriptedRun, killed_first: bool) -> None:
+    jobs: list[Job] = []
+
+    def executor(clock: ScriptedClock) -> ScriptedExecutor:
+        clock.now += 7.0 * killed_first  # between a resumption and the first execution
+        return ScriptedExecutor(clock, jobs=jobs)
+
+    if killed_first:
+        whole = ScriptedRun(
+            scripted.folder.parent / "whole", scripted.prepared, scripted.family, dict(SETTINGS)
+        )
+        scripted.go(kill_at=[event.kind for event in _events_of(whole)].index("refit_proposed"))
+        assert scripted.events()[-1].kind == "refit_proposed"
+    state = scripted.go(executor=executor)
+    refit = refit_of(state)
+    assert refit is not None
+    (given,) = [job.limits.time_s for job in jobs if job.arguments == ("--refit",)]
+    assert given > refit_s(state, state.nodes[refit.node])
+    assert recorded_refit_limit(scripted.events(), True, refit.node) == given
 
 
 def _events_of(run: ScriptedRun) -> list[Event]:

@@ -27,6 +27,11 @@ def refit_s(state: RunState, node: Node) -> float:
     return _refit_of(state.run.refit_rows, parts)
 
 
+def refit_limit_s(state: RunState, node: Node) -> float:
+    """Limit of a refit that starts now: all that is left of the budget, and at least what it will need."""
+    return max(state.run.budget_s - state.elapsed_s, refit_s(state, node))
+
+
 def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
     return sum(REFIT_MARGIN * rows * node.own_seconds + REFIT_START_S for node in nodes)
 

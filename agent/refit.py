@@ -83,8 +83,9 @@ def execute_refit(
 def submission_of(bench: Bench, node: Node) -> Path:
     """The workspace whose submission stands for the node: its refit's where that is no worse."""
     refitted = bench.refit_workspace(node.id)
-    kept = node.refit is not None and node.refit.status == "kept"
-    return refitted if kept and (refitted / SUBMISSION_FILE).is_file() else bench.workspace(node.id)
+    return (
+        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else bench.workspace(node.id)
+    )
 
 
 def _members(node: Node) -> tuple[int, ...]:

@@ -81,6 +81,11 @@ class Node:
         return self.result.own_seconds if self.result else 0.0
 
     @property
+    def refit_kept(self) -> bool:
+        """Whether the submission that stands for the node is its refit's."""
+        return self.refit is not None and self.refit.status == "kept"
+
+    @property
     def is_valid(self) -> bool:
         return self.status == "valid"
 

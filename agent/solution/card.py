@@ -85,7 +85,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
     blended = node.operator == "ensemble"
     # The search scores a blend from recorded outputs; who runs it alone waits for its members too.
     refit = node.refit
-    scored = refit if refit is not None and refit.status == "kept" else result
+    scored = refit if refit is not None and node.refit_kept else result
     origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
     return Card(
         competition=prepared.spec.id,

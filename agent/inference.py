@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import evaluate_submission
+from agent.competition.evaluation import SUBMISSION_FILE, evaluate_submission
+from agent.competition.files import machine_errors
+from agent.competition.untrusted import SubmissionError
 from agent.errors import MarsError, SetupError
-from agent.execute_again import TOLERANCE, open_bench, recorded_limits
+from agent.execute_again import TOLERANCE, open_bench, recorded_limits, recorded_refit_limit
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
 from agent.paths import Home
@@ -26,53 +28,91 @@ from agent.solution.inference import (
     write_predictor,
     write_tables,
 )
-from agent.trial import TOLD_SHARE, Bench
+from agent.trial import FROZEN, REFIT, TOLD_SHARE, Bench
+
+_WHY_DIFFERENT = (
+    "training that is cut by its time limit depends on the machine's speed, and a GPU's sums on their order"
+)
 
 _PREDICT_S = 60.0  # at least: it imports libraries that a node of a few seconds found imported
 
 
 @dataclass(frozen=True)
 class Exported:
-    """How the saving executions compare with the record, and the exported folder with them."""
+    """How the saving execution went, and how what the folder predicts compares with it and the record."""
 
-    reproduced: str
+    refitted: bool  # whether it holds what the refit learned that the run kept, not the node's own run
+    executed: str
     difference: Difference
+    kept: Difference | None = None  # to the refit's submission, where the run (still) holds it
+
+    def compared(self, folder: str) -> str:
+        """A sentence about what is predicted from the folder."""
+        said = f"Predictions from {folder} against those of that execution: {self.difference}"
+        if not self.refitted:
+            return f"{said}."
+        if self.kept is None:
+            return f"{said}. The run no longer holds the refit's submission that it kept, to compare with."
+        why = f"; {_WHY_DIFFERENT}" if self.kept.rows else ""
+        return f"{said}. Against the refit's submission that the run kept: {self.kept}{why}."
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What a saving execution left: by place in the repository, the workspace with what was learned there."""
+
+    workspaces: dict[str, Path]
+    said: str
 
 
 def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_input: bool) -> Exported:
     """Writes a folder that only predicts; seed, threads, isolation and time limits are the recorded ones.
 
-    The members of an ensemble are executed before it.
+    It holds what the node's refit learned if the run kept that, else what the node's own run did. The members
+    of an ensemble are executed before it, in a refit within it.
 
     Raises:
-        SetupError: the folder is not empty, the node has no score, its repository knows no `--predict`, or a
-            process is at work on the run. Nothing was executed then.
+        SetupError: the folder is not empty, the node has no score, its repository knows no `--predict`, what
+            its refit was bound to is gone, or a process is at work on the run. Nothing was executed then.
         MarsError: an execution failed.
     """
     require_new_folder(target)
     files = _files(run, node)
     members = [run.state.nodes[number] for number in node.parents] if node.operator == "ensemble" else []
+    kept = _kept(run, node, members) if node.refit_kept else None
     recorded = recorded_limits(run.journal.events(), run.metric.higher_is_better)
     limits = {one.id: recorded[one.id] for one in (*members, node)}
     with open_bench(run, home) as bench:
-        reproduced = " ".join(_save(run, bench, one, members, limits[one.id]) for one in (*members, node))
-        workspaces = {"": bench.workspace(node.id)}
-        for member in with_weight(workspaces[""], members):
-            workspaces[f"members/{member.name}"] = bench.workspace(member.id)
-        difference = _predict(run, bench, node, files, workspaces, sum(limits.values()))
-        words = {"reproduced": reproduced, "difference": str(difference)}
+        if node.refit_kept:
+            saved = _save_refit(run, bench, node, members)
+        else:
+            saved = _save(run, bench, node, members, limits)
+        predicted = _predict(run, node, files, saved.workspaces, sum(limits.values()))
+        id_column = run.prepared.spec.id_column
+        done = Exported(
+            refitted=node.refit_kept,
+            executed=saved.said,
+            difference=compare_submissions(id_column, saved.workspaces[""], predicted),
+            kept=compare_submissions(id_column, kept, predicted) if kept is not None else None,
+        )
+        words: dict[str, object] = {
+            "refitted": done.refitted,
+            "audit": node.refit.audit_metric if node.refit is not None else None,
+            "executed": done.executed,
+            "compared": done.compared("this folder"),
+        }
         export_predictor(
             run.id,
             run.state,
             node,
             files,
             run.prepared,
-            workspaces,
+            saved.workspaces,
             target,
             words,
             copy_input=copy_input,
         )
-    return Exported(reproduced, difference)
+    return done
 
 
 def _files(run: Run, node: Node) -> dict[str, str]:
@@ -89,7 +129,38 @@ def _files(run: Run, node: Node) -> dict[str, str]:
     return files
 
 
-def _save(run: Run, bench: Bench, node: Node, members: list[Node], limit_s: float) -> str:
+def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
+    """The workspace with the refit's submission that the run kept, if it is still there."""
+    for one in (node, *members):
+        frozen = run.nodes / one.name / FROZEN
+        if not frozen.is_file():
+            raise SetupError(
+                f"{frozen}: is gone, and the refit of node {node.name} was bound to it; "
+                "leave --inference out to export a repository that trains."
+            )
+    kept = run.nodes / f"{node.name}{REFIT}"
+    if not (kept / SUBMISSION_FILE).is_file():
+        return None
+    try:
+        evaluate_submission(run.prepared, kept, run_script)
+    except SubmissionError as error:
+        raise SetupError(
+            f"{kept / SUBMISSION_FILE}: is not as the run kept it any more; remove it to export without "
+            f"comparing with it. {error}"
+        ) from error
+    return kept
+
+
+def _save(run: Run, bench: Bench, node: Node, members: list[Node], limits: Mapping[int, float]) -> _Saved:
+    """Executes the members and the node with `--save`."""
+    said = " ".join(_save_one(run, bench, one, members, limits[one.id]) for one in (*members, node))
+    workspaces = {"": bench.workspace(node.id)}
+    for member in with_weight(workspaces[""], members):
+        workspaces[f"members/{member.name}"] = bench.workspace(member.id)
+    return _Saved(workspaces, said)
+
+
+def _save_one(run: Run, bench: Bench, node: Node, members: list[Node], limit_s: float) -> str:
     """Executes the node with `--save`; a sentence compares its score with the recorded one."""
     assert node.result is not None
     trial = bench.set_up_again(node.id, node.result.commit)
@@ -106,16 +177,39 @@ def _save(run: Run, bench: Bench, node: Node, members: list[Node], limit_s: floa
     named = f"{run.metric.name} {again.metric:.6g}"
     if abs(again.metric - node.metric) <= TOLERANCE:
         return f"Node {node.name} scored {named} again."
-    return (
-        f"Node {node.name} scored {named}, not {node.metric:.6g} as recorded: training that is cut by its "
-        "time limit depends on the machine's speed, and a GPU's sums on their order."
-    )
+    return f"Node {node.name} scored {named}, not {node.metric:.6g} as recorded: {_WHY_DIFFERENT}."
+
+
+def _save_refit(run: Run, bench: Bench, node: Node, members: list[Node]) -> _Saved:
+    """Executes the node with `--refit --save`, bound to what it and its members decided in the run."""
+    assert node.result is not None
+    failed = f"Node {node.name}, executed again with --refit --save, failed"
+    with machine_errors(f"Refitting node {node.name}"):
+        for one in (node, *members):
+            place = bench.workspace(one.id) / FROZEN
+            place.parent.mkdir(parents=True)
+            shutil.copyfile(run.nodes / one.name / FROZEN, place)
+    limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
+    numbers = [member.id for member in members]
+    outcome = bench.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
+    if outcome.status != "ok":
+        raise MarsError(f"{failed}: {outcome.reason}")
+    folder = bench.refit_workspace(node.id)
+    evaluate_submission(run.prepared, folder, run_script)
+    workspaces = {"": folder}
+    for member in with_weight(folder, members):
+        workspaces[f"members/{member.name}"] = folder / "members" / member.name
+    for name, workspace in workspaces.items():
+        if not (workspace / MODEL).is_dir():
+            raise MarsError(f"{failed}: It left no {Path(name) / MODEL}.")
+    said = f"Node {node.name} was refitted again; no labelled row is left to give that a validation score."
+    return _Saved(workspaces, said)
 
 
 def _predict(
-    run: Run, bench: Bench, node: Node, files: dict[str, str], workspaces: Mapping[str, Path], limit_s: float
-) -> Difference:
-    """Predicts from what was kept, with nothing else in sight, and compares with what the node predicted."""
+    run: Run, node: Node, files: dict[str, str], workspaces: Mapping[str, Path], limit_s: float
+) -> Path:
+    """The workspace of a prediction from what was saved, with nothing else in sight."""
     root = workspaces[""].parent
     folder, tables = root / "predict", root / "predict-metadata"
     write_predictor(files, workspaces, folder)
@@ -138,4 +232,4 @@ def _predict(
     if outcome.status != "ok":
         raise MarsError(f"Node {node.name} could not predict from what it kept: {outcome.reason}")
     evaluate_submission(run.prepared, folder, run_script)
-    return compare_submissions(run.prepared.spec.id_column, workspaces[""], folder)
+    return folder

@@ -165,11 +165,19 @@ class Bench:
         return (result.metric if result.status == "valid" else None), outcome.seconds
 
     def refit(
-        self, node: int, commit: str, members: Sequence[int], limit_s: float, watch: Watch | None
+        self,
+        node: int,
+        commit: str,
+        members: Sequence[int],
+        limit_s: float,
+        watch: Watch | None,
+        *,
+        save: bool = False,
     ) -> Outcome:
         """Executes a node's revision in a folder of its own with `--refit`, bound to what the node decided.
 
-        `members` are the nodes that an ensemble blends; they decided too.
+        `members` are the nodes that an ensemble blends; they decided too. With `save` it keeps what it
+        learns, and all else below `working/` stays too.
 
         Raises:
             InfrastructureError: what a node decided is not there (any more).
@@ -183,12 +191,13 @@ class Bench:
                 shutil.copyfile(self.workspace(member) / FROZEN, place)
             trial = Trial(node, commit, copy, "", ())
             frozen = self.workspace(node) / FROZEN
-            outcome = self._execute(trial, limit_s, "run.log", ("--refit",), watch, frozen=frozen)
+            arguments = ("--refit", "--save") if save else ("--refit",)
+            outcome = self._execute(trial, limit_s, "run.log", arguments, watch, frozen=frozen)
         except OSError as error:
             raise InfrastructureError(f"{error.filename}: cannot be read ({error.strerror}).") from error
         self._cache.drop(node)
-        # Outputs and copies of members are large, and nothing needs them; the submission stays.
-        shutil.rmtree(copy / "working", ignore_errors=True)
+        if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
+            shutil.rmtree(copy / "working", ignore_errors=True)
         return outcome
 
     def _execute(

@@ -12,6 +12,11 @@ from tests.runs import Silent
 _ANCHOR = '    analysis = {"weights"'
 _REFIT_ANCHOR = '    write(predict(read("test"), (1'
 _PREDICT_ANCHOR = '    write(predict(read("test"), quality - QUALITY)'
+_UNSURE = """[
+        [0.5 - sure, 0.5 + sure]
+        for row, guess in guesses.items()
+        for sure in [(int(guess) - 0.5) * abs(QUALITY - share_of(row))]
+    ]"""
 _WRITE = """def write_outputs(part, guesses):
     outputs = np.array([[1 - int(guess), int(guess)] for guess in guesses.values()], dtype=np.float32)
     np.savez(f"working/{part}_outputs.npz", ids=np.array(list(guesses)), outputs=outputs)
@@ -43,6 +48,25 @@ def blending_home(root: Path) -> Home:
         code = code.replace(anchor, added + anchor)
     main.write_text(code.replace("from library.config", "import numpy as np\n\nfrom library.config", 1))
     return Home(root)
+
+
+def complementary_home(root: Path) -> Home:
+    """A home whose toys err on rows of their own and say where they are unsure: their blend is the best.
+
+    Half of what they lack is learned by a refit, so that it changes the blend too.
+    """
+    home = blending_home(root)
+    main = home.families / "toy" / "main.py.j2"
+    code = main.read_text()
+    for old, new in (
+        ("QUALITY\n\n", "BREADTH, DEPTH, KIND, QUALITY, WIDTH\n\n"),
+        ("row_id.encode()", 'f"{KIND}{DEPTH}{WIDTH}{BREADTH}{row_id}".encode()'),
+        ("[[1 - int(guess), int(guess)] for guess in guesses.values()]", _UNSURE),
+    ):
+        assert old in code
+        code = code.replace(old, new, 1)
+    main.write_text(code.replace("(1 - quality) / 10", "(1 - quality) / 2"))
+    return home
 
 
 def search(home: Home, **request: object) -> Run:

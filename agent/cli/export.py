@@ -37,8 +37,8 @@ def export_command(
         bool,
         typer.Option(
             "--inference",
-            help="Train the node once more, keep what it learns, and write a folder that only predicts: "
-            "no labelled rows.",
+            help="Train the node once more (or refit it, where the run kept its refit), keep what it learns, "
+            "and write a folder that only predicts: no labelled rows.",
         ),
     ] = False,
 ) -> None:
@@ -51,8 +51,9 @@ def export_command(
     folder = Path(target[-1])
     if inference:
         done = export_inference(opened, home, node, folder, copy_input=copy_input)
-        print(f"{done.reproduced} Predictions from {folder} against those of that run: {done.difference}.")
-        print(f"Node {node.name} ({node.idea.title}) is in {folder}, to predict; its README.md says how.")
+        print(f"{done.executed} {done.compared(str(folder))}")
+        which = "The refit of node" if done.refitted else "Node"
+        print(f"{which} {node.name} ({node.idea.title}) is in {folder}, to predict; its README.md says how.")
         return
     files = opened.lineage.read(node.result.commit)
     limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)

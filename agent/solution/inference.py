@@ -79,7 +79,7 @@ def export_predictor(
     prepared: Prepared,
     workspaces: Mapping[str, Path],
     target: Path,
-    words: Mapping[str, str],
+    words: Mapping[str, object],
     *,
     copy_input: bool,
 ) -> None:

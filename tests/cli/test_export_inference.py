@@ -79,7 +79,7 @@ def test_a_score_that_is_not_reproduced_and_other_predictions_are_said(tmp_path:
     home = blending_home(tmp_path / "home")
     main = home.families / "toy" / "main.py.j2"
     # What is kept is not what was predicted from, and every execution is a little different.
-    code = main.read_text().replace('{"quality": QUALITY}', '{"quality": QUALITY - 0.2}')
+    code = main.read_text().replace("    save(QUALITY)", "    save(QUALITY - 0.2)")
     code = code.replace(
         "    validation = read", '    QUALITY = BASE - 0.1 * ("--save" in sys.argv)\n    validation = read'
     )

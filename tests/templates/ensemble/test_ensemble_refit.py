@@ -118,6 +118,21 @@ def test_without_kept_decisions_one_sentence_says_what_to_do(
     )
 
 
+def test_priors_of_another_length_are_refused_in_one_sentence(
+    blended: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = with_members_that_refit(copied(blended["balanced accuracy"], tmp_path / "ensemble"))
+    run(folder, "--save")
+    file = folder / "working" / "model" / "decisions.json"
+    decided = json.loads(file.read_text())
+    needed = len(decided["priors"])
+    file.write_text(json.dumps({**decided, "priors": decided["priors"][1:]}))
+    assert run(folder, "--predict").output == (
+        f"working/model/decisions.json: priors must have length {needed}, not {needed - 1}; "
+        "correct that or run `python main.py --save` again.\n"
+    )
+
+
 def calls(folder: Path, member: str) -> list[float]:
     """Time limits of a member's executions."""
     file = folder / "working" / "refit" / member / "calls.txt"

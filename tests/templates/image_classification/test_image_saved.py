@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from image_runs import execute, lay_out
-from picture_competitions import make_competition
+from picture_competitions import CLASSES, make_competition
 from safetensors import safe_open
 from test_image_refit import RECIPES, ROWS, read
 
@@ -117,3 +117,33 @@ def test_without_kept_networks_one_sentence_says_what_to_do(tmp_path: Path) -> N
     done = execute(decides, "--predict")
     sentence = "working/model/decisions.json: is missing or damaged; run `python main.py --save` first."
     assert sentence in done.output
+
+
+@pytest.mark.parametrize(
+    ("slots", "thresholds", "needed"),
+    [
+        ({**QUICK, "threshold": "global"}, [0.5, 0.5], 1),
+        ({**QUICK, "threshold": "per_class"}, [0.5], len(CLASSES)),
+        ({**HEAD, "threshold": "per_class"}, [0.5] * (len(CLASSES) + 1), len(CLASSES)),
+        ({**HEAD, "threshold": "global"}, [], 1),
+    ],
+)
+@pytest.mark.parametrize(
+    ("argument", "file", "call"),
+    [
+        ("--predict", "working/model/decisions.json", "python main.py --save"),
+        ("--refit", "working/frozen.json", "python main.py"),
+    ],
+)
+def test_thresholds_of_another_length_are_refused_in_one_sentence(
+    slots: Slots, thresholds: list[float], needed: int, argument: str, file: str, call: str, tmp_path: Path
+) -> None:
+    competition = make_competition(tmp_path / "data", "multilabel", "micro_f1")
+    workspace = lay_out(competition.task, slots, competition.folder, tmp_path / "w")
+    (workspace / file).parent.mkdir(parents=True)
+    decided = {"epochs": {slots["backbone"]: 1.0}, "thresholds": thresholds}
+    (workspace / file).write_text(json.dumps(decided))
+    done = execute(workspace, argument)
+    assert done.returncode != 0
+    length = f"thresholds must have length {needed}, not {len(thresholds)}"
+    assert f"{file}: {length}; correct that or run `{call}` again." in done.output

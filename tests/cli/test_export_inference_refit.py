@@ -183,6 +183,26 @@ def test_a_kept_submission_that_is_gone_or_damaged_is_said(single: Searched, tmp
     assert "The run no longer holds the refit's submission" in said
 
 
+@pytest.mark.parametrize(
+    ("instead", "reason"),
+    [("pass", "It left no working/model."), ("sys.exit(int('--save' in sys.argv))", "exit code 1")],
+)
+def test_a_refit_that_keeps_nothing_is_an_error_in_one_sentence(
+    instead: str, reason: str, tmp_path: Path
+) -> None:
+    home = complementary_home(tmp_path / "home")
+    main = home.families / "toy" / "main.py.j2"
+    code, saving = main.read_text(), "    save(QUALITY + (1 - quality) / 2)"
+    assert saving in code
+    main.write_text(code.replace(saving, f"    {instead}"))
+    run = search(home, max_nodes=1, refit=True)
+    failed = export((home, run), str(tmp_path / "out"), code=1)
+    assert "Node 001, executed again with --refit --save, failed: " in failed
+    assert reason in failed
+    assert "Traceback" not in failed
+    assert not (tmp_path / "out").exists()
+
+
 def test_choices_that_are_gone_are_named_before_anything_is_executed(
     blended: Searched, tmp_path: Path
 ) -> None:

@@ -13,11 +13,12 @@ from agent.llm.calls import ROLES, Role
 
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL = "local"
-"""The model name that stands for the model that `agent.llm.local` serves in this process."""
+"""The model name that stands for the model that `agent.llm.local` serves on this machine."""
 
 TIMEOUT_S = 120.0
 
 _HIDDEN = "[key]"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Endpoint:
     def host(self) -> str:
         """The part of the address that may be shown."""
         return urlsplit(self.base_url).netloc
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine, where no proxy leads to and no provider is paid."""
+        return urlsplit(self.base_url).hostname in _LOOPBACK
 
     def hide(self, text: str) -> str:
         """The text without the key; for everything that is shown or recorded."""

@@ -128,6 +128,10 @@ class Exchange:
                 base_url=self._endpoint.base_url,
                 max_retries=0,
                 timeout=openai.Timeout(self._endpoint.timeout_s, connect=CONNECT_S),
+                # The environment's proxies are for what is elsewhere; few that set one exempt loopback.
+                http_client=openai.DefaultAsyncHttpxClient(trust_env=False)
+                if self._endpoint.is_loopback
+                else None,
             )
         return self._client
 

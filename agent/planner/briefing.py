@@ -7,11 +7,13 @@ from pathlib import Path
 
 from agent.competition.prepared import Prepared
 from agent.llm.calls import Prompt
+from agent.llm.endpoint import LOCAL
 from agent.llm.prompts import render_prompt
 from agent.memory.lesson import Lesson
 from agent.planner.base import Request
 from agent.planner.ground import Ground
 from agent.planner.offer import DRAFT_CHANGES, Start
+from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
 
@@ -34,15 +36,24 @@ class Briefing:
     description: str
     eda: dict[str, object]
     hint: str
+    terse: bool = False
+    """The model is very small: it is told little, and asked for choices without words."""
 
     @classmethod
-    def of(cls, prepared: Prepared, folder: Path, ground: Ground, hint: str) -> "Briefing":
-        """For prepared data; `folder` is the competition's, whose description anybody may read."""
-        return cls(TaskView.of(prepared), ground, _read(folder / DESCRIPTION_FILE), prepared.eda, hint)
+    def of(cls, prepared: Prepared, run: RunSettings, ground: Ground) -> "Briefing":
+        """For a run on prepared data."""
+        return cls(
+            competition=TaskView.of(prepared),
+            ground=ground,
+            description=_read(Path(run.folder) / DESCRIPTION_FILE),
+            eda=prepared.eda,
+            hint=run.hint,
+            terse=LOCAL in run.models.values(),
+        )
 
     def draft(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
         """The question for a new structure, in full and in short."""
-        return [self._prompt("draft", full, request, lessons, {}) for full in (True, False)]
+        return [self._prompt("draft", full, request, lessons, {}) for full in self._lengths]
 
     def improve(self, request: Request, lessons: Sequence[Lesson], parent: Node) -> list[Prompt]:
         """The question for a better version of the parent, in full and in short."""
@@ -57,8 +68,12 @@ class Briefing:
                 lessons,
                 {"parent": parent, "arms": arms[: ARMS if full else ARMS // 2], "curve": _curve(parent)},
             )
-            for full in (True, False)
+            for full in self._lengths
         ]
+
+    @property
+    def _lengths(self) -> tuple[bool, ...]:
+        return (False,) if self.terse else (True, False)
 
     def _prompt(
         self,
@@ -77,6 +92,7 @@ class Briefing:
             lessons=lessons if full else lessons[:SHORT_LESSONS],
             limit_s=round(request.limit_s),
             draft_changes=DRAFT_CHANGES,
+            terse=self.terse,
             **context,
         )
         return Prompt(self._rules(full), asked)

@@ -81,9 +81,9 @@ class LlmPlanner:
             if not ground.drafts():
                 return None
             prompts = self._briefing.draft(request, lessons)
-            form = draft_form(request, ground, lessons)
+            form = draft_form(request, ground, lessons, self._briefing.terse)
             return self._thinker.ask("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed)
-        improvement = improve_form(request, ground, lessons, request.parent)
+        improvement = improve_form(request, ground, lessons, request.parent, self._briefing.terse)
         if improvement is None:
             return None
         prompts = self._briefing.improve(request, lessons, request.parent)

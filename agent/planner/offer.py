@@ -11,13 +11,14 @@ from agent.llm.forms import AnswerError, Form
 from agent.memory.lesson import Lesson
 from agent.planner.base import Proposal, Request
 from agent.planner.ground import Ground, fits_roughly, inherited_cites
-from agent.planner.words import PARTS, idea_of, improved_texts
+from agent.planner.words import PARTS, draft_idea, idea_of, improved_texts
 from agent.record.state import Node
 from agent.repository.family import Draft, Family, Slot, Value
-from agent.repository.idea import Blueprint, Change, changes_between
+from agent.repository.idea import Blueprint, Change, Idea, changes_between
 
 TITLE_LENGTH = 100
 PART_LENGTH = 400
+_LENGTHS = {"title": TITLE_LENGTH, "reason": PART_LENGTH, **dict.fromkeys(PARTS, PART_LENGTH)}
 DRAFT_CHANGES = 6
 IMPROVE_CHANGES = 2  # more would leave a lesson without a cause
 
@@ -30,7 +31,7 @@ class _Answer(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    title: str
+    title: str = ""
     changes: tuple["_SlotValue", ...] = ()
     cites: tuple[str, ...] = ()
 
@@ -44,14 +45,14 @@ class _SlotValue(BaseModel):
 
 class _DraftAnswer(_Answer):
     start: str
-    model: str
-    data: str
-    training: str
-    evaluation: str
+    model: str = ""
+    data: str = ""
+    training: str = ""
+    evaluation: str = ""
 
 
 class _ImproveAnswer(_Answer):
-    reason: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,20 @@ class Start:
         return f"{self.family.id}/{self.draft.id}"
 
 
-def draft_form(request: Request, ground: Ground, lessons: Sequence[Lesson]) -> Form[Proposal]:
-    """A new structure: a starting point and a few slots that differ from it."""
+def draft_form(
+    request: Request, ground: Ground, lessons: Sequence[Lesson], terse: bool = False
+) -> Form[Proposal]:
+    """A new structure: a starting point and a few slots that differ from it.
+
+    `terse` asks for no words: a very small model has none that are worth reading.
+    """
     starts = {start.name: start for start in (Start(*option) for option in ground.drafts())}
     slots = {name: slot for family in ground.families.values() for name, slot in family.slots.items()}
     schema = _object(
         {
-            "title": _text(TITLE_LENGTH),
             "start": {"type": "string", "enum": list(starts)},
             "changes": _changes(_open_values(slots, ground), DRAFT_CHANGES, least=0),
-            **{part: _text(PART_LENGTH) for part in PARTS},
+            **({} if terse else {name: _text(_LENGTHS[name]) for name in ("title", *PARTS)}),
             **_cites(lessons),
         }
     )
@@ -91,23 +96,19 @@ def draft_form(request: Request, ground: Ground, lessons: Sequence[Lesson]) -> F
         expected = ground.draft_seconds(request.state, start.family, changed)
         if not fits_roughly(expected, request):
             raise AnswerError(_too_long(expected or 0.0, request.limit_s))
-        changes = changes_between(base, changed)
-        texts = {part: _plain(getattr(given, part), PART_LENGTH) for part in PARTS}
-        idea = idea_of(
-            _plain(given.title, TITLE_LENGTH) or start.draft.title,
-            {part: text or getattr(start.draft, part) for part, text in texts.items()},
-            Blueprint(family=start.family.id, slots=changed),
-            cites=_cited(given.cites, lessons, changed, changes),
-        )
-        return Proposal(idea, expected)
+        cites = _cited(given.cites, lessons, changed, changes_between(base, changed))
+        return Proposal(_told(given, draft_idea(start.family, start.draft, changed, (), cites)), expected)
 
     return Form("draft", schema, read)
 
 
 def improve_form(
-    request: Request, ground: Ground, lessons: Sequence[Lesson], parent: Node
+    request: Request, ground: Ground, lessons: Sequence[Lesson], parent: Node, terse: bool = False
 ) -> Form[Proposal] | None:
-    """One or two slots of the parent changed; None where no single change would be new and fit the time."""
+    """One or two slots of the parent changed; None where no single change would be new and fit the time.
+
+    `terse` as for drafts.
+    """
     blueprint = parent.blueprint
     if blueprint is None or blueprint.family not in ground.families:
         return None
@@ -117,9 +118,8 @@ def improve_form(
         return None
     schema = _object(
         {
-            "title": _text(TITLE_LENGTH),
             "changes": _changes(possible, IMPROVE_CHANGES, least=1),
-            "reason": _text(PART_LENGTH),
+            **({} if terse else {name: _text(_LENGTHS[name]) for name in ("title", "reason")}),
             **_cites(lessons),
         }
     )
@@ -138,7 +138,7 @@ def improve_form(
         made = {(change.slot, change.new) for change in changes}
         arms = ground.arms(request, parent, family, blueprint)
         idea = idea_of(
-            _plain(given.title, TITLE_LENGTH) or ", ".join(change.slot for change in changes),
+            _plain(given.title, TITLE_LENGTH) or _said(changes),
             improved_texts(family, first, changed, _plain(given.reason, PART_LENGTH)),
             Blueprint(family=family.id, slots=changed),
             moves=tuple(arm.move.id for arm in arms if {(one.slot, one.new) for one in arm.changes} <= made),
@@ -148,6 +148,16 @@ def improve_form(
         return Proposal(idea, expected)
 
     return Form("improve", schema, read)
+
+
+def _told(given: _DraftAnswer, idea: Idea) -> Idea:
+    """The idea in the words of the answer, as far as it has any."""
+    said = {name: _plain(getattr(given, name), limit) for name, limit in _LENGTHS.items() if name != "reason"}
+    return idea.model_copy(update={name: text for name, text in said.items() if text})
+
+
+def _said(changes: Sequence[Change]) -> str:
+    return "; ".join(f"{change.slot.replace('_', ' ')} {change.new}, not {change.old}" for change in changes)
 
 
 def _possible(

@@ -14,7 +14,7 @@ from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
 from agent.record.state import RunState
 from agent.repository.family import Family
-from tests.states import evidence, finish, idea, lesson, propose, started
+from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 from tests.thinkers import Answer, ScriptedThinker
 
 AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
@@ -34,12 +34,13 @@ SLOTS = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 class Talk:
     """A planner over the toy with a scripted model."""
 
-    def __init__(self, family: Family, prepared: Prepared, folder: Path, hint: str = "") -> None:
+    def __init__(self, family: Family, prepared: Prepared, folder: Path, hint: str, **more: object) -> None:
         self.answers: list[Answer] = []
         self.notes: list[str] = []
         self.thinker = ScriptedThinker(lambda _: self.answers.pop(0))
         library = LibraryPlanner({"toy": family}, AT)
-        briefing = Briefing.of(prepared, folder, library.ground, hint)
+        settings = SETTINGS.model_copy(update={"folder": str(folder), "hint": hint, **more})
+        briefing = Briefing.of(prepared, settings, library.ground)
         self.planner = LlmPlanner(library, briefing, self.thinker, self.notes.append)
 
     def propose(self, state: RunState, parent: int | None, *answers: Answer) -> Proposal:
@@ -69,6 +70,19 @@ def test_the_models_idea_is_the_proposal(talk: Talk) -> None:
     assert made.idea.blueprint.slots["kind"] == "crossed"
     assert made.note == ""
     assert talk.thinker.purposes == ["draft"]
+
+
+def test_a_very_small_model_is_asked_for_choices_without_words(
+    toy_family: Family, toy_prepared: Prepared, tmp_path: Path
+) -> None:
+    talk = Talk(toy_family, toy_prepared, tmp_path, "", models={"planner": "local"})
+    made = talk.propose(started(), None, {"start": "toy/crossed", "changes": [{"slot": "depth", "value": 3}]})
+    assert made.idea.title == "Crossed"
+    assert "Depth: 3 instead of 1." in made.idea.model
+    made = talk.propose(_with_node(), 1, {"changes": [{"slot": "depth", "value": 2}]})
+    assert made.idea.title == "depth 2, not 1"
+    (short,) = talk.thinker.questions[0]
+    assert "`title`" not in short.asked
 
 
 def test_the_first_words_are_the_same_in_every_question(talk: Talk) -> None:

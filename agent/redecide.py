@@ -1,0 +1,95 @@
+"""Proves that what a run did follows from its record: every decision is made again, and compared.
+
+Nothing is sent anywhere: language models' answers are those on record.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.llm.calls import Call
+from agent.llm.recorded import RecordedThinker
+from agent.paths import Home
+from agent.planner.base import Planner
+from agent.planner.briefing import Briefing
+from agent.planner.library import LibraryPlanner
+from agent.planner.llm import LlmPlanner
+from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed, RepeatProposed
+from agent.record.state import RunState
+from agent.repository.family import known_families
+from agent.request import planner_of
+from agent.search.policy import make_policy
+from agent.search.scheduler import Propose, Repeat, Scheduler
+from agent.session import Run
+
+
+@dataclass(frozen=True)
+class Redecided:
+    """How a recorded decision compares with the one that is made now from the same state."""
+
+    what: str  # "node 003" or "repeat of node 003"
+    same: bool
+    reason: str = ""  # where it differs, or in which words a model would be asked now
+
+
+def redecide(run: Run, home: Home) -> Iterator[Redecided]:
+    """One verdict per decision, in order; none of a run that puts a lesson to the test, nor of ensembles."""
+    if run.state.run.experiment:
+        return
+    families = known_families(home)
+    library = planner_of(run.state.run, run.prepared, home)
+    state = RunState(run.metric.higher_is_better, families)
+    calls: list[Call] = []
+    thinking: list[Event] = []  # happens to the state only after the decision that it led to
+    for event in run.journal.events():
+        if isinstance(event, LlmCallBegan | LlmCallEnded):
+            thinking.append(event)
+            calls += [event.call] if isinstance(event, LlmCallEnded) else []
+            continue
+        decided = isinstance(event, RepeatProposed) or (
+            isinstance(event, NodeProposed) and event.operator != "ensemble"
+        )
+        if decided:
+            yield _compared(event, run, state, library, calls)
+            calls = []
+        for earlier in thinking:
+            state.apply(earlier)
+        thinking = []
+        state.apply(event)
+
+
+def _compared(
+    event: Event, run: Run, state: RunState, library: LibraryPlanner, calls: list[Call]
+) -> Redecided:
+    thinker = RecordedThinker(calls, run.journal.text)
+    scheduler = Scheduler(make_policy(state.run.policy), _planner(run, state, library, thinker))
+    now = scheduler.next(state)
+    words = f"A model would be asked in other words now ({', '.join(thinker.changed)})."
+    reason = words if thinker.changed else ""
+    if isinstance(event, RepeatProposed):
+        same = isinstance(now, Repeat) and now.node == event.node
+        return Redecided(f"repeat of node {event.node:03d}", same, reason if same else _told(now))
+    assert isinstance(event, NodeProposed)
+    same = isinstance(now, Propose) and (now.operator, now.parents, now.idea) == (
+        event.operator,
+        event.parents,
+        event.idea,
+    )
+    return Redecided(f"node {event.node:03d}", same, reason if same else f"{_told(now)} {reason}".strip())
+
+
+def _planner(run: Run, state: RunState, library: LibraryPlanner, thinker: RecordedThinker) -> Planner:
+    if state.run.planner == "library":
+        return library
+    briefing = Briefing.of(run.prepared, state.run, library.ground)
+    return LlmPlanner(library, briefing, thinker, lambda sentence: None)
+
+
+def _told(now: Propose | Repeat | None) -> str:
+    match now:
+        case Propose(operator="draft", idea=idea):
+            return f"Now it would be a draft: {idea.title}."
+        case Propose(parents=(parent, *_), idea=idea):
+            return f"Now it would be an improvement of node {parent:03d}: {idea.title}."
+        case Repeat(node=node):
+            return f"Now node {node:03d} would be repeated."
+    return "Now nothing would be started."

@@ -41,7 +41,9 @@ class Evidence(_Frozen):
     data_kind: str
     parent: int
     child: int
-    effect: float = Field(description="Relative error reduction; above 0 the change helped.")
+    effect: float = Field(
+        description="Relative error reduction, of the larger of both errors; above 0 the change helped."
+    )
     standard_error: float = Field(description="Paired over rows, plus the variance between seeds.")
     time_factor: float = Field(description="Seconds of the child over those of the parent.")
 

@@ -87,7 +87,18 @@ def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server
     assert '"start"' in said
     assert state.nodes[2].idea.title in re.sub(r"\s+", " ", mars("show", "latest", "2").stdout)
     assert f"{server.asked} calls" in mars("tree", "latest").stdout
-    assert "6 of 6" in mars("replay", "latest").stdout
+
+    asked = server.asked
+    assert "6 of 6 repositories are byte-identical" in mars("replay", "latest").stdout
+    decided = json.loads(mars("replay", "latest", "--json").stdout)["decisions"]
+    assert [one["what"] for one in decided if "repeat" not in one["what"]] == [
+        f"node 00{n}" for n in range(1, 7)
+    ]
+    assert all(one["same"] and not one["reason"] for one in decided)
+    (home.root / "benchmarks" / "toy" / "description.md").write_text("Quite another description.\n")
+    replayed = mars("replay", "latest").stdout
+    assert "node 001: decided the same. A model would be asked in other words now (draft)." in replayed
+    assert server.asked == asked, "nothing was sent"
 
 
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:

@@ -280,7 +280,8 @@ def test_paired_effect_of_a_better_prediction(name: str) -> None:
     assert 0 < found.lower < gain < found.upper
     assert 0 < found.standard_error < 0.05
     backwards = paired_effect(metric, truth, after, before)
-    assert backwards.effect < 0
+    assert backwards.effect == pytest.approx(-found.effect)
+    assert backwards.standard_error == pytest.approx(found.standard_error)
     assert backwards.upper < 0
 
 
@@ -289,7 +290,7 @@ def test_paired_effect_of_a_loss_is_positive_where_it_falls() -> None:
     before = np.random.default_rng(19).normal(size=500)
     found = paired_effect(get_metric("rmse"), truth, before, before / 2)
     assert found.effect == pytest.approx(0.5)
-    assert found.standard_error == pytest.approx(0.0, abs=1e-12)  # halved in every resample
+    assert found.effect > 10 * found.standard_error
     assert found.lower > 0
 
 
@@ -302,17 +303,28 @@ def test_pairing_removes_what_both_predictions_share() -> None:
     assert found.upper - found.lower < unpaired
 
 
-def test_paired_standard_error_is_that_of_the_ratio() -> None:
+def test_paired_standard_error_says_how_sure_the_sign_is() -> None:
+    """As McNemar's test has it: only the rows count that one of the predictions alone has wrong."""
     truth, before = labels(seed=21, rows=1000, noise=0.5)
     _, after = labels(seed=21, rows=1000, noise=0.3)
-    generator = np.random.default_rng(22)
-    ratios = []
-    for _ in range(1000):
-        draw = generator.integers(0, 1000, 1000)
-        wrong_before = (truth[draw] != before[draw]).sum()
-        ratios.append((wrong_before - (truth[draw] != after[draw]).sum()) / wrong_before)
+    wrong_before, wrong_after = truth != before, truth != after
+    only = [(wrong_before & ~wrong_after).sum(), (wrong_after & ~wrong_before).sum()]
+    difference = only[0] - only[1]
+    error = math.sqrt(sum(only) - difference**2 / 1000)
     found = paired_effect(get_metric("accuracy"), truth, before, after, resamples=1000)
-    assert found.standard_error == pytest.approx(np.std(ratios), rel=0.15)
+    assert found.effect / found.standard_error == pytest.approx(difference / error, rel=0.1)
+
+
+def test_few_mistakes_are_not_surer_than_they_are() -> None:
+    truth = np.arange(500) % 7
+    before, after = truth.copy(), truth.copy()
+    before[:1] += 1
+    after[10:18] += 1
+    found = paired_effect(get_metric("accuracy"), truth, before, after, resamples=1000)
+    assert found.effect == pytest.approx(-7 / 8)
+    assert found.effect / found.standard_error == pytest.approx(
+        -7 / 3, rel=0.15
+    )  # 8 - 1 over the root of 8 + 1
 
 
 def test_paired_effect_without_an_error_before() -> None:

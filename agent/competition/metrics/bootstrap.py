@@ -17,9 +17,10 @@ _FEWEST = 20  # resamples that must define the score: fewer say nothing of its s
 class PairedEffect:
     """What a change did to the error on the same rows.
 
-    `effect` is the relative error reduction, positive where the change helped: (before - after) / before,
-    where the error is `Metric.error`. Where the error before is 0 it is 0.0 if that stayed so, else -1.0.
-    `scale` is the error that the effect is relative to: the one before, if that is 0 the one after, else 1.
+    `effect` is the relative error reduction, in -1..1: (before - after) / max(before, after), where the error
+    is `Metric.error`. Positive where the change helped; where it hurt, undoing it reduces the error by as
+    much. So a change from a small error to a large one is as sure as the difference, and the effect of the
+    reverse change is the same with the other sign. `scale` is the error that the effect is relative to.
     `lower` and `upper` are the 2.5 and 97.5 percentiles of the difference of the raw scores, in the metric's
     unit and positive where the change helped.
     """
@@ -45,21 +46,22 @@ def paired_effect(
 ) -> PairedEffect:
     """Compares two predictions of the same rows, each resample scoring both on the rows that it drew.
 
-    The standard error is that of the ratio linearised around the whole sample, since the ratio itself
-    explodes in resamples where the error before happens to be almost 0.
+    The standard error is that of the difference, over the same scale as the effect: together they say how
+    sure the sign is. That of the ratio would be far smaller where one error is almost 0, and call 1 mistake
+    against 8 surer than it is.
     """
     rows = row_count(truth, before, after)
     scorers = [metric.scorer(truth, before), metric.scorer(truth, after)]
     error_before, error_after = (metric.error(metric.score(truth, guess)) for guess in (before, after))
-    scale = next((error for error in (error_before, error_after) if error > _ROUNDING), 1.0)
+    larger = max(error_before, error_after)
+    scale = larger if larger > _ROUNDING else 1.0
     effect = (error_before - error_after) / scale
 
     scores_before, scores_after = _resampled(scorers, rows, seed, resamples)
     rise = scores_after - scores_before
     lower, upper = _interval(rise if metric.higher_is_better else -rise)
     # An error is a score up to its sign and a constant, so that scores deviate as errors do.
-    deviations = scores_after - (1 - effect) * scores_before
-    return PairedEffect(effect, _deviation(deviations) / scale, scale, lower, upper)
+    return PairedEffect(effect, _deviation(rise) / scale, scale, lower, upper)
 
 
 def _deviation(values: Floats) -> float:

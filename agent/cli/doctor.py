@@ -1,6 +1,7 @@
 """`mars doctor`: what works on this machine."""
 
 import importlib.util
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,9 +12,11 @@ from rich.console import Console
 from agent import paths
 from agent.competition import kaggle
 from agent.database import open_database
-from agent.errors import MarsError
+from agent.errors import MarsError, SetupError
 from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
+from agent.llm.endpoint import find_endpoint
+from agent.llm.local import model_file
 from agent.repository.family import Family, known_families
 
 _MODULE_OF = {
@@ -44,12 +47,34 @@ def doctor_command() -> None:
         advice = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
         console.print(f"family     {family.id}: {advice}")
     console.print(f"kaggle     {kaggle.readiness()}")
+    console.print(f"model      {_endpoint()}")
+    console.print(f"           --model local: {_local_model()}")
     console.print("isolation  " + "; ".join(_isolation() or ["complete"]))
 
 
 def _missing(family: Family) -> list[str]:
     modules = {name: _MODULE_OF.get(name, name.replace("-", "_")) for name in family.packages}
     return [name for name, module in modules.items() if importlib.util.find_spec(module) is None]
+
+
+def _endpoint() -> str:
+    """Where a language model would be asked; nothing is sent."""
+    if importlib.util.find_spec("openai") is None:
+        return "the package openai is missing: pip install 'mars-search[llm]'"
+    try:
+        endpoint = find_endpoint()
+    except SetupError as error:
+        return f"none ({error})"
+    return f"{endpoint.models['planner']} at {endpoint.host}"
+
+
+def _local_model() -> str:
+    if importlib.util.find_spec("xllamacpp") is None:
+        return "missing xllamacpp: pip install 'mars-search[local-llm]'"
+    try:
+        return f"{model_file(os.environ).name}, ready"
+    except SetupError as error:
+        return str(error)
 
 
 def _isolation() -> list[str]:

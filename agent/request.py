@@ -9,8 +9,6 @@ from agent.competition.sources import DataChoice
 from agent.errors import SetupError
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
-from agent.llm.calls import ROLES
-from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.paths import Home
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves
@@ -19,6 +17,7 @@ from agent.planner.wishes import read_wishes
 from agent.record.events import PlannerName, RunSettings
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, load_blueprint
+from agent.thinking import find_models
 
 # A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
 NODE_SHARE = 1 / 6
@@ -91,11 +90,11 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
-        **_thinking(request),
+        **_thinking(request, home),
     )
 
 
-def _thinking(request: RunRequest) -> dict[str, Any]:
+def _thinking(request: RunRequest, home: Home) -> dict[str, Any]:
     """The settings of the planner; SetupError where the language model's are not whole."""
     if request.planner == "library":
         for option, value in (("--model", request.model), ("--max-usd", request.max_usd)):
@@ -104,11 +103,7 @@ def _thinking(request: RunRequest) -> dict[str, Any]:
         return {}
     if request.blueprint is not None:
         raise SetupError("--blueprint: executes that one blueprint; leave --planner llm out.")
-    if request.model == LOCAL:
-        models, host = dict.fromkeys(ROLES, LOCAL), "this process"
-    else:
-        endpoint = find_endpoint(request.model)
-        models, host = dict(endpoint.models), endpoint.host
+    models, host = find_models(request.model, home)
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 

@@ -1,5 +1,6 @@
-"""Opens the language models of a session: a provider's endpoint, or a small model in this process."""
+"""Opens the language models of a session: a provider's endpoint, or a small model beside this process."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,7 +8,11 @@ from dataclasses import replace
 from agent.chronicle import Chronicle
 from agent.competition.prepared import Prepared
 from agent.llm.allowance import Allowance
+from agent.llm.calls import ROLES, Role
+from agent.llm.client import Client, require_packages
 from agent.llm.endpoint import LOCAL, Endpoint, find_endpoint
+from agent.llm.local import model_file, open_local
+from agent.llm.prices import load_prices
 from agent.paths import Home
 from agent.planner.base import Planner
 from agent.planner.briefing import Briefing
@@ -15,6 +20,24 @@ from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
 from agent.record.events import RunSettings
 from agent.search.budget import Budget
+
+
+def find_models(model: str | None, home: Home) -> tuple[dict[Role, str], str]:
+    """The model of every role, and where they are asked; nothing is sent.
+
+    Args:
+        model: as `--model` says; None leaves it to the environment.
+
+    Raises:
+        SetupError: a package, the endpoint, the key or the model is missing, or the user's prices are faulty.
+    """
+    load_prices(home.prices)
+    require_packages()
+    if (model or os.environ.get("MARS_MODEL", "").strip()) == LOCAL:
+        model_file(os.environ)
+        return dict.fromkeys(ROLES, LOCAL), "a process beside this one"
+    endpoint = find_endpoint(model)
+    return dict(endpoint.models), endpoint.host
 
 
 @contextmanager
@@ -36,8 +59,6 @@ def open_planner(
     if state.run.planner == "library":
         yield library
         return
-    from agent.llm.client import Client  # half a second, which other planners need not wait for
-
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
         client = Client(endpoint, chronicle, allowance, pulse, lambda: _seconds_left(chronicle))
@@ -52,8 +73,6 @@ def open_planner(
 def _endpoint(run: RunSettings) -> Iterator[Endpoint]:
     """As the run's settings say; the key is never among them."""
     if LOCAL in run.models.values():
-        from agent.llm.local import open_local
-
         with open_local() as endpoint:
             yield endpoint
         return

@@ -69,8 +69,6 @@ def _endpoint() -> str:
 
 
 def _local_model() -> str:
-    if importlib.util.find_spec("xllamacpp") is None:
-        return "missing xllamacpp: pip install 'mars-search[local-llm]'"
     try:
         return f"{model_file(os.environ).name}, ready"
     except SetupError as error:

@@ -1,5 +1,6 @@
 """Asks a language model one question and gives back a typed answer, whatever the endpoint is like."""
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,20 @@ if TYPE_CHECKING:  # these load the packages of the extra `llm`, which take half
 T = TypeVar("T")
 _PULSE_S = 0.25
 _EXTRA = ("openai", "tenacity")
+
+
+def require_packages() -> None:
+    """SetupError where a package of the extra `llm` is missing; the packages are imported."""
+    for name in _EXTRA:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRA:
+                raise
+            raise SetupError(
+                f"Language models are asked through the package {error.name}, which is not installed; "
+                "install it by `pip install 'mars-search[llm]'`."
+            ) from None
 
 
 class Client:
@@ -48,16 +63,10 @@ class Client:
         Raises:
             SetupError: the packages of the extra `llm` are missing, or the user's prices cannot be read.
         """
-        try:
-            from agent.llm.exchange import Exchange
-            from agent.llm.question import Means
-        except ModuleNotFoundError as error:
-            if error.name not in _EXTRA:
-                raise
-            raise SetupError(
-                f"Language models are asked through the package {error.name}, which is not installed; "
-                "install it by `pip install 'mars-search[llm]'`."
-            ) from None
+        require_packages()
+        from agent.llm.exchange import Exchange
+        from agent.llm.question import Means
+
         self._pulse = pulse
         self._deadline = deadline
         self._sleep = sleep

@@ -53,10 +53,6 @@ def open_local(
     """
     environment = os.environ if environment is None else environment
     timeout_s = silence_s(environment.get("MARS_LLM_TIMEOUT_S", "").strip(), _SILENCE_S)
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise SetupError(
-            f"A local model is served by the package xllamacpp, which is not installed; run `{_EXTRA}`."
-        )
     file = model_file(environment)
     key = secrets.token_urlsafe()
     asked = {"file": str(file), "key": key, "context_tokens": context_tokens, "threads": cpu_count()}
@@ -92,8 +88,12 @@ def model_file(environment: Mapping[str, str]) -> Path:
     """The GGUF file to serve.
 
     Raises:
-        SetupError: it is missing, or no such file; says what to do.
+        SetupError: it is missing, or no such file, or nothing is here to serve it; says what to do.
     """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise SetupError(
+            f"A local model is served by the package xllamacpp, which is not installed; run `{_EXTRA}`."
+        )
     named = environment.get("MARS_LOCAL_MODEL", "").strip()
     if not named:
         return _packaged()

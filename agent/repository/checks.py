@@ -41,9 +41,13 @@ def without_predict(files: dict[str, str]) -> list[str]:
 @lru_cache(maxsize=1024)  # a child shares most files with its parent
 def _check_module(name: str, text: str) -> tuple[str, ...]:
     try:
-        tree = ast.parse(text, filename=name)
+        tree = ast.parse(text.encode(), filename=name)  # as bytes: a byte order mark is part of many files
     except SyntaxError as error:
         return (f"{name}:{error.lineno}: {error.msg}.",)
+    except (RecursionError, MemoryError):
+        return (f"{name}: is nested too deeply for Python to read.",)
+    except ValueError:  # a null character, half of a surrogate pair
+        return (f"{name}: holds a character that no Python file can.",)
     faults = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

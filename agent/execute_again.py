@@ -107,6 +107,8 @@ def _compared(
 ) -> Again:
     if recorded.status == "pruned":
         return Again(node.id, recorded, None, "It was pruned: how far it got depended on the others.")
+    if recorded.status == "failed" and recorded.seconds == recorded.smoke_seconds == 0:
+        return Again(node.id, recorded, None, f"It was not executed then: {recorded.reason}")
     trial = bench.set_up_again(node.id, recorded.commit)
     if node.operator == "ensemble":
         members = [run.state.nodes[member] for member in node.parents]

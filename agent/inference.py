@@ -124,7 +124,7 @@ def _files(run: Run, node: Node) -> dict[str, str]:
     if unable:
         raise SetupError(
             f"{unable[0]} of node {node.name} knows no --save and --predict: its family has none, or an "
-            "older version or a user wrote it; leave --inference out to export a repository that trains."
+            "older version, a user or an edit wrote it; leave --inference out to export what trains."
         )
     return files
 

@@ -37,7 +37,9 @@ def _hindrance(bench: Bench, node: Node, expected_s: float, left_s: float) -> st
     assert node.result is not None
     older = without_refit(bench.lineage.read(node.result.commit))
     if older:
-        return f"{older[0]} of node {node.name} knows no --refit: an older version or a user wrote it."
+        return (
+            f"{older[0]} of node {node.name} knows no --refit: an older version, a user or an edit wrote it."
+        )
     for number in (node.id, *_members(node)):
         if not (bench.workspace(number) / FROZEN).is_file():
             return f"Node {number:03d} left no {FROZEN}, which says what a refit has to keep."

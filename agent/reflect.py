@@ -46,8 +46,10 @@ def lesson_from(
     mine, theirs = node.blueprint, other.blueprint
     if mine is None or theirs is None or mine.family != theirs.family:
         return None
-    changes = changes_between(theirs.slots, mine.slots)
-    if not changes:
+    if other.id != node.parent and not (state.is_rendered(node) and state.is_rendered(other)):
+        return None  # Edits tell the two apart as well as slots do, and nobody made them as one change.
+    changes, edits = changes_between(theirs.slots, mine.slots), node.idea.edits
+    if not changes and not edits:
         return None
     prepared = bench.prepared
     scope = Scope(
@@ -59,7 +61,7 @@ def lesson_from(
     if evidence is None:
         return None
     scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
-    return distill(scope, node.idea.title, changes, evidence, scores)
+    return distill(scope, node.idea.title, changes, evidence, scores, edits)
 
 
 def _compare(

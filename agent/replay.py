@@ -45,6 +45,7 @@ class Replay:
         self._families = known_families(home)
         self._renderers: dict[str, Renderer] = {}
         self._rendered: dict[int, dict[str, str]] = {}
+        self._faults: dict[int, tuple[str, ...]] = {}  # of merges and edits, as made now
 
     def nodes(self) -> list[Replayed]:
         """One verdict per node, by id."""
@@ -79,9 +80,9 @@ class Replay:
             if missing:
                 raise RenderError(f"its members {', '.join(missing)} cannot be rendered.")
             return ensemble_files(members, self._rendered, self._task, node.idea)
-        return node_code(
-            self._run.state, node, self._run.lineage, lambda idea: self._render(node, idea)
-        ).files
+        code = node_code(self._run.state, node, self._run.lineage, lambda idea: self._render(node, idea))
+        self._faults[node.id] = code.faults
+        return code.files
 
     def _render(self, node: Node, idea: Idea) -> dict[str, str]:
         assert idea.blueprint is not None
@@ -107,6 +108,8 @@ class Replay:
             return f"See node {parts[1]}."
         if name == "idea.json":
             return "The format of ideas changed, or the record did."
+        if faults := self._faults.get(node.id):
+            return faults[0]
         if node.idea.blueprint is None:
             folder = templates_dir() / "ensemble"
         else:

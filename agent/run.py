@@ -29,7 +29,6 @@ from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
 from agent.reflect import lesson_from
 from agent.repository.idea import Idea
-from agent.repository.lineage import Merged
 from agent.repository.render import Renderer, TaskView
 from agent.search.budget import Budget, refit_limit_s
 from agent.search.pruning import hopeless
@@ -37,7 +36,7 @@ from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
 from agent.trial import Bench, Trial, thinned
-from agent.workbench import node_code
+from agent.workbench import Code, node_code
 
 TICK_S = 0.25
 # A candidate that is expected to end sooner than this is its own smoke run.
@@ -140,7 +139,7 @@ class Search:
         code = self._ensemble_files(members, node.idea) if blend else self._files(node)
         parents = [member.result.commit for member in members if member.result]
         message = f"{node.operator}: {node.idea.title}"
-        trial = self._bench.set_up(node.id, code.files, parents, message, code.conflicts)
+        trial = self._bench.set_up(node.id, code.files, parents, message, code.faults)
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = self._limit_s(final=blend)
@@ -288,17 +287,16 @@ class Search:
 
     # -- helpers ---------------------------------------------------------------------------------------
 
-    def _files(self, node: Node) -> Merged:
-        """The node's code; below a given repository, its parent's with what the new blueprint changes."""
+    def _files(self, node: Node) -> Code:
         return node_code(self.state, node, self._bench.lineage, self._render)
 
     def _render(self, idea: Idea) -> dict[str, str]:
         assert idea.blueprint is not None
         return self._renderers[idea.blueprint.family].render(idea)
 
-    def _ensemble_files(self, members: list[Node], idea: Idea) -> Merged:
+    def _ensemble_files(self, members: list[Node], idea: Idea) -> Code:
         files = {m.id: self._bench.lineage.read(m.result.commit) for m in members if m.result}
-        return Merged(ensemble.ensemble_files(members, files, self._competition, idea), ())
+        return Code(ensemble.ensemble_files(members, files, self._competition, idea), ())
 
     def _workspaces(self) -> dict[int, Path]:
         return {number: self._bench.workspace(number) for number in self.state.nodes}

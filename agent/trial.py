@@ -92,16 +92,15 @@ class Bench:
         files: dict[str, str],
         parents: Sequence[str],
         message: str,
-        conflicts: Sequence[str] = (),
+        faults: Sequence[str] = (),
     ) -> Trial:
         """Commits the files and checks them out; a lost attempt's leftovers are removed first.
 
-        `conflicts` are files whose change could not be merged with the user's own edits: a fault.
+        `faults` are those of the idea, sentences that say why the files are not what it wants.
         """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
         self._check_out(files, workspace)
-        faults = [f"The change conflicts with what was edited by hand in {name}." for name in conflicts]
         return Trial(node, commit, workspace, tree_hash(files), (*faults, *check_repository(files)))
 
     def set_up_again(self, node: int, commit: str) -> Trial:

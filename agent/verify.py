@@ -57,7 +57,7 @@ class _Origin:
     child: Node
     without: Blueprint
     changed: Blueprint
-    edited: dict[str, str] | None  # the parent's files where they carry a user's edits (`--from`)
+    edited: dict[str, str] | None  # the parent's files where they are not what its blueprint renders to
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class _Pair:
 def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verification:
     """Runs the pair of a lesson on `seeds` new seeds and adds what it finds to the lesson's evidence.
 
-    The pair is a recorded run of its own, on the prepared data of the run that the lesson came from. What a
-    user had edited there by hand, both of the pair have too.
+    The pair is a recorded run of its own, on the prepared data of the run that the lesson came from. What had
+    been edited there, by hand or by an idea, both of the pair have too.
 
     Raises:
         SetupError: no such lesson, or none of its comparisons can be made again here.
@@ -124,7 +124,8 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
 def _origin(lesson: Lesson, home: Home) -> _Origin:
     """The latest comparison behind the lesson that can be made again."""
     if not lesson.changes:
-        raise SetupError(f"Lesson {lesson.id} is not about a change of slots; it cannot be verified.")
+        about = "is about edits of code" if lesson.edit_hash else "is not about a change of slots"
+        raise SetupError(f"Lesson {lesson.id} {about}; only a change of slots can be verified.")
     reasons = []
     for item in reversed(lesson.evidence):
         try:
@@ -148,14 +149,13 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     changed = family.fill({**slots, **{change.slot: change.new for change in lesson.changes}}, where)
     if changes_between(slots, changed) != lesson.changes:
         raise SetupError(f"Node {item.parent} of run {run.id} has other values than the lesson's change.")
-    first = ([parent, *run.state.ancestors(parent)])[-1]
     return _Origin(
         run,
         parent,
         child,
         Blueprint(family=family.id, slots=slots),
         Blueprint(family=family.id, slots=changed),
-        run.lineage.read(parent.result.commit) if run.state.is_given(first) else None,
+        None if run.state.is_rendered(parent) else run.lineage.read(parent.result.commit),
     )
 
 
@@ -163,7 +163,7 @@ def _without(origin: _Origin) -> Propose:
     if origin.edited is None:
         return only(origin.without)
     # As recorded, lessons cited: rendered, it is the code that the edits were merged into.
-    told = {"blueprint": origin.without, "moves": (), "changes": ()}
+    told = {"blueprint": origin.without, "moves": (), "changes": (), "edits": ()}
     return Propose("draft", (), origin.parent.idea.model_copy(update=told), None)
 
 

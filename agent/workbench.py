@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
@@ -11,10 +12,12 @@ from agent.execution.layers import CacheLayers
 from agent.paths import Home
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
+from agent.repository.edits import EditError, apply_edits
 from agent.repository.family import Family
 from agent.repository.given import merged
 from agent.repository.idea import Idea
-from agent.repository.lineage import Lineage, Merged
+from agent.repository.lineage import Lineage
+from agent.repository.render import idea_json
 
 
 def cache_layers(home: Home, prepared: Prepared, run_folder: Path) -> CacheLayers:
@@ -50,15 +53,60 @@ def open_executor(
         executor.close()
 
 
+@dataclass(frozen=True)
+class Code:
+    """The files of a node, and why they are not what its idea wants: a sentence per fault."""
+
+    files: dict[str, str]
+    faults: tuple[str, ...] = ()
+
+
 def node_code(
     state: RunState, node: Node, lineage: Lineage, render: Callable[[Idea], dict[str, str]]
-) -> Merged:
-    """A node's code; below a given repository, its parent's with what the idea changes."""
+) -> Code:
+    """A node's code, whoever made it; an ensemble's is its members'."""
     if state.is_given(node):
         assert state.run.given is not None
-        return Merged(lineage.read(state.run.given.commit), ())
-    rendered = render(node.idea)
-    line = state.ancestors(node)
-    if not line or not state.is_given(line[-1]) or line[0].result is None:
-        return Merged(rendered, ())
-    return merged(lineage, render(line[0].idea), line[0].result.commit, rendered)
+        return Code(lineage.read(state.run.given.commit))
+    parent = None if node.parent is None else state.nodes[node.parent]
+    return idea_code(state, node.idea, parent, lineage, render)
+
+
+def idea_code(
+    state: RunState,
+    idea: Idea,
+    parent: Node | None,
+    lineage: Lineage,
+    render: Callable[[Idea], dict[str, str]],
+) -> Code:
+    """The code of an idea below a finished parent: its blueprint's, merged with earlier edits, then its own.
+
+    Edits that cannot be made leave the files without any of them, and a fault.
+    """
+    base = _unedited(state, idea, parent, lineage, render)
+    if base.faults or not idea.edits:
+        return base
+    try:
+        return Code(apply_edits(base.files, idea.edits))
+    except EditError as error:
+        return Code(base.files, (error.sentence,))
+
+
+def _unedited(
+    state: RunState,
+    idea: Idea,
+    parent: Node | None,
+    lineage: Lineage,
+    render: Callable[[Idea], dict[str, str]],
+) -> Code:
+    """The code before the idea's own edits; where its parent's line was edited, with these."""
+    if parent is None:
+        return Code(render(idea))
+    assert parent.result is not None
+    if idea.blueprint is None:  # the parent's code goes on by edits alone
+        return Code(lineage.read(parent.result.commit) | {"idea.json": idea_json(idea)})
+    if parent.idea.blueprint is None or state.is_rendered(parent):
+        return Code(render(idea))
+    found = merged(lineage, render(parent.idea), parent.result.commit, render(idea))
+    faults = (f"The change conflicts with what was edited before in {name}." for name in found.conflicts)
+    return Code(found.files, tuple(faults))

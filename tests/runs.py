@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from agent.database import open_database
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.execution.layers import CacheLayers
 from agent.memory.store import LessonStore
-from agent.planner.base import Circumstances
+from agent.planner.base import Circumstances, Planner, Proposal, Request
 from agent.planner.library import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.state import RunState
 from agent.record.store import Journal
+from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
@@ -152,6 +153,21 @@ class Silent:
 
 
 @dataclass
+class Editing:
+    """The library planner's ideas with edits of their own, by the number of the node."""
+
+    planner: Planner
+    edits: Mapping[int, tuple[Edit, ...]]
+
+    def propose(self, request: Request) -> Proposal | None:
+        proposal = self.planner.propose(request)
+        if proposal is None:
+            return None
+        edits = self.edits.get(len(request.state.nodes) + 1, ())
+        return replace(proposal, idea=proposal.idea.model_copy(update={"edits": edits}))
+
+
+@dataclass
 class ScriptedRun:
     """One run over the toy; `go` starts it or goes on with it."""
 
@@ -159,6 +175,7 @@ class ScriptedRun:
     prepared: Prepared
     family: Family
     settings: dict[str, object] = field(default_factory=dict)
+    edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)  # by node
 
     def engine(self) -> Engine:
         return open_database(self.folder / "mars.db")
@@ -197,7 +214,7 @@ class ScriptedRun:
             heartbeat=lambda: None,
         )
         try:
-            search.run(Scheduler(make_policy(state.run.policy), planner))
+            search.run(Scheduler(make_policy(state.run.policy), Editing(planner, self.edits)))
         except Killed:
             pass
         finally:

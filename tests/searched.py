@@ -1,12 +1,19 @@
 """Short real searches over the toy, in this process: for tests of what is done with a run afterwards."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+from agent.competition.prepare import prepare
+from agent.competition.registry import find_competition
+from agent.competition.sources import locate_data
+from agent.database import open_database
 from agent.paths import Home
-from agent.request import RunRequest
-from agent.session import Run, open_run, start
-from tests.conftest import TOY
+from agent.record.state import RunState
+from agent.request import RunRequest, settings_of
+from agent.search.scheduler import Propose
+from agent.session import Run, carry_out, new_run, open_run, start
+from tests.conftest import TOY, run_script
 from tests.runs import Silent
 
 _ANCHOR = '    analysis = {"weights"'
@@ -74,3 +81,24 @@ def search(home: Home, **request: object) -> Run:
     asked = RunRequest(**{"competition": "toy", "minutes": 1.0, "max_nodes": 3, **request})  # type: ignore[arg-type]
     summary = start(asked, home, lambda metric: Silent())
     return open_run(summary.run.id, home)
+
+
+@dataclass(frozen=True)
+class Script:
+    """Decisions that were made beforehand: one node after the other."""
+
+    steps: tuple[Propose, ...]
+
+    def next(self, state: RunState) -> Propose | None:
+        return None if state.running or len(state.nodes) >= len(self.steps) else self.steps[len(state.nodes)]
+
+
+def carried_out(home: Home, *steps: Propose, **request: object) -> Run:
+    """A finished run whose nodes are those of the script, opened anew from its record."""
+    asked = RunRequest(**{"competition": "toy", "minutes": 1.0, **request})  # type: ignore[arg-type]
+    competition = find_competition(asked.competition, home)
+    prepared = prepare(competition.spec, locate_data(competition, home, "auto", run_script), home)
+    settings = settings_of(asked, prepared, competition.folder, home)
+    with new_run(prepared, home, open_database(home.database)) as (run, heartbeat):
+        carry_out(run, settings, Script(steps), home, Silent(), heartbeat, "As the script says")
+    return open_run(run.id, home)

@@ -1,17 +1,32 @@
 """Turns the comparison of two nodes into a lesson with a measured effect (after MARS, reflective memory)."""
 
+import hashlib
+import json
+from collections.abc import Sequence
+
 from agent.memory.lesson import UNNUMBERED, Evidence, Lesson, Scope
+from agent.repository.edits import Edit
 from agent.repository.idea import Change
 
 _WORDS = {"helps": "helps", "hurts": "hurts", "inconclusive": "makes no measurable difference"}
 
 
-def distill(scope: Scope, title: str, changes: tuple[Change, ...], evidence: Evidence, scores: str) -> Lesson:
-    """A lesson from one comparison; `title` names the child's idea, `scores` says both metrics."""
+def distill(
+    scope: Scope,
+    title: str,
+    changes: tuple[Change, ...],
+    evidence: Evidence,
+    scores: str,
+    edits: Sequence[Edit] = (),
+) -> Lesson:
+    """A lesson from one comparison; `title` names the child's idea, `scores` says both metrics.
+
+    Where the child has edits, no effect is its slots' alone: the lesson has their hash instead of changes.
+    """
     findings = (
         f"Node {evidence.child:03d} against {evidence.parent:03d} on the same validation rows: {scores}; "
         f"error reduced by {_effect(evidence.effect, evidence.standard_error)} (paired over rows, seeds "
-        f"included), time {evidence.time_factor:.2f} times."
+        f"included), time {evidence.time_factor:.2f} times.{_edited(edits, changes)}"
     )
     lesson = Lesson(
         id=UNNUMBERED,
@@ -21,7 +36,8 @@ def distill(scope: Scope, title: str, changes: tuple[Change, ...], evidence: Evi
         findings=findings,
         key_lesson="",
         scope=scope,
-        changes=changes,
+        changes=() if edits else changes,
+        edit_hash=hash_of(edits, changes) if edits else "",
         evidence=(evidence,),
     )
     return worded(lesson)
@@ -29,6 +45,16 @@ def distill(scope: Scope, title: str, changes: tuple[Change, ...], evidence: Evi
 
 def worded(lesson: Lesson) -> Lesson:
     """The lesson with title, summary and rule that fit all of its evidence."""
+    if lesson.edit_hash:
+        return lesson.model_copy(
+            update={
+                "summary": _summary(lesson),
+                "key_lesson": (
+                    f"The edit '{lesson.title}' {_WORDS[lesson.verdict]} on {lesson.scope.task} tasks of "
+                    "this size."
+                ),
+            }
+        )
     if not lesson.changes:
         return lesson
     what = describe(lesson.changes)
@@ -37,18 +63,35 @@ def worded(lesson: Lesson) -> Lesson:
         "hurts": f"Avoid {what} on {lesson.scope.task} tasks of this size.",
         "inconclusive": f"Do not spend time on {what} before something larger is solved.",
     }[lesson.verdict]
-    count = len(lesson.evidence)
     return lesson.model_copy(
         update={
             "title": f"{what[:1].upper()}{what[1:]} {_WORDS[lesson.verdict]}",
-            "summary": (
-                f"Relative error reduction {_effect(lesson.effect, lesson.standard_error)} at "
-                f"{lesson.time_factor:.2f} times the run time, from {count} "
-                f"comparison{'s' if count > 1 else ''}."
-            ),
+            "summary": _summary(lesson),
             "key_lesson": rule,
         }
     )
+
+
+def _summary(lesson: Lesson) -> str:
+    count = len(lesson.evidence)
+    return (
+        f"Relative error reduction {_effect(lesson.effect, lesson.standard_error)} at "
+        f"{lesson.time_factor:.2f} times the run time, from {count} comparison{'s' if count > 1 else ''}."
+    )
+
+
+def hash_of(edits: Sequence[Edit], changes: Sequence[Change]) -> str:
+    """Hex SHA-256 of a change that is more than slots: equal for equal edits beside equal changes."""
+    content = [[one.model_dump() for one in edits], [one.model_dump() for one in changes]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _edited(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
+    """What was edited, and what changed beside it, as a further sentence; empty without edits."""
+    if not edits:
+        return ""
+    files = ", ".join(dict.fromkeys(edit.file for edit in edits))
+    return f" Edited: {files}" + (f", together with {describe(changes)}." if changes else ".")
 
 
 def _effect(effect: float, error: float) -> str:

@@ -64,7 +64,10 @@ class Lesson(_Frozen):
     findings: str
     key_lesson: str
     scope: Scope
-    changes: tuple[Change, ...] = Field(description="The change in machine-readable form.")
+    changes: tuple[Change, ...] = Field(
+        description="The change in machine-readable form; empty where slots are not all that changed."
+    )
+    edit_hash: str = Field(default="", description="Of the edits, and slots beside them, that it is about.")
     evidence: tuple[Evidence, ...]
 
     @cached_property

@@ -39,7 +39,8 @@ _lessons = TypeAdapter(list[Lesson])
 def key_of(lesson: Lesson) -> str:
     """What makes two lessons the same: kind, scope and the change, not the words."""
     changes = [change.model_dump() for change in lesson.changes]
-    return json.dumps([lesson.kind, lesson.scope.model_dump(), changes or lesson.title], sort_keys=True)
+    what = changes or lesson.edit_hash or lesson.title
+    return json.dumps([lesson.kind, lesson.scope.model_dump(), what], sort_keys=True)
 
 
 def merged(known: Lesson, new: Lesson) -> Lesson:

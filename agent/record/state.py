@@ -188,6 +188,12 @@ class RunState:
         """Whether the node is the user's own repository, whose code no blueprint renders."""
         return self.run.given is not None and node.id == 1
 
+    def is_rendered(self, node: Node) -> bool:
+        """Whether the node's code is what its blueprint renders to: nobody has edited it or its line."""
+        line = [node, *self.ancestors(node)]
+        edited = any(one.idea.edits or one.idea.blueprint is None for one in line)
+        return not edited and not self.is_given(line[-1])
+
     def apply(self, event: Event) -> None:
         """The only way the state changes."""
         self.elapsed_s = max(self.elapsed_s, event.elapsed_s)

@@ -27,7 +27,7 @@ def check_repository(files: dict[str, str]) -> list[str]:
 
 
 def without_refit(files: dict[str, str]) -> list[str]:
-    """Every `main.py`, that of a member too, that knows no `--refit`: an older version or a user wrote it."""
+    """Every `main.py`, that of a member too, that knows no `--refit`: an older version, a user or an edit."""
     mains = [name for name in files if _MAIN.fullmatch(name)]
     return [name for name in mains if "--refit" not in files[name]]
 

@@ -56,7 +56,7 @@ def _texts(folder: Path) -> dict[str, str]:
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise SetupError(f"--from {folder}: {name} is larger than 1 MB; a solution holds code only.")
-            files[name.as_posix()] = path.read_text(encoding="utf-8")
+            files[name.as_posix()] = path.read_bytes().decode()  # as it is, line endings too
         except UnicodeDecodeError as error:
             raise SetupError(
                 f"--from {folder}: {name} is no text in UTF-8; a solution holds code only."
@@ -76,14 +76,16 @@ def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     except (ValueError, TypeError, AttributeError, ValidationError):
         return unknown
     blueprint = found.blueprint
+    # What led to the code is part of it by now; nothing of that is to be done again.
+    taken: dict[str, object] = {"moves": (), "changes": (), "edits": ()}
     if blueprint is None or blueprint.family not in families:
-        return found.model_copy(update={"blueprint": None, "moves": (), "changes": ()})
+        return found.model_copy(update=taken | {"blueprint": None})
     try:
         slots = families[blueprint.family].fill(blueprint.slots, "idea.json")
     except SetupError:
-        return found.model_copy(update={"blueprint": None, "moves": (), "changes": ()})
+        return found.model_copy(update=taken | {"blueprint": None})
     known = Blueprint(family=blueprint.family, slots=slots)
-    return found.model_copy(update={"blueprint": known, "moves": (), "changes": ()})
+    return found.model_copy(update=taken | {"blueprint": known})
 
 
 def merged(lineage: Lineage, base: dict[str, str], ours: str, theirs: dict[str, str]) -> Merged:

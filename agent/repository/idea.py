@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import SetupError
+from agent.repository.edits import Edit
 from agent.repository.family import Family, Value
 from agent.userfiles import read_yaml
 
@@ -36,7 +37,7 @@ class Change(BaseModel):
 
 
 class Idea(BaseModel):
-    """A natural-language plan, the blueprint that carries it out and the lessons it rests on."""
+    """A natural-language plan, the blueprint and the edits that carry it out, the lessons it rests on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,9 +49,17 @@ class Idea(BaseModel):
     blueprint: Blueprint | None = Field(description="None for an ensemble, whose code is its members'.")
     moves: tuple[str, ...] = ()
     changes: tuple[Change, ...] = Field(default=(), description="Against the parent; empty for a draft.")
+    edits: tuple[Edit, ...] = Field(
+        default=(), description="Of its own, made to what the slots and the parent's line give."
+    )
     cites: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Lesson ids by the slot whose value they speak for."
     )
+
+    @property
+    def edited_files(self) -> tuple[str, ...]:
+        """The files that its own edits change, in their order."""
+        return tuple(dict.fromkeys(edit.file for edit in self.edits))
 
     @property
     def cited_lessons(self) -> tuple[str, ...]:

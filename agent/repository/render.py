@@ -181,6 +181,8 @@ def _citation(idea: Idea, slot: str) -> str:
 def idea_json(idea: Idea) -> str:
     """The file `idea.json`."""
     content = {"contract_version": CONTRACT_VERSION, **idea.model_dump(mode="json")}
+    if not idea.edits:  # so the file is what it was before there were edits
+        del content["edits"]
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

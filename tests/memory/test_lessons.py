@@ -5,9 +5,10 @@ import pytest
 from agent.database import open_database
 from agent.errors import SetupError
 from agent.memory.distill import distill
-from agent.memory.lesson import Scope
+from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, read_lessons, write_lessons
+from agent.repository.edits import Edit
 from agent.repository.idea import Change
 from tests.states import evidence, lesson
 
@@ -38,6 +39,37 @@ def test_distilled_words_say_the_change_and_the_verdict() -> None:
     assert made.title == "Loss asymmetric instead of bce helps"
     assert "+8.0% ± 1.0%" in made.summary
     assert "f1 0.6 against 0.5" in made.findings
+
+
+def test_what_edits_did_is_said_of_the_edits_and_merges_with_the_same_edits(tmp_path: Path) -> None:
+    edit = Edit(file="library/loss.py", find="a", replace="b")
+    change = Change(slot="loss", old="bce", new="asymmetric")
+
+    def made(child: int, *edits: Edit, changes: tuple[Change, ...] = (), title: str = "Smooth") -> Lesson:
+        return distill(SCOPE, title, changes, evidence(0.08, 0.01, child=child), "f1 0.6, 0.5", edits)
+
+    lesson_of_both = made(2, edit, changes=(change,))
+    assert lesson_of_both.changes == ()
+    assert lesson_of_both.key_lesson == "The edit 'Smooth' helps on classification tasks of this size."
+    assert "+8.0% ± 1.0%" in lesson_of_both.summary
+    assert lesson_of_both.findings.endswith(
+        "Edited: library/loss.py, together with loss asymmetric instead of bce."
+    )
+    store = LessonStore(open_database(tmp_path / "mars.db"))
+    other = edit.model_copy(update={"replace": "c"})
+    told = [made(2, edit), made(3, edit, title="Again"), made(4, other), lesson_of_both]
+    assert store.import_all(told) == 4
+    merged, second, third = store.all()
+    assert [item.child for item in merged.evidence] == [2, 3]
+    assert "from 2 comparisons" in merged.summary
+    assert "'Again'" in merged.key_lesson
+    assert len({merged.edit_hash, second.edit_hash, third.edit_hash}) == 3
+
+
+def test_a_lesson_from_before_there_were_edits_is_read() -> None:
+    old = lesson("depth", 1, 2).model_dump(mode="json")
+    del old["edit_hash"]
+    assert Lesson.model_validate(old) == lesson("depth", 1, 2)
 
 
 def test_equal_changes_merge_and_add_their_evidence(tmp_path: Path) -> None:

@@ -58,6 +58,16 @@ def test_a_prior_is_kept_without_evidence_and_moved_by_conclusive_evidence() -> 
     assert support == ("00001",)
 
 
+def test_what_edits_did_is_not_believed_of_slots() -> None:
+    told = lesson("depth", 1, 2, evidence(0.3, 0.01)).model_copy(
+        update={"changes": (), "edit_hash": "e" * 64}
+    )
+    assert believe(MOVE, CHANGE, [told], SCOPE) == believe(MOVE, CHANGE, [], SCOPE)
+    state = started(lessons=(told,))
+    assert list(state.lessons_about(["depth"])) == list(state.proven) == []
+    assert state.lessons == [told], "it is offered to whoever can read it"
+
+
 def test_an_inconclusive_lesson_steers_nothing() -> None:
     told = [lesson("depth", 1, 2, evidence(-0.04, 0.03))]
     mean, sd, _, support = believe(MOVE, CHANGE, told, SCOPE)

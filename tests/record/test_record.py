@@ -8,10 +8,11 @@ from sqlalchemy import Engine, update
 
 from agent.database import open_database
 from agent.errors import InfrastructureError, SetupError
-from agent.record.events import RunFinished, RunResumed, event_adapter
+from agent.record.events import NodeProposed, RunFinished, RunResumed, event_adapter
 from agent.record.lock import new_run_folder, run_lock
 from agent.record.rates import rates
 from agent.record.store import Journal, list_runs, runs_table
+from agent.repository.edits import Edit
 from tests.states import add, finish, idea, lesson, propose, started
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -24,6 +25,15 @@ def test_events_come_back_in_order_and_equal(engine: Engine) -> None:
         journal.append(event)
     assert Journal.open(engine, "toy-1").events() == events
     assert [row.id for row in list_runs(engine)] == ["toy-1"]
+
+
+def test_an_idea_from_before_there_were_edits_is_read() -> None:
+    now = NodeProposed(elapsed_s=0.0, node=1, operator="draft", parents=(), idea=idea())
+    old = now.model_dump(mode="json")
+    del old["idea"]["edits"]
+    assert event_adapter.validate_python(old) == now
+    edited = now.model_copy(update={"idea": idea(edits=(Edit(file="main.py", find="a", replace="b"),))})
+    assert event_adapter.validate_json(edited.model_dump_json()) == edited
 
 
 def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:

@@ -1,11 +1,13 @@
 """A repository of the user's own as the start of a run, and children merged with its edits."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agent.competition.prepared import Prepared
 from agent.errors import SetupError
+from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.given import merged, read_repository
 from agent.repository.idea import Blueprint
@@ -42,6 +44,20 @@ def test_what_mars_made_comes_back_with_its_blueprint(
     assert found == files
     assert given.blueprint == Blueprint(family="toy", slots=SLOTS)
     assert given.title == "A toy"
+
+
+def test_it_is_taken_to_the_byte_and_its_edits_are_not_made_again(
+    toy_family: Family, toy_task: TaskView, tmp_path: Path
+) -> None:
+    edit = Edit(file="main.py", find="a", replace="b")
+    files = Renderer(toy_family, toy_task).render(idea("A toy", dict(SLOTS), edits=(edit,)))  # type: ignore[arg-type]
+    assert json.loads(files["idea.json"])["edits"] == [edit.model_dump()]
+    files["library/loss.py"] = "\ufeffX = 1\r\n\rY = 2  "
+    write_tree(files, tmp_path)
+    found, given = read_repository(tmp_path, {"toy": toy_family})
+    assert found == files
+    assert given.blueprint == Blueprint(family="toy", slots=SLOTS)
+    assert given.edits == ()
 
 
 @pytest.mark.parametrize("text", [None, "{", "[1]", '{"title": 3}', '{"blueprint": {"family": "other"}}'])

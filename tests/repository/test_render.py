@@ -6,6 +6,7 @@ import pytest
 
 from agent.competition.prepared import Prepared
 from agent.repository.checks import check_repository
+from agent.repository.edits import Edit
 from agent.repository.family import Family, load_family
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, RenderError, TaskView, tree_hash
@@ -26,6 +27,12 @@ def test_a_rendered_repository_keeps_the_contract(toy_family: Family, task: Task
     assert check_repository(files) == []
     assert json.loads(files["idea.json"])["title"] == "An idea"
     assert "CRASH" not in files["main.py"], "only what the blueprint uses"
+
+
+def test_what_has_no_edits_is_told_as_before_there_were_any(toy_family: Family, task: TaskView) -> None:
+    assert "edits" not in json.loads(_files(toy_family, task)["idea.json"])
+    with_edit = _files(toy_family, task, edits=(Edit(file="main.py", find="a", replace="b"),))
+    assert json.loads(with_edit["idea.json"])["edits"] == [{"file": "main.py", "find": "a", "replace": "b"}]
 
 
 def test_citations_stand_beside_the_slots_they_speak_for(toy_family: Family, task: TaskView) -> None:

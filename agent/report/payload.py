@@ -90,6 +90,10 @@ def _idea(node: Node) -> Json:
         "changes": [
             {"slot": change.slot, "old": str(change.old), "new": str(change.new)} for change in idea.changes
         ],
+        "edits": [
+            {"file": wording.one_line(edit.file), "old": old, "new": new}
+            for edit, (old, new) in zip(idea.edits, map(wording.edited_lines, idea.edits), strict=True)
+        ],
         "family": idea.blueprint.family if idea.blueprint else "",
         "slots": {name: str(value) for name, value in idea.blueprint.slots.items()} if idea.blueprint else {},
     }

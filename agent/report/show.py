@@ -33,6 +33,8 @@ def render_node(
     parts: list[RenderableType] = [_headline(state, node), _facts(state, node, files), *_idea(node)]
     if node.idea.changes:
         parts += [_section("changes against the parent"), _changes(node)]
+    if node.idea.edits:
+        parts += [_section("edits"), _edits(node)]
     parts += _lessons(state, node)
     if node.id in state.calls:
         parts += [_section("asked of language models")]
@@ -150,6 +152,15 @@ def _changes(node: Node) -> Table:
             Text(wording.one_line(f"{change.old} → {change.new}"), style="bold"),
             Text(f"after lesson {cited}" if cited else "", style="bright_black"),
         )
+    return grid
+
+
+def _edits(node: Node) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for edit in node.idea.edits:
+        old, new = wording.edited_lines(edit)
+        said = f"{old} {'line' if old == 1 else 'lines'} → {new}" if edit.find else f"new, {new} lines"
+        grid.add_row(Text(wording.one_line(edit.file)), Text(said, style="bold"))
     return grid
 
 

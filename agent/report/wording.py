@@ -9,6 +9,7 @@ from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
 from agent.record.events import CurvePoint, NodeResult, Operator, RefitResult, RunSettings, Status
 from agent.record.state import Node
+from agent.repository.edits import Edit
 
 # One sign per status, so that nothing is told by colour alone.
 STATUS_SIGN: Mapping[Status, str] = {
@@ -113,8 +114,16 @@ def direction(higher_is_better: bool) -> str:
 
 
 def changes(node: Node) -> str:
-    """The slots that differ from the parent's: `image_size 96 → 128, epochs 5 → 8`."""
-    return ", ".join(f"{one.slot} {one.old} → {one.new}" for one in node.idea.changes)
+    """What differs from the parent: `image_size 96 → 128, epochs 5 → 8, edits of library/train.py`."""
+    said = [f"{one.slot} {one.old} → {one.new}" for one in node.idea.changes]
+    if node.idea.edits:
+        said.append(f"edits of {' and '.join(node.idea.edited_files)}")
+    return ", ".join(said)
+
+
+def edited_lines(edit: Edit) -> tuple[int, int]:
+    """How many lines an edit replaces, and by how many."""
+    return len(edit.find.splitlines()), len(edit.replace.splitlines())
 
 
 def what_changed(node: Node) -> str:

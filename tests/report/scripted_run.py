@@ -20,6 +20,7 @@ from agent.record.events import (
 )
 from agent.record.state import Node
 from agent.report.files import Material
+from agent.repository.edits import Edit
 from agent.repository.idea import Blueprint, Change, Idea
 
 SLOTS = {"backbone": "lcnet_050", "image_size": 96, "epochs": 5, "loss": "bce", "ema": False}
@@ -166,7 +167,11 @@ def write_story() -> list[Event]:
     script.finish(5, result(0.6134, 0.6077, 78.0))
     script.propose(6, "improve", (3,), idea("A backbone twice as wide"))
     script.finish(6, result(None, None, 12.0, "failed", "ValueError in library/models.py: no such backbone."))
-    script.propose(7, "debug", (6,), idea("Name the backbone as the package does"))
+    mended = Edit(
+        file="library/models.py", find='NAME = "lcnet_50"', replace='SIZE = "050"\nNAME = f"lcnet_{SIZE}"'
+    )
+    named = idea("Name the backbone as the package does").model_copy(update={"edits": (mended,)})
+    script.propose(7, "debug", (6,), named)
     script.finish(7, result(0.5904, 0.5850, 60.0))
     script.propose(8, "draft", (), idea("Nearest neighbours on validation rows"))
     script.finish(

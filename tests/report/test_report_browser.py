@@ -93,6 +93,13 @@ def test_a_click_on_a_node_opens_its_idea_diff_curves_and_log(browser: Browser, 
     expect(page.locator("#panel-title")).to_have_text("Larger pictures", use_inner_text=True)
 
 
+def test_the_panel_names_the_files_that_were_edited(browser: Browser, file: Path) -> None:
+    page = visit(browser, file).page
+    page.click(".pill[href='#node-007']")
+    edits = page.locator("#panel .chips li", has_text="library/models.py")
+    expect(edits).to_have_text("library/models.py 1→ 2 lines")
+
+
 def test_a_failed_node_says_why(browser: Browser, file: Path) -> None:
     page = visit(browser, file).page
     page.click(".pill[href='#node-006']")

@@ -96,6 +96,8 @@ def test_every_node_has_its_details(state: RunState, context: ReportContext) -> 
         assert code_of(page, node.name) == material_of(node).files
     assert list(nodes) == [node.name for node in state.nodes.values()]
     assert LOG in str(nodes["005"]["log"])
+    assert nodes["007"]["idea"]["edits"] == [{"file": "library/models.py", "old": 1, "new": 2}]
+    assert "edits of library/models.py" in page
     assert nodes["011"]["best"] is True
     assert nodes["011"]["kept"] is True
     assert nodes["011"]["parents"] == ["010", "005", "007"]

@@ -50,6 +50,7 @@ class TestTree:
         assert "52 s" in row("003")
         assert "✗ failed" in row("006")
         assert "no such backbone" in row("006")
+        assert "Name the backbone as the package does (edits of library/models.py)" in row("007")
         assert "▲ suspect" in row("008")
         assert "◦ pruned" in row("009")
         assert "★ best" in row("011")

@@ -66,6 +66,11 @@ class Run:
     def lineage(self) -> Lineage:
         return Lineage(self.folder / "repository.git", int(self.journal.created_at.timestamp()))
 
+    def read_code(self, node: Node) -> dict[str, str]:
+        """The files of a finished node."""
+        assert node.result is not None
+        return self.lineage.read(node.result.commit)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -285,7 +290,7 @@ class _Session:
         )
         if self._decisions is not None:
             return search.run(self._decisions)
-        with open_planner(library, chronicle, run.prepared, self._home, search.pulse) as planner:
+        with open_planner(library, chronicle, run.prepared, run.read_code, search.pulse) as planner:
             return search.run(Scheduler(make_policy(run.state.run.policy), planner))
 
     def _keep(self, bench: Bench, node: Node) -> Kept:

@@ -16,6 +16,7 @@ from agent.llm.prices import load_prices
 from agent.paths import Home
 from agent.planner.base import Planner
 from agent.planner.briefing import Briefing
+from agent.planner.editing import ReadCode
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
 from agent.record.events import RunSettings
@@ -45,12 +46,12 @@ def open_planner(
     library: LibraryPlanner,
     chronicle: Chronicle,
     prepared: Prepared,
-    home: Home,
+    read_code: ReadCode,
     pulse: Callable[[], None],
 ) -> Iterator[Planner]:
     """The planner that the run was asked to use.
 
-    `pulse` is called while a model thinks.
+    `read_code` gives the files of a finished node; `pulse` is called while a model thinks.
 
     Raises:
         SetupError: no endpoint is set up, or what a model needs is not installed.
@@ -64,7 +65,7 @@ def open_planner(
         client = Client(endpoint, chronicle, allowance, pulse, lambda: _seconds_left(chronicle))
         briefing = Briefing.of(prepared, state.run, library.ground)
         try:
-            yield LlmPlanner(library, briefing, client, chronicle.observer.note)
+            yield LlmPlanner(library, briefing, client, read_code, chronicle.observer.note)
         finally:
             client.close()
 

@@ -51,7 +51,11 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
         return schema["enum"][int(rng.integers(len(schema["enum"])))]
     match schema["type"]:
         case "object":
-            return {name: any_answer(part, rng) for name, part in schema["properties"].items()}
+            parts = dict(schema["properties"])
+            if "look" in parts:  # what may be looked at is to be edited next, which nobody can at random
+                parts["look"] = {**parts["look"], "maxItems": 0}
+                parts["changes"] = {**parts["changes"], "minItems": 1}
+            return {name: any_answer(part, rng) for name, part in parts.items()}
         case "array":
             length = int(rng.integers(schema.get("minItems", 0), schema["maxItems"] + 1))
             return [any_answer(schema["items"], rng) for _ in range(length)]

@@ -1,7 +1,7 @@
 """What a language model is told before it proposes an idea: never a row, never a value of one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from agent.llm.endpoint import LOCAL
 from agent.llm.prompts import render_prompt
 from agent.memory.lesson import Lesson
 from agent.planner.base import Request
+from agent.planner.editing import outline
 from agent.planner.ground import Ground
-from agent.planner.offer import DRAFT_CHANGES, Start
+from agent.planner.offer import DRAFT_CHANGES, LOOKS, Look, Start
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
@@ -55,8 +56,13 @@ class Briefing:
         """The question for a new structure, in full and in short."""
         return [self._prompt("draft", full, request, lessons, {}) for full in self._lengths]
 
-    def improve(self, request: Request, lessons: Sequence[Lesson], parent: Node) -> list[Prompt]:
-        """The question for a better version of the parent, in full and in short."""
+    def improve(
+        self, request: Request, lessons: Sequence[Lesson], parent: Node, modules: Sequence[str]
+    ) -> list[Prompt]:
+        """The question for a better version of the parent, in full and in short.
+
+        `modules` outline those that may be edited, a line each; none: only slots may change.
+        """
         assert parent.blueprint is not None
         family = self.ground.families[parent.blueprint.family]
         arms = sorted(self.ground.arms(request, parent, family, parent.blueprint), key=lambda arm: -arm.gain)
@@ -66,10 +72,37 @@ class Briefing:
                 full,
                 request,
                 lessons,
-                {"parent": parent, "arms": arms[: ARMS if full else ARMS // 2], "curve": _curve(parent)},
+                {
+                    "parent": parent,
+                    "arms": arms[: ARMS if full else ARMS // 2],
+                    "curve": _curve(parent),
+                    "modules": modules,
+                    "looks": LOOKS,
+                },
             )
             for full in self._lengths
         ]
+
+    def edit(
+        self,
+        request: Request,
+        parent: Node,
+        files: Mapping[str, str],
+        look: Look,
+        lessons: Sequence[Lesson],
+    ) -> Prompt:
+        """The question for the edits of a plan, with the modules that it is about."""
+        asked = render_prompt(
+            "edit",
+            competition=self.competition,
+            parent=parent,
+            look=look,
+            outline=outline(files),
+            files={name: files[name] for name in look.files},
+            lessons=lessons,
+            limit_s=round(request.limit_s),
+        )
+        return Prompt(self._rules(full=True), asked)
 
     @property
     def _lengths(self) -> tuple[bool, ...]:

@@ -67,7 +67,7 @@ class Ground:
             slots = self.apply(family, move, blueprint.slots)
             if slots is None or (early and move.stage == "finish"):
                 continue
-            if not self.may_be(request.state, family, slots):
+            if not self.may_be(request.state, family, slots, parent):
                 continue
             changes = changes_between(blueprint.slots, slots)
             told = request.state.lessons_about(change.slot for change in changes)
@@ -83,9 +83,9 @@ class Ground:
             return None
         return move.applied_to(slots, family)
 
-    def may_be(self, state: RunState, family: Family, slots: dict[str, Value]) -> bool:
-        """Whether a blueprint is new and as the user wants it."""
-        is_new = Blueprint(family=family.id, slots=slots).key not in state.blueprints
+    def may_be(self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None) -> bool:
+        """Whether a blueprint is new below the parent (None: as a draft) and as the user wants it."""
+        is_new = state.variant(Blueprint(family=family.id, slots=slots), parent) not in state.variants
         return is_new and self.wishes.allow(slots)
 
     def surely_fits(

@@ -46,7 +46,7 @@ class LibraryPlanner:
                 continue
             slots, cites = self._with_proven(family, draft, request.state)
             expected = self.ground.draft_seconds(request.state, family, slots)
-            if fits_roughly(expected, request) and self.ground.may_be(request.state, family, slots):
+            if fits_roughly(expected, request) and self.ground.may_be(request.state, family, slots, None):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
         return self._redraft(request, options)
 
@@ -62,7 +62,7 @@ class LibraryPlanner:
                 changed = self.ground.apply(family, candidate, slots)
                 if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
-            if not self.ground.may_be(request.state, family, slots):
+            if not self.ground.may_be(request.state, family, slots, None):
                 continue
             expected = self.ground.draft_seconds(request.state, family, slots)
             if fits_roughly(expected, request):
@@ -108,7 +108,7 @@ class LibraryPlanner:
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
                 and self.ground.surely_fits(request, family, both, together)
-                and self.ground.may_be(request.state, family, both)
+                and self.ground.may_be(request.state, family, both, parent)
             ):
                 return [first, second]
         return [first]

@@ -14,10 +14,13 @@ from agent.memory.lesson import Lesson
 from agent.memory.recall import recall
 from agent.planner.base import Planner, Proposal, Request
 from agent.planner.briefing import Briefing
+from agent.planner.editing import ReadCode, edit_form, outline, own_modules
 from agent.planner.offer import draft_form, improve_form
+from agent.record.state import Node
 
 # Long enough for models that reason before they answer.
 ANSWER_TOKENS = 4000
+EDIT_TOKENS = 8000
 SEED_STEP = 1000
 T = TypeVar("T")
 
@@ -41,9 +44,15 @@ class LlmPlanner:
     """Design of MARS by the slots of a family; the library planner stands in."""
 
     def __init__(
-        self, library: Planner, briefing: Briefing, thinker: Thinker, note: Callable[[str], None]
+        self,
+        library: Planner,
+        briefing: Briefing,
+        thinker: Thinker,
+        read_code: ReadCode,
+        note: Callable[[str], None],
     ) -> None:
         """`note` is told, once, when the model is not asked any more."""
+        self._read_code = read_code
         self._library = library
         self._briefing = briefing
         self._thinker = thinker
@@ -83,11 +92,22 @@ class LlmPlanner:
             prompts = self._briefing.draft(request, lessons)
             form = draft_form(request, ground, lessons, self._briefing.terse)
             return self._thinker.ask("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed)
-        improvement = improve_form(request, ground, lessons, request.parent, self._briefing.terse)
-        if improvement is None:
+        return self._improve(request, request.parent, lessons, seed)
+
+    def _improve(self, request: Request, parent: Node, lessons: list[Lesson], seed: int) -> Proposal | None:
+        """Other values of slots; or, in two questions, a plan and the edits that carry it out."""
+        terse = self._briefing.terse
+        files = {} if terse else self._read_code(parent)
+        form = improve_form(request, self._briefing.ground, lessons, parent, own_modules(files), terse)
+        if form is None:
             return None
-        prompts = self._briefing.improve(request, lessons, request.parent)
-        return self._thinker.ask("planner", "improve", prompts, improvement, ANSWER_TOKENS, seed=seed)
+        prompts = self._briefing.improve(request, lessons, parent, outline(files))
+        answer = self._thinker.ask("planner", "improve", prompts, form, ANSWER_TOKENS, seed=seed)
+        if isinstance(answer, Proposal):
+            return answer
+        prompts = [self._briefing.edit(request, parent, files, answer, lessons)]
+        edits = edit_form(request, parent, files, answer, lessons)
+        return self._thinker.ask("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed)
 
     def _stand_in(self, request: Request, reason: str) -> Proposal | None:
         proposal = self._library.propose(request)

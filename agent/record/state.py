@@ -124,7 +124,7 @@ class RunState:
         self._valid: list[Node] = []
         self._by_slots: dict[frozenset[str], dict[str, Lesson]] = {}
         self._proven: dict[str, Lesson] = {}
-        self.blueprints: set[str] = set()  # keys of all that were proposed: none is tried twice
+        self.variants: set[str] = set()  # of all that were proposed: none is tried twice
         self.moves: Counter[str] = Counter()  # how often each was made
         self.best_history: list[tuple[float, int]] = []
 
@@ -194,6 +194,12 @@ class RunState:
         edited = any(one.idea.edits or one.idea.blueprint is None for one in line)
         return not edited and not self.is_given(line[-1])
 
+    def variant(self, blueprint: Blueprint, parent: Node | None) -> str:
+        """Equal for what would be the same code below a parent: equal blueprints after the same edits."""
+        line = [] if parent is None else [parent, *self.ancestors(parent)]
+        edited = next((node.name for node in line if node.idea.edits), "")
+        return f"{blueprint.key} {edited}".rstrip()
+
     def apply(self, event: Event) -> None:
         """The only way the state changes."""
         self.elapsed_s = max(self.elapsed_s, event.elapsed_s)
@@ -243,7 +249,8 @@ class RunState:
         self.moves.update(event.idea.moves)
         if event.idea.blueprint is not None:
             node.blueprint = completed(event.idea.blueprint, self._families)
-            self.blueprints.add(node.blueprint.key)
+            above = self.nodes[event.parents[0]] if event.parents else None
+            self.variants.add(self.variant(node.blueprint, node if event.idea.edits else above))
         if event.parents:
             self.nodes[event.parents[0]].children.append(event.node)
         else:

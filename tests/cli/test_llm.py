@@ -63,6 +63,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Obedient]:
         yield obedient
 
 
+def _said(text: str, finish: str = "stop") -> Fault:
+    return lambda _: completion(text, finish=finish)
+
+
 def _asleep(seconds: float) -> Fault:
     def fault(request: Request) -> Response:
         time.sleep(seconds)
@@ -101,6 +105,25 @@ def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server
     assert server.asked == asked, "nothing was sent"
 
 
+def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server: Obedient) -> None:
+    plan = {"title": "Count rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
+    edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
+    wrong = {**edit, "find": '= read("valid")'}
+    answers = [plan, *({"edits": [one], "title": "", "reason": ""} for one in (wrong, edit))]
+    server.faults = {4 + number: _said(json.dumps(answer)) for number, answer in enumerate(answers)}
+    mars(*RUN, "--max-nodes", "8", "--policy", "greedy")
+    state = open_run("latest", home).state
+    edited = state.nodes[4]
+    assert [one.model_dump() for one in edited.idea.edits] == [edit]
+    assert edited.is_valid
+    assert [call.status for call in state.calls[4]] == ["answered", "unusable", "answered"]
+    assert "Count rows" in mars("show", "latest", "4").stdout
+    assert '+    validation = list(read("val"))' in mars("diff", "latest", "4").stdout
+    replayed = json.loads(mars("replay", "latest", "--json").stdout)
+    assert {one["verdict"] for one in replayed["nodes"]} == {"identical"}
+    assert all(one["same"] for one in replayed["decisions"])
+
+
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:
     server.faults = {2: lambda _: failure(500, f"your key {KEY} is fine")}
     done = mars(*RUN, "--max-nodes", "3")
@@ -109,16 +132,12 @@ def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:
     assert kept == []
 
 
-def _broken(text: str, finish: str = "stop") -> Fault:
-    return lambda _: completion(text, finish=finish)
-
-
 FAULTS: list[Fault] = [
-    _broken("I would rather write a poem."),
-    _broken('{"title": "cut off', finish="length"),
-    _broken('{"title": "no slot", "changes": [{"slot": "nothing", "value": 1}], "reason": "r"}'),
-    _broken('{"title": "../../etc/passwd", "changes": [{"slot": "depth", "value": "../x"}]}'),
-    _broken(""),
+    _said("I would rather write a poem."),
+    _said('{"title": "cut off', finish="length"),
+    _said('{"title": "no slot", "changes": [{"slot": "nothing", "value": 1}], "reason": "r"}'),
+    _said('{"title": "../../etc/passwd", "changes": [{"slot": "depth", "value": "../x"}]}'),
+    _said(""),
     lambda _: failure(429, "slow down", {"Retry-After": "0"}),
     lambda _: failure(503, "overloaded"),
     lambda _: completion(None, refusal="I cannot help with toys."),

@@ -36,12 +36,13 @@ class Talk:
 
     def __init__(self, family: Family, prepared: Prepared, folder: Path, hint: str, **more: object) -> None:
         self.answers: list[Answer] = []
+        self.files: dict[str, str] = {}
         self.notes: list[str] = []
         self.thinker = ScriptedThinker(lambda _: self.answers.pop(0))
         library = LibraryPlanner({"toy": family}, AT)
         settings = SETTINGS.model_copy(update={"folder": str(folder), "hint": hint, **more})
         briefing = Briefing.of(prepared, settings, library.ground)
-        self.planner = LlmPlanner(library, briefing, self.thinker, self.notes.append)
+        self.planner = LlmPlanner(library, briefing, self.thinker, lambda node: self.files, self.notes.append)
 
     def propose(self, state: RunState, parent: int | None, *answers: Answer) -> Proposal:
         self.answers += answers
@@ -83,6 +84,53 @@ def test_a_very_small_model_is_asked_for_choices_without_words(
     assert made.idea.title == "depth 2, not 1"
     (short,) = talk.thinker.questions[0]
     assert "`title`" not in short.asked
+
+
+MAIN = "from library import models\n\nprint(models.fit(1))\n"
+MODELS = "def fit(depth):\n    rate = 0.1\n    return depth * rate\n"
+LOOK: Answer = {
+    "title": "Halve the rate",
+    "changes": [],
+    "look": ["library/models.py"],
+    "reason": "It jumps.",
+}
+EDIT = {"file": "library/models.py", "find": "    rate = 0.1\n", "replace": "    rate = 0.05\n"}
+
+
+def test_a_plan_that_no_slot_can_say_becomes_edits_of_the_modules_that_were_shown(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS, "library/loss.py": "# none\n"}
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [EDIT], "title": "Half the rate", "reason": "Calm."})
+    assert talk.thinker.purposes == ["improve", "edit"]
+    first, second = (questions[0].asked for questions in talk.thinker.questions)
+    assert "- library/models.py (3 lines): fit()" in first
+    assert "rate = 0.1" not in first
+    assert MODELS in second
+    assert MAIN not in second
+    (edit,) = made.idea.edits
+    assert edit.model_dump() == EDIT
+    assert (made.idea.title, made.idea.changes) == ("Half the rate", ())
+    assert made.idea.blueprint is not None
+    assert made.idea.blueprint.slots == SLOTS
+
+
+def test_an_edit_that_cannot_be_made_is_told_with_the_nearest_lines(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS}
+    wrong = {**EDIT, "find": "  rate = 0.1 \n"}
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [wrong]})
+    assert made.idea.edits == ()
+    assert "library/models.py does not hold the block" in made.note
+    assert "rate = 0.1" in made.note
+
+
+def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS}
+    state = _with_node()
+    made = talk.propose(state, 1, LOOK, {"edits": [EDIT]})
+    finish(state, propose(state, 1, what=made.idea), 0.7, seconds=10)
+    assert "tried already" in talk.propose(state, 1, LOOK, {"edits": [EDIT]}).note
+    # Below the edited node the parent's slots with another depth are new, whatever was tried elsewhere.
+    finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.7, seconds=10)
+    assert talk.propose(state, 2, IMPROVE).note == ""
 
 
 def test_the_first_words_are_the_same_in_every_question(talk: Talk) -> None:

@@ -175,7 +175,7 @@ def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(ground: 
             continue
         assert made.idea.blueprint is not None
         ground.families["toy"].fill(made.idea.blueprint.slots, "idea")
-        assert made.idea.blueprint.key not in state.blueprints
+        assert state.variant(made.idea.blueprint, parent) not in state.variants
         finish(state, propose(state, parent.id if parent else None, what=made.idea), 0.7, seconds=5)
     assert refused < 15
 

@@ -1,0 +1,163 @@
+"""The answers of language models about ideas: their schemas, and how they become typed values."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.llm.forms import AnswerError
+from agent.memory.lesson import Lesson
+from agent.planner.words import PARTS
+from agent.repository.edits import Edit
+from agent.repository.family import Family, Slot, Value
+from agent.repository.idea import Change
+
+TITLE_LENGTH = 100
+PART_LENGTH = 400
+LENGTHS = {"title": TITLE_LENGTH, "reason": PART_LENGTH, **dict.fromkeys(PARTS, PART_LENGTH)}
+EDITS = "edits"  # where lessons are cited that speak of no slot
+
+Schema = dict[str, object]
+A = TypeVar("A", bound="Answer")
+
+
+class Answer(BaseModel):
+    """What all answers have; lengths are cut rather than refused, since words decide nothing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    title: str = ""
+    changes: tuple["SlotValue", ...] = ()
+    cites: tuple[str, ...] = ()
+
+
+class SlotValue(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    slot: str
+    value: Value
+
+
+class DraftAnswer(Answer):
+    start: str
+    model: str = ""
+    data: str = ""
+    training: str = ""
+    evaluation: str = ""
+
+
+class ImproveAnswer(Answer):
+    reason: str = ""
+    look: tuple[str, ...] = ()
+
+
+class EditAnswer(Answer):
+    reason: str = ""
+    edits: tuple[Edit, ...] = ()
+
+
+# -- schemas -------------------------------------------------------------------------------------------
+
+
+def closed_object(properties: Schema) -> Schema:
+    """Strict endpoints want every property required and no other allowed."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def text_schema(limit: int) -> Schema:
+    """Characters; what is longer all the same is cut when it is read."""
+    return {"type": "string", "maxLength": limit}
+
+
+def changes_schema(values: Mapping[str, Sequence[Value]], most: int, least: int) -> Schema:
+    """A list of slots, each with one of its own values."""
+    items = [
+        closed_object({"slot": {"type": "string", "enum": [name]}, "value": {"enum": list(options)}})
+        for name, options in values.items()
+    ]
+    return {"type": "array", "minItems": least, "maxItems": most, "items": {"anyOf": items}}
+
+
+def cites_schema(lessons: Sequence[Lesson]) -> Schema:
+    """The property `cites`, where there is anything to cite."""
+    if not lessons:
+        return {}
+    ids = {"type": "string", "enum": [lesson.id for lesson in lessons]}
+    return {"cites": {"type": "array", "maxItems": 5, "items": ids}}
+
+
+# -- answers -------------------------------------------------------------------------------------------
+
+
+def parsed(kind: type[A], answer: object) -> A:
+    """The answer as a typed value; AnswerError names the field that is wrong."""
+    try:
+        return kind.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise AnswerError(f"{where}: {first['msg']}.") from error
+
+
+def with_changes(
+    base: Mapping[str, Value], changes: Iterable[SlotValue], family: Family, most: int
+) -> dict[str, Value]:
+    """The slots after the changes of an answer; AnswerError says which cannot be."""
+    slots = dict(base)
+    for number, change in enumerate(changes):
+        if number == most:
+            raise AnswerError(f"changes: at most {most} slots may change.")
+        slot = family.slots.get(change.slot)
+        if slot is None:
+            raise AnswerError(
+                f"changes: family {family.id} has no slot '{change.slot}'; it has {', '.join(family.slots)}."
+            )
+        value = _as_typed(slot, change.value)
+        if value is None:
+            known = ", ".join(str(option) for option in slot.values)
+            raise AnswerError(
+                f"changes: slot '{change.slot}' does not take {change.value!r}; it takes {known}."
+            )
+        slots[change.slot] = value
+    return slots
+
+
+def _as_typed(slot: Slot, value: Value) -> Value | None:
+    """The value as the slot has it: JSON knows 1.0 and "32" where a slot says 1 or 32. None: not accepted."""
+    if slot.accepts(value):
+        return value
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer() and slot.accepts(int(value)):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and slot.accepts(float(value)):
+        return float(value)
+    same = [known for known in slot.values if str(known).lower() == str(value).strip().lower()]
+    return same[0] if same else None
+
+
+def cited(
+    ids: Iterable[str], lessons: Sequence[Lesson], slots: Mapping[str, Value], changes: Sequence[Change]
+) -> dict[str, tuple[str, ...]]:
+    """Each cited lesson below the slot that it speaks of, else below the first that changed, else `EDITS`."""
+    offered = {lesson.id: lesson for lesson in lessons}
+    cites: dict[str, tuple[str, ...]] = {}
+    for name in dict.fromkeys(ids):
+        if name not in offered:
+            known = ", ".join(offered) or "none"
+            raise AnswerError(f"cites: lesson '{name}' was not offered; those at hand: {known}.")
+        about = [change.slot for change in offered[name].changes if change.slot in slots]
+        own = [slot for slot in about if slot in {change.slot for change in changes}]
+        place = next(iter([*own, *about, *(change.slot for change in changes), EDITS]))
+        cites[place] = (*cites.get(place, ()), name)
+    return cites
+
+
+def plain(text: str, limit: int) -> str:
+    """One line of printable characters, cut to the limit at the end of a word."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0]

@@ -1,0 +1,103 @@
+"""Edits of a parent's modules by a language model: what it is shown, and that its answer can be made."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+
+from agent.llm.forms import AnswerError, Form
+from agent.memory.lesson import Lesson
+from agent.planner.answers import (
+    LENGTHS,
+    PART_LENGTH,
+    TITLE_LENGTH,
+    EditAnswer,
+    cited,
+    cites_schema,
+    closed_object,
+    parsed,
+    plain,
+    text_schema,
+)
+from agent.planner.base import Proposal, Request
+from agent.planner.ground import inherited_cites
+from agent.planner.offer import Look
+from agent.planner.words import idea_of
+from agent.record.state import Node
+from agent.repository.edits import EditError, apply_edits
+
+EDITS_AT_ONCE = 8
+FILE_LENGTH = 80
+BLOCK_LENGTH = 8000  # characters
+
+Files = Mapping[str, str]
+ReadCode = Callable[[Node], Files]
+"""The files of a finished node."""
+
+
+def own_modules(files: Files) -> list[str]:
+    """The modules that may be edited, `main.py` first; one that holds no statement is left out."""
+    names = [name for name in files if name.startswith("library/") and name.endswith(".py")]
+    return [name for name in ("main.py", *sorted(names)) if len(files.get(name, "").splitlines()) > 1]
+
+
+def outline(files: Files) -> list[str]:
+    """A line for each module: its length, and what it defines."""
+    return [
+        f"{name} ({len(files[name].splitlines())} lines): {', '.join(_defined(files[name]))}"
+        for name in own_modules(files)
+    ]
+
+
+def edit_form(
+    request: Request, parent: Node, files: Files, look: Look, lessons: Sequence[Lesson]
+) -> Form[Proposal]:
+    """Blocks of the parent's modules replaced; read only where every edit can be made and is new."""
+    block = {"type": "string", "maxLength": BLOCK_LENGTH}
+    edit = closed_object({"file": text_schema(FILE_LENGTH), "find": block, "replace": block})
+    schema = closed_object(
+        {
+            "edits": {"type": "array", "minItems": 1, "maxItems": EDITS_AT_ONCE, "items": edit},
+            "title": text_schema(LENGTHS["title"]),
+            "reason": text_schema(LENGTHS["reason"]),
+            **cites_schema(lessons),
+        }
+    )
+    blueprint = parent.blueprint
+    assert blueprint is not None
+
+    def read(answer: object) -> Proposal:
+        given = parsed(EditAnswer, answer)
+        if not given.edits:
+            raise AnswerError("edits: there is none.")
+        children = [request.state.nodes[child] for child in parent.children]
+        if any(child.idea.edits == given.edits for child in children):
+            raise AnswerError("These edits were tried already; edit something else.")
+        try:
+            apply_edits(files, given.edits)
+        except EditError as error:
+            raise AnswerError(str(error)) from error
+        title = plain(given.title, TITLE_LENGTH) or look.title
+        reason = plain(given.reason, PART_LENGTH) or look.reason
+        parts = {part: getattr(parent.idea, part) for part in ("model", "data", "training", "evaluation")}
+        parts["training"] = f"{parts['training']} Edited: {title}. {reason}".strip()
+        cites = inherited_cites(parent, blueprint.slots)
+        idea = idea_of(
+            title or "An edit of the code",
+            parts,
+            blueprint,
+            cites=cites | cited(given.cites, lessons, blueprint.slots, ()),
+        )
+        return Proposal(idea.model_copy(update={"edits": given.edits}), parent.seconds)
+
+    return Form("edit", schema, read)
+
+
+def _defined(code: str) -> list[str]:
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError):  # a user's own, perhaps
+        return []
+    return [
+        f"{node.name}()" if isinstance(node, ast.FunctionDef) else f"class {node.name}"
+        for node in body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]

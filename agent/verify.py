@@ -41,10 +41,11 @@ class Verification:
     @property
     def finding(self) -> str:
         """In a word, whether the new seeds say what the lesson said."""
-        if self.evidence.verdict == self.before.verdict:
+        before, now = self.before.verdict, self.before.verdict_of(self.evidence)
+        if now == before:
             return "confirmed"
-        if "inconclusive" in (self.evidence.verdict, self.before.verdict):
-            return "not confirmed" if self.evidence.verdict == "inconclusive" else "decided"
+        if "inconclusive" in (now, before):
+            return "not confirmed" if now == "inconclusive" else "decided"
         return "contradicted"
 
 

@@ -79,7 +79,8 @@ def verify_command(
         found = verify(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
     print(f"Lesson {before.id} said: {before.title} ({_effect(before)}, {before.verdict}).")
-    print(f"On {seeds} new seed(s), run {found.run}: {_effect(new)}, {new.verdict}: {found.finding}.")
+    said = f"{_effect(new)}, {before.verdict_of(new)}"
+    print(f"On {seeds} new seed(s), run {found.run}: {said}: {found.finding}.")
     print(f"The lesson says now: {after.title} ({_effect(after)}, {after.verdict}).")
 
 
@@ -96,7 +97,7 @@ def _page(lesson: Lesson) -> list[str]:
         f"Confidence {lesson.confidence:.2f}; {lesson.confirmations} for, {lesson.contradictions} against.",
         *(
             f"  {item.competition} ({item.data_kind}), run {item.run}: node {item.child:03d} against "
-            f"{item.parent:03d}: {item.effect:+.1%} ± {item.standard_error:.1%}, {item.verdict}"
+            f"{item.parent:03d}: {item.effect:+.1%} ± {item.standard_error:.1%}, {lesson.verdict_of(item)}"
             for item in lesson.evidence
         ),
     ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.memory.lesson import CONCLUSIVE_ERRORS, Lesson
+from agent.memory.lesson import Lesson
 from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.report.geometry import Scale, robust_range
@@ -123,7 +123,7 @@ def validation_against_audit(state: RunState) -> Chart | None:
 
 @dataclass(frozen=True)
 class Interval:
-    """A lesson's effect as a dot on a bar of two standard errors either way; zero stands in the middle."""
+    """A lesson's effect as a dot on a bar as long as it must be to be believed; zero in the middle."""
 
     dot: float
     low: float
@@ -149,7 +149,7 @@ def intervals(lessons: list[Lesson]) -> dict[str, Interval]:
 
 
 def _half(lesson: Lesson) -> float:
-    return CONCLUSIVE_ERRORS * lesson.standard_error
+    return lesson.doubt
 
 
 def _axis(scale: Scale, name: str) -> Axis:

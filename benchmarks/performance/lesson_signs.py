@@ -7,7 +7,7 @@
 Without `--home` a search is made first, in a home of its own that is removed afterwards. With it, the
 lessons of that MARS_HOME are re-run; each gets what was found as further evidence.
 
-A lesson is conclusive where its effect is more than two standard errors from zero. It keeps its sign where
+A lesson is conclusive where its effect is believed (`agent.memory.lesson.doubt`). It keeps its sign where
 the pair's effect on the new seeds points the same way, whatever its size. One that cannot be re-run, for
 instance since its run is on another machine, is counted apart.
 """

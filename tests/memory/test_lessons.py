@@ -7,7 +7,7 @@ from agent.errors import SetupError
 from agent.memory.distill import distill
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall
-from agent.memory.store import LessonStore, read_lessons, write_lessons
+from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
 from agent.repository.edits import Edit
 from agent.repository.idea import Change
 from tests.states import evidence, lesson
@@ -15,9 +15,35 @@ from tests.states import evidence, lesson
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
 
 
+def test_a_large_effect_that_was_hardly_measured_is_not_believed() -> None:
+    """2.6 standard errors, but changes of one slot do a tenth as a rule: of many, some look so by chance."""
+    unsure = lesson("depth", 1, 2, evidence(-0.5, 0.19))
+    assert unsure.verdict == "inconclusive"
+    assert unsure.doubt > 0.5
+    again = unsure.model_copy(update={"evidence": unsure.evidence * 4})
+    assert again.verdict == "hurts"
+    assert unsure.confidence < again.confidence
+
+
+def test_a_lesson_with_more_evidence_forgets_what_the_old_came_to() -> None:
+    first = lesson("depth", 1, 2, evidence(0.1, 0.01))
+    assert (first.verdict, first.effect) == ("helps", pytest.approx(0.1))
+    second = lesson("depth", 1, 2, evidence(-0.3, 0.01, child=3))
+    assert second.verdict == "hurts"
+    both = merged(first, second)
+    assert both.effect == pytest.approx(-0.1)
+    assert "-10.0%" in both.summary
+
+
+def test_a_change_of_many_slots_is_allowed_more() -> None:
+    one = lesson("depth", 1, 2, evidence(-0.5, 0.19))
+    eight = one.model_copy(update={"changes": one.changes * 8})
+    assert (one.verdict, eight.verdict) == ("inconclusive", "hurts")
+
+
 def test_within_two_standard_errors_is_inconclusive() -> None:
-    assert lesson("depth", 1, 2, evidence(0.1, 0.049)).verdict == "helps"
-    assert lesson("depth", 1, 2, evidence(0.1, 0.051)).verdict == "inconclusive"
+    assert lesson("depth", 1, 2, evidence(0.01, 0.0049)).verdict == "helps"
+    assert lesson("depth", 1, 2, evidence(0.01, 0.0051)).verdict == "inconclusive"
     assert lesson("depth", 1, 2, evidence(-0.1, 0.01)).verdict == "hurts"
 
 

@@ -4,6 +4,7 @@ Nothing is sent anywhere: language models' answers are those on record.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from agent.llm.calls import Call
@@ -13,7 +14,7 @@ from agent.planner.base import Planner
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
-from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed, RepeatProposed
+from agent.record.events import LlmCallBegan, LlmCallEnded, NodeProposed, RepeatProposed
 from agent.record.state import RunState
 from agent.repository.family import known_families
 from agent.request import planner_of
@@ -38,19 +39,16 @@ def redecide(run: Run, home: Home) -> Iterator[Redecided]:
     families = known_families(home)
     library = planner_of(run.state.run, run.prepared, home)
     state = RunState(run.metric.higher_is_better, families)
-    calls: list[Call] = []
-    thinking: list[Event] = []  # happens to the state only after the decision that it led to
+    thinking: list[LlmCallBegan | LlmCallEnded] = []  # since whatever else happened last
     for event in run.journal.events():
         if isinstance(event, LlmCallBegan | LlmCallEnded):
             thinking.append(event)
-            calls += [event.call] if isinstance(event, LlmCallEnded) else []
             continue
-        decided = isinstance(event, RepeatProposed) or (
+        if isinstance(event, RepeatProposed) or (
             isinstance(event, NodeProposed) and event.operator != "ensemble"
-        )
-        if decided:
-            yield _compared(event, run, state, library, calls)
-            calls = []
+        ):
+            yield _compared(event, run, state, library, thinking)
+        # What led to no decision (the session ended, nothing was left to try) has happened all the same.
         for earlier in thinking:
             state.apply(earlier)
         thinking = []
@@ -58,9 +56,26 @@ def redecide(run: Run, home: Home) -> Iterator[Redecided]:
 
 
 def _compared(
-    event: Event, run: Run, state: RunState, library: LibraryPlanner, calls: list[Call]
+    event: NodeProposed | RepeatProposed,
+    run: Run,
+    state: RunState,
+    library: LibraryPlanner,
+    thinking: list[LlmCallBegan | LlmCallEnded],
 ) -> Redecided:
-    thinker = RecordedThinker(calls, run.journal.text)
+    """The verdict on a decision; what of `thinking` it asks about happens to the state, and is taken out."""
+
+    @contextmanager
+    def under_way(call: Call) -> Iterator[None]:
+        """Decisions see how late it is: as then, an exchange has begun and not ended when it is read."""
+        while not (isinstance(thinking[0], LlmCallEnded) and thinking[0].call is call):
+            state.apply(thinking.pop(0))
+        try:
+            yield
+        finally:
+            state.apply(thinking.pop(0))
+
+    calls = [earlier.call for earlier in thinking if isinstance(earlier, LlmCallEnded)]
+    thinker = RecordedThinker(calls, run.journal.text, under_way)
     scheduler = Scheduler(make_policy(state.run.policy), _planner(run, state, library, thinker))
     now = scheduler.next(state)
     words = f"A model would be asked in other words now ({', '.join(thinker.changed)})."
@@ -68,7 +83,6 @@ def _compared(
     if isinstance(event, RepeatProposed):
         same = isinstance(now, Repeat) and now.node == event.node
         return Redecided(f"repeat of node {event.node:03d}", same, reason if same else _told(now))
-    assert isinstance(event, NodeProposed)
     same = isinstance(now, Propose) and (now.operator, now.parents, now.idea) == (
         event.operator,
         event.parents,

@@ -1,11 +1,31 @@
 """Decisions follow from the record: made again they come out the same, and what differs is named."""
 
+from typing import NoReturn
+
 import pytest
 
+from agent.chronicle import Chronicle
+from agent.llm.calls import Call, CallBegun, Role
+from agent.llm.errors import LlmUnusable
 from agent.paths import Home
-from agent.record.events import NodeProposed, RepeatProposed
+from agent.planner.briefing import Briefing
+from agent.planner.llm import LlmPlanner
+from agent.record.events import (
+    NodeFinished,
+    NodeProposed,
+    NodeResult,
+    RepeatFinished,
+    RepeatProposed,
+    RunStarted,
+)
+from agent.record.state import RunState
+from agent.record.store import Journal
 from agent.redecide import redecide
+from agent.request import planner_of
+from agent.search.policy import make_policy
+from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.session import Run
+from tests.runs import CREATED, ScriptedClock, Silent
 from tests.searched import blending_home, search
 
 
@@ -48,6 +68,57 @@ def test_a_family_that_knows_better_now_decides_otherwise(searched: tuple[Home, 
         family.write_text(before)
     assert not found[0].same
     assert found[0].reason == "Now it would be a draft: Plainer."
+
+
+def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
+    """Some moves wait for a part of the run's time to be used, which may happen within a call."""
+    home, run = searched
+    journal = Journal.create(run.journal.engine, "thinking", "toy", CREATED)
+    state = RunState(higher_is_better=True)
+    chronicle = Chronicle(journal, state, Silent(), ScriptedClock())
+    settings = run.state.run.model_copy(
+        update={"planner": "llm", "minutes": 10.0, "max_nodes": 30, "policy": "greedy"}
+    )
+    chronicle.record(
+        RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=run.state.lessons)
+    )
+    library = planner_of(settings, run.prepared, home)
+    briefing = Briefing.of(run.prepared, settings, library.ground)
+    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda sentence: None)
+    scheduler = Scheduler(make_policy(settings.policy), planner)
+    for number in range(1, 13):
+        decided = scheduler.next(state)
+        now = chronicle.clock.elapsed_s()
+        if isinstance(decided, Repeat):
+            chronicle.record(RepeatProposed(elapsed_s=now, node=decided.node))
+            chronicle.record(RepeatFinished(elapsed_s=now, node=decided.node, metric=0.7, seconds=1.0))
+            continue
+        assert isinstance(decided, Propose)
+        node = len(state.nodes) + 1
+        chronicle.record(NodeProposed(elapsed_s=now, node=node, **vars(decided)))
+        result = NodeResult(status="valid", commit="0" * 40, seconds=5.0, metric=0.5 + number / 100)
+        chronicle.record(NodeFinished(elapsed_s=now, node=node, result=result))
+    thought = Run("thinking", run.folder, run.prepared, run.metric, journal, state)
+    assert state.run.budget_s / 4 < state.elapsed_s < state.run.budget_s / 2
+    assert [one.what for one in redecide(thought, home) if not one.same] == []
+
+
+class Speechless:
+    """A model that thinks for half a minute and says nothing that could be used."""
+
+    def __init__(self, chronicle: Chronicle) -> None:
+        self._chronicle = chronicle
+
+    def ask(self, role: Role, purpose: str, *rest: object, **more: object) -> NoReturn:
+        about = {"role": role, "purpose": purpose, "model": "m", "number": 1, "prompt": ()}
+        self._chronicle.began(CallBegun.model_validate({**about, "usd": None, "tokens": 9}), {})
+        assert isinstance(self._chronicle.clock, ScriptedClock)
+        self._chronicle.clock.now += 30.0
+        nothing = {"mode": "schema", "answer": "", "status": "failed", "reason": "Nothing came."}
+        tokens = {"tokens_in": 0, "tokens_cached": None, "tokens_out": 0, "usd": None}
+        ended = Call.model_validate({**about, **nothing, **tokens, "estimated": False, "seconds": 30.0})
+        self._chronicle.ended(ended, {})
+        raise LlmUnusable("Nothing came.")
 
 
 class Forged:

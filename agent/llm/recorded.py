@@ -1,6 +1,7 @@
 """Gives back what a record says that language models answered; nothing is sent."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from agent.llm.answers import read_object
@@ -14,14 +15,22 @@ T = TypeVar("T")
 class RecordedThinker:
     """Answers questions in the order in which they were asked, with the recorded answers."""
 
-    def __init__(self, calls: Sequence[Call], text_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        text_of: Callable[[str], str | None],
+        under_way: Callable[[Call], AbstractContextManager[object]] = lambda call: nullcontext(),
+    ) -> None:
         """
         Args:
             calls: of one decision, in order.
             text_of: a kept text by its id.
+            under_way: entered while the answer of a question's last call is read, for what else had happened
+                by then, and left afterwards.
         """
         self._questions = _by_question(calls)
         self._text_of = text_of
+        self._under_way = under_way
         self.changed: list[str] = []
         """Purposes of questions that would be asked in other words now."""
 
@@ -47,12 +56,13 @@ class RecordedThinker:
         if not any(self._asks(last, prompt) for prompt in prompts):
             self.changed.append(purpose)
         text = self._text_of(last.answer) if last.answer else None
-        if last.status != "answered" or text is None:
-            raise LlmUnusable(f"No answer for '{purpose}' is on record: {last.reason}")
-        try:
-            return form.read(read_object(text))
-        except AnswerError as error:
-            raise LlmUnusable(f"The recorded answer for '{purpose}' is of no use now: {error}") from error
+        with self._under_way(last):
+            if last.status != "answered" or text is None:
+                raise LlmUnusable(f"No answer for '{purpose}' is on record: {last.reason}")
+            try:
+                return form.read(read_object(text))
+            except AnswerError as error:
+                raise LlmUnusable(f"The recorded answer for '{purpose}' is of no use now: {error}") from error
 
     def _asks(self, call: Call, prompt: Prompt) -> bool:
         """Whether a call was made in these words; where the schema is told in words, it follows them."""

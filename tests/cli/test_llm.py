@@ -224,6 +224,8 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
     assert process.returncode == 130, output
     (cut,) = open_run("latest", home).state.calls[2]
     assert cut.status == "cut"
+    mars("resume", "latest")
+    assert "decided differently" not in mars("replay", "latest").stdout
 
 
 @pytest.mark.parametrize(

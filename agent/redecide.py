@@ -3,10 +3,11 @@
 Nothing is sent anywhere: language models' answers are those on record.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from agent.errors import SetupError
 from agent.llm.calls import Call
 from agent.llm.recorded import RecordedThinker
 from agent.paths import Home
@@ -14,9 +15,10 @@ from agent.planner.base import Planner
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
-from agent.record.events import LlmCallBegan, LlmCallEnded, NodeProposed, RepeatProposed
+from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed, RepeatProposed
 from agent.record.state import RunState
-from agent.repository.family import known_families
+from agent.repository.family import Family, known_families
+from agent.repository.idea import Idea, completed
 from agent.request import planner_of
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
@@ -37,7 +39,7 @@ def redecide(run: Run, home: Home) -> Iterator[Redecided]:
     if run.state.run.experiment:
         return
     families = known_families(home)
-    library = planner_of(run.state.run, run.prepared, home)
+    library, hindrance = _library(run, home)
     state = RunState(run.metric.higher_is_better, families)
     thinking: list[LlmCallBegan | LlmCallEnded] = []  # since whatever else happened last
     for event in run.journal.events():
@@ -47,12 +49,36 @@ def redecide(run: Run, home: Home) -> Iterator[Redecided]:
         if isinstance(event, RepeatProposed) or (
             isinstance(event, NodeProposed) and event.operator != "ensemble"
         ):
-            yield _compared(event, run, state, library, thinking)
+            if library is None or hindrance:
+                yield Redecided(_named(event), False, f"It cannot be decided again: {hindrance}")
+            else:
+                yield _compared(event, run, state, library, thinking)
         # What led to no decision (the session ended, nothing was left to try) has happened all the same.
         for earlier in thinking:
             state.apply(earlier)
         thinking = []
         state.apply(event)
+        hindrance = hindrance or _hindrance(event, families)
+
+
+def _library(run: Run, home: Home) -> tuple[LibraryPlanner | None, str]:
+    """The planner over the families of today, or why there is none."""
+    try:
+        return planner_of(run.state.run, run.prepared, home), ""
+    except SetupError as error:
+        return None, str(error)
+
+
+def _hindrance(event: Event, families: Mapping[str, Family]) -> str:
+    """Why nothing can be decided after an event: a node has slots that its family does not know any more."""
+    blueprint = event.idea.blueprint if isinstance(event, NodeProposed) else None
+    family = families.get(blueprint.family) if blueprint else None
+    lost = sorted(blueprint.slots.keys() - family.slots.keys()) if blueprint and family else []
+    return f"family {family.id} has lost {', '.join(lost)} since." if family and lost else ""
+
+
+def _named(event: NodeProposed | RepeatProposed) -> str:
+    return f"{'repeat of ' if isinstance(event, RepeatProposed) else ''}node {event.node:03d}"
 
 
 def _compared(
@@ -82,13 +108,21 @@ def _compared(
     reason = words if thinker.changed else ""
     if isinstance(event, RepeatProposed):
         same = isinstance(now, Repeat) and now.node == event.node
-        return Redecided(f"repeat of node {event.node:03d}", same, reason if same else _told(now))
-    same = isinstance(now, Propose) and (now.operator, now.parents, now.idea) == (
-        event.operator,
-        event.parents,
-        event.idea,
+        return Redecided(_named(event), same, reason if same else _told(now))
+    idea = _completed(event.idea, library.families)
+    same = isinstance(now, Propose) and (event.operator, event.parents, idea) == (
+        now.operator,
+        now.parents,
+        _completed(now.idea, library.families),
     )
-    return Redecided(f"node {event.node:03d}", same, reason if same else f"{_told(now)} {reason}".strip())
+    return Redecided(_named(event), same, reason if same else f"{_told(now)} {reason}".strip())
+
+
+def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:
+    """With the defaults of slots that its family has gained since: what they stand for is not new."""
+    if idea.blueprint is None:
+        return idea
+    return idea.model_copy(update={"blueprint": completed(idea.blueprint, families)})
 
 
 def _planner(run: Run, state: RunState, library: LibraryPlanner, thinker: RecordedThinker) -> Planner:

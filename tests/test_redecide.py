@@ -70,6 +70,50 @@ def test_a_family_that_knows_better_now_decides_otherwise(searched: tuple[Home, 
     assert found[0].reason == "Now it would be a draft: Plainer."
 
 
+_GAINED = """  extra:
+    values: [1, 2]
+    default: 1
+    description: Nothing.
+    modules: [models]
+  kind:
+"""
+_FINISH = """  finish:
+    <<: *ladder
+    modules: [inference]
+    cost: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("  kind:\n", _GAINED, None),
+        (_FINISH, "", "It cannot be decided again: family toy has lost finish since."),
+        ("tasks: [classification]", "tasks: [regression]", "It cannot be decided again: toy: no family"),
+    ],
+)
+def test_a_family_of_other_slots_is_told(
+    searched: tuple[Home, Run], old: str, new: str, reason: str | None
+) -> None:
+    home, run = searched
+    family = home.families / "toy" / "family.yaml"
+    before = family.read_text()
+    changed = before.replace(old, new, 1)
+    assert changed != before
+    if not new:
+        changed = "\n".join(line for line in changed.splitlines() if "raise: [finish]" not in line)
+    try:
+        family.write_text(changed)
+        found = list(redecide(run, home))
+    finally:
+        family.write_text(before)
+    if reason is None:
+        assert all(one.same for one in found)
+    else:
+        assert found[-1].reason.startswith(reason)
+        assert not found[-1].same
+
+
 def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     """Some moves wait for a part of the run's time to be used, which may happen within a call."""
     home, run = searched

@@ -23,9 +23,11 @@ from agent.planner.offer import Look
 from agent.planner.words import idea_of
 from agent.record.state import Node
 from agent.repository.edits import EditError, apply_edits
+from agent.repository.silencing import silenced
 
 EDITS_AT_ONCE = 8
 FILE_LENGTH = 80
+TOLD = 3  # faults of one answer
 BLOCK_LENGTH = 8000  # characters
 
 Files = Mapping[str, str]
@@ -72,9 +74,11 @@ def edit_form(
         if any(child.idea.edits == given.edits for child in children):
             raise AnswerError("These edits were tried already; edit something else.")
         try:
-            apply_edits(files, given.edits)
+            edited = apply_edits(files, given.edits)
         except EditError as error:
             raise AnswerError(str(error)) from error
+        if hidden := silenced(dict(files), edited):
+            raise AnswerError(" ".join(hidden[:TOLD]))
         title = plain(given.title, TITLE_LENGTH) or look.title
         reason = plain(given.reason, PART_LENGTH) or look.reason
         parts = {part: getattr(parent.idea, part) for part in ("model", "data", "training", "evaluation")}

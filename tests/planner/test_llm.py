@@ -122,6 +122,14 @@ def test_an_edit_that_cannot_be_made_is_told_with_the_nearest_lines(talk: Talk) 
     assert "rate = 0.1" in made.note
 
 
+def test_an_edit_that_hides_errors_is_refused(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS}
+    hiding = "    try:\n        rate = 0.05\n    except Exception:\n        pass\n"
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [{**EDIT, "replace": hiding}]})
+    assert made.idea.edits == ()
+    assert "except" in made.note
+
+
 def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS}
     state = _with_node()

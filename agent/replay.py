@@ -108,8 +108,10 @@ class Replay:
             return f"See node {parts[1]}."
         if name == "idea.json":
             return "The format of ideas changed, or the record did."
-        if faults := self._faults.get(node.id):
-            return faults[0]
+        recorded = node.result.reason if node.result else ""
+        new = [fault for fault in self._faults.get(node.id, ()) if fault not in recorded]
+        if new:
+            return new[0]
         if node.idea.blueprint is None:
             folder = templates_dir() / "ensemble"
         else:

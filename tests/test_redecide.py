@@ -128,8 +128,9 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     )
     library = planner_of(settings, run.prepared, home)
     briefing = Briefing.of(run.prepared, settings, library.ground)
-    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda sentence: None)
+    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda node: {}, lambda sentence: None)
     scheduler = Scheduler(make_policy(settings.policy), planner)
+    commit = run.lineage.commit({"main.py": ""}, [], "what every node of this test is", 99)
     for number in range(1, 13):
         decided = scheduler.next(state)
         now = chronicle.clock.elapsed_s()
@@ -140,7 +141,7 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
         assert isinstance(decided, Propose)
         node = len(state.nodes) + 1
         chronicle.record(NodeProposed(elapsed_s=now, node=node, **vars(decided)))
-        result = NodeResult(status="valid", commit="0" * 40, seconds=5.0, metric=0.5 + number / 100)
+        result = NodeResult(status="valid", commit=commit, seconds=5.0, metric=0.5 + number / 100)
         chronicle.record(NodeFinished(elapsed_s=now, node=node, result=result))
     thought = Run("thinking", run.folder, run.prepared, run.metric, journal, state)
     assert state.run.budget_s / 4 < state.elapsed_s < state.run.budget_s / 2

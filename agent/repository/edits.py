@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.errors import MarsError
 from agent.repository.checks import check_repository
@@ -39,6 +39,16 @@ class Edit(BaseModel):
         description="Text that the file holds exactly once, white space included; empty for a new module."
     )
     replace: str
+
+    @field_validator("file", "find", "replace")
+    @classmethod
+    def _can_be_written(cls, text: str) -> str:
+        """Refuses what neither a file nor the record could hold; JSON can spell it."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("holds half of a surrogate pair, which no text in UTF-8 can") from error
+        return text
 
 
 def apply_edits(files: Mapping[str, str], edits: Sequence[Edit]) -> dict[str, str]:
@@ -75,12 +85,6 @@ def _check_block(edit: Edit, where: str) -> None:
                 f"{where}: `{part}` has {len(text)} characters; at most {LONGEST_BLOCK} are allowed, "
                 "so quote only the lines that change."
             )
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise EditError(
-                f"{where}: `{part}` holds half of a surrogate pair, which no file in UTF-8 can."
-            ) from error
     if edit.find == edit.replace:
         raise EditError(f"{where}: `find` and `replace` are the same, so that it changes nothing.")
 

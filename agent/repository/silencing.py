@@ -150,9 +150,8 @@ def _only_tells(value: ast.expr, module: Module) -> bool:
     """Whether it is a call that prints or logs."""
     if not isinstance(value, ast.Call):
         return False
-    name = module.dotted(value.func)
-    is_stream = name in ("sys.stderr.write", "sys.stdout.write")
-    return is_stream or name.rpartition(".")[2] in _TELLS
+    is_stream = module.dotted(value.func) in ("sys.stderr.write", "sys.stdout.write")
+    return is_stream or module.last_name(value.func) in _TELLS
 
 
 def _suppressions(module: Module) -> Iterator[_Sign]:

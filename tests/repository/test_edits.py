@@ -1,11 +1,13 @@
 """Search/replace changes of a repository's modules: made to the byte, or refused in a sentence that helps."""
 
+import json
 import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from agent.repository.checks import CONTRACT_FILES
 from agent.repository.edits import LARGEST_MODULE, LONGEST_BLOCK, MOST_EDITS, Edit, EditError, apply_edits
@@ -230,9 +232,12 @@ def test_what_breaks_the_repository_is_refused(replace: str, said: str) -> None:
     assert len(str(error)) < 2500
 
 
-def test_half_a_character_is_refused_before_any_file_is_written() -> None:
-    error = _refused(Edit(file="main.py", find="done", replace="\ud800"))
-    assert "half of a surrogate pair" in str(error)
+@pytest.mark.parametrize("part", ["file", "find", "replace"])
+def test_half_a_character_is_no_edit(part: str) -> None:
+    """Neither a file nor the record could hold it."""
+    texts = {"file": "main.py", "find": "a", "replace": "b", part: json.loads('"\\ud800"')}
+    with pytest.raises(ValidationError, match="half of a surrogate pair"):
+        Edit.model_validate(texts)
 
 
 def test_faults_from_before_do_not_stand_in_the_way() -> None:

@@ -50,6 +50,7 @@ class RunRequest:
     planner: PlannerName = "library"
     model: str | None = None
     max_usd: float | None = None
+    offline: bool = False
 
 
 def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
@@ -90,6 +91,7 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
+        offline=request.offline,
         **_thinking(request, home),
     )
 
@@ -103,7 +105,7 @@ def _thinking(request: RunRequest, home: Home) -> dict[str, Any]:
         return {}
     if request.blueprint is not None:
         raise SetupError("--blueprint: executes that one blueprint; leave --planner llm out.")
-    models, host = find_models(request.model, home)
+    models, host = find_models(request.model, home, request.offline)
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 

@@ -88,7 +88,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     """
     make_policy(request.policy)
     competition = find_competition(request.competition, home)
-    raw = locate_data(competition, home, request.data, run_script, request.data_seed)
+    raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.graded(competition.spec).metric)
     observer.note(raw.sentence)
     prepared = prepare(competition.spec, raw, home)

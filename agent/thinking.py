@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agent.chronicle import Chronicle
 from agent.competition.prepared import Prepared
+from agent.errors import SetupError
 from agent.llm.allowance import Allowance
 from agent.llm.calls import ROLES, Role
 from agent.llm.client import Client, require_packages
@@ -23,11 +24,13 @@ from agent.record.events import RunSettings
 from agent.search.budget import Budget
 
 
-def find_models(model: str | None, home: Home) -> tuple[dict[Role, str], str]:
+def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[dict[Role, str], str]:
     """The model of every role, and where they are asked; nothing is sent.
 
     Args:
         model: as `--model` says; None leaves it to the environment.
+        home: where the user's own prices are.
+        offline: only a server on this machine will do.
 
     Raises:
         SetupError: a package, the endpoint, the key or the model is missing, or the user's prices are faulty.
@@ -37,7 +40,7 @@ def find_models(model: str | None, home: Home) -> tuple[dict[Role, str], str]:
     if (model or os.environ.get("MARS_MODEL", "").strip()) == LOCAL:
         model_file(os.environ)
         return dict.fromkeys(ROLES, LOCAL), "a process beside this one"
-    endpoint = find_endpoint(model)
+    endpoint = _allowed(find_endpoint(model), offline)
     return dict(endpoint.models), endpoint.host
 
 
@@ -77,7 +80,18 @@ def _endpoint(run: RunSettings) -> Iterator[Endpoint]:
         with open_local() as endpoint:
             yield endpoint
         return
-    yield replace(find_endpoint(run.models["planner"]), models=run.models)
+    endpoint = _allowed(find_endpoint(run.models["planner"]), run.offline)
+    yield replace(endpoint, models=run.models)
+
+
+def _allowed(endpoint: Endpoint, offline: bool) -> Endpoint:
+    """The endpoint; SetupError where it is not on this machine and nothing else may be asked."""
+    if offline and not endpoint.is_loopback:
+        raise SetupError(
+            f"--offline: the language model is asked at {endpoint.host}, which is not this machine; pass "
+            "--model local, or let OPENAI_BASE_URL lead to a server here."
+        )
+    return endpoint
 
 
 def _seconds_left(chronicle: Chronicle) -> float:

@@ -64,4 +64,11 @@ Refit = Annotated[
     ),
 ]
 Hint = Annotated[str, typer.Option(help="For --planner llm, which reads it; kept in the record in any case.")]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        help="Ask nothing beyond this machine: no Kaggle, no language model but one that runs here.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]

@@ -52,6 +52,7 @@ def run_command(
     forbid: options.Forbid = None,
     hint: options.Hint = "",
     refit: options.Refit = False,
+    offline: options.Offline = False,
     as_json: options.Json = False,
 ) -> None:
     """Searches for the best solution of a competition and keeps it."""
@@ -76,6 +77,7 @@ def run_command(
         planner=planner,
         model=model,
         max_usd=max_usd,
+        offline=offline,
     )
     with interruptible():
         summary = start(request, paths.home(), _observers(as_json))

@@ -46,9 +46,14 @@ class RawData:
 
 
 def locate_data(
-    competition: Competition, home: Home, choice: DataChoice, run_script: RunScript, seed: int = 0
+    competition: Competition,
+    home: Home,
+    choice: DataChoice,
+    run_script: RunScript,
+    seed: int = 0,
+    offline: bool = False,
 ) -> RawData:
-    """Finds or makes the raw data; `seed` goes to the script that makes it.
+    """Finds or makes the raw data; `seed` goes to the script that makes it; `offline` asks no Kaggle.
 
     Raises:
         SetupError: the chosen data is not there (with how to get it), or a script failed.
@@ -60,7 +65,7 @@ def locate_data(
         full = None if choice == "sample" else _full(competition, home.data, run_script, seed)
         if full is not None:
             return full
-        if choice != "sample" and _may_ask_kaggle(spec, choice):
+        if choice != "sample" and not offline and _may_ask_kaggle(spec, choice):
             try:
                 return _download(competition, home)
             except SetupError as error:

@@ -52,6 +52,7 @@ class RunSettings(_Frozen):
     pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea keeps.")
     forbidden: tuple[str, ...] = Field(default=(), description="Moves, or `slot=value`, that no idea has.")
     hint: str = Field(default="", description="What the user said in words; for planners that can read.")
+    offline: bool = Field(default=False, description="Nothing beyond this machine is asked.")
     planner: PlannerName = "library"
     models: dict[Role, str] = Field(default_factory=dict, description="Of the planner llm, by role.")
     llm_host: str = Field(default="", description="Where its models are asked.")

@@ -232,6 +232,7 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
     ("options", "said"),
     [
         (("--model", "m"), "--model: is for --planner llm"),
+        (("--planner", "llm", "--offline"), "--offline: the language model is asked at llm.invalid"),
         (("--planner", "llm", "--blueprint", "x.yaml"), "x.yaml"),
         (("--planner", "llm"), "OPENAI_API_KEY"),
     ],
@@ -241,4 +242,7 @@ def test_options_that_do_not_fit_are_told(
 ) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MARS_MODEL"):
         monkeypatch.delenv(name, raising=False)
+    if "--offline" in options:
+        monkeypatch.setenv("OPENAI_BASE_URL", "https://llm.invalid/v1")
+        monkeypatch.setenv("MARS_MODEL", "m")
     assert said in mars("run", "--competition", "toy", *options, code=2).stderr

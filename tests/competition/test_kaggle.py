@@ -178,6 +178,18 @@ def test_without_credentials_kaggle_is_not_asked(tmp_path: Path, home: Home) -> 
     assert locate_data(wanted, home, "auto", run_plainly).sentence.endswith("not the real data of Tiny.")
 
 
+@pytest.mark.usefixtures("signed_in")
+def test_offline_nobody_is_asked_whatever_credentials_there_are(
+    tmp_path: Path, home: Home, server: KaggleServer
+) -> None:
+    server.archives["tiny-real"] = archive(tmp_path)
+    wanted = competition(tmp_path, "tiny-real", sample_script=True)
+    assert locate_data(wanted, home, "auto", run_plainly, offline=True).kind == "sample"
+    with pytest.raises(SetupError, match="--from DIR"):
+        locate_data(wanted, home, "full", run_plainly, offline=True)
+    assert server.asked == []
+
+
 def test_the_doctor_knows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("kagglesdk", reason="the extra 'kaggle' is not installed")
     assert kaggle.readiness().startswith("no credentials: put a token of")

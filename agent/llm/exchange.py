@@ -1,12 +1,12 @@
 """One exchange with an endpoint, in a loop that keeps the run alive meanwhile and ends when its time does."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import openai
-from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
 from agent.llm.endpoint import Endpoint
@@ -42,6 +42,8 @@ class Reply:
 
     refusal: str
     usage: Usage | None
+    thought: int = 0
+    """Characters of reasoning that came apart from the text."""
 
 
 class Exchange:
@@ -138,15 +140,14 @@ class Exchange:
     def _reply(self, completion: Any) -> Reply:
         if not isinstance(completion, ChatCompletion) or not isinstance(completion.choices, list):
             raise not_a_completion(self._endpoint)
-        usage = _usage(completion.usage)
-        if not completion.choices:
-            return Reply("", "stop", "", usage)
-        choice = completion.choices[0]
+        choice = completion.choices[0] if completion.choices else None
+        message = getattr(choice, "message", None)
         return Reply(
-            self._clean(choice.message.content or ""),
-            choice.finish_reason or "stop",
-            self._clean(choice.message.refusal or ""),
-            usage,
+            self._clean(_words(getattr(message, "content", None))),
+            _words(getattr(choice, "finish_reason", None)) or "stop",
+            self._clean(_words(getattr(message, "refusal", None))),
+            _usage(completion.usage),
+            _thought(message),
         )
 
     async def _streamed(self, body: dict[str, Any], room: int, enough: Callable[[str], bool]) -> Reply:
@@ -154,34 +155,60 @@ class Exchange:
         text, refusal, finish, thought, usage = "", "", "stop", 0, None
         async with await self._library().chat.completions.create(**body) as stream:
             async for chunk in stream:
-                usage = _usage(chunk.usage) or usage
-                if not chunk.choices:
+                usage = _usage(getattr(chunk, "usage", None)) or usage
+                choices = getattr(chunk, "choices", None)
+                if not choices or not isinstance(choices, list):
                     continue
-                choice = chunk.choices[0]
-                finish = choice.finish_reason or finish
-                more = choice.delta.content or ""
+                delta = getattr(choices[0], "delta", None)
+                finish = _words(getattr(choices[0], "finish_reason", None)) or finish
+                more = _words(getattr(delta, "content", None))
                 text += more
-                refusal += choice.delta.refusal or ""
-                thought += len(getattr(choice.delta, "reasoning_content", None) or "")
+                refusal += _words(getattr(delta, "refusal", None))
+                thought += _thought(delta)
                 if "}" in more and enough(self._clean(text)):
                     finish = "enough"
                     break
                 if len(text) + thought > room * _LONGEST_TOKEN:
                     finish = "length"
                     break
-        return Reply(self._clean(text), finish, self._clean(refusal), usage)
+        return Reply(self._clean(text), finish, self._clean(refusal), usage, thought)
 
     def _clean(self, text: str) -> str:
         return self._endpoint.hide(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _usage(said: CompletionUsage | None) -> Usage | None:
+# The library takes what comes for what is declared; not every server keeps to that.
+def _words(said: object) -> str:
+    """A text; some servers send it in parts, beside parts of reasoning."""
+    if isinstance(said, list):
+        return "".join(_words(part.get("text")) for part in said if isinstance(part, dict))
+    return said if isinstance(said, str) else ""
+
+
+def _thought(message: object) -> int:
+    """Characters of reasoning, under either of the names that servers have for it."""
+    return max(len(_words(getattr(message, name, None))) for name in ("reasoning_content", "reasoning"))
+
+
+def _usage(said: object) -> Usage | None:
     """The usage if there is any; servers that do not count send nothing or zeros."""
-    if said is None or not said.prompt_tokens:
+    tokens_in, tokens_out = (
+        _count(getattr(said, f"{part}_tokens", None)) for part in ("prompt", "completion")
+    )
+    if not tokens_in or tokens_out is None:
         return None
-    details = said.prompt_tokens_details
-    cached = details.cached_tokens if details else getattr(said, "prompt_cache_hit_tokens", None)
-    return Usage(said.prompt_tokens, cached, said.completion_tokens or 0)
+    details = getattr(said, "prompt_tokens_details", None)
+    cached = _count(
+        getattr(details, "cached_tokens", None) if details else getattr(said, "prompt_cache_hit_tokens", None)
+    )
+    return Usage(tokens_in, None if cached is None else min(cached, tokens_in), tokens_out)
+
+
+def _count(said: object) -> int | None:
+    """A number of tokens; None: it is none."""
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < math.inf:
+        return None
+    return math.ceil(said)
 
 
 def _of_transport(error: Exception) -> bool:

@@ -18,6 +18,7 @@ from agent.llm.forms import AnswerError, Form, is_closed
 from agent.llm.manner import Manner
 from agent.llm.prices import Price
 from agent.llm.wording import (
+    BYTES_PER_TOKEN,
     Turn,
     estimated_tokens,
     shortened,
@@ -260,7 +261,7 @@ class Question(Generic[T]):
         text = reply.text if reply else ""
         if reply and not said:
             tokens_in = sent.begun.tokens - sent.room
-            usage = Usage(tokens_in, None, min(estimated_tokens(text), sent.room) if text else 0)
+            usage = Usage(tokens_in, None, _estimated_out(reply, sent.room))
         used = said or usage or Usage(0, None, 0)  # what was not worked on costs nothing
         usd = (
             self._price.usd(used.tokens_in, used.tokens_cached or 0, used.tokens_out) if self._price else None
@@ -292,3 +293,11 @@ class Question(Generic[T]):
 
     def _clean(self, text: str) -> str:
         return self._hidden(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _estimated_out(reply: Reply, room: int) -> int:
+    """Tokens of an answer of which the endpoint gave no usage; reasoning is paid for too."""
+    if reply.finish == "length":
+        return room
+    written = estimated_tokens(reply.text) if reply.text else 0
+    return min(written + reply.thought // BYTES_PER_TOKEN, room)

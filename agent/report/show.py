@@ -186,7 +186,7 @@ def _lessons(state: RunState, node: Node) -> list[RenderableType]:
 
 
 def _section(title: str) -> Padding:
-    return Padding(Rule(title, style="bright_black", align="left"), (1, 0, 0, 0))
+    return Padding(Rule(Text(title), style="bright_black", align="left"), (1, 0, 0, 0))
 
 
 def _outline(content: Mapping[str, object], indent: str = "") -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console, RenderableType
 from scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
 
+from agent.llm.calls import Call
 from agent.record.state import RunState
-from agent.report.show import print_diff, render_node
+from agent.report.show import print_diff, render_calls, render_node
 from agent.report.tree import render_tree
 
 
@@ -143,6 +144,28 @@ class TestShow:
         assert "earlier characters left out" in text
         assert "line 4999" in text
         assert "line 100\n" not in text
+
+    def test_what_an_endpoint_says_is_no_markup(self) -> None:
+        call = Call(
+            role="planner",
+            purpose="draft",
+            model="m[/b]",
+            mode="schema",
+            prompt=("a",),
+            answer="",
+            number=1,
+            status="failed",
+            reason="",
+            tokens_in=0,
+            tokens_cached=None,
+            tokens_out=0,
+            estimated=False,
+            usd=None,
+            seconds=1.0,
+        )
+        text = as_text(render_calls([call], {"a": "Which [i]slot[/i]?"}.get))
+        assert "m[/b] failed (draft)" in text
+        assert "Which [i]slot[/i]?" in text
 
     def test_control_characters_of_a_log_are_left_out(self, state: RunState) -> None:
         text = as_text(render_node(state, state.nodes[6], Path("n"), "a\x1b]0;owned\x07b [red]c[/red]", {}))

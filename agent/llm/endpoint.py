@@ -18,7 +18,7 @@ LOCAL = "local"
 TIMEOUT_S = 120.0
 
 _HIDDEN = "[key]"
-# What is shorter is no secret but what servers without keys are given ("none"), and may be a slot's value.
+# What is shorter is no secret but what servers without keys are given ("none", "x"); slots have such values.
 _SHORTEST_SECRET = 8
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

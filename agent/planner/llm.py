@@ -73,16 +73,18 @@ class LlmPlanner:
         except (LlmUnusable, LlmUnavailable) as error:
             return self._stand_in(request, str(error))
         except LlmRefused as error:
-            if not self._answered and not request.state.nodes:
+            if not self._answered and all(map(request.state.is_given, request.state.nodes.values())):
                 raise
             return self._stand_in(request, self._give_up(str(error)))
         except Spent as error:
             return self._stand_in(request, self._give_up(str(error)))
+        if proposal is None:
+            return self._stand_in(request, "it would have had nothing to choose from.")
         self._answered = True
         return proposal
 
     def _ask(self, request: Request) -> Proposal | None:
-        """None where there is nothing to choose from."""
+        """None where there is nothing to choose from, so that nobody was asked."""
         ground, state = self._briefing.ground, request.state
         lessons: list[Lesson] = recall(state.lessons, ground.scopes)
         seed = SEED_STEP * state.run.seed + state.decisions

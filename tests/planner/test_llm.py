@@ -12,6 +12,7 @@ from agent.planner.base import Circumstances, Proposal, Request
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
+from agent.record.events import Given
 from agent.record.state import RunState
 from agent.repository.family import Family
 from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
@@ -204,6 +205,24 @@ def test_a_key_that_stops_working_halfway_ends_no_search(talk: Talk) -> None:
 def test_a_wrong_key_is_told_at_once(talk: Talk) -> None:
     with pytest.raises(LlmRefused):
         talk.propose(started(), None, LlmRefused("wrong key"))
+
+
+def test_a_wrong_key_is_told_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
+    state = started(given=Given(commit="0" * 40, idea=idea("Mine", slots=dict(SLOTS))))
+    finish(state, propose(state, what=idea("Mine", slots=dict(SLOTS))), 0.7, seconds=10)
+    with pytest.raises(LlmRefused):
+        talk.propose(state, 1, LlmRefused("wrong key"))
+
+
+def test_where_a_model_has_no_choice_the_library_planner_has_its_own(talk: Talk) -> None:
+    """One step narrower is short enough by what the move costs as a rule, and not by what the slot does."""
+    state = _with_node()
+    finish(state, propose(state, 1, what=idea("Wide", slots={**SLOTS, "width": 3})), 0.8, seconds=14)
+    request = Request(state, state.nodes[2], 14.5, finishing=False, rng=np.random.default_rng(1))
+    made = talk.planner.propose(request)
+    assert made is not None
+    assert made.idea.moves == ("narrower",)
+    assert talk.thinker.purposes == []
 
 
 def test_where_nothing_new_fits_nobody_is_asked(talk: Talk) -> None:

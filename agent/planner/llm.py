@@ -89,10 +89,10 @@ class LlmPlanner:
         lessons: list[Lesson] = recall(state.lessons, ground.scopes)
         seed = SEED_STEP * state.run.seed + state.decisions
         if request.parent is None:
-            if not ground.drafts():
+            form = draft_form(request, ground, lessons, self._briefing.terse)
+            if form is None:
                 return None
             prompts = self._briefing.draft(request, lessons)
-            form = draft_form(request, ground, lessons, self._briefing.terse)
             return self._thinker.ask("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed)
         return self._improve(request, request.parent, lessons, seed)
 

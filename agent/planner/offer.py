@@ -1,6 +1,6 @@
 """What a language model may answer when it is asked for an idea: JSON schemas, and answers made proposals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.llm.forms import AnswerError, Form
@@ -55,16 +55,19 @@ class Start:
 
 def draft_form(
     request: Request, ground: Ground, lessons: Sequence[Lesson], terse: bool = False
-) -> Form[Proposal]:
-    """A new structure: a starting point and a few slots that differ from it.
+) -> Form[Proposal] | None:
+    """A new structure: a starting point and a few slots that differ from it; None where none fits the time.
 
     `terse` asks for no words: a very small model has none that are worth reading.
     """
-    starts = {start.name: start for start in (Start(*option) for option in ground.drafts())}
+    starts = {start.name: start for start in _starts_in_time(request, ground)}
+    if not starts:
+        return None
+    lightest = next(iter(starts.values()))
     schema = closed_object(
         {
             "start": {"type": "string", "enum": list(starts)},
-            "changes": changes_schema(_open_values(ground), DRAFT_CHANGES, least=0),
+            "changes": changes_schema(_open_values(request, ground, lightest), DRAFT_CHANGES, least=0),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)}),
             **cites_schema(lessons),
         }
@@ -178,15 +181,34 @@ def _possible(
     return found
 
 
-def _open_values(ground: Ground) -> dict[str, list[Value]]:
-    """What the user left open; a slot that several families have may take what any of them does."""
+def _starts_in_time(request: Request, ground: Ground) -> list[Start]:
+    """The starting points that fit the time as they are, the lightest first."""
+    starts = [Start(*option) for option in ground.drafts()]
+    return [start for start in starts if _fits(request, ground, start, {})]
+
+
+def _fits(request: Request, ground: Ground, start: Start, more: Mapping[str, Value]) -> bool:
+    slots = {**ground.wishes.start(start.family, start.draft), **more}
+    return fits_roughly(ground.draft_seconds(request.state, start.family, slots), request)
+
+
+def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str, list[Value]]:
+    """What the user left open, slot by slot, and would fit the time if the lightest start had it.
+
+    A slot that several families have may take what any of them does.
+    """
     wishes = ground.wishes
     found: dict[str, list[Value]] = {}
     for family in ground.families.values():
         for name, slot in family.slots.items():
             values = found.setdefault(name, [])
             known = {*values, *(value for slot_name, value in wishes.ruled_out if slot_name == name)}
-            values += [value for value in slot.values if value not in known]
+            values += [
+                value
+                for value in slot.values
+                if value not in known
+                and (family.id != lightest.family.id or _fits(request, ground, lightest, {name: value}))
+            ]
     return {name: values for name, values in found.items() if values and name not in wishes.pinned}
 
 

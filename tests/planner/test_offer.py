@@ -53,6 +53,7 @@ def _with_node(slots: Mapping[str, Any] | None = None, seconds: float = 10.0) ->
 
 def test_a_draft_is_a_starting_point_with_the_slots_that_differ(ground: Ground) -> None:
     form = draft_form(_request(started()), ground, [])
+    assert form is not None
     made = form.read({**DRAFT, "changes": [{"slot": "depth", "value": 3}]})
     assert made.idea.blueprint is not None
     assert made.idea.blueprint.slots == {**SLOTS, "depth": 3}
@@ -129,10 +130,22 @@ def test_what_does_not_fit_the_time_is_neither_offered_nor_taken(ground: Ground)
     assert improve_form(_request(state, 1, limit_s=1.0), ground, [], state.nodes[1]) is None
 
 
+def test_a_draft_that_cannot_end_in_time_is_not_offered(ground: Ground) -> None:
+    state = _with_node(seconds=250.0)  # the lightest start; five times the limit of 60 s is still tried
+    form = draft_form(_request(state), ground, [])
+    assert form is not None
+    assert form.schema["properties"]["start"]["enum"] == ["toy/plain", "toy/crossed"]
+    offered = _offered(form.schema)
+    assert {one["value"] for one in offered if one["slot"] == "depth"} == {1, 2}
+    assert {one["value"] for one in offered if one["slot"] == "breadth"} == {1, 2, 3, 4, 5, 6}
+    assert draft_form(_request(state, limit_s=40.0), ground, []) is None
+
+
 def test_what_the_user_pinned_or_forbade_is_not_offered(toy_family: Family) -> None:
     wishes, _ = read_wishes(["width=3"], ["kind=failing", "kind=crashing"], {"toy": toy_family})
     ground = Ground({"toy": toy_family}, AT, wishes)
     form = draft_form(_request(started()), ground, [])
+    assert form is not None
     offered = _offered(form.schema)
     assert "width" not in {one["slot"] for one in offered}
     assert {one["value"] for one in offered if one["slot"] == "kind"} == {"plain", "crossed"}
@@ -145,6 +158,7 @@ def test_what_the_user_pinned_or_forbade_is_not_offered(toy_family: Family) -> N
 
 def test_words_become_single_lines_of_bounded_length(ground: Ground) -> None:
     form = draft_form(_request(started()), ground, [])
+    assert form is not None
     made = form.read(
         {**DRAFT, "title": "  two\nlines\x1b[31m " + "x" * 500, "model": "\u202e" + "long " * 500}
     )

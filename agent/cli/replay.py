@@ -66,6 +66,10 @@ def _print_decisions(console: Console, decisions: list[Redecided]) -> None:
             console.print(f"{one.what}: {verdict}. {one.reason}", markup=False)
     same = sum(one.same for one in decisions)
     console.print(f"{same} of {len(decisions)} decisions come out as recorded.")
+    if same < len(decisions):
+        console.print(
+            "What differs: MARS, a family or the competition changed since the run, or the record did."
+        )
 
 
 def _print_repositories(console: Console, replayed: list[Replayed]) -> None:

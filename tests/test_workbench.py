@@ -62,6 +62,7 @@ SCRIPT = (
     _child(5, {}, depth=2),
     _draft(MARKED, NOWHERE, kind="crossed"),
     _child(1, {}, MARKED, breadth=2),
+    _draft(kind="crossed", depth=3),
 )
 
 
@@ -209,8 +210,9 @@ def test_what_edits_did_is_no_evidence_about_slots(edited: tuple[Home, Run]) -> 
     assert alone.edit_hash != mixed.edit_hash
     assert alone.findings.endswith("Edited: main.py.")
     assert mixed.findings.endswith("Edited: library/loss.py, together with breadth 2 instead of 1.")
-    for draft in (5, 8):
-        assert _lessons_of(run, draft) == [], "another draft differs by more than its slots"
+    for draft in (5, 10):
+        assert run.state.nodes[draft].is_valid
+        assert _lessons_of(run, draft) == [], "it differs from the best, an edited one, by more than slots"
 
 
 def test_a_lesson_about_edits_is_not_verified_and_says_why(edited: tuple[Home, Run]) -> None:

@@ -180,7 +180,8 @@ def _told(state: RunState, limit: int) -> list[dict[str, object]]:
 
 
 def _what(node: Node) -> str:
-    changed = ", ".join(f"{one.slot} {one.old} -> {one.new}" for one in node.idea.changes)
+    changes = [f"{one.slot} {one.old} -> {one.new}" for one in node.idea.changes]
+    changed = ", ".join([*changes, *(f"{name} edited" for name in node.idea.edited_files)])
     return f"{node.idea.title} ({changed})" if changed else node.idea.title
 
 

@@ -137,7 +137,7 @@ def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
     made = talk.propose(state, 1, LOOK, {"edits": [EDIT]})
     finish(state, propose(state, 1, what=made.idea), 0.7, seconds=10)
     assert "tried already" in talk.propose(state, 1, LOOK, {"edits": [EDIT]}).note
-    assert "Halve it (library/models.py edited)" in talk.thinker.questions[-2][0].asked
+    assert "Halve the rate (library/models.py edited)" in talk.thinker.questions[-2][0].asked
     # Below the edited node the parent's slots with another depth are new, whatever was tried elsewhere.
     finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.7, seconds=10)
     assert talk.propose(state, 2, IMPROVE).note == ""

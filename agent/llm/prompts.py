@@ -1,10 +1,13 @@
 """Prompts, as Jinja files of our own words in the folder `prompts`."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 import jinja2
 
+# As a model may read it, not only as it is written: `</ DATA >` ends a section too.
+_TAG = re.compile(r"<(\s*/?\s*data\b)", re.I)
 _FOLDER = Path(__file__).parent / "prompts"
 
 
@@ -28,10 +31,10 @@ def _environment() -> jinja2.Environment:
 
 
 def _line(text: str) -> str:
-    """One line of printable characters, so that nobody's words can begin a section of a prompt."""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
+    """One line of printable characters, so that nobody's words can begin or end a section of a prompt."""
+    return " ".join("".join(char if char.isprintable() else " " for char in _quoted(text)).split())
 
 
 def _quoted(text: str) -> str:
     """Text for between <data> and </data>, which it cannot end."""
-    return str(text).replace("<data", "< data").replace("</data", "< /data").strip()
+    return _TAG.sub(r"< \1", str(text)).strip()

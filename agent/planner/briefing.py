@@ -21,6 +21,8 @@ from agent.repository.render import TaskView
 DESCRIPTION_FILE = "description.md"
 DESCRIPTION_LENGTH = 6000  # characters
 EDA_LENGTH = 6000
+COLUMNS = 200
+SHORT_COLUMNS = 20
 NODES = 40  # the best and the latest
 ARMS = 10
 SHORT_NODES = 8
@@ -137,6 +139,7 @@ class Briefing:
             "planner_rules",
             competition=self.competition,
             description=_cut(self.description, DESCRIPTION_LENGTH if full else SHORT_DESCRIPTION),
+            columns=COLUMNS if full else SHORT_COLUMNS,
             device=ground.device,
             hint=self.hint,
             eda=_cut(eda, EDA_LENGTH) if full else f"rows: {self.competition.n_train}",

@@ -157,7 +157,7 @@ def test_a_question_tells_the_competition_the_slots_the_tree_and_the_lessons(tal
     talk.propose(_with_node(), 1, IMPROVE)
     prompt = talk.thinker.questions[0][0]
     assert "Tell the toys apart." in prompt.stable
-    assert prompt.stable.count("</data>") == 2  # the rule that speaks of it, and its one end
+    assert prompt.stable.count("</data>") == 3  # the rule that speaks of it, and the ends of two parts
     assert "The user says: Mind the crossed ones." in prompt.stable
     assert '- kind = "plain", "crossed", "failing", "crashing" ("plain")' in prompt.stable
     assert "toy/crossed: Crossed" in prompt.stable

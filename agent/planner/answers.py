@@ -130,6 +130,9 @@ def with_changes(
 
 def _as_typed(slot: Slot, value: Value) -> Value | None:
     """The value as the slot has it: JSON knows 1.0 and "32" where a slot says 1 or 32. None: not accepted."""
+    for known in slot.values:  # 1 where the slot says 1.0 would pass for another blueprint
+        if isinstance(known, bool) == isinstance(value, bool) and known == value:
+            return known
     if slot.accepts(value):
         return value
     if isinstance(value, float) and math.isfinite(value) and value.is_integer() and slot.accepts(int(value)):

@@ -63,11 +63,11 @@ def draft_form(
     starts = {start.name: start for start in _starts_in_time(request, ground)}
     if not starts:
         return None
-    lightest = next(iter(starts.values()))
+    values = _open_values(request, ground, next(iter(starts.values())))
     schema = closed_object(
         {
             "start": {"type": "string", "enum": list(starts)},
-            "changes": changes_schema(_open_values(request, ground, lightest), DRAFT_CHANGES, least=0),
+            **({"changes": changes_schema(values, DRAFT_CHANGES, least=0)} if values else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)}),
             **cites_schema(lessons),
         }
@@ -114,9 +114,10 @@ def improve_form(
     if not possible and not may_edit:
         return None
     looks = {"type": "array", "maxItems": LOOKS, "items": {"type": "string", "enum": list(modules)}}
+    least = 0 if may_edit else 1
     schema = closed_object(
         {
-            "changes": changes_schema(possible, IMPROVE_CHANGES, least=0 if may_edit else 1),
+            **({"changes": changes_schema(possible, IMPROVE_CHANGES, least)} if possible else {}),
             **({"look": looks} if may_edit else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
             **cites_schema(lessons),
@@ -198,18 +199,16 @@ def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str,
     A slot that several families have may take what any of them does.
     """
     wishes = ground.wishes
-    found: dict[str, list[Value]] = {}
+    found: dict[str, dict[tuple[type, Value], None]] = {}
     for family in ground.families.values():
         for name, slot in family.slots.items():
-            values = found.setdefault(name, [])
-            known = {*values, *(value for slot_name, value in wishes.ruled_out if slot_name == name)}
-            values += [
-                value
-                for value in slot.values
-                if value not in known
-                and (family.id != lightest.family.id or _fits(request, ground, lightest, {name: value}))
-            ]
-    return {name: values for name, values in found.items() if values and name not in wishes.pinned}
+            if name in wishes.pinned:
+                continue
+            for value in slot.values:
+                in_time = family.id != lightest.family.id or _fits(request, ground, lightest, {name: value})
+                if in_time and (name, value) not in wishes.ruled_out:
+                    found.setdefault(name, {})[type(value), value] = None  # True is not 1 here
+    return {name: [value for _, value in values] for name, values in found.items()}
 
 
 def _require_new(

@@ -12,7 +12,7 @@ from agent.planner.ground import Ground
 from agent.planner.offer import draft_form, improve_form
 from agent.planner.wishes import read_wishes
 from agent.record.state import RunState
-from agent.repository.family import Family
+from agent.repository.family import Family, Slot
 from tests.states import evidence, finish, idea, lesson, propose, started
 from tests.thinkers import any_answer
 
@@ -106,6 +106,38 @@ def test_a_value_may_be_written_as_models_write_it(ground: Ground, given: object
     made = form.read({**IMPROVE, "changes": [{"slot": "depth", "value": given}]})
     assert made.idea.changes[0].new == 2
     assert type(made.idea.changes[0].new) is int
+
+
+def test_a_whole_number_is_the_value_that_the_slot_has(toy_family: Family) -> None:
+    """Written as an integer it would be rendered otherwise, cost otherwise and pass for something new."""
+    slot = Slot(values=(0.5, 1.0), default=0.5, description="", modules=("models",), range=(0.0, 2.0))
+    family = toy_family.model_copy(update={"slots": {**toy_family.slots, "rate": slot}})
+    state = _with_node({"rate": 0.5})
+    form = improve_form(_request(state, 1), Ground({"toy": family}, AT), [], state.nodes[1])
+    assert form is not None
+    made = form.read({**IMPROVE, "changes": [{"slot": "rate", "value": 1}]})
+    assert type(made.idea.changes[0].new) is float
+
+
+def test_a_slot_that_two_families_have_offers_the_values_of_both(toy_family: Family) -> None:
+    wider = toy_family.slots["width"].model_copy(update={"values": (1, 2, 8)})
+    other = toy_family.model_copy(
+        update={"id": "other", "slots": {**toy_family.slots, "width": wider}, "moves": ()}
+    )
+    form = draft_form(_request(started()), Ground({"toy": toy_family, "other": other}, AT), [])
+    offered = [one["value"] for one in _offered(form.schema) if one["slot"] == "width"]
+    assert offered == [1, 2, 3, 4, 5, 6, 8]
+    change = {"changes": [{"slot": "width", "value": 8}]}
+    assert form.read({**DRAFT, **change, "start": "other/plain"})
+    with pytest.raises(AnswerError, match="'width' does not take 8"):
+        form.read({**DRAFT, **change})
+
+
+def test_where_every_slot_is_pinned_no_change_is_asked_for(toy_family: Family) -> None:
+    wishes, _ = read_wishes([f"{name}={value}" for name, value in SLOTS.items()], [], {"toy": toy_family})
+    form = draft_form(_request(started()), Ground({"toy": toy_family}, AT, wishes), [])
+    assert "changes" not in form.schema["properties"]
+    assert form.read({**DRAFT, "changes": []})
 
 
 def test_what_was_tried_is_neither_offered_nor_taken_again(ground: Ground) -> None:

@@ -11,6 +11,7 @@ from agent.competition.spec import InputColumn
 from agent.planner.base import Circumstances, Request
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
+from agent.planner.offer import Look
 from agent.repository.family import Family
 from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 
@@ -46,7 +47,10 @@ def test_nobodys_words_leave_the_part_that_is_material(
     request = Request(state, state.nodes[1], 60.0, finishing=False, rng=np.random.default_rng(1))
     for prompt in (
         *hostile.draft(request, [learned]),
-        *hostile.improve(request, [learned], state.nodes[1]),
+        *hostile.improve(request, [learned], state.nodes[1], [words]),
+        hostile.edit(
+            request, state.nodes[1], {"main.py": words}, Look(("main.py",), words, words), [learned]
+        ),
     ):
         for said in (prompt.stable.partition("# The competition")[2], prompt.asked):
             open_text = re.sub(r"<data>.*?</data>", "", said, flags=re.DOTALL)

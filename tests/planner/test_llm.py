@@ -103,7 +103,7 @@ def test_a_plan_that_no_slot_can_say_becomes_edits_of_the_modules_that_were_show
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [EDIT], "title": "Half the rate", "reason": "Calm."})
     assert talk.thinker.purposes == ["improve", "edit"]
     first, second = (questions[0].asked for questions in talk.thinker.questions)
-    assert "- library/models.py (3 lines): fit()" in first
+    assert "\nlibrary/models.py (3 lines): fit()\n" in first
     assert "rate = 0.1" not in first
     assert MODELS in second
     assert MAIN not in second

@@ -70,6 +70,8 @@ class Scheduler:
             parent = None if step.parent is None else state.nodes[step.parent]
             request = Request(state, parent, budget.next_limit_s, budget.finishing, rng)
             proposal = self._planner.propose(request)
+            if Budget.of(state).exhausted:  # a model may have thought until the run's time was up
+                return None
             if proposal is not None:
                 operator: Operator = "draft" if parent is None else "improve"
                 parents = () if parent is None else (parent.id,)

@@ -29,6 +29,17 @@ def test_an_exhausted_budget_starts_nothing() -> None:
     assert scheduler.next(late) is None
 
 
+def test_what_a_planner_thought_of_until_the_time_was_up_is_not_started() -> None:
+    class Slow(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            request.state.elapsed_s = 598.0
+            return super().propose(request)
+
+    planner = Slow()
+    assert Scheduler(Greedy(), planner).next(started()) is None
+    assert len(planner.requests) == 1
+
+
 def test_a_planner_without_an_idea_for_the_chosen_parent_is_asked_for_the_next_best() -> None:
     state = started()
     for score in (0.5, 0.9, 0.7):

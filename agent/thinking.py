@@ -11,7 +11,7 @@ from agent.errors import SetupError
 from agent.llm.allowance import Allowance
 from agent.llm.calls import ROLES, Role
 from agent.llm.client import Client, require_packages
-from agent.llm.endpoint import LOCAL, Endpoint, find_endpoint
+from agent.llm.endpoint import LOCAL, Endpoint, find_endpoint, is_local
 from agent.llm.local import model_file, open_local
 from agent.llm.prices import load_prices
 from agent.paths import Home
@@ -37,9 +37,9 @@ def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[d
     """
     load_prices(home.prices)
     require_packages()
-    if (model or os.environ.get("MARS_MODEL", "").strip()) == LOCAL:
+    if is_local(model):
         model_file(os.environ)
-        return dict.fromkeys(ROLES, LOCAL), "a process beside this one"
+        return dict.fromkeys(ROLES, LOCAL), "this machine"
     endpoint = _allowed(find_endpoint(model), offline)
     return dict(endpoint.models), endpoint.host
 

@@ -66,20 +66,32 @@ def find_endpoint(model: str | None = None, environment: Mapping[str, str] | Non
     Raises:
         SetupError: says what to export.
     """
-    environment = os.environ if environment is None else environment
-    said = {name: value.strip() for name, value in environment.items()}
+    said = _said(environment)
     key, base_url = said.get("OPENAI_API_KEY", ""), said.get("OPENAI_BASE_URL", "")
     if not key and not base_url:
         raise SetupError(
             "No language model's endpoint is known; export OPENAI_API_KEY for OpenAI, and OPENAI_BASE_URL "
             "too for another provider (alone for a server without keys), or pass --model local."
         )
+    models = {role: _model(role, model, said) for role in ROLES}
+    if LOCAL in models.values():
+        raise SetupError(
+            f"`{LOCAL}` is no model of an endpoint and thinks in every role; pass --model {LOCAL}, or name "
+            "another model for every role."
+        )
     return Endpoint(
         base_url=_checked(base_url or OPENAI_URL),
         key=SecretStr(key),
-        models={role: _model(role, model, said) for role in ROLES},
+        models=models,
         timeout_s=silence_s(said.get("MARS_LLM_TIMEOUT_S", "")),
     )
+
+
+def is_local(model: str | None, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the model on this machine is to think in every role: by --model, else by what is exported."""
+    said = _said(environment)
+    names = {said.get(f"MARS_{role.upper()}_MODEL") or said.get("MARS_MODEL") for role in ROLES}
+    return model == LOCAL or (model is None and names == {LOCAL})
 
 
 def silence_s(said: str, otherwise: float = TIMEOUT_S) -> float:
@@ -99,6 +111,12 @@ def silence_s(said: str, otherwise: float = TIMEOUT_S) -> float:
     if not 0 < seconds < math.inf:
         raise SetupError(f"MARS_LLM_TIMEOUT_S is '{said}'; export a number of seconds such as 300.")
     return seconds
+
+
+def _said(environment: Mapping[str, str] | None) -> dict[str, str]:
+    """What the environment (the process's own if None) says, without spaces around it."""
+    environment = os.environ if environment is None else environment
+    return {name: value.strip() for name, value in environment.items()}
 
 
 def _model(role: Role, model: str | None, said: Mapping[str, str]) -> str:

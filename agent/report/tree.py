@@ -127,6 +127,6 @@ def _summary(state: RunState) -> Text:
     text = Text(f"{len(state.nodes)} nodes: {Tally.of(state)}; {wording.clock(state.elapsed_s)} used")
     if state.finished and state.finished.chosen is not None:
         text.append(f"; kept node {state.finished.chosen:03d}")
-    if state.spend.calls:
+    if state.spend.calls or state.spend.lost or state.spend.asked:
         text.append(f"\nlanguage model: {wording.spend(state.spend)}")
     return text

@@ -188,7 +188,8 @@ def spend(used: Spend) -> str:
     failed = f" ({used.failed} without use)" if used.failed else ""
     lost = f", {used.lost} lost with the process that made them" if used.lost else ""
     cached = f" ({used.tokens_cached / used.tokens_in:.0%} cached)" if used.tokens_cached else ""
-    money = dollars(used.usd) if used.is_priced else f"{dollars(used.usd)} and calls of unknown price"
+    known = f"{dollars(used.usd)} and calls of unknown price" if used.usd else dollars(None)
+    money = dollars(used.usd) if used.is_priced else known
     return (
         f"{used.calls} calls{failed}{lost}, {used.tokens_in:,} tokens in{cached}, "
         f"{used.tokens_out:,} out, {money}, {duration(used.seconds)}"

@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field, SecretStr
 
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance, Used
-from agent.llm.endpoint import OPENAI_URL, Endpoint, find_endpoint
+from agent.llm.endpoint import OPENAI_URL, Endpoint, find_endpoint, is_local
 from agent.llm.errors import Spent
 from agent.llm.forms import AnswerError, Form, is_closed
 from agent.llm.prices import bundled_prices, load_prices, tokens_per_usd
+from agent.llm.spend import Spend
+from agent.report import wording
 
 KEYED = {"OPENAI_API_KEY": "sk-canary", "MARS_MODEL": "m"}
 
@@ -28,6 +30,33 @@ def test_a_server_without_keys_needs_an_address_alone() -> None:
     endpoint = find_endpoint("m", {"OPENAI_BASE_URL": "http://localhost:8000/v1/"})
     assert endpoint.base_url == "http://localhost:8000/v1"
     assert endpoint.hide("text") == "text"
+
+
+@pytest.mark.parametrize(
+    ("model", "environment", "local"),
+    [
+        ("local", {}, True),
+        ("local", {**KEYED, "MARS_PLANNER_MODEL": "gpt"}, True),
+        (None, {"MARS_MODEL": " local "}, True),
+        ("gpt", {"MARS_MODEL": "local"}, False),
+        (None, KEYED, False),
+        (None, {"MARS_MODEL": "local", "MARS_CODER_MODEL": "gpt"}, False),
+    ],
+)
+def test_the_local_model_thinks_in_every_role_or_in_none(
+    model: str | None, environment: dict[str, str], local: bool
+) -> None:
+    assert is_local(model, environment) is local
+    if not local and "MARS_CODER_MODEL" in environment:
+        with pytest.raises(SetupError, match="pass --model local"):
+            find_endpoint(model, {**KEYED, **environment})
+
+
+def test_an_unknown_price_is_not_told_as_nothing() -> None:
+    assert "price unknown" in wording.spend(Spend(calls=1, unpriced_tokens=9))
+    assert "$0.00" not in wording.spend(Spend(calls=1, unpriced_tokens=9))
+    assert "$0.5000 and calls of unknown price" in wording.spend(Spend(calls=2, usd=0.5, unpriced_tokens=9))
+    assert "$0.00" in wording.spend(Spend(calls=1))
 
 
 def test_a_stand_in_for_a_key_is_not_taken_for_a_secret() -> None:

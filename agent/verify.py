@@ -200,6 +200,10 @@ def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
             "refit_rows": None,
             "pinned": (),
             "forbidden": (),
+            "planner": "library",  # it decides by itself; nobody is asked
+            "models": {},
+            "llm_host": "",
+            "max_usd": None,
             "blueprint": origin.without,
         }
     )

@@ -21,6 +21,8 @@ _TOP_LABELS = 30
 _TOP_RELATIONS = 5
 _COLLINEAR = 0.90
 _RARE_LEVEL = 10  # rows
+# Four moments of fewer different values, or of fewer rows, tell what the values are.
+_FEWEST_VALUES = 5
 _IMAGES = 500
 _RELATION_ROWS = 20_000
 _RELATION_COLUMNS = 200
@@ -98,23 +100,30 @@ def _column(values: "pd.Series[str]", role: str) -> Summary:
 
 
 def _moments(numbers: "pd.Series[float]") -> Summary:
-    """Moments of the finite values, and how many lie outside 1.5 interquartile ranges."""
+    """Moments of the finite values, and how many lie outside 1.5 interquartile ranges.
+
+    Only shares where so few different values are behind them that the moments would give these away.
+    """
     finite = numbers[np.isfinite(numbers)]
     if finite.empty:
         return {"not_numeric": len(numbers)}
     values = finite.to_numpy(dtype=np.float64)
+    shares: Summary = {
+        "not_numeric": len(numbers) - len(values),
+        "zero_share": float((values == 0).mean()),
+        "negative_share": float((values < 0).mean()),
+    }
+    if len(values) < _RARE_LEVEL or len(np.unique(values)) < _FEWEST_VALUES:
+        return shares
     low, high = np.quantile(values, [0.25, 0.75])
     margin = 1.5 * (high - low)
     spread = values.std()
     standard = (values - values.mean()) / spread if spread > 0 else np.full(len(values), np.nan)
-    return {
-        "not_numeric": len(numbers) - len(values),
+    return shares | {
         "mean": _finite(values.mean()),
         "std": _finite(spread),
         "skew": _finite((standard**3).mean()),
         "excess_kurtosis": _finite((standard**4).mean() - 3),
-        "zero_share": float((values == 0).mean()),
-        "negative_share": float((values < 0).mean()),
         "iqr_outliers": int(((values < low - margin) | (values > high + margin)).sum()),
     }
 

@@ -52,6 +52,22 @@ def explored(rows: pd.DataFrame, folder: Path, task: str = "classification", **r
     return dict(json.loads(json.dumps(summary, allow_nan=False)))
 
 
+@pytest.mark.parametrize("present", [1, 2, 9, 40])
+def test_moments_that_would_give_values_away_are_left_out(tmp_path: Path, present: int) -> None:
+    rows = text_rows(40)
+    rows["pay"] = ["71234.5" if row % 2 else "-68111.25" for row in range(present)] + [""] * (40 - present)
+    columns = explored(rows, tmp_path, pay="number", noise="number")["columns"]
+    assert set(columns["pay"]) == {
+        "role",
+        "missing",
+        "distinct",
+        "not_numeric",
+        "zero_share",
+        "negative_share",
+    }
+    assert "mean" in columns["noise"]
+
+
 def test_relations_find_the_signal_and_its_copy(tmp_path: Path) -> None:
     relations = explored(text_rows(), tmp_path)["relations"]
     assert [pair[:2] for pair in relations["collinear_pairs"]] == [["signal", "double"]]

@@ -23,6 +23,9 @@ from agent.planner.llm import LlmPlanner
 from agent.record.events import RunSettings
 from agent.search.budget import Budget
 
+# Of a run's time, for one question: an endpoint that hangs would use up all of it before anything is tried.
+QUESTION_SHARE = 0.2
+
 
 def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[dict[Role, str], str]:
     """The model of every role, and where they are asked; nothing is sent.
@@ -65,7 +68,14 @@ def open_planner(
         return
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
-        client = Client(endpoint, chronicle, allowance, pulse, lambda: _seconds_left(chronicle))
+        client = Client(
+            endpoint,
+            chronicle,
+            allowance,
+            pulse,
+            lambda: _seconds_left(chronicle),
+            question_s=QUESTION_SHARE * state.run.budget_s,
+        )
         briefing = Briefing.of(prepared, state.run, library.ground)
         try:
             yield LlmPlanner(library, briefing, client, read_code, chronicle.observer.note)

@@ -1,6 +1,7 @@
 """Asks a language model one question and gives back a typed answer, whatever the endpoint is like."""
 
 import importlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -47,6 +48,7 @@ class Client:
         pulse: Callable[[], None],
         deadline: Callable[[], float],
         *,
+        question_s: float = math.inf,
         prices: Prices | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -57,6 +59,7 @@ class Client:
             allowance: what the calls may cost.
             pulse: called about every 0.25 s while a call is under way; what it raises ends the call.
             deadline: seconds that are left of the run.
+            question_s: how long one question may take, with all its retries and repairs.
             prices: what models cost; the bundled table and the user's own if None.
             sleep: waits so many seconds between attempts.
 
@@ -69,10 +72,12 @@ class Client:
 
         self._pulse = pulse
         self._deadline = deadline
+        self._question_s = question_s
+        self._asked_at = 0.0
         self._sleep = sleep
         self._prices = prices or load_prices(home().prices)
-        self._exchange = Exchange(endpoint, pulse, deadline)
-        self._means = Means(endpoint, self._exchange, recorder, allowance, deadline, self._rest)
+        self._exchange = Exchange(endpoint, pulse, self._left_s)
+        self._means = Means(endpoint, self._exchange, recorder, allowance, self._left_s, self._rest)
         self._manners: dict[str, Manner] = {}
 
     def ask(
@@ -107,6 +112,7 @@ class Client:
         from agent.llm.manner import Manner
         from agent.llm.question import Asked, Question
 
+        self._asked_at = time.monotonic()
         endpoint = self._means.endpoint
         model = endpoint.models[role]
         manner = self._manners.setdefault(model, Manner.towards(endpoint))
@@ -133,13 +139,17 @@ class Client:
         """Ends the connections; asking again opens new ones."""
         self._exchange.close()
 
+    def _left_s(self) -> float:
+        """Of the run, and of what the question may take."""
+        return min(self._deadline(), self._asked_at + self._question_s - time.monotonic())
+
     def _rest(self, seconds: float) -> None:
         """Waits, and keeps the run alive meanwhile."""
         slept = 0.0
         while slept < seconds:
             self._pulse()
-            if self._deadline() <= 0:
-                raise LlmUnavailable("The run's time is used up; nothing more is asked.")
+            if self._left_s() <= 0:
+                raise LlmUnavailable("The time for it is used up; nothing more is asked.")
             slice_s = min(_PULSE_S, seconds - slept)
             self._sleep(slice_s)
             slept += slice_s

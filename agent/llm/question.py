@@ -156,7 +156,7 @@ class Question(Generic[T]):
         if seconds >= left:
             raise LlmUnavailable(
                 f"{error}; before asking again one would have to wait for {seconds:.0f} s, and "
-                f"{max(left, 0):.0f} s of the run are left."
+                f"{max(left, 0):.0f} s are left."
             ) from None
         return seconds
 
@@ -180,7 +180,7 @@ class Question(Generic[T]):
 
     def _begin(self, messages: list[Turn], room: int) -> _Sent:
         if self._means.deadline() <= 0:
-            raise LlmUnavailable("The run's time is used up; nothing more is asked.")
+            raise LlmUnavailable("The time for it is used up; nothing more is asked.")
         messages = messages if self._manner.system else without_system(messages)
         messages = [(who, self._clean(text)) for who, text in messages]
         tokens_in = self._tokens(messages)
@@ -214,7 +214,7 @@ class Question(Generic[T]):
             self._end(sent, "failed", f"{error}.", usage=self._most(sent) if error.billed else None)
             raise
         except TimeUp:
-            reason = "The run's time was used up before the answer came."
+            reason = "The time was used up before the answer came."
             self._end(sent, "cut", reason, usage=self._most(sent))
             raise LlmUnavailable(reason) from None
         except (TooLong, Objection, LlmRefused, LlmUnusable) as error:

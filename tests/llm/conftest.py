@@ -1,5 +1,6 @@
 """The scripted server and clients of it."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,12 +52,20 @@ def make(script: Script, records: Records, waits: list[float]) -> Iterator[Calla
         pulse: Callable[[], None] = lambda: None,
         deadline: Callable[[], float] = lambda: 3600.0,
         rows: tuple[Price, ...] = (PRICE,),
+        question_s: float = math.inf,
         **endpoint: Any,
     ) -> Client:
         settings = {"timeout_s": 5.0, "models": dict.fromkeys(ROLES, MODEL)} | endpoint
         whom = Endpoint(base_url=script.url, key=SecretStr(KEY), **settings)
         client = Client(
-            whom, records, allowance or Allowance(), pulse, deadline, prices=Prices(rows), sleep=waits.append
+            whom,
+            records,
+            allowance or Allowance(),
+            pulse,
+            deadline,
+            question_s=question_s,
+            prices=Prices(rows),
+            sleep=waits.append,
         )
         clients.append(client)
         return client

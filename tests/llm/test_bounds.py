@@ -24,9 +24,11 @@ from tests.llm.scripted import (
     Records,
     Script,
     completion,
+    failure,
 )
 
 Ask = Callable[..., Choice]
+BUSY = failure(500, "busy", {"Retry-After": "0"})
 
 
 def test_the_runs_end_cuts_a_call(script: Script, records: Records, ask: Ask) -> None:
@@ -42,6 +44,15 @@ def test_the_runs_end_cuts_a_call(script: Script, records: Records, ask: Ask) ->
     [call] = records.calls
     assert (call.status, call.estimated) == ("cut", True)
     assert call.usd == records.begun[0].usd
+
+
+def test_a_question_takes_no_more_than_its_share(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [BUSY, script.hang]
+    began = time.monotonic()
+    with pytest.raises(LlmUnavailable, match="time was used up"):
+        ask(question_s=1.0)
+    assert time.monotonic() - began < 4
+    assert records.statuses == ["failed", "cut"]
 
 
 def test_nothing_is_asked_after_the_runs_end(script: Script, records: Records, ask: Ask) -> None:

@@ -89,7 +89,7 @@ def test_retry_after_is_read(said: str, seconds: float | None) -> None:
 
 def test_a_wait_beyond_the_runs_end_is_not_begun(script: Script, waits: list[float], ask: Ask) -> None:
     script.answers = [failure(429, "slow down", {"Retry-After": "900"})]
-    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, and 100 s of the run are left"):
+    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, and 100 s are left"):
         ask(deadline=lambda: 100.0)
     assert waits == []
 

@@ -241,7 +241,7 @@ class _Session:
         state, journal = self._run.state, self._run.journal
         # What was under way when the process died is spent, and will be done again.
         again = any(node.repeating or node.refitting for node in state.nodes.values())
-        busy = bool(state.running) or again
+        busy = bool(state.running) or again or bool(state.spend.asked)
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
         resumed = RunResumed(elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes)
         journal.append(resumed)

@@ -15,6 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from agent.paths import Home
+from agent.record.events import RunResumed
 from agent.session import open_run
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, events, failure
@@ -197,6 +198,7 @@ def test_a_run_killed_while_the_model_thinks_goes_on(home: Home, server: Obedien
     deadline = time.monotonic() + 60
     while server.asked < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
+    time.sleep(2.5)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     summary = json.loads(mars("resume", "latest", "--json").stdout)
@@ -205,6 +207,9 @@ def test_a_run_killed_while_the_model_thinks_goes_on(home: Home, server: Obedien
     assert spend.lost == 1
     assert spend.lost_tokens > 3000, "what nobody saw the end of counts as much as it may have cost"
     assert spend.calls + spend.lost == server.asked
+    events = open_run("latest", home).journal.events()
+    (resumed,) = [number for number, event in enumerate(events) if isinstance(event, RunResumed)]
+    assert events[resumed].elapsed_s - events[resumed - 1].elapsed_s > 1, "the time that it thought is used"
 
 
 def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, server: Obedient) -> None:

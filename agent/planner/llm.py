@@ -22,6 +22,8 @@ from agent.record.state import Node
 ANSWER_TOKENS = 4000
 EDIT_TOKENS = 8000
 SEED_STEP = 1000
+# Questions in a row without any answer, each of which takes its share of the time, until nobody is asked.
+SILENCES = 2
 T = TypeVar("T")
 
 
@@ -59,6 +61,7 @@ class LlmPlanner:
         self._note = note
         self._alone = ""  # why the model is not asked any more
         self._answered = False
+        self._silent = 0  # questions in a row to which no answer came
 
     def propose(self, request: Request) -> Proposal | None:
         """The model's idea, or the library planner's with a note that says why.
@@ -70,8 +73,12 @@ class LlmPlanner:
             return self._stand_in(request, self._alone)
         try:
             proposal = self._ask(request)
-        except (LlmUnusable, LlmUnavailable) as error:
+        except LlmUnusable as error:
             return self._stand_in(request, str(error))
+        except LlmUnavailable as error:
+            self._silent += 1
+            reason = self._give_up(str(error)) if self._silent == SILENCES else str(error)
+            return self._stand_in(request, reason)
         except LlmRefused as error:
             if not self._answered and all(map(request.state.is_given, request.state.nodes.values())):
                 raise
@@ -80,7 +87,7 @@ class LlmPlanner:
             return self._stand_in(request, self._give_up(str(error)))
         if proposal is None:
             return self._stand_in(request, "it would have had nothing to choose from.")
-        self._answered = True
+        self._answered, self._silent = True, 0
         return proposal
 
     def _ask(self, request: Request) -> Proposal | None:

@@ -118,8 +118,11 @@ def test_a_spare_that_was_killed_while_it_waited_is_replaced(site: Site, sandbox
 
     def all_killed() -> bool:  # perhaps the last of the first job among them
         for process in _waiting(server):
-            process.kill()
-            killed.append(process)
+            with contextlib.suppress(
+                psutil.NoSuchProcess
+            ):  # the last of the first job may end by itself meanwhile
+                process.kill()
+                killed.append(process)
         return bool(killed) and not _waiting(server)
 
     wait_until(all_killed)

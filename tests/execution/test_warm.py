@@ -116,7 +116,7 @@ def test_a_spare_that_was_killed_while_it_waited_is_replaced(site: Site, sandbox
     server = min(servers(), key=lambda process: process.create_time())
     killed = []
 
-    def all_killed() -> bool:  # perhaps the last of the first job among them
+    def all_killed() -> bool:  # perhaps the last of the first job among them, which may end by itself
         for process in _waiting(server):
             with contextlib.suppress(
                 psutil.NoSuchProcess

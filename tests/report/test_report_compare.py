@@ -38,7 +38,7 @@ def test_search_looks_at_ideas_slots_reasons_and_lessons(page: Page) -> None:
         page.fill("#filters [name=words]", words)
         assert shown_nodes(page) == nodes, words
     page.click("text=Clear")
-    page.locator("#node-table tbody tr:visible").nth(12).wait_for()  # a form tells of a reset before it is done
+    page.locator("#node-table tbody tr:visible").nth(12).wait_for()  # the page follows a moment later
     assert len(shown_nodes(page)) == 13
 
 

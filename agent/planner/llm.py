@@ -74,6 +74,7 @@ class LlmPlanner:
         try:
             proposal = self._ask(request)
         except LlmUnusable as error:
+            self._silent = 0
             return self._stand_in(request, str(error))
         except LlmUnavailable as error:
             self._silent += 1

@@ -202,12 +202,14 @@ def test_an_endpoint_that_stays_down_is_left_alone(talk: Talk) -> None:
     down = LlmUnavailable("the endpoint is down.")
     talk.propose(started(), None, down)
     talk.propose(_with_node(), 1, IMPROVE)
-    assert talk.notes == [], "one silence is forgotten"
+    talk.propose(_with_node(), 1, down)
+    talk.propose(_with_node(), 1, LlmUnusable("no JSON came."))
+    assert talk.notes == [], "one silence is forgotten once anything comes"
     talk.propose(_with_node(), 1, down)
     talk.propose(_with_node(), 1, down)
     assert len(talk.notes) == 1
     assert "the endpoint is down." in talk.propose(_with_node(), 1).note
-    assert len(talk.thinker.purposes) == 4
+    assert len(talk.thinker.purposes) == 6
 
 
 def test_a_key_that_stops_working_halfway_ends_no_search(talk: Talk) -> None:

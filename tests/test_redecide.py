@@ -1,12 +1,13 @@
 """Decisions follow from the record: made again they come out the same, and what differs is named."""
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from agent.chronicle import Chronicle
-from agent.llm.calls import Call, CallBegun, Role
+from agent.llm.calls import Call, CallBegun
 from agent.llm.errors import LlmUnusable
+from agent.llm.query import Query
 from agent.paths import Home
 from agent.planner.briefing import Briefing
 from agent.planner.llm import LlmPlanner
@@ -154,8 +155,8 @@ class Speechless:
     def __init__(self, chronicle: Chronicle) -> None:
         self._chronicle = chronicle
 
-    def ask(self, role: Role, purpose: str, *rest: object, **more: object) -> NoReturn:
-        about = {"role": role, "purpose": purpose, "model": "m", "number": 1, "prompt": ()}
+    def ask(self, query: Query[Any]) -> NoReturn:
+        about = {"role": query.role, "purpose": query.purpose, "model": "m", "number": 1, "prompt": ()}
         self._chronicle.began(CallBegun.model_validate({**about, "usd": None, "tokens": 9}), {})
         assert isinstance(self._chronicle.clock, ScriptedClock)
         self._chronicle.clock.now += 30.0

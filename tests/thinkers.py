@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from agent.llm.calls import Prompt, Role
+from agent.llm.calls import Prompt
 from agent.llm.errors import LlmUnusable
-from agent.llm.forms import AnswerError, Form
+from agent.llm.forms import AnswerError
+from agent.llm.query import Query
 
 T = TypeVar("T")
 Answer = Mapping[str, Any] | Exception
@@ -22,23 +23,14 @@ class ScriptedThinker:
     questions: list[Sequence[Prompt]] = field(default_factory=list)
     purposes: list[str] = field(default_factory=list)
 
-    def ask(
-        self,
-        role: Role,
-        purpose: str,
-        prompts: Sequence[Prompt],
-        form: Form[T],
-        max_tokens: int,
-        temperature: float | None = None,
-        seed: int | None = None,
-    ) -> T:
-        self.questions.append(prompts)
-        self.purposes.append(purpose)
-        said = self.answer(form.schema)
+    def ask(self, query: Query[T]) -> T:
+        self.questions.append(query.prompts)
+        self.purposes.append(query.purpose)
+        said = self.answer(query.form.schema)
         if isinstance(said, Exception):
             raise said
         try:
-            return form.read(dict(said))
+            return query.form.read(dict(said))
         except AnswerError as error:
             raise LlmUnusable(str(error)) from error
 

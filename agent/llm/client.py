@@ -3,16 +3,16 @@
 import importlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
-from agent.llm.calls import Prompt, Recorder, Role
+from agent.llm.calls import Recorder
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmUnavailable
-from agent.llm.forms import Form
 from agent.llm.prices import Prices, load_prices
+from agent.llm.query import Query
 from agent.paths import home
 
 if TYPE_CHECKING:  # these load the packages of the extra `llm`, which take half a second
@@ -80,59 +80,30 @@ class Client:
         self._means = Means(endpoint, self._exchange, recorder, allowance, self._left_s, self._rest)
         self._manners: dict[str, Manner] = {}
 
-    def ask(
-        self,
-        role: Role,
-        purpose: str,
-        prompts: Sequence[Prompt],
-        form: Form[T],
-        max_tokens: int,
-        temperature: float | None = None,
-        seed: int | None = None,
-    ) -> T:
-        """The answer to a question.
-
-        Args:
-            role: whose model is asked.
-            purpose: what for, e.g. "draft"; for the record.
-            prompts: the same question, from full to short; a shorter one is used where a longer does not
-                fit in the model's context.
-            form: what the answer must look like.
-            max_tokens: how long the answer may be.
-            temperature: None leaves it to the endpoint, as does an endpoint that knows none.
-            seed: likewise.
-
-        Raises:
-            LlmUnavailable: no answer came, the time is up, or not even the shortest prompt fits.
-            LlmUnusable: what came is in no usable form, or the model refused.
-            LlmRefused: key, model or account are wrong; says what to do.
-            Spent: the allowance has no room for the call.
-        """
+    def ask(self, query: Query[T]) -> T:
+        """The answer to a question; raises what `Thinker.ask` says."""
         from agent.llm.failures import TooLong
         from agent.llm.manner import Manner
-        from agent.llm.question import Asked, Question
+        from agent.llm.question import Question
 
         self._asked_at = time.monotonic()
         endpoint = self._means.endpoint
-        model = endpoint.models[role]
+        model = endpoint.models[query.role]
         manner = self._manners.setdefault(model, Manner.towards(endpoint))
-        asked = Asked(role, purpose, model, form, max_tokens, temperature, seed)
-        question = Question(asked, self._means, manner, self._prices.of(endpoint, model))
+        question = Question(query, model, self._means, manner, self._prices.of(endpoint, model))
         reason = "no prompt was given"
-        for number, prompt in enumerate(prompts, start=1):
-            last = number == len(prompts)
+        for number, prompt in enumerate(query.prompts, start=1):
+            last = number == len(query.prompts)
             if not last and not question.fits(prompt):  # of the last one the endpoint decides
                 reason = f"it holds {endpoint.context_tokens} tokens"
                 continue
-            note = (
-                f"Asked with the shorter prompt {number} of {len(prompts)}: {reason}." if number > 1 else ""
-            )
+            shorter = f"Asked with the shorter prompt {number} of {len(query.prompts)}: {reason}."
             try:
-                return question.answer(prompt, note)
+                return question.answer(prompt, shorter if number > 1 else "")
             except TooLong as error:
                 reason = str(error)
         raise LlmUnavailable(
-            f"No prompt for '{purpose}' is short enough for the context of model '{model}': {reason}."
+            f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."
         )
 
     def close(self) -> None:

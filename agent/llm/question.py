@@ -9,14 +9,15 @@ import tenacity
 
 from agent.llm.allowance import Allowance
 from agent.llm.answers import NoObject, Unfinished, read_object
-from agent.llm.calls import Call, CallBegun, Prompt, Recorder, Role, text_id
+from agent.llm.calls import Call, CallBegun, Prompt, Recorder, text_id
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable
 from agent.llm.exchange import Exchange, Reply, TimeUp, Usage
 from agent.llm.failures import Objection, Passing, TooLong, unlearnable
-from agent.llm.forms import AnswerError, Form, is_closed
+from agent.llm.forms import AnswerError, is_closed
 from agent.llm.manner import Manner
 from agent.llm.prices import Price
+from agent.llm.query import Query
 from agent.llm.wording import (
     BYTES_PER_TOKEN,
     Turn,
@@ -36,19 +37,6 @@ REPAIRS = 2
 """How often a model is asked again after an answer that cannot be used."""
 _LONGEST_WAIT_S = 60.0
 _GROWTH = 4  # an answer that was cut off may become so many times as long as asked for
-
-
-@dataclass(frozen=True)
-class Asked(Generic[T]):
-    """A question, but for its prompt."""
-
-    role: Role
-    purpose: str
-    model: str
-    form: Form[T]
-    max_tokens: int
-    temperature: float | None
-    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -89,8 +77,11 @@ class _Answer(Generic[T]):
 class Question(Generic[T]):
     """Asks with one prompt after the other; counts its attempts over all of them."""
 
-    def __init__(self, asked: Asked[T], means: Means, manner: Manner, price: Price | None) -> None:
-        self._asked = asked
+    def __init__(
+        self, query: Query[T], model: str, means: Means, manner: Manner, price: Price | None
+    ) -> None:
+        self._query = query
+        self._model = model
         self._means = means
         self._manner = manner
         self._price = price
@@ -100,7 +91,7 @@ class Question(Generic[T]):
     def fits(self, prompt: Prompt) -> bool:
         """Whether the prompt fits into the context as far as its length is known."""
         context = self._means.endpoint.context_tokens
-        needed = self._tokens(turns(prompt, self._asked.form, self._manner.mode)) + self._asked.max_tokens
+        needed = self._tokens(turns(prompt, self._query.form, self._manner.mode)) + self._query.max_tokens
         return context is None or needed <= context
 
     def answer(self, prompt: Prompt, note: str = "") -> T:
@@ -111,24 +102,24 @@ class Question(Generic[T]):
             LlmUnavailable, LlmRefused, LlmUnusable, Spent: see `Client.ask`.
         """
         self._note = note
-        form, room = self._asked.form, self._asked.max_tokens
+        form, room = self._query.form, self._query.max_tokens
         write: Callable[[], list[Turn]] = lambda: turns(prompt, form, self._manner.mode)  # noqa: E731
         for _ in range(1 + REPAIRS):
             got = self._retried(write, room)
             if got.error is None:
                 return got.value  # type: ignore[return-value]  # T may itself be None
             if got.cut:
-                room = min(2 * room, _GROWTH * self._asked.max_tokens)
+                room = min(2 * room, _GROWTH * self._query.max_tokens)
             elif isinstance(got.error, NoObject) and self._manner.mode == "schema":
                 self._manner.lower()  # an endpoint that takes a schema and forgets it must be told in words
             write = self._repairing(prompt, got)
         raise LlmUnusable(
-            f"Model '{self._asked.model}' gave no usable answer for '{self._asked.purpose}' in "
+            f"Model '{self._model}' gave no usable answer for '{self._query.purpose}' in "
             f"{1 + REPAIRS} tries: {self._hidden(str(got.error))}"
         )
 
     def _repairing(self, prompt: Prompt, got: "_Answer[T]") -> Callable[[], list[Turn]]:
-        form = self._asked.form
+        form = self._query.form
         if got.cut:
             return lambda: turns_after_cut(prompt, form, self._manner.mode, got.room)
         return lambda: turns_after_error(prompt, form, self._manner.mode, got.text, str(got.error))
@@ -167,7 +158,7 @@ class Question(Generic[T]):
                 return self._attempt(write(), self._manner.room(room))
             except Objection as objection:
                 if not self._manner.learn(objection):
-                    raise unlearnable(objection, self._means.endpoint, self._asked.model) from None
+                    raise unlearnable(objection, self._means.endpoint, self._model) from None
 
     def _attempt(self, messages: list[Turn], room: int) -> "_Answer[T]":
         sent = self._begin(messages, room)
@@ -186,19 +177,19 @@ class Question(Generic[T]):
         tokens_in = self._tokens(messages)
         usd = self._price.usd(tokens_in, 0, room) if self._price else None
         self._means.allowance.check(usd, tokens_in + room)
-        asked = self._asked
+        query = self._query
         schema = {
-            "name": asked.form.name,
-            "schema": dict(asked.form.schema),
-            "strict": is_closed(asked.form.schema),
+            "name": query.form.name,
+            "schema": dict(query.form.schema),
+            "strict": is_closed(query.form.schema),
         }
         spoken = [{"role": who, "content": text} for who, text in messages]
-        body = self._manner.arguments(asked.model, spoken, schema, room, asked.temperature, asked.seed)
+        body = self._manner.arguments(self._model, spoken, schema, room, query.temperature, query.seed)
         self._number += 1
         begun = CallBegun(
-            role=asked.role,
-            purpose=asked.purpose,
-            model=asked.model,
+            role=query.role,
+            purpose=query.purpose,
+            model=self._model,
             number=self._number,
             prompt=tuple(text_id(text) for _, text in messages),
             usd=usd,
@@ -223,7 +214,7 @@ class Question(Generic[T]):
         if reply.refusal or reply.finish == "content_filter":
             words = shortened(reply.refusal or reply.text) or "its provider's filter stopped the answer"
             self._end(sent, "unusable", f"Refused: {words}", reply)
-            raise LlmUnusable(f"Model '{self._asked.model}' refuses '{self._asked.purpose}': {words}")
+            raise LlmUnusable(f"Model '{self._model}' refuses '{self._query.purpose}': {words}")
         if not reply.text.strip() and reply.finish != "length":
             empty = Passing(f"{self._means.endpoint.host} has sent an empty answer")
             self._end(sent, "failed", f"{empty}.", reply)
@@ -235,14 +226,14 @@ class Question(Generic[T]):
 
     def _read(self, reply: Reply, room: int) -> "_Answer[T]":
         try:
-            return _Answer(reply.text, room, value=self._asked.form.read(read_object(reply.text)))
+            return _Answer(reply.text, room, value=self._query.form.read(read_object(reply.text)))
         except AnswerError as error:
             cut = isinstance(error, Unfinished) or (reply.finish == "length" and isinstance(error, NoObject))
             return _Answer(reply.text, room, error=error, cut=cut)
 
     def _enough(self, text: str) -> bool:
         try:
-            self._asked.form.read(read_object(text))
+            self._query.form.read(read_object(text))
         except AnswerError:
             return False
         return True
@@ -285,7 +276,7 @@ class Question(Generic[T]):
         return Usage(sent.begun.tokens - sent.room, None, sent.room)
 
     def _tokens(self, messages: list[Turn]) -> int:
-        extra = str(self._asked.form.schema) if self._manner.mode == "schema" else ""
+        extra = str(self._query.form.schema) if self._manner.mode == "schema" else ""
         return sum(estimated_tokens(text) for _, text in messages) + estimated_tokens(extra)
 
     def _hidden(self, text: str) -> str:

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from agent.llm.answers import read_object
-from agent.llm.calls import Call, Prompt, Role
+from agent.llm.calls import Call, Prompt
 from agent.llm.errors import LlmUnusable
-from agent.llm.forms import AnswerError, Form
+from agent.llm.forms import AnswerError
+from agent.llm.query import Query
 
 T = TypeVar("T")
 
@@ -34,35 +35,28 @@ class RecordedThinker:
         self.changed: list[str] = []
         """Purposes of questions that would be asked in other words now."""
 
-    def ask(
-        self,
-        role: Role,
-        purpose: str,
-        prompts: Sequence[Prompt],
-        form: Form[T],
-        max_tokens: int,
-        temperature: float | None = None,
-        seed: int | None = None,
-    ) -> T:
+    def ask(self, query: Query[T]) -> T:
         """The recorded answer, read as one that has just come.
 
         Raises:
             LlmUnusable: the record has no answer, or it is none to the question as it is asked now.
         """
-        if not self._questions or self._questions[0][0].purpose != purpose:
-            raise LlmUnusable(f"Nothing was asked for '{purpose}', or no answer came.")
+        if not self._questions or self._questions[0][0].purpose != query.purpose:
+            raise LlmUnusable(f"Nothing was asked for '{query.purpose}', or no answer came.")
         calls = self._questions.pop(0)
         last = calls[-1]
-        if not any(self._asks(last, prompt) for prompt in prompts):
-            self.changed.append(purpose)
+        if not any(self._asks(last, prompt) for prompt in query.prompts):
+            self.changed.append(query.purpose)
         text = self._text_of(last.answer) if last.answer else None
         with self._under_way(last):
             if last.status != "answered" or text is None:
-                raise LlmUnusable(f"No answer for '{purpose}' is on record: {last.reason}")
+                raise LlmUnusable(f"No answer for '{query.purpose}' is on record: {last.reason}")
             try:
-                return form.read(read_object(text))
+                return query.form.read(read_object(text))
             except AnswerError as error:
-                raise LlmUnusable(f"The recorded answer for '{purpose}' is of no use now: {error}") from error
+                raise LlmUnusable(
+                    f"The recorded answer for '{query.purpose}' is of no use now: {error}"
+                ) from error
 
     def _asks(self, call: Call, prompt: Prompt) -> bool:
         """Whether a call was made in these words; where the schema is told in words, it follows them."""

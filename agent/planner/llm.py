@@ -4,12 +4,10 @@ The family's slots are its vocabulary (DESIGN.md, Planners), so that even a very
 repository. Where it gives no usable answer, the library planner proposes instead: no provider is needed.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable
 
-from agent.llm.calls import Prompt, Role
 from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable, Spent
-from agent.llm.forms import Form
+from agent.llm.query import Query, Thinker
 from agent.memory.lesson import Lesson
 from agent.memory.recall import recall
 from agent.planner.base import Planner, Proposal, Request
@@ -24,22 +22,6 @@ EDIT_TOKENS = 8000
 SEED_STEP = 1000
 # Questions in a row without any answer, each of which takes its share of the time, until nobody is asked.
 SILENCES = 2
-T = TypeVar("T")
-
-
-class Thinker(Protocol):
-    """Whoever answers questions (`agent.llm.client.Client`)."""
-
-    def ask(
-        self,
-        role: Role,
-        purpose: str,
-        prompts: Sequence[Prompt],
-        form: Form[T],
-        max_tokens: int,
-        temperature: float | None = None,
-        seed: int | None = None,
-    ) -> T: ...
 
 
 class LlmPlanner:
@@ -101,7 +83,7 @@ class LlmPlanner:
             if form is None:
                 return None
             prompts = self._briefing.draft(request, lessons)
-            return self._thinker.ask("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed)
+            return self._thinker.ask(Query("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed))
         return self._improve(request, request.parent, lessons, seed)
 
     def _improve(self, request: Request, parent: Node, lessons: list[Lesson], seed: int) -> Proposal | None:
@@ -112,12 +94,12 @@ class LlmPlanner:
         if form is None:
             return None
         prompts = self._briefing.improve(request, lessons, parent, outline(files))
-        answer = self._thinker.ask("planner", "improve", prompts, form, ANSWER_TOKENS, seed=seed)
+        answer = self._thinker.ask(Query("planner", "improve", prompts, form, ANSWER_TOKENS, seed=seed))
         if isinstance(answer, Proposal):
             return answer
         prompts = [self._briefing.edit(request, parent, files, answer, lessons)]
         edits = edit_form(request, parent, files, answer, lessons)
-        return self._thinker.ask("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed)
+        return self._thinker.ask(Query("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed))
 
     def _stand_in(self, request: Request, reason: str) -> Proposal | None:
         proposal = self._library.propose(request)

@@ -38,6 +38,7 @@ from agent.llm.calls import Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.llm.forms import Form
+from agent.llm.query import Query
 from agent.paths import Home
 from agent.record.state import RunState
 from agent.record.store import Journal
@@ -173,7 +174,7 @@ def _calls(home: Home, calls: int) -> None:
     times: dict[str, list[float]] = {"client": [], "package": []}
     for number in range(calls + WARM_UP):
         began = time.perf_counter()
-        ours.ask("planner", "draft", [PROMPT], form, 100, seed=number)
+        ours.ask(Query("planner", "draft", [PROMPT], form, 100, seed=number))
         between = time.perf_counter()
         alone.chat.completions.create(
             model="scripted", messages=messages, response_format=held, max_tokens=100, seed=number

@@ -13,6 +13,7 @@ from agent.llm.calls import ROLES, Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import Endpoint
 from agent.llm.prices import Price, Prices
+from agent.llm.query import Query
 from tests.llm.scripted import FORM, KEY, MODEL, PRICE, PROMPT, Choice, Records, Script
 
 
@@ -80,6 +81,6 @@ def ask(make: Callable[..., Client]) -> Callable[..., Choice]:
     """Asks the usual question once, of a client made with the usual settings."""
 
     def asked(*prompts: Prompt, **settings: Any) -> Choice:
-        return make(**settings).ask("planner", "draft", prompts or (PROMPT,), FORM, 100)
+        return make(**settings).ask(Query("planner", "draft", prompts or (PROMPT,), FORM, 100))
 
     return asked

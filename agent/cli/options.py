@@ -22,7 +22,7 @@ Planner = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        help="The language model's name at OPENAI_BASE_URL, or `local`: a very small one in this process; by "
+        help="The language model's name at OPENAI_BASE_URL, or `local`: a very small one on this machine; by "
         "default MARS_MODEL.",
     ),
 ]

@@ -25,7 +25,7 @@ from agent.llm.endpoint import LOCAL, Endpoint, silence_s
 
 CONTEXT_TOKENS = 8192
 LOADED_WITHIN_S = 300.0
-_SILENCE_S = 600.0  # two busy cores read some 40 tokens a second, a full context thus takes minutes
+_SILENCE_S = 600.0  # on a few busy cores a full context takes minutes to read
 
 _SERVER = Path(__file__).with_name("local_server.py")
 _EXTRA = "pip install 'mars-search[local-llm]'"

@@ -9,7 +9,7 @@ from agent.planner.arms import Arm, believe
 from agent.planner.base import Circumstances, Request
 from agent.planner.conditions import holds, serves
 from agent.planner.wishes import Wishes
-from agent.record.state import Node, RunState
+from agent.record.state import Node, RunState, variant
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint, changes_between
 
@@ -85,7 +85,7 @@ class Ground:
 
     def may_be(self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None) -> bool:
         """Whether a blueprint is new below the parent (None: as a draft) and as the user wants it."""
-        is_new = state.variant(Blueprint(family=family.id, slots=slots), parent) not in state.variants
+        is_new = variant(Blueprint(family=family.id, slots=slots), parent) not in state.variants
         return is_new and self.wishes.allow(slots)
 
     def surely_fits(

@@ -43,6 +43,7 @@ class Node:
     expected_s: float | None
     proposed_at_s: float
     note: str = ""  # how the planner came by the idea
+    last_edited: int | None = None  # the last in its line, itself included, whose idea has edits
     blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
     finished_at_s: float | None = None
     result: NodeResult | None = None
@@ -88,6 +89,12 @@ class Node:
     @property
     def is_valid(self) -> bool:
         return self.status == "valid"
+
+
+def variant(blueprint: Blueprint, node: Node | None) -> str:
+    """Equal for equal code: a blueprint on top of the edits that a node holds (None: of none)."""
+    edited = node.last_edited if node is not None else None
+    return blueprint.key if edited is None else f"{blueprint.key} after the edits of {edited}"
 
 
 LEADERS = 4  # An ensemble blends at most so many.
@@ -191,14 +198,8 @@ class RunState:
     def is_rendered(self, node: Node) -> bool:
         """Whether the node's code is what its blueprint renders to: nobody has edited it or its line."""
         line = [node, *self.ancestors(node)]
-        edited = any(one.idea.edits or one.idea.blueprint is None for one in line)
+        edited = node.last_edited is not None or any(one.idea.blueprint is None for one in line)
         return not edited and not self.is_given(line[-1])
-
-    def variant(self, blueprint: Blueprint, parent: Node | None) -> str:
-        """Equal for what would be the same code below a parent: equal blueprints after the same edits."""
-        line = [] if parent is None else [parent, *self.ancestors(parent)]
-        edited = next((node.name for node in line if node.idea.edits), "")
-        return f"{blueprint.key} {edited}".rstrip()
 
     def apply(self, event: Event) -> None:
         """The only way the state changes."""
@@ -243,14 +244,15 @@ class RunState:
     def _propose(self, event: NodeProposed) -> None:
         self.decisions += 1
         about = (event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s)
-        node = Node(*about, note=event.note)
+        above = self.nodes[event.parents[0]] if event.parents else None
+        inherited = above.last_edited if above is not None else None
+        node = Node(*about, note=event.note, last_edited=event.node if event.idea.edits else inherited)
         self.nodes[event.node] = self._running[event.node] = node
         self.searched += event.operator != "ensemble"
         self.moves.update(event.idea.moves)
         if event.idea.blueprint is not None:
             node.blueprint = completed(event.idea.blueprint, self._families)
-            above = self.nodes[event.parents[0]] if event.parents else None
-            self.variants.add(self.variant(node.blueprint, node if event.idea.edits else above))
+            self.variants.add(variant(node.blueprint, node))
         if event.parents:
             self.nodes[event.parents[0]].children.append(event.node)
         else:

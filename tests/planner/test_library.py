@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from agent.memory.lesson import Scope
+from agent.memory.lesson import TYPICAL_EFFECT, Scope
+from agent.paths import templates_dir
 from agent.planner.arms import believe
 from agent.planner.base import Circumstances, Request
 from agent.planner.library import LibraryPlanner
 from agent.record.events import LessonLearned
 from agent.record.state import RunState
-from agent.repository.family import Condition, Family, Gain, Move
+from agent.repository.family import Condition, Family, Gain, Move, load_family
 from agent.repository.idea import Change
 from tests.states import add, evidence, finish, idea, lesson, propose, started
 
@@ -201,3 +202,11 @@ def test_near_the_end_a_child_is_not_started_that_might_have_to_build_its_parent
     assert planner.propose(_request(state, child, limit_s=60.0)) is not None
     assert planner.propose(_request(state, child, limit_s=12.0)) is not None
     assert planner.propose(_request(state, child, limit_s=6.0)) is None
+
+
+def test_a_usual_effect_is_about_what_the_families_expect_of_their_moves() -> None:
+    """Lessons are held against it (`agent.memory.lesson.doubt`); the priors spread a little less around 0."""
+    for name in ("image_classification", "tabular"):
+        gains = [move.gain for move in load_family(templates_dir() / name).moves]
+        spread = np.sqrt(np.mean([gain.mean**2 + gain.sd**2 for gain in gains]))
+        assert TYPICAL_EFFECT / 2 < spread < TYPICAL_EFFECT

@@ -11,7 +11,7 @@ from agent.planner.base import Circumstances, Request
 from agent.planner.ground import Ground
 from agent.planner.offer import draft_form, improve_form
 from agent.planner.wishes import read_wishes
-from agent.record.state import RunState
+from agent.record.state import RunState, variant
 from agent.repository.family import Family, Slot
 from tests.states import evidence, finish, idea, lesson, propose, started
 from tests.thinkers import any_answer
@@ -221,7 +221,7 @@ def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(ground: 
             continue
         assert made.idea.blueprint is not None
         ground.families["toy"].fill(made.idea.blueprint.slots, "idea")
-        assert state.variant(made.idea.blueprint, parent) not in state.variants
+        assert variant(made.idea.blueprint, parent) not in state.variants
         finish(state, propose(state, parent.id if parent else None, what=made.idea), 0.7, seconds=5)
     assert refused < 15
 

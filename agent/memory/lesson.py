@@ -15,7 +15,7 @@ Verdict = Literal["helps", "hurts", "inconclusive"]
 
 # An effect within this many standard errors of zero steers nothing (DESIGN.md, Memory).
 CONCLUSIVE_ERRORS = 2.0
-# What a change of one slot usually does to the error, either way: a little more than the families' priors say.
+# What a change of one slot usually does to the error: a little more than the families' priors say.
 TYPICAL_EFFECT = 0.1
 UNNUMBERED = "00000"
 """Id of a lesson that no store has numbered yet."""

@@ -51,13 +51,8 @@ class Chronicle:
         self.state.apply(event)
         self.observer.happened(event, self.state)
 
-    def began(self, begun: CallBegun, texts: Mapping[str, str]) -> None:
-        self.record(LlmCallBegan(elapsed_s=self.clock.elapsed_s(), node=self._next_node, call=begun), texts)
+    def began(self, node: int, begun: CallBegun, texts: Mapping[str, str]) -> None:
+        self.record(LlmCallBegan(elapsed_s=self.clock.elapsed_s(), node=node, call=begun), texts)
 
-    def ended(self, call: Call, texts: Mapping[str, str]) -> None:
-        self.record(LlmCallEnded(elapsed_s=self.clock.elapsed_s(), node=self._next_node, call=call), texts)
-
-    @property
-    def _next_node(self) -> int:
-        """The node that is being thought of."""
-        return len(self.state.nodes) + 1
+    def ended(self, node: int, call: Call, texts: Mapping[str, str]) -> None:
+        self.record(LlmCallEnded(elapsed_s=self.clock.elapsed_s(), node=node, call=call), texts)

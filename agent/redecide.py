@@ -129,7 +129,7 @@ def _planner(run: Run, state: RunState, library: LibraryPlanner, thinker: Record
     if state.run.planner == "library":
         return library
     briefing = Briefing.of(run.prepared, state.run, library.ground)
-    return LlmPlanner(library, briefing, thinker, run.read_code, lambda sentence: None)
+    return LlmPlanner(library, briefing, thinker, run.read_code)
 
 
 def _told(now: Propose | Repeat | None) -> str:

@@ -13,6 +13,7 @@ from agent.llm.calls import ROLES, Role
 from agent.llm.client import Client, require_packages
 from agent.llm.endpoint import LOCAL, Endpoint, find_endpoint, is_local
 from agent.llm.local import model_file, open_local
+from agent.llm.patience import PatientThinker
 from agent.llm.prices import load_prices
 from agent.paths import Home
 from agent.planner.base import Planner
@@ -76,9 +77,16 @@ def open_planner(
             lambda: _seconds_left(chronicle),
             question_s=QUESTION_SHARE * state.run.budget_s,
         )
+        thinker = PatientThinker(
+            client,
+            lambda reason: chronicle.observer.note(
+                f"The library planner goes on without the language model: {reason}"
+            ),
+            fresh=all(map(state.is_given, state.nodes.values())),
+        )
         briefing = Briefing.of(prepared, state.run, library.ground)
         try:
-            yield LlmPlanner(library, briefing, client, read_code, chronicle.observer.note)
+            yield LlmPlanner(library, briefing, thinker, read_code)
         finally:
             client.close()
 

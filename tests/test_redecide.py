@@ -129,7 +129,7 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     )
     library = planner_of(settings, run.prepared, home)
     briefing = Briefing.of(run.prepared, settings, library.ground)
-    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda node: {}, lambda sentence: None)
+    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda node: {})
     scheduler = Scheduler(make_policy(settings.policy), planner)
     commit = run.lineage.commit({"main.py": ""}, [], "what every node of this test is", 99)
     for number in range(1, 13):
@@ -157,13 +157,13 @@ class Speechless:
 
     def ask(self, query: Query[Any]) -> NoReturn:
         about = {"role": query.role, "purpose": query.purpose, "model": "m", "number": 1, "prompt": ()}
-        self._chronicle.began(CallBegun.model_validate({**about, "usd": None, "tokens": 9}), {})
+        self._chronicle.began(query.node, CallBegun.model_validate({**about, "usd": None, "tokens": 9}), {})
         assert isinstance(self._chronicle.clock, ScriptedClock)
         self._chronicle.clock.now += 30.0
         nothing = {"mode": "schema", "answer": "", "status": "failed", "reason": "Nothing came."}
         tokens = {"tokens_in": 0, "tokens_cached": None, "tokens_out": 0, "usd": None}
         ended = Call.model_validate({**about, **nothing, **tokens, "estimated": False, "seconds": 30.0})
-        self._chronicle.ended(ended, {})
+        self._chronicle.ended(query.node, ended, {})
         raise LlmUnusable("Nothing came.")
 
 

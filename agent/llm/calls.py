@@ -69,11 +69,11 @@ class Call(_Frozen):
 class Recorder(Protocol):
     """Keeps what is said to endpoints. One exchange at a time: `ended` closes the last `began`."""
 
-    def began(self, begun: CallBegun, texts: Mapping[str, str]) -> None:
-        """Before anything is sent; `texts` holds the messages by their ids."""
+    def began(self, node: int, begun: CallBegun, texts: Mapping[str, str]) -> None:
+        """Before anything is sent about a node (0: none); `texts` holds the messages by their ids."""
         ...
 
-    def ended(self, call: Call, texts: Mapping[str, str]) -> None:
+    def ended(self, node: int, call: Call, texts: Mapping[str, str]) -> None:
         """After every `began`, also when the exchange is interrupted; `texts` holds the answer by its id."""
         ...
 

@@ -17,5 +17,9 @@ class LlmUnusable(MarsError):
     """The model answered, but with nothing that can be used, or it refused; another idea may fare better."""
 
 
+class LeftAlone(MarsError):
+    """Nobody is asked any more in this session; says why."""
+
+
 class Spent(MarsError):
     """What a call may cost does not fit in what is left of the allowance; the call was not sent."""

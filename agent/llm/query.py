@@ -33,6 +33,9 @@ class Query(Generic[T]):
     seed: int | None = None
     """Likewise."""
 
+    node: int = 0
+    """The node that it is about, for the record; 0: none."""
+
 
 class Thinker(Protocol):
     """Answers questions: `agent.llm.client.Client`, or `RecordedThinker` from a record."""

@@ -195,7 +195,7 @@ class Question(Generic[T]):
             usd=usd,
             tokens=tokens_in + room,
         )
-        self._means.recorder.began(begun, {text_id(text): text for _, text in messages})
+        self._means.recorder.began(query.node, begun, {text_id(text): text for _, text in messages})
         return _Sent(begun, body, room, self._manner.mode)
 
     def _exchanged(self, sent: _Sent) -> "_Answer[T]":
@@ -270,7 +270,7 @@ class Question(Generic[T]):
             usd=usd,
             seconds=time.monotonic() - sent.started,
         )
-        self._means.recorder.ended(call, {text_id(text): text} if text else {})
+        self._means.recorder.ended(self._query.node, call, {text_id(text): text} if text else {})
 
     def _most(self, sent: _Sent) -> Usage:
         return Usage(sent.begun.tokens - sent.room, None, sent.room)

@@ -103,12 +103,12 @@ class Records:
     calls: list[Call] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def began(self, begun: CallBegun, texts: Mapping[str, str]) -> None:
+    def began(self, node: int, begun: CallBegun, texts: Mapping[str, str]) -> None:
         assert len(self.begun) == len(self.calls), "the call before has not ended"
         self.begun.append(begun)
         self.texts.update(texts)
 
-    def ended(self, call: Call, texts: Mapping[str, str]) -> None:
+    def ended(self, node: int, call: Call, texts: Mapping[str, str]) -> None:
         self.calls.append(call)
         self.texts.update(texts)
         assert len(self.begun) == len(self.calls)

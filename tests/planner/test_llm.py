@@ -8,6 +8,7 @@ import pytest
 
 from agent.competition.prepared import Prepared
 from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable, Spent
+from agent.llm.patience import PatientThinker
 from agent.planner.base import Circumstances, Proposal, Request
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
@@ -43,7 +44,8 @@ class Talk:
         library = LibraryPlanner({"toy": family}, AT)
         settings = SETTINGS.model_copy(update={"folder": str(folder), "hint": hint, **more})
         briefing = Briefing.of(prepared, settings, library.ground)
-        self.planner = LlmPlanner(library, briefing, self.thinker, lambda node: self.files, self.notes.append)
+        patient = PatientThinker(self.thinker, self.notes.append, fresh=True)
+        self.planner = LlmPlanner(library, briefing, patient, lambda node: self.files)
 
     def propose(self, state: RunState, parent: int | None, *answers: Answer) -> Proposal:
         self.answers += answers

@@ -3,33 +3,44 @@
 Nothing is sent anywhere: language models' answers are those on record.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from agent.errors import SetupError
 from agent.llm.calls import Call
 from agent.llm.recorded import RecordedThinker
 from agent.paths import Home
-from agent.planner.base import Planner
-from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
-from agent.planner.llm import LlmPlanner
-from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed, RepeatProposed
+from agent.record.events import (
+    Event,
+    FixProposed,
+    LlmCallBegan,
+    LlmCallEnded,
+    NodeFinished,
+    NodeProposed,
+    RepeatProposed,
+)
 from agent.record.state import RunState
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Idea, completed
 from agent.request import planner_of
+from agent.search.budget import Budget
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.session import Run
+from agent.thinking import Agents, make_agents
+
+LlmCall = LlmCallBegan | LlmCallEnded
+Decision = NodeProposed | RepeatProposed | FixProposed | NodeFinished
 
 
 @dataclass(frozen=True)
 class Redecided:
     """How a recorded decision compares with the one that is made now from the same state."""
 
-    what: str  # "node 003" or "repeat of node 003"
+    what: str  # "node 003", "repeat of node 003" or "fix 1 of node 003"
     same: bool
     reason: str = ""  # where it differs, or in which words a model would be asked now
 
@@ -41,16 +52,15 @@ def redecide(run: Run, home: Home) -> Iterator[Redecided]:
     families = known_families(home)
     library, hindrance = _library(run, home)
     state = RunState(run.metric.higher_is_better, families)
-    thinking: list[LlmCallBegan | LlmCallEnded] = []  # since whatever else happened last
+    thinking: list[LlmCall] = []  # since whatever else happened last
     for event in run.journal.events():
         if isinstance(event, LlmCallBegan | LlmCallEnded):
             thinking.append(event)
             continue
-        if isinstance(event, RepeatProposed) or (
-            isinstance(event, NodeProposed) and event.operator != "ensemble"
-        ):
+        if _is_decision(event, thinking):
             if library is None or hindrance:
-                yield Redecided(_named(event), False, f"It cannot be decided again: {hindrance}")
+                reason = f"It cannot be decided again: {hindrance}"
+                yield Redecided(_named(event, state), False, reason)
             else:
                 yield _compared(event, run, state, library, thinking)
         # What led to no decision (the session ended, nothing was left to try) has happened all the same.
@@ -77,16 +87,29 @@ def _hindrance(event: Event, families: Mapping[str, Family]) -> str:
     return f"family {family.id} has lost {', '.join(lost)} since." if family and lost else ""
 
 
-def _named(event: NodeProposed | RepeatProposed) -> str:
-    return f"{'repeat of ' if isinstance(event, RepeatProposed) else ''}node {event.node:03d}"
+def _is_decision(event: Event, thinking: Sequence[LlmCall]) -> TypeGuard[Decision]:
+    """Whether it was decided: what to start next, a fix, or, after a question, that there will be none."""
+    match event:
+        case RepeatProposed() | FixProposed():
+            return True
+        case NodeProposed():
+            return event.operator != "ensemble"
+        case NodeFinished():
+            return any(call.node == event.node and call.call.purpose == "debug" for call in thinking)
+    return False
+
+
+def _named(event: Decision, state: RunState) -> str:
+    match event:
+        case RepeatProposed():
+            return f"repeat of node {event.node:03d}"
+        case FixProposed() | NodeFinished():
+            return f"fix {len(state.nodes[event.node].attempts) + 1} of node {event.node:03d}"
+    return f"node {event.node:03d}"
 
 
 def _compared(
-    event: NodeProposed | RepeatProposed,
-    run: Run,
-    state: RunState,
-    library: LibraryPlanner,
-    thinking: list[LlmCallBegan | LlmCallEnded],
+    event: Decision, run: Run, state: RunState, library: LibraryPlanner, thinking: list[LlmCall]
 ) -> Redecided:
     """The verdict on a decision; what of `thinking` it asks about happens to the state, and is taken out."""
 
@@ -100,22 +123,42 @@ def _compared(
         finally:
             state.apply(thinking.pop(0))
 
-    calls = [earlier.call for earlier in thinking if isinstance(earlier, LlmCallEnded)]
+    ended = [earlier for earlier in thinking if isinstance(earlier, LlmCallEnded)]
+    calls = [earlier.call for earlier in ended if earlier.node == event.node]
     thinker = RecordedThinker(calls, run.journal.text, under_way)
-    scheduler = Scheduler(make_policy(state.run.policy), _planner(run, state, library, thinker))
-    now = scheduler.next(state)
+    agents = _agents(run, state, library, thinker)
+    name = _named(event, state)
+    if isinstance(event, FixProposed | NodeFinished):
+        difference = _other_fix(event, state, agents)
+    else:
+        now = Scheduler(make_policy(state.run.policy), agents.planner).next(state)
+        difference = "" if _is_same(event, now, library.families) else _told(now)
     words = f"A model would be asked in other words now ({', '.join(thinker.changed)})."
-    reason = words if thinker.changed else ""
+    return Redecided(name, not difference, f"{difference} {words if thinker.changed else ''}".strip())
+
+
+def _is_same(
+    event: NodeProposed | RepeatProposed, now: Propose | Repeat | None, families: Mapping[str, Family]
+) -> bool:
     if isinstance(event, RepeatProposed):
-        same = isinstance(now, Repeat) and now.node == event.node
-        return Redecided(_named(event), same, reason if same else _told(now))
-    idea = _completed(event.idea, library.families)
-    same = isinstance(now, Propose) and (event.operator, event.parents, idea) == (
+        return isinstance(now, Repeat) and now.node == event.node
+    return isinstance(now, Propose) and (event.operator, event.parents, _completed(event.idea, families)) == (
         now.operator,
         now.parents,
-        _completed(now.idea, library.families),
+        _completed(now.idea, families),
     )
-    return Redecided(_named(event), same, reason if same else f"{_told(now)} {reason}".strip())
+
+
+def _other_fix(event: FixProposed | NodeFinished, state: RunState, agents: Agents) -> str:
+    """What would be done about a failure now; empty where it is the same."""
+    failed, fix = (event.failed, event.fix) if isinstance(event, FixProposed) else (event.result, None)
+    debugger = agents.debugger
+    now = debugger.fix(state, state.nodes[event.node], failed) if debugger is not None else None
+    if Budget.of(state).is_late:  # the answer came when there was no time left to try it
+        now = None
+    if now == fix:
+        return ""
+    return f"Now the fix would be: {now.title}." if now is not None else "Now nothing would be fixed."
 
 
 def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:
@@ -125,11 +168,10 @@ def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:
     return idea.model_copy(update={"blueprint": completed(idea.blueprint, families)})
 
 
-def _planner(run: Run, state: RunState, library: LibraryPlanner, thinker: RecordedThinker) -> Planner:
+def _agents(run: Run, state: RunState, library: LibraryPlanner, thinker: RecordedThinker) -> Agents:
     if state.run.planner == "library":
-        return library
-    briefing = Briefing.of(run.prepared, state.run, library.ground)
-    return LlmPlanner(library, briefing, thinker, run.read_code)
+        return Agents(library)
+    return make_agents(library, run.prepared, state.run, run.lineage.read, thinker)
 
 
 def _told(now: Propose | Repeat | None) -> str:

@@ -4,9 +4,10 @@ import math
 
 from agent.competition.evaluation import load_hold_out
 from agent.competition.metrics import Metric, paired_effect
+from agent.competition.prepared import Prepared
 from agent.errors import SetupError
-from agent.memory.distill import distill
-from agent.memory.lesson import Evidence, Lesson, Scope
+from agent.memory.distill import distill, distill_fix
+from agent.memory.lesson import Evidence, FixTried, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.idea import changes_between
@@ -14,6 +15,8 @@ from agent.trial import Bench
 
 # Before any repeat has measured it, the seeds' spread is taken as this part of the score's standard error.
 SEED_SHARE = 0.5
+# The scope of lessons about code that no family renders.
+OWN_CODE = "own code"
 
 
 def seed_variance(state: RunState, standard_error: float) -> float:
@@ -48,7 +51,7 @@ def lesson_from(
         return None
     if other.id != node.parent and not (state.is_rendered(node) and state.is_rendered(other)):
         return None  # Edits tell the two apart as well as slots do, and nobody made them as one change.
-    changes, edits = changes_between(theirs.slots, mine.slots), node.idea.edits
+    changes, edits = changes_between(theirs.slots, mine.slots), node.edits
     if not changes and not edits:
         return None
     prepared = bench.prepared
@@ -62,6 +65,30 @@ def lesson_from(
         return None
     scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
     return distill(scope, node.idea.title, changes, evidence, scores, edits)
+
+
+def fixes_taught(
+    state: RunState, run: str, prepared: Prepared, node: Node, result: NodeResult
+) -> list[Lesson]:
+    """A debug lesson for each fix of a node whose result is not in the state yet, mended or not."""
+    family = node.blueprint.family if node.blueprint else OWN_CODE
+    scope = Scope(task=prepared.spec.task, family=family, magnitude=Scope.magnitude_of(prepared.rows.train))
+    after = [*(attempt.failed for attempt in node.attempts), result][1:]
+    taught = []
+    for number, (attempt, then) in enumerate(zip(node.attempts, after, strict=True), start=1):
+        failure = attempt.failed.failure
+        if failure is None:
+            continue
+        tried = FixTried(
+            run=run,
+            competition=prepared.spec.id,
+            data_kind=prepared.kind,
+            node=node.id,
+            number=number,
+            mended=then.failure is None or then.failure.place != failure.place,
+        )
+        taught.append(distill_fix(scope, attempt.fix, failure.told, failure.frames[-1:], tried))
+    return taught
 
 
 def _compare(

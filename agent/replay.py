@@ -12,7 +12,7 @@ from agent.repository.lineage import blob_id
 from agent.repository.render import Renderer, RenderError, TaskView, template_sources
 from agent.session import Run
 from agent.solution.ensemble import ensemble_files
-from agent.workbench import node_code
+from agent.workbench import node_code, parent_commits
 
 Verdict = Literal["identical", "different", "not rendered"]
 
@@ -67,7 +67,7 @@ class Replay:
             for name in sorted({*files, *recorded})
             if name not in files or blob_id(files[name]) != recorded.get(name)
         ]
-        if self._run.lineage.parents(node.result.commit) != self._parents(node):
+        if self._run.lineage.parents(node.result.commit) != parent_commits(self._run.state, node):
             differences.append(
                 Difference("(parents)", "changed", "The commit has other parents than the node.")
             )
@@ -96,10 +96,6 @@ class Replay:
         except RenderError as error:
             slots = _slots_since(self._families[name], node)
             raise RenderError(f"{error}{f' ({slots})' if slots else ''}") from error
-
-    def _parents(self, node: Node) -> list[str]:
-        results = [self._run.state.nodes[parent].result for parent in node.parents]
-        return [result.commit for result in results if result is not None]
 
     def _reason(self, node: Node, name: str) -> str:
         """Why a file likely differs, from what is at hand: names, slots, ages of templates."""

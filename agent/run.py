@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from agent.chronicle import Chronicle
+from agent.coder.debugging import Debugger
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
 from agent.record.events import (
     CurvePoint,
     Event,
+    FixProposed,
     LessonLearned,
     NodeFinished,
     NodeProposed,
@@ -27,8 +29,8 @@ from agent.record.events import (
 )
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
-from agent.reflect import lesson_from
-from agent.repository.idea import Idea
+from agent.reflect import fixes_taught, lesson_from
+from agent.repository.idea import Fix, Idea
 from agent.repository.render import Renderer, TaskView
 from agent.search.budget import Budget, refit_limit_s
 from agent.search.pruning import hopeless
@@ -36,7 +38,7 @@ from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
 from agent.trial import Bench, Trial, thinned
-from agent.workbench import Code, node_code
+from agent.workbench import Code, node_code, parent_commits
 
 TICK_S = 0.25
 # A candidate that is expected to end sooner than this is its own smoke run.
@@ -84,9 +86,14 @@ class Search:
         self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
+        self._debugger: Debugger | None = None
 
-    def run(self, decisions: Decisions) -> Node | None:
-        """Searches until nothing may be started any more; returns the chosen node."""
+    def run(self, decisions: Decisions, debugger: Debugger | None = None) -> Node | None:
+        """Searches until nothing may be started any more; returns the chosen node.
+
+        What fails is shown to the debugger, if there is one, and goes on with its fix.
+        """
+        self._debugger = debugger
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
             try:
                 self._repeat_unfinished(pool)
@@ -94,7 +101,7 @@ class Search:
                     self._fill(pool, decisions)
                     if not self._active:
                         break
-                    self._collect()
+                    self._collect(pool)
                 reason = Budget.of(self.state).why_it_ends
                 self._blend(pool)
                 no_refit = self._refit(pool)
@@ -137,8 +144,9 @@ class Search:
         blend = node.operator == "ensemble"
         members = [self.state.nodes[parent] for parent in node.parents]
         code = self._ensemble_files(members, node.idea) if blend else self._files(node)
-        parents = [member.result.commit for member in members if member.result]
-        message = f"{node.operator}: {node.idea.title}"
+        parents = parent_commits(self.state, node)
+        fixed = node.attempts[-1].fix.title if node.attempts else ""
+        message = f"fix: {fixed}" if fixed else f"{node.operator}: {node.idea.title}"
         trial = self._bench.set_up(node.id, code.files, parents, message, code.faults)
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
@@ -169,7 +177,7 @@ class Search:
 
     # -- wait and record -------------------------------------------------------------------------------
 
-    def _collect(self) -> None:
+    def _collect(self, pool: ThreadPoolExecutor) -> None:
         """Waits until something is done, keeping an eye on what runs."""
         self._show()
         while True:
@@ -189,21 +197,28 @@ class Search:
                 now = self._clock.elapsed_s()
                 self._record(RefitFinished(elapsed_s=now, node=active.node.id, result=future.result()))
             else:
-                self._settle(active.node, future.result(), active.limit_s)
+                self._settle(pool, active, future.result())
 
-    def _settle(self, node: Node, result: NodeResult, limit_s: float) -> None:
-        """Records a result and what it teaches in one transaction: a kill loses neither or both.
+    def _settle(self, pool: ThreadPoolExecutor, active: _Active, result: NodeResult) -> None:
+        """Goes on with a fix of what failed, or records the result and what it teaches.
 
-        A node that had less time than its fellows may owe its score to that, and teaches nothing.
+        Both in one transaction: a kill loses neither or both. A node that had less time than its fellows may
+        owe its score to that, and teaches nothing but what was wrong with its code.
         """
-        lesson = None
-        if limit_s >= self.state.run.node_limit_s:
-            lesson = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
+        node = active.node
+        if (fix := self._fix(active, result)) is not None:
+            self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
+            self._launch(pool, node)
+            return
+        lessons = fixes_taught(self.state, self._run, self._bench.prepared, node, result)
+        if active.limit_s >= self.state.run.node_limit_s:
+            learned = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
+            lessons += [learned] if learned else []
         now = self._clock.elapsed_s()
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         journal = self._chronicle.journal
         with journal.transaction() as connection:
-            if lesson is not None:
+            for lesson in lessons:
                 stored = self._lessons.add(lesson, connection)
                 events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
             for event in events:
@@ -213,6 +228,15 @@ class Search:
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
             self._bench.keep_outputs(best | {running.id for running in self.state.running})
+
+    def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
+        """What the debugger makes of a failure, while there is time to execute it once more."""
+        ended = self._debugger is None or result.status != "failed" or active.stop is not None
+        if ended or Budget.of(self.state, self._clock.elapsed_s()).is_late:
+            return None
+        assert self._debugger is not None
+        fix = self._debugger.fix(self.state, active.node, result)
+        return None if Budget.of(self.state).is_late else fix
 
     def pulse(self) -> None:
         """A sign of life; reads the progress of what runs, stops what is hopeless, shows the rest."""
@@ -242,7 +266,7 @@ class Search:
         parents = tuple(member.id for member in members)
         self._launch(pool, self._propose(Propose("ensemble", parents, idea, None)))
         while self._active:
-            self._collect()
+            self._collect(pool)
 
     def _refit(self, pool: ThreadPoolExecutor) -> str:
         """Executes the node that will be kept once more, on all labelled rows; why not, if it cannot be.
@@ -275,7 +299,7 @@ class Search:
         )
         self._active[future] = active
         while self._active:
-            self._collect()
+            self._collect(pool)
         return ""
 
     def _finish(self, reason: str, no_refit: str) -> Node | None:

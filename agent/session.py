@@ -19,7 +19,8 @@ from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
-from agent.memory.recall import recall
+from agent.memory.lesson import Lesson
+from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
 from agent.planner.library import LibraryPlanner
@@ -41,7 +42,7 @@ from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, Scheduler
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
-from agent.thinking import open_planner
+from agent.thinking import open_agents
 from agent.trial import Bench
 from agent.workbench import cache_layers, open_executor
 
@@ -65,11 +66,6 @@ class Run:
     @property
     def lineage(self) -> Lineage:
         return Lineage(self.folder / "repository.git", int(self.journal.created_at.timestamp()))
-
-    def read_code(self, node: Node) -> dict[str, str]:
-        """The files of a finished node."""
-        assert node.result is not None
-        return self.lineage.read(node.result.commit)
 
 
 @dataclass(frozen=True)
@@ -231,11 +227,16 @@ class _Session:
                 elapsed_s=0.0,
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
-                lessons=tuple(recall(self._lessons.all(), self._planner.scopes)),
+                lessons=self._recalled(),
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
             return self._work(executor, headline)
+
+    def _recalled(self) -> tuple[Lesson, ...]:
+        """What memory offers the run: lessons about ideas and, as many again at most, about errors."""
+        known, scopes = self._lessons.all(), self._planner.scopes
+        return (*recall(solution_lessons(known), scopes), *recall(debug_lessons(known), scopes))
 
     def go_on(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal
@@ -290,8 +291,9 @@ class _Session:
         )
         if self._decisions is not None:
             return search.run(self._decisions)
-        with open_planner(library, chronicle, run.prepared, run.read_code, search.pulse) as planner:
-            return search.run(Scheduler(make_policy(run.state.run.policy), planner))
+        with open_agents(library, chronicle, run.prepared, run.lineage.read, search.pulse) as agents:
+            scheduler = Scheduler(make_policy(run.state.run.policy), agents.planner)
+            return search.run(scheduler, agents.debugger)
 
     def _keep(self, bench: Bench, node: Node) -> Kept:
         run = self._run

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agent.chronicle import Chronicle
+from agent.coder.debugging import Debugger, LlmDebugger, ReadCommit
 from agent.competition.prepared import Prepared
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
@@ -15,10 +16,10 @@ from agent.llm.endpoint import LOCAL, Endpoint, find_endpoint, is_local
 from agent.llm.local import model_file, open_local
 from agent.llm.patience import PatientThinker
 from agent.llm.prices import load_prices
+from agent.llm.query import Thinker
 from agent.paths import Home
 from agent.planner.base import Planner
 from agent.planner.briefing import Briefing
-from agent.planner.editing import ReadCode
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
 from agent.record.events import RunSettings
@@ -48,24 +49,44 @@ def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[d
     return dict(endpoint.models), endpoint.host
 
 
+@dataclass(frozen=True)
+class Agents:
+    """Who thinks for a run; without a model nobody but the library planner."""
+
+    planner: Planner
+    debugger: Debugger | None = None
+
+
+def make_agents(
+    library: LibraryPlanner, prepared: Prepared, run: RunSettings, read_commit: ReadCommit, thinker: Thinker
+) -> Agents:
+    """Those of a run that asks models; `read_commit` gives the files of a revision."""
+    briefing = Briefing.of(prepared, run, library.ground)
+    planner = LlmPlanner(library, briefing, thinker, lambda node: read_commit(node.commit))
+    if briefing.terse:
+        return Agents(planner)
+    debugger = LlmDebugger(thinker, briefing.competition, library.scopes, read_commit)
+    return Agents(planner, debugger)
+
+
 @contextmanager
-def open_planner(
+def open_agents(
     library: LibraryPlanner,
     chronicle: Chronicle,
     prepared: Prepared,
-    read_code: ReadCode,
+    read_commit: ReadCommit,
     pulse: Callable[[], None],
-) -> Iterator[Planner]:
-    """The planner that the run was asked to use.
+) -> Iterator[Agents]:
+    """Those that the run was asked to use.
 
-    `read_code` gives the files of a finished node; `pulse` is called while a model thinks.
+    `read_commit` gives the files of a revision; `pulse` is called while a model thinks.
 
     Raises:
         SetupError: no endpoint is set up, or what a model needs is not installed.
     """
     state = chronicle.state
     if state.run.planner == "library":
-        yield library
+        yield Agents(library)
         return
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
@@ -84,9 +105,8 @@ def open_planner(
             ),
             fresh=all(map(state.is_given, state.nodes.values())),
         )
-        briefing = Briefing.of(prepared, state.run, library.ground)
         try:
-            yield LlmPlanner(library, briefing, thinker, read_code)
+            yield make_agents(library, prepared, state.run, read_commit, thinker)
         finally:
             client.close()
 

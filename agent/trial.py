@@ -16,7 +16,8 @@ from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
 from agent.execution.layers import CacheLayers
 from agent.execution.progress import ProgressReader, ProgressRecord
-from agent.record.events import CurvePoint, NodeResult, RunSettings
+from agent.execution.telling import tell_exception, without_values
+from agent.record.events import CurvePoint, Failure, NodeResult, RunSettings, Stage
 from agent.repository.checks import check_repository
 from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
@@ -45,7 +46,8 @@ class Trial:
     commit: str
     workspace: Path
     code: str  # hash of the code, without the words
-    faults: tuple[str, ...]  # against the repository contract
+    faults: tuple[str, ...]  # of its idea, then against the repository contract
+    idea_failed: bool = False  # what its idea wants cannot be made
 
     @property
     def progress_file(self) -> Path:
@@ -101,7 +103,8 @@ class Bench:
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
         self._check_out(files, workspace)
-        return Trial(node, commit, workspace, tree_hash(files), (*faults, *check_repository(files)))
+        all_faults = (*faults, *check_repository(files))
+        return Trial(node, commit, workspace, tree_hash(files), all_faults, idea_failed=bool(faults))
 
     def set_up_again(self, node: int, commit: str) -> Trial:
         """A recorded revision, checked out for another execution."""
@@ -135,13 +138,16 @@ class Bench:
     ) -> NodeResult:
         """Smoke run, full run with the arguments, score. A candidate's fault is a result, no exception."""
         if trial.faults:
-            return _failed(trial, " ".join(trial.faults[:3]))
+            reason = " ".join(trial.faults[:3])
+            stage: Stage = "idea" if trial.idea_failed else "check"
+            return _failed(trial, reason, Failure(stage=stage, told=reason))
         smoke_seconds = 0.0
         if smoke and trial.code not in self._smoked:
             tested = self._execute(trial, min(SMOKE_LIMIT_S, limit_s), "smoke.log", ("--smoke",), watch)
             smoke_seconds = tested.seconds
             if tested.status != "ok":
-                return _failed(trial, f"Smoke run: {tested.reason}", smoke_seconds=smoke_seconds)
+                failure = self._failure("smoke", trial, tested)
+                return _failed(trial, f"Smoke run: {tested.reason}", failure, smoke_seconds=smoke_seconds)
             self._smoked.add(trial.code)
         outcome = self._execute(trial, limit_s, "run.log", arguments, watch)
         result = self._scored(trial, outcome)
@@ -232,6 +238,15 @@ class Bench:
             )
             return self._executor.execute(job, watch)
 
+    def _failure(self, stage: Stage, trial: Trial, outcome: Outcome) -> Failure:
+        told = None
+        if outcome.status == "failed":
+            files = self.lineage.read(trial.commit)
+            told = tell_exception(_read_log(outcome.log), trial.workspace.resolve(), files)
+        if told is None:
+            return Failure(stage=stage, told=outcome.reason)
+        return Failure(stage=stage, told=told.sentence, frames=told.frames)
+
     def _link_weights(self, workspace: Path) -> None:
         """Anew for every execution: afterwards, links that lead out of the workspace are removed.
 
@@ -247,7 +262,7 @@ class Bench:
         curve = thinned(ProgressReader(trial.progress_file).poll())
         if outcome.status != "ok":
             pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
-            failed = _failed(trial, outcome.reason, seconds=outcome.seconds)
+            failed = _failed(trial, outcome.reason, self._failure("run", trial, outcome), outcome.seconds)
             return failed.model_copy(update={"status": "pruned" if pruned else "failed", "curve": curve})
         analysis = _read_analysis(trial.workspace / "working" / "analysis.json")
         seconds = outcome.seconds
@@ -255,9 +270,10 @@ class Bench:
             printed = parse_printed_metric(_read_log(outcome.log))
             evaluation = evaluate(self.prepared, trial.workspace, printed, run_script)
         except MarsError as error:
-            return _failed(trial, str(error), seconds=seconds)
+            return _failed(trial, str(error), _unscored(str(error)), seconds)
         if evaluation.fault is not None:
-            return _failed(trial, evaluation.fault, seconds=seconds).model_copy(update={"curve": curve})
+            failed = _failed(trial, evaluation.fault, _unscored(evaluation.fault), seconds)
+            return failed.model_copy(update={"curve": curve})
         return NodeResult(
             status="suspect" if evaluation.suspect else "valid",
             reason=evaluation.suspect or "",
@@ -277,10 +293,22 @@ def _is_real_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _failed(trial: Trial, reason: str, seconds: float = 0.0, smoke_seconds: float = 0.0) -> NodeResult:
+def _failed(
+    trial: Trial, reason: str, failure: Failure, seconds: float = 0.0, smoke_seconds: float = 0.0
+) -> NodeResult:
     return NodeResult(
-        status="failed", reason=reason, commit=trial.commit, seconds=seconds, smoke_seconds=smoke_seconds
+        status="failed",
+        reason=reason,
+        failure=failure,
+        commit=trial.commit,
+        seconds=seconds,
+        smoke_seconds=smoke_seconds,
     )
+
+
+def _unscored(fault: str) -> Failure:
+    """A fault of what was predicted may quote it."""
+    return Failure(stage="score", told=without_values(fault))
 
 
 def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:

@@ -64,12 +64,24 @@ class Code:
 def node_code(
     state: RunState, node: Node, lineage: Lineage, render: Callable[[Idea], dict[str, str]]
 ) -> Code:
-    """A node's code, whoever made it; an ensemble's is its members'."""
+    """A node's code with the fixes made so far, whoever made it; an ensemble's is its members'."""
     if state.is_given(node):
         assert state.run.given is not None
-        return Code(lineage.read(state.run.given.commit))
-    parent = None if node.parent is None else state.nodes[node.parent]
-    return idea_code(state, node.idea, parent, lineage, render)
+        code = Code(lineage.read(state.run.given.commit))
+    else:
+        parent = None if node.parent is None else state.nodes[node.parent]
+        code = idea_code(state, node.idea, parent, lineage, render)
+    for attempt in node.attempts:
+        code = Code(apply_edits(code.files, attempt.fix.edits), code.faults)
+    return code
+
+
+def parent_commits(state: RunState, node: Node) -> list[str]:
+    """The revisions that a node's next one follows: the one that failed last, else its parents'."""
+    if node.attempts:
+        return [node.attempts[-1].failed.commit]
+    results = [state.nodes[parent].result for parent in node.parents]
+    return [result.commit for result in results if result is not None]
 
 
 def idea_code(

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.chronicle import Chronicle
+from agent.coder.debugging import Debugger
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.database import open_database
@@ -176,6 +177,7 @@ class ScriptedRun:
     family: Family
     settings: dict[str, object] = field(default_factory=dict)
     edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)  # by node
+    debugger: Debugger | None = None
 
     def engine(self) -> Engine:
         return open_database(self.folder / "mars.db")
@@ -214,7 +216,8 @@ class ScriptedRun:
             heartbeat=lambda: None,
         )
         try:
-            search.run(Scheduler(make_policy(state.run.policy), Editing(planner, self.edits)))
+            decisions = Scheduler(make_policy(state.run.policy), Editing(planner, self.edits))
+            search.run(decisions, self.debugger)
         except Killed:
             pass
         finally:

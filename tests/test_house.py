@@ -23,6 +23,7 @@ ORDER = [
     "llm",
     "record",
     "planner",
+    "coder",
     "search",
     "solution",
     "report",

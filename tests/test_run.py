@@ -9,8 +9,11 @@ import pytest
 
 from agent.competition.prepared import Prepared
 from agent.execution.base import Job
-from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
+from agent.record.events import Event, FixProposed, NodeFinished, NodeProposed, NodeResult, RunResumed
+from agent.record.state import Node, RunState
+from agent.repository.edits import Edit
 from agent.repository.family import Family
+from agent.repository.idea import Fix
 from tests.runs import ScriptedExecutor, ScriptedRun
 
 
@@ -118,6 +121,51 @@ def test_a_run_killed_at_any_transaction_goes_on_as_if_nothing_had_happened(
         assert _shape(_without_resumes(run.events())) == _shape(expected), f"killed at event {kill_at}"
 
 
+CRASHES = Edit(file="library/config.py", find="GAIN =", replace='CRASH = "crashing"\nGAIN =')
+
+
+class Mending:
+    """A fake debugger: its first fix misses, its second mends."""
+
+    def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
+        if node.attempts:
+            edit = Edit(file="library/config.py", find='CRASH = "crashing"\n', replace="")
+        else:
+            edit = Edit(file="library/config.py", find="GAIN =", replace="OTHER = 1\nGAIN =")
+        return Fix(
+            title=f"Fix {len(node.attempts) + 1}", cause="It crashes.", signs="A crash.", edits=(edit,)
+        )
+
+
+def test_a_failed_node_goes_on_with_fixes_and_a_kill_at_any_moment_changes_nothing(
+    tmp_path: Path, toy_prepared: Prepared, toy_family: Family
+) -> None:
+    def make(name: str) -> ScriptedRun:
+        more = {"edits": {2: (CRASHES,)}, "debugger": Mending()}
+        return ScriptedRun(tmp_path / name, toy_prepared, toy_family, {"max_nodes": 3}, **more)  # type: ignore[arg-type]
+
+    whole = make("whole")
+    state = whole.go()
+    mended = state.nodes[2]
+    assert [attempt.fix.title for attempt in mended.attempts] == ["Fix 1", "Fix 2"]
+    assert mended.is_valid
+    assert "crashing" not in (whole.folder / "nodes" / "002" / "library" / "config.py").read_text()
+    taught = [state.learned[name] for name in mended.lessons]
+    assert [(lesson.kind, lesson.fixes[0].mended) for lesson in taught] == [("debug", False), ("debug", True)]
+
+    expected = _shape(whole.events())
+    for kill_at in range(1, len(expected) - 1):
+        run = make(f"killed{kill_at}")
+        run.go(kill_at=kill_at)
+        run.go()
+        assert _shape(_without_resumes(run.events())) == expected, f"killed at event {kill_at}"
+
+
+def test_without_a_debugger_what_fails_stays_failed(scripted: ScriptedRun) -> None:
+    scripted.settings, scripted.edits = {"max_nodes": 2}, {2: (CRASHES,)}
+    assert scripted.go().nodes[2].status == "failed"
+
+
 def _shape(events: list[Event]) -> list[tuple[object, ...]]:
     """Decisions and results; the spend of a lost attempt is not compared."""
     shape: list[tuple[object, ...]] = []
@@ -128,6 +176,8 @@ def _shape(events: list[Event]) -> list[tuple[object, ...]]:
             case NodeFinished():
                 result = event.result
                 shape.append(("finished", event.node, result.status, result.commit, result.metric))
+            case FixProposed():
+                shape.append(("fixed", event.node, event.failed.commit, event.fix))
             case _:
                 shape.append((event.kind,))
     return shape

@@ -46,7 +46,8 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
             parts = dict(schema["properties"])
             if "look" in parts:  # what may be looked at is to be edited next, which nobody can at random
                 parts["look"] = {**parts["look"], "maxItems": 0}
-                parts["changes"] = {**parts["changes"], "minItems": 1}
+                if "changes" in parts:
+                    parts["changes"] = {**parts["changes"], "minItems": 1}
             return {name: any_answer(part, rng) for name, part in parts.items()}
         case "array":
             length = int(rng.integers(schema.get("minItems", 0), schema["maxItems"] + 1))

@@ -12,6 +12,7 @@ from agent.cli.run import interruptible
 from agent.database import open_database
 from agent.memory.lesson import Evidence, Lesson
 from agent.memory.store import LessonStore, read_lessons, write_lessons
+from agent.report import wording
 from agent.report.observer import make_observer
 from agent.verify import SEEDS, verify
 
@@ -30,7 +31,7 @@ def list_command() -> None:
         table.add_row(
             lesson.id,
             lesson.title,
-            _effect(lesson),
+            _effect(lesson) if lesson.evidence else wording.effect(lesson),
             str(lesson.confirmations),
             str(lesson.contradictions),
             f"{lesson.time_factor:.2f}x",

@@ -20,7 +20,7 @@ def diagnose(returncode: int, output: str, workspace: Path) -> tuple[Status, str
     """The status and the reason of a candidate that ended by itself; `output` is the end of its log."""
     if returncode == 0:
         return "ok", "The candidate ended by itself with exit code 0."
-    if returncode in (-signal.SIGKILL, 128 + signal.SIGKILL) or _MEMORY.search(_last_report(output)):
+    if returncode in (-signal.SIGKILL, 128 + signal.SIGKILL) or _MEMORY.search(last_report(output)):
         return "memory", f"The candidate ran out of memory ({_how(returncode)})."
     found = _exception(output, workspace)
     if found is None:
@@ -37,7 +37,7 @@ def _how(returncode: int) -> str:
         return f"signal {-returncode}"
 
 
-def _last_report(output: str) -> str:
+def last_report(output: str) -> str:
     """From the last traceback on; without one, the last lines."""
     _, found, report = output.rpartition(_TRACEBACK)
     return report if found else "\n".join(output.splitlines()[-20:])
@@ -45,7 +45,7 @@ def _last_report(output: str) -> str:
 
 def _exception(output: str, workspace: Path) -> str | None:
     """Such as `ValueError in library/train.py line 12`; a name in the message cannot be mistaken for it."""
-    report = _last_report(output)
+    report = last_report(output)
     frames = list(_FRAME.finditer(report))
     if not frames:
         return None

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from agent.memory.lesson import UNNUMBERED, Evidence, Lesson, Scope
+from agent.memory.lesson import UNNUMBERED, Evidence, FixTried, Lesson, Scope
 from agent.repository.edits import Edit
-from agent.repository.idea import Change
+from agent.repository.idea import Change, Fix
 
 _WORDS = {"helps": "helps", "hurts": "hurts", "inconclusive": "makes no measurable difference"}
 
@@ -41,6 +41,26 @@ def distill(
         evidence=(evidence,),
     )
     return worded(lesson)
+
+
+def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried: FixTried) -> Lesson:
+    """A debug lesson from one fix, in the words of who made it; the error's are free of data."""
+    where = f" in {frames[0]}" if frames else ""
+    outcome = "the error was gone afterwards" if tried.mended else "the error stayed"
+    return worded(
+        Lesson(
+            id=UNNUMBERED,
+            kind="debug",
+            title=fix.title,
+            summary=fix.cause,
+            findings=f"{error}{where}, node {tried.node:03d}: {outcome}.",
+            key_lesson=fix.signs,
+            scope=scope,
+            changes=(),
+            evidence=(),
+            fixes=(tried,),
+        )
+    )
 
 
 def worded(lesson: Lesson) -> Lesson:

@@ -52,6 +52,17 @@ class Evidence(_Frozen):
     time_factor: float = Field(description="Seconds of the child over those of the parent.")
 
 
+class FixTried(_Frozen):
+    """One fix of a node that failed, and whether the error was gone afterwards."""
+
+    run: str
+    competition: str
+    data_kind: str
+    node: int
+    number: int = Field(description="Of the node's fixes, from 1.")
+    mended: bool
+
+
 def doubt(standard_error: float, changes: int = 1) -> float:
     """How large an effect must be before its sign is believed, as a relative error reduction.
 
@@ -79,6 +90,7 @@ class Lesson(_Frozen):
     )
     edit_hash: str = Field(default="", description="Of the edits, and slots beside them, that it is about.")
     evidence: tuple[Evidence, ...]
+    fixes: tuple[FixTried, ...] = Field(default=(), description="What a debug lesson rests on.")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy that computes everything anew: pydantic's would keep what the old evidence came to."""
@@ -87,17 +99,22 @@ class Lesson(_Frozen):
 
     @cached_property
     def effect(self) -> float:
-        """Mean of the effects, weighted by inverse variance."""
+        """Mean of the effects, weighted by inverse variance; 0 where none was measured."""
+        if not self.evidence:
+            return 0.0
         weights = [_weight(item) for item in self.evidence]
         return sum(w * item.effect for w, item in zip(weights, self.evidence, strict=True)) / sum(weights)
 
     @cached_property
     def standard_error(self) -> float:
-        return math.sqrt(1.0 / sum(_weight(item) for item in self.evidence))
+        """Infinite where nothing was measured."""
+        return math.sqrt(1.0 / sum(map(_weight, self.evidence))) if self.evidence else math.inf
 
     @cached_property
     def time_factor(self) -> float:
-        """Geometric mean over the evidence."""
+        """Geometric mean over the evidence; 1 without any."""
+        if not self.evidence:
+            return 1.0
         logs = [math.log(max(item.time_factor, 1e-3)) for item in self.evidence]
         return math.exp(sum(logs) / len(logs))
 
@@ -131,7 +148,13 @@ class Lesson(_Frozen):
 
     @cached_property
     def confidence(self) -> float:
-        """Probability, in 0.5..1, that the sign of the effect is right (normal approximation)."""
+        """Probability that it is right.
+
+        Of a measured effect: that its sign is (0.5..1, normal approximation). Of fixes: that the next one
+        mends (rule of succession).
+        """
+        if self.fixes:
+            return (1 + sum(tried.mended for tried in self.fixes)) / (2 + len(self.fixes))
         errors = CONCLUSIVE_ERRORS * abs(self.effect) / self.doubt if self.doubt else math.inf
         return 0.5 * (1 + math.erf(errors / math.sqrt(2)))
 

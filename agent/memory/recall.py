@@ -16,6 +16,16 @@ def relevance(lesson: Lesson, scope: Scope) -> float:
     return float(same_family / (1.0 + abs(lesson.scope.magnitude - scope.magnitude)))
 
 
+def solution_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Those that tell of ideas, not of errors in code."""
+    return [lesson for lesson in lessons if lesson.kind == "solution"]
+
+
+def debug_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Those that tell of errors in code."""
+    return [lesson for lesson in lessons if lesson.kind == "debug"]
+
+
 def recall(lessons: Sequence[Lesson], scopes: Sequence[Scope], limit: int = LIMIT) -> list[Lesson]:
     """The lessons to offer, best first; `lessons` come oldest first, `scopes` are one per family."""
     scored = []

@@ -47,7 +47,10 @@ def merged(known: Lesson, new: Lesson) -> Lesson:
     """One lesson with the evidence of both, worded anew for all of it; a comparison counts once."""
     seen = {(item.run, item.parent, item.child) for item in new.evidence}
     older = tuple(item for item in known.evidence if (item.run, item.parent, item.child) not in seen)
-    return worded(new.model_copy(update={"id": known.id, "evidence": older + new.evidence}))
+    tried = {(fix.run, fix.node, fix.number) for fix in new.fixes}
+    fixes = tuple(fix for fix in known.fixes if (fix.run, fix.node, fix.number) not in tried)
+    both = {"id": known.id, "evidence": older + new.evidence, "fixes": fixes + new.fixes}
+    return worded(new.model_copy(update=both))
 
 
 class LessonStore:

@@ -22,21 +22,21 @@ Schema = dict[str, object]
 A = TypeVar("A", bound="Answer")
 
 
+class SlotValue(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    slot: str
+    value: Value
+
+
 class Answer(BaseModel):
     """What all answers have; lengths are cut rather than refused, since words decide nothing."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     title: str = ""
-    changes: tuple["SlotValue", ...] = ()
+    changes: tuple[SlotValue, ...] = ()
     cites: tuple[str, ...] = ()
-
-
-class SlotValue(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    slot: str
-    value: Value
 
 
 class DraftAnswer(Answer):

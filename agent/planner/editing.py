@@ -10,6 +10,7 @@ from agent.planner.answers import (
     PART_LENGTH,
     TITLE_LENGTH,
     EditAnswer,
+    Schema,
     cited,
     cites_schema,
     closed_object,
@@ -22,7 +23,7 @@ from agent.planner.ground import inherited_cites
 from agent.planner.offer import Look
 from agent.planner.words import idea_of
 from agent.record.state import Node
-from agent.repository.edits import EditError, apply_edits
+from agent.repository.edits import Edit, EditError, apply_edits
 from agent.repository.silencing import silenced
 
 EDITS_AT_ONCE = 8
@@ -53,11 +54,9 @@ def edit_form(
     request: Request, parent: Node, files: Files, look: Look, lessons: Sequence[Lesson]
 ) -> Form[Proposal]:
     """Blocks of the parent's modules replaced; read only where every edit can be made and is new."""
-    block = {"type": "string", "maxLength": BLOCK_LENGTH}
-    edit = closed_object({"file": text_schema(FILE_LENGTH), "find": block, "replace": block})
     schema = closed_object(
         {
-            "edits": {"type": "array", "minItems": 1, "maxItems": EDITS_AT_ONCE, "items": edit},
+            "edits": edits_schema(),
             "title": text_schema(LENGTHS["title"]),
             "reason": text_schema(LENGTHS["reason"]),
             **cites_schema(lessons),
@@ -68,17 +67,10 @@ def edit_form(
 
     def read(answer: object) -> Proposal:
         given = parsed(EditAnswer, answer)
-        if not given.edits:
-            raise AnswerError("edits: there is none.")
         children = [request.state.nodes[child] for child in parent.children]
         if any(child.idea.edits == given.edits for child in children):
             raise AnswerError("These edits were tried already; edit something else.")
-        try:
-            edited = apply_edits(files, given.edits)
-        except EditError as error:
-            raise AnswerError(str(error)) from error
-        if hidden := silenced(dict(files), edited):
-            raise AnswerError(" ".join(hidden[:TOLD]))
+        edited(files, given.edits)
         title = plain(given.title, TITLE_LENGTH) or look.title
         reason = plain(given.reason, PART_LENGTH) or look.reason
         parts = {part: getattr(parent.idea, part) for part in ("model", "data", "training", "evaluation")}
@@ -93,6 +85,26 @@ def edit_form(
         return Proposal(idea.model_copy(update={"edits": given.edits}), parent.seconds)
 
     return Form("edit", schema, read)
+
+
+def edits_schema(least: int = 1) -> Schema:
+    """A list of edits, each a file, a block of it and what replaces that."""
+    block = {"type": "string", "maxLength": BLOCK_LENGTH}
+    edit = closed_object({"file": text_schema(FILE_LENGTH), "find": block, "replace": block})
+    return {"type": "array", "minItems": least, "maxItems": EDITS_AT_ONCE, "items": edit}
+
+
+def edited(files: Files, edits: Sequence[Edit]) -> dict[str, str]:
+    """The files with the edits made; AnswerError where one cannot be made or hides an error."""
+    if not edits:
+        raise AnswerError("edits: there is none.")
+    try:
+        made = apply_edits(files, edits)
+    except EditError as error:
+        raise AnswerError(str(error)) from error
+    if hidden := silenced(dict(files), made):
+        raise AnswerError(" ".join(hidden[:TOLD]))
+    return made
 
 
 def _defined(code: str) -> list[str]:

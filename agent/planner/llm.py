@@ -7,7 +7,7 @@ repository. Where it gives no usable answer, the library planner proposes instea
 from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
 from agent.llm.query import Query, Thinker
 from agent.memory.lesson import Lesson
-from agent.memory.recall import recall
+from agent.memory.recall import recall, solution_lessons
 from agent.planner.base import Planner, Proposal, Request
 from agent.planner.briefing import Briefing
 from agent.planner.editing import ReadCode, edit_form, outline, own_modules
@@ -46,7 +46,7 @@ class LlmPlanner:
     def _ask(self, request: Request) -> Proposal | None:
         """None where there is nothing to choose from, so that nobody was asked."""
         ground, state = self._briefing.ground, request.state
-        lessons: list[Lesson] = recall(state.lessons, ground.scopes)
+        lessons: list[Lesson] = recall(solution_lessons(state.lessons), ground.scopes)
         seed = SEED_STEP * state.run.seed + state.decisions
         node = len(state.nodes) + 1
         if request.parent is None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
-from agent.repository.idea import Blueprint, Idea
+from agent.repository.idea import Blueprint, Fix, Idea
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
 PlannerName = Literal["library", "llm"]
@@ -92,11 +92,32 @@ class CurvePoint(_Frozen):
     metric: float | None = None
 
 
+Stage = Literal["idea", "check", "test", "smoke", "run", "score"]
+"""Where a node failed: its edits cannot be made, it breaks the contract, a module's test, ..."""
+
+
+class Failure(_Frozen):
+    """What may be told of a failure to a language model: nothing that comes from the data."""
+
+    stage: Stage
+    told: str = Field(description="A sentence, or an exception's type and what of its message is no value.")
+    frames: tuple[str, ...] = Field(
+        default=(), description="Of the candidate's own code, e.g. `library/train.py line 12 in fit`."
+    )
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Equal for the same error in the same place, wherever the lines have moved to."""
+        files = (frame.partition(" line ")[0] + frame.partition(" in ")[2] for frame in self.frames[-1:])
+        return (self.stage, self.told, *files)
+
+
 class NodeResult(_Frozen):
     """What executing and scoring a node gave."""
 
     status: Status
     reason: str = Field(default="", description="Why it is not valid, in one sentence.")
+    failure: Failure | None = Field(default=None, description="Of one that failed, for who mends it.")
     commit: str
     seconds: float = Field(description="Execution without smoke run.")
     cache_seconds: float = Field(default=0.0, description="Of these, what built caches for later nodes.")
@@ -152,6 +173,15 @@ class NodeProposed(_Event):
     idea: Idea
     expected_s: float | None = None
     note: str = Field(default="", description="How the planner came by the idea, where that is worth a word.")
+
+
+class FixProposed(_Event):
+    """A revision of a node that failed; the node goes on with it."""
+
+    kind: Literal["fix_proposed"] = "fix_proposed"
+    node: int
+    failed: NodeResult = Field(description="What the revision before came to.")
+    fix: Fix
 
 
 class NodeFinished(_Event):
@@ -219,6 +249,7 @@ Event = Annotated[
     RunStarted
     | RunResumed
     | NodeProposed
+    | FixProposed
     | NodeFinished
     | RepeatProposed
     | RepeatFinished

@@ -10,6 +10,7 @@ from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
 from agent.record.events import (
     Event,
+    FixProposed,
     LessonLearned,
     LlmCallBegan,
     LlmCallEnded,
@@ -28,8 +29,17 @@ from agent.record.events import (
     RunStarted,
     Status,
 )
+from agent.repository.edits import Edit
 from agent.repository.family import Family
-from agent.repository.idea import Blueprint, Idea, completed
+from agent.repository.idea import Blueprint, Fix, Idea, completed
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A revision of a node that failed, and the fix that was made to it."""
+
+    failed: NodeResult
+    fix: Fix
 
 
 @dataclass
@@ -43,9 +53,10 @@ class Node:
     expected_s: float | None
     proposed_at_s: float
     note: str = ""  # how the planner came by the idea
-    last_edited: int | None = None  # the last in its line, itself included, whose idea has edits
+    last_edited: int | None = None  # the last in its line, itself included, whose code was edited
     blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
     finished_at_s: float | None = None
+    attempts: list[Attempt] = field(default_factory=list)  # revisions that failed before it got its result
     result: NodeResult | None = None
     repeats: list[float] = field(default_factory=list)
     repeating: bool = False
@@ -65,12 +76,23 @@ class Node:
         return self.parents[0] if self.parents else None
 
     @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Made to what its slots and its parent's line give: its idea's own, then its fixes'."""
+        return (*self.idea.edits, *(edit for attempt in self.attempts for edit in attempt.fix.edits))
+
+    @property
     def status(self) -> Status:
         return self.result.status if self.result else "running"
 
     @property
     def metric(self) -> float | None:
         return self.result.metric if self.result else None
+
+    @property
+    def commit(self) -> str:
+        """The revision that gave its result."""
+        assert self.result is not None
+        return self.result.commit
 
     @property
     def seconds(self) -> float:
@@ -217,6 +239,10 @@ class RunState:
                 self.spend.lose()
             case NodeProposed():
                 self._propose(event)
+            case FixProposed():
+                node = self.nodes[event.node]
+                node.attempts.append(Attempt(event.failed, event.fix))
+                node.last_edited = node.id
             case NodeFinished():
                 self._finish(event)
             case RepeatProposed():

@@ -8,6 +8,7 @@ from rich.console import Console
 from agent.record.events import (
     CurvePoint,
     Event,
+    FixProposed,
     LessonLearned,
     LlmCallBegan,
     LlmCallEnded,
@@ -75,6 +76,10 @@ def _sentence(event: Event, state: RunState) -> str:
             return f"run resumed, budget {event.minutes:g} min"
         case NodeProposed():
             return _proposed(event, state)
+        case FixProposed():
+            why = wording.one_line(event.failed.reason)
+            said = f"fix {len(state.nodes[event.node].attempts)}: {wording.one_line(event.fix.title)}"
+            return f"node {event.node:03d} {said}, after: {why}"
         case NodeFinished():
             best = state.best is not None and state.best.id == event.node
             return f"node {event.node:03d} {_outcome(event.result)}{', best so far' if best else ''}"

@@ -35,6 +35,8 @@ def render_node(
         parts += [_section("changes against the parent"), _changes(node)]
     if node.idea.edits:
         parts += [_section("edits"), _edits(node)]
+    if node.attempts:
+        parts += [_section("fixes"), _fixes(node)]
     parts += _lessons(state, node)
     if node.id in state.calls:
         parts += [_section("asked of language models")]
@@ -161,6 +163,18 @@ def _edits(node: Node) -> Table:
         old, new = wording.edited_lines(edit)
         said = f"{old} {'line' if old == 1 else 'lines'} → {new}" if edit.find else f"new, {new} lines"
         grid.add_row(Text(wording.one_line(edit.file)), Text(said, style="bold"))
+    return grid
+
+
+def _fixes(node: Node) -> Table:
+    """Each revision that failed, and the fix that was made to it."""
+    grid = Table.grid(padding=(0, 2))
+    for number, attempt in enumerate(node.attempts, start=1):
+        said = Text(wording.one_line(attempt.failed.reason))
+        grid.add_row(Text(f"{number}"), said, Text(attempt.failed.commit[:12], style="bright_black"))
+        grid.add_row("", Text(f"fix: {wording.one_line(attempt.fix.title)}", style="bold"))
+        if attempt.fix.cause:
+            grid.add_row("", Text(wording.one_line(attempt.fix.cause)))
     return grid
 
 

@@ -118,6 +118,8 @@ def changes(node: Node) -> str:
     said = [f"{one.slot} {one.old} → {one.new}" for one in node.idea.changes]
     if node.idea.edits:
         said.append(f"edits of {' and '.join(node.idea.edited_files)}")
+    if node.attempts:
+        said.append(f"{len(node.attempts)} {'fix' if len(node.attempts) == 1 else 'fixes'}")
     return ", ".join(said)
 
 
@@ -139,6 +141,9 @@ def origin(node: Node) -> str:
 
 def effect(lesson: Lesson) -> str:
     """What was measured: `helps: 12.0 ± 3.0 % less error`, `hurts: 40.0 ± 5.0 % less error without it`."""
+    if lesson.fixes:
+        mended = sum(tried.mended for tried in lesson.fixes)
+        return f"mended the error {mended} of {len(lesson.fixes)} times"
     if not lesson.evidence:
         return "no comparison yet"
     share = 100 * lesson.effect

@@ -66,6 +66,18 @@ class Idea(BaseModel):
         return tuple(sorted({lesson for lessons in self.cites.values() for lesson in lessons}))
 
 
+class Fix(BaseModel):
+    """A change of a failed node's code that is to mend it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(description="What is changed, in a few words.")
+    cause: str = Field(description="Why the code failed.")
+    signs: str = Field(default="", description="How the same error can be recognised elsewhere.")
+    edits: tuple[Edit, ...]
+    cites: tuple[str, ...] = Field(default=(), description="Debug lessons that it rests on.")
+
+
 def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint:
     """The blueprint with the defaults of slots that its family has gained since it was recorded.
 

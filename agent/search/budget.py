@@ -61,12 +61,15 @@ class Budget:
     one_blueprint: bool = False
 
     @classmethod
-    def of(cls, state: RunState) -> "Budget":
+    def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
+        """The budget now, or when so many seconds will have passed."""
         run = state.run
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
         limits = (run.node_limit_s, run.final_node_limit_s)
         only = run.blueprint is not None
-        return cls(run.budget_s, state.elapsed_s, *limits, left, _refit_reserve_s(state), only)
+        return cls(
+            run.budget_s, max(state.elapsed_s, elapsed_s or 0.0), *limits, left, _refit_reserve_s(state), only
+        )
 
     @property
     def reserve_s(self) -> float:
@@ -91,7 +94,12 @@ class Budget:
     @property
     def exhausted(self) -> bool:
         """Whether no further candidate may start."""
-        return self.nodes_left == 0 or self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
+        return self.nodes_left == 0 or self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        """Whether there is no time to execute anything more."""
+        return self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
 
     @property
     def why_it_ends(self) -> str:

@@ -125,6 +125,58 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
     assert all(one["same"] for one in replayed["decisions"])
 
 
+def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
+    home: Home, server: Obedient
+) -> None:
+    """The toy is told to crash; one fix hides that, one cannot be made, one misses, one mends."""
+    draft = {"title": "Crash", "start": "toy/crossed", "changes": [{"slot": "kind", "value": "crashing"}]}
+    words = {"cause": "It is told to crash.", "signs": "ValueError in main()", "title": "", "look": []}
+    crash = "    raise ValueError(CRASH)\n"
+    hiding = f"    try:\n    {crash}    except Exception:\n        pass\n"
+    edits = [
+        {"file": "main.py", "find": crash, "replace": hiding},
+        {"file": "main.py", "find": "raise KeyError(CRASH)", "replace": ""},
+        {"file": "main.py", "find": crash, "replace": f"    began = time.perf_counter()\n{crash}"},
+        {"file": "main.py", "find": crash, "replace": ""},
+    ]
+    answers = [draft, *({**words, "title": f"Fix {n}", "edits": [edit]} for n, edit in enumerate(edits))]
+    server.faults = {1 + number: _said(json.dumps(answer)) for number, answer in enumerate(answers)}
+    run = (*RUN[:5], "--planner", "llm", "--max-nodes", "2", "--json", "--forbid", "kind=failing")
+    assert json.loads(mars(*run).stdout)["valid_nodes"] == 1, "the second is mended by random words"
+    opened = open_run("latest", home)
+    node = opened.state.nodes[1]
+    assert [attempt.fix.title for attempt in node.attempts] == ["Fix 2", "Fix 3"]
+    failures = [attempt.failed.failure for attempt in node.attempts]
+    assert [failure.told for failure in failures if failure] == ["ValueError: the toy was told to crash"] * 2
+    assert all(failure and failure.frames[-1].startswith("main.py line 7") for failure in failures)
+    asked = [call for call in opened.state.calls[1] if call.purpose == "debug"]
+    assert [call.status for call in asked] == ["unusable", "unusable", "answered", "answered"]
+    assert "except" in asked[0].reason
+    last = opened.journal.text(asked[-1].prompt[1]) or ""
+    assert "take another approach" in last
+    assert "1. Fix 2" in last
+    lessons = [opened.state.learned[name] for name in node.lessons]
+    assert [(lesson.kind, lesson.fixes[0].mended) for lesson in lessons] == [
+        ("debug", False),
+        ("debug", True),
+    ]
+
+    shown = re.sub(r"\s+", " ", mars("show", "latest", "1").stdout)
+    assert "fix: Fix 3 It is told to crash." in shown
+    assert "Fix 3" in mars("lessons", "list").stdout
+    replayed = json.loads(mars("replay", "latest", "--json").stdout)
+    assert {one["verdict"] for one in replayed["nodes"]} == {"identical"}
+    assert [one["what"] for one in replayed["decisions"]][:4] == [
+        "node 001",
+        "fix 1 of node 001",
+        "fix 2 of node 001",
+        "node 002",
+    ]
+    assert replayed["decisions"][4]["what"] == "fix 1 of node 002", "that there is none was decided too"
+    assert all(one["same"] and not one["reason"] for one in replayed["decisions"])
+    assert opened.lineage.parents(node.commit) == [node.attempts[1].failed.commit]
+
+
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:
     server.faults = {2: lambda _: failure(500, f"your key {KEY} is fine")}
     done = mars(*RUN, "--max-nodes", "3")

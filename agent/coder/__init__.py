@@ -1,0 +1,1 @@
+"""Asks language models for code: fixes of what failed, and modules that no template renders."""

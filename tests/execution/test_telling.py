@@ -1,0 +1,87 @@
+"""What is told of a failure: enough to mend it, and nothing that comes from the data."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.execution.telling import tell_exception, without_values
+
+WORKSPACE = Path("/somewhere/nodes/003")
+CODE = {
+    "main.py": "from library.train import fit\nfit(width=3)\n",
+    "library/train.py": "def fit(width):\n    pass\n",
+}
+
+
+def _output(error: str, last: str = "/usr/lib/python3.11/site-packages/torch/functional.py") -> str:
+    return (
+        "epoch 1: the row r7 was odd\n"
+        "Traceback (most recent call last):\n"
+        f'  File "{WORKSPACE}/main.py", line 2, in <module>\n    fit(width=3)\n'
+        f'  File "{WORKSPACE}/library/train.py", line 2, in fit\n    pass\n    ^^^^\n'
+        f'  File "{last}", line 7, in secret_4711\n    raise\n{error}\n'
+    )
+
+
+def _told(error: str, **place: str) -> str:
+    told = tell_exception(_output(error, **place), WORKSPACE, CODE)
+    assert told is not None
+    assert told.frames[:2] == ("main.py line 2", "library/train.py line 2 in fit")
+    return told.sentence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (64x65 and 64x10)",
+        "ValueError: Found input variables with inconsistent numbers of samples: [10, 12]",
+        "ValueError: X has 3 features, but LogisticRegression is expecting 4 features as input.",
+        "IndexError: index 12 is out of bounds for axis 0 with size 12",
+    ],
+)
+def test_a_library_may_complain_of_shapes(error: str) -> None:
+    assert _told(error) == error
+
+
+def test_a_message_of_the_candidates_own_may_not_smuggle_numbers() -> None:
+    own = f"{WORKSPACE}/library/train.py"
+    said = _told("RuntimeError: mat1 and mat2 shapes cannot be multiplied (4711x65 and 64x10)", last=own)
+    assert "4711" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("KeyError: 'width'", "KeyError: 'width'"),
+        ("KeyError: 'Canary Bird'", "KeyError"),
+        ("KeyError: 4711", "KeyError"),
+        (
+            "ValueError: could not convert string to float: 'Canary'",
+            "ValueError: could not convert string to float: '…'",
+        ),
+        ("library.train.Canary4711: no", "An exception of another kind: no"),
+        ("ValueError: naïve Zürich", "ValueError"),
+        ("ValueError", "ValueError"),
+        ("MemoryError: canary\nbird", "MemoryError"),
+    ],
+)
+def test_words_of_the_data_are_left_out(error: str, told: str) -> None:
+    assert _told(error) == told
+
+
+def test_frames_are_those_of_the_repositorys_own_modules() -> None:
+    """What a candidate wrote while it ran may have a name made of data."""
+    told = tell_exception(_output("ValueError", last=f"{WORKSPACE}/working/canary.py"), WORKSPACE, CODE)
+    assert told is not None
+    assert told.frames == ("main.py line 2", "library/train.py line 2 in fit")
+
+
+def test_without_a_traceback_there_is_nothing_to_tell() -> None:
+    assert tell_exception("epoch 1\nKilled\n", WORKSPACE, CODE) is None
+
+
+def test_a_sentence_about_files_loses_what_it_quotes_and_counts() -> None:
+    said = without_values(
+        "submission.csv: row 'it\\'s 4' of column 'a\"b' holds \"x 'y'\", not 0.5 (and 12 more)."
+    )
+    assert said == "submission.csv: row … of column … holds …, not … (and … more)."

@@ -160,6 +160,15 @@ def cited(
     return cites
 
 
+def joined(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """All citations together, each lesson once below a place."""
+    places = dict.fromkeys(place for part in parts for place in part)
+    return {
+        place: tuple(dict.fromkeys(name for part in parts for name in part.get(place, ())))
+        for place in places
+    }
+
+
 def plain(text: str, limit: int) -> str:
     """One line of printable characters, cut to the limit at the end of a word."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.llm.forms import AnswerError, Form
 from agent.memory.lesson import Lesson
 from agent.planner.answers import (
+    EDITS,
     LENGTHS,
     PART_LENGTH,
     TITLE_LENGTH,
@@ -14,6 +15,7 @@ from agent.planner.answers import (
     cited,
     cites_schema,
     closed_object,
+    joined,
     parsed,
     plain,
     text_schema,
@@ -23,6 +25,7 @@ from agent.planner.ground import inherited_cites
 from agent.planner.offer import Look
 from agent.planner.words import idea_of
 from agent.record.state import Node
+from agent.repository.citations import cited_in
 from agent.repository.edits import Edit, EditError, apply_edits
 from agent.repository.silencing import silenced
 
@@ -75,13 +78,10 @@ def edit_form(
         reason = plain(given.reason, PART_LENGTH) or look.reason
         parts = {part: getattr(parent.idea, part) for part in ("model", "data", "training", "evaluation")}
         parts["training"] = f"{parts['training']} Edited: {title}. {reason}".strip()
-        cites = inherited_cites(parent, blueprint.slots)
-        idea = idea_of(
-            title or "An edit of the code",
-            parts,
-            blueprint,
-            cites=cites | cited(given.cites, lessons, blueprint.slots, ()),
-        )
+        own = cited(given.cites, lessons, blueprint.slots, ())
+        in_code = cited_in_code(given.edits, files, lessons)
+        cites = joined(inherited_cites(parent, blueprint.slots), own, {EDITS: in_code} if in_code else {})
+        idea = idea_of(title or "An edit of the code", parts, blueprint, cites=cites)
         return Proposal(idea.model_copy(update={"edits": given.edits}), parent.seconds)
 
     return Form("edit", schema, read)
@@ -105,6 +105,28 @@ def edited(files: Files, edits: Sequence[Edit]) -> dict[str, str]:
     if hidden := silenced(dict(files), made):
         raise AnswerError(" ".join(hidden[:TOLD]))
     return made
+
+
+def cited_in_code(edits: Sequence[Edit], files: Files, lessons: Sequence[Lesson]) -> tuple[str, ...]:
+    """The lessons that comments of the new code cite and those of the code that it replaces do not.
+
+    AnswerError names one that was neither offered nor cited anywhere in the files before.
+    """
+    offered = {lesson.id for lesson in lessons}
+    before = {number for text in files.values() for number in cited_in(text)}
+    new: dict[str, None] = {}
+    for edit in edits:
+        kept = cited_in(edit.find)
+        for number in cited_in(edit.replace):
+            if number not in offered | before:
+                known = ", ".join(sorted(offered)) or "none"
+                raise AnswerError(
+                    f"{edit.file}: its comment cites lesson '{number}', which was not offered; those at "
+                    f"hand: {known}."
+                )
+            if number in offered and number not in kept:
+                new[number] = None
+    return tuple(new)
 
 
 def _defined(code: str) -> list[str]:

@@ -12,6 +12,7 @@ from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
 from agent.errors import MarsError
+from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, completed
 
@@ -144,7 +145,7 @@ class Renderer:
             "competition": self._competition,
             "slots": completed(idea.blueprint, {self._family.id: self._family}).slots,
             "idea": idea,
-            "cite": lambda slot: _citation(idea, slot),
+            "cite": lambda slot: citation(idea.cites.get(slot, ())),
         }
         files = {}
         for name in self._names:
@@ -169,13 +170,6 @@ class Renderer:
 def own_metric_file(competition: TaskView) -> dict[str, str]:
     """The competition's own metric as a module of the repository, where it has one."""
     return {} if competition.metric_code is None else {"library/metric.py": competition.metric_code}
-
-
-def _citation(idea: Idea, slot: str) -> str:
-    lessons = idea.cites.get(slot, ())
-    return "".join(f"  # Cite Lesson {lesson}" for lesson in lessons[:1]) + "".join(
-        f", {lesson}" for lesson in lessons[1:]
-    )
 
 
 def idea_json(idea: Idea) -> str:

@@ -116,6 +116,38 @@ def test_a_plan_that_no_slot_can_say_becomes_edits_of_the_modules_that_were_show
     assert made.idea.blueprint.slots == SLOTS
 
 
+def test_what_comments_of_an_edit_cite_is_cited_by_the_idea(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS}
+    citing = {**EDIT, "replace": "    rate = 0.05  # Cite Lesson 00001\n"}
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [citing], "cites": []})
+    assert made.idea.cites == {"edits": ("00001",)}
+    assert "`# Cite Lesson 00003`; no other lesson" in talk.thinker.questions[1][0].asked
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [{**citing, "replace": "    # Cite Lesson 7\n"}]})
+    assert made.idea.edits == ()
+    assert "library/models.py: its comment cites lesson '00007', which was not offered" in made.note
+
+
+def test_a_citation_that_stood_there_before_is_no_new_one(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS.replace("0.1", "0.1  # Cite Lesson 00009")}
+    edit = {**EDIT, "find": "    rate = 0.1  # Cite", "replace": "    rate = 0.05\n    # Cite"}
+    moved = {**EDIT, "find": "    return", "replace": "    # Cite Lesson 00009, 00001\n    return"}
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [edit, moved]})
+    assert (made.idea.cites, made.note) == ({"edits": ("00001",)}, "")
+
+
+def test_a_child_keeps_what_the_code_of_its_line_cites(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS}
+    state = started((lesson("width", 1, 2), lesson("depth", 1, 2, lesson_id="00002")))
+    cited = {"edits": ("00002",), "width": ("00001",)}
+    finish(state, propose(state, what=idea(slots=dict(SLOTS), cites=cited)), 0.7, seconds=10)
+    made = talk.propose(state, 1, LOOK, {"edits": [EDIT], "cites": ["00001"]})
+    assert made.idea.cites == {"edits": ("00002",), "width": ("00001",)}
+    made = talk.propose(
+        state, 1, LOOK, {"edits": [{**EDIT, "replace": "    rate = 2  # Cite Lesson 00001\n"}]}
+    )
+    assert made.idea.cites == {"edits": ("00002", "00001"), "width": ("00001",)}
+
+
 def test_an_edit_that_cannot_be_made_is_told_with_the_nearest_lines(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS}
     wrong = {**EDIT, "find": "  rate = 0.1 \n"}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from agent.coder.writing import CannotWrite
 from agent.errors import SetupError
 from agent.llm.calls import Call
 from agent.llm.recorded import RecordedThinker
@@ -18,22 +19,26 @@ from agent.record.events import (
     FixProposed,
     LlmCallBegan,
     LlmCallEnded,
+    ModuleWritten,
     NodeFinished,
     NodeProposed,
     RepeatProposed,
 )
 from agent.record.state import RunState
+from agent.repository import own_code
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Idea, completed
+from agent.repository.render import TaskView
 from agent.request import planner_of
 from agent.search.budget import Budget
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.session import Run
 from agent.thinking import Agents, make_agents
+from agent.workbench import node_code
 
 LlmCall = LlmCallBegan | LlmCallEnded
-Decision = NodeProposed | RepeatProposed | FixProposed | NodeFinished
+Decision = NodeProposed | RepeatProposed | ModuleWritten | FixProposed | NodeFinished
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,13 @@ def _hindrance(event: Event, families: Mapping[str, Family]) -> str:
 def _is_decision(event: Event, thinking: Sequence[LlmCall]) -> TypeGuard[Decision]:
     """Whether it was decided: what to start next, a fix, or, after a question, that there will be none."""
     match event:
-        case RepeatProposed() | FixProposed():
+        case RepeatProposed() | ModuleWritten() | FixProposed():
             return True
         case NodeProposed():
             return event.operator != "ensemble"
         case NodeFinished():
-            return any(call.node == event.node and call.call.purpose == "debug" for call in thinking)
+            asked = {call.call.purpose for call in thinking if call.node == event.node}
+            return bool(asked & {"debug", "module"})
     return False
 
 
@@ -103,6 +109,10 @@ def _named(event: Decision, state: RunState) -> str:
     match event:
         case RepeatProposed():
             return f"repeat of node {event.node:03d}"
+        case ModuleWritten():
+            return f"{event.module.file} of node {event.node:03d}"
+        case NodeFinished() if not event.result.failure:
+            return f"{state.nodes[event.node].unwritten[0].file} of node {event.node:03d}"
         case FixProposed() | NodeFinished():
             return f"fix {len(state.nodes[event.node].attempts) + 1} of node {event.node:03d}"
     return f"node {event.node:03d}"
@@ -128,7 +138,9 @@ def _compared(
     thinker = RecordedThinker(calls, run.journal.text, under_way)
     agents = _agents(run, state, library, thinker)
     name = _named(event, state)
-    if isinstance(event, FixProposed | NodeFinished):
+    if isinstance(event, ModuleWritten) or (isinstance(event, NodeFinished) and not event.result.failure):
+        difference = _other_module(event, run, state, agents)
+    elif isinstance(event, FixProposed | NodeFinished):
         difference = _other_fix(event, state, agents)
     else:
         now = Scheduler(make_policy(state.run.policy), agents.planner).next(state)
@@ -147,6 +159,20 @@ def _is_same(
         now.parents,
         _completed(now.idea, families),
     )
+
+
+def _other_module(event: ModuleWritten | NodeFinished, run: Run, state: RunState, agents: Agents) -> str:
+    """What would be written now; empty where it is the same, or as little."""
+    node = state.nodes[event.node]
+    code = node_code(state, node, run.lineage, lambda idea: own_code.frame(idea, TaskView.of(run.prepared)))
+    written = event.module if isinstance(event, ModuleWritten) else None
+    try:
+        now = agents.writer.write(state, node, code.files) if agents.writer else None
+    except CannotWrite:
+        now = None
+    if now == written:
+        return ""
+    return f"Now {now.file} would have {len(now.code)} characters." if now else "Now nothing would come."
 
 
 def _other_fix(event: FixProposed | NodeFinished, state: RunState, agents: Agents) -> str:

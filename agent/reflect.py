@@ -7,7 +7,7 @@ from agent.competition.metrics import Metric, paired_effect
 from agent.competition.prepared import Prepared
 from agent.errors import SetupError
 from agent.memory.distill import distill, distill_fix
-from agent.memory.lesson import Evidence, FixTried, Lesson, Scope
+from agent.memory.lesson import OWN_CODE, Evidence, FixTried, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.idea import changes_between
@@ -15,8 +15,6 @@ from agent.trial import Bench
 
 # Before any repeat has measured it, the seeds' spread is taken as this part of the score's standard error.
 SEED_SHARE = 0.5
-# The scope of lessons about code that no family renders.
-OWN_CODE = "own code"
 
 
 def seed_variance(state: RunState, standard_error: float) -> float:
@@ -47,19 +45,15 @@ def lesson_from(
     if result.status != "valid" or node.operator == "ensemble" or other is None or not other.is_valid:
         return None
     mine, theirs = node.blueprint, other.blueprint
-    if mine is None or theirs is None or mine.family != theirs.family:
+    if (mine.family if mine else "") != (theirs.family if theirs else ""):
         return None
     if other.id != node.parent and not (state.is_rendered(node) and state.is_rendered(other)):
         return None  # Edits tell the two apart as well as slots do, and nobody made them as one change.
-    changes, edits = changes_between(theirs.slots, mine.slots), node.edits
+    changes, edits = changes_between(theirs.slots, mine.slots) if mine and theirs else (), node.edits
     if not changes and not edits:
         return None
     prepared = bench.prepared
-    scope = Scope(
-        task=prepared.spec.task,
-        family=mine.family,
-        magnitude=Scope.magnitude_of(prepared.rows.train),
-    )
+    scope = _scope(prepared, node)
     evidence = _compare(state, run, bench, metric, node, result, other)
     if evidence is None:
         return None
@@ -71,8 +65,7 @@ def fixes_taught(
     state: RunState, run: str, prepared: Prepared, node: Node, result: NodeResult
 ) -> list[Lesson]:
     """A debug lesson for each fix of a node whose result is not in the state yet, mended or not."""
-    family = node.blueprint.family if node.blueprint else OWN_CODE
-    scope = Scope(task=prepared.spec.task, family=family, magnitude=Scope.magnitude_of(prepared.rows.train))
+    scope = _scope(prepared, node)
     after = [*(attempt.failed for attempt in node.attempts), result][1:]
     taught = []
     for number, (attempt, then) in enumerate(zip(node.attempts, after, strict=True), start=1):
@@ -89,6 +82,11 @@ def fixes_taught(
         )
         taught.append(distill_fix(scope, attempt.fix, failure.told, failure.frames[-1:], tried))
     return taught
+
+
+def _scope(prepared: Prepared, node: Node) -> Scope:
+    family = node.blueprint.family if node.blueprint else OWN_CODE
+    return Scope(task=prepared.spec.task, family=family, magnitude=Scope.magnitude_of(prepared.rows.train))
 
 
 def _compare(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from agent.paths import Home, templates_dir
 from agent.record.state import Node
+from agent.repository import own_code
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Idea
 from agent.repository.lineage import blob_id
@@ -85,7 +86,8 @@ class Replay:
         return code.files
 
     def _render(self, node: Node, idea: Idea) -> dict[str, str]:
-        assert idea.blueprint is not None
+        if idea.blueprint is None:
+            return own_code.frame(idea, self._task)
         name = idea.blueprint.family
         if name not in self._families:
             raise RenderError(f"there is no family '{name}' here (any more).")
@@ -108,7 +110,9 @@ class Replay:
         new = [fault for fault in self._faults.get(node.id, ()) if fault not in recorded]
         if new:
             return new[0]
-        if node.idea.blueprint is None:
+        if node.idea.plan:
+            folder = templates_dir() / own_code.FOLDER
+        elif node.idea.blueprint is None:
             folder = templates_dir() / "ensemble"
         else:
             family = self._families[node.idea.blueprint.family]

@@ -9,6 +9,7 @@ from agent.competition.sources import DataChoice
 from agent.errors import SetupError
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
+from agent.llm.endpoint import LOCAL
 from agent.paths import Home
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves
@@ -109,6 +110,11 @@ def _thinking(request: RunRequest, home: Home) -> dict[str, Any]:
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 
+def can_write(settings: RunSettings) -> bool:
+    """Whether a run's planner can write a solution that no family renders."""
+    return settings.planner == "llm" and LOCAL not in settings.models.values()
+
+
 def planner_of(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:
     """The planner over the families that serve the data and can do what the user pinned."""
     spec = prepared.spec
@@ -116,10 +122,11 @@ def planner_of(settings: RunSettings, prepared: Prepared, home: Home) -> Library
     at = Circumstances(spec.task, spec.metric, roles, prepared.rows.train, device())
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
-    if not serving:
+    if not serving and not can_write(settings):
         raise SetupError(
             f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
-            f"there are {', '.join(families)}."
+            f"there are {', '.join(families)}. A language model can write a solution without one: pass "
+            "--planner llm."
         )
     asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.chronicle import Chronicle
 from agent.coder.debugging import Debugger
+from agent.coder.writing import CannotWrite, Writer
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
@@ -17,6 +18,7 @@ from agent.record.events import (
     Event,
     FixProposed,
     LessonLearned,
+    ModuleWritten,
     NodeFinished,
     NodeProposed,
     NodeResult,
@@ -30,6 +32,7 @@ from agent.record.events import (
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
 from agent.reflect import fixes_taught, lesson_from
+from agent.repository import own_code
 from agent.repository.idea import Fix, Idea
 from agent.repository.render import Renderer, TaskView
 from agent.search.budget import Budget, refit_limit_s
@@ -87,13 +90,17 @@ class Search:
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
         self._debugger: Debugger | None = None
+        self._writer: Writer | None = None
 
-    def run(self, decisions: Decisions, debugger: Debugger | None = None) -> Node | None:
+    def run(
+        self, decisions: Decisions, debugger: Debugger | None = None, writer: Writer | None = None
+    ) -> Node | None:
         """Searches until nothing may be started any more; returns the chosen node.
 
-        What fails is shown to the debugger, if there is one, and goes on with its fix.
+        What fails is shown to the debugger, if there is one, and goes on with its fix. The writer writes the
+        modules of ideas that no family renders; without one, such ideas fail.
         """
-        self._debugger = debugger
+        self._debugger, self._writer = debugger, writer
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
             try:
                 self._repeat_unfinished(pool)
@@ -141,20 +148,49 @@ class Search:
         return self.state.nodes[number]
 
     def _launch(self, pool: ThreadPoolExecutor, node: Node) -> None:
+        """Executes what a node has come to: the test of the module that was written last, or all of it."""
+        if node.idea.plan and not node.modules:
+            self._write(pool, node)
+            return
         blend = node.operator == "ensemble"
         members = [self.state.nodes[parent] for parent in node.parents]
-        code = self._ensemble_files(members, node.idea) if blend else self._files(node)
-        parents = parent_commits(self.state, node)
-        fixed = node.attempts[-1].fix.title if node.attempts else ""
-        message = f"fix: {fixed}" if fixed else f"{node.operator}: {node.idea.title}"
-        trial = self._bench.set_up(node.id, code.files, parents, message, code.faults)
+        trial = self._set_up(node, self._ensemble_files(members, node.idea) if blend else self._files(node))
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = self._limit_s(final=blend)
         active = _Active(node, trial, limit_s, reader=ProgressReader(trial.progress_file))
-        smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
-        future = pool.submit(self._bench.run, trial, limit_s, lambda _: active.stop, smoke)
+
+        def watch(_: float) -> str | None:
+            return active.stop
+
+        if node.unwritten:
+            future = pool.submit(self._bench.exercise, trial, node.modules[-1], limit_s, watch)
+        else:
+            smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
+            future = pool.submit(self._bench.run, trial, limit_s, watch, smoke)
         self._active[future] = active
+
+    def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:
+        """Has the next module of a node written, and goes on with it; the node fails where none comes."""
+        code = self._files(node)
+        try:
+            if self._writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_late:
+                raise CannotWrite(f"Nobody is there, or no time left, to write {node.unwritten[0].file}.")
+            module = self._writer.write(self.state, node, code.files)
+        except CannotWrite as error:
+            trial = self._set_up(node, code)
+            result = NodeResult(status="failed", reason=str(error), commit=trial.commit, seconds=0.0)
+            self._settle(pool, _Active(node, trial, limit_s=0.0), result)
+            return
+        self._record(ModuleWritten(elapsed_s=self._clock.elapsed_s(), node=node.id, module=module))
+        self._launch(pool, node)
+
+    def _set_up(self, node: Node, code: Code) -> Trial:
+        """The next revision of a node, committed and checked out."""
+        message = f"{node.operator}: {node.idea.title}"
+        if node.attempts:
+            message = f"fix: {node.attempts[-1].fix.title}"
+        return self._bench.set_up(node.id, code.files, parent_commits(self.state, node), message, code.faults)
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
         assert node.result is not None
@@ -199,13 +235,16 @@ class Search:
             else:
                 self._settle(pool, active, future.result())
 
-    def _settle(self, pool: ThreadPoolExecutor, active: _Active, result: NodeResult) -> None:
-        """Goes on with a fix of what failed, or records the result and what it teaches.
+    def _settle(self, pool: ThreadPoolExecutor, active: _Active, result: NodeResult | None) -> None:
+        """Goes on with the next module or a fix of what failed, or records the result and what it teaches.
 
         Both in one transaction: a kill loses neither or both. A node that had less time than its fellows may
         owe its score to that, and teaches nothing but what was wrong with its code.
         """
         node = active.node
+        if result is None:  # the test of a module has passed
+            self._write(pool, node)
+            return
         if (fix := self._fix(active, result)) is not None:
             self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
             self._launch(pool, node)
@@ -315,7 +354,8 @@ class Search:
         return node_code(self.state, node, self._bench.lineage, self._render)
 
     def _render(self, idea: Idea) -> dict[str, str]:
-        assert idea.blueprint is not None
+        if idea.blueprint is None:
+            return own_code.frame(idea, self._competition)
         return self._renderers[idea.blueprint.family].render(idea)
 
     def _ensemble_files(self, members: list[Node], idea: Idea) -> Code:

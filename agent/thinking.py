@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from agent.chronicle import Chronicle
 from agent.coder.debugging import Debugger, LlmDebugger, ReadCommit
+from agent.coder.writing import LlmWriter, Writer
 from agent.competition.prepared import Prepared
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
@@ -55,6 +56,7 @@ class Agents:
 
     planner: Planner
     debugger: Debugger | None = None
+    writer: Writer | None = None
 
 
 def make_agents(
@@ -66,7 +68,8 @@ def make_agents(
     if briefing.terse:
         return Agents(planner)
     debugger = LlmDebugger(thinker, briefing.competition, library.scopes, read_commit)
-    return Agents(planner, debugger)
+    writer = LlmWriter(thinker, briefing.competition, library.scopes, briefing.aggregates)
+    return Agents(planner, debugger, writer)
 
 
 @contextmanager

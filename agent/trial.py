@@ -19,6 +19,7 @@ from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.execution.telling import tell_exception, without_values
 from agent.record.events import CurvePoint, Failure, NodeResult, RunSettings, Stage
 from agent.repository.checks import check_repository
+from agent.repository.idea import WrittenModule
 from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
 
@@ -157,6 +158,18 @@ class Bench:
         self._with_outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
+    def exercise(
+        self, trial: Trial, module: WrittenModule, limit_s: float, watch: Watch | None
+    ) -> NodeResult | None:
+        """Executes the test of a module that was just written; None where it passes."""
+        limit_s = min(SMOKE_LIMIT_S, limit_s)
+        outcome = self._execute(trial, limit_s, "test.log", (), watch, script=module.test_file)
+        if outcome.status == "ok":
+            return None
+        failure = self._failure("test", trial, outcome)
+        reason = f"Test of {module.file}: {outcome.reason}"
+        return _failed(trial, reason, failure, smoke_seconds=outcome.seconds)
+
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
         """(score, seconds) of the same code with another seed; the score is None when it failed."""
         copy = trial.workspace.with_name(f"{trial.workspace.name}-repeat{number}")
@@ -214,6 +227,7 @@ class Bench:
         watch: Watch | None,
         seed: int | None = None,
         frozen: Path | None = None,
+        script: str = "main.py",
     ) -> Outcome:
         for name in ("working", "submission"):  # what the smoke run left must not pass for a result
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
@@ -221,6 +235,7 @@ class Bench:
             (trial.workspace / FROZEN).parent.mkdir()
             shutil.copyfile(frozen, trial.workspace / FROZEN)
         self._link_weights(trial.workspace)
+        earnest = script == "main.py" and "--smoke" not in arguments
         saving_s = SAVING_S if "--save" in arguments else 0.0
         with self._gpus.lease(watch) as gpu:
             job = Job(
@@ -231,8 +246,9 @@ class Bench:
                 limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),
                 time_hint_s=limit_s * TOLD_SHARE,
                 threads=self._settings.threads,
-                cache=None if "--smoke" in arguments else self._cache.open(trial.node),
+                cache=self._cache.open(trial.node) if earnest else None,
                 gpu=gpu,
+                script=script,
                 arguments=arguments,
                 log_name=log,
             )

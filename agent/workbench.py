@@ -12,6 +12,7 @@ from agent.execution.layers import CacheLayers
 from agent.paths import Home
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
+from agent.repository import own_code
 from agent.repository.edits import EditError, apply_edits
 from agent.repository.family import Family
 from agent.repository.given import merged
@@ -36,7 +37,7 @@ def open_executor(
     cache: CacheLayers,
 ) -> Iterator[Executor]:
     """An executor for workspaces below `nodes_root`; `families` say what warm candidates find imported."""
-    preload = {name for family in families for name in family.preload}
+    preload = {name for family in families for name in family.preload} or set(own_code.PRELOAD)
     for folder in (nodes_root, cache.shared):
         folder.mkdir(parents=True, exist_ok=True)
     weights = [folder for folder in (home.weights, hub_cache()) if folder.is_dir()]
@@ -71,9 +72,21 @@ def node_code(
     else:
         parent = None if node.parent is None else state.nodes[node.parent]
         code = idea_code(state, node.idea, parent, lineage, render)
+    files = _with_fixes(code.files, node, written=0)
+    for number, module in enumerate(node.modules, start=1):
+        tests = {module.test_file: module.test} if module.test else {}
+        files = _with_fixes({**files, module.file: module.code, **tests}, node, written=number)
+    if node.modules:
+        files["requirements.txt"] = own_code.requirements_of(files)
+    return Code(files, code.faults)
+
+
+def _with_fixes(files: dict[str, str], node: Node, written: int) -> dict[str, str]:
+    """The files after the fixes that were made while so many of the node's modules were written."""
     for attempt in node.attempts:
-        code = Code(apply_edits(code.files, attempt.fix.edits), code.faults)
-    return code
+        if attempt.modules == written:
+            files = apply_edits(files, attempt.fix.edits)
+    return files
 
 
 def parent_commits(state: RunState, node: Node) -> list[str]:

@@ -10,6 +10,7 @@ from agent.llm.calls import Prompt
 from agent.llm.errors import LlmUnusable
 from agent.llm.forms import AnswerError
 from agent.llm.query import Query
+from agent.planner.offer import OWN_CODE
 
 T = TypeVar("T")
 Answer = Mapping[str, Any] | Exception
@@ -48,6 +49,9 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
                 parts["look"] = {**parts["look"], "maxItems": 0}
                 if "changes" in parts:
                     parts["changes"] = {**parts["changes"], "minItems": 1}
+            if "start" in parts:  # nor can anybody write modules at random
+                starts = [start for start in parts["start"]["enum"] if start != OWN_CODE]
+                parts["start"] = {**parts["start"], "enum": starts}
             return {name: any_answer(part, rng) for name, part in parts.items()}
         case "array":
             length = int(rng.integers(schema.get("minItems", 0), schema["maxItems"] + 1))

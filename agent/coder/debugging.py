@@ -14,6 +14,7 @@ from agent.memory.recall import debug_lessons, recall
 from agent.planner.editing import outline, own_modules
 from agent.record.events import Failure, NodeResult
 from agent.record.state import Node, RunState
+from agent.repository.edits import is_own_module
 from agent.repository.idea import Fix
 from agent.repository.render import TaskView
 
@@ -112,8 +113,8 @@ def lessons_about(lessons: Sequence[Lesson], scopes: Sequence[Scope], failure: F
 
 def _about(failure: Failure, files: Files) -> list[str]:
     """The modules that an error passed through, the innermost first; else those that its sentence names."""
-    own = own_modules(files)
+    own = [name for name in files if is_own_module(name)]
     frames = [frame.partition(" line ")[0] for frame in reversed(failure.frames)]
     named = [name for name in own if name in failure.told]
     found = [name for name in dict.fromkeys([*frames, *named]) if name in own]
-    return (found or own[:1])[:SHOWN]
+    return (found or own_modules(files)[:1])[:SHOWN]

@@ -47,6 +47,8 @@ class Job:
     gpu: str | None = None
     """CUDA_VISIBLE_DEVICES: the GPU that is leased to it; None leaves what the user's environment says."""
     arguments: tuple[str, ...] = ()
+    script: str = "main.py"
+    """What is executed, relative to the workspace, which is the first place that it imports from."""
     log_name: str = "run.log"
     """The bounded log's name below `.mars/` in the workspace."""
 
@@ -107,7 +109,7 @@ class Executor(Protocol):
         ...
 
     def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
-        """Runs `python main.py` in the job's workspace and waits for its end.
+        """Runs the job's script in its workspace and waits for its end.
 
         A candidate that fails is an Outcome. Raises SetupError if the job cannot run here as it is given,
         InfrastructureError if the machine fails. On KeyboardInterrupt the candidate is killed first.

@@ -36,7 +36,7 @@ def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: 
     visible = unique([job.input, job.metadata, *readable])
     counted = (mounted or unshare) and counts_processes_per_namespace()
     return Task(
-        script=str(job.workspace / "main.py"),
+        script=str(job.workspace / job.script),
         arguments=list(job.arguments),
         folder=str(job.workspace),
         environment=candidate_environment(job, scratch),

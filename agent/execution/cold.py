@@ -19,7 +19,7 @@ _GONE_WITHIN_S = 5.0
 
 
 class ColdExecutor:
-    """Runs `python main.py` per job; holds nothing between jobs."""
+    """An interpreter per job; holds nothing between jobs."""
 
     def __init__(self, isolation: Isolation, readable: Sequence[Path] = ()) -> None:
         self._isolation = isolation

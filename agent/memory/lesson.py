@@ -21,6 +21,10 @@ UNNUMBERED = "00000"
 """Id of a lesson that no store has numbered yet."""
 
 
+# The family of lessons about code that no family renders.
+OWN_CODE = "own code"
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +33,7 @@ class Scope(_Frozen):
     """Where a lesson was learned."""
 
     task: Task
-    family: str
+    family: str = Field(description="`own code` where no family renders it.")
     magnitude: int = Field(description="Number of training rows, as round(log10(n)).")
 
     @staticmethod

@@ -52,8 +52,16 @@ class ImproveAnswer(Answer):
     look: tuple[str, ...] = ()
 
 
+class Rewrite(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    file: str
+    code: str
+
+
 class EditAnswer(Answer):
     reason: str = ""
+    rewrites: tuple[Rewrite, ...] = ()
     edits: tuple[Edit, ...] = ()
 
 

@@ -10,7 +10,9 @@ from agent.llm.calls import Prompt
 from agent.llm.endpoint import LOCAL
 from agent.llm.prompts import render_prompt
 from agent.memory.lesson import Lesson
+from agent.planner.arms import Arm
 from agent.planner.base import Request
+from agent.planner.design import NEEDED, packages, scouted
 from agent.planner.editing import outline
 from agent.planner.ground import Ground
 from agent.planner.offer import DRAFT_CHANGES, LOOKS, Look, Start
@@ -58,6 +60,20 @@ class Briefing:
         """The question for a new structure, in full and in short."""
         return [self._prompt("draft", full, request, lessons, {}) for full in self._lengths]
 
+    def design(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
+        """The question for a solution whose modules the model writes itself, in full and in short."""
+        more: dict[str, object] = {
+            "scouted": scouted(request.state),
+            "packages": packages(),
+            "needed": NEEDED,
+        }
+        return [self._prompt("design", full, request, lessons, more) for full in self._lengths]
+
+    @property
+    def aggregates(self) -> str:
+        """What is known of the rows to learn from, in short."""
+        return _cut(json.dumps(_rounded(self.eda), ensure_ascii=False), EDA_LENGTH)
+
     def improve(
         self, request: Request, lessons: Sequence[Lesson], parent: Node, modules: Sequence[str]
     ) -> list[Prompt]:
@@ -65,9 +81,11 @@ class Briefing:
 
         `modules` outline those that may be edited, a line each; none: only slots may change.
         """
-        assert parent.blueprint is not None
-        family = self.ground.families[parent.blueprint.family]
-        arms = sorted(self.ground.arms(request, parent, family, parent.blueprint), key=lambda arm: -arm.gain)
+        family = self.ground.families[parent.blueprint.family] if parent.blueprint else None
+        arms: list[Arm] = []
+        if family is not None and parent.blueprint is not None:
+            arms = list(self.ground.arms(request, parent, family, parent.blueprint))
+            arms.sort(key=lambda arm: -arm.gain)
         return [
             self._prompt(
                 "improve",
@@ -133,7 +151,6 @@ class Briefing:
         return Prompt(self._rules(full), asked)
 
     def _rules(self, full: bool) -> str:
-        eda = json.dumps(_rounded(self.eda), ensure_ascii=False)
         ground = self.ground
         return render_prompt(
             "planner_rules",
@@ -142,7 +159,7 @@ class Briefing:
             columns=COLUMNS if full else SHORT_COLUMNS,
             device=ground.device,
             hint=self.hint,
-            eda=_cut(eda, EDA_LENGTH) if full else f"rows: {self.competition.n_train}",
+            eda=self.aggregates if full else f"rows: {self.competition.n_train}",
             families=list(ground.families.values()),
             starts=[Start(*option) for option in ground.drafts()],
             pinned=ground.wishes.pinned,

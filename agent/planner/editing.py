@@ -33,6 +33,7 @@ EDITS_AT_ONCE = 8
 FILE_LENGTH = 80
 TOLD = 3  # faults of one answer
 BLOCK_LENGTH = 8000  # characters
+MODULE_LENGTH = 40_000
 
 Files = Mapping[str, str]
 ReadCode = Callable[[Node], Files]
@@ -56,20 +57,26 @@ def outline(files: Files) -> list[str]:
 def edit_form(
     request: Request, parent: Node, files: Files, look: Look, lessons: Sequence[Lesson]
 ) -> Form[Proposal]:
-    """Blocks of the parent's modules replaced; read only where every edit can be made and is new."""
+    """Blocks of the parent's modules replaced, or whole modules that were looked at.
+
+    Read only where every edit can be made and is new.
+    """
+    code = {"type": "string", "maxLength": MODULE_LENGTH}
+    rewrite = closed_object({"file": {"type": "string", "enum": list(look.files)}, "code": code})
     schema = closed_object(
         {
-            "edits": edits_schema(),
+            "edits": edits_schema(least=0),
+            "rewrites": {"type": "array", "maxItems": len(look.files), "items": rewrite},
             "title": text_schema(LENGTHS["title"]),
             "reason": text_schema(LENGTHS["reason"]),
             **cites_schema(lessons),
         }
     )
     blueprint = parent.blueprint
-    assert blueprint is not None
+    slots = blueprint.slots if blueprint else {}
 
     def read(answer: object) -> Proposal:
-        given = parsed(EditAnswer, answer)
+        given = _with_rewrites(parsed(EditAnswer, answer), files)
         children = [request.state.nodes[child] for child in parent.children]
         if any(child.idea.edits == given.edits for child in children):
             raise AnswerError("These edits were tried already; edit something else.")
@@ -78,13 +85,24 @@ def edit_form(
         reason = plain(given.reason, PART_LENGTH) or look.reason
         parts = {part: getattr(parent.idea, part) for part in ("model", "data", "training", "evaluation")}
         parts["training"] = f"{parts['training']} Edited: {title}. {reason}".strip()
-        own = cited(given.cites, lessons, blueprint.slots, ())
+        own = cited(given.cites, lessons, slots, ())
         in_code = cited_in_code(given.edits, files, lessons)
-        cites = joined(inherited_cites(parent, blueprint.slots), own, {EDITS: in_code} if in_code else {})
+        cites = joined(inherited_cites(parent, slots), own, {EDITS: in_code} if in_code else {})
         idea = idea_of(title or "An edit of the code", parts, blueprint, cites=cites)
         return Proposal(idea.model_copy(update={"edits": given.edits}), parent.seconds)
 
     return Form("edit", schema, read)
+
+
+def _with_rewrites(given: EditAnswer, files: Files) -> EditAnswer:
+    """The answer with each module that is written anew as the edit of all of its lines."""
+    unknown = [one.file for one in given.rewrites if one.file not in files]
+    if unknown:
+        raise AnswerError(f"rewrites: there is no {plain(unknown[0], FILE_LENGTH)}.")
+    whole = (
+        Edit(file=one.file, find=files[one.file], replace=f"{one.code.strip()}\n") for one in given.rewrites
+    )
+    return given.model_copy(update={"edits": (*given.edits, *whole), "rewrites": ()})
 
 
 def edits_schema(least: int = 1) -> Schema:

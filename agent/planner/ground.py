@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Literal
 
-from agent.memory.lesson import Scope
+from agent.memory.lesson import OWN_CODE, Scope
 from agent.planner.arms import Arm, believe
 from agent.planner.base import Circumstances, Request
 from agent.planner.conditions import holds, serves
@@ -37,6 +37,7 @@ class Ground:
         self.scope_of = {
             name: Scope(task=circumstances.task, family=name, magnitude=magnitude) for name in self.families
         }
+        self._own_code = Scope(task=circumstances.task, family=OWN_CODE, magnitude=magnitude)
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
@@ -44,8 +45,8 @@ class Ground:
 
     @property
     def scopes(self) -> list[Scope]:
-        """What lessons should be about to be of use here."""
-        return list(self.scope_of.values())
+        """What lessons should be about to be of use here: the families at hand, and code without one."""
+        return [*self.scope_of.values(), self._own_code]
 
     def drafts(self) -> list[tuple[Family, Draft]]:
         """Every starting point that suits the data, the lightest first."""
@@ -135,8 +136,7 @@ def fits_roughly(expected_s: float | None, request: Request) -> bool:
 
 def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:
     """The parent's citations for the values that the child keeps."""
-    assert parent.blueprint is not None
-    old = parent.blueprint.slots
+    old = parent.blueprint.slots if parent.blueprint else {}
     return {slot: lessons for slot, lessons in parent.idea.cites.items() if slots.get(slot) == old.get(slot)}
 
 

@@ -10,12 +10,14 @@ from agent.memory.lesson import Lesson
 from agent.memory.recall import recall, solution_lessons
 from agent.planner.base import Planner, Proposal, Request
 from agent.planner.briefing import Briefing
+from agent.planner.design import design_form
 from agent.planner.editing import ReadCode, edit_form, outline, own_modules
 from agent.planner.offer import draft_form, improve_form
 from agent.record.state import Node
 
 # Long enough for models that reason before they answer.
 ANSWER_TOKENS = 4000
+DESIGN_TOKENS = 6000
 EDIT_TOKENS = 8000
 SEED_STEP = 1000
 
@@ -52,11 +54,21 @@ class LlmPlanner:
         if request.parent is None:
             form = draft_form(request, ground, lessons, self._briefing.terse)
             if form is None:
-                return None
+                return (
+                    None if self._briefing.terse or ground.drafts() else self._design(request, lessons, seed)
+                )
             prompts = self._briefing.draft(request, lessons)
             query = Query("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed, node=node)
-            return self._thinker.ask(query)
+            answer = self._thinker.ask(query)
+            return answer if isinstance(answer, Proposal) else self._design(request, lessons, seed)
         return self._improve(request, request.parent, lessons, seed)
+
+    def _design(self, request: Request, lessons: list[Lesson], seed: int) -> Proposal:
+        """A solution whose modules the model will write itself."""
+        prompts, form = self._briefing.design(request, lessons), design_form(request.state, lessons)
+        node = len(request.state.nodes) + 1
+        query = Query("planner", "design", prompts, form, DESIGN_TOKENS, seed=seed, node=node)
+        return self._thinker.ask(query)
 
     def _improve(self, request: Request, parent: Node, lessons: list[Lesson], seed: int) -> Proposal | None:
         """Other values of slots; or, in two questions, a plan and the edits that carry it out."""

@@ -11,6 +11,7 @@ from agent.planner.answers import (
     TITLE_LENGTH,
     DraftAnswer,
     ImproveAnswer,
+    Schema,
     changes_schema,
     cited,
     cites_schema,
@@ -29,6 +30,7 @@ from agent.repository.idea import Blueprint, Change, Idea, changes_between
 
 DRAFT_CHANGES = 6
 IMPROVE_CHANGES = 2  # more would leave a lesson without a cause
+OWN_CODE = "own code"  # among the starting points: every module is written by the model
 LOOKS = 2  # modules; to see all of them would cost more than the rest of the question
 
 
@@ -53,12 +55,18 @@ class Start:
         return f"{self.family.id}/{self.draft.id}"
 
 
+@dataclass(frozen=True)
+class OwnCode:
+    """The wish to write a solution itself instead of a family's."""
+
+
 def draft_form(
     request: Request, ground: Ground, lessons: Sequence[Lesson], terse: bool = False
-) -> Form[Proposal] | None:
+) -> Form[Proposal | OwnCode] | None:
     """A new structure: a starting point and a few slots that differ from it; None where none fits the time.
 
-    `terse` asks for no words: a very small model has none that are worth reading.
+    Or the wish to write all modules itself. `terse` asks for no words, and for no code: a very small model
+    has none that are worth reading.
     """
     starts = {start.name: start for start in _starts_in_time(request, ground)}
     if not starts:
@@ -66,15 +74,17 @@ def draft_form(
     values = _open_values(request, ground, next(iter(starts.values())))
     schema = closed_object(
         {
-            "start": {"type": "string", "enum": list(starts)},
+            "start": {"type": "string", "enum": [*starts, *([] if terse else [OWN_CODE])]},
             **({"changes": changes_schema(values, DRAFT_CHANGES, least=0)} if values else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)}),
             **cites_schema(lessons),
         }
     )
 
-    def read(answer: object) -> Proposal:
+    def read(answer: object) -> Proposal | OwnCode:
         given = parsed(DraftAnswer, answer)
+        if given.start == OWN_CODE and not terse:
+            return OwnCode()
         if given.start not in starts:
             raise AnswerError(f"start: '{given.start}' is none of {', '.join(starts)}.")
         start = starts[given.start]
@@ -104,6 +114,8 @@ def improve_form(
     drafts.
     """
     blueprint = parent.blueprint
+    if blueprint is None and modules and not terse:
+        return _look_form(modules, lessons)
     if blueprint is None or blueprint.family not in ground.families:
         return None
     family = ground.families[blueprint.family]
@@ -113,12 +125,11 @@ def improve_form(
     )
     if not possible and not may_edit:
         return None
-    looks = {"type": "array", "maxItems": LOOKS, "items": {"type": "string", "enum": list(modules)}}
     least = 0 if may_edit else 1
     schema = closed_object(
         {
             **({"changes": changes_schema(possible, IMPROVE_CHANGES, least)} if possible else {}),
-            **({"look": looks} if may_edit else {}),
+            **({"look": _looks_schema(modules)} if may_edit else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
             **cites_schema(lessons),
         }
@@ -127,10 +138,7 @@ def improve_form(
     def read(answer: object) -> Proposal | Look:
         given = parsed(ImproveAnswer, answer)
         if given.look and not given.changes:
-            unknown = sorted(set(given.look) - set(modules))
-            if unknown or len(given.look) > LOOKS:
-                raise AnswerError(f"look: at most {LOOKS} of {', '.join(modules) or 'none'}.")
-            return Look(given.look, plain(given.title, TITLE_LENGTH), plain(given.reason, PART_LENGTH))
+            return _looked(given, modules)
         changed = with_changes(blueprint.slots, given.changes, family, IMPROVE_CHANGES)
         changes = changes_between(blueprint.slots, changed)
         if not changes:
@@ -153,6 +161,29 @@ def improve_form(
         return Proposal(idea, expected)
 
     return Form("improve", schema, read)
+
+
+def _look_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[Proposal | Look]:
+    """For code that no blueprint renders: a plan, and the modules that it is about."""
+    schema = closed_object(
+        {
+            "look": {**_looks_schema(modules), "minItems": 1},
+            **{name: text_schema(LENGTHS[name]) for name in ("title", "reason")},
+            **cites_schema(lessons),
+        }
+    )
+    return Form("improve", schema, lambda answer: _looked(parsed(ImproveAnswer, answer), modules))
+
+
+def _looks_schema(modules: Sequence[str]) -> Schema:
+    return {"type": "array", "maxItems": LOOKS, "items": {"type": "string", "enum": list(modules)}}
+
+
+def _looked(given: ImproveAnswer, modules: Sequence[str]) -> Look:
+    unknown = sorted(set(given.look) - set(modules))
+    if unknown or not 0 < len(given.look) <= LOOKS:
+        raise AnswerError(f"look: one to {LOOKS} of {', '.join(modules) or 'none'}.")
+    return Look(given.look, plain(given.title, TITLE_LENGTH), plain(given.reason, PART_LENGTH))
 
 
 def _told(given: DraftAnswer, idea: Idea) -> Idea:

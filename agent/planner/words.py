@@ -67,7 +67,7 @@ def improved_texts(family: Family, first: Node, slots: dict[str, Value], reasons
 def idea_of(
     title: str,
     texts: Mapping[str, str],
-    blueprint: Blueprint,
+    blueprint: Blueprint | None,
     *,
     moves: tuple[str, ...] = (),
     changes: tuple[Change, ...] = (),

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
-from agent.repository.idea import Blueprint, Fix, Idea
+from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
 PlannerName = Literal["library", "llm"]
@@ -175,6 +175,14 @@ class NodeProposed(_Event):
     note: str = Field(default="", description="How the planner came by the idea, where that is worth a word.")
 
 
+class ModuleWritten(_Event):
+    """A planned module was written; its test is executed next, or, after main.py, the node."""
+
+    kind: Literal["module_written"] = "module_written"
+    node: int
+    module: WrittenModule
+
+
 class FixProposed(_Event):
     """A revision of a node that failed; the node goes on with it."""
 
@@ -249,6 +257,7 @@ Event = Annotated[
     RunStarted
     | RunResumed
     | NodeProposed
+    | ModuleWritten
     | FixProposed
     | NodeFinished
     | RepeatProposed

@@ -14,6 +14,7 @@ from agent.record.events import (
     LessonLearned,
     LlmCallBegan,
     LlmCallEnded,
+    ModuleWritten,
     NodeFinished,
     NodeProposed,
     NodeResult,
@@ -31,7 +32,7 @@ from agent.record.events import (
 )
 from agent.repository.edits import Edit
 from agent.repository.family import Family
-from agent.repository.idea import Blueprint, Fix, Idea, completed
+from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModule, completed
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Attempt:
 
     failed: NodeResult
     fix: Fix
+    modules: int = 0  # how many were written when it failed
 
 
 @dataclass
@@ -56,6 +58,9 @@ class Node:
     last_edited: int | None = None  # the last in its line, itself included, whose code was edited
     blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
     finished_at_s: float | None = None
+    modules: list[WrittenModule] = field(
+        default_factory=list
+    )  # of the idea's plan, as far as they are written
     attempts: list[Attempt] = field(default_factory=list)  # revisions that failed before it got its result
     result: NodeResult | None = None
     repeats: list[float] = field(default_factory=list)
@@ -79,6 +84,17 @@ class Node:
     def edits(self) -> tuple[Edit, ...]:
         """Made to what its slots and its parent's line give: its idea's own, then its fixes'."""
         return (*self.idea.edits, *(edit for attempt in self.attempts for edit in attempt.fix.edits))
+
+    @property
+    def unwritten(self) -> tuple[ModulePlan, ...]:
+        """The modules of its plan that are still to be written, in their order."""
+        return self.idea.plan[len(self.modules) :]
+
+    @property
+    def cited_lessons(self) -> tuple[str, ...]:
+        """By its idea, and in the code that was written for it."""
+        written = (lesson for module in self.modules for lesson in module.cites)
+        return tuple(sorted({*self.idea.cited_lessons, *written}))
 
     @property
     def status(self) -> Status:
@@ -239,9 +255,11 @@ class RunState:
                 self.spend.lose()
             case NodeProposed():
                 self._propose(event)
+            case ModuleWritten():
+                self.nodes[event.node].modules.append(event.module)
             case FixProposed():
                 node = self.nodes[event.node]
-                node.attempts.append(Attempt(event.failed, event.fix))
+                node.attempts.append(Attempt(event.failed, event.fix, len(node.modules)))
                 node.last_edited = node.id
             case NodeFinished():
                 self._finish(event)

@@ -12,6 +12,7 @@ from agent.record.events import (
     LessonLearned,
     LlmCallBegan,
     LlmCallEnded,
+    ModuleWritten,
     NodeFinished,
     NodeProposed,
     NodeResult,
@@ -76,6 +77,8 @@ def _sentence(event: Event, state: RunState) -> str:
             return f"run resumed, budget {event.minutes:g} min"
         case NodeProposed():
             return _proposed(event, state)
+        case ModuleWritten():
+            return f"node {event.node:03d} {event.module.file} written"
         case FixProposed():
             why = wording.one_line(event.failed.reason)
             said = f"fix {len(state.nodes[event.node].attempts)}: {wording.one_line(event.fix.title)}"

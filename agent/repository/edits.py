@@ -14,7 +14,7 @@ from agent.repository.nearest import line_of, nearest, numbered
 MOST_EDITS = 20  # of one answer
 LONGEST_BLOCK = 60_000  # characters of a block to find, or of what replaces it
 LARGEST_MODULE = 200_000  # characters of a module that edits made larger
-_MODULE = re.compile(r"library/([A-Za-z_][A-Za-z0-9_]{0,59})\.py")
+_MODULE = re.compile(r"(?:library/|tests/test_)([A-Za-z_][A-Za-z0-9_]{0,59})\.py")
 _MATCHES_TOLD = 10
 _FILES_TOLD = 40
 _NAME_TOLD = 80  # characters of a name that nobody has checked
@@ -90,9 +90,9 @@ def _check_block(edit: Edit, where: str) -> None:
 
 
 def _check_file(edit: Edit, files: Mapping[str, str], where: str) -> None:
-    own = sorted(name for name in files if _is_own_module(name))
+    own = sorted(name for name in files if is_own_module(name))
     there_are = f"there are {_listed(own)}"
-    if not _is_own_module(edit.file):
+    if not is_own_module(edit.file):
         raise EditError(
             f"{where}: {_told(edit.file)} may not be edited, only main.py and library/<name>.py; {there_are}."
         )
@@ -102,7 +102,8 @@ def _check_file(edit: Edit, files: Mapping[str, str], where: str) -> None:
         )
 
 
-def _is_own_module(name: str) -> bool:
+def is_own_module(name: str) -> bool:
+    """Whether a repository may hold and edit it: main.py, library/<name>.py or tests/test_<name>.py."""
     module = _MODULE.fullmatch(name)
     return name == "main.py" or (module is not None and not keyword.iskeyword(module[1]))
 

@@ -36,8 +36,38 @@ class Change(BaseModel):
     new: Value
 
 
+class ModulePlan(BaseModel):
+    """A module that is to be written for an idea without a blueprint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str = Field(description="main.py or library/<name>.py.")
+    purpose: str
+    names: tuple[str, ...] = Field(description="What it defines for the others.")
+    uses: tuple[str, ...] = Field(default=(), description="Modules before it that it imports.")
+
+
+class WrittenModule(BaseModel):
+    """A planned module with its code, and the script that tries it out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    code: str
+    test: str = Field(default="", description="Empty for main.py, which a smoke run tries out.")
+    cites: tuple[str, ...] = Field(default=(), description="Lessons that its comments cite.")
+
+    @property
+    def test_file(self) -> str:
+        """`tests/test_models.py` for `library/models.py`."""
+        return f"tests/test_{Path(self.file).stem}.py"
+
+
 class Idea(BaseModel):
-    """A natural-language plan, the blueprint and the edits that carry it out, the lessons it rests on."""
+    """A natural-language plan, what carries it out, and the lessons that it rests on.
+
+    What carries it out is a blueprint, the modules that are to be written, or the parent's code; and edits.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +76,15 @@ class Idea(BaseModel):
     data: str
     training: str
     evaluation: str
-    blueprint: Blueprint | None = Field(description="None for an ensemble, whose code is its members'.")
+    blueprint: Blueprint | None = Field(
+        description="None for an ensemble, whose code is its members', and where modules are written."
+    )
+    plan: tuple[ModulePlan, ...] = Field(
+        default=(), description="The modules to write, each after those that it uses; main.py is the last."
+    )
+    scouted: tuple[str, ...] = Field(
+        default=(), description="Candidate models of distinct families, light ones first, that were weighed."
+    )
     moves: tuple[str, ...] = ()
     changes: tuple[Change, ...] = Field(default=(), description="Against the parent; empty for a draft.")
     edits: tuple[Edit, ...] = Field(

@@ -175,8 +175,9 @@ def own_metric_file(competition: TaskView) -> dict[str, str]:
 def idea_json(idea: Idea) -> str:
     """The file `idea.json`."""
     content = {"contract_version": CONTRACT_VERSION, **idea.model_dump(mode="json")}
-    if not idea.edits:  # so the file is what it was before there were edits
-        del content["edits"]
+    for name in ("edits", "plan", "scouted"):  # so the file is what it was before there were any
+        if not content[name]:
+            del content[name]
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

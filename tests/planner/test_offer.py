@@ -9,7 +9,7 @@ import pytest
 from agent.llm.forms import AnswerError, is_closed
 from agent.planner.base import Circumstances, Request
 from agent.planner.ground import Ground
-from agent.planner.offer import draft_form, improve_form
+from agent.planner.offer import OWN_CODE, draft_form, improve_form
 from agent.planner.wishes import read_wishes
 from agent.record.state import RunState, variant
 from agent.repository.family import Family, Slot
@@ -166,7 +166,7 @@ def test_a_draft_that_cannot_end_in_time_is_not_offered(ground: Ground) -> None:
     state = _with_node(seconds=250.0)  # the lightest start; five times the limit of 60 s is still tried
     form = draft_form(_request(state), ground, [])
     assert form is not None
-    assert form.schema["properties"]["start"]["enum"] == ["toy/plain", "toy/crossed"]
+    assert form.schema["properties"]["start"]["enum"] == ["toy/plain", "toy/crossed", OWN_CODE]
     offered = _offered(form.schema)
     assert {one["value"] for one in offered if one["slot"] == "depth"} == {1, 2}
     assert {one["value"] for one in offered if one["slot"] == "breadth"} == {1, 2, 3, 4, 5, 6}

@@ -1,0 +1,120 @@
+"""A solution of the model's own: the idea and its decomposition into modules (MARS, Design and Decompose)."""
+
+import importlib.util
+from collections.abc import Sequence
+
+from agent.llm.forms import AnswerError, Form
+from agent.memory.lesson import Lesson
+from agent.planner.answers import (
+    LENGTHS,
+    PART_LENGTH,
+    TITLE_LENGTH,
+    Answer,
+    cited,
+    cites_schema,
+    closed_object,
+    parsed,
+    plain,
+    text_schema,
+)
+from agent.planner.base import Proposal
+from agent.planner.words import PARTS
+from agent.record.state import RunState
+from agent.repository.checks import LIBRARY
+from agent.repository.edits import is_own_module
+from agent.repository.idea import Idea, ModulePlan
+from agent.repository.own_code import MOST_MODULES, plan_faults
+
+CANDIDATES = 5
+NAMES = 12  # of one module
+TOLD = 3  # faults of one answer
+NEEDED = (*(f"library/{name}.py" for name in LIBRARY if name != "__init__"), "main.py")
+# What a solution may want to import; told as far as it is installed.
+_USEFUL = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "torch",
+    "timm",
+    "albumentations",
+    "lightgbm",
+    "xgboost",
+    "PIL",
+)
+
+
+class DesignAnswer(Answer):
+    candidates: tuple[str, ...] = ()
+    model: str = ""
+    data: str = ""
+    training: str = ""
+    evaluation: str = ""
+    modules: tuple[ModulePlan, ...] = ()
+
+
+def packages() -> list[str]:
+    """Those that code may import here."""
+    return [name for name in _USEFUL if importlib.util.find_spec(name) is not None]
+
+
+def scouted(state: RunState) -> tuple[str, ...]:
+    """The candidate models that earlier designs of the run have weighed."""
+    found = (one for node in state.nodes.values() for one in node.idea.scouted)
+    return tuple(dict.fromkeys(found))
+
+
+def design_form(state: RunState, lessons: Sequence[Lesson]) -> Form[Proposal]:
+    """An idea in words, and modules in an order in which each uses only those before it."""
+    names = {"type": "array", "maxItems": NAMES, "items": text_schema(80)}
+    module = closed_object(
+        {"file": text_schema(80), "purpose": text_schema(PART_LENGTH), "names": names, "uses": names}
+    )
+    schema = closed_object(
+        {
+            "candidates": {"type": "array", "maxItems": CANDIDATES, "items": text_schema(TITLE_LENGTH)},
+            **{name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)},
+            "modules": {
+                "type": "array",
+                "minItems": len(NEEDED),
+                "maxItems": MOST_MODULES,
+                "items": module,
+            },
+            **cites_schema(lessons),
+        }
+    )
+
+    def read(answer: object) -> Proposal:
+        given = parsed(DesignAnswer, answer)
+        title = plain(given.title, TITLE_LENGTH) or "A solution of its own"
+        if any(node.idea.title == title for node in state.nodes.values()):
+            raise AnswerError("title: this was tried already; take another approach.")
+        wrong = [one.file for one in given.modules if not _may_be_planned(one.file)]
+        if wrong:
+            raise AnswerError(f"modules: {plain(wrong[0], 60)} is no main.py or library/<name>.py.")
+        if faults := plan_faults(given.modules):
+            raise AnswerError(" ".join(faults[:TOLD]))
+        idea = Idea(
+            title=title,
+            model=plain(given.model, PART_LENGTH),
+            data=plain(given.data, PART_LENGTH),
+            training=plain(given.training, PART_LENGTH),
+            evaluation=plain(given.evaluation, PART_LENGTH),
+            blueprint=None,
+            plan=tuple(_plain_module(one) for one in given.modules),
+            scouted=tuple(plain(one, TITLE_LENGTH) for one in given.candidates[:CANDIDATES]),
+            cites=cited(given.cites, lessons, {}, ()),
+        )
+        return Proposal(idea, expected_s=None)
+
+    return Form("design", schema, read)
+
+
+def _may_be_planned(file: str) -> bool:
+    return is_own_module(file) and not file.startswith("tests/")
+
+
+def _plain_module(module: ModulePlan) -> ModulePlan:
+    """Its purpose on one line; names that are none are left out, since nobody could define them."""
+    names = tuple(name for name in module.names if name.isidentifier())
+    return module.model_copy(update={"purpose": plain(module.purpose, PART_LENGTH), "names": names})

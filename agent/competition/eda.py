@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agent.competition.media import decode
+from agent.competition.signals import read_signals
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import mask_sizes
 
@@ -96,6 +97,8 @@ def _column(values: "pd.Series[str]", role: str) -> Summary:
         return summary | _text(present)
     if role == "time":
         return summary | _times(present)
+    if role == "signal":
+        return summary | _waves(present)
     return summary
 
 
@@ -150,6 +153,37 @@ def _times(values: "pd.Series[str]") -> Summary:
         "kind": "date",
         "not_dates": int(dates.isna().sum()),
         "span_days": None if pd.isna(span) else round(span.total_seconds() / 86_400),
+    }
+
+
+@np.errstate(over="ignore", invalid="ignore")  # of numbers near the largest, which are left out then
+def _waves(cells: "pd.Series[str]") -> Summary:
+    """Lengths of signals, moments of all samples, and what one row's samples are like on average.
+
+    A row's `spread` is its standard deviation; its `roughness` that of the steps from sample to sample, in
+    spreads: 1.4 is white noise, towards 0 is smooth.
+    """
+    lengths: list[int] = []
+    pieces, means, spreads, roughness = [], [], [], []
+    for signals in read_signals(cells[cells.str.strip() != ""], Path("train.csv")):
+        lengths += signals.lengths.tolist()
+        pieces.append(signals.samples)
+        for samples in np.split(signals.samples, signals.ends[1:-1]):
+            means.append(samples.mean())
+            spreads.append(samples.std())
+            if spreads[-1] > 0:
+                roughness.append(np.diff(samples).std() / spreads[-1])
+    if len(lengths) < _RARE_LEVEL:
+        return {}
+    return {
+        "length_mean": float(np.mean(lengths)),
+        "length_std": float(np.std(lengths)),
+        "distinct_lengths": len(set(lengths)),
+        "samples": _moments(pd.Series(np.concatenate(pieces))),
+        "row_mean_std": _finite(np.std(means)),
+        "row_spread_mean": _finite(np.mean(spreads)),
+        "row_spread_std": _finite(np.std(spreads)),
+        "row_roughness_mean": _finite(np.mean(roughness)) if len(roughness) >= _RARE_LEVEL else None,
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from agent.competition.init_tables import FoundTables, Guess
+from agent.competition.signals import is_signal
 from agent.competition.spec import InputColumn, Role
 from agent.errors import SetupError
 
@@ -23,6 +24,8 @@ _TRIED_ROWS = 20
 _NUMERIC_SHARE = 0.95
 _GROUPS_AT_LEAST = 10
 _WORDS_OF_TEXT = 4
+_SIGNAL_FROM = 8  # samples a row on average; fewer numbers are rather a few measurements or codes
+_OTHER_MARKS = str.maketrans(",;[]()", "      ")  # that part numbers in other people's cells
 
 GuessedInput = tuple[InputColumn, Guess]
 
@@ -57,10 +60,15 @@ def guess_inputs(
                 f"Validation will be the rows that are latest by '{name}'. "
                 "If rows to predict are not later ones, delete that input."
             )
+        if role == "signal":
+            questions.append(
+                f"Column '{name}' is read as signals, numbers whose order matters. "
+                "If it is no order of time or place, give each number a column of its own."
+            )
     if not inputs:
         raise SetupError(
             f"{tables.folder}: no input is left: neither pictures nor a column that {tables.train_name} "
-            f"shares with {tables.test_name or 'a test.csv'}."
+            f"shares with {tables.test_name or 'a test.csv'}. {' '.join(questions[:2])}".rstrip()
         )
     return inputs, questions
 
@@ -136,7 +144,19 @@ def _role(train: "pd.Series[str]", test: "pd.Series[str]") -> tuple[Role | None,
         return "number", "its values are numbers"
     if looked_at.map(lambda value: bool(_DATE.fullmatch(value))).all():
         return "time", "its values are dates"
+    if (samples := _samples_a_row(looked_at)) is not None:
+        return "signal", f"{samples:.0f} numbers a row, parted by blanks"
+    if _samples_a_row(looked_at.str.translate(_OTHER_MARKS)) is not None:
+        return None, "its cells are lists of numbers; parted by blanks alone they would be signals"
     words = float(np.mean([len(value.split()) for value in looked_at]))
     if words >= _WORDS_OF_TEXT and distinct > len(present) / 2:
         return "text", f"{words:.0f} words a row, hardly any repeated"
     return "category", f"{distinct} different values"
+
+
+def _samples_a_row(cells: "pd.Series[str]") -> float | None:
+    """How many numbers a cell holds on average, if cells are signals."""
+    lengths = [len(cell.split()) for cell in cells]
+    if np.mean(lengths) < _SIGNAL_FROM or not cells.map(is_signal).all():
+        return None
+    return float(np.mean(lengths))

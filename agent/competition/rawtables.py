@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.signals import require_signals
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.tables import read_table, require_columns, require_unique
 from agent.errors import SetupError
@@ -26,7 +27,8 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
     """Reads the training table, the rows to predict and the sample submission.
 
     Raises:
-        SetupError: a missing table or column, blank or repeated ids, a sample submission with other ids.
+        SetupError: a missing table or column, blank or repeated ids, a sample submission with other ids,
+            a cell that is no signal where it should be one.
     """
     _check_spec(spec, folder)
     inputs = [column.name for column in spec.inputs if column.role != "image"]
@@ -43,6 +45,9 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
     else:
         test = _read(spec, folder, spec.test, _required_in_test(spec))
         test = _in_order_of(test, sample, spec, folder)
+    for name in spec.columns_with("signal"):
+        require_signals(train[name], folder / spec.train)
+        require_signals(test[name], folder / (spec.test or spec.sample_submission))
     overlap = int(test[spec.id_column].isin(train[spec.id_column]).sum())
     warnings = (f"{overlap} ids to predict also occur in {spec.train}.",) if overlap else ()
     return RawTables(train, test, sample, warnings)

@@ -10,7 +10,7 @@ from agent.errors import SetupError
 from agent.userfiles import read_yaml
 
 Task = Literal["classification", "multilabel", "regression", "segmentation"]
-Role = Literal["image", "text", "number", "category", "embedding", "group", "time"]
+Role = Literal["image", "text", "number", "category", "embedding", "signal", "group", "time"]
 PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
 
 FILE_COLUMN = "file_path"
@@ -31,7 +31,10 @@ class InputColumn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Column of the tables; for images, the name given to the picture.")
-    role: Role
+    role: Role = Field(
+        description="What the cells hold; signal: numbers in the order of time, parted by blanks, "
+        "as many as a row happens to have."
+    )
     path: str | None = Field(
         default=None,
         description="Images: where a row's file is below the folder, e.g. '{split}/{id}.png'; "

@@ -14,6 +14,7 @@ from agent.paths import benchmarks_dir
 
 IMET = benchmarks_dir() / "imet-2020"
 DIGITS = benchmarks_dir() / "digits"
+SIGNALS = benchmarks_dir() / "signals"
 
 _WITHOUT_AGENT = """
 import runpy, sys

@@ -354,7 +354,7 @@ def test_a_folder_without_rights_is_a_sentence() -> None:
                 writing.result()
 
 
-@pytest.mark.parametrize("name", ["digits", pytest.param("imet-2020", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["digits", "signals", pytest.param("imet-2020", marks=pytest.mark.slow)])
 def test_the_bundled_competitions_are_prepared_in_seconds(tmp_path: Path, name: str) -> None:
     competition, home = find_competition(name), Home(tmp_path)
     # Not "auto": whoever is signed in to Kaggle would download the real data.

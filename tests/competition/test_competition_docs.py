@@ -1,0 +1,41 @@
+"""docs/competition.md names every role and every bundled competition, as they are."""
+
+from pathlib import Path
+from typing import get_args
+
+from agent.competition.registry import list_competitions
+from agent.competition.spec import Role
+from agent.paths import Home
+from agent.repository.family import known_families
+
+DOCS = Path(__file__).parents[2] / "docs" / "competition.md"
+
+
+def _tables() -> list[dict[str, list[str]]]:
+    """The rows of each table by their first cell, which is code."""
+    tables: list[dict[str, list[str]]] = []
+    for line in DOCS.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ---"):
+            tables.append({})
+        elif line.startswith("| `"):
+            tables[-1][cells[0].strip("`")] = cells[1:]
+    return tables
+
+
+def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> None:
+    _, roles = _tables()
+    assert set(roles) == set(get_args(Role))
+    families = known_families(Home(tmp_path))
+    for role, (_, readers) in roles.items():
+        reading = {name for name, family in families.items() if role in family.serves.reads}
+        assert {part.strip("`") for part in readers.split(", ") if part.startswith("`")} == reading
+        assert readers.startswith("none") or reading
+
+
+def test_every_bundled_competition_is_told(tmp_path: Path) -> None:
+    competitions, _ = _tables()
+    found = {one.spec.id: one.spec for one in list_competitions(Home(tmp_path))}
+    assert set(competitions) == set(found)
+    for name, (_, scored) in competitions.items():
+        assert scored.replace(" ", "_").lower() == f"{found[name].task},_{found[name].metric}"

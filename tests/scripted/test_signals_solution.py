@@ -1,0 +1,172 @@
+"""The hand-written solution of the signals does what tests of the module route rely on, for real."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.competition.evaluation import evaluate, evaluate_submission, parse_printed_metric
+from agent.competition.prepare import prepare
+from agent.competition.prepared import Prepared
+from agent.competition.registry import find_competition
+from agent.competition.sources import locate_data
+from agent.paths import Home
+from agent.repository.checks import check_repository, without_refit
+from agent.repository.edits import apply_edits
+from agent.repository.render import write_tree
+from agent.repository.silencing import silenced
+from tests.conftest import run_script
+from tests.scripted.signals_script import FOLDER, Fault, Module, signals_script
+
+SCRIPT = signals_script()
+WITH_FAULT = {fault.found_by: SCRIPT.files | {fault.module: fault.code} for fault in SCRIPT.faults}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The signals, prepared once."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    competition = find_competition("signals")
+    return prepare(competition.spec, locate_data(competition, home, "full", run_script), home)
+
+
+def _workspace(folder: Path, files: dict[str, str], prepared: Prepared) -> Path:
+    write_tree(files, folder)
+    (folder / "metadata").symlink_to(prepared.metadata)
+    (folder / "input").symlink_to(prepared.input)
+    return folder
+
+
+def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python on one thread in a repository, which can be imported."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "MARS_SEED": "0"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
+
+
+def _score(folder: Path, prepared: Prepared) -> float:
+    """Executes a repository as the harness would, and scores what it wrote as the harness does."""
+    done = _python(folder, "main.py")
+    assert done.returncode == 0, done.stderr
+    found = evaluate(prepared, folder, parse_printed_metric(done.stdout))
+    assert found.fault is None
+    assert found.suspect is None
+    assert found.audit is not None
+    assert found.validation is not None
+    assert abs(found.audit - found.validation) < 0.1
+    return found.validation
+
+
+def test_the_repository_keeps_the_contract_and_needs_nothing_but_the_order_it_is_written_in() -> None:
+    assert check_repository(SCRIPT.files) == []
+    assert without_refit(SCRIPT.files) == []
+    written: set[str] = set()
+    for module in SCRIPT.modules:
+        assert set(module.uses) <= written
+        written.add(module.name)
+        tree = ast.parse(module.code)
+        imported = {
+            f"{node.module.replace('.', '/')}.py"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("library")
+        }
+        assert imported == set(module.uses)
+        public = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        assert public <= set(module.defines)
+        assert all(re.search(rf"^((def|class) )?{name}\b", module.code, re.M) for name in module.defines)
+
+
+def test_the_code_is_clean() -> None:
+    options = ["--isolated", "--no-cache", "--line-length", "110"]
+    lint = [
+        "--config=lint.isort.known-first-party=['library']",
+        "--select=E,F,I,UP,B,SIM,C4,RUF100,RET,PIE,W,N",
+    ]
+    for command in (["check", "--quiet", *lint], ["format", "--check", "--diff"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", command[0], *options, *command[1:], str(FOLDER)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", SCRIPT.modules, ids=lambda module: Path(module.name).stem)
+@pytest.mark.parametrize("improved", [False, True])
+def test_every_module_passes_its_own_test_beside_those_it_uses(
+    tmp_path: Path, module: Module, improved: bool
+) -> None:
+    files = apply_edits(SCRIPT.files, SCRIPT.improved.edits) if improved else SCRIPT.files
+    there = {name: files[name] for name in ("library/__init__.py", module.name, *module.uses)}
+    write_tree(there | {"tests/check.py": module.check}, tmp_path)
+    done = _python(tmp_path, "tests/check.py")
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_runs_alone_and_scores_plainly(tmp_path: Path, prepared: Prepared) -> None:
+    folder = _workspace(tmp_path, SCRIPT.files, prepared)
+    assert 0.75 < _score(folder, prepared) < 0.9
+
+    working = folder / "working"
+    for part, count in (("val", prepared.rows.val), ("test", prepared.rows.audit + prepared.rows.test)):
+        kept = np.load(working / f"{part}_outputs.npz", allow_pickle=False)
+        assert (kept["outputs"].shape, kept["outputs"].dtype) == ((count, 5), np.float32)
+        assert len(set(kept["ids"])) == count
+    lines = [json.loads(line) for line in (working / "progress.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in lines] == ["prepare", "train", "train", "done"]
+    assert json.loads((working / "frozen.json").read_text())["seconds"] > 0
+    assert "failures" in json.loads((working / "analysis.json").read_text())
+
+    before, _ = evaluate_submission(prepared, folder)
+    (working / "val_submission.csv").unlink()
+    refit = _python(folder, "main.py", "--refit")
+    assert refit.returncode == 0, refit.stderr
+    assert "Final Validation Metric" not in refit.stdout
+    assert not (working / "val_submission.csv").exists()
+    after, _ = evaluate_submission(prepared, folder)
+    assert before is not None
+    assert after is not None
+    assert after != before
+    assert after > before - 0.05
+
+
+def test_the_improved_design_changes_two_modules_and_is_far_better(
+    tmp_path: Path, prepared: Prepared
+) -> None:
+    edited = apply_edits(SCRIPT.files, SCRIPT.improved.edits)
+    assert {name for name in edited if edited[name] != SCRIPT.files[name]} == {
+        "library/config.py",
+        "library/models.py",
+    }
+    assert silenced(SCRIPT.files, edited) == []
+    assert _score(_workspace(tmp_path, edited, prepared), prepared) > 0.95
+
+
+@pytest.mark.parametrize("fault", SCRIPT.faults, ids=lambda fault: fault.found_by)
+def test_a_fault_is_found_where_the_script_says_and_is_mended_by_its_edits(
+    tmp_path: Path, prepared: Prepared, fault: Fault
+) -> None:
+    (module,) = [module for module in SCRIPT.modules if module.name == fault.module]
+    broken = WITH_FAULT[fault.found_by]
+    assert check_repository(broken) == []
+    folder = _workspace(tmp_path, broken | {"tests/check.py": module.check}, prepared)
+    tested = _python(folder, "tests/check.py")
+    if fault.found_by == "smoke":
+        assert tested.returncode == 0, tested.stderr
+        tested = _python(folder, "main.py", "--smoke")
+    assert tested.returncode == 1
+    assert tested.stderr.splitlines()[-1].startswith(f"{fault.error}: ")
+
+    mended = apply_edits(broken, fault.edits)
+    assert mended == SCRIPT.files
+    assert silenced(broken, mended) == []
+    write_tree(mended, folder)
+    smoke = _python(folder, "main.py", "--smoke")
+    assert smoke.returncode == 0, smoke.stderr

@@ -12,7 +12,7 @@ from agent.execution.hardware import cpu_count, device
 from agent.llm.endpoint import LOCAL
 from agent.paths import Home
 from agent.planner.base import Circumstances
-from agent.planner.conditions import serves
+from agent.planner.conditions import serves, unserved
 from agent.planner.library import LibraryPlanner
 from agent.planner.wishes import read_wishes
 from agent.record.events import PlannerName, RunSettings
@@ -110,23 +110,34 @@ def _thinking(request: RunRequest, home: Home) -> dict[str, Any]:
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 
-def can_write(settings: RunSettings) -> bool:
+def _can_write(settings: RunSettings) -> bool:
     """Whether a run's planner can write a solution that no family renders."""
     return settings.planner == "llm" and LOCAL not in settings.models.values()
 
 
-def planner_of(settings: RunSettings, prepared: Prepared, home: Home) -> LibraryPlanner:
-    """The planner over the families that serve the data and can do what the user pinned."""
+def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: bool = False) -> LibraryPlanner:
+    """The planner over the families that serve the data and can do what the user pinned.
+
+    There may be none where a model can write a solution, or the run starts from a repository of the user's.
+    `given` says so ahead of the settings, which name it once it is committed.
+
+    Raises:
+        SetupError: no family serves the data and there is no such repository; or wishes that no family can
+            meet.
+    """
     spec = prepared.spec
     roles = frozenset(column.role for column in spec.inputs)
     at = Circumstances(spec.task, spec.metric, roles, prepared.rows.train, device())
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
-    if not serving and not can_write(settings):
-        raise SetupError(
-            f"{spec.id}: no family serves {spec.task} on {', '.join(sorted(roles))} columns; "
-            f"there are {', '.join(families)}. A language model can write a solution without one: pass "
-            "--planner llm."
-        )
+    if not serving:
+        if not given and settings.given is None and not _can_write(settings):
+            raise SetupError(unserved(spec, families))
+        if settings.pinned or settings.forbidden:
+            raise SetupError(
+                f"--set and --forbid are about a family's slots and moves, and no family serves {spec.id}; "
+                "leave them out."
+            )
+        return LibraryPlanner({}, at)
     asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)

@@ -91,7 +91,9 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
     settings = settings_of(request, prepared, competition.folder, home)
-    planner = planner_of(settings, prepared, home)
+    planner = planner_of(settings, prepared, home, given=request.given is not None)
+    if not planner.families:
+        observer.note(f"No family serves {prepared.spec.id}: nothing but the given repository is tried.")
     given = read_repository(request.given, planner.families) if request.given is not None else None
     engine = open_database(home.database)
     if request.lessons is not None:

@@ -18,7 +18,7 @@ from agent.errors import SetupError
 from agent.execution import run_script
 from agent.execution.hardware import device
 from agent.planner.base import Circumstances
-from agent.planner.conditions import serves
+from agent.planner.conditions import serves, unserved
 from agent.repository.family import known_families
 
 
@@ -50,9 +50,13 @@ def init_command(
     spec = draft.spec
     roles = frozenset(column.role for column in spec.inputs)
     at = Circumstances(spec.task, spec.metric, roles, 0, device())
-    able = [family.id for family in known_families(paths.home()).values() if serves(family, at)]
-    print(f"Families that can run it: {', '.join(able) or 'none yet'}.")
-    print(f"Then: mars run --competition {directory}")
+    families = known_families(paths.home())
+    able = [family.id for family in families.values() if serves(family, at)]
+    if able:
+        print(f"Families that can run it: {', '.join(able)}.")
+        print(f"Then: mars run --competition {directory}")
+    else:
+        print(unserved(spec, families))
 
 
 def prepare_command(

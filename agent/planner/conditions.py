@@ -1,7 +1,8 @@
 """Whether a family, a draft or a move makes sense for the data at hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from agent.competition.spec import CompetitionSpec
 from agent.planner.base import Circumstances
 from agent.repository.family import Condition, Family, Value
 
@@ -12,6 +13,15 @@ def serves(family: Family, at: Circumstances) -> bool:
         at.task in family.serves.tasks
         and set(family.serves.requires) <= at.roles
         and bool(set(family.serves.reads) & at.roles)
+    )
+
+
+def unserved(spec: CompetitionSpec, families: Iterable[str]) -> str:
+    """Said of a competition that none of the families (by name) serves: what can be done all the same."""
+    roles = ", ".join(sorted({column.role for column in spec.inputs}))
+    return (
+        f"{spec.id}: no family serves {spec.task} on {roles} columns; there are {', '.join(families)}. "
+        "Let a language model write the code (--planner llm), or give a repository of your own (--from DIR)."
     )
 
 

@@ -102,7 +102,7 @@ def test_signals_are_described_by_aggregates(tmp_path: Path) -> None:
     steps = [rng.normal(5, 2, 200) for _ in range(300)]
     smooth = [np.linspace(0, 4, 100) + shift for shift in range(30)]
     found = _explored(tmp_path, [" ".join(map(str, one)) for one in steps] + [""])
-    assert found["missing"] == 1
+    assert (found["missing"], found["looked_at"]) == (1, 300)
     assert (found["length_mean"], found["length_std"], found["distinct_lengths"]) == (200, 0, 1)
     assert found["samples"]["mean"] == pytest.approx(5, abs=0.05)
     assert found["row_spread_mean"] == pytest.approx(2, rel=0.02)

@@ -35,6 +35,8 @@ def render_node(
         parts += [_section("changes against the parent"), _changes(node)]
     if node.idea.edits:
         parts += [_section("edits"), _edits(node)]
+    if node.idea.plan:
+        parts += [_section("modules"), _modules(node)]
     if node.attempts:
         parts += [_section("fixes"), _fixes(node)]
     parts += _lessons(state, node)
@@ -163,6 +165,17 @@ def _edits(node: Node) -> Table:
         old, new = wording.edited_lines(edit)
         said = f"{old} {'line' if old == 1 else 'lines'} → {new}" if edit.find else f"new, {new} lines"
         grid.add_row(Text(wording.one_line(edit.file)), Text(said, style="bold"))
+    return grid
+
+
+def _modules(node: Node) -> Table:
+    """What is to be written and what was, with the length as it was written first."""
+    grid = Table.grid(padding=(0, 2))
+    written = {module.file: len(module.code.splitlines()) for module in node.modules}
+    for module in node.idea.plan:
+        lines = written.get(module.file)
+        said = "not written" if lines is None else f"{lines} lines"
+        grid.add_row(module.file, Text(said, style="bold"), Text(wording.one_line(module.purpose)))
     return grid
 
 

@@ -30,9 +30,13 @@ def improvable(state: RunState) -> list[Node]:
 
 
 def _first_drafts(state: RunState, usual: int) -> int:
-    """How many structures are looked at before one is improved: of a user's own code, that one."""
+    """How many structures are looked at before one is improved.
+
+    One where the user gave one, and one, as in the paper, where every module of a draft has to be written.
+    """
     given = state.run.given
-    return 1 if given is not None and given.idea.blueprint is not None else usual
+    is_written = any(node.idea.plan and node.is_valid for node in state.roots)
+    return 1 if is_written or (given is not None and given.idea.blueprint is not None) else usual
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp
     assert summary["best"]["val"] > 0.75
     assert "No family serves signals: nothing but the given repository is tried." in _one_line(done.stderr)
     run = open_run(summary["run_id"], home)
-    files = run.read_code(run.state.nodes[1])
+    files = run.lineage.read(run.state.nodes[1].commit)
     assert all(files[module.name] == module.code for module in signals_script().modules)
 
     again = json.loads(mars("resume", "latest", "--minutes", "2", "--json").stdout)

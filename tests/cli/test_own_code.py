@@ -1,0 +1,166 @@
+"""Solutions that a model writes module by module, as a user meets them.
+
+The answers are a script that was written by hand (tests/scripted/signals); everything else is real.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from agent.paths import Home
+from agent.session import open_run
+from tests.cli.commands import mars
+from tests.llm.scripted import KEY, completion
+from tests.scripted.signals_script import Fault, Script, signals_script
+
+RUN = ("run", "--competition", "signals", "--planner", "llm", "--minutes", "4", "--json")
+
+
+class Author:
+    """Gives the script's answers in order and remembers what it was asked."""
+
+    def __init__(self, answers: list[dict[str, Any]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def handle(self, request: Request) -> Response:
+        body = json.loads(request.get_data())
+        self.asked.append("\n".join(message["content"] for message in body["messages"]))
+        if not self.answers:
+            return completion("I have nothing more to say.", usage=(2000, 10))
+        return completion(json.dumps(self.answers.pop(0)), usage=(2000, 500))
+
+
+@pytest.fixture
+def author(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Author]:
+    with HTTPServer(threaded=True) as http:
+        author = Author([])
+        http.expect_request("/v1/chat/completions").respond_with_handler(author.handle)
+        monkeypatch.setenv("OPENAI_BASE_URL", http.url_for("/v1"))
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("MARS_MODEL", "author")
+        yield author
+
+
+def _design(script: Script) -> dict[str, Any]:
+    modules = [
+        {"file": one.name, "purpose": one.purpose, "names": list(one.defines), "uses": list(one.uses)}
+        for one in script.modules
+    ]
+    uses = [one.name for one in script.modules]
+    main = {"file": "main.py", "purpose": "The entry point.", "names": ["main"], "uses": uses}
+    return {"candidates": ["forest", "kernels"], **script.design.model_dump(), "modules": [*modules, main]}
+
+
+def _written(script: Script, faults: dict[str, Fault]) -> list[dict[str, Any]]:
+    """The modules, those that have a fault as they were answered first; main.py last."""
+    answers: list[dict[str, Any]] = []
+    for module in script.modules:
+        fault = faults.get(module.name)
+        answers.append({"code": fault.code if fault else module.code, "test": module.check})
+        if fault and fault.found_by == "test":
+            answers.append(_fix(fault))
+    answers.append({"code": script.main})
+    return answers + [_fix(fault) for fault in faults.values() if fault.found_by == "smoke"]
+
+
+def _fix(fault: Fault) -> dict[str, Any]:
+    edits = [edit.model_dump() for edit in fault.edits]
+    return {
+        "cause": fault.reason,
+        "signs": fault.error,
+        "title": f"Mend {fault.module}",
+        "look": [],
+        "edits": edits,
+    }
+
+
+def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improved(
+    home: Home, author: Author
+) -> None:
+    script = signals_script()
+    improved = script.improved
+    files = list(dict.fromkeys(edit.file for edit in improved.edits))
+    author.answers = [
+        _design(script),
+        *_written(script, {fault.module: fault for fault in script.faults}),
+        {"look": files, "title": improved.title, "reason": improved.reason},
+        {"edits": [edit.model_dump() for edit in improved.edits], "rewrites": [], "title": "", "reason": ""},
+    ]
+    summary = json.loads(mars(*RUN, "--max-nodes", "2").stdout)
+    assert author.answers == []
+    assert summary["valid_nodes"] >= 2
+    run = open_run("latest", home)
+    first, second = run.state.nodes[1], run.state.nodes[2]
+    assert [attempt.fix.title for attempt in first.attempts] == [
+        "Mend library/dataset.py",
+        "Mend library/train.py",
+    ]
+    stages = [attempt.failed.failure.stage for attempt in first.attempts if attempt.failed.failure]
+    assert stages == ["test", "smoke"]
+    assert [module.file for module in first.modules][-1] == "main.py"
+    code = run.lineage.read(first.commit)
+    assert code["tests/test_dataset.py"] == script.modules[2].check
+    assert "scikit-learn\n" in code["requirements.txt"]
+    assert script.design.title in code["README.md"]
+    assert second.parent == 1
+    assert second.metric is not None
+    (lesson,) = (run.state.learned[name] for name in second.lessons)
+    assert lesson.edit_hash, "what an edit of written code did is learned"
+    assert lesson.scope.family == "own code"
+
+    asked = author.asked
+    assert "Write library/config.py" in asked[1]
+    assert "def parse_signal" in asked[7] or "parse_signal()" in asked[7], "later modules see the earlier"
+    replayed = json.loads(mars("replay", "latest", "--json").stdout)
+    assert {one["verdict"] for one in replayed["nodes"]} == {"identical"}
+    assert [one["what"] for one in replayed["decisions"] if not one["same"]] == []
+    assert sum("library/" in one["what"] for one in replayed["decisions"]) == len(script.modules)
+    shown = re.sub(r"\s+", " ", mars("show", "latest", "1").stdout)
+    assert "library/dataset.py" in shown
+
+
+def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Author) -> None:
+    script = signals_script()
+    config, test = script.modules[0].code, script.modules[0].check
+    faulty = [
+        {"code": config.replace("def load_config", "def load"), "test": test},
+        {"code": f"import agent\n{config}", "test": test},
+        {"code": f"from library.train import fit\n{config}", "test": test},
+    ]
+    author.answers = [_design(script), *faulty]
+    summary = json.loads(mars(*RUN, "--max-nodes", "1", code=1).stdout)
+    assert summary["valid_nodes"] == 0
+    run = open_run("latest", home)
+    node = run.state.nodes[1]
+    assert node.status == "failed"
+    assert node.result is not None
+    assert "library/config.py could not be written" in node.result.reason
+    said = [call.reason for call in run.state.calls[1] if call.purpose == "module"]
+    assert "does not define load_config" in said[0]
+    assert "may not import agent" in said[1]
+    assert "library.train is not among the modules before it" in said[2]
+    assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda modules: modules[:-1], "The last module has to be main.py."),
+        (lambda modules: [*modules[:3], *modules[4:]], "There is no library/models.py"),
+        (lambda modules: [*reversed(modules[:-1]), modules[-1]], "which does not come before it"),
+        (lambda modules: [{**modules[0], "file": "../x.py"}, *modules[1:]], "is no main.py or library/"),
+    ],
+)
+def test_a_decomposition_that_cannot_be_written_goes_back(
+    home: Home, author: Author, change: Any, said: str
+) -> None:
+    good = _design(signals_script())
+    author.answers = [{**good, "modules": change(good["modules"])}]
+    mars(*RUN, "--max-nodes", "1", code=1)
+    assert said in author.asked[1]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -175,6 +176,38 @@ def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
     assert replayed["decisions"][4]["what"] == "fix 1 of node 002", "that there is none was decided too"
     assert all(one["same"] and not one["reason"] for one in replayed["decisions"])
     assert opened.lineage.parents(node.commit) == [node.attempts[1].failed.commit]
+
+
+@pytest.mark.parametrize(
+    "betrayal",
+    [
+        'raise ValueError(f"odd row {validation[0]}")',
+        'raise KeyError(validation[0]["x"])',
+        'raise type(validation[0]["id"], (Exception,), {})(validation[0]["x"])',
+        "exec(compile(\"def f(): raise ValueError\", validation[0]['id'] + '.py', 'exec')); f()",
+        'write({validation[0]["x"]: validation[0]["x"]}, "working/val_submission.csv"); return',
+        'Path("working").mkdir(); Path("working/frozen.json").write_text(str(validation[0])); sys.exit(3)',
+    ],
+)
+def test_no_value_of_the_data_reaches_a_prompt_however_the_code_fails(
+    home: Home, server: Obedient, betrayal: str
+) -> None:
+    """Every row is a canary: no number and no id of any table may be in anything that was asked."""
+    plan = {"title": "Look at rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
+    here = "    labels = predict(validation)\n"
+    edit = {"file": "main.py", "find": here, "replace": f"    print(validation[:9])\n    {betrayal}\n{here}"}
+    answers = [plan, {"edits": [edit], "rewrites": [], "title": "", "reason": ""}]
+    server.faults = {4 + number: _said(json.dumps(answer)) for number, answer in enumerate(answers)}
+    mars(*RUN, "--max-nodes", "5", "--policy", "greedy")
+    run = open_run("latest", home)
+    assert run.state.nodes[4].status == "failed"
+    assert any(call.purpose == "debug" for call in run.state.calls[4])
+    asked = {name for calls in run.state.calls.values() for call in calls for name in call.prompt}
+    said = "\n".join(run.journal.text(name) or "" for name in asked)
+    tables = [pd.read_csv(file, dtype=str) for file in run.prepared.metadata.glob("*.csv")]
+    values = {cell for table in tables for name in ("id", "x") if name in table for cell in table[name]}
+    assert len(values) > 2000
+    assert [value for value in values if value in said] == []
 
 
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:

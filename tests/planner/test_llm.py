@@ -116,6 +116,18 @@ def test_a_plan_that_no_slot_can_say_becomes_edits_of_the_modules_that_were_show
     assert made.idea.blueprint.slots == SLOTS
 
 
+def test_a_module_may_be_written_anew_within_a_familys_repository(talk: Talk) -> None:
+    talk.files = {"main.py": MAIN, "library/models.py": MODELS}
+    new = "def fit(rows):\n    return len(rows)"
+    rewrite = {"file": "library/models.py", "code": new}
+    made = talk.propose(_with_node(), 1, LOOK, {"edits": [], "rewrites": [rewrite], "title": "Anew"})
+    (edit,) = made.idea.edits
+    assert (edit.find, edit.replace) == (MODELS, f"{new}\n")
+    assert made.idea.blueprint is not None
+    unknown = {**rewrite, "file": "library/other.py"}
+    assert "there is no library/other.py" in talk.propose(_with_node(), 1, LOOK, {"rewrites": [unknown]}).note
+
+
 def test_what_comments_of_an_edit_cite_is_cited_by_the_idea(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS}
     citing = {**EDIT, "replace": "    rate = 0.05  # Cite Lesson 00001\n"}

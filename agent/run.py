@@ -13,6 +13,7 @@ from agent.coder.writing import CannotWrite, Writer
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
+from agent.probing import CloserLook
 from agent.record.events import (
     CurvePoint,
     Event,
@@ -32,6 +33,7 @@ from agent.record.events import (
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
 from agent.reflect import fixes_taught, lesson_from
+from agent.reported import thinned
 from agent.repository import own_code
 from agent.repository.idea import Fix, Idea
 from agent.repository.render import Renderer, TaskView
@@ -40,7 +42,7 @@ from agent.search.pruning import hopeless
 from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
-from agent.trial import Bench, Trial, thinned
+from agent.trial import Bench, Trial
 from agent.workbench import Code, node_code, parent_commits
 
 TICK_S = 0.25
@@ -89,6 +91,7 @@ class Search:
         self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
+        self._look = CloserLook(self.state, bench, self._clock)
         self._debugger: Debugger | None = None
         self._writer: Writer | None = None
 
@@ -167,7 +170,8 @@ class Search:
             future = pool.submit(self._bench.exercise, trial, node.modules[-1], limit_s, watch)
         else:
             smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
-            future = pool.submit(self._bench.run, trial, limit_s, watch, smoke)
+            doubt = self._look.at(node, limit_s, watch)
+            future = pool.submit(self._bench.run, trial, limit_s, watch, smoke, doubt=doubt)
         self._active[future] = active
 
     def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:

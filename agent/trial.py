@@ -1,9 +1,9 @@
 """One trial: files become a commit, a workspace, an execution and a scored result."""
 
-import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from agent.execution.base import Executor, Job, Limits, Outcome, Watch
 from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
 from agent.execution.layers import CacheLayers
-from agent.execution.progress import ProgressReader, ProgressRecord
+from agent.execution.progress import ProgressReader
 from agent.execution.telling import tell_exception, without_values
-from agent.record.events import CurvePoint, Failure, NodeResult, RunSettings, Stage
+from agent.record.events import Failure, NodeResult, RunSettings, Stage
+from agent.reported import cache_seconds, facts, read_analysis, read_log, thinned
 from agent.repository.checks import check_repository
 from agent.repository.idea import WrittenModule
 from agent.repository.lineage import Lineage
@@ -31,12 +32,9 @@ SAVING_S = 30.0
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
 FROZEN = "working/frozen.json"  # what a node decided by its validation rows or under its time limit
 REFIT = "-refit"  # ends the name of the folder that a node is refitted in
+ASIDE = "-aside"  # ends the name of the cache of an execution that leaves nothing behind
 OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw, for ensembles
-MAX_CACHE_SHARE = 0.95  # of a run that is believed to have built caches
 MEMORY_SHARE = 0.8  # of the machine's, shared by the workers
-_CURVE_POINTS = 60
-_ANALYSIS_BYTES = 1_000_000
-_LOG_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,10 @@ class Trial:
     @property
     def progress_file(self) -> Path:
         return self.workspace / "working" / "progress.jsonl"
+
+
+Doubt = Callable[[Trial, NodeResult], NodeResult]
+"""What becomes of a valid result on a closer look, before anything that the candidate built is shared."""
 
 
 class Bench:
@@ -82,6 +84,11 @@ class Bench:
         found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
         # What a killed run leaves of a repeat, `003-repeat1`, is no node.
         self._with_outputs = {int(name) for name in found if name.isdecimal()}
+
+    @property
+    def seed(self) -> int:
+        """The run's."""
+        return self._settings.seed
 
     def workspace(self, node: int) -> Path:
         return self._nodes_root / f"{node:03d}"
@@ -136,8 +143,12 @@ class Bench:
         watch: Watch | None,
         smoke: bool,
         arguments: tuple[str, ...] = (),
+        doubt: Doubt = lambda trial, result: result,
     ) -> NodeResult:
-        """Smoke run, full run with the arguments, score. A candidate's fault is a result, no exception."""
+        """Smoke run, full run with the arguments, score. A candidate's fault is a result, no exception.
+
+        What is valid by then stays so if `doubt` leaves it so.
+        """
         if trial.faults:
             reason = " ".join(trial.faults[:3])
             stage: Stage = "idea" if trial.idea_failed else "check"
@@ -152,6 +163,8 @@ class Bench:
             self._smoked.add(trial.code)
         outcome = self._execute(trial, limit_s, "run.log", arguments, watch)
         result = self._scored(trial, outcome)
+        if result.status == "valid":
+            result = doubt(trial, result)
         if result.status == "valid":
             self._cache.promote(trial.node)
         self._cache.drop(trial.node)
@@ -170,16 +183,30 @@ class Bench:
         reason = f"Test of {module.file}: {outcome.reason}"
         return _failed(trial, reason, failure, smoke_seconds=outcome.seconds)
 
+    @contextmanager
+    def aside(self, trial: Trial, mark: str) -> Iterator[Trial]:
+        """The revision checked out once more, beside the node's folder; it is gone afterwards."""
+        copy = trial.workspace.with_name(f"{trial.workspace.name}{mark}")
+        self._check_out(self.lineage.read(trial.commit), copy)
+        try:
+            yield Trial(trial.node, trial.commit, copy, trial.code, ())
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def execute_on(self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None) -> Outcome:
+        """One execution on other metadata than the prepared; what it caches, nobody gets."""
+        try:
+            return self._execute(trial, limit_s, "run.log", (), watch, metadata=metadata)
+        finally:
+            self._cache.drop(trial.node, ASIDE)
+
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
         """(score, seconds) of the same code with another seed; the score is None when it failed."""
-        copy = trial.workspace.with_name(f"{trial.workspace.name}-repeat{number}")
-        self._check_out(self.lineage.read(trial.commit), copy)
-        again = Trial(trial.node, trial.commit, copy, trial.code, ())
         seed = self._settings.seed + SEED_STEP * number
-        outcome = self._execute(again, limit_s, "run.log", (), None, seed)
-        result = self._scored(again, outcome)
+        with self.aside(trial, f"-repeat{number}") as again:
+            outcome = self._execute(again, limit_s, "run.log", (), None, seed)
+            result = self._scored(again, outcome)
         self._cache.drop(trial.node)
-        shutil.rmtree(copy, ignore_errors=True)
         return (result.metric if result.status == "valid" else None), outcome.seconds
 
     def refit(
@@ -228,6 +255,7 @@ class Bench:
         seed: int | None = None,
         frozen: Path | None = None,
         script: str = "main.py",
+        metadata: Path | None = None,
     ) -> Outcome:
         for name in ("working", "submission"):  # what the smoke run left must not pass for a result
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
@@ -241,12 +269,12 @@ class Bench:
             job = Job(
                 workspace=trial.workspace,
                 input=self.prepared.input,
-                metadata=self.prepared.metadata,
+                metadata=metadata or self.prepared.metadata,
                 seed=self._settings.seed if seed is None else seed,
                 limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),
                 time_hint_s=limit_s * TOLD_SHARE,
                 threads=self._settings.threads,
-                cache=self._cache.open(trial.node) if earnest else None,
+                cache=self._cache.open(trial.node, ASIDE * bool(metadata)) if earnest else None,
                 gpu=gpu,
                 script=script,
                 arguments=arguments,
@@ -258,7 +286,7 @@ class Bench:
         told = None
         if outcome.status == "failed":
             files = self.lineage.read(trial.commit)
-            told = tell_exception(_read_log(outcome.log), trial.workspace.resolve(), files)
+            told = tell_exception(read_log(outcome.log), trial.workspace.resolve(), files)
         if told is None:
             return Failure(stage=stage, told=outcome.reason)
         return Failure(stage=stage, told=told.sentence, frames=told.frames)
@@ -280,10 +308,10 @@ class Bench:
             pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
             failed = _failed(trial, outcome.reason, self._failure("run", trial, outcome), outcome.seconds)
             return failed.model_copy(update={"status": "pruned" if pruned else "failed", "curve": curve})
-        analysis = _read_analysis(trial.workspace / "working" / "analysis.json")
+        analysis = read_analysis(trial.workspace / "working" / "analysis.json")
         seconds = outcome.seconds
         try:
-            printed = parse_printed_metric(_read_log(outcome.log))
+            printed = parse_printed_metric(read_log(outcome.log))
             evaluation = evaluate(self.prepared, trial.workspace, printed, run_script)
         except MarsError as error:
             return _failed(trial, str(error), _unscored(str(error)), seconds)
@@ -295,13 +323,13 @@ class Bench:
             reason=evaluation.suspect or "",
             commit=trial.commit,
             seconds=seconds,
-            cache_seconds=_cache_seconds(analysis, seconds),
+            cache_seconds=cache_seconds(analysis, seconds),
             metric=evaluation.validation,
             metric_se=evaluation.validation_error,
             audit_metric=evaluation.audit,
             audit_se=evaluation.audit_error,
             curve=curve,
-            facts=_facts(analysis),
+            facts=facts(analysis),
         )
 
 
@@ -325,56 +353,3 @@ def _failed(
 def _unscored(fault: str) -> Failure:
     """A fault of what was predicted may quote it."""
     return Failure(stage="score", told=without_values(fault))
-
-
-def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
-    """Progress records that say how far they are, as at most `limit` curve points; the last is kept."""
-    points = [
-        CurvePoint(
-            stage=record.stage,
-            fraction=record.fraction,
-            member=None if record.member is None else str(record.member)[:60],
-            fold=record.fold,
-            epoch=record.epoch,
-            elapsed_s=record.elapsed_s,
-            train_loss=record.train_loss,
-            metric=record.metric,
-        )
-        for record in records
-        if record.fraction is not None
-    ]
-    if len(points) <= limit:
-        return tuple(points)
-    step = len(points) / limit
-    return tuple(points[int((index + 1) * step) - 1] for index in range(limit))
-
-
-def _read_log(file: Path) -> str:
-    with file.open("rb") as stream:
-        return stream.read(_LOG_BYTES).decode("utf-8", "replace")
-
-
-def _read_analysis(file: Path) -> dict[str, object]:
-    """What the candidate says of itself; untrusted, so anything odd is as good as nothing."""
-    try:
-        if file.stat().st_size > _ANALYSIS_BYTES:
-            return {}
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _cache_seconds(analysis: dict[str, object], seconds: float) -> float:
-    """Time spent building caches, as reported; a part of the run always counts as its own."""
-    reported = analysis.get("cache_seconds")
-    if not isinstance(reported, int | float) or not reported > 0:  # not a number compares with nothing
-        return 0.0
-    return min(float(reported), MAX_CACHE_SHARE * seconds)
-
-
-def _facts(analysis: dict[str, object]) -> dict[str, str]:
-    weights = analysis.get("weights")
-    if not isinstance(weights, dict):
-        return {}
-    return {f"weights of {str(name)[:60]}": str(source)[:80] for name, source in list(weights.items())[:8]}

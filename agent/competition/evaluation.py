@@ -89,8 +89,8 @@ def evaluate(
     """
     metric = metric_of(prepared.spec, run)
     try:
-        truth, guess = load_hold_out(prepared, "val", _own_file(workspace, VALIDATION_FILE))
-        hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
+        truth, guess = load_hold_out(prepared, "val", own_file(workspace, VALIDATION_FILE))
+        hidden = _load_submission(prepared, own_file(workspace, SUBMISSION_FILE))
         score = metric.score(truth, guess)
         _require_agreement(metric, score, printed)
         audit = _audit_score(metric, *hidden) if hidden else None
@@ -114,7 +114,7 @@ def evaluate_submission(
         SubmissionError: the workspace's submission does not fit.
     """
     metric = metric_of(prepared.spec, run)
-    hidden = _load_submission(prepared, _own_file(workspace, SUBMISSION_FILE))
+    hidden = _load_submission(prepared, own_file(workspace, SUBMISSION_FILE))
     if hidden is None:
         return None, None
     return _audit_score(metric, *hidden), _error(metric, *hidden)
@@ -222,7 +222,7 @@ def _row_ids(private: Path, part: str) -> pd.DataFrame:
     return ids[ids["part"] == part]
 
 
-def _own_file(workspace: Path, name: str) -> Path:
+def own_file(workspace: Path, name: str) -> Path:
     """A file of the workspace; a link could point the harness at answers that the candidate cannot read."""
     try:
         real = (workspace / name).resolve()

@@ -24,9 +24,9 @@ class CacheLayers:
         self.own = own
         self._limit_bytes = limit_bytes
 
-    def open(self, node: int) -> Path:
-        """A fresh folder of the node's own."""
-        folder = self._folder(node)
+    def open(self, node: int, mark: str = "") -> Path:
+        """A fresh folder of the node's own; one with a mark is for an execution whose caches nobody gets."""
+        folder = self._folder(node, mark)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.shared.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ class CacheLayers:
                 shutil.move(file, aside)
                 aside.replace(target)
 
-    def drop(self, node: int) -> None:
+    def drop(self, node: int, mark: str = "") -> None:
         """Removes the node's own folder."""
-        shutil.rmtree(self._folder(node), ignore_errors=True)
+        shutil.rmtree(self._folder(node, mark), ignore_errors=True)
 
-    def _folder(self, node: int) -> Path:
-        return self.own / f"{node:03d}"
+    def _folder(self, node: int, mark: str = "") -> Path:
+        return self.own / f"{node:03d}{mark}"
 
     def _make_room(self, size: int) -> bool:
         """Whether a file of this size fits, once older ones have gone."""

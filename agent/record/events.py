@@ -112,6 +112,17 @@ class Failure(_Frozen):
         return (self.stage, self.told, *files)
 
 
+class Probe(_Frozen):
+    """What a candidate made of validation answers that were shuffled among their rows."""
+
+    verdict: Literal["passed", "follows", "none"] = Field(
+        description="follows: its predictions fit the shuffle that it saw, as no honest ones can; none: the "
+        "probe could not be made or says nothing."
+    )
+    reason: str = Field(description="What was found, or why nothing was, in a sentence.")
+    seconds: float = Field(description="Of the execution; no part of the node's own.")
+
+
 class NodeResult(_Frozen):
     """What executing and scoring a node gave."""
 
@@ -130,6 +141,9 @@ class NodeResult(_Frozen):
     facts: dict[str, str] = Field(
         default_factory=dict,
         description="What the candidate reported about itself, e.g. the weights it used.",
+    )
+    probe: Probe | None = Field(
+        default=None, description="Of a candidate that nobody's templates alone wrote, before it leads."
     )
 
     @property

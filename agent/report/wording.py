@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
-from agent.record.events import CurvePoint, NodeResult, Operator, RefitResult, RunSettings, Status
+from agent.record.events import CurvePoint, NodeResult, Operator, Probe, RefitResult, RunSettings, Status
 from agent.record.state import Node
 from agent.repository.edits import Edit
 
@@ -107,6 +107,12 @@ def clock(seconds: float) -> str:
     minutes, second = divmod(max(int(seconds), 0), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
+
+
+def probe(found: Probe) -> str:
+    """What came of shuffled validation answers: `passed: ...`."""
+    verdict = {"passed": "passed", "follows": "not passed", "none": "says nothing"}[found.verdict]
+    return f"{verdict}: {found.reason}"
 
 
 def direction(higher_is_better: bool) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.prepared import DataKind, Prepared
 from agent.errors import SetupError
-from agent.record.events import NodeResult, RefitResult
+from agent.record.events import NodeResult, Probe, RefitResult
 from agent.record.state import Node, RunState
 
 FILE = "card.json"
@@ -63,6 +63,9 @@ class Card(BaseModel):
     idea: str
     lessons: tuple[str, ...]
     facts: dict[str, str]
+    probe: Probe | None = Field(
+        default=None, description="Of leakage, where edits or a user wrote part of the code."
+    )
     seconds: float = Field(description="Run time of `python main.py`, of an ensemble with its members.")
     seed: int
     threads: int
@@ -105,6 +108,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         idea=node.idea.title,
         lessons=node.idea.cited_lessons,
         facts=result.facts,
+        probe=result.probe,
         seconds=round(result.seconds + (sum(member.seconds for member in origins) if blended else 0), 2),
         seed=state.run.seed,
         threads=state.run.threads,
@@ -155,6 +159,7 @@ def describe(card: Card) -> str:
         ("found by", f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {card.nodes} nodes"),
         ("grew from", ", ".join(f"{node:03d}" for node in card.lineage) or "nothing: a draft"),
         ("lessons cited", ", ".join(card.lessons) or "none"),
+        *_probed(card),
         ("run time", f"{card.seconds:.0f} s with {card.threads} CPU thread(s), seed {card.seed}"),
         ("data", f"{card.data_kind}, fingerprint `{card.fingerprint[:16]}`"),
         *((key, value) for key, value in card.facts.items()),
@@ -167,6 +172,14 @@ def describe(card: Card) -> str:
         "has `input/` and `metadata/` of the prepared competition beside it (`mars prepare` makes them).\n"
         "`submission.csv` fits the competition's format; `predictions/` holds what was scored.\n"
     )
+
+
+def _probed(card: Card) -> list[tuple[str, str]]:
+    """What came of shuffled validation answers, if that was tried."""
+    if card.probe is None:
+        return []
+    passed = "passed" if card.probe.verdict == "passed" else "says nothing"
+    return [("leakage probe (validation answers shuffled)", f"{passed}: {card.probe.reason}")]
 
 
 def _refitted(card: Card) -> list[tuple[str, str]]:

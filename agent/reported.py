@@ -1,0 +1,68 @@
+"""What a candidate says of itself: progress, log and analysis. Nothing of it decides what it is worth."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.execution.progress import ProgressRecord
+from agent.record.events import CurvePoint
+
+MAX_CACHE_SHARE = 0.95  # of a run that is believed to have built caches
+_CURVE_POINTS = 60
+_ANALYSIS_BYTES = 1_000_000
+_LOG_BYTES = 4_000_000
+
+
+def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
+    """Progress records that say how far they are, as at most `limit` curve points; the last is kept."""
+    points = [
+        CurvePoint(
+            stage=record.stage,
+            fraction=record.fraction,
+            member=None if record.member is None else str(record.member)[:60],
+            fold=record.fold,
+            epoch=record.epoch,
+            elapsed_s=record.elapsed_s,
+            train_loss=record.train_loss,
+            metric=record.metric,
+        )
+        for record in records
+        if record.fraction is not None
+    ]
+    if len(points) <= limit:
+        return tuple(points)
+    step = len(points) / limit
+    return tuple(points[int((index + 1) * step) - 1] for index in range(limit))
+
+
+def read_log(file: Path) -> str:
+    """A log, as far as it is not absurdly long."""
+    with file.open("rb") as stream:
+        return stream.read(_LOG_BYTES).decode("utf-8", "replace")
+
+
+def read_analysis(file: Path) -> dict[str, object]:
+    """What the candidate says of itself; untrusted, so anything odd is as good as nothing."""
+    try:
+        if file.stat().st_size > _ANALYSIS_BYTES:
+            return {}
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def cache_seconds(analysis: dict[str, object], seconds: float) -> float:
+    """Time spent building caches, as reported; a part of the run always counts as its own."""
+    reported = analysis.get("cache_seconds")
+    if not isinstance(reported, int | float) or not reported > 0:  # not a number compares with nothing
+        return 0.0
+    return min(float(reported), MAX_CACHE_SHARE * seconds)
+
+
+def facts(analysis: dict[str, object]) -> dict[str, str]:
+    """The weights that it says it used, cut to what a table can show."""
+    weights = analysis.get("weights")
+    if not isinstance(weights, dict):
+        return {}
+    return {f"weights of {str(name)[:60]}": str(source)[:80] for name, source in list(weights.items())[:8]}

@@ -91,7 +91,7 @@ class Search:
         self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
-        self._look = CloserLook(self.state, bench, self._clock)
+        self._look = CloserLook(self.state, bench, self._clock, self._render)
         self._debugger: Debugger | None = None
         self._writer: Writer | None = None
 
@@ -194,7 +194,8 @@ class Search:
         message = f"{node.operator}: {node.idea.title}"
         if node.attempts:
             message = f"fix: {node.attempts[-1].fix.title}"
-        return self._bench.set_up(node.id, code.files, parent_commits(self.state, node), message, code.faults)
+        parents, read = parent_commits(self.state, node), self._look.read(node, code.files)
+        return self._bench.set_up(node.id, code.files, parents, message, code.faults, read)
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
         assert node.result is not None

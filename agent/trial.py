@@ -21,6 +21,7 @@ from agent.record.events import Failure, NodeResult, RunSettings, Stage
 from agent.reported import cache_seconds, facts, read_analysis, read_log, thinned
 from agent.repository.checks import check_repository
 from agent.repository.idea import WrittenModule
+from agent.repository.leakage import Leakage
 from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
 
@@ -47,6 +48,7 @@ class Trial:
     code: str  # hash of the code, without the words
     faults: tuple[str, ...]  # of its idea, then against the repository contract
     idea_failed: bool = False  # what its idea wants cannot be made
+    doubts: tuple[str, ...] = ()  # what its code, read, seems to leak
 
     @property
     def progress_file(self) -> Path:
@@ -103,16 +105,20 @@ class Bench:
         parents: Sequence[str],
         message: str,
         faults: Sequence[str] = (),
+        read: Leakage | None = None,
     ) -> Trial:
         """Commits the files and checks them out; a lost attempt's leftovers are removed first.
 
-        `faults` are those of the idea, sentences that say why the files are not what it wants.
+        `faults` are those of the idea, sentences that say why the files are not what it wants; `read` is what
+        their code seems to leak.
         """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
         self._check_out(files, workspace)
-        all_faults = (*faults, *check_repository(files))
-        return Trial(node, commit, workspace, tree_hash(files), all_faults, idea_failed=bool(faults))
+        read = read or Leakage()
+        all_faults = (*faults, *check_repository(files), *read.faults)
+        code = tree_hash(files)
+        return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=read.doubts)
 
     def set_up_again(self, node: int, commit: str) -> Trial:
         """A recorded revision, checked out for another execution."""

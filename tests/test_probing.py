@@ -166,6 +166,37 @@ def test_a_probe_that_does_not_run_says_nothing(small: Home, tmp_path: Path) -> 
     assert "secret" not in result.probe.reason
 
 
+def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) -> None:
+    reads = '    labels = predict(validation)\n    open("../../private/val.csv")\n'
+    run = search(small, given=_own(small, tmp_path / "own", reads), max_nodes=1)
+    result = _result(run, 1)
+    assert (result.status, result.seconds) == ("failed", 0.0)
+    assert "reads '../../private/val.csv'; a solution has input/" in result.reason
+
+
+def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) -> None:
+    """The rows are joined to count them; a user's own repository without a blueprint is read as a whole."""
+    counts = '    known = len(read("train") + read("val"))\n    print(known)\n'
+    own = _own(small, tmp_path / "own", counts + HONEST["tunes a threshold"])
+    (own / "idea.json").unlink()
+    run = search(small, given=own, max_nodes=1)
+    result = _result(run, 1)
+    assert result.status == "valid"
+    assert [doubt.partition(": ")[2] for doubt in result.doubts] == [
+        "validation rows are put together with those that are learned from."
+    ]
+    assert result.probe is not None
+    assert result.probe.verdict == "passed"
+
+
+def test_a_doubt_that_no_probe_clears_makes_suspect(small: Home, tmp_path: Path) -> None:
+    slow = '    known = len(read("train") + read("val"))\n    time.sleep(4.5 + 0 * known)\n'
+    own = _own(small, tmp_path / "own", slow + HONEST["tunes a threshold"])
+    result = _result(search(small, given=own, max_nodes=1, minutes=8 / 60), 1)
+    assert result.status == "suspect"
+    assert result.reason.endswith("No probe could clear that: No time was left for it.")
+
+
 def test_without_time_nothing_is_probed(small: Home, tmp_path: Path) -> None:
     slow = "    time.sleep(4.5)\n" + HONEST["tunes a threshold"]
     own = _own(small, tmp_path / "own", slow)

@@ -142,6 +142,9 @@ class NodeResult(_Frozen):
         default_factory=dict,
         description="What the candidate reported about itself, e.g. the weights it used.",
     )
+    doubts: tuple[str, ...] = Field(
+        default=(), description="What its code, read, seems to leak, a sentence each; a probe clears it."
+    )
     probe: Probe | None = Field(
         default=None, description="Of a candidate that nobody's templates alone wrote, before it leads."
     )

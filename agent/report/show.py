@@ -108,6 +108,8 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     for name, value in scores.items():
         grid.add_row(name, Text(value))
     grid.add_row("time", _timing(node, node.result))
+    for doubt in node.result.doubts if node.result else ():
+        grid.add_row("doubt", Text(wording.one_line(doubt)))
     if node.result and node.result.probe:
         grid.add_row("leakage probe", Text(wording.one_line(wording.probe(node.result.probe))))
     for name, value in node.result.facts.items() if node.result else ():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LIBRARIES = ("numpy", "torch", "pandas")
 _FILLED = {"zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like", "empty_like", "repeat"}
 _EMPTY = {"dict", "list", "tuple", "set", "float", "int", "str", "bool", "pandas.DataFrame", "pandas.Series"}
@@ -61,16 +61,16 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def functions_of(tree: ast.Module) -> Iterator[tuple[str, _Function | ast.Module]]:
+def functions_of(tree: ast.Module) -> Iterator[tuple[str, Function | ast.Module]]:
     """Every function by its qualified name, and the module itself as `the module`."""
     yield "the module", tree
     pending: list[tuple[str, ast.AST]] = [("", tree)]
     while pending:
         prefix, parent = pending.pop()
         for child in ast.iter_child_nodes(parent):
-            if isinstance(child, _Function):
+            if isinstance(child, Function):
                 yield f"{prefix}{child.name}", child
-            inner = f"{prefix}{child.name}." if isinstance(child, _Function | ast.ClassDef) else prefix
+            inner = f"{prefix}{child.name}." if isinstance(child, Function | ast.ClassDef) else prefix
             pending.append((inner, child))
 
 
@@ -79,7 +79,7 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     pending = list(reversed(list(ast.iter_child_nodes(node))))
     while pending:
         part = pending.pop()
-        if not isinstance(part, _Function | ast.ClassDef):
+        if not isinstance(part, Function | ast.ClassDef):
             yield part
             pending.extend(reversed(list(ast.iter_child_nodes(part))))
 

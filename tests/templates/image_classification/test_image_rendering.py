@@ -15,6 +15,7 @@ from picture_competitions import task_view
 
 from agent.repository.family import Value
 from agent.repository.idea import load_blueprint
+from agent.repository.leakage import Leakage, leakage
 from agent.repository.render import TaskView, write_tree
 
 TOO_MANY_TO_KEEP_DECODED = 10**6  # At most sizes.
@@ -101,6 +102,11 @@ def test_every_pair_of_slot_values_renders_the_contract_and_parses(
             tree = ast.parse(text, f"{name} {slots}")
             imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
             assert "agent" not in {alias.name for node in imports for alias in node.names}
+
+
+def test_nothing_reads_what_it_should_not(rendered: list[tuple[Slots, TaskView, Files]]) -> None:
+    for slots, _, files in rendered:
+        assert leakage({}, files) == Leakage(), slots
 
 
 @pytest.mark.parametrize("command", [["check", "--select", "E,F,I"], ["format", "--diff"]])

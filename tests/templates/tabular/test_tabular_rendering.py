@@ -11,6 +11,7 @@ import pytest
 from tabular_competitions import FAMILY, idea, mixed, real
 
 from agent.repository.family import Value
+from agent.repository.leakage import Leakage, leakage
 from agent.repository.render import Renderer, write_tree
 
 COMPETITIONS = {
@@ -92,6 +93,12 @@ def test_every_pair_parses_and_is_clean(rendered: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, (done.stdout + done.stderr)[:4000]
+
+
+def test_nothing_reads_what_it_should_not(rendered: Path) -> None:
+    for folder in rendered.iterdir():
+        files = {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*.py")}
+        assert leakage({}, files) == Leakage(), folder
 
 
 def test_lessons_stand_where_their_slot_is() -> None:

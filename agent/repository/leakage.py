@@ -1,0 +1,314 @@
+"""What a change of code reads that a solution should not; only what is plain to see is found.
+
+A read of anything outside the workspace is a fault. Validation rows among those that are learned from, and a
+sample submission read as data, are doubts: code that only joins inputs looks alike, so that an experiment has
+to tell (`agent.competition.placebo`).
+"""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from agent.repository.syntax import Function, Module, functions_of, own_nodes, parsed
+
+_TABLE = re.compile(r"(?:.*/)?(train|val|test|sample_submission)(?:\.csv)?")
+_OUTSIDE = re.compile(
+    r"/(?!(dev|proc|sys|tmp|scratch)(/|$)).|~|[A-Za-z]:[\\/]|[a-z]+://|(.*[\\/])?\.\.([\\/]|$)"
+)
+_READS = {"open", "read", "load", "path", "listdir", "scandir", "walk", "glob", "rglob", "imread", "memmap"}
+_READS |= {"fromfile", "loadtxt", "genfromtxt", "reader", "table", "rows"}
+_PATHS = {"Path", "PurePath", "join", "str", "fspath"}
+_SAME_ROWS = {
+    "list",
+    "tuple",
+    "sorted",
+    "DictReader",
+    "reader",
+    "DataFrame",
+    "copy",
+    "deepcopy",
+    "array",
+    "asarray",
+}
+_JOINS = {
+    "concat",
+    "concatenate",
+    "vstack",
+    "append",
+    "extend",
+    "join",
+    "joined",
+    "merge",
+    "combine",
+    "combined",
+}
+_ROWS = {
+    "x",
+    "y",
+    "rows",
+    "data",
+    "set",
+    "df",
+    "frame",
+    "table",
+    "labels",
+    "targets",
+    "dataset",
+    "images",
+    "truth",
+}
+_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_ID = re.compile(r"(.*_)?(id|ids|key|index)", re.I)
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What a change reads beyond its data, and what may leak, a sentence each with file and line."""
+
+    faults: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def leakage(before: Mapping[str, str], after: Mapping[str, str]) -> Leakage:
+    """What is new in `after`; what stood in `before`, wherever it stands now, is no finding."""
+    old, new = parsed(before), parsed(after)
+    faults = _more(list(_reads_outside(old)), list(_reads_outside(new)))
+    doubts = _more(list(_doubts(old)), list(_doubts(new)))
+    return Leakage(tuple(faults), tuple(doubts))
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """A place in the code, its text, and what is said of it."""
+
+    module: str
+    line: int
+    code: str
+    said: str
+
+
+def _more(old: list[_Sign], new: list[_Sign]) -> Iterator[str]:
+    known = Counter(sign.code for sign in old)
+    for sign in new:
+        if known[sign.code] > 0:
+            known[sign.code] -= 1
+        else:
+            yield f"{sign.module}:{sign.line}: {sign.said}"
+
+
+# -- outside the workspace -----------------------------------------------------------------------------
+
+
+def _reads_outside(modules: list[Module]) -> Iterator[_Sign]:
+    for module in modules:
+        for node in ast.walk(module.tree):
+            for text in _read_paths(node, module):
+                if _OUTSIDE.match(text):
+                    said = (
+                        f"reads {text[:80]!r}; a solution has input/, metadata/, working/, weights/ and its "
+                        "cache, and nothing else."
+                    )
+                    yield _Sign(module.name, getattr(node, "lineno", 0), ast.unparse(node), said)
+
+
+def _read_paths(node: ast.AST, module: Module) -> Iterator[str]:
+    """Texts that are paths, or begin one, where something is read or a path is put together."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        given: list[ast.expr] = [node.right]
+    elif isinstance(node, ast.Call) and _words(module.last_name(node.func)) & (_READS | {"join"}):
+        own = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
+        given = (
+            [] if own else [*node.args, *(word.value for word in node.keywords)]
+        )  # ", ".join(...) is no path
+    else:
+        return
+    if any(isinstance(part, ast.Name) and part.id == "__file__" for part in ast.walk(node)):
+        return  # up from a module is down from the workspace
+    for value in given:
+        if isinstance(value, ast.JoinedStr) and value.values:
+            value = value.values[0]
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+
+
+# -- rows that are not to be learned from --------------------------------------------------------------
+
+
+def _doubts(modules: list[Module]) -> Iterator[_Sign]:
+    refitting = _refitting(modules)
+    for module in modules:
+        for name, function in functions_of(module.tree):
+            if "refit" in name.lower() or name.rpartition(".")[2] in refitting:
+                continue
+            names = _parts_of_names(function, module)
+            below = _below_refit(function)
+            for node in own_nodes(function):
+                if node in below or not isinstance(node, ast.expr):
+                    continue
+                joined = _joined_parts(node, names, module)
+                if {"train", "val"} <= joined and "test" not in joined:
+                    said = "validation rows are put together with those that are learned from."
+                    yield _Sign(module.name, node.lineno, ast.unparse(node), said)
+                elif "sample_submission" in joined or _takes_sample(node, function, names, module):
+                    said = "the sample submission is read as data; only its ids and its header mean anything."
+                    yield _Sign(module.name, node.lineno, ast.unparse(node), said)
+
+
+def _refitting(modules: list[Module]) -> set[str]:
+    """Functions that are called below a condition on the refit, and nowhere else."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for module in modules:
+        for name, function in functions_of(module.tree):
+            below = _below_refit(function)
+            for node in own_nodes(function):
+                if isinstance(node, ast.Call):
+                    called = module.last_name(node.func)
+                    (inside if node in below or "refit" in name.lower() else outside).add(called)
+    return inside - outside
+
+
+def _below_refit(function: Function | ast.Module) -> set[ast.AST]:
+    """What happens only in a refit: below conditions that name it, and after what ends without it."""
+    below: set[ast.AST] = set()
+    for node in own_nodes(function):
+        if isinstance(node, ast.If | ast.IfExp) and "refit" in ast.unparse(node.test).lower():
+            below.update(ast.walk(node))
+    body = list(function.body)
+    for number, statement in enumerate(body):
+        if isinstance(statement, ast.If) and "not" in ast.unparse(statement.test).split():
+            ends = isinstance(statement.body[-1], ast.Return | ast.Raise)
+            if ends and "refit" in ast.unparse(statement.test).lower():
+                below.update(part for later in body[number + 1 :] for part in ast.walk(later))
+    return below
+
+
+def _parts_of_names(function: Function | ast.Module, module: Module) -> dict[str, str]:
+    """Of which table a name holds rows; "" where it holds several in turn or something else."""
+    names: dict[str, str] = {}
+    for node in own_nodes(function):
+        if isinstance(node, ast.Assign):
+            pairs = [pair for target in node.targets for pair in _pairs(target, node.value)]
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            pairs = [(node.target, node.value)]
+        else:
+            continue
+        for target, value in pairs:
+            if isinstance(target, ast.Name):
+                part = _part(value, names, module)
+                names[target.id] = part if names.get(target.id, part) == part else ""
+    return names
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        yield from zip(target.elts, value.elts, strict=True)
+    else:
+        yield target, value
+
+
+def _part(value: ast.AST, names: Mapping[str, str], module: Module) -> str:
+    """The table whose rows an expression holds: read from its file, or made of a name that holds them."""
+    match value:
+        case ast.Name(id=name):
+            return names.get(name) or _named_part(name)
+        case ast.Attribute(value=inner, attr=attr):
+            return _part(inner, names, module) or _PARTS.get(attr, "")
+        case ast.Subscript(value=inner, slice=ast.Constant(value=str(key))) if key in _PARTS:
+            return _part(inner, names, module) or _PARTS[key]
+        case ast.Subscript(value=inner) | ast.Starred(value=inner):
+            return _part(inner, names, module)
+        case ast.ListComp(generators=[ast.comprehension(iter=rows)]):
+            return _part(rows, names, module)
+        case ast.Call(func=func, args=args):
+            if module.last_name(func) in _SAME_ROWS and len(args) == 1:
+                return _part(args[0], names, module)
+            if isinstance(func, ast.Attribute) and (part := _part(func.value, names, module)):
+                return part
+            if _words(module.last_name(func)) & _READS:
+                return next((part for arg in args if (part := _table(arg, module))), "")
+    return ""
+
+
+def _named_part(name: str) -> str:
+    """What a plain name says: `val`, `train_rows`, `y_val`; nothing of `val_loss`."""
+    words = name.lower().split("_")
+    parts = {_PARTS[word] for word in words if word in _PARTS}
+    others = [word for word in words if word not in _PARTS]
+    return parts.pop() if len(parts) == 1 and all(word in _ROWS for word in others) else ""
+
+
+def _table(path: ast.expr, module: Module) -> str:
+    """The table that a path names, as far as it is written down."""
+    match path:
+        case ast.Constant(value=str(text)):
+            found = _TABLE.fullmatch(text)
+            return found[1] if found else ""
+        case ast.BinOp(op=ast.Div() | ast.Add(), right=right):
+            return _table(right, module)
+        case ast.JoinedStr(values=[*_, ast.Constant(value=str(text))]):
+            found = _TABLE.fullmatch(text)
+            return found[1] if found else ""
+        case ast.Call(func=func, args=[*_, last]) if module.last_name(func) in _PATHS | {"open"}:
+            return _table(last, module)
+        case ast.Call(func=ast.Attribute(value=inner, attr="open")):
+            return _table(inner, module)
+    return ""
+
+
+def _joined_parts(node: ast.expr, names: Mapping[str, str], module: Module) -> set[str]:
+    """The tables whose rows an expression puts one behind the other."""
+    match node:
+        case ast.Call(func=func, args=args) if _words(module.last_name(func)) & _JOINS:
+            parts: list[ast.expr] = [*args]
+            if isinstance(func, ast.Attribute) and not module.dotted(func).startswith(("numpy", "pandas")):
+                parts.append(func.value)
+            lists = [part for part in parts if isinstance(part, ast.List | ast.Tuple)]
+            parts += [one for part in lists for one in part.elts]
+        case ast.List(elts=elements) if any(isinstance(one, ast.Starred) for one in elements):
+            parts = list(elements)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            # Of names alone, a sum may be one of numbers.
+            known = [_part(side, {**names}, module) for side in (left, right)]
+            sure = [isinstance(side, ast.Call) or names.get(_root(side)) for side in (left, right)]
+            return {part for part in known if part} if all(sure) else set()
+        case _:
+            return set()
+    return {part for one in parts if (part := _part(one, names, module))}
+
+
+def _takes_sample(
+    node: ast.expr, function: Function | ast.Module, names: Mapping[str, str], module: Module
+) -> bool:
+    """Whether it takes cells of a sample submission, ids and columns that it writes itself apart."""
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(column)), ctx=ast.Load()):
+            if names.get(name) != "sample_submission" or _ID.fullmatch(column):
+                return False
+            return not any(_writes(part, name, column) for part in own_nodes(function))
+        case ast.Attribute(value=ast.Name(id=name), attr="values"):
+            return names.get(name) == "sample_submission"
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id=name), attr="to_numpy" | "itertuples" | "iterrows")
+        ):
+            return names.get(name) == "sample_submission"
+    return False
+
+
+def _writes(node: ast.AST, name: str, column: str) -> bool:
+    match node:
+        case ast.Subscript(value=ast.Name(id=found), slice=ast.Constant(value=key), ctx=ast.Store()):
+            return (found, key) == (name, column)
+    return False
+
+
+def _root(value: ast.expr) -> str:
+    while isinstance(value, ast.Attribute | ast.Subscript):
+        value = value.value
+    return value.id if isinstance(value, ast.Name) else ""
+
+
+def _words(name: str) -> set[str]:
+    return set(name.lower().split("_"))

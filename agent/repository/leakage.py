@@ -74,19 +74,22 @@ class Leakage:
 def leakage(before: Mapping[str, str], after: Mapping[str, str]) -> Leakage:
     """What is new in `after`; what stood in `before`, wherever it stands now, is no finding."""
     old, new = parsed(before), parsed(after)
-    faults = _more(list(_reads_outside(old)), list(_reads_outside(new)))
-    doubts = _more(list(_doubts(old)), list(_doubts(new)))
+    was = [module for module in old if before[module.name] != after.get(module.name)]
+    now = [module for module in new if after[module.name] != before.get(module.name)]
+    faults = _more([*_reads_outside(was)], [*_reads_outside(now)])
+    doubts = _more(_without_refits([*_doubts(was)], old), _without_refits([*_doubts(now)], new))
     return Leakage(tuple(faults), tuple(doubts))
 
 
 @dataclass(frozen=True)
 class _Sign:
-    """A place in the code, its text, and what is said of it."""
+    """A place in the code, its text, what is said of it, and the function that it stands in."""
 
     module: str
     line: int
     code: str
     said: str
+    function: str = ""
 
 
 def _more(old: list[_Sign], new: list[_Sign]) -> Iterator[str]:
@@ -137,23 +140,29 @@ def _read_paths(node: ast.AST, module: Module) -> Iterator[str]:
 
 
 def _doubts(modules: list[Module]) -> Iterator[_Sign]:
-    refitting = _refitting(modules)
     for module in modules:
         for name, function in functions_of(module.tree):
-            if "refit" in name.lower() or name.rpartition(".")[2] in refitting:
+            if "refit" in name.lower():
                 continue
             names = _parts_of_names(function, module)
             below = _below_refit(function)
+            called = name.rpartition(".")[2]
             for node in own_nodes(function):
                 if node in below or not isinstance(node, ast.expr):
                     continue
                 joined = _joined_parts(node, names, module)
                 if {"train", "val"} <= joined and "test" not in joined:
                     said = "validation rows are put together with those that are learned from."
-                    yield _Sign(module.name, node.lineno, ast.unparse(node), said)
+                    yield _Sign(module.name, node.lineno, ast.unparse(node), said, called)
                 elif "sample_submission" in joined or _takes_sample(node, function, names, module):
                     said = "the sample submission is read as data; only its ids and its header mean anything."
-                    yield _Sign(module.name, node.lineno, ast.unparse(node), said)
+                    yield _Sign(module.name, node.lineno, ast.unparse(node), said, called)
+
+
+def _without_refits(signs: list[_Sign], modules: list[Module]) -> list[_Sign]:
+    """Those in functions that not only a refit calls."""
+    refitting = _refitting(modules) if signs else set()
+    return [sign for sign in signs if sign.function not in refitting]
 
 
 def _refitting(modules: list[Module]) -> set[str]:

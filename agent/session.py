@@ -19,10 +19,11 @@ from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
-from agent.memory.lesson import Lesson
+from agent.memory.meaning import recall_by_meaning
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
+from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
@@ -224,21 +225,21 @@ class _Session:
         self._planner = planner
 
     def begin(self, headline: str) -> Summary:
+        about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
+        known, scopes = self._lessons.all(), self._planner.scopes
+        recalled = recall_by_meaning(solution_lessons(known), scopes, about, self._home.weights)
+        if recalled.how:
+            self._observer.note(recalled.how)
         with self._executor() as executor:
             started = RunStarted(
                 elapsed_s=0.0,
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
-                lessons=self._recalled(),
+                lessons=(*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)),
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
             return self._work(executor, headline)
-
-    def _recalled(self) -> tuple[Lesson, ...]:
-        """What memory offers the run: lessons about ideas and, as many again at most, about errors."""
-        known, scopes = self._lessons.all(), self._planner.scopes
-        return (*recall(solution_lessons(known), scopes), *recall(debug_lessons(known), scopes))
 
     def go_on(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal

@@ -22,6 +22,7 @@ from agent.repository.render import TaskView
 
 DESCRIPTION_FILE = "description.md"
 DESCRIPTION_LENGTH = 6000  # characters
+ABOUT_LENGTH = 600  # an embedding reads no more, the title and an idea beside it
 EDA_LENGTH = 6000
 COLUMNS = 200
 SHORT_COLUMNS = 20
@@ -55,6 +56,20 @@ class Briefing:
             hint=run.hint,
             terse=LOCAL in run.models.values(),
         )
+
+    def about(self, parent: Node | None) -> str:
+        """What lessons should be about, in words, to be of use here, or for an improvement of `parent`."""
+        task = self.competition
+        said = [
+            f"{task.title}. {task.task}, {task.metric}. Inputs: "
+            f"{', '.join(sorted({column.role for column in task.inputs}))}.",
+            self.description[:ABOUT_LENGTH],
+            self.hint,
+        ]
+        if parent is not None:
+            idea = parent.idea
+            said += [idea.title, idea.model, idea.data, idea.training, idea.evaluation]
+        return "\n".join(part for part in said if part)
 
     def draft(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
         """The question for a new structure, in full and in short."""

@@ -48,7 +48,8 @@ class LlmPlanner:
     def _ask(self, request: Request) -> Proposal | None:
         """None where there is nothing to choose from, so that nobody was asked."""
         ground, state = self._briefing.ground, request.state
-        lessons: list[Lesson] = recall(solution_lessons(state.lessons), ground.scopes)
+        about = self._briefing.about(request.parent)
+        lessons: list[Lesson] = recall(solution_lessons(state.lessons), ground.scopes, about=about)
         seed = SEED_STEP * state.run.seed + state.decisions
         node = len(state.nodes) + 1
         if request.parent is None:

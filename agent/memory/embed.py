@@ -1,0 +1,21 @@
+"""Embeds texts with a sentence-transformers model; a process of its own, started by `agent.memory.meaning`.
+
+Reads one JSON object from stdin (`model`: a folder, `texts`) and prints the cosine of the first text with
+each of the others.
+"""
+
+import json
+import sys
+
+
+def main() -> None:
+    from sentence_transformers import SentenceTransformer
+
+    asked = json.load(sys.stdin)
+    model = SentenceTransformer(asked["model"], device="cpu", local_files_only=True)
+    vectors = model.encode(asked["texts"], normalize_embeddings=True, show_progress_bar=False)  # (N, D)
+    print(json.dumps([float(cosine) for cosine in vectors[1:] @ vectors[0]]))
+
+
+if __name__ == "__main__":
+    main()

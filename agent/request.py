@@ -110,7 +110,7 @@ def _thinking(request: RunRequest, home: Home) -> dict[str, Any]:
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 
-def _can_write(settings: RunSettings) -> bool:
+def can_write(settings: RunSettings) -> bool:
     """Whether a run's planner can write a solution that no family renders."""
     return settings.planner == "llm" and LOCAL not in settings.models.values()
 
@@ -131,7 +131,7 @@ def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: boo
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
-        if not given and settings.given is None and not _can_write(settings):
+        if not given and settings.given is None and not can_write(settings):
             raise SetupError(unserved(spec, families))
         if settings.pinned or settings.forbidden:
             raise SetupError(

@@ -37,7 +37,7 @@ from agent.repository.family import Family, known_families
 from agent.repository.given import read_repository
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
-from agent.request import RunRequest, planner_of, settings_of
+from agent.request import RunRequest, can_write, planner_of, settings_of
 from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, Scheduler
@@ -93,7 +93,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     check_metric(prepared, metric)
     settings = settings_of(request, prepared, competition.folder, home)
     planner = planner_of(settings, prepared, home, given=request.given is not None)
-    if not planner.families:
+    if not planner.families and not can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}: nothing but the given repository is tried.")
     given = read_repository(request.given, planner.families) if request.given is not None else None
     engine = open_database(home.database)

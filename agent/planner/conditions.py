@@ -21,7 +21,8 @@ def unserved(spec: CompetitionSpec, families: Iterable[str]) -> str:
     roles = ", ".join(sorted({column.role for column in spec.inputs}))
     return (
         f"{spec.id}: no family serves {spec.task} on {roles} columns; there are {', '.join(families)}. "
-        "Let a language model write the code (--planner llm), or give a repository of your own (--from DIR)."
+        "Let a language model write the code (--planner llm; the small local one cannot), or give a "
+        "repository of your own (--from DIR)."
     )
 
 

@@ -14,6 +14,17 @@ Role = Literal["image", "text", "number", "category", "embedding", "signal", "gr
 PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
 
 FILE_COLUMN = "file_path"
+# What whoever writes code that reads the tables has to know of their cells.
+CELLS: dict[Role, str] = {
+    "image": f"no cell of that name; the column {FILE_COLUMN} has the picture's path below input/",
+    "text": "words; blank where there are none",
+    "number": "a number; blank where it is missing",
+    "category": "one of several levels; blank where it is missing",
+    "embedding": "what its own family makes of it",
+    "signal": "numbers in order, parted by blanks, as many as the row has; blank where it is missing",
+    "group": "what the rows of one group share; the rows to predict may lack the column",
+    "time": "a date, or a number that sorts",
+}
 OWN_METRIC = "metric.py"
 
 _OWN_METRIC_BYTES = 100_000
@@ -40,6 +51,11 @@ class InputColumn(BaseModel):
         description="Images: where a row's file is below the folder, e.g. '{split}/{id}.png'; "
         "{split} is train or test, any other name is a column of the table.",
     )
+
+    @property
+    def cell(self) -> str:
+        """What the cells of such a column hold."""
+        return CELLS[self.role]
 
 
 class MetricParameters(BaseModel):

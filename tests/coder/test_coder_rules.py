@@ -1,0 +1,49 @@
+"""Whoever writes code is told how the tables are to be read, and no label of theirs."""
+
+from typing import get_args
+
+from agent.competition.spec import CELLS, InputColumn, Role
+from agent.llm.prompts import render_prompt
+from agent.repository.render import TaskView
+
+
+def _rules(**fields: object) -> str:
+    view = {
+        "id": "waves",
+        "title": "Waves",
+        "task": "classification",
+        "metric": "log_loss",
+        "metric_definition": "Mean negative logarithm.",
+        "higher_is_better": False,
+        "prediction": "probability",
+        "id_column": "recording",
+        "target_columns": ("shape",),
+        "submission_columns": ("recording", "secretlabel1", "secretlabel2"),
+        "file_column": "file_path",
+        "inputs": ({"name": "left", "role": "signal"}, {"name": "right", "role": "signal"}),
+        "n_classes": 2,
+        "data_kind": "full",
+        "n_train": 100,
+    }
+    return render_prompt("coder_rules", competition=TaskView.model_validate({**view, **fields}))
+
+
+def test_ids_targets_and_cells_are_told_once_and_no_label() -> None:
+    rules = _rules()
+    assert "inputs: left (signal), right (signal)" in rules
+    assert rules.count(CELLS["signal"]) == 1
+    assert "id: recording; to predict: shape; a submission holds: probability" in rules
+    assert "secretlabel" not in rules
+
+
+def test_every_role_has_its_words() -> None:
+    assert set(CELLS) == set(get_args(Role))
+    rules = _rules(inputs=({"name": "photo", "role": "image"}, {"name": "age", "role": "number"}))
+    assert f"cells: image: {CELLS['image']}. number: {CELLS['number']}\n" in rules
+    assert CELLS["signal"] not in rules
+
+
+def test_a_columns_words_are_no_part_of_the_datas_fingerprint() -> None:
+    column = InputColumn(name="wave", role="signal")
+    assert column.cell == CELLS["signal"]
+    assert set(column.model_dump()) == {"name", "role", "path"}

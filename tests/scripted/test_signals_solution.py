@@ -19,6 +19,9 @@ from agent.competition.sources import locate_data
 from agent.paths import Home
 from agent.repository.checks import check_repository, without_refit
 from agent.repository.edits import apply_edits
+from agent.repository.idea import ModulePlan
+from agent.repository.own_code import module_faults, plan_faults, requirements_of
+from agent.repository.own_code import test_faults as check_faults  # pytest would take it for a test
 from agent.repository.render import write_tree
 from agent.repository.silencing import silenced
 from tests.conftest import run_script
@@ -82,6 +85,23 @@ def test_the_repository_keeps_the_contract_and_needs_nothing_but_the_order_it_is
         public = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         assert public <= set(module.defines)
         assert all(re.search(rf"^((def|class) )?{name}\b", module.code, re.M) for name in module.defines)
+
+
+def test_it_is_taken_as_a_models_answers_would_be() -> None:
+    plan = [
+        ModulePlan(file=module.name, purpose=module.purpose, names=module.defines, uses=module.uses)
+        for module in SCRIPT.modules
+    ]
+    files = [module.file for module in plan]
+    main = ModulePlan(file="main.py", purpose="Runs it.", names=("main",), uses=tuple(files))
+    assert plan_faults([*plan, main]) == []
+    assert module_faults(main, SCRIPT.main, files) == []
+    broken = {fault.module: fault.code for fault in SCRIPT.faults}
+    for number, (planned, module) in enumerate(zip(plan, SCRIPT.modules, strict=True)):
+        versions = [module.code, IMPROVED[module.name], broken.get(module.name, module.code)]
+        assert [module_faults(planned, code, files[:number]) for code in versions] == [[], [], []]
+        assert check_faults(planned, module.check) == []
+    assert requirements_of(SCRIPT.files) == SCRIPT.files["requirements.txt"]
 
 
 def test_the_code_is_clean() -> None:

@@ -21,6 +21,7 @@ ORDER = [
     "execution",
     "memory",
     "llm",
+    "describe",
     "record",
     "planner",
     "coder",

@@ -9,16 +9,23 @@ from rich.table import Table
 
 from agent import paths
 from agent.cli import options
-from agent.competition.init import draft_spec, write_draft
+from agent.cli.run import interruptible
+from agent.competition.init import draft_spec, require_none_yet, write_draft
 from agent.competition.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition, list_competitions
 from agent.competition.sources import import_data, locate_data
+from agent.describe.drafting import Written, draft_with_model
+from agent.describe.exchanges import Exchanges
 from agent.errors import SetupError
 from agent.execution import run_script
 from agent.execution.hardware import device
+from agent.llm.client import require_packages
+from agent.llm.endpoint import LOCAL, find_endpoint
+from agent.llm.prices import load_prices
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves, unserved
+from agent.report import wording
 from agent.repository.family import known_families
 
 
@@ -38,13 +45,32 @@ def competitions_command() -> None:
 
 def init_command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with your tables and images.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Let this language model, at OPENAI_BASE_URL, read the folder's description too; left out, "
+            "nothing is asked of anybody."
+        ),
+    ] = None,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0.0, help="What the language model may cost at most.")
+    ] = None,
 ) -> None:
     """Writes competition.yaml for a folder of your own by looking at its files."""
-    draft = draft_spec(directory)
-    file = write_draft(draft, directory)
+    if model is None:
+        if max_usd is not None:
+            raise SetupError("--max-usd: is for --model; without a model nothing is asked.")
+        draft = draft_spec(directory)
+        file = write_draft(draft, directory)
+    else:
+        written = _drafted(directory, model, max_usd)
+        file, draft = written.file, written.draft
+        if written.prepared is not None:
+            _describe(written.prepared)
     print(f"Wrote {file}:")
     for guess in draft.guesses:
-        print(f"  {guess.field}: {guess.value}  ({guess.reason})")
+        by = f"{guess.by}: " if guess.by else ""
+        print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
     for question in draft.questions:
         print(f"  Please check: {question}")
     spec = draft.spec
@@ -57,6 +83,27 @@ def init_command(
         print(f"Then: mars run --competition {directory}")
     else:
         print(unserved(spec, families))
+
+
+def _drafted(directory: Path, model: str, max_usd: float | None) -> Written:
+    """Lets a language model draft it; says whom it asks, what that took and where the words are."""
+    require_none_yet(directory)
+    if model == LOCAL:
+        raise SetupError(
+            f"--model {LOCAL}: that model is too small to read a description; name one of an endpoint, or "
+            "leave --model out."
+        )
+    home = paths.home()
+    load_prices(home.prices)
+    require_packages()
+    endpoint = find_endpoint(model)
+    exchanges = Exchanges(directory)
+    print(f"Asks {endpoint.models['planner']} at {endpoint.host} what the competition is.")
+    try:
+        with interruptible():
+            return draft_with_model(directory, home, endpoint, exchanges, print, max_usd)
+    finally:
+        print(f"Asked: {wording.spend(exchanges.spend)}; word by word in {exchanges.file}.")
 
 
 def prepare_command(

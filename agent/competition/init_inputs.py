@@ -80,7 +80,7 @@ def guess_images(tables: FoundTables, id_column: str) -> tuple[InputColumn, Gues
     if not folders or to_predict is None:
         return None
     shared = [name for name in tables.train.columns if name in to_predict.columns and name != id_column]
-    keys = [name for name in shared if _name_pictures(tables.train[name])] + [id_column]
+    keys = [name for name in shared if name_pictures(tables.train[name])] + [id_column]
     for key in keys:
         train = _pattern(tables.folder, folders, tables.train[key], key, "train")
         test = _pattern(tables.folder, folders, to_predict[key], key, "test")
@@ -122,7 +122,8 @@ def _picture_folders(folder: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _name_pictures(values: "pd.Series[str]") -> bool:
+def name_pictures(values: "pd.Series[str]") -> bool:
+    """Whether the first cells are names of picture files."""
     named = [Path(value).suffix.lower() in _PICTURES for value in values.head(_TRIED_ROWS)]
     return bool(np.mean(named) > 0.5)
 
@@ -139,16 +140,16 @@ def _role(train: "pd.Series[str]", test: "pd.Series[str]") -> tuple[Role | None,
                 f"named like a group; most rows to predict belong to none of the {distinct} known ones",
             )
         return "category", f"named like a group, but rows to predict belong to the same {distinct} ones"
-    looked_at = present.head(_LOOKED_AT)
-    if pd.to_numeric(looked_at, errors="coerce").notna().mean() >= _NUMERIC_SHARE:
+    if are_numbers(present):
         return "number", "its values are numbers"
-    if looked_at.map(lambda value: bool(_DATE.fullmatch(value))).all():
+    if are_dates(present):
         return "time", "its values are dates"
+    looked_at = present.head(_LOOKED_AT)
     if (samples := _samples_a_row(looked_at)) is not None:
         return "signal", f"{samples:.0f} numbers a row, parted by blanks"
     if _samples_a_row(looked_at.str.translate(_OTHER_MARKS)) is not None:
         return None, "its cells are lists of numbers; parted by blanks alone they would be signals"
-    words = float(np.mean([len(value.split()) for value in looked_at]))
+    words = mean_words(present)
     if words >= _WORDS_OF_TEXT and distinct > len(present) / 2:
         return "text", f"{words:.0f} words a row, hardly any repeated"
     return "category", f"{distinct} different values"
@@ -160,3 +161,23 @@ def _samples_a_row(cells: "pd.Series[str]") -> float | None:
     if np.mean(lengths) < _SIGNAL_FROM or not cells.map(is_signal).all():
         return None
     return float(np.mean(lengths))
+
+
+def are_numbers(present: "pd.Series[str]") -> bool:
+    """Whether (nearly) all of the cells, none of them blank, are numbers."""
+    return bool(pd.to_numeric(present.head(_LOOKED_AT), errors="coerce").notna().mean() >= _NUMERIC_SHARE)
+
+
+def are_dates(present: "pd.Series[str]") -> bool:
+    """Whether all of the cells, none of them blank, are dates."""
+    return bool(present.head(_LOOKED_AT).map(is_date).all())
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date, perhaps with a time."""
+    return bool(_DATE.fullmatch(text))
+
+
+def mean_words(present: "pd.Series[str]") -> float:
+    """Words a cell."""
+    return float(np.mean([len(value.split()) for value in present.head(_LOOKED_AT)]))

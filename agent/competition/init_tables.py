@@ -1,6 +1,7 @@
 """`mars init`: which tables a folder holds, and which columns identify and answer a row."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Guess:
     field: str
     value: object
     reason: str
+    by: str = ""
+    """The language model that proposed it; "": the rules of this package."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,20 @@ class FoundTables:
     sample: pd.DataFrame | None
     label_tables: tuple[str, ...]
 
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        tables: Mapping[str, pd.DataFrame],
+        train: str,
+        test: str | None,
+        sample: str | None,
+        label_tables: Sequence[str],
+    ) -> "FoundTables":
+        """Tables that were read already, by their names, in these roles."""
+        of_test, of_sample = (None if name is None else tables[name] for name in (test, sample))
+        return cls(folder, train, tables[train], test, of_test, sample, of_sample, tuple(label_tables))
+
 
 def find_tables(folder: Path) -> FoundTables:
     """Finds the training table, and the test table or sample submission, by their usual names.
@@ -47,13 +64,8 @@ def find_tables(folder: Path) -> FoundTables:
     Raises:
         SetupError: a table that is needed is not there, or cannot be read.
     """
-    if not folder.is_dir():
-        raise SetupError(f"{folder}: is no folder.")
-    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
-    plain = {name: re.sub(r"[^a-z0-9]", "", Path(name).stem.lower()) for name in names}
-    sample_name = next((name for name in names if "submi" in plain[name]), None)
-    train_name, test_name = _named(plain, _TRAIN), _named(plain, _TEST)
-    label_tables = tuple(name for name in names if plain[name] in _LABELS)
+    names = table_names(folder)
+    train_name, test_name, sample_name, label_tables = usual_names(names)
     others = [name for name in names if name not in {sample_name, train_name, test_name, *label_tables}]
     if train_name is None and len(others) == 1:
         train_name = others[0]
@@ -64,16 +76,25 @@ def find_tables(folder: Path) -> FoundTables:
         raise SetupError(
             f"{folder}: which rows are to be predicted? Add test.csv (or sample_submission.csv for pictures)."
         )
-    return FoundTables(
-        folder,
-        train_name,
-        read_table(folder, train_name),
-        test_name,
-        None if test_name is None else read_table(folder, test_name),
-        sample_name,
-        None if sample_name is None else read_table(folder, sample_name),
-        label_tables,
-    )
+    tables = {
+        name: read_table(folder, name) for name in (train_name, test_name, sample_name) if name is not None
+    }
+    return FoundTables.of(folder, tables, train_name, test_name, sample_name, label_tables)
+
+
+def table_names(folder: Path) -> list[str]:
+    """The CSV files right in the folder, sorted; raises SetupError if it is none."""
+    if not folder.is_dir():
+        raise SetupError(f"{folder}: is no folder.")
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
+
+
+def usual_names(names: Sequence[str]) -> tuple[str | None, str | None, str | None, tuple[str, ...]]:
+    """Of the files those that are called as train, test and sample submission are, and tables of labels."""
+    plain = {name: re.sub(r"[^a-z0-9]", "", Path(name).stem.lower()) for name in names}
+    sample = next((name for name in names if "submi" in plain[name]), None)
+    labels = tuple(name for name in names if plain[name] in _LABELS)
+    return _named(plain, _TRAIN), _named(plain, _TEST), sample, labels
 
 
 def guess_id(tables: FoundTables) -> Guess:

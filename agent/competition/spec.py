@@ -191,8 +191,18 @@ def _read_own_metric(file: Path) -> str:
         if file.stat().st_size > _OWN_METRIC_BYTES:
             raise SetupError(f"{file}: is larger than {_OWN_METRIC_BYTES // 1000} kB.")
         code = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{file}: is no readable Python module ({error}).") from error
+    return metric_code(code, file)
+
+
+def metric_code(code: str, file: Path) -> str:
+    """The text of a `metric.py` as it is; raises SetupError where it is no Python with a function `score`."""
+    if len(code.encode("utf-8")) > _OWN_METRIC_BYTES:
+        raise SetupError(f"{file}: is larger than {_OWN_METRIC_BYTES // 1000} kB.")
+    try:
         tree = ast.parse(code)
-    except (OSError, ValueError, SyntaxError, RecursionError) as error:
+    except (ValueError, SyntaxError, RecursionError) as error:
         raise SetupError(f"{file}: is no readable Python module ({error}).") from error
     if not any(isinstance(node, ast.FunctionDef) and node.name == "score" for node in tree.body):
         raise SetupError(f"{file}: must define `def score(truth, prediction)`.")

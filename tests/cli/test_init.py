@@ -1,0 +1,77 @@
+"""`mars init` with a language model, as a user meets it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from agent.paths import Home
+from tests.cli.commands import mars
+from tests.describe.described import TO_PREDICT, answer, write_folder
+from tests.llm.scripted import KEY, Script, completion, failure
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+    with HTTPServer(threaded=True) as http:
+        script = Script(http.url_for("/v1"))
+        http.expect_request("/v1/chat/completions").respond_with_handler(script.handle)
+        monkeypatch.setenv("OPENAI_BASE_URL", script.url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("MARS_MODEL", "some-model")
+        yield script
+        script.released.set()
+
+
+def test_a_described_folder_is_drafted_and_prepared(home: Home, tmp_path: Path, server: Script) -> None:
+    folder = write_folder(tmp_path / "grades")
+    server.answers = [completion(json.dumps(answer(id_column="advert")))]
+    said = mars("init", str(folder), "--model", "other-model").stdout
+    assert server.asked[0]["model"] == "other-model"
+    assert "Asks other-model at localhost" in said
+    assert "Asked: 1 calls, 100 tokens in, 10 out" in said
+    assert str(folder / "competition.llm.txt") in said
+    assert f"{TO_PREDICT} test." in said
+    assert "metric: qwk  (other-model: Because of metric_why.)" in said
+    assert "Please check: The id is 'house'" in said
+    assert "Families that can run it: tabular" in said
+    assert KEY not in said + (folder / "competition.llm.txt").read_text()
+    again = mars("prepare", str(folder)).stdout
+    assert again.splitlines()[-1] in said, "a run finds what was prepared"
+
+
+def test_without_the_option_nothing_is_asked(home: Home, tmp_path: Path, server: Script) -> None:
+    folder = write_folder(tmp_path / "grades")
+    assert "name it train.csv" in mars("init", str(folder), code=2).stderr
+    (folder / "labelled.csv").rename(folder / "train.csv")
+    (folder / "later.csv").rename(folder / "test.csv")
+    mars("init", str(folder))
+    assert server.asked == []
+    assert not (folder / "competition.llm.txt").exists()
+
+
+def test_a_wrong_key_ends_it_with_what_to_do(home: Home, tmp_path: Path, server: Script) -> None:
+    folder = write_folder(tmp_path / "grades")
+    server.answers = [failure(401, "Incorrect API key provided.")]
+    assert "OPENAI_API_KEY" in mars("init", str(folder), "--model", "m", code=2).stderr
+    assert not (folder / "competition.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--max-usd", "1"), "--max-usd: is for --model"),
+        (("--model", "local"), "too small to read a description"),
+        (("--model", "m"), "OPENAI_API_KEY"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    folder = write_folder(tmp_path / "grades")
+    assert said in mars("init", str(folder), *options, code=2).stderr
+    assert not (folder / "competition.llm.txt").exists()

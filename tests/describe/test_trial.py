@@ -1,0 +1,67 @@
+"""A draft is tried as a run would prepare it; a model hears what failed, but not of what."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from described import CANARY, ROWS, write_folder
+
+import agent
+from agent.competition.spec import CompetitionSpec
+from agent.describe.trial import MEANINGS, Untenable, try_out
+from agent.paths import Home
+
+SPEC: dict[str, Any] = {
+    "id": "grades",
+    "title": "Grades",
+    "task": "classification",
+    "metric": "accuracy",
+    "train": "labelled.csv",
+    "test": "later.csv",
+    "id_column": "house",
+    "targets": ["grade"],
+    "inputs": [{"name": "area", "role": "number"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "quoted", "told"),
+    [
+        ({"task": "regression", "metric": "rmse", "targets": ["advert"]}, True, "no finite numbers"),
+        ({"inputs": [{"name": "advert", "role": "time"}]}, True, "no points in time"),
+        ({"id_column": "city"}, True, "ids are blank or repeat"),
+        ({"label_table": "labels.csv", "targets": ["customer_id"]}, True, "the label table does not list"),
+        ({"task": "segmentation", "metric": "dice", "targets": ["city"]}, True, "no masks as runs"),
+        ({"id_column": "advert"}, False, "a table lacks a column"),
+        ({"inputs": [{"name": "same", "role": "group"}]}, False, "the group column has one value only"),
+        ({"inputs": [{"name": "picture", "role": "image", "path": "{house}.png"}]}, True, "pictures"),
+        ({"metric": "log_loss"}, False, "columns of the sample submission do not fit"),
+    ],
+)
+def test_a_failure_is_told_without_a_value(
+    tmp_path: Path, changed: dict[str, Any], quoted: bool, told: str
+) -> None:
+    folder = write_folder(tmp_path / "grades")
+    train = pd.read_csv(folder / "labelled.csv", dtype=str)
+    train.loc[1, "city"] = CANARY
+    train.assign(same="x").to_csv(folder / "labelled.csv", index=False)
+    (folder / "labels.csv").write_text("name\na1\na2\n")
+    with pytest.raises(Untenable) as error:
+        try_out(CompetitionSpec.model_validate({**SPEC, **changed}), folder, Home(tmp_path / "home"))
+    assert (CANARY in str(error.value)) == quoted, "the user may read it"
+    assert told in error.value.told
+    assert CANARY not in error.value.told
+
+
+def test_a_competition_that_holds_is_prepared_where_a_run_finds_it(tmp_path: Path) -> None:
+    folder, home = write_folder(tmp_path / "grades"), Home(tmp_path / "home")
+    prepared = try_out(CompetitionSpec.model_validate(SPEC), folder, home)
+    assert prepared.rows.train + prepared.rows.val == ROWS
+    assert prepared.root.is_relative_to(home.prepared)
+
+
+def test_every_function_that_has_a_meaning_is_there() -> None:
+    package = Path(agent.__file__).parent / "competition"
+    code = "".join(file.read_text() for file in package.rglob("*.py"))
+    assert [name for name in MEANINGS if f"def {name}(" not in code] == []

@@ -216,4 +216,4 @@ def _has_pictures(folder: Path) -> bool:
 
 def _definition(metric: Metric) -> str:
     """What a metric measures, with its parameters by their names."""
-    return _PARAMETER.sub(r"\1", metric.definition)
+    return _PARAMETER.sub(r"<\1>", metric.definition)

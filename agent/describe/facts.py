@@ -52,7 +52,9 @@ class TableFacts:
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The tables of a folder, those with usual names first; what cannot be read or told of is left out.
+    """The tables of a folder, those with usual names first, the sample submission last.
+
+    What cannot be read is left out, as is what may not be told.
 
     A file that is named by a cell of another table (a file for each patient, say) would give a value away.
 
@@ -61,7 +63,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """
     names = table_names(folder)
     train, test, sample, labels = usual_names(names)
-    usual = [name for name in (train, test, sample, *labels) if name is not None]
+    usual = [name for name in (train, test, *labels, sample) if name is not None]
     others = [name for name in names if name not in usual]
     tables: dict[str, pd.DataFrame] = {}
     for name in [*usual, *others[: max(TABLES - len(usual), 0)]]:
@@ -69,7 +71,10 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
             tables[name] = read_table(folder, name)
         except SetupError:
             continue
-    return {name: table for name, table in tables.items() if name in usual or not _is_told(name, tables)}
+    known = [name for name in (train, test) if name in tables]
+    rest = sorted((name for name in tables if name not in usual), key=lambda name: -len(tables[name]))
+    order = [*known, *rest, *(name for name in (*labels, sample) if name in tables)]
+    return {str(name): tables[str(name)] for name in order if name in usual or not _is_told(name, tables)}
 
 
 def without_header(tables: Mapping[str, pd.DataFrame]) -> str | None:

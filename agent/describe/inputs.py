@@ -12,11 +12,11 @@ from agent.competition.spec import InputColumn, Role
 from agent.competition.tables import parse_times
 from agent.describe.answer import LEFT_OUT, Answer, RoleAnswer
 from agent.describe.facts import known_share, later_share
+from agent.describe.words import names, plain
 from agent.errors import SetupError
 from agent.llm.forms import AnswerError
 
 _FAMILIAR = 0.5  # of the rows to predict in known groups, from which on groups need not stay whole
-_SHOWN = 30
 
 
 def merged_inputs(
@@ -47,10 +47,8 @@ def merged_inputs(
         raise AnswerError(
             "inputs: none is left; rows to predict must have at least one column beside the id."
         )
-    said = {name for name in joined.settled if name not in joined.inputs}
     kept = [question for question in questions if not _is_about(question, joined.settled)]
-    left_out = [f"Column '{name}' is left out, as the language model {model} proposes." for name in said]
-    return [*joined.inputs.values()], [*joined.notes, *kept, *left_out]
+    return [*joined.inputs.values()], [*joined.notes, *kept]
 
 
 class _Inputs:
@@ -79,6 +77,8 @@ class _Inputs:
         if said.role == LEFT_OUT:
             self.inputs.pop(name, None)
             self.settled.add(name)
+            why = plain(said.why, 300)
+            self.notes.append(f"Column '{name}' is left out, as the language model {self._model} says: {why}")
             return
         self._require_to_predict(name, "inputs")
         present = self._present(name)
@@ -116,8 +116,9 @@ class _Inputs:
                     "for it: no row to predict belongs to a known one."
                 )
             else:
-                column, guess = self.inputs[other]
-                self.inputs[other] = (column.model_copy(update={"role": "category"}), guess)
+                why = "named like a group, but neither description nor rows to predict ask for whole groups"
+                column = InputColumn(name=other, role="category")
+                self.inputs[other] = (column, Guess(f"inputs.{other}", "category", why, self._model))
 
     def time(self, answer: Answer) -> None:
         """The column by which validation is later; rows to predict tell whether it should be."""
@@ -148,6 +149,11 @@ class _Inputs:
             else:
                 del self.inputs[other]
                 self.settled.add(other)
+                instead = f"asks for '{name}' instead" if name else "does not ask for that"
+                self.notes.append(
+                    f"Column '{other}' is left out: it holds times, by which validation could be later, and "
+                    f"the language model {self._model} {instead}."
+                )
 
     def _put(self, name: str, role: Role, why: str, first: bool = False) -> None:
         column = InputColumn(name=name, role=role)
@@ -161,14 +167,13 @@ class _Inputs:
         columns = list(self._tables.train.columns)
         if name not in columns:
             raise AnswerError(
-                f"{field}: {self._tables.train_name} has no column '{name}'; it has "
-                f"{', '.join(columns[:_SHOWN])}."
+                f"{field}: {self._tables.train_name} has no column '{plain(name)}'; it has {names(columns)}."
             )
 
     def _require_to_predict(self, name: str, field: str) -> None:
         if name not in self._to_predict.columns:
             raise AnswerError(
-                f"{field}: rows to predict have no column '{name}'; answer without it (role {LEFT_OUT})."
+                f"{field}: rows to predict have no column '{plain(name)}'; its role can be {LEFT_OUT} alone."
             )
 
     @property

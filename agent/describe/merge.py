@@ -26,11 +26,11 @@ from agent.competition.spec import OWN_METRIC, MetricParameters, OwnMetric, metr
 from agent.competition.submission import SubmissionFormat
 from agent.describe.answer import OWN, Answer
 from agent.describe.inputs import merged_inputs
+from agent.describe.words import names, plain
 from agent.errors import SetupError
 from agent.llm.forms import AnswerError
 
 _CLASSES_AT_MOST = 20  # or half of the rows: what has more different values is no class
-_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def merged(view: View, answer: Answer, model: str, own: bool) -> Draft:
     tables = _tables(view, answer, notes)
     id_column = _id_column(tables, answer, model, notes)
     targets = _targets(tables, str(id_column.value), answer, model, notes)
-    names = [str(name) for name in targets.value]  # type: ignore[attr-defined]  # a list
-    labels = _labels(tables, names, answer)
+    columns = [str(name) for name in targets.value]  # type: ignore[attr-defined]  # a list
+    labels = _labels(tables, columns, answer)
     metric, parameters, own_metric = _metric(answer, model, own, len(labels))
     fold = guess_fold(tables)
-    if fold is not None and fold.value in {*names, id_column.value}:
+    if fold is not None and fold.value in {*columns, id_column.value}:
         fold = None
-    taken = [*names, *([str(fold.value)] if fold else [])]
+    taken = [*columns, *([str(fold.value)] if fold else [])]
     inputs, questions = merged_inputs(tables, answer, taken, str(id_column.value), model)
     choices = Choices(
         id_column=id_column,
@@ -98,7 +98,7 @@ def _tables(view: View, answer: Answer, notes: list[str]) -> FoundTables:
     named = [("train", answer.train), ("test", test), ("sample_submission", sample)]
     for field, name in named:
         if name is not None and name not in view.tables:
-            raise AnswerError(f"{field}: there is no table '{name}'; there are {', '.join(view.tables)}.")
+            raise AnswerError(f"{field}: there is no table '{plain(name)}'; there are {names(view.tables)}.")
     if len({name for _, name in named if name}) < sum(name is not None for _, name in named):
         raise AnswerError("train, test and sample_submission: a table can be one of them only.")
     if test is None and sample is None:
@@ -128,7 +128,9 @@ def _id_column(tables: FoundTables, answer: Answer, model: str, notes: list[str]
     name = answer.id_column
     for table_name, table in {tables.train_name: tables.train, **_others(tables)}.items():
         if name not in table.columns:
-            raise AnswerError(f"id_column: {table_name} has no column '{name}'; it has {_shown(table)}.")
+            raise AnswerError(
+                f"id_column: {table_name} has no column '{plain(name)}'; it has {names(table.columns)}."
+            )
         if (table[name] == "").any() or not table[name].is_unique:
             raise AnswerError(
                 f"id_column: '{name}' does not identify the rows of {table_name}: it is blank or repeats."
@@ -147,17 +149,16 @@ def _targets(tables: FoundTables, id_column: str, answer: Answer, model: str, no
         if sorted(asked) != sorted(answer.targets):
             notes.append(f"Targets are {', '.join(asked)}: {sure.reason}; the language model took others.")
         return sure
-    names = list(dict.fromkeys(answer.targets))
-    for name in names:
+    columns = list(dict.fromkeys(answer.targets))
+    for name in columns:
         if name not in tables.train.columns:
-            raise AnswerError(
-                f"targets: {tables.train_name} has no column '{name}'; it has {_shown(tables.train)}."
-            )
+            has = names(tables.train.columns)
+            raise AnswerError(f"targets: {tables.train_name} has no column '{plain(name)}'; it has {has}.")
         if name == id_column:
             raise AnswerError(f"targets: '{name}' is the id.")
         if tables.test is not None and name in tables.test.columns and not (tables.test[name] == "").all():
             raise AnswerError(f"targets: rows to predict have '{name}', so that it needs no prediction.")
-    return Guess("targets", names, answer.targets_why, model)
+    return Guess("targets", columns, answer.targets_why, model)
 
 
 def _labels(tables: FoundTables, targets: list[str], answer: Answer) -> set[str]:
@@ -196,7 +197,7 @@ def _metric(
     if answer.metric == OWN:
         return Guess("metric", OWN_METRIC, answer.metric_why, model), MetricParameters(), _own(answer, own)
     if answer.metric not in METRICS:
-        raise AnswerError(f"metric: '{answer.metric}' is none of {', '.join(METRICS)}.")
+        raise AnswerError(f"metric: '{plain(answer.metric)}' is none of {', '.join(METRICS)}.")
     metric = METRICS[answer.metric]
     if answer.task not in metric.kinds:
         raise AnswerError(f"metric: '{metric.name}' serves {', '.join(metric.kinds)}, not {answer.task}.")
@@ -254,15 +255,10 @@ def _require_format(tables: FoundTables, draft: Draft, labels: set[str]) -> None
 
 
 def _title(answer: Answer, folder: Path) -> str:
-    title = " ".join("".join(char if char.isprintable() else " " for char in answer.title).split())
-    return title or folder.resolve().name
+    return plain(answer.title, 200) or folder.resolve().name
 
 
 def _asked(own: OwnMetric | None) -> list[str]:
     if own is None:
         return []
     return [f"Read {OWN_METRIC}: the language model wrote it. Does it measure what the description says?"]
-
-
-def _shown(table: pd.DataFrame) -> str:
-    return ", ".join(str(name) for name in table.columns[:_SHOWN])

@@ -1,6 +1,9 @@
 """`mars init` with a language model, as a user meets it."""
 
 import json
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from agent.paths import Home
-from tests.cli.commands import mars
+from tests.cli.commands import MARS, mars
 from tests.describe.described import TO_PREDICT, answer, write_folder
 from tests.llm.scripted import KEY, Script, completion, failure
 
@@ -57,6 +60,27 @@ def test_a_wrong_key_ends_it_with_what_to_do(home: Home, tmp_path: Path, server:
     server.answers = [failure(401, "Incorrect API key provided.")]
     assert "OPENAI_API_KEY" in mars("init", str(folder), "--model", "m", code=2).stderr
     assert not (folder / "competition.yaml").exists()
+
+
+def test_an_interrupt_leaves_nothing_but_what_was_said(home: Home, tmp_path: Path, server: Script) -> None:
+    folder = write_folder(tmp_path / "grades", sample=None)
+    before = {path.name for path in folder.iterdir()}
+    server.answers = [server.hang]
+    process = subprocess.Popen(
+        [*MARS, "init", str(folder), "--model", "m"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not server.asked and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=15)
+    assert process.returncode == 130, output
+    assert {path.name for path in folder.iterdir()} - before == {"competition.llm.txt"}
+    assert "--- cut (" in (folder / "competition.llm.txt").read_text()
 
 
 @pytest.mark.parametrize(

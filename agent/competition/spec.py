@@ -64,7 +64,10 @@ class MetricParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     beta: float | None = Field(
-        default=None, gt=0, description="F-beta: how many times as much recall counts as precision."
+        default=None,
+        gt=0,
+        le=1000,
+        description="F-beta: how many times as much recall counts as precision.",
     )
     k: int | None = Field(
         default=None, ge=1, le=1000, description="MAP@k, NDCG@k: how many labels a row may name."

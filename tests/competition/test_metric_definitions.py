@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 from scipy.sparse import csr_array
 from sklearn import metrics as sk
@@ -280,3 +281,12 @@ def test_parameters_are_asked_for_and_no_others_taken() -> None:
     bound = get_metric("micro_f_beta", MetricParameters(beta=2))
     assert bound.parameters == {"beta": 2}
     assert "beta 2" in bound.definition
+
+
+@pytest.mark.parametrize("beta", [0.01, 1000])
+def test_every_beta_that_may_be_given_can_be_scored(beta: float) -> None:
+    metric = get_metric("micro_f_beta", MetricParameters(beta=beta))
+    truth = csr_array(sets(41))
+    assert metric.score(truth, truth) == pytest.approx(1)
+    with pytest.raises(ValidationError):
+        MetricParameters(beta=1e300)  # its square is no number

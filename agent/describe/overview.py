@@ -6,7 +6,7 @@ from pathlib import Path
 NAMES = tuple(
     f"{stem}{suffix}" for stem in ("description", "overview") for suffix in (".md", ".txt", ".html", ".htm")
 )
-_UNSEEN = ("script", "style", "head", "template", "noscript")
+_UNSEEN = ("script", "style", "title", "template")
 _BREAKS = ("p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "table")
 _BYTES_READ = 2_000_000
 
@@ -44,6 +44,8 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in self._hidden:
             del self._hidden[self._hidden.index(tag) :]
+        elif tag in _BREAKS:
+            self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

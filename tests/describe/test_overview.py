@@ -20,6 +20,7 @@ from agent.describe.overview import read_overview
             "A\nb < c",
         ),
         ({"description.html": "<table><tr><td>a</td><td>b</td></tr><tr><td>c"}, "| a | b\n| c"),
+        ({"description.html": "<head><meta a=b><body>an open head"}, "an open head"),
         ({"description.html": "<p>one<style>p {}</style> two<br>three"}, "one two\nthree"),
     ],
 )

@@ -5,6 +5,9 @@ The answers are a script that was written by hand (tests/scripted/signals); ever
 
 import json
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,23 +17,34 @@ from werkzeug import Request, Response
 
 from agent.paths import Home
 from agent.session import open_run
-from tests.cli.commands import mars
-from tests.llm.scripted import KEY, completion
+from tests.cli.commands import MARS, mars
+from tests.llm.scripted import KEY, completion, failure
 from tests.scripted.signals_script import Fault, Script, signals_script
 
 RUN = ("run", "--competition", "signals", "--planner", "llm", "--minutes", "4", "--json")
 
 
 class Author:
-    """Gives the script's answers in order and remembers what it was asked."""
+    """Gives the script's answers in order and remembers what it was asked; meets faults on the way."""
 
     def __init__(self, answers: list[dict[str, Any]]) -> None:
         self.answers = answers
+        self.faults: list[Response] = []  # one before every answer
+        self.silent_for = 0  # the number of the question that is not answered in time; 0: none
+        self.last: Response | None = None  # when there are no answers left
         self.asked: list[str] = []
 
     def handle(self, request: Request) -> Response:
         body = json.loads(request.get_data())
+        if self.faults and len(self.faults) >= len(self.answers):
+            return self.faults.pop(0)
+        self.silent_for -= 1
+        if self.silent_for == 0:
+            time.sleep(20)
+            return Response(status=500)
         self.asked.append("\n".join(message["content"] for message in body["messages"]))
+        if not self.answers and self.last is not None:
+            return self.last
         if not self.answers:
             return completion("I have nothing more to say.", usage=(2000, 10))
         return completion(json.dumps(self.answers.pop(0)), usage=(2000, 500))
@@ -146,6 +160,75 @@ def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Aut
     assert "may not import agent" in said[1]
     assert "library.train is not among the modules before it" in said[2]
     assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
+
+
+def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, author: Author) -> None:
+    """Each question of the planner and of the coder meets a fault first; all pass or are repaired."""
+    script = signals_script()
+    author.answers = [
+        _design(script),
+        *_written(script, {fault.module: fault for fault in script.faults}),
+    ]
+    kinds = [
+        completion("I would rather write a poem."),
+        failure(429, "slow down", {"Retry-After": "0"}),
+        completion('{"code": "import os', finish="length"),
+        failure(503, "overloaded"),
+        completion('{"code": 3, "edits": "none", "modules": {}}'),
+        Response("<html>gateway</html>", 502, content_type="text/html"),
+        completion(""),
+        completion(
+            json.dumps({"edits": [{"file": "../../etc/passwd", "find": "", "replace": "x"}], "code": "x ="})
+        ),
+    ]
+    author.faults = [kinds[number % len(kinds)] for number in range(len(author.answers))]
+    summary = json.loads(mars(*RUN, "--max-nodes", "1").stdout)
+    assert author.answers == author.faults == []
+    assert summary["valid_nodes"] == summary["nodes"] == 1
+    state = open_run("latest", home).state
+    assert len(state.nodes[1].attempts) == 2
+    assert state.spend.calls == 2 * len(author.asked), "each exchange is on record, once"
+    assert state.spend.failed == len(author.asked)
+    assert not state.spend.asked
+    assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
+
+
+def test_a_run_killed_while_a_module_is_written_goes_on_with_that_module(home: Home, author: Author) -> None:
+    script = signals_script()
+    written = _written(script, {})
+    author.answers, author.silent_for = [_design(script), *written], 5
+    process = subprocess.Popen(
+        [*MARS, *RUN, "--max-nodes", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while author.silent_for > 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert [module.file for module in open_run("latest", home).state.nodes[1].modules] == [
+        f"library/{name}.py" for name in ("config", "utils", "dataset")
+    ]
+    summary = json.loads(mars("resume", "latest", "--json").stdout)
+    assert summary["valid_nodes"] == 1
+    run = open_run("latest", home)
+    assert run.state.spend.lost == 1
+    assert len([call for call in run.state.calls[1] if call.purpose == "module"]) == len(written)
+    assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
+
+
+def test_a_key_that_stops_working_while_modules_are_written_ends_the_node_alone(
+    home: Home, author: Author
+) -> None:
+    script = signals_script()
+    author.answers = [_design(script), *_written(script, {})[:3]]
+    author.last = failure(401, "Incorrect API key provided.")
+    done = mars(*RUN, code=1)
+    assert "goes on without the language model" in done.stderr
+    (node,) = open_run("latest", home).state.nodes.values()
+    assert node.result is not None
+    assert node.result.reason.startswith("library/models.py could not be written:")
+    assert len(node.modules) == 3
 
 
 @pytest.mark.parametrize(

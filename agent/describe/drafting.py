@@ -25,13 +25,14 @@ from agent.describe.madeup import is_safe_here, why_not
 from agent.describe.merge import View, merged
 from agent.describe.overview import read_overview
 from agent.describe.trial import Untenable, try_out
+from agent.describe.words import plain
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
 from agent.llm.calls import Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
-from agent.llm.forms import Form
+from agent.llm.forms import AnswerError, Form
 from agent.llm.patience import PatientThinker
 from agent.llm.prompts import render_prompt
 from agent.llm.query import Query, Thinker
@@ -46,6 +47,7 @@ SECONDS = 900.0
 _PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 _OVERVIEW, _SHORT_OVERVIEW = 16_000, 3_000  # characters
 _COLUMNS, _SHORT_COLUMNS = 200, 30
+_SENTENCE = 2_000  # characters
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,10 @@ class Drafting:
 
         def read(said: dict[str, object]) -> tuple[Answer, Draft]:
             answer = asked.read(said)
-            return answer, merged(self._view, answer, self._model, self._own)
+            try:
+                return answer, merged(self._view, answer, self._model, self._own)
+            except AnswerError as error:  # it names columns, whose names anybody may have chosen
+                raise AnswerError(plain(str(error), _SENTENCE)) from None
 
         prompts = [
             self._prompt(_OVERVIEW, _COLUMNS, earlier, failure),

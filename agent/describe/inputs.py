@@ -167,13 +167,13 @@ class _Inputs:
         columns = list(self._tables.train.columns)
         if name not in columns:
             raise AnswerError(
-                f"{field}: {self._tables.train_name} has no column '{plain(name)}'; it has {names(columns)}."
+                f"{field}: {self._tables.train_name} has no column '{name}'; it has {names(columns)}."
             )
 
     def _require_to_predict(self, name: str, field: str) -> None:
         if name not in self._to_predict.columns:
             raise AnswerError(
-                f"{field}: rows to predict have no column '{plain(name)}'; its role can be {LEFT_OUT} alone."
+                f"{field}: rows to predict have no column '{name}'; its role can be {LEFT_OUT} alone."
             )
 
     @property

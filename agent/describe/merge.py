@@ -98,7 +98,7 @@ def _tables(view: View, answer: Answer, notes: list[str]) -> FoundTables:
     named = [("train", answer.train), ("test", test), ("sample_submission", sample)]
     for field, name in named:
         if name is not None and name not in view.tables:
-            raise AnswerError(f"{field}: there is no table '{plain(name)}'; there are {names(view.tables)}.")
+            raise AnswerError(f"{field}: there is no table '{name}'; there are {names(view.tables)}.")
     if len({name for _, name in named if name}) < sum(name is not None for _, name in named):
         raise AnswerError("train, test and sample_submission: a table can be one of them only.")
     if test is None and sample is None:
@@ -129,7 +129,7 @@ def _id_column(tables: FoundTables, answer: Answer, model: str, notes: list[str]
     for table_name, table in {tables.train_name: tables.train, **_others(tables)}.items():
         if name not in table.columns:
             raise AnswerError(
-                f"id_column: {table_name} has no column '{plain(name)}'; it has {names(table.columns)}."
+                f"id_column: {table_name} has no column '{name}'; it has {names(table.columns)}."
             )
         if (table[name] == "").any() or not table[name].is_unique:
             raise AnswerError(
@@ -153,7 +153,7 @@ def _targets(tables: FoundTables, id_column: str, answer: Answer, model: str, no
     for name in columns:
         if name not in tables.train.columns:
             has = names(tables.train.columns)
-            raise AnswerError(f"targets: {tables.train_name} has no column '{plain(name)}'; it has {has}.")
+            raise AnswerError(f"targets: {tables.train_name} has no column '{name}'; it has {has}.")
         if name == id_column:
             raise AnswerError(f"targets: '{name}' is the id.")
         if tables.test is not None and name in tables.test.columns and not (tables.test[name] == "").all():
@@ -197,7 +197,7 @@ def _metric(
     if answer.metric == OWN:
         return Guess("metric", OWN_METRIC, answer.metric_why, model), MetricParameters(), _own(answer, own)
     if answer.metric not in METRICS:
-        raise AnswerError(f"metric: '{plain(answer.metric)}' is none of {', '.join(METRICS)}.")
+        raise AnswerError(f"metric: '{answer.metric}' is none of {', '.join(METRICS)}.")
     metric = METRICS[answer.metric]
     if answer.task not in metric.kinds:
         raise AnswerError(f"metric: '{metric.name}' serves {', '.join(metric.kinds)}, not {answer.task}.")

@@ -121,7 +121,13 @@ def _named(event: Decision, state: RunState) -> str:
 def _compared(
     event: Decision, run: Run, state: RunState, library: LibraryPlanner, thinking: list[LlmCall]
 ) -> Redecided:
-    """The verdict on a decision; what of `thinking` it asks about happens to the state, and is taken out."""
+    """The verdict on a decision; what of `thinking` it asks about happens to the state, and is taken out.
+
+    So is what was asked before about other nodes: it decided nothing here, but took time.
+    """
+    decided = len(state.nodes) + 1 if isinstance(event, RepeatProposed) else event.node
+    while thinking and thinking[0].node != decided:
+        state.apply(thinking.pop(0))
 
     @contextmanager
     def under_way(call: Call) -> Iterator[None]:
@@ -134,7 +140,7 @@ def _compared(
             state.apply(thinking.pop(0))
 
     ended = [earlier for earlier in thinking if isinstance(earlier, LlmCallEnded)]
-    calls = [earlier.call for earlier in ended if earlier.node == event.node]
+    calls = [earlier.call for earlier in ended if earlier.node == decided]
     thinker = RecordedThinker(calls, run.journal.text, under_way)
     agents = _agents(run, state, library, thinker)
     name = _named(event, state)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.chronicle import Chronicle
-from agent.coder.debugging import Debugger
-from agent.coder.writing import CannotWrite, Writer
+from agent.coder.writing import CannotWrite
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
+from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.probing import CloserLook
 from agent.record.events import (
@@ -19,6 +19,7 @@ from agent.record.events import (
     Event,
     FixProposed,
     LessonLearned,
+    LessonWorded,
     ModuleWritten,
     NodeFinished,
     NodeProposed,
@@ -42,6 +43,7 @@ from agent.search.pruning import hopeless
 from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
+from agent.thinking import Agents
 from agent.trial import Bench, Trial
 from agent.workbench import Code, node_code, parent_commits
 
@@ -92,18 +94,15 @@ class Search:
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
         self._look = CloserLook(self.state, bench, self._clock, self._render)
-        self._debugger: Debugger | None = None
-        self._writer: Writer | None = None
+        self._agents: Agents | None = None
 
-    def run(
-        self, decisions: Decisions, debugger: Debugger | None = None, writer: Writer | None = None
-    ) -> Node | None:
+    def run(self, decisions: Decisions, agents: Agents | None = None) -> Node | None:
         """Searches until nothing may be started any more; returns the chosen node.
 
-        What fails is shown to the debugger, if there is one, and goes on with its fix. The writer writes the
-        modules of ideas that no family renders; without one, such ideas fail.
+        The agents, if there are any, write the modules of ideas that no family renders, mend what fails, and
+        find words for what was learned.
         """
-        self._debugger, self._writer = debugger, writer
+        self._agents = agents
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
             try:
                 self._repeat_unfinished(pool)
@@ -178,9 +177,10 @@ class Search:
         """Has the next module of a node written, and goes on with it; the node fails where none comes."""
         code = self._files(node)
         try:
-            if self._writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_late:
+            writer = self._agents.writer if self._agents else None
+            if writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_late:
                 raise CannotWrite(f"Nobody is there, or no time left, to write {node.unwritten[0].file}.")
-            module = self._writer.write(self.state, node, code.files)
+            module = writer.write(self.state, node, code.files)
         except CannotWrite as error:
             trial = self._set_up(node, code)
             result = NodeResult(status="failed", reason=str(error), commit=trial.commit, seconds=0.0)
@@ -258,11 +258,11 @@ class Search:
         if active.limit_s >= self.state.run.node_limit_s:
             learned = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
             lessons += [learned] if learned else []
-        now = self._clock.elapsed_s()
+        now, stored = self._clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         journal = self._chronicle.journal
         with journal.transaction() as connection:
-            for lesson in lessons:
+            for lesson in lessons:  # what its idea taught is the last
                 stored = self._lessons.add(lesson, connection)
                 events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
             for event in events:
@@ -272,14 +272,35 @@ class Search:
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
             self._bench.keep_outputs(best | {running.id for running in self.state.running})
+        if stored is not None:
+            self._word(node, stored)
+
+    def _word(self, node: Node, lesson: Lesson) -> None:
+        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words."""
+        reflector = self._agents.reflector if self._agents else None
+        found = reflector.reflect(self.state, node, lesson, self._lessons.all) if reflector else None
+        if found is None:
+            return
+        journal = self._chronicle.journal
+        with journal.transaction() as connection:
+            told = self._lessons.reword(lesson.id, found.words, found.same_as, connection)
+            event = LessonWorded(
+                elapsed_s=self._clock.elapsed_s(),
+                node=node.id,
+                lesson=told,
+                instead_of="" if told.id == lesson.id else lesson.id,
+            )
+            journal.append(event, connection)
+        self._chronicle.happen(event)
 
     def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
         """What the debugger makes of a failure, while there is time to execute it once more."""
-        ended = self._debugger is None or result.status != "failed" or active.stop is not None
-        if ended or Budget.of(self.state, self._clock.elapsed_s()).is_late:
+        debugger = self._agents.debugger if self._agents else None
+        if debugger is None or result.status != "failed" or active.stop is not None:
             return None
-        assert self._debugger is not None
-        fix = self._debugger.fix(self.state, active.node, result)
+        if Budget.of(self.state, self._clock.elapsed_s()).is_late:
+            return None
+        fix = debugger.fix(self.state, active.node, result)
         return None if Budget.of(self.state).is_late else fix
 
     def pulse(self) -> None:

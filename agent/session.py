@@ -296,7 +296,7 @@ class _Session:
             return search.run(self._decisions)
         with open_agents(library, chronicle, run.prepared, run.lineage.read, search.pulse) as agents:
             scheduler = Scheduler(make_policy(run.state.run.policy), agents.planner)
-            return search.run(scheduler, agents.debugger, agents.writer)
+            return search.run(scheduler, agents)
 
     def _keep(self, bench: Bench, node: Node) -> Kept:
         run = self._run

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from agent.chronicle import Chronicle
-from agent.coder.debugging import Debugger, LlmDebugger, ReadCommit
+from agent.coder.debugging import Debugger, Files, LlmDebugger, ReadCommit
 from agent.coder.writing import LlmWriter, Writer
 from agent.competition.prepared import Prepared
 from agent.errors import SetupError
@@ -24,6 +24,8 @@ from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
 from agent.record.events import RunSettings
+from agent.record.state import Node
+from agent.reviewer.reflecting import Reflector
 from agent.search.budget import Budget
 
 # Of a run's time, for one question: an endpoint that hangs would use up all of it before anything is tried.
@@ -57,6 +59,7 @@ class Agents:
     planner: Planner
     debugger: Debugger | None = None
     writer: Writer | None = None
+    reflector: Reflector | None = None
 
 
 def make_agents(
@@ -64,12 +67,17 @@ def make_agents(
 ) -> Agents:
     """Those of a run that asks models; `read_commit` gives the files of a revision."""
     briefing = Briefing.of(prepared, run, library.ground)
-    planner = LlmPlanner(library, briefing, thinker, lambda node: read_commit(node.commit))
-    if briefing.terse:
+    competition = briefing.competition
+
+    def read_code(node: Node) -> Files:
+        return read_commit(node.commit)
+
+    planner = LlmPlanner(library, briefing, thinker, read_code)
+    if briefing.terse:  # it has neither code nor words that are worth reading
         return Agents(planner)
-    debugger = LlmDebugger(thinker, briefing.competition, library.scopes, read_commit)
-    writer = LlmWriter(thinker, briefing.competition, library.scopes, briefing.aggregates)
-    return Agents(planner, debugger, writer)
+    debugger = LlmDebugger(thinker, competition, library.scopes, read_commit)
+    writer = LlmWriter(thinker, competition, library.scopes, briefing.aggregates)
+    return Agents(planner, debugger, writer, Reflector(thinker, competition, read_code))
 
 
 @contextmanager
@@ -80,7 +88,7 @@ def open_agents(
     read_commit: ReadCommit,
     pulse: Callable[[], None],
 ) -> Iterator[Agents]:
-    """Those that the run was asked to use.
+    """The planner that the run was asked to use, and who else asks its models.
 
     `read_commit` gives the files of a revision; `pulse` is called while a model thinks.
 

@@ -17,19 +17,22 @@ from agent.competition.prepared import Prepared
 from agent.database import open_database
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.execution.layers import CacheLayers
+from agent.llm.query import Thinker
 from agent.memory.store import LessonStore
 from agent.planner.base import Circumstances, Planner, Proposal, Request
 from agent.planner.library import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
-from agent.record.state import RunState
+from agent.record.state import Node, RunState
 from agent.record.store import Journal
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView
+from agent.reviewer.reflecting import Reflector
 from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
+from agent.thinking import Agents
 from agent.trial import Bench
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -178,6 +181,7 @@ class ScriptedRun:
     settings: dict[str, object] = field(default_factory=dict)
     edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)  # by node
     debugger: Debugger | None = None
+    thinker: Thinker | None = None  # finds the words for what edits teach
 
     def engine(self) -> Engine:
         return open_database(self.folder / "mars.db")
@@ -215,14 +219,23 @@ class ScriptedRun:
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )
+        editing = Editing(planner, self.edits)
+        reflector = Reflector(self.thinker, task, self._read) if self.thinker else None
         try:
-            decisions = Scheduler(make_policy(state.run.policy), Editing(planner, self.edits))
-            search.run(decisions, self.debugger)
+            agents = Agents(editing, debugger=self.debugger, reflector=reflector)
+            search.run(Scheduler(make_policy(state.run.policy), editing), agents)
         except Killed:
             pass
         finally:
             engine.dispose()
         return state
+
+    def lessons(self) -> LessonStore:
+        return LessonStore(self.engine())
+
+    def _read(self, node: Node) -> dict[str, str]:
+        assert node.result is not None
+        return Lineage(self.folder / "repository.git").read(node.result.commit)
 
     def events(self) -> list[Event]:
         return Journal.open(self.engine(), "run").events()

@@ -25,6 +25,7 @@ ORDER = [
     "record",
     "planner",
     "coder",
+    "reviewer",
     "search",
     "solution",
     "report",

@@ -4,17 +4,30 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.competition.prepared import Prepared
 from agent.execution.base import Job
-from agent.record.events import Event, FixProposed, NodeFinished, NodeProposed, NodeResult, RunResumed
+from agent.llm.query import Query
+from agent.memory.lesson import Lesson
+from agent.record.events import (
+    Event,
+    FixProposed,
+    LessonWorded,
+    NodeFinished,
+    NodeProposed,
+    NodeResult,
+    RunResumed,
+)
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Fix
+from agent.reviewer import reflecting
 from tests.runs import ScriptedExecutor, ScriptedRun
+from tests.thinkers import WellReading
 
 
 @pytest.fixture
@@ -196,3 +209,94 @@ def test_every_revision_is_in_git_and_a_child_has_its_parent(scripted: ScriptedR
             parent = state.nodes[node.parent].result
             assert parent is not None
             assert "config.py" in lineage.diff(parent.commit, node.result.commit)
+
+
+MARKS = {
+    number: (
+        Edit(
+            file="library/loss.py",
+            find='"""Nothing',
+            replace=f'"""Nothing for {number}',
+        ),
+    )
+    for number in range(1, 9)
+}
+
+
+def _told(run: ScriptedRun) -> dict[str, str]:
+    """Titles of the lessons in memory, by id."""
+    return {lesson.id: lesson.title for lesson in run.lessons().all()}
+
+
+def test_what_edits_teach_is_told_in_a_models_words_once_it_is_on_record(scripted: ScriptedRun) -> None:
+    scripted.settings, scripted.edits = {"max_nodes": 6}, MARKS
+    thinker = WellReading()
+    scripted.thinker = thinker
+    state = scripted.go()
+    taught = [node for node in state.nodes.values() if node.lessons]
+    assert len(taught) >= 2
+    assert [query.node for query in thinker.questions] == [node.id for node in taught]
+    for node in taught:
+        (number,) = node.lessons
+        assert state.learned[number].title == f"title of node {node.id}"
+        assert _told(scripted)[number] == f"title of node {node.id}"
+    kinds = [event.kind for event in scripted.events() if getattr(event, "node", 0) == taught[0].id]
+    assert kinds[:4] == ["node_proposed", "node_finished", "lesson_learned", "lesson_worded"]
+    assert _folded_again(scripted) == state.learned
+
+
+def _folded_again(run: ScriptedRun) -> dict[str, Lesson]:
+    """What the state knows when it is folded from the record."""
+    return RunState.replay(run.events(), higher_is_better=True).learned
+
+
+def test_a_kill_between_a_lesson_and_its_words_costs_only_the_words(scripted: ScriptedRun) -> None:
+    scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 5}, MARKS, WellReading()
+    whole = ScriptedRun(scripted.folder.parent / "whole", scripted.prepared, scripted.family)
+    whole.settings, whole.edits = scripted.settings, MARKS
+    whole.go()
+    learned_at = 1 + [event.kind for event in whole.events()[1:]].index("lesson_learned")
+    scripted.go(kill_at=learned_at)
+    assert scripted.events()[-1].kind == "lesson_learned"
+    state = scripted.go()
+    first, *others = sorted(state.learned.values(), key=lambda lesson: lesson.id)
+    assert first.words is None
+    assert others
+    assert all(lesson.words for lesson in others)
+    assert [node.idea for node in state.nodes.values()] == [
+        event.idea for event in whole.events() if isinstance(event, NodeProposed)
+    ]
+
+
+def test_a_model_that_says_the_opposite_changes_nothing(scripted: ScriptedRun) -> None:
+    scripted.settings, scripted.edits = {"max_nodes": 4}, MARKS
+    scripted.thinker = WellReading({"verdict": "perhaps"})
+    state = scripted.go()
+    assert state.learned
+    assert all(lesson.words is None for lesson in state.learned.values())
+    assert not any(isinstance(event, LessonWorded) for event in scripted.events())
+
+
+def test_a_lesson_that_says_nothing_new_adds_its_evidence_to_the_known_one(
+    scripted: ScriptedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fake calls each lesson the same as the last of those that it is asked about."""
+    monkeypatch.setattr(reflecting, "ALIKE", 0.0)
+
+    @dataclass
+    class Repeating(WellReading):
+        def ask(self, query: Query[Any]) -> Any:
+            ids = query.form.schema["properties"].get("same_as", {"enum": [""]})["enum"]
+            self.said = {"same_as": ids[-1]}
+            return super().ask(query)
+
+    scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 8}, MARKS, Repeating()
+    state = scripted.go()
+    merged = [event for event in scripted.events() if isinstance(event, LessonWorded) and event.instead_of]
+    assert merged
+    one = state.learned[merged[-1].lesson.id]
+    assert len(one.evidence) >= 2
+    assert merged[-1].instead_of not in state.learned
+    assert state.nodes[merged[-1].node].lessons == [one.id]
+    assert set(_told(scripted)) == set(state.learned)
+    assert _folded_again(scripted) == state.learned

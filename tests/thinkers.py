@@ -1,5 +1,6 @@
 """Fakes of whoever answers a planner's questions."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -60,3 +61,22 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
             return "word " * int(rng.integers(0, schema["maxLength"] // 5))
         case other:
             raise NotImplementedError(other)
+
+
+@dataclass
+class WellReading:
+    """A fake reviewer: tells what a comparison taught, in the direction that its question names."""
+
+    said: Mapping[str, Any] = field(default_factory=dict)  # instead of its own words
+    questions: list[Query[Any]] = field(default_factory=list)
+
+    def ask(self, query: Query[T]) -> T:
+        self.questions.append(query)
+        (verdict,) = re.findall(r"^Verdict: (\w+)$", query.prompts[0].asked, re.M)
+        words = {
+            name: f"{name} of node {query.node}" for name in ("findings", "title", "summary", "key_lesson")
+        }
+        try:
+            return query.form.read({**words, "verdict": verdict, "same_as": "", **self.said})
+        except AnswerError as error:
+            raise LlmUnusable(str(error)) from error

@@ -94,6 +94,7 @@ def _page(lesson: Lesson) -> list[str]:
         f"Lesson {lesson.id}: {lesson.title} ({lesson.verdict})",
         lesson.summary,
         lesson.findings,
+        *_read_by_a_model(lesson),
         lesson.key_lesson,
         f"Confidence {lesson.confidence:.2f}; {lesson.confirmations} for, {lesson.contradictions} against.",
         *(
@@ -102,3 +103,8 @@ def _page(lesson: Lesson) -> list[str]:
             for item in lesson.evidence
         ),
     ]
+
+
+def _read_by_a_model(lesson: Lesson) -> list[str]:
+    words = lesson.words
+    return [f"A model read, of node {words.node:03d} of run {words.run}: {words.findings}"] if words else []

@@ -64,17 +64,13 @@ def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried
 
 
 def worded(lesson: Lesson) -> Lesson:
-    """The lesson with title, summary and rule that fit all of its evidence."""
+    """The lesson with title, summary and rule that fit all of its evidence.
+
+    A model's words stay for as long as the evidence says what it said when they were found; numbers are
+    always those of all the evidence.
+    """
     if lesson.edit_hash:
-        return lesson.model_copy(
-            update={
-                "summary": _summary(lesson),
-                "key_lesson": (
-                    f"The edit '{lesson.title}' {_WORDS[lesson.verdict]} on {lesson.scope.task} tasks of "
-                    "this size."
-                ),
-            }
-        )
+        return lesson.model_copy(update=_of_edits(lesson))
     if not lesson.changes:
         return lesson
     what = describe(lesson.changes)
@@ -90,6 +86,16 @@ def worded(lesson: Lesson) -> Lesson:
             "key_lesson": rule,
         }
     )
+
+
+def _of_edits(lesson: Lesson) -> dict[str, str]:
+    words = lesson.words
+    plan = words.plan if words is not None else lesson.title
+    if words is not None and lesson.is_in_words:
+        summary = f"{words.summary} {_summary(lesson)}".strip()
+        return {"title": words.title, "summary": summary, "key_lesson": words.key_lesson}
+    rule = f"The edit '{plan}' {_WORDS[lesson.verdict]} on {lesson.scope.task} tasks of this size."
+    return {"title": plan, "summary": _summary(lesson), "key_lesson": rule}
 
 
 def _summary(lesson: Lesson) -> str:

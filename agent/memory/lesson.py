@@ -12,6 +12,7 @@ from agent.competition.spec import Task
 from agent.repository.idea import Change
 
 Verdict = Literal["helps", "hurts", "inconclusive"]
+VERDICTS: tuple[Verdict, ...] = ("helps", "hurts", "inconclusive")
 
 # An effect within this many standard errors of zero steers nothing (DESIGN.md, Memory).
 CONCLUSIVE_ERRORS = 2.0
@@ -79,6 +80,19 @@ def doubt(standard_error: float, changes: int = 1) -> float:
     return CONCLUSIVE_ERRORS * standard_error * math.sqrt(1 + (standard_error / usual) ** 2)
 
 
+class Words(_Frozen):
+    """A lesson as a language model told it after one comparison; what was measured stands beside it."""
+
+    verdict: Verdict = Field(description="What the evidence said then; the words hold while it still does.")
+    plan: str = Field(description="Title of the idea that was compared; what the lesson is called without.")
+    run: str
+    node: int = Field(description="The child of the comparison.")
+    findings: str
+    title: str
+    summary: str
+    key_lesson: str
+
+
 class Lesson(_Frozen):
     """A general rule, the change it is about and every comparison that speaks for or against it."""
 
@@ -95,6 +109,11 @@ class Lesson(_Frozen):
     edit_hash: str = Field(default="", description="Of the edits, and slots beside them, that it is about.")
     evidence: tuple[Evidence, ...]
     fixes: tuple[FixTried, ...] = Field(default=(), description="What a debug lesson rests on.")
+    words: Words | None = Field(default=None, description="Of a model, for what no slots can say.")
+    same_as: str = Field(
+        default="",
+        description="Id of the lesson that says the same and that it has gone into.",
+    )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy that computes everything anew: pydantic's would keep what the old evidence came to."""
@@ -140,6 +159,17 @@ class Lesson(_Frozen):
         if abs(effect) <= least:
             return "inconclusive"
         return "helps" if effect > 0 else "hurts"
+
+    @property
+    def is_in_words(self) -> bool:
+        """Whether its title, summary and rule are a model's, which the evidence still bears out."""
+        return self.words is not None and self.words.verdict == self.verdict
+
+    def may_be_the_same(self, other: "Lesson") -> bool:
+        """Whether two lessons that no slots can say might be one: of one kind, scope and direction."""
+        both_edits = bool(self.edit_hash and other.edit_hash)
+        agree = (self.kind, self.scope, self.verdict) == (other.kind, other.scope, other.verdict)
+        return both_edits and agree and self.id != other.id and not (self.same_as or other.same_as)
 
     @cached_property
     def confirmations(self) -> int:

@@ -19,7 +19,7 @@ LENGTHS = {"title": TITLE_LENGTH, "reason": PART_LENGTH, **dict.fromkeys(PARTS, 
 EDITS = "edits"  # where lessons are cited that speak of no slot
 
 Schema = dict[str, object]
-A = TypeVar("A", bound="Answer")
+A = TypeVar("A", bound=BaseModel)
 
 
 class SlotValue(BaseModel):

@@ -110,7 +110,7 @@ class Briefing:
                 {
                     "parent": parent,
                     "arms": arms[: ARMS if full else ARMS // 2],
-                    "curve": _curve(parent),
+                    "curve": curve(parent),
                     "modules": modules,
                     "looks": LOOKS,
                 },
@@ -220,7 +220,7 @@ def _what(node: Node) -> str:
     return f"{node.idea.title} ({changed})" if changed else node.idea.title
 
 
-def _curve(node: Node) -> str:
+def curve(node: Node) -> str:
     """A few points of the node's training: epoch, loss, validation metric."""
     points = [point for point in (node.result.curve if node.result else ()) if point.epoch is not None]
     step = max(len(points) // 6, 1)

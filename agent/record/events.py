@@ -263,6 +263,15 @@ class LessonLearned(_Event):
     lesson: Lesson
 
 
+class LessonWorded(_Event):
+    """A language model has told what a node taught, or found that a known lesson says it already."""
+
+    kind: Literal["lesson_worded"] = "lesson_worded"
+    node: int
+    lesson: Lesson = Field(description="With the words, and with all the evidence.")
+    instead_of: str = Field(default="", description="Id of the lesson that has gone into this one.")
+
+
 class RunFinished(_Event):
     kind: Literal["run_finished"] = "run_finished"
     reason: str
@@ -284,6 +293,7 @@ Event = Annotated[
     | LlmCallBegan
     | LlmCallEnded
     | LessonLearned
+    | LessonWorded
     | RunFinished,
     Field(discriminator="kind"),
 ]

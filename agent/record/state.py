@@ -12,6 +12,7 @@ from agent.record.events import (
     Event,
     FixProposed,
     LessonLearned,
+    LessonWorded,
     LlmCallBegan,
     LlmCallEnded,
     ModuleWritten,
@@ -282,6 +283,8 @@ class RunState:
                 self.learned[event.lesson.id] = event.lesson
                 self._file(event.lesson)
                 self.nodes[event.node].lessons.append(event.lesson.id)
+            case LessonWorded():
+                self._reword(event)
             case RunFinished():
                 self.finished = event
 
@@ -320,6 +323,15 @@ class RunState:
             self.best_history.append((event.elapsed_s, node.id))
         else:
             self.valid_since_best += 1
+
+    def _reword(self, event: LessonWorded) -> None:
+        self.learned[event.lesson.id] = event.lesson
+        self._file(event.lesson)
+        if event.instead_of:
+            gone = self.learned.pop(event.instead_of)
+            self._by_slots[frozenset(change.slot for change in gone.changes)].pop(gone.id)
+            taught = self.nodes[event.node].lessons
+            taught[taught.index(gone.id)] = event.lesson.id
 
     def _finish_repeat(self, event: RepeatFinished) -> None:
         node = self.nodes[event.node]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from agent.record.events import CurvePoint, Event, LessonLearned, NodeFinished, NodeProposed
+from agent.record.events import CurvePoint, Event, LessonLearned, LessonWorded, NodeFinished, NodeProposed
 from agent.record.state import RunState
 from agent.report import wording
 from agent.report.screen import LATEST_NODES, Tally, View, draw
@@ -56,7 +56,7 @@ class LiveScreen:
                 self._view.latest.append(event.node)
             case NodeFinished():
                 self._view.tally.count(event.result.status)
-            case LessonLearned():
+            case LessonLearned() | LessonWorded():
                 self._view.last_lesson = event.lesson
 
     def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:

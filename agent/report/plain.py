@@ -10,6 +10,7 @@ from agent.record.events import (
     Event,
     FixProposed,
     LessonLearned,
+    LessonWorded,
     LlmCallBegan,
     LlmCallEnded,
     ModuleWritten,
@@ -103,6 +104,9 @@ def _sentence(event: Event, state: RunState) -> str:
         case LessonLearned():
             said = f"{wording.one_line(event.lesson.title)} ({wording.effect(event.lesson)})"
             return f"lesson {event.lesson.id} from node {event.node:03d}: {said}"
+        case LessonWorded():
+            instead = f", which node {event.node:03d} has taught too" if event.instead_of else ""
+            return f"lesson {event.lesson.id}{instead}: {wording.one_line(event.lesson.key_lesson)}"
         case RunFinished():
             kept = "nothing was kept" if event.chosen is None else f"kept node {event.chosen:03d}"
             no_refit = f". {event.no_refit}" if event.no_refit else ""

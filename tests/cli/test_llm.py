@@ -65,6 +65,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Obedient]:
         yield obedient
 
 
+def _line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
 def _said(text: str, finish: str = "stop") -> Fault:
     return lambda _: completion(text, finish=finish)
 
@@ -112,13 +116,26 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
     edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
     wrong = {**edit, "find": '= read("valid")'}
     answers = [plan, *({"edits": [one], "title": "", "reason": ""} for one in (wrong, edit))]
+    words = {name: f"The {name} of it." for name in ("findings", "title", "summary", "key_lesson")}
+    answers += [{**words, "verdict": verdict} for verdict in ("hurts", "inconclusive")]
     server.faults = {4 + number: _said(json.dumps(answer)) for number, answer in enumerate(answers)}
     mars(*RUN, "--max-nodes", "8", "--policy", "greedy")
     state = open_run("latest", home).state
     edited = state.nodes[4]
     assert [one.model_dump() for one in edited.idea.edits] == [edit]
     assert edited.is_valid
-    assert [call.status for call in state.calls[4]] == ["answered", "unusable", "answered"]
+    made, told = state.calls[4][:3], state.calls[4][3:]
+    assert [call.status for call in made] == ["answered", "unusable", "answered"]
+    assert [(call.purpose, call.status) for call in told] == [
+        ("reflect", "unusable"),
+        ("reflect", "answered"),
+    ]
+    (lesson,) = (state.learned[number] for number in edited.lessons)
+    assert (lesson.verdict, lesson.key_lesson) == ("inconclusive", "The key_lesson of it.")
+    shown = mars("lessons", "show", lesson.id).stdout
+    assert f"A model read, of node 004 of run {lesson.evidence[0].run}: The findings of it." in _line(shown)
+    mars("report", "latest", "-o", str(home.root / "report.html"))
+    assert "of node 004 of this run: The findings of it." in (home.root / "report.html").read_text()
     assert "Count rows" in mars("show", "latest", "4").stdout
     assert '+    validation = list(read("val"))' in mars("diff", "latest", "4").stdout
     replayed = json.loads(mars("replay", "latest", "--json").stdout)
@@ -208,6 +225,29 @@ def test_no_value_of_the_data_reaches_a_prompt_however_the_code_fails(
     values = {cell for table in tables for name in ("id", "x") if name in table for cell in table[name]}
     assert len(values) > 2000
     assert [value for value in values if value in said] == []
+
+
+def test_words_that_never_come_cost_no_decision(home: Home, server: Obedient) -> None:
+    """What was asked about a finished node is no part of the next decision, whatever became of it."""
+    plan = {"title": "Count rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
+    edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
+    answers: list[Fault] = [
+        _said(json.dumps(plan)),
+        _said(json.dumps({"edits": [edit], "title": "", "reason": ""})),
+        lambda _: completion(None, refusal="I judge nobody."),
+    ]
+    server.faults = {4 + number: fault for number, fault in enumerate(answers)}
+    mars(*RUN, "--max-nodes", "8", "--policy", "greedy")
+    state = open_run("latest", home).state
+    assert [(call.purpose, call.status) for call in state.calls[4]][2:] == [("reflect", "unusable")]
+    (lesson,) = (state.learned[number] for number in state.nodes[4].lessons)
+    assert (
+        lesson.key_lesson
+        == "The edit 'Count rows' makes no measurable difference on classification tasks of this size."
+    )
+    assert state.nodes[5].note == ""
+    replayed = json.loads(mars("replay", "latest", "--json").stdout)
+    assert all(one["same"] and not one["reason"] for one in replayed["decisions"])
 
 
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:

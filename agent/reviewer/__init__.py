@@ -1,0 +1,1 @@
+"""Reads what candidates did: for now, words for what comparisons taught."""

@@ -1,0 +1,128 @@
+"""Lessons in a model's words: they hold while the evidence does, and one lesson is not told twice."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.database import open_database, writing
+from agent.memory.distill import worded
+from agent.memory.lesson import Lesson, Words
+from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
+from agent.record.events import LessonLearned, LessonWorded
+from agent.record.state import RunState
+from tests.reviewer.test_reflecting import of_edit
+from tests.states import finish, propose, started
+
+WORDS = Words(
+    verdict="helps",
+    plan="Half the rate",
+    run="r",
+    node=2,
+    findings="Loss fell more evenly.",
+    title="Half the rate steadied training",
+    summary="A calmer step.",
+    key_lesson="Halve the rate where the loss jumps.",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LessonStore:
+    return LessonStore(open_database(tmp_path / "mars.db"))
+
+
+def _reword(store: LessonStore, number: str, same_as: str = "", words: Words = WORDS) -> Lesson:
+    with writing(store._engine).begin() as connection:
+        return store.reword(number, words, same_as, connection)
+
+
+def test_words_hold_while_the_evidence_says_what_it_said(store: LessonStore) -> None:
+    first = of_edit(1, "Half the rate", replace="same")
+    store.import_all([first])
+    told = _reword(store, "00001")
+    assert (told.title, told.key_lesson) == (WORDS.title, WORDS.key_lesson)
+    assert told.summary.startswith("A calmer step. Relative error reduction +20.0% ± 1.0%")
+    assert "accuracy 0.8 against 0.7" in told.findings
+
+    store.import_all([of_edit(1, "Again", 0.4, replace="same", child=3)])
+    assert store.get("1").key_lesson == WORDS.key_lesson
+    assert "+30.0% ± 0.7%" in store.get("1").summary, "numbers are those of all the evidence"
+
+    store.import_all([of_edit(1, "Again", -2.0, replace="same", child=4)])
+    turned = store.get("1")
+    assert turned.verdict == "hurts"
+    assert turned.key_lesson == "The edit 'Half the rate' hurts on classification tasks of this size."
+    assert turned.title == "Half the rate"
+    assert "calmer" not in turned.summary
+    assert turned.words == WORDS, "kept, should the evidence turn again"
+    assert worded(turned) == turned
+
+
+def test_what_says_the_same_goes_into_the_known_lesson(store: LessonStore, tmp_path: Path) -> None:
+    store.import_all([of_edit(1, "Slower steps"), of_edit(2, "Half the rate", child=5)])
+    one = _reword(store, "00002", same_as="00001")
+    assert one.id == "00001"
+    assert [item.child for item in one.evidence] == [2, 5]
+    assert one.key_lesson == WORDS.key_lesson
+    assert [lesson.id for lesson in store.all()] == ["00001"]
+    assert store.get("2") == one, "whoever cited the other finds it here"
+
+    store.import_all([of_edit(2, "Half the rate", child=6)])
+    assert [item.child for item in store.get("1").evidence] == [2, 5, 6], "equal edits are known by now"
+    store.import_all([of_edit(3, "New")])
+    assert [lesson.id for lesson in store.all()] == ["00001", "00003"], "its number is not given again"
+    write_lessons(store.all(), tmp_path / "lessons.json")
+    assert [lesson.id for lesson in read_lessons(tmp_path / "lessons.json")] == ["00001", "00003"]
+
+
+@pytest.mark.parametrize("change", ["direction", "scope", "slots", "gone"])
+def test_lessons_that_cannot_be_one_stay_two(store: LessonStore, change: str) -> None:
+    other = of_edit(1, "Slower steps", effect=-0.2 if change == "direction" else 0.2)
+    if change == "scope":
+        other = other.model_copy(update={"scope": other.scope.model_copy(update={"magnitude": 6})})
+    if change == "slots":
+        other = other.model_copy(update={"edit_hash": ""})
+    store.import_all([other, of_edit(2, "Half the rate", child=5)])
+    told = _reword(store, "00002", same_as="00009" if change == "gone" else "00001")
+    assert (told.id, len(told.evidence), told.title) == ("00002", 1, WORDS.title)
+    assert len(store.all()) == 2
+
+
+def test_the_words_of_the_known_lesson_stay() -> None:
+    known = of_edit(1, "Half the rate", replace="same").model_copy(update={"words": WORDS})
+    newer = WORDS.model_copy(update={"title": "Newer"})
+    new = of_edit(4, "Again", replace="same", child=3).model_copy(update={"words": newer})
+    assert merged(known, new).title == WORDS.title
+    assert merged(known.model_copy(update={"words": None}), new).title == "Newer"
+
+
+def test_the_state_has_the_lesson_that_the_words_went_to() -> None:
+    state = started((of_edit(1, "Slower steps"),))
+    finish(state, propose(state), 0.7)
+    finish(state, propose(state, 1), 0.8)
+    learned = of_edit(2, "Half the rate", child=2)
+    events = [
+        LessonLearned(elapsed_s=30.0, node=2, lesson=learned),
+        LessonWorded(elapsed_s=31.0, node=2, lesson=merged(of_edit(1, "x"), learned), instead_of="00002"),
+    ]
+    for event in events:
+        state.apply(event)
+    assert state.nodes[2].lessons == ["00001"]
+    assert [(one.id, len(one.evidence)) for one in state.lessons] == [("00001", 1)]
+    assert [one.id for one in state.lessons_about([])] == ["00001"]
+
+
+def test_a_lesson_told_in_words_stays_the_nodes_own() -> None:
+    state: RunState = started()
+    finish(state, propose(state), 0.7)
+    learned = of_edit(2, "Half the rate")
+    state.apply(LessonLearned(elapsed_s=30.0, node=1, lesson=learned))
+    told = worded(learned.model_copy(update={"words": WORDS}))
+    state.apply(LessonWorded(elapsed_s=31.0, node=1, lesson=told))
+    assert state.nodes[1].lessons == ["00002"]
+    assert state.learned["00002"].title == WORDS.title
+
+
+def test_lessons_from_before_there_were_words_are_read() -> None:
+    old = of_edit(1, "Half the rate").model_dump(mode="json")
+    del old["words"], old["same_as"]
+    assert Lesson.model_validate(old) == of_edit(1, "Half the rate")

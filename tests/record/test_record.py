@@ -8,9 +8,10 @@ from sqlalchemy import Engine, update
 
 from agent.database import open_database
 from agent.errors import InfrastructureError, SetupError
-from agent.record.events import NodeProposed, RunFinished, RunResumed, event_adapter
+from agent.record.events import Given, LessonLearned, NodeProposed, RunFinished, RunResumed, event_adapter
 from agent.record.lock import new_run_folder, run_lock
 from agent.record.rates import rates
+from agent.record.state import RunState
 from agent.record.store import Journal, list_runs, runs_table
 from agent.repository.edits import Edit
 from tests.states import add, finish, idea, lesson, propose, started
@@ -131,3 +132,38 @@ def test_utilisation_and_transfer_rates() -> None:
     assert found.utilisation == pytest.approx(2 / 3)
     assert found.transfer == pytest.approx(1 / 2)
     assert rates(started()).utilisation is None
+
+
+def _citing(state: RunState, parent: int | None, *lessons: str) -> int:
+    node = propose(state, parent, what=idea(cites={"edits": lessons} if lessons else {}))
+    finish(state, node, 0.6)
+    return node
+
+
+def test_a_lesson_that_another_branch_confirms_later_was_the_own_branchs_when_it_was_used() -> None:
+    state = started()
+    root = add(state, None, 0.5)
+    state.apply(LessonLearned(elapsed_s=10.0, node=root, lesson=lesson("depth", 1, 2)))
+    _citing(state, root, "00001")
+    other = _citing(state, None)
+    state.apply(LessonLearned(elapsed_s=state.elapsed_s, node=other, lesson=lesson("depth", 1, 2)))
+    assert rates(state).transfer == 0.0
+
+
+def test_a_lesson_of_memory_comes_from_elsewhere_until_the_branch_itself_teaches_it() -> None:
+    state = started((lesson("depth", 1, 2),))
+    root = _citing(state, None, "00001")
+    assert rates(state).transfer == 1.0
+    state.apply(LessonLearned(elapsed_s=10.0, node=root, lesson=lesson("depth", 1, 2)))
+    _citing(state, root, "00001")
+    assert rates(state).transfer == 0.5
+
+
+def test_only_plans_count_as_using_lessons() -> None:
+    given = Given(commit="0" * 40, idea=idea("Mine"))
+    state = started((lesson("depth", 1, 2),), given=given)
+    mine = _citing(state, None)
+    assert rates(state).utilisation is None
+    planned = _citing(state, mine, "00001")
+    finish(state, propose(state, planned, operator="ensemble"), 0.7)
+    assert rates(state).utilisation == 1.0

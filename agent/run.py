@@ -276,8 +276,12 @@ class Search:
             self._word(node, stored)
 
     def _word(self, node: Node, lesson: Lesson) -> None:
-        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words."""
-        reflector = self._agents.reflector if self._agents else None
+        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words.
+
+        Nobody is asked when the time is used up: two questions without an answer would end all others too.
+        """
+        in_time = Budget.of(self.state).search_left_s > 0
+        reflector = self._agents.reflector if self._agents and in_time else None
         found = reflector.reflect(self.state, node, lesson, self._lessons.all) if reflector else None
         if found is None:
             return

@@ -300,3 +300,24 @@ def test_a_lesson_that_says_nothing_new_adds_its_evidence_to_the_known_one(
     assert state.nodes[merged[-1].node].lessons == [one.id]
     assert set(_told(scripted)) == set(state.learned)
     assert _folded_again(scripted) == state.learned
+
+
+@dataclass
+class _FifthOverruns(ScriptedExecutor):
+    """The fifth candidate ends after the run should have."""
+
+    def _write(self, job: Job, quality: float) -> float:
+        self.clock.now += 200.0 if job.workspace.name.startswith("005") else 0.0
+        return super()._write(job, quality)
+
+
+def test_nobody_is_asked_for_words_when_the_time_is_used_up(scripted: ScriptedRun) -> None:
+    thinker = WellReading()
+    scripted.edits, scripted.thinker = MARKS, thinker
+    state = scripted.go(executor=_FifthOverruns)
+    assert list(state.nodes) == [1, 2, 3, 4, 5]
+    assert state.nodes[5].lessons
+    assert thinker.questions
+    assert [query.node for query in thinker.questions] == [
+        node.id for node in state.nodes.values() if node.lessons and node.id != 5
+    ]

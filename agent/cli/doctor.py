@@ -17,6 +17,7 @@ from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
 from agent.llm.endpoint import find_endpoint, is_local
 from agent.llm.local import model_file
+from agent.memory.meaning import NoMeaningError, find_model
 from agent.repository.family import Family, known_families
 
 _MODULE_OF = {
@@ -49,6 +50,7 @@ def doctor_command() -> None:
     console.print(f"kaggle     {kaggle.readiness()}")
     console.print(f"model      {_endpoint()}")
     console.print(f"           --model local: {_local_model()}")
+    console.print(f"recall     {_recall(home)}")
     console.print("isolation  " + "; ".join(_isolation() or ["complete"]))
 
 
@@ -75,6 +77,14 @@ def _local_model() -> str:
         return f"{model_file(os.environ).name}, ready"
     except SetupError as error:
         return str(error)
+
+
+def _recall(home: paths.Home) -> str:
+    """How lessons are recalled."""
+    try:
+        return f"by meaning, {find_model(home.weights)}"
+    except NoMeaningError as error:
+        return f"by words; {error}"
 
 
 def _isolation() -> list[str]:

@@ -1,5 +1,6 @@
 """`mars doctor` names what is missing in a form that can be pasted."""
 
+import importlib.util
 import sys
 
 import pytest
@@ -16,3 +17,12 @@ def test_extras_are_named_with_their_brackets(
     assert (
         "kaggle     no client: install it by `pip install 'mars-search[kaggle]'`\n" in capsys.readouterr().out
     )
+
+
+def test_what_recalls_lessons_is_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    doctor_command()
+    said = capsys.readouterr().out
+    assert "recall     by words; for their meaning, `pip install 'mars-search[recall]'`.\n" in said

@@ -245,6 +245,20 @@ def test_what_edits_teach_is_told_in_a_models_words_once_it_is_on_record(scripte
     assert _folded_again(scripted) == state.learned
 
 
+def test_no_value_of_a_row_is_told_to_whoever_finds_the_words(scripted: ScriptedRun) -> None:
+    """Numbers of the tables, but for short ones, which mean something else too."""
+    thinker = WellReading()
+    scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 4}, MARKS, thinker
+    scripted.go()
+    said = "".join(p.stable + p.asked for query in thinker.questions for p in query.prompts)
+    assert '+"""Nothing for ' in said
+    for part in ("train", "val", "test"):
+        lines = (scripted.prepared.metadata / f"{part}.csv").read_text().splitlines()[1:]
+        cells = {cell for line in lines for cell in line.split(",") if len(cell) > 4}
+        assert len(cells) > 100
+        assert {cell for cell in cells if cell in said} == set()
+
+
 def _folded_again(run: ScriptedRun) -> dict[str, Lesson]:
     """What the state knows when it is folded from the record."""
     return RunState.replay(run.events(), higher_is_better=True).learned

@@ -21,7 +21,7 @@ from agent.memory.likeness import by_words
 from agent.memory.recall import said_by
 from agent.planner.answers import closed_object, parsed, plain, text_schema
 from agent.planner.briefing import curve
-from agent.planner.editing import Files, ReadCode, own_modules
+from agent.planner.editing import Files, ReadCode
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
 
@@ -162,8 +162,8 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
 
 
 def diff_of(before: Files, after: Files) -> str:
-    """A unified diff of the modules that ideas may change."""
-    names = sorted({*own_modules(before), *own_modules(after)})
+    """A unified diff of the Python files."""
+    names = sorted(name for name in {*before, *after} if name.endswith(".py"))
     lines: list[str] = []
     for name in names:
         old, new = (files.get(name, "").splitlines() for files in (before, after))

@@ -69,7 +69,7 @@ def test_a_comparison_is_told_with_diff_and_numbers(state: RunState, toy_prepare
     said = query.prompts[0].asked
     assert "-rate = 0.1\n+rate = 0.05" in said
     assert "node 002: accuracy 0.8 ± 0.01, 10 s" in said
-    assert "Over 1 comparison: error -20.0 ± 1.0 %" in said
+    assert "Over 1 comparison: error reduced by +20.0 ± 1.0 %" in said
     assert is_closed(query.form.schema)
 
 
@@ -180,7 +180,7 @@ def test_a_known_lesson_is_found_by_what_its_change_was_called(
     assert "00007" in thinker.questions[0].form.schema["properties"]["same_as"]["enum"]
 
 
-def test_a_diff_is_of_what_ideas_may_change() -> None:
+def test_a_diff_is_of_code_alone() -> None:
     new = {"library/new.py": "x = 1\ny = 2\n", "README.md": "Other words.\n", "idea.json": "{}"}
     assert diff_of(BEFORE, BEFORE | new).splitlines() == [
         "--- a/library/new.py",

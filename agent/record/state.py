@@ -200,8 +200,9 @@ class RunState:
 
     @property
     def lessons(self) -> list[Lesson]:
-        """Every lesson that may be used: what memory offered and what this run learned."""
-        return list({**self.offered, **self.learned}.values())
+        """Every lesson that may be used, the oldest first: what memory offered and what this run learned."""
+        known = {**self.offered, **self.learned}
+        return [known[number] for number in sorted(known)]
 
     @property
     def proven(self) -> Iterable[Lesson]:

@@ -167,3 +167,12 @@ def test_only_plans_count_as_using_lessons() -> None:
     planned = _citing(state, mine, "00001")
     finish(state, propose(state, planned, operator="ensemble"), 0.7)
     assert rates(state).utilisation == 1.0
+
+
+def test_lessons_come_oldest_first_whatever_memory_offered_first() -> None:
+    offered = [lesson("depth", 1, 2, lesson_id=number) for number in ("00007", "00003", "00005")]
+    state = started(tuple(offered))
+    root = add(state, None, 0.5)
+    state.apply(LessonLearned(elapsed_s=10.0, node=root, lesson=lesson("width", 1, 2, lesson_id="00009")))
+    state.apply(LessonLearned(elapsed_s=11.0, node=root, lesson=offered[1]))
+    assert [one.id for one in state.lessons] == ["00003", "00005", "00007", "00009"]

@@ -31,10 +31,9 @@ from agent.repository.idea import Idea, completed
 from agent.repository.render import TaskView
 from agent.request import planner_of
 from agent.search.budget import Budget
-from agent.search.policy import make_policy
-from agent.search.scheduler import Propose, Repeat, Scheduler
+from agent.search.scheduler import Propose, Repeat, scheduler_of
 from agent.session import Run
-from agent.thinking import Agents, make_agents
+from agent.thinking import Agents, make_agents, replaying_agents
 from agent.workbench import node_code
 
 LlmCall = LlmCallBegan | LlmCallEnded
@@ -149,7 +148,7 @@ def _compared(
     elif isinstance(event, FixProposed | NodeFinished):
         difference = _other_fix(event, state, agents)
     else:
-        now = Scheduler(make_policy(state.run.policy), agents.planner).next(state)
+        now = scheduler_of(state.run, agents.planner).next(state)
         difference = "" if _is_same(event, now, library.families) else _told(now)
     words = f"A model would be asked in other words now ({', '.join(thinker.changed)})."
     return Redecided(name, not difference, f"{difference} {words if thinker.changed else ''}".strip())
@@ -203,6 +202,9 @@ def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:
 def _agents(run: Run, state: RunState, library: LibraryPlanner, thinker: RecordedThinker) -> Agents:
     if state.run.planner == "library":
         return Agents(library)
+    if state.run.replayed is not None:
+        engine, read = run.journal.engine, run.lineage.read
+        return replaying_agents(library, engine, state.run.replayed, read, note=lambda _: None)
     return make_agents(library, run.prepared, state.run, run.lineage.read, thinker)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.competition.prepared import Prepared
 from agent.competition.sources import DataChoice
+from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
@@ -14,10 +15,14 @@ from agent.paths import Home
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves, unserved
 from agent.planner.library import LibraryPlanner
+from agent.planner.replay import find_source
 from agent.planner.wishes import read_wishes
-from agent.record.events import PlannerName, RunSettings
+from agent.record.events import PlannerName, RunSettings, RunStarted
+from agent.record.store import Journal
 from agent.repository.family import known_families
-from agent.repository.idea import Blueprint, load_blueprint
+from agent.repository.given import read_repository
+from agent.repository.idea import Blueprint, Idea, load_blueprint
+from agent.repository.lineage import Lineage, repository_of
 from agent.thinking import find_models
 
 # A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
@@ -50,6 +55,7 @@ class RunRequest:
     refit: bool = False
     planner: PlannerName = "library"
     model: str | None = None
+    replay_of: str | None = None
     max_usd: float | None = None
     offline: bool = False
 
@@ -93,26 +99,38 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
         offline=request.offline,
-        **_thinking(request, home),
+        **_thinking(request, prepared, home),
     )
 
 
-def _thinking(request: RunRequest, home: Home) -> dict[str, Any]:
-    """The settings of the planner; SetupError where the language model's are not whole."""
+def _thinking(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
+    """The settings of the planner; SetupError where they do not fit together or are not whole."""
+    of_planners: dict[str, tuple[object, PlannerName]] = {
+        "--model": (request.model, "llm"),
+        "--max-usd": (request.max_usd, "llm"),
+        "--replay-of": (request.replay_of, "replay"),
+    }
+    for option, (value, planner) in of_planners.items():
+        if value is not None and request.planner != planner:
+            raise SetupError(f"{option}: is for --planner {planner}; add that, or leave {option} out.")
     if request.planner == "library":
-        for option, value in (("--model", request.model), ("--max-usd", request.max_usd)):
-            if value is not None:
-                raise SetupError(f"{option}: is for --planner llm; add that, or leave {option} out.")
         return {}
     if request.blueprint is not None:
-        raise SetupError("--blueprint: executes that one blueprint; leave --planner llm out.")
+        raise SetupError(f"--blueprint: executes that one blueprint; leave --planner {request.planner} out.")
+    if request.planner == "replay":
+        if request.given is not None:
+            raise SetupError("--from: a replay begins as the recorded run did; leave --from out.")
+        source = find_source(open_database(home.database), request.replay_of, prepared.spec.id)
+        return {"planner": "replay", "replayed": source}
     models, host = find_models(request.model, home, request.offline)
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
 
 def can_write(settings: RunSettings) -> bool:
-    """Whether a run's planner can write a solution that no family renders."""
-    return settings.planner == "llm" and LOCAL not in settings.models.values()
+    """Whether a run's planner can write a solution that no family renders, or has one on record."""
+    return settings.planner == "replay" or (
+        settings.planner == "llm" and LOCAL not in settings.models.values()
+    )
 
 
 def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: bool = False) -> LibraryPlanner:
@@ -141,3 +159,25 @@ def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: boo
         return LibraryPlanner({}, at)
     asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)
+
+
+def given_code(
+    request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
+) -> tuple[dict[str, str], Idea] | None:
+    """The user's own code that the run starts from, if any; a replay starts from that of the recorded run."""
+    if request.given is not None:
+        return read_repository(request.given, planner.families)
+    if settings.replayed is None:
+        return None
+    source = Journal.open(open_database(home.database), settings.replayed.run)
+    started = source.events()[0]
+    if not isinstance(started, RunStarted) or started.settings.given is None:
+        return None
+    repository = repository_of(home.workspaces / source.run)
+    if not repository.is_dir():
+        raise SetupError(
+            f"Run {source.run} began with a repository of your own, and {repository} is gone; "
+            "replay another run."
+        )
+    given = started.settings.given
+    return Lineage(repository).read(given.commit), given.idea

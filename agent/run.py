@@ -145,6 +145,7 @@ class Search:
                 idea=action.idea,
                 expected_s=action.expected_s,
                 note=action.note,
+                replays=action.replays,
             )
         )
         return self.state.nodes[number]

@@ -19,12 +19,14 @@ from agent.database import open_database
 from agent.errors import SetupError
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
+from agent.memory.lesson import Lesson
 from agent.memory.meaning import recall_by_meaning
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
+from agent.planner.replay import recorded_ideas
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
 from agent.record.resumable import latest_resumable, naming_itself, said_at_work
@@ -34,13 +36,12 @@ from agent.refit import submission_of
 from agent.report.observer import Observer
 from agent.report.wording import wishes
 from agent.repository.family import Family, known_families
-from agent.repository.given import read_repository
-from agent.repository.lineage import Lineage
+from agent.repository.lineage import Lineage, repository_of
 from agent.repository.render import Renderer, TaskView
-from agent.request import RunRequest, can_write, planner_of, settings_of
+from agent.request import RunRequest, can_write, given_code, planner_of, settings_of
 from agent.run import Search
 from agent.search.policy import make_policy
-from agent.search.scheduler import Decisions, Scheduler
+from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.thinking import open_agents
@@ -66,7 +67,7 @@ class Run:
 
     @property
     def lineage(self) -> Lineage:
-        return Lineage(self.folder / "repository.git", int(self.journal.created_at.timestamp()))
+        return Lineage(repository_of(self.folder), int(self.journal.created_at.timestamp()))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     planner = planner_of(settings, prepared, home, given=request.given is not None)
     if not planner.families and not can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}: nothing but the given repository is tried.")
-    given = read_repository(request.given, planner.families) if request.given is not None else None
+    given = given_code(request, settings, planner, home)
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
@@ -107,6 +108,16 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.begin(f"Run {run.id}: {prepared.spec.title}{wishes(settings)}")
+
+
+def _cited(settings: RunSettings, engine: Engine) -> set[str]:
+    """The lessons that ideas of another run rest on, if they are given back."""
+    if settings.replayed is None:
+        return set()
+    ideas = recorded_ideas(engine, settings.replayed)
+    fixes = [attempt.fix for one in ideas for attempt in one.mended]
+    cited = (*(one.idea.cited_lessons for one in ideas), *(fix.cites for fix in fixes))
+    return {name for names in cited for name in names}
 
 
 @contextmanager
@@ -157,6 +168,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 "`mars lessons verify`."
             )
         _check_blueprints(run, families)
+        if run.state.run.replayed is not None:  # what is gone should be said before the session is on record
+            recorded_ideas(engine, run.state.run.replayed)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{said_at_work(passed_over)} The latest of the others goes on.")
@@ -225,21 +238,31 @@ class _Session:
         self._planner = planner
 
     def begin(self, headline: str) -> Summary:
-        about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
-        known, scopes = self._lessons.all(), self._planner.scopes
-        recalled = recall_by_meaning(solution_lessons(known), scopes, about, self._home.weights)
-        if recalled.how:
-            self._observer.note(recalled.how)
+        lessons = self._recalled()
         with self._executor() as executor:
             started = RunStarted(
                 elapsed_s=0.0,
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
-                lessons=(*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)),
+                lessons=lessons,
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
             return self._work(executor, headline)
+
+    def _recalled(self) -> tuple[Lesson, ...]:
+        """What memory offers the run: lessons about ideas and, as many again at most, about errors.
+
+        With those, in a replay, that the ideas rest on.
+        """
+        about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
+        known, scopes = self._lessons.all(), self._planner.scopes
+        recalled = recall_by_meaning(solution_lessons(known), scopes, about, self._home.weights)
+        if recalled.how:
+            self._observer.note(recalled.how)
+        offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
+        cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
+        return (*offered, *(lesson for lesson in known if lesson.id in cited))
 
     def go_on(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal
@@ -295,7 +318,7 @@ class _Session:
         if self._decisions is not None:
             return search.run(self._decisions)
         with open_agents(library, chronicle, run.prepared, run.lineage.read, search.pulse) as agents:
-            scheduler = Scheduler(make_policy(run.state.run.policy), agents.planner)
+            scheduler = scheduler_of(run.state.run, agents.planner)
             return search.run(scheduler, agents)
 
     def _keep(self, bench: Bench, node: Node) -> Kept:

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Engine
+
 from agent.chronicle import Chronicle
 from agent.coder.debugging import Debugger, Files, LlmDebugger, ReadCommit
+from agent.coder.replay import ReplayDebugger, ReplayWriter
 from agent.coder.writing import LlmWriter, Writer
 from agent.competition.prepared import Prepared
 from agent.errors import SetupError
@@ -23,7 +26,8 @@ from agent.planner.base import Planner
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.planner.llm import LlmPlanner
-from agent.record.events import RunSettings
+from agent.planner.replay import ReplayPlanner, recorded_ideas
+from agent.record.events import Replayed, RunSettings
 from agent.record.state import Node
 from agent.reviewer.reflecting import Reflector
 from agent.search.budget import Budget
@@ -80,6 +84,19 @@ def make_agents(
     return Agents(planner, debugger, writer, Reflector(thinker, competition, read_code))
 
 
+def replaying_agents(
+    library: LibraryPlanner,
+    engine: Engine,
+    source: Replayed,
+    read_commit: ReadCommit,
+    note: Callable[[str], None],
+) -> Agents:
+    """Those of a run that gives back what another one did; `note` is told what is left out."""
+    ideas = recorded_ideas(engine, source)
+    planner = ReplayPlanner(source, ideas, library.ground, note)
+    return Agents(planner, ReplayDebugger(ideas, read_commit), ReplayWriter(ideas))
+
+
 @contextmanager
 def open_agents(
     library: LibraryPlanner,
@@ -99,6 +116,11 @@ def open_agents(
     if state.run.planner == "library":
         yield Agents(library)
         return
+    note = chronicle.observer.note
+    if state.run.replayed is not None:
+        engine = chronicle.journal.engine
+        yield replaying_agents(library, engine, state.run.replayed, read_commit, note)
+        return
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
         client = Client(
@@ -111,9 +133,7 @@ def open_agents(
         )
         thinker = PatientThinker(
             client,
-            lambda reason: chronicle.observer.note(
-                f"The library planner goes on without the language model: {reason}"
-            ),
+            lambda reason: note(f"The library planner goes on without the language model: {reason}"),
             fresh=all(map(state.is_given, state.nodes.values())),
         )
         try:

@@ -16,8 +16,19 @@ NodeMinutes = Annotated[
 ]
 MaxNodes = Annotated[int | None, typer.Option(min=1, help="Stop after this many experiments.")]
 Planner = Annotated[
-    Literal["library", "llm"],
-    typer.Option(help="Who proposes ideas: the embedded library, or a language model (see --model)."),
+    Literal["library", "llm", "replay"],
+    typer.Option(
+        help="Who proposes ideas: the embedded library, a language model (see --model), or a recorded run "
+        "(see --replay-of)."
+    ),
+]
+ReplayOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN",
+        help="For --planner replay: the run whose ideas are given back, by its id, a part of it, or "
+        "`latest`; by default the competition's newest that is no replay itself.",
+    ),
 ]
 Model = Annotated[
     str | None,

@@ -39,6 +39,7 @@ def run_command(
     max_usd: options.MaxUsd = None,
     planner: options.Planner = "library",
     model: options.Model = None,
+    replay_of: options.ReplayOf = None,
     policy: options.Policy = "mcts",
     blueprint: options.Blueprint = None,
     lessons: options.Lessons = None,
@@ -76,6 +77,7 @@ def run_command(
         refit=refit,
         planner=planner,
         model=model,
+        replay_of=replay_of,
         max_usd=max_usd,
         offline=offline,
     )

@@ -28,6 +28,7 @@ class Proposal:
     idea: Idea
     expected_s: float | None
     note: str = ""  # how the planner came by it, where that is worth a word
+    replays: int | None = None  # the node of another run whose idea it is
 
 
 class Planner(Protocol):

@@ -10,7 +10,7 @@ from agent.memory.lesson import Lesson
 from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
-PlannerName = Literal["library", "llm"]
+PlannerName = Literal["library", "llm", "replay"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
 
 
@@ -23,6 +23,13 @@ class Given(_Frozen):
 
     commit: str = Field(description="In the run's git repository.")
     idea: Idea
+
+
+class Replayed(_Frozen):
+    """The run whose ideas are given back."""
+
+    run: str
+    ideas: int = Field(description="So many of them; what it proposed later came too late.")
 
 
 class RunSettings(_Frozen):
@@ -57,6 +64,7 @@ class RunSettings(_Frozen):
     models: dict[Role, str] = Field(default_factory=dict, description="Of the planner llm, by role.")
     llm_host: str = Field(default="", description="Where its models are asked.")
     max_usd: float | None = Field(default=None, description="The most that its calls may cost.")
+    replayed: Replayed | None = Field(default=None, description="Of the planner replay.")
     refit_rows: float | None = Field(
         default=None,
         description="At the end the chosen node learns from all labelled rows, so many times its training "
@@ -190,6 +198,7 @@ class NodeProposed(_Event):
     idea: Idea
     expected_s: float | None = None
     note: str = Field(default="", description="How the planner came by the idea, where that is worth a word.")
+    replays: int | None = Field(default=None, description="The node of the replayed run whose idea it is.")
 
 
 class ModuleWritten(_Event):

@@ -56,6 +56,7 @@ class Node:
     expected_s: float | None
     proposed_at_s: float
     note: str = ""  # how the planner came by the idea
+    replays: int | None = None  # the node of the replayed run whose idea it is
     last_edited: int | None = None  # the last in its line, itself included, whose code was edited
     blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
     finished_at_s: float | None = None
@@ -294,7 +295,8 @@ class RunState:
         about = (event.node, event.operator, event.parents, event.idea, event.expected_s, event.elapsed_s)
         above = self.nodes[event.parents[0]] if event.parents else None
         inherited = above.last_edited if above is not None else None
-        node = Node(*about, note=event.note, last_edited=event.node if event.idea.edits else inherited)
+        edited = event.node if event.idea.edits else inherited
+        node = Node(*about, note=event.note, replays=event.replays, last_edited=edited)
         self.nodes[event.node] = self._running[event.node] = node
         self.searched += event.operator != "ensemble"
         self.moves.update(event.idea.moves)

@@ -134,12 +134,12 @@ def _lesson_rows(state: RunState) -> list[_LessonRow]:
 
 
 def _settings(state: RunState, places: Places) -> dict[str, str]:
-    content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint", "given"})
+    content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint", "given", "replayed"})
     content["folder"] = places.folder(state.run.folder)
     settings = {
         name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
     }
-    if state.run.planner == "library":
+    if state.run.planner != "llm":
         for name in ("models", "llm host"):
             settings.pop(name)
     else:
@@ -148,6 +148,8 @@ def _settings(state: RunState, places: Places) -> dict[str, str]:
     if state.run.blueprint is not None:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"
+    if state.run.replayed is not None:
+        settings["ideas of"] = f"run {state.run.replayed.run}"
     if state.run.given is not None:
         settings["given"] = f"a repository of the user's own, commit {state.run.given.commit}"
     return settings

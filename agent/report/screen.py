@@ -98,7 +98,7 @@ def _budget(view: View, width: int) -> Table:
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_row("time ", time)
     grid.add_row("nodes", f"{nodes}   {view.tally}")
-    if run.planner != "library":
+    if run.planner == "llm":
         grid.add_row("model", Text(wording.spend(state.spend)))
     return grid
 

@@ -230,8 +230,9 @@ def data_kind(settings: RunSettings) -> str:
 
 
 def wishes(settings: RunSettings) -> str:
-    """What the user pinned, forbade and hinted, to be put behind a sentence; empty without any."""
+    """Whose ideas, what was pinned, forbidden and hinted, to be put behind a sentence; empty without any."""
     parts = [
+        f"; the ideas of run {settings.replayed.run} once more" if settings.replayed else "",
         f"; pinned {', '.join(settings.pinned)}" if settings.pinned else "",
         f"; forbidden {', '.join(settings.forbidden)}" if settings.forbidden else "",
         f"; hint: {one_line(settings.hint)}" if settings.hint else "",

@@ -17,6 +17,11 @@ _FILE_MODE = pygit2.enums.FileMode.BLOB
 _TREE_MODE = pygit2.enums.FileMode.TREE
 
 
+def repository_of(run: Path) -> Path:
+    """Where the commits of a run are, given its folder."""
+    return run / "repository.git"
+
+
 @dataclass(frozen=True)
 class Merged:
     """The files of a merge, and the paths of those that conflict."""

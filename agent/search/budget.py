@@ -59,6 +59,7 @@ class Budget:
     nodes_left: int | None
     refit_reserve_s: float = 0.0
     one_blueprint: bool = False
+    replayed: str = ""
 
     @classmethod
     def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
@@ -67,9 +68,9 @@ class Budget:
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
         limits = (run.node_limit_s, run.final_node_limit_s)
         only = run.blueprint is not None
-        return cls(
-            run.budget_s, max(state.elapsed_s, elapsed_s or 0.0), *limits, left, _refit_reserve_s(state), only
-        )
+        replayed = run.replayed.run if run.replayed is not None else ""
+        at_s = max(state.elapsed_s, elapsed_s or 0.0)
+        return cls(run.budget_s, at_s, *limits, left, _refit_reserve_s(state), only, replayed)
 
     @property
     def reserve_s(self) -> float:
@@ -108,6 +109,8 @@ class Budget:
             return "the given blueprint was tried"
         if self.exhausted:
             return "the budget is used"
+        if self.replayed:
+            return f"what can be made of the ideas of run {self.replayed} was made"
         return (
             "nothing new fits into the time that is left" if self.finishing else "nothing new is left to try"
         )

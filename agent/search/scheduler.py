@@ -8,16 +8,18 @@ from typing import Protocol
 import numpy as np
 
 from agent.planner.base import Planner, Request
-from agent.record.events import Operator
+from agent.planner.replay import ReplayPlanner
+from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.idea import Blueprint, Idea, idea_told_by
 from agent.search.budget import Budget
-from agent.search.policy import Policy, Step, improvable
+from agent.search.policy import Policy, Step, improvable, make_policy
 
 # Repeats measure the variance between seeds; they may use this share of the budget, this many times.
 REPEAT_SHARE = 0.06
 MAX_REPEATS = 3
 MAX_FAILURES = 8
+FIRST = 1  # the node of the user's own code, in a run that is replayed as in this one
 FALLBACKS = 10  # best nodes that are asked for an idea when the policy's choice has none
 
 
@@ -30,6 +32,7 @@ class Propose:
     idea: Idea
     expected_s: float | None
     note: str = ""
+    replays: int | None = None  # the node of another run whose idea it is
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Scheduler:
         if state.run.blueprint is not None:
             return None if state.nodes else only(state.run.blueprint)
         if state.run.given is not None and not state.nodes:
-            return Propose("draft", (), state.run.given.idea, None)
+            replays = FIRST if state.run.replayed is not None else None
+            return Propose("draft", (), state.run.given.idea, None, replays=replays)
         budget = Budget.of(state)
         if budget.exhausted or _hopeless(state):
             return None
@@ -75,7 +79,8 @@ class Scheduler:
             if proposal is not None:
                 operator: Operator = "draft" if parent is None else "improve"
                 parents = () if parent is None else (parent.id,)
-                return Propose(operator, parents, proposal.idea, proposal.expected_s, proposal.note)
+                told = (proposal.idea, proposal.expected_s, proposal.note, proposal.replays)
+                return Propose(operator, parents, *told)
         return None
 
     def _steps(self, state: RunState, budget: Budget, rng: np.random.Generator) -> Iterator[Step]:
@@ -87,6 +92,23 @@ class Scheduler:
         ranked = ((sign * (node.metric or 0.0), len(node.children), node.id) for node in improvable(state))
         yield from (Step(number) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
         yield Step(None)
+
+
+def scheduler_of(run: RunSettings, planner: Planner) -> Scheduler:
+    """The scheduler of a run; a recorded tree says itself where it grows."""
+    if isinstance(planner, ReplayPlanner):
+        return Scheduler(_Recorded(planner), planner)
+    return Scheduler(make_policy(run.policy), planner)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """The policy of a search that gives back what another run proposed."""
+
+    planner: ReplayPlanner
+
+    def next(self, state: RunState, rng: np.random.Generator) -> Step:
+        return Step(self.planner.next_parent(state, Budget.of(state).next_limit_s))
 
 
 def only(blueprint: Blueprint) -> Propose:

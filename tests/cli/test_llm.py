@@ -194,6 +194,18 @@ def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
     assert all(one["same"] and not one["reason"] for one in replayed["decisions"])
     assert opened.lineage.parents(node.commit) == [node.attempts[1].failed.commit]
 
+    asked_before = server.asked
+    again = (*RUN[:5], "--planner", "replay", "--forbid", "kind=failing")
+    assert "is left out: the user pinned" in mars(*again, "--forbid", "kind=crashing", code=1).stdout
+    mars(*again)
+    mended = open_run("latest", home).state.nodes[1]
+    assert [attempt.fix for attempt in mended.attempts] == [attempt.fix for attempt in node.attempts]
+    assert (mended.idea, mended.metric) == (node.idea, node.metric)
+    decided = json.loads(mars("replay", "latest", "--json").stdout)["decisions"]
+    assert [one["what"] for one in decided][:3] == ["node 001", "fix 1 of node 001", "fix 2 of node 001"]
+    assert all(one["same"] and not one["reason"] for one in decided)
+    assert server.asked == asked_before, "nobody is asked for what is on record"
+
 
 @pytest.mark.parametrize(
     "betrayal",

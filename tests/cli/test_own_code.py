@@ -16,6 +16,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from agent.paths import Home
+from agent.report.wording import wishes
 from agent.session import open_run
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, failure
@@ -137,6 +138,19 @@ def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improv
     assert sum("library/" in one["what"] for one in replayed["decisions"]) == len(script.modules)
     shown = re.sub(r"\s+", " ", mars("show", "latest", "1").stdout)
     assert "library/dataset.py" in shown
+
+    requests = len(author.asked)
+    mars("run", "--competition", "signals", "--planner", "replay", "--minutes", "4")
+    again = open_run("latest", home)
+    assert run.id in wishes(again.state.run)
+    assert len(author.asked) == requests, "what is on record is written by nobody"
+    for number in (1, 2):
+        assert again.lineage.read(again.state.nodes[number].commit) == run.lineage.read(
+            run.state.nodes[number].commit
+        )
+    decided = json.loads(mars("replay", "latest", "--json").stdout)["decisions"]
+    assert [one["what"] for one in decided if not one["same"]] == []
+    assert sum("library/" in one["what"] for one in decided) == len(script.modules)
 
 
 def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Author) -> None:

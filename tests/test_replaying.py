@@ -1,0 +1,157 @@
+"""Whole runs that give back what a recorded run proposed: elsewhere, interrupted, and decided anew."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from agent.database import open_database, writing
+from agent.errors import SetupError
+from agent.memory.lesson import Scope
+from agent.memory.store import LessonStore
+from agent.paths import Home
+from agent.record.events import NodeProposed
+from agent.record.state import Node
+from agent.record.store import events_table, runs_table
+from agent.redecide import redecide
+from agent.replay import Replay
+from agent.repository.edits import Edit
+from agent.repository.render import write_tree
+from agent.request import RunRequest
+from agent.search.scheduler import Propose
+from agent.session import Run, open_run, resume, start
+from tests.runs import Killed, Silent
+from tests.searched import blending_home, carried_out, search
+from tests.states import idea, lesson
+
+REPLAY = RunRequest(competition="toy", minutes=1.0, planner="replay")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
+    home = blending_home(tmp_path_factory.mktemp("home"))
+    return home, search(home, max_nodes=6)
+
+
+def _ideas(run: Run) -> list[tuple[object, object]]:
+    return [(node.parents, node.idea) for node in run.state.nodes.values() if node.operator != "ensemble"]
+
+
+def test_a_run_on_another_seed_has_the_same_ideas_and_its_own_blend(searched: tuple[Home, Run]) -> None:
+    home, source = searched
+    again = search(home, planner="replay", seed=5, max_nodes=None)
+    assert _ideas(again) == _ideas(source)
+    assert [node.operator for node in again.state.nodes.values()].count("ensemble") == 1
+    assert again.state.finished is not None
+    assert again.state.finished.reason == f"what can be made of the ideas of run {source.id} was made"
+    assert any(node.repeats for node in again.state.nodes.values()), "repeats are the scheduler's, as ever"
+    decided = list(redecide(again, home))
+    assert [one.what for one in decided if "repeat" not in one.what] == [f"node 00{n}" for n in range(1, 7)]
+    assert all(one.same for one in decided)
+
+
+def test_a_replay_of_a_replay_has_to_be_named(searched: tuple[Home, Run]) -> None:
+    home, source = searched
+    short = search(home, planner="replay", max_nodes=2)
+    by_default = search(home, planner="replay", max_nodes=1)
+    assert by_default.state.run.replayed is not None
+    assert by_default.state.run.replayed.run == source.id
+    named = search(home, planner="replay", replay_of=short.id, max_nodes=None)
+    assert _ideas(named) == _ideas(source)[:2]
+
+
+def test_killed_and_resumed_it_goes_on_with_what_is_left(searched: tuple[Home, Run]) -> None:
+    home, source = searched
+    with pytest.raises(Killed):
+        start(REPLAY, home, lambda _: Silent(kill_at=7))
+    killed = open_run("latest", home)
+    assert 1 < len(killed.state.nodes) < len(source.state.nodes)
+    resume(killed.id, None, home, lambda _: Silent())
+    done = open_run(killed.id, home)
+    assert _ideas(done) == _ideas(source)
+    assert all(one.same for one in redecide(done, home))
+
+
+def test_it_says_when_the_ideas_are_gone(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    source = search(home, max_nodes=3)
+    with pytest.raises(Killed):
+        start(REPLAY, home, lambda _: Silent(kill_at=2))
+    killed = open_run("latest", home)
+    with writing(open_database(home.database)).begin() as connection:
+        for table, column in ((events_table, events_table.c.run), (runs_table, runs_table.c.id)):
+            connection.execute(delete(table).where(column == source.id))
+    with pytest.raises(SetupError, match=f"What run {source.id} proposed is to be given back, and cannot"):
+        resume(killed.id, None, home, lambda _: Silent())
+    assert len(open_run(killed.id, home).journal.events()) == len(killed.journal.events())
+
+
+def test_edits_are_made_again_to_the_byte(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    slots = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
+    edit = Edit(file="main.py", find='= read("val")', replace='= list(read("val"))')
+    first, deeper = idea("Plain", dict(slots)), idea("Deeper", {**slots, "depth": 2})
+    edited = idea("Edited", dict(slots), edits=(edit,))
+    source = carried_out(
+        home,
+        Propose("draft", (), first, None),
+        Propose("improve", (1,), edited, None),
+        Propose("improve", (2,), deeper, None),
+    )
+    again = search(home, planner="replay", replay_of=source.id, max_nodes=None)
+    assert _ideas(again) == _ideas(source)
+    for number in (1, 2, 3):
+        assert _code(again, again.state.nodes[number]) == _code(source, source.state.nodes[number])
+    assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
+
+
+def test_a_run_that_began_with_a_users_own_code_begins_with_it_again(tmp_path: Path) -> None:
+    home = blending_home(tmp_path / "home")
+    made = search(home, max_nodes=1)
+    write_tree(_code(made, made.state.nodes[1]), tmp_path / "own")
+    source = search(home, given=tmp_path / "own", max_nodes=3)
+    again = search(home, planner="replay", seed=3, max_nodes=None)
+    assert _ideas(again) == _ideas(source)
+    assert _code(again, again.state.nodes[1]) == _code(source, source.state.nodes[1])
+    assert all(one.same for one in redecide(again, home))
+
+
+def test_lessons_that_the_ideas_cite_are_at_hand(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    elsewhere = Scope(task="regression", family="toy", magnitude=3)
+    learned = lesson("depth", 1, 2).model_copy(update={"scope": elsewhere})
+    LessonStore(open_database(home.database)).import_all([learned])
+    slots = {"depth": 2, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
+    cites = {"depth": (learned.id,)}
+    source = carried_out(home, Propose("draft", (), idea("Deep", dict(slots), cites=cites), None))
+    assert learned.id not in search(home, max_nodes=1).state.offered, "recall has no use for it"
+    again = search(home, planner="replay", replay_of=source.id, max_nodes=1)
+    assert learned.id in again.state.offered
+    assert again.state.nodes[1].idea.cites == cites
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"planner": "replay"}, "no recorded run of toy has proposed anything"),
+        ({"planner": "replay", "replay_of": "nothing"}, "No run is called 'nothing'"),
+        ({"replay_of": "latest"}, "--replay-of: is for --planner replay"),
+        ({"planner": "replay", "model": "m"}, "--model: is for --planner llm"),
+        ({"planner": "replay", "given": Path("own")}, "--from: a replay begins as the recorded run did"),
+        ({"planner": "llm", "replay_of": "latest"}, "--replay-of: is for --planner replay"),
+    ],
+)
+def test_what_does_not_fit_is_told(home: Home, asked: dict[str, object], said: str) -> None:
+    with pytest.raises(SetupError, match=said):
+        search(home, **asked)
+
+
+def test_what_is_recorded_says_whose_idea_it_was(searched: tuple[Home, Run]) -> None:
+    home, _ = searched
+    again = search(home, planner="replay", max_nodes=2)
+    proposed = [event for event in again.journal.events() if isinstance(event, NodeProposed)]
+    assert [event.replays for event in proposed if event.operator != "ensemble"] == [1, 2]
+
+
+def _code(run: Run, node: Node) -> dict[str, str]:
+    return run.lineage.read(node.commit)

@@ -137,7 +137,7 @@ class Briefing:
             lessons=lessons,
             limit_s=round(request.limit_s),
         )
-        return Prompt(self._rules(full=True), asked)
+        return Prompt(self._rules(full=True, choices=False), asked)
 
     @property
     def _lengths(self) -> tuple[bool, ...]:
@@ -165,7 +165,8 @@ class Briefing:
         )
         return Prompt(self._rules(full), asked)
 
-    def _rules(self, full: bool) -> str:
+    def _rules(self, full: bool, choices: bool = True) -> str:
+        """The unchanging part; without `choices` it ends before the families, the longest part of it."""
         ground = self.ground
         return render_prompt(
             "planner_rules",
@@ -176,9 +177,10 @@ class Briefing:
             hint=self.hint,
             eda=self.aggregates if full else f"rows: {self.competition.n_train}",
             families=list(ground.families.values()),
+            choices=choices,
             starts=[Start(*option) for option in ground.drafts()],
             pinned=ground.wishes.pinned,
-            forbidden=ground.wishes.moves,
+            moves={name: ground.moves(family) for name, family in ground.families.items()},
             full=full,
         )
 

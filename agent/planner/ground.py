@@ -60,6 +60,10 @@ class Ground:
             key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
         )
 
+    def moves(self, family: Family) -> list[Move]:
+        """What may ever make sense on these data and machine, as far as the user allows it."""
+        return [move for move in family.moves if self.wishes.allow_move(move) and holds(move.when, self._at)]
+
     def arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
         """Every move that is new, applicable, timely and fits the time."""
         scope = self.scope_of[family.id]

@@ -3,33 +3,35 @@
     python benchmarks/performance/llm_planner.py calls [--calls 200]
     python benchmarks/performance/llm_planner.py search [--nodes 12]
     python benchmarks/performance/llm_planner.py local [--competition digits] [--minutes 10]
+    python benchmarks/performance/llm_planner.py tokens [--nodes 12]
 
 `calls`: milliseconds per question of MARS's client, its record in SQLite included, against the `openai`
 package alone, in turns, on the same prompts and the same scripted server, a fake in a process of its own.
 `search`: a whole search over a family that costs nothing, every idea asked of that server; no network.
 `local`: a search that the model of `--model local` plans; counts valid nodes among those that were executed
 to their end (one that the search itself ended as hopeless is counted apart).
+`tokens`: what the prompts of a search hold, over digits as a table with real candidates, improved by slots
+and by edits in turns, 100 lessons in the store; and what the same questions would hold with all of the
+parent's modules and all lessons in each of them, which is computed, not asked. Tokens are the client's
+estimate: 3 bytes each.
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from llm_tokens import asked, in_stable_prefix, schema_tokens, searched, tokens
 from openai import OpenAI
 from rich.console import Console
+from scripted_model import scripted_model
 
 from agent.chronicle import Chronicle, RealClock
 from agent.database import open_database
@@ -40,6 +42,7 @@ from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.llm.forms import Form
 from agent.llm.query import Query
 from agent.paths import Home
+from agent.planner.llm import ANSWER_TOKENS, EDIT_TOKENS
 from agent.record.state import RunState
 from agent.record.store import Journal
 from agent.report.observer import Observer
@@ -56,95 +59,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["calls", "search", "local", "serve"])
+    parser.add_argument("part", choices=["calls", "search", "local", "tokens"])
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--nodes", type=int, default=12)
     parser.add_argument("--competition", default="digits")
     parser.add_argument("--minutes", type=float, default=10.0)
     arguments = parser.parse_args()
-    if arguments.part == "serve":
-        _serve()
-        return
     with tempfile.TemporaryDirectory(prefix="llm-planner-") as folder:
         os.environ["MARS_HOME"] = folder
         home = Home(Path(folder))
         if arguments.part == "local":
             _local(home, arguments.competition, arguments.minutes)
             return
-        with _server():
+        with scripted_model(*(["--edits"] if arguments.part == "tokens" else [])):
             if arguments.part == "calls":
                 _calls(home, arguments.calls)
-            else:
+            elif arguments.part == "search":
                 _search(home, arguments.nodes)
-
-
-# -- the scripted server, a fake model ---------------------------------------------------------------------
-
-
-class _Obedient(BaseHTTPRequestHandler):
-    """Answers with the first choice that a request's schema allows."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-        answer = json.dumps(_first(schema, int(body.get("seed") or 0))) if schema else "{}"
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
-        prompt = sum(len(message["content"]) for message in body["messages"]) // 4
-        usage = {"prompt_tokens": prompt, "completion_tokens": len(answer) // 4}
-        said = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": "scripted",
-            "choices": [choice],
-            "usage": {**usage, "total_tokens": sum(usage.values())},
-        }
-        content = json.dumps(said).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-def _first(schema: dict[str, Any], turn: int) -> Any:
-    """A value that keeps to the schema; `turn` varies the choices."""
-    if "anyOf" in schema:
-        return _first(schema["anyOf"][turn % len(schema["anyOf"])], turn)
-    if "enum" in schema:
-        return schema["enum"][turn % len(schema["enum"])]
-    if schema["type"] == "object":
-        return {name: _first(part, turn) for name, part in schema["properties"].items()}
-    if schema["type"] == "array":
-        return [_first(schema["items"], turn)] if schema["maxItems"] else []
-    return "a few words"
-
-
-def _serve() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Obedient)
-    print(server.server_address[1], flush=True)
-    server.serve_forever()
-
-
-@contextmanager
-def _server() -> Iterator[None]:
-    """The server in a process of its own, and the environment that leads to it."""
-    process = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    os.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
-    os.environ["MARS_MODEL"] = "scripted"
-    os.environ.setdefault("OPENAI_API_KEY", "none")
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
+            else:
+                _tokens(home, arguments.nodes)
 
 
 # -- parts -------------------------------------------------------------------------------------------------
@@ -209,6 +142,32 @@ def _search(home: Home, nodes: int) -> None:
         f"{time.perf_counter() - began:.1f} s (goal: under 60); {state.spend.calls} calls, "
         f"{state.spend.tokens_in:,} tokens in, {state.spend.tokens_out:,} out (counted by characters)"
     )
+
+
+def _tokens(home: Home, nodes: int) -> None:
+    run = searched(home, nodes, _observer())
+    state, calls = run.state, asked(run)
+    purposes = Counter(call.purpose for calls in state.calls.values() for call in calls)
+    own = sum(not node.note for node in state.nodes.values() if node.operator != "ensemble")
+    valid = sum(node.is_valid for node in state.nodes.values() if node.operator != "ensemble")
+    schemas = schema_tokens(run, {"draft": ANSWER_TOKENS, "improve": ANSWER_TOKENS, "edit": EDIT_TOKENS})
+    print(
+        f"{valid} valid nodes, {own} ideas of the model's own, {sum(purposes.values())} calls "
+        f"({', '.join(f'{count} {name}' for name, count in purposes.items())})"
+    )
+    per_node = {}
+    for name, words in (
+        ("as asked", [(call.model, call.said) for call in calls]),
+        ("with whole files and all lessons (computed)", [(call.model, call.lavish) for call in calls]),
+    ):
+        total = sum(tokens(said) for _, said in words) + schemas
+        per_node[name] = total / valid
+        print(
+            f"{name}: {per_node[name]:,.0f} input tokens per valid node, {total / len(calls):,.0f} per call; "
+            f"{in_stable_prefix(words) / total:.0%} of them in a prefix that an earlier call had too"
+        )
+    few, many = per_node.values()
+    print(f"{1 - few / many:.0%} fewer (goal: half or better); {schemas / valid:,.0f} of either are schemas")
 
 
 def _local(home: Home, competition: str, minutes: float) -> None:

@@ -23,13 +23,18 @@ def main() -> None:
     parser.add_argument("table", choices=["digits", "movies"])
     parser.add_argument("folder", type=Path, help="A new folder.")
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True)
-    rows, target = _digits() if arguments.table == "digits" else _movies()
-    labels = rows[target] if arguments.table == "digits" else None
+    write_table(arguments.table, arguments.folder)
+
+
+def write_table(table: str, folder: Path) -> None:
+    """Writes train.csv and test.csv of a table into a new folder."""
+    folder.mkdir(parents=True)
+    rows, target = _digits() if table == "digits" else _movies()
+    labels = rows[target] if table == "digits" else None
     rows = rows.reset_index(drop=True).rename_axis("id").reset_index()
     train, test = train_test_split(rows, test_size=0.2, stratify=labels, random_state=0)
-    train.to_csv(arguments.folder / "train.csv", index=False)
-    test.drop(columns=target).to_csv(arguments.folder / "test.csv", index=False)
+    train.to_csv(folder / "train.csv", index=False)
+    test.drop(columns=target).to_csv(folder / "test.csv", index=False)
 
 
 def _digits() -> tuple[pd.DataFrame, str]:

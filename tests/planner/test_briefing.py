@@ -12,7 +12,7 @@ from agent.planner.base import Circumstances, Request
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
 from agent.planner.offer import Look
-from agent.repository.family import Family
+from agent.repository.family import Condition, Family
 from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 
 AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
@@ -58,3 +58,31 @@ def test_nobodys_words_leave_the_part_that_is_material(
             assert ORDER not in open_text
             assert "data>" not in open_text.lower()
             assert len(said) < 30_000
+
+
+def test_edits_are_asked_for_in_the_same_first_words_without_what_may_be_chosen(
+    toy_family: Family, toy_prepared: Prepared
+) -> None:
+    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": toy_family}, AT).ground)
+    state = started()
+    slots = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
+    finish(state, propose(state, what=idea("Plain", slots=slots)), 0.7, seconds=10)
+    request = Request(state, state.nodes[1], 60.0, finishing=False, rng=np.random.default_rng(1))
+    chosen = briefing.improve(request, [], state.nodes[1], [])[0].stable
+    edited = briefing.edit(request, state.nodes[1], {"main.py": "a = 1\n"}, Look(("main.py",), "t", "r"), [])
+    assert chosen.startswith(edited.stable.rstrip()), "a provider's cache knows it"
+    assert "# Family toy" in chosen
+    assert "# Family toy" not in edited.stable
+
+
+def test_moves_that_never_make_sense_on_the_data_are_not_told(
+    toy_family: Family, toy_prepared: Prepared
+) -> None:
+    first, *others = toy_family.moves
+    elsewhere = first.model_copy(update={"when": Condition(tasks=("regression",))})
+    family = toy_family.model_copy(update={"moves": (elsewhere, *others)})
+    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": family}, AT).ground)
+    request = Request(started(), None, 60.0, finishing=False, rng=np.random.default_rng(1))
+    told = briefing.draft(request, [])[0].stable
+    assert first.reason not in told
+    assert others[0].reason in told

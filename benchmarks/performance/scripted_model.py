@@ -1,0 +1,168 @@
+"""A fake language model behind a real HTTP server, in a process of its own: for measuring what is around one.
+
+It answers with the first choice that a request's schema allows. With `edits`, every second improvement is a
+plan to look at modules, whose edits add a comment above one of their functions. A request that is to be
+streamed comes in pieces, at a pace, and, with `chatter`, goes on talking after the answer.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PIECE = 24  # characters of a streamed answer at once
+CHARACTERS_PER_TOKEN = 4
+_SHOWN = re.compile(r"^## (\S+)\n<data>\n(.*?)\n</data>", re.DOTALL | re.MULTILINE)
+_SCHEMA = "JSON schema:\n"
+
+
+class Model(BaseHTTPRequestHandler):
+    """One request after the other; what it is like is set on the class."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    edits = False
+    chatter = ""
+    tokens_per_s = 0.0
+    improvements = itertools.count()
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = "".join(message["content"] for message in body["messages"])
+        held = body.get("response_format", {}).get("json_schema", {}).get("schema")
+        if held is None and _SCHEMA not in prompt:
+            answer = "{}"
+        else:
+            schema = held or json.JSONDecoder().raw_decode(prompt.partition(_SCHEMA)[2])[0]
+            answer = json.dumps(self._answer(schema, prompt, int(body.get("seed") or 0)))
+        if body.get("stream"):
+            self._stream(f"```json\n{answer}\n```\n{self.chatter}", len(prompt))
+        else:
+            self._send(self._completion(answer, len(prompt)), "application/json")
+
+    def _answer(self, schema: dict[str, Any], prompt: str, seed: int) -> Any:
+        parts = schema["properties"]
+        if "edits" in parts:
+            nothing = {name: [] for name in ("look", "rewrites") if name in parts}
+            edits = {"edits": _edits(prompt, seed), "title": f"Note {seed}"}
+            return {**_first(schema, seed), **nothing, **edits}
+        answer = _first(schema, seed)
+        if "look" in parts:
+            turn = next(self.improvements)
+            names = parts["look"]["items"]["enum"]
+            looks = self.edits and turn % 2 == 1
+            answer["look"] = [names[(turn // 2 + more) % len(names)] for more in range(1 + turn // 2 % 2)]
+            answer["changes" if looks else "look"] = []
+        return answer
+
+    def _completion(self, answer: str, prompt: int) -> bytes:
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
+        said = {"id": "1", "object": "chat.completion", "created": 0, "model": "scripted"}
+        return json.dumps({**said, "choices": [choice], "usage": _usage(prompt, answer)}).encode()
+
+    def _send(self, content: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, text: str, prompt: int) -> None:
+        """At the pace of a model; whoever has heard enough ends the connection."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        head = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "scripted"}
+        try:
+            for start in range(0, len(text), PIECE):
+                delta = {"index": 0, "delta": {"content": text[start : start + PIECE]}, "finish_reason": None}
+                self._event({**head, "choices": [delta]})
+                if self.tokens_per_s:
+                    time.sleep(PIECE / CHARACTERS_PER_TOKEN / self.tokens_per_s)
+            self._event({**head, "choices": [], "usage": _usage(prompt, text)})
+            self.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            pass
+        self.close_connection = True
+
+    def _event(self, said: dict[str, Any]) -> None:
+        self.wfile.write(b"data: " + json.dumps(said).encode() + b"\n\n")
+        self.wfile.flush()
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+def _usage(prompt: int, answer: str) -> dict[str, int]:
+    tokens = {
+        "prompt_tokens": prompt // CHARACTERS_PER_TOKEN,
+        "completion_tokens": len(answer) // CHARACTERS_PER_TOKEN,
+    }
+    return {**tokens, "total_tokens": sum(tokens.values())}
+
+
+def _first(schema: dict[str, Any], turn: int) -> Any:
+    """A value that keeps to the schema; `turn` varies the choices."""
+    if "anyOf" in schema:
+        return _first(schema["anyOf"][turn % len(schema["anyOf"])], turn)
+    if "enum" in schema:
+        return schema["enum"][turn % len(schema["enum"])]
+    if schema["type"] == "object":
+        return {name: _first(part, turn) for name, part in schema["properties"].items()}
+    if schema["type"] == "array":
+        return [_first(schema["items"], turn)] if schema["maxItems"] else []
+    return "a few words"
+
+
+def _edits(prompt: str, seed: int) -> list[dict[str, str]]:
+    """A comment above one function of the first module that is shown."""
+    for name, code in _SHOWN.findall(prompt):
+        lines = code.splitlines()
+        for line in lines:
+            if line.startswith("def ") and lines.count(line) == 1 and code.count(line) == 1:
+                return [{"file": name, "find": line, "replace": f"# Note {seed}.\n{line}"}]
+    return []
+
+
+@contextmanager
+def scripted_model(*options: str) -> Iterator[None]:
+    """The server in a process of its own, and the environment that leads to it."""
+    command = [sys.executable, __file__, *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    os.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+    os.environ["MARS_MODEL"] = "scripted"
+    os.environ.setdefault("OPENAI_API_KEY", "none")
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--edits", action="store_true")
+    parser.add_argument("--chatter", default="", help="What a streamed answer goes on with.")
+    parser.add_argument("--tokens-per-s", type=float, default=0.0, help="Of a stream; 0: at once.")
+    arguments = parser.parse_args()
+    Model.edits, Model.chatter = arguments.edits, arguments.chatter
+    Model.tokens_per_s = arguments.tokens_per_s
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from agent.planner.base import Request
 from agent.planner.design import NEEDED, packages, scouted
 from agent.planner.editing import outline
 from agent.planner.ground import Ground
-from agent.planner.offer import DRAFT_CHANGES, LOOKS, Look, Start
+from agent.planner.offer import DRAFT_CHANGES, LOOKS, Look, Start, may_write_own
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
@@ -73,7 +73,8 @@ class Briefing:
 
     def draft(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
         """The question for a new structure, in full and in short."""
-        return [self._prompt("draft", full, request, lessons, {}) for full in self._lengths]
+        more: dict[str, object] = {"may_write": may_write_own(self.ground, self.terse)}
+        return [self._prompt("draft", full, request, lessons, more) for full in self._lengths]
 
     def design(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
         """The question for a solution whose modules the model writes itself, in full and in short."""

@@ -60,6 +60,11 @@ class OwnCode:
     """The wish to write a solution itself instead of a family's."""
 
 
+def may_write_own(ground: Ground, terse: bool) -> bool:
+    """Whether a model may write a solution itself: not a very small one, nor where slots are pinned."""
+    return not terse and not ground.wishes.pinned
+
+
 def draft_form(
     request: Request, ground: Ground, lessons: Sequence[Lesson], terse: bool = False
 ) -> Form[Proposal | OwnCode] | None:
@@ -68,13 +73,14 @@ def draft_form(
     Or the wish to write all modules itself. `terse` asks for no words, and for no code: a very small model
     has none that are worth reading.
     """
+    may_write = may_write_own(ground, terse)
     starts = {start.name: start for start in _starts_in_time(request, ground)}
     if not starts:
         return None
     values = _open_values(request, ground, next(iter(starts.values())))
     schema = closed_object(
         {
-            "start": {"type": "string", "enum": [*starts, *([] if terse else [OWN_CODE])]},
+            "start": {"type": "string", "enum": [*starts, *([OWN_CODE] if may_write else [])]},
             **({"changes": changes_schema(values, DRAFT_CHANGES, least=0)} if values else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)}),
             **cites_schema(lessons),
@@ -83,7 +89,7 @@ def draft_form(
 
     def read(answer: object) -> Proposal | OwnCode:
         given = parsed(DraftAnswer, answer)
-        if given.start == OWN_CODE and not terse:
+        if given.start == OWN_CODE and may_write:
             return OwnCode()
         if given.start not in starts:
             raise AnswerError(f"start: '{given.start}' is none of {', '.join(starts)}.")

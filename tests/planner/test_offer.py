@@ -10,7 +10,7 @@ from agent.llm.forms import AnswerError, is_closed
 from agent.planner.base import Circumstances, Request
 from agent.planner.ground import Ground
 from agent.planner.offer import OWN_CODE, draft_form, improve_form
-from agent.planner.wishes import read_wishes
+from agent.planner.wishes import Wishes, read_wishes
 from agent.record.state import RunState, variant
 from agent.repository.family import Family, Slot
 from tests.states import evidence, finish, idea, lesson, propose, started
@@ -233,3 +233,10 @@ def _offered(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
         for slot in item["properties"]["slot"]["enum"]
         for value in item["properties"]["value"]["enum"]
     ]
+
+
+def test_where_slots_are_pinned_nobody_writes_code_without_slots(toy_family: Family) -> None:
+    pinned = Ground({"toy": toy_family}, AT, Wishes(pinned={"width": 2}))
+    form = draft_form(_request(started()), pinned, [])
+    assert form is not None
+    assert OWN_CODE not in form.schema["properties"]["start"]["enum"]

@@ -15,6 +15,7 @@ from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.lineage import Lineage
+from agent.reviewer.review import Reviewer, reviewed
 from agent.search.budget import Budget
 from agent.trial import SEED_STEP, Bench, Doubt, Trial
 
@@ -55,6 +56,13 @@ class CloserLook:
             return probed(result, trial.doubts, found)
 
         return doubt
+
+    def reviewed(self, reviewer: Reviewer | None, node: Node, result: NodeResult) -> NodeResult:
+        """The result with a reviewer's opinion, where there is one and the result would lead."""
+        if reviewer is None or result.status != "valid" or not would_lead(self.state, node, result):
+            return result
+        before = made_from(self.state, node, self.bench.lineage, self.render)
+        return reviewed(result, reviewer.review(self.state, node, result, before))
 
 
 def has_own_code(state: RunState, node: Node) -> bool:

@@ -14,6 +14,7 @@ from agent.llm.calls import Call
 from agent.llm.recorded import RecordedThinker
 from agent.paths import Home
 from agent.planner.library import LibraryPlanner
+from agent.probing import made_from
 from agent.record.events import (
     Event,
     FixProposed,
@@ -22,13 +23,14 @@ from agent.record.events import (
     ModuleWritten,
     NodeFinished,
     NodeProposed,
+    NodeResult,
     RepeatProposed,
 )
 from agent.record.state import RunState
 from agent.repository import own_code
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Idea, completed
-from agent.repository.render import TaskView
+from agent.repository.render import Renderer, TaskView
 from agent.request import planner_of
 from agent.search.budget import Budget
 from agent.search.scheduler import Propose, Repeat, scheduler_of
@@ -100,7 +102,7 @@ def _is_decision(event: Event, thinking: Sequence[LlmCall]) -> TypeGuard[Decisio
             return event.operator != "ensemble"
         case NodeFinished():
             asked = {call.call.purpose for call in thinking if call.node == event.node}
-            return bool(asked & {"debug", "module"})
+            return bool(asked & {"debug", "module", "review"})
     return False
 
 
@@ -110,6 +112,8 @@ def _named(event: Decision, state: RunState) -> str:
             return f"repeat of node {event.node:03d}"
         case ModuleWritten():
             return f"{event.module.file} of node {event.node:03d}"
+        case NodeFinished() if _was_valid(event.result):
+            return f"review of node {event.node:03d}"
         case NodeFinished() if not event.result.failure:
             return f"{state.nodes[event.node].unwritten[0].file} of node {event.node:03d}"
         case FixProposed() | NodeFinished():
@@ -143,7 +147,9 @@ def _compared(
     thinker = RecordedThinker(calls, run.journal.text, under_way)
     agents = _agents(run, state, library, thinker)
     name = _named(event, state)
-    if isinstance(event, ModuleWritten) or (isinstance(event, NodeFinished) and not event.result.failure):
+    if isinstance(event, NodeFinished) and _was_valid(event.result):
+        difference = _other_review(event, run, state, library, agents)
+    elif isinstance(event, ModuleWritten) or (isinstance(event, NodeFinished) and not event.result.failure):
         difference = _other_module(event, run, state, agents)
     elif isinstance(event, FixProposed | NodeFinished):
         difference = _other_fix(event, state, agents)
@@ -190,6 +196,31 @@ def _other_fix(event: FixProposed | NodeFinished, state: RunState, agents: Agent
     if now == fix:
         return ""
     return f"Now the fix would be: {now.title}." if now is not None else "Now nothing would be fixed."
+
+
+def _was_valid(result: NodeResult) -> bool:
+    """Whether it was valid when it was to be reviewed."""
+    return result.status == "valid" or (result.status == "suspect" and result.review is not None)
+
+
+def _other_review(
+    event: NodeFinished, run: Run, state: RunState, library: LibraryPlanner, agents: Agents
+) -> str:
+    """What would be thought of a score now; empty where it is the same."""
+    node, task = state.nodes[event.node], TaskView.of(run.prepared)
+    asked = event.result.model_copy(update={"status": "valid", "reason": "", "review": None})
+
+    def render(idea: Idea) -> dict[str, str]:
+        assert idea.blueprint is not None
+        return Renderer(library.families[idea.blueprint.family], task).render(idea)
+
+    before = made_from(state, node, run.lineage, render)
+    now = agents.reviewer.review(state, node, asked, before) if agents.reviewer else None
+    if now == event.result.review:
+        return ""
+    if now is None:
+        return "Now nothing would be said of it."
+    return f"Now it would be called {'sound' if now.sound else 'not sound'}: {now.reason}"
 
 
 def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:

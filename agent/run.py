@@ -99,8 +99,8 @@ class Search:
     def run(self, decisions: Decisions, agents: Agents | None = None) -> Node | None:
         """Searches until nothing may be started any more; returns the chosen node.
 
-        The agents, if there are any, write the modules of ideas that no family renders, mend what fails, and
-        find words for what was learned.
+        The agents, if there are any, write the modules of ideas that no family renders, mend what fails, may
+        veto what would lead, and find words for what was learned.
         """
         self._agents = agents
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
@@ -255,6 +255,7 @@ class Search:
             self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
             self._launch(pool, node)
             return
+        result = self._look.reviewed(self._agents.reviewer if self._agents else None, node, result)
         lessons = fixes_taught(self.state, self._run, self._bench.prepared, node, result)
         if active.limit_s >= self.state.run.node_limit_s:
             learned = lesson_from(self.state, self._run, self._bench, self._metric, node, result)

@@ -30,6 +30,7 @@ from agent.planner.replay import ReplayPlanner, recorded_ideas
 from agent.record.events import Replayed, RunSettings
 from agent.record.state import Node
 from agent.reviewer.reflecting import Reflector
+from agent.reviewer.review import LlmReviewer, Reviewer
 from agent.search.budget import Budget
 
 # Of a run's time, for one question: an endpoint that hangs would use up all of it before anything is tried.
@@ -64,6 +65,7 @@ class Agents:
     debugger: Debugger | None = None
     writer: Writer | None = None
     reflector: Reflector | None = None
+    reviewer: Reviewer | None = None
 
 
 def make_agents(
@@ -81,7 +83,9 @@ def make_agents(
         return Agents(planner)
     debugger = LlmDebugger(thinker, competition, library.scopes, read_commit)
     writer = LlmWriter(thinker, competition, library.scopes, briefing.aggregates)
-    return Agents(planner, debugger, writer, Reflector(thinker, competition, read_code))
+    reflector = Reflector(thinker, competition, read_code)
+    reviewer = LlmReviewer(thinker, competition, read_commit)
+    return Agents(planner, debugger, writer, reflector, reviewer)
 
 
 def replaying_agents(

@@ -131,6 +131,13 @@ class Probe(_Frozen):
     seconds: float = Field(description="Of the execution; no part of the node's own.")
 
 
+class Review(_Frozen):
+    """What a language model thinks of a valid score, having read the code."""
+
+    sound: bool
+    reason: str = Field(description="In a sentence of its own; may be empty where it is sound.")
+
+
 class NodeResult(_Frozen):
     """What executing and scoring a node gave."""
 
@@ -156,6 +163,15 @@ class NodeResult(_Frozen):
     probe: Probe | None = Field(
         default=None, description="Of a candidate that nobody's templates alone wrote, before it leads."
     )
+    review: Review | None = Field(
+        default=None, description="A veto makes it suspect; nothing makes it valid."
+    )
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether it ran and scored well and became suspect on a closer look."""
+        vetoed = self.review is not None and not self.review.sound
+        return self.status == "suspect" and (self.probe is not None or vetoed)
 
     @property
     def own_seconds(self) -> float:

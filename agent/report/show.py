@@ -114,6 +114,9 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
         grid.add_row("leakage probe", Text(wording.one_line(wording.probe(node.result.probe))))
     for name, value in node.result.facts.items() if node.result else ():
         grid.add_row(Text(wording.one_line(name)), Text(wording.one_line(value)))
+    if node.result and (review := node.result.review):
+        said = f"{'sound' if review.sound else 'not sound'}: {review.reason}"
+        grid.add_row("review", Text(wording.one_line(said)))
     grid.add_row("files", Text(str(files)))
     if node.result:
         grid.add_row("commit", Text(node.result.commit))

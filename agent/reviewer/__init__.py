@@ -1,1 +1,1 @@
-"""Reads what candidates did: for now, words for what comparisons taught."""
+"""Reads what candidates did: a veto of code that scored well, words for what comparisons taught."""

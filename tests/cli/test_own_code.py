@@ -25,6 +25,9 @@ from tests.scripted.signals_script import Fault, Script, signals_script
 RUN = ("run", "--competition", "signals", "--planner", "llm", "--minutes", "4", "--json")
 
 
+SOUND = {"sound": True, "reason": "It learns from the training rows alone."}
+
+
 class Author:
     """Gives the script's answers in order and remembers what it was asked; meets faults on the way."""
 
@@ -104,6 +107,7 @@ def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improv
     author.answers = [
         _design(script),
         *_written(script, {fault.module: fault for fault in script.faults}),
+        SOUND,
         {"look": files, "title": improved.title, "reason": improved.reason},
         {"edits": [edit.model_dump() for edit in improved.edits], "rewrites": [], "title": "", "reason": ""},
     ]
@@ -182,6 +186,7 @@ def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, autho
     author.answers = [
         _design(script),
         *_written(script, {fault.module: fault for fault in script.faults}),
+        SOUND,
     ]
     kinds = [
         completion("I would rather write a poem."),

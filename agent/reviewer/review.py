@@ -1,0 +1,136 @@
+"""A language model's reading of code that would lead: it may find a score unsound, and nothing else."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.llm.calls import Prompt
+from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
+from agent.llm.forms import AnswerError, Form
+from agent.llm.prompts import render_prompt
+from agent.llm.query import Query, Thinker
+from agent.planner.answers import Answer, closed_object, parsed, plain, text_schema
+from agent.record.events import CurvePoint, NodeResult, Review
+from agent.record.state import Node, RunState
+from agent.repository.render import TaskView
+
+DIFF_LENGTHS = (30_000, 8_000)  # characters, in full and in short
+REASON_LENGTH = 300
+REVIEW_TOKENS = 3000
+SEED_STEP = 1000
+POINTS = 12  # of the training curve
+CONTEXT = 6  # lines around a change
+
+Files = Mapping[str, str]
+
+
+class Reviewer(Protocol):
+    """Judges a score by the code; a pure function of its arguments and of what language models answered."""
+
+    def review(self, state: RunState, node: Node, result: NodeResult, before: Files) -> Review | None:
+        """What it thinks of a valid result whose code was made from `before`; None where it says nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class LlmReviewer:
+    """Shows a language model the change of the code, the curve and what was measured: never a row."""
+
+    thinker: Thinker
+    competition: TaskView
+    read_commit: Callable[[str], Files]
+
+    def review(self, state: RunState, node: Node, result: NodeResult, before: Files) -> Review | None:
+        diff = code_diff(before, self.read_commit(result.commit))
+        if not diff:
+            return None
+        rules = render_prompt("review_rules", competition=self.competition)
+        parent = None if node.parent is None else state.nodes[node.parent]
+        prompts = [
+            Prompt(
+                rules,
+                render_prompt(
+                    "review",
+                    competition=self.competition,
+                    node=node,
+                    result=result,
+                    parent=parent,
+                    curve=curve_told(result.curve),
+                    diff=cut(diff, length),
+                    doubts=result.doubts,
+                    whole=not before,
+                ),
+            )
+            for length in DIFF_LENGTHS
+        ]
+        seed = SEED_STEP * state.run.seed + node.id
+        query = Query("reviewer", "review", prompts, review_form(), REVIEW_TOKENS, seed=seed, node=node.id)
+        try:
+            return self.thinker.ask(query)
+        except (LlmUnusable, LlmUnavailable, LeftAlone):
+            return None
+
+
+class _ReviewAnswer(Answer):
+    sound: bool
+    reason: str = ""
+
+
+def review_form() -> Form[Review]:
+    """Sound or not, and why; a veto has to say what is wrong."""
+    schema = closed_object({"reason": text_schema(REASON_LENGTH), "sound": {"type": "boolean"}})
+
+    def read(answer: object) -> Review:
+        given = parsed(_ReviewAnswer, answer)
+        reason = plain(given.reason, REASON_LENGTH)
+        if not given.sound and not reason:
+            raise AnswerError("reason: say what is wrong, and where.")
+        return Review(sound=given.sound, reason=reason)
+
+    return Form("review", schema, read)
+
+
+def reviewed(result: NodeResult, review: Review | None) -> NodeResult:
+    """The result with what a reviewer said: who finds it unsound makes it suspect, nobody makes it valid."""
+    if review is None:
+        return result
+    told = result.model_copy(update={"review": review})
+    if review.sound or result.status != "valid":
+        return told
+    return told.model_copy(update={"status": "suspect", "reason": f"The reviewer: {review.reason}"})
+
+
+def code_diff(before: Files, after: Files) -> str:
+    """A unified diff of the Python modules."""
+    names = sorted(name for name in {*before, *after} if name.endswith(".py"))
+    parts: list[str] = []
+    for name in names:
+        old, new = before.get(name, "").splitlines(), after.get(name, "").splitlines()
+        parts += difflib.unified_diff(old, new, name, name, n=CONTEXT, lineterm="")
+    return "\n".join(parts)
+
+
+def cut(text: str, length: int) -> str:
+    """The beginning, and how much is left out."""
+    return text if len(text) <= length else f"{text[:length]}\n[{len(text) - length} characters left out]"
+
+
+def curve_told(curve: tuple[CurvePoint, ...]) -> list[str]:
+    """A few points of the training, numbers only: a candidate's words may quote its data."""
+    step = max(-(-len(curve) // POINTS), 1)
+    chosen = list(curve[::-step])[::-1]  # the last is told
+    return [
+        ", ".join(
+            f"{name} {value:.4g}"
+            for name, value in (
+                ("done", point.fraction),
+                ("epoch", point.epoch),
+                ("fold", point.fold),
+                ("loss", point.train_loss),
+                ("metric", point.metric),
+            )
+            if value is not None
+        )
+        for point in chosen
+    ]

@@ -4,7 +4,6 @@ Only where slots cannot say what changed: a lesson about slots is worded from it
 costs nothing (`agent.memory.distill`).
 """
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from agent.memory.likeness import by_words
 from agent.memory.recall import said_by
 from agent.planner.answers import closed_object, parsed, plain, text_schema
 from agent.planner.briefing import curve
-from agent.planner.editing import Files, ReadCode
+from agent.planner.editing import ReadCode
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
+from agent.reviewer.diffs import code_diff
 
 PURPOSE = "reflect"
 ANSWER_TOKENS = 4000  # long enough for models that reason before they answer
@@ -96,7 +96,7 @@ class Reflector:
 
     def _prompts(self, node: Node, other: Node, lesson: Lesson, known: Sequence[Lesson]) -> list[Prompt]:
         stable = render_prompt("reflect_rules", competition=self.competition)
-        diff = diff_of(self.read_code(other), self.read_code(node))
+        diff = code_diff(self.read_code(other), self.read_code(node))
         return [
             Prompt(
                 stable,
@@ -159,16 +159,6 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
         return Reflection(words, given.same_as)
 
     return Form(PURPOSE, schema, read)
-
-
-def diff_of(before: Files, after: Files) -> str:
-    """A unified diff of the Python files."""
-    names = sorted(name for name in {*before, *after} if name.endswith(".py"))
-    lines: list[str] = []
-    for name in names:
-        old, new = (files.get(name, "").splitlines() for files in (before, after))
-        lines += difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", lineterm="")
-    return "\n".join(lines)
 
 
 def _alike(lesson: Lesson, memory: Sequence[Lesson]) -> list[Lesson]:

@@ -1,6 +1,5 @@
 """A language model's reading of code that would lead: it may find a score unsound, and nothing else."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +13,7 @@ from agent.planner.answers import Answer, closed_object, parsed, plain, text_sch
 from agent.record.events import CurvePoint, NodeResult, Review
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
+from agent.reviewer.diffs import code_diff
 
 DIFF_LENGTHS = (30_000, 8_000)  # characters, in full and in short
 REASON_LENGTH = 300
@@ -42,7 +42,7 @@ class LlmReviewer:
     read_commit: Callable[[str], Files]
 
     def review(self, state: RunState, node: Node, result: NodeResult, before: Files) -> Review | None:
-        diff = code_diff(before, self.read_commit(result.commit))
+        diff = code_diff(before, self.read_commit(result.commit), CONTEXT)
         if not diff:
             return None
         rules = render_prompt("review_rules", competition=self.competition)
@@ -99,16 +99,6 @@ def reviewed(result: NodeResult, review: Review | None) -> NodeResult:
     if review.sound or result.status != "valid":
         return told
     return told.model_copy(update={"status": "suspect", "reason": f"The reviewer: {review.reason}"})
-
-
-def code_diff(before: Files, after: Files) -> str:
-    """A unified diff of the Python modules."""
-    names = sorted(name for name in {*before, *after} if name.endswith(".py"))
-    parts: list[str] = []
-    for name in names:
-        old, new = before.get(name, "").splitlines(), after.get(name, "").splitlines()
-        parts += difflib.unified_diff(old, new, name, name, n=CONTEXT, lineterm="")
-    return "\n".join(parts)
 
 
 def cut(text: str, length: int) -> str:

@@ -14,7 +14,8 @@ from agent.record.events import LessonLearned
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.render import TaskView
-from agent.reviewer.reflecting import Reflector, diff_of, reflect_form
+from agent.reviewer.diffs import code_diff
+from agent.reviewer.reflecting import Reflector, reflect_form
 from tests.states import evidence, finish, idea, lesson, propose, started
 from tests.thinkers import ScriptedThinker, WellReading
 
@@ -182,9 +183,9 @@ def test_a_known_lesson_is_found_by_what_its_change_was_called(
 
 def test_a_diff_is_of_code_alone() -> None:
     new = {"library/new.py": "x = 1\ny = 2\n", "README.md": "Other words.\n", "idea.json": "{}"}
-    assert diff_of(BEFORE, BEFORE | new).splitlines() == [
-        "--- a/library/new.py",
-        "+++ b/library/new.py",
+    assert code_diff(BEFORE, BEFORE | new).splitlines() == [
+        "--- library/new.py",
+        "+++ library/new.py",
         "@@ -0,0 +1,2 @@",
         "+x = 1",
         "+y = 2",

@@ -14,7 +14,8 @@ from agent.record.events import CurvePoint, NodeResult, Probe, Review
 from agent.record.state import Node, RunState
 from agent.repository.family import Family
 from agent.repository.render import TaskView
-from agent.reviewer.review import DIFF_LENGTHS, LlmReviewer, code_diff, curve_told, reviewed
+from agent.reviewer.diffs import code_diff
+from agent.reviewer.review import DIFF_LENGTHS, LlmReviewer, curve_told, reviewed
 from agent.thinking import make_agents
 from tests.states import SETTINGS, finish, idea, propose, started
 from tests.thinkers import Answer, ScriptedThinker

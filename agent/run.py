@@ -11,17 +11,13 @@ from agent.chronicle import Chronicle
 from agent.coder.writing import CannotWrite
 from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
-from agent.memory.lesson import Lesson
+from agent.learning import Learner
 from agent.memory.store import LessonStore
 from agent.probing import CloserLook
 from agent.record.events import (
     CurvePoint,
-    Event,
     FixProposed,
-    LessonLearned,
-    LessonWorded,
     ModuleWritten,
-    NodeFinished,
     NodeProposed,
     NodeResult,
     RefitFinished,
@@ -33,7 +29,6 @@ from agent.record.events import (
 )
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
-from agent.reflect import fixes_taught, lesson_from
 from agent.reported import thinned
 from agent.repository import own_code
 from agent.repository.idea import Fix, Idea
@@ -82,10 +77,8 @@ class Search:
         heartbeat: Callable[[], None],
     ) -> None:
         self.state = chronicle.state
-        self._run = run
         self._chronicle = chronicle
         self._record = chronicle.record
-        self._lessons = lessons
         self._bench = bench
         self._renderers = renderers
         self._competition = competition
@@ -93,6 +86,7 @@ class Search:
         self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
+        self._learner = Learner(run, chronicle, lessons, bench, metric)
         self._look = CloserLook(self.state, bench, self._clock, self._render)
         self._agents: Agents | None = None
 
@@ -242,12 +236,8 @@ class Search:
                 self._settle(pool, active, future.result())
 
     def _settle(self, pool: ThreadPoolExecutor, active: _Active, result: NodeResult | None) -> None:
-        """Goes on with the next module or a fix of what failed, or records the result and what it teaches.
-
-        Both in one transaction: a kill loses neither or both. A node that had less time than its fellows may
-        owe its score to that, and teaches nothing but what was wrong with its code.
-        """
-        node = active.node
+        """Goes on with the next module or a fix of what failed, or records the result and what it teaches."""
+        node, agents = active.node, self._agents
         if result is None:  # the test of a module has passed
             self._write(pool, node)
             return
@@ -255,49 +245,11 @@ class Search:
             self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
             self._launch(pool, node)
             return
-        result = self._look.reviewed(self._agents.reviewer if self._agents else None, node, result)
-        lessons = fixes_taught(self.state, self._run, self._bench.prepared, node, result)
-        if active.limit_s >= self.state.run.node_limit_s:
-            learned = lesson_from(self.state, self._run, self._bench, self._metric, node, result)
-            lessons += [learned] if learned else []
-        now, stored = self._clock.elapsed_s(), None
-        events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
-        journal = self._chronicle.journal
-        with journal.transaction() as connection:
-            for lesson in lessons:  # what its idea taught is the last
-                stored = self._lessons.add(lesson, connection)
-                events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
-            for event in events:
-                journal.append(event, connection)
-        for event in events:
-            self._chronicle.happen(event)
+        result = self._look.reviewed(agents.reviewer if agents else None, node, result)
+        self._learner.finish(node, result, active.limit_s, agents.reflector if agents else None)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
             self._bench.keep_outputs(best | {running.id for running in self.state.running})
-        if stored is not None:
-            self._word(node, stored)
-
-    def _word(self, node: Node, lesson: Lesson) -> None:
-        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words.
-
-        Nobody is asked when the time is used up: two questions without an answer would end all others too.
-        """
-        in_time = Budget.of(self.state).search_left_s > 0
-        reflector = self._agents.reflector if self._agents and in_time else None
-        found = reflector.reflect(self.state, node, lesson, self._lessons.all) if reflector else None
-        if found is None:
-            return
-        journal = self._chronicle.journal
-        with journal.transaction() as connection:
-            told = self._lessons.reword(lesson.id, found.words, found.same_as, connection)
-            event = LessonWorded(
-                elapsed_s=self._clock.elapsed_s(),
-                node=node.id,
-                lesson=told,
-                instead_of="" if told.id == lesson.id else lesson.id,
-            )
-            journal.append(event, connection)
-        self._chronicle.happen(event)
 
     def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
         """What the debugger makes of a failure, while there is time to execute it once more."""

@@ -37,6 +37,7 @@ ORDER = [
     "reflect",
     "refit",
     "thinking",
+    "learning",
     "run",
     "request",
     "session",

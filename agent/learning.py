@@ -1,0 +1,69 @@
+"""Puts a finished node on record together with what it teaches."""
+
+from dataclasses import dataclass
+
+from agent.chronicle import Chronicle
+from agent.competition.metrics import Metric
+from agent.memory.lesson import Lesson
+from agent.memory.store import LessonStore
+from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
+from agent.record.state import Node
+from agent.reflect import fixes_taught, lesson_from
+from agent.reviewer.reflecting import Reflector
+from agent.search.budget import Budget
+from agent.trial import Bench
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What a run's nodes teach."""
+
+    run: str
+    chronicle: Chronicle
+    lessons: LessonStore
+    bench: Bench
+    metric: Metric
+
+    def finish(
+        self, node: Node, result: NodeResult, limit_s: float, reflector: Reflector | None = None
+    ) -> None:
+        """Records a result and its lessons in one transaction: a kill loses neither or both.
+
+        A node that had less time (`limit_s`) than its fellows may owe its score to that, and teaches nothing
+        but what was wrong with its code.
+        """
+        state, journal = self.chronicle.state, self.chronicle.journal
+        taught = fixes_taught(state, self.run, self.bench.prepared, node, result)
+        if limit_s >= state.run.node_limit_s:
+            learned = lesson_from(state, self.run, self.bench, self.metric, node, result)
+            taught += [learned] if learned else []
+        now, stored = self.chronicle.clock.elapsed_s(), None
+        events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
+        with journal.transaction() as connection:
+            for lesson in taught:  # what its idea taught is the last
+                stored = self.lessons.add(lesson, connection)
+                events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
+            for event in events:
+                journal.append(event, connection)
+        for event in events:
+            self.chronicle.happen(event)
+        # Nobody is asked when the time is used up: two questions without an answer would end all others too.
+        if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
+            self._word(node, stored, reflector)
+
+    def _word(self, node: Node, lesson: Lesson, reflector: Reflector) -> None:
+        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words."""
+        found = reflector.reflect(self.chronicle.state, node, lesson, self.lessons.all)
+        if found is None:
+            return
+        journal = self.chronicle.journal
+        with journal.transaction() as connection:
+            told = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
+            event = LessonWorded(
+                elapsed_s=self.chronicle.clock.elapsed_s(),
+                node=node.id,
+                lesson=told,
+                instead_of="" if told.id == lesson.id else lesson.id,
+            )
+            journal.append(event, connection)
+        self.chronicle.happen(event)

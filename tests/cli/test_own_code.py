@@ -28,20 +28,30 @@ RUN = ("run", "--competition", "signals", "--planner", "llm", "--minutes", "4", 
 SOUND = {"sound": True, "reason": "It learns from the training rows alone."}
 
 
+LEARNED = {
+    "findings": "The score rose and the run took longer.",
+    "verdict": "helps",
+    "title": "Random kernels instead of a forest",
+    "summary": "Kernels answer to shapes wherever they stand.",
+    "key_lesson": "For signals of any phase, prefer features that do not depend on where a shape stands.",
+}
+
+
 class Author:
     """Gives the script's answers in order and remembers what it was asked; meets faults on the way."""
 
     def __init__(self, answers: list[dict[str, Any]]) -> None:
         self.answers = answers
-        self.faults: list[Response] = []  # one before every answer
+        self.faults: list[list[Response]] = []  # those before every answer
         self.silent_for = 0  # the number of the question that is not answered in time; 0: none
         self.last: Response | None = None  # when there are no answers left
         self.asked: list[str] = []
 
     def handle(self, request: Request) -> Response:
         body = json.loads(request.get_data())
-        if self.faults and len(self.faults) >= len(self.answers):
-            return self.faults.pop(0)
+        if self.faults and self.faults[0]:
+            return self.faults[0].pop(0)
+        del self.faults[:1]
         self.silent_for -= 1
         if self.silent_for == 0:
             time.sleep(20)
@@ -75,6 +85,21 @@ def _design(script: Script) -> dict[str, Any]:
     return {"candidates": ["forest", "kernels"], **script.design.model_dump(), "modules": [*modules, main]}
 
 
+def _answers(script: Script) -> list[dict[str, Any]]:
+    """A search of two nodes: the solution with its faults mended, then the improved one."""
+    improved = script.improved
+    files = list(dict.fromkeys(edit.file for edit in improved.edits))
+    return [
+        _design(script),
+        *_written(script, {fault.module: fault for fault in script.faults}),
+        SOUND,
+        {"look": files, "title": improved.title, "reason": improved.reason},
+        {"edits": [edit.model_dump() for edit in improved.edits], "rewrites": [], "title": "", "reason": ""},
+        SOUND,
+        LEARNED,
+    ]
+
+
 def _written(script: Script, faults: dict[str, Fault]) -> list[dict[str, Any]]:
     """The modules, those that have a fault as they were answered first; main.py last."""
     answers: list[dict[str, Any]] = []
@@ -102,15 +127,7 @@ def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improv
     home: Home, author: Author
 ) -> None:
     script = signals_script()
-    improved = script.improved
-    files = list(dict.fromkeys(edit.file for edit in improved.edits))
-    author.answers = [
-        _design(script),
-        *_written(script, {fault.module: fault for fault in script.faults}),
-        SOUND,
-        {"look": files, "title": improved.title, "reason": improved.reason},
-        {"edits": [edit.model_dump() for edit in improved.edits], "rewrites": [], "title": "", "reason": ""},
-    ]
+    author.answers = _answers(script)
     summary = json.loads(mars(*RUN, "--max-nodes", "2").stdout)
     assert author.answers == []
     assert summary["valid_nodes"] >= 2
@@ -181,33 +198,40 @@ def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Aut
 
 
 def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, author: Author) -> None:
-    """Each question of the planner and of the coder meets a fault first; all pass or are repaired."""
-    script = signals_script()
-    author.answers = [
-        _design(script),
-        *_written(script, {fault.module: fault for fault in script.faults}),
-        SOUND,
-    ]
-    kinds = [
-        completion("I would rather write a poem."),
+    """Each question of planner, coder and reviewer meets three faults first; all pass or are repaired."""
+    author.answers = _answers(signals_script())
+    escape = {"edits": [{"file": "../../etc/passwd", "find": "", "replace": "x"}], "code": "x ="}
+    passing = [
         failure(429, "slow down", {"Retry-After": "0"}),
-        completion('{"code": "import os', finish="length"),
         failure(503, "overloaded"),
-        completion('{"code": 3, "edits": "none", "modules": {}}'),
         Response("<html>gateway</html>", 502, content_type="text/html"),
         completion(""),
-        completion(
-            json.dumps({"edits": [{"file": "../../etc/passwd", "find": "", "replace": "x"}], "code": "x ="})
-        ),
     ]
-    author.faults = [kinds[number % len(kinds)] for number in range(len(author.answers))]
-    summary = json.loads(mars(*RUN, "--max-nodes", "1").stdout)
+    useless = [
+        completion("I would rather write a poem."),
+        completion('{"code": "import os', finish="length"),
+        completion('{"code": 3, "edits": "none", "modules": {}, "sound": "?"}'),
+        completion(json.dumps(escape)),
+    ]
+    author.faults = [
+        [passing[number % 4], useless[2 * number % 4], useless[(2 * number + 1) % 4]]
+        for number in range(len(author.answers))
+    ]
+    summary = json.loads(mars(*RUN, "--max-nodes", "2").stdout)
     assert author.answers == author.faults == []
-    assert summary["valid_nodes"] == summary["nodes"] == 1
+    assert summary["valid_nodes"] == summary["nodes"] >= 2
     state = open_run("latest", home).state
     assert len(state.nodes[1].attempts) == 2
-    assert state.spend.calls == 2 * len(author.asked), "each exchange is on record, once"
-    assert state.spend.failed == len(author.asked)
+    asked = {(call.role, call.purpose) for calls in state.calls.values() for call in calls}
+    assert asked == {
+        *(("planner", purpose) for purpose in ("design", "improve")),
+        *(("coder", purpose) for purpose in ("module", "debug", "edit")),
+        *(("reviewer", purpose) for purpose in ("review", "reflect")),
+    }
+    (lesson,) = (state.learned[name] for name in state.nodes[2].lessons)
+    assert lesson.title == "Random kernels instead of a forest"
+    assert state.spend.calls == 4 * len(author.asked), "each exchange is on record, once"
+    assert state.spend.failed == 3 * len(author.asked)
     assert not state.spend.asked
     assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
 

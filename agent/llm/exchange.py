@@ -1,6 +1,7 @@
 """One exchange with an endpoint, in a loop that keeps the run alive meanwhile and ends when its time does."""
 
 import asyncio
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from agent.llm.endpoint import Endpoint
-from agent.llm.failures import Passing, meaning, not_a_completion
+from agent.llm.failures import Passing, meaning, not_a_completion, within_answer
 
 PULSE_S = 0.25
 CONNECT_S = 10.0
 _TRICKLE = 5  # an endpoint that always sends something before its timeout may take so many of them
 _LONGEST_TOKEN = 8  # characters: what is longer than so many for every token is past its limit
+_JSON = "application/json"
 _NO_KEY = "none"  # the library wants one; servers without keys read none
 
 
@@ -112,7 +114,7 @@ class Exchange:
             async with asyncio.timeout(whole_s):
                 if body.get("stream"):
                     return await self._streamed(body, room, enough)
-                return self._reply(await self._library().chat.completions.create(**body))
+                return self._reply(await self._library().chat.completions.create(**body), model)
         except TimeoutError:
             reason = f"{self._endpoint.host} has not finished its answer within {whole_s:g} s"
             raise Passing(reason, billed=True) from None
@@ -137,11 +139,17 @@ class Exchange:
             )
         return self._client
 
-    def _reply(self, completion: Any) -> Reply:
-        if not isinstance(completion, ChatCompletion) or not isinstance(completion.choices, list):
+    def _reply(self, completion: Any, model: str) -> Reply:
+        if not isinstance(completion, ChatCompletion):
             raise not_a_completion(self._endpoint)
-        choice = completion.choices[0] if completion.choices else None
+        choices = completion.choices if isinstance(completion.choices, list) else []
+        choice = choices[0] if choices else None
         message = getattr(choice, "message", None)
+        said = getattr(completion, "error", None) or getattr(choice, "error", None)
+        if said and not _words(getattr(message, "content", None)):
+            raise within_answer(said, self._endpoint, model)
+        if not isinstance(completion.choices, list):
+            raise not_a_completion(self._endpoint)
         return Reply(
             self._clean(_words(getattr(message, "content", None))),
             _words(getattr(choice, "finish_reason", None)) or "stop",
@@ -154,6 +162,8 @@ class Exchange:
         """Reads until the answer is whole, or longer than it may be, for there are servers without limits."""
         text, refusal, finish, thought, usage = "", "", "stop", 0, None
         async with await self._library().chat.completions.create(**body) as stream:
+            if _JSON in stream.response.headers.get("content-type", ""):  # it does not know streams
+                return self._reply(_whole(await stream.response.aread()), body["model"])
             async for chunk in stream:
                 usage = _usage(getattr(chunk, "usage", None)) or usage
                 choices = getattr(chunk, "choices", None)
@@ -175,6 +185,17 @@ class Exchange:
 
     def _clean(self, text: str) -> str:
         return self._endpoint.hide(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _whole(body: bytes) -> ChatCompletion | None:
+    """The completion of a body, taken as lightly as the library takes it; None: it is no object of JSON."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    return ChatCompletion.construct(**{name: part for name, part in said.items() if name[:1] != "_"})
 
 
 # The library takes what comes for what is declared; not every server keeps to that.

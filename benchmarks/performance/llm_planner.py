@@ -4,6 +4,7 @@
     python benchmarks/performance/llm_planner.py search [--nodes 12]
     python benchmarks/performance/llm_planner.py local [--competition digits] [--minutes 10]
     python benchmarks/performance/llm_planner.py tokens [--nodes 12]
+    python benchmarks/performance/llm_planner.py streams [--calls 10]
 
 `calls`: milliseconds per question of MARS's client, its record in SQLite included, against the `openai`
 package alone, in turns, on the same prompts and the same scripted server, a fake in a process of its own.
@@ -14,6 +15,8 @@ to their end (one that the search itself ended as hopeless is counted apart).
 and by edits in turns, 100 lessons in the store; and what the same questions would hold with all of the
 parent's modules and all lessons in each of them, which is computed, not asked. Tokens are the client's
 estimate: 3 bytes each.
+`streams`: answers of an endpoint without JSON modes, which goes on talking after the JSON at 100 tokens a
+second: heard to their end, and stopped as soon as the answer is whole.
 """
 
 import argparse
@@ -31,17 +34,21 @@ from typing import Any
 from llm_tokens import asked, in_stable_prefix, schema_tokens, searched, tokens
 from openai import OpenAI
 from rich.console import Console
-from scripted_model import scripted_model
+from scripted_model import CHARACTERS_PER_TOKEN, scripted_model
 
 from agent.chronicle import Chronicle, RealClock
 from agent.database import open_database
 from agent.llm.allowance import Allowance
+from agent.llm.answers import read_object
 from agent.llm.calls import Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL, find_endpoint
-from agent.llm.forms import Form
+from agent.llm.exchange import Exchange
+from agent.llm.forms import AnswerError, Form
 from agent.llm.query import Query
+from agent.llm.wording import turns
 from agent.paths import Home
+from agent.planner.answers import closed_object
 from agent.planner.llm import ANSWER_TOKENS, EDIT_TOKENS
 from agent.record.state import RunState
 from agent.record.store import Journal
@@ -53,14 +60,16 @@ from agent.session import start
 TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
 PROMPT = Prompt(stable="You plan experiments. " * 700, asked="What comes next? " * 100)
 WARM_UP = 10
+CHATTER = "This choice rests on what was measured before, and here is why I made it. " * 12
+OPTIONS = {"tokens": ["--edits"], "streams": ["--chatter", CHATTER, "--tokens-per-s", "100"]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["calls", "search", "local", "tokens"])
-    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("part", choices=["calls", "search", "local", "tokens", "streams"])
+    parser.add_argument("--calls", type=int, help="By default 200; of `streams` 10.")
     parser.add_argument("--nodes", type=int, default=12)
     parser.add_argument("--competition", default="digits")
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -71,9 +80,11 @@ def main() -> None:
         if arguments.part == "local":
             _local(home, arguments.competition, arguments.minutes)
             return
-        with scripted_model(*(["--edits"] if arguments.part == "tokens" else [])):
+        with scripted_model(*OPTIONS.get(arguments.part, ())):
             if arguments.part == "calls":
-                _calls(home, arguments.calls)
+                _calls(home, arguments.calls or 200)
+            elif arguments.part == "streams":
+                _streams(arguments.calls or 10)
             elif arguments.part == "search":
                 _search(home, arguments.nodes)
             else:
@@ -122,6 +133,29 @@ def _calls(home: Home, calls: int) -> None:
         f"{calls} calls: median {client:.1f} ms by the client, {package:.1f} ms by the package alone; the "
         f"harness adds {added:.1f} ms (goal: under 20)"
     )
+
+
+def _streams(calls: int) -> None:
+    schema = closed_object({"size": {"enum": [1, 2, 3]}, "reason": {"enum": [CHATTER[:240]]}})
+    form: Form[Any] = Form("choice", schema, lambda answer: answer["size"])
+    exchange = Exchange(find_endpoint(), lambda: None, lambda: 3600.0)
+    spoken = [{"role": who, "content": text} for who, text in turns(PROMPT, form, "text")]
+    body = {"model": "scripted", "messages": spoken, "stream": True}
+
+    def whole(text: str) -> bool:
+        try:
+            form.read(read_object(text))
+        except AnswerError:
+            return False
+        return True
+
+    for name, enough in (("heard to their end", lambda _: False), ("stopped when whole", whole)):
+        began = time.perf_counter()
+        texts = [exchange.send(body, 4000, enough).text for _ in range(calls)]
+        each_s = (time.perf_counter() - began) / calls
+        tokens_out = sum(map(len, texts)) / CHARACTERS_PER_TOKEN / calls
+        print(f"{calls} answers {name}: {tokens_out:.0f} tokens out and {each_s:.2f} s each")
+    exchange.close()
 
 
 def _search(home: Home, nodes: int) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from werkzeug import Response
 
-from tests.llm.scripted import GOOD, Choice, Records, Script, completion, events, failure
+from agent.llm.calls import Prompt
+from agent.llm.errors import LlmRefused
+from tests.llm.scripted import GOOD, PROMPT, Choice, Records, Script, completion, events, failure
 
 Ask = Callable[..., Choice]
 
@@ -108,3 +110,103 @@ def test_reasoning_that_nobody_counted_is_paid_for(script: Script, records: Reco
     first, second, third, _ = [call.tokens_out or 0 for call in records.calls]
     assert second == first + len("Hm. " * 60) // 3
     assert third == 100, "what was cut off had all its room"
+
+
+# -- errors that come as answers ---------------------------------------------------------------------------
+
+NO_FORMATS = failure(400, "response_format is not supported")
+
+
+def _error(said: object) -> Response:
+    """An error in a body with status 200, as proxies of several providers send it."""
+    return Response(json.dumps({"error": said}), content_type="application/json")
+
+
+def _in_choice(said: object) -> Response:
+    message = {"role": "assistant", "content": ""}
+    return _odd(choices=[{"index": 0, "finish_reason": "error", "message": message, "error": said}])
+
+
+def _in_stream(said: object) -> Response:
+    return Response(f"data: {json.dumps({'error': said})}\n\n", content_type="text/event-stream")
+
+
+@pytest.mark.parametrize("wrapped", [_error, _in_choice, _in_stream])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "slow down", "code": 429},
+        {"message": "slow down", "code": "429"},
+        {"message": "slow down", "status": 503},
+        {"message": "slow down", "type": "rate_limit_error"},
+        {"message": "slow down"},
+        "slow down",
+    ],
+)
+def test_an_error_within_an_answer_is_told_and_passes_if_its_like_do(
+    script: Script, records: Records, ask: Ask, wrapped: Callable[[object], Response], said: object
+) -> None:
+    before = [NO_FORMATS, NO_FORMATS] if wrapped is _in_stream else []
+    script.answers = [*before, wrapped(said), events(GOOD) if before else completion(GOOD)]
+    assert ask().size == 3
+    assert records.statuses[len(before) :] == ["failed", "answered"]
+    assert "slow down" in records.calls[-2].reason
+    assert "no chat completion" not in records.calls[-2].reason
+
+
+@pytest.mark.parametrize("wrapped", [_error, _in_choice, _in_stream])
+@pytest.mark.parametrize(
+    ("said", "reaction"),
+    [
+        ({"message": "No auth credentials found", "code": 401}, "OPENAI_API_KEY"),
+        ({"message": "Who is that?", "code": "model_not_found"}, "is not known to"),
+        ({"message": "Add some.", "code": 402}, "no credit left"),
+        ({"message": "Quota.", "code": "insufficient_quota"}, "no credit left"),
+    ],
+)
+def test_an_error_within_an_answer_that_stays_is_not_asked_about_again(
+    script: Script, ask: Ask, wrapped: Callable[[object], Response], said: object, reaction: str
+) -> None:
+    before = [NO_FORMATS, NO_FORMATS] if wrapped is _in_stream else []
+    script.answers = [*before, wrapped(said)]
+    with pytest.raises(LlmRefused, match=reaction):
+        ask()
+    assert len(script.asked) == len(before) + 1
+
+
+def test_what_is_objected_to_within_an_answer_is_left_out(script: Script, records: Records, ask: Ask) -> None:
+    objection = {"message": "response_format json_schema is not supported", "code": 400}
+    script.answers = [_error(objection), completion(GOOD)]
+    assert ask().size == 3
+    assert records.calls[-1].mode == "json"
+
+
+def test_a_context_that_is_too_short_is_told_within_an_answer(script: Script, ask: Ask) -> None:
+    too_long = {"message": "maximum context length is 10 tokens", "code": 400}
+    script.answers = [_error(too_long), completion(GOOD)]
+    assert ask(PROMPT, Prompt("You plan.", "Size?")).size == 3
+    assert script.asked[1]["messages"][1]["content"] == "Size?"
+
+
+# -- streams that are none ---------------------------------------------------------------------------------
+
+
+def test_a_whole_body_instead_of_a_stream_is_read(script: Script, records: Records, ask: Ask) -> None:
+    script.answers = [NO_FORMATS, NO_FORMATS, completion(f"Here:\n```json\n{GOOD}\n```")]
+    assert ask().size == 3
+    assert script.asked[2]["stream"] is True
+    assert records.statuses == ["failed", "failed", "answered"]
+    assert (records.calls[2].tokens_in, records.calls[2].tokens_out) == (100, 10)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[1, 2]", "{", '"x"', "[" * 100_000, '{"error": {"message": "busy", "code": 503}}']
+)
+def test_a_body_instead_of_a_stream_that_is_no_completion_is_asked_for_again(
+    script: Script, records: Records, ask: Ask, body: str
+) -> None:
+    odd = Response(body, content_type="application/json; charset=utf-8")
+    script.answers = [NO_FORMATS, NO_FORMATS, odd, events(GOOD)]
+    assert ask().size == 3
+    assert records.statuses == ["failed", "failed", "failed", "answered"]
+    assert ("busy" if "busy" in body else "no chat completion") in records.calls[2].reason

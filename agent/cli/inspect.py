@@ -8,12 +8,14 @@ from rich.console import Console
 
 from agent import paths
 from agent.errors import SetupError
+from agent.llm.prices import load_prices
 from agent.record.rates import Rates, rates
 from agent.record.state import Node
 from agent.report.files import RunFiles
 from agent.report.html import ReportContext, write_report
 from agent.report.plots import write_plots
 from agent.report.show import print_diff, render_calls, render_node
+from agent.report.spending import render_spending
 from agent.report.tree import render_tree
 from agent.session import Run, open_run
 from agent.solution.card import load_card
@@ -30,10 +32,14 @@ def register(app: typer.Typer) -> None:
 
 
 def tree_command(run: RunName) -> None:
-    """Draws the tree of experiments of a run."""
+    """Draws the tree of experiments of a run, and says what its language models cost, by role and purpose."""
     console = Console()
-    state = open_run(run, paths.home()).state
+    home = paths.home()
+    state = open_run(run, home).state
     console.print(render_tree(state, console.width))
+    if state.calls:
+        prices = load_prices(home.prices)
+        console.print(render_spending(state, lambda model: prices.at(state.run.llm_host, model)))
     console.print(_use_of_lessons(rates(state)))
 
 

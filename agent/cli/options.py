@@ -34,7 +34,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         help="The language model's name at OPENAI_BASE_URL, or `local`: a very small one on this machine; by "
-        "default MARS_MODEL.",
+        "default MARS_MODEL. MARS_PLANNER_MODEL, MARS_CODER_MODEL and MARS_REVIEWER_MODEL name one for a "
+        "role.",
     ),
 ]
 MaxUsd = Annotated[

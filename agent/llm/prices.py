@@ -51,9 +51,11 @@ class Prices:
 
     def of(self, endpoint: Endpoint, model: str) -> Price | None:
         """The price of a model there; None: not known, for the same name elsewhere says nothing."""
-        host = urlsplit(endpoint.base_url).hostname
-        if model == LOCAL and endpoint.is_loopback:
-            return _FREE
+        return _FREE if model == LOCAL and endpoint.is_loopback else self.at(endpoint.host, model)
+
+    def at(self, host: str, model: str) -> Price | None:
+        """The price of a model at a host, whose port may follow; the local model's is not asked here."""
+        host = urlsplit(f"//{host}").hostname or ""
         name = model.removeprefix("models/")
         for wanted in (name, _SNAPSHOT.sub("", name)):
             for row in self.rows:

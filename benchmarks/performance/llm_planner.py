@@ -5,6 +5,7 @@
     python benchmarks/performance/llm_planner.py local [--competition digits] [--minutes 10]
     python benchmarks/performance/llm_planner.py tokens [--nodes 12]
     python benchmarks/performance/llm_planner.py streams [--calls 10]
+    python benchmarks/performance/llm_planner.py roles [--nodes 12]
 
 `calls`: milliseconds per question of MARS's client, its record in SQLite included, against the `openai`
 package alone, in turns, on the same prompts and the same scripted server, a fake in a process of its own.
@@ -17,9 +18,13 @@ parent's modules and all lessons in each of them, which is computed, not asked. 
 estimate: 3 bytes each.
 `streams`: answers of an endpoint without JSON modes, which goes on talking after the JSON at 100 tokens a
 second: heard to their end, and stopped as soon as the answer is whole.
+`roles`: the search of `tokens` with one model that plans and a cheaper one that edits and words lessons, at
+two prices of the bundled table; what it cost by role and purpose, and what its tokens would have cost at the
+planner's.
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -45,6 +50,7 @@ from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.llm.exchange import Exchange
 from agent.llm.forms import AnswerError, Form
+from agent.llm.prices import bundled_prices, load_prices
 from agent.llm.query import Query
 from agent.llm.wording import turns
 from agent.paths import Home
@@ -52,8 +58,10 @@ from agent.planner.answers import closed_object
 from agent.planner.llm import ANSWER_TOKENS, EDIT_TOKENS
 from agent.record.state import RunState
 from agent.record.store import Journal
+from agent.report import wording
 from agent.report.observer import Observer
 from agent.report.plain import PlainLines
+from agent.report.spending import render_spending
 from agent.request import RunRequest
 from agent.session import start
 
@@ -61,14 +69,19 @@ TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
 PROMPT = Prompt(stable="You plan experiments. " * 700, asked="What comes next? " * 100)
 WARM_UP = 10
 CHATTER = "This choice rests on what was measured before, and here is why I made it. " * 12
-OPTIONS = {"tokens": ["--edits"], "streams": ["--chatter", CHATTER, "--tokens-per-s", "100"]}
+LARGE, SMALL = "gpt-5", "gpt-5-mini"  # names whose prices the table has; nobody but the fake is asked
+OPTIONS = {
+    "tokens": ["--edits"],
+    "roles": ["--edits"],
+    "streams": ["--chatter", CHATTER, "--tokens-per-s", "100"],
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["calls", "search", "local", "tokens", "streams"])
+    parser.add_argument("part", choices=["calls", "search", "local", "tokens", "streams", "roles"])
     parser.add_argument("--calls", type=int, help="By default 200; of `streams` 10.")
     parser.add_argument("--nodes", type=int, default=12)
     parser.add_argument("--competition", default="digits")
@@ -85,6 +98,8 @@ def main() -> None:
                 _calls(home, arguments.calls or 200)
             elif arguments.part == "streams":
                 _streams(arguments.calls or 10)
+            elif arguments.part == "roles":
+                _roles(home, arguments.nodes)
             elif arguments.part == "search":
                 _search(home, arguments.nodes)
             else:
@@ -184,7 +199,8 @@ def _tokens(home: Home, nodes: int) -> None:
     purposes = Counter(call.purpose for calls in state.calls.values() for call in calls)
     own = sum(not node.note for node in state.nodes.values() if node.operator != "ensemble")
     valid = sum(node.is_valid for node in state.nodes.values() if node.operator != "ensemble")
-    schemas = schema_tokens(run, {"draft": ANSWER_TOKENS, "improve": ANSWER_TOKENS, "edit": EDIT_TOKENS})
+    short = dict.fromkeys(("draft", "improve", "reflect"), ANSWER_TOKENS)
+    schemas = schema_tokens(run, {**short, "edit": EDIT_TOKENS})
     print(
         f"{valid} valid nodes, {own} ideas of the model's own, {sum(purposes.values())} calls "
         f"({', '.join(f'{count} {name}' for name, count in purposes.items())})"
@@ -202,6 +218,18 @@ def _tokens(home: Home, nodes: int) -> None:
         )
     few, many = per_node.values()
     print(f"{1 - few / many:.0%} fewer (goal: half or better); {schemas / valid:,.0f} of either are schemas")
+
+
+def _roles(home: Home, nodes: int) -> None:
+    rows = [row for row in bundled_prices() if row.model in (LARGE, SMALL)]
+    home.prices.write_text(json.dumps([row.model_dump(mode="json") | {"host": None} for row in rows]))
+    os.environ |= {"MARS_MODEL": LARGE, "MARS_CODER_MODEL": SMALL, "MARS_REVIEWER_MODEL": SMALL}
+    state = searched(home, nodes, _observer()).state
+    prices = load_prices(home.prices)
+    spending = render_spending(state, lambda model: prices.at(state.run.llm_host, model))
+    assert spending is not None
+    Console(width=100).print(spending)
+    print(f"all: {wording.spend(state.spend)}")
 
 
 def _local(home: Home, competition: str, minutes: float) -> None:

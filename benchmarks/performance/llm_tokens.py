@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from real_table import write_table
+from scripted_model import shared
 
 from agent.competition.init import draft_spec, write_draft
 from agent.database import open_database
@@ -103,7 +104,12 @@ def schema_tokens(run: Run, rooms: Mapping[str, int]) -> int:
 
 
 def _lavish(run: Run, node: Node, call: Call, said: str, lessons: Mapping[str, Lesson]) -> str:
-    """The same words with every lesson, and where a parent is improved, with all of its modules."""
+    """The same words with every lesson, and where a parent is improved, with all of its modules.
+
+    A lesson is worded from what differs in the code; that question stays as it is.
+    """
+    if call.purpose == "reflect":
+        return said
     if node.parent is None:
         return _between(said, _LESSONS, _END, _told(run, list(lessons.values())))
     files = run.lineage.read(run.state.nodes[node.parent].commit)
@@ -146,12 +152,6 @@ def in_stable_prefix(calls: Sequence[tuple[str, str]]) -> int:
     found = 0
     for model, words in calls:
         before = earlier.setdefault(model, [])
-        found += tokens(words[: max((_shared(one, words) for one in before), default=0)])
+        found += tokens(words[: max((shared(one, words) for one in before), default=0)])
         before.append(words)
     return found
-
-
-def _shared(one: str, other: str) -> int:
-    """With how many equal characters both begin."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -16,10 +16,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 PIECE = 24  # characters of a streamed answer at once
 CHARACTERS_PER_TOKEN = 4
+CACHE_LEAST = 1024  # tokens
+CACHE_STEP = 128
 _SHOWN = re.compile(r"^## (\S+)\n<data>\n(.*?)\n</data>", re.DOTALL | re.MULTILINE)
 _SCHEMA = "JSON schema:\n"
 
@@ -32,11 +34,13 @@ class Model(BaseHTTPRequestHandler):
     edits = False
     chatter = ""
     tokens_per_s = 0.0
+    known: ClassVar[dict[str, list[str]]] = {}  # prompts, by the model that was asked
     improvements = itertools.count()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = "".join(message["content"] for message in body["messages"])
+        self._sizes = len(prompt) // CHARACTERS_PER_TOKEN, self._cached(body["model"], prompt)
         held = body.get("response_format", {}).get("json_schema", {}).get("schema")
         if held is None and _SCHEMA not in prompt:
             answer = "{}"
@@ -44,9 +48,9 @@ class Model(BaseHTTPRequestHandler):
             schema = held or json.JSONDecoder().raw_decode(prompt.partition(_SCHEMA)[2])[0]
             answer = json.dumps(self._answer(schema, prompt, int(body.get("seed") or 0)))
         if body.get("stream"):
-            self._stream(f"```json\n{answer}\n```\n{self.chatter}", len(prompt))
+            self._stream(f"```json\n{answer}\n```\n{self.chatter}")
         else:
-            self._send(self._completion(answer, len(prompt)), "application/json")
+            self._send(self._completion(answer), "application/json")
 
     def _answer(self, schema: dict[str, Any], prompt: str, seed: int) -> Any:
         parts = schema["properties"]
@@ -55,6 +59,8 @@ class Model(BaseHTTPRequestHandler):
             edits = {"edits": _edits(prompt, seed), "title": f"Note {seed}"}
             return {**_first(schema, seed), **nothing, **edits}
         answer = _first(schema, seed)
+        if measured := re.search(r"^Verdict: (\w+)$", prompt, re.MULTILINE):  # a lesson is to be worded
+            return {**answer, "verdict": measured.group(1), **({"same_as": ""} if "same_as" in parts else {})}
         if "look" in parts:
             turn = next(self.improvements)
             names = parts["look"]["items"]["enum"]
@@ -63,10 +69,10 @@ class Model(BaseHTTPRequestHandler):
             answer["changes" if looks else "look"] = []
         return answer
 
-    def _completion(self, answer: str, prompt: int) -> bytes:
+    def _completion(self, answer: str) -> bytes:
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
         said = {"id": "1", "object": "chat.completion", "created": 0, "model": "scripted"}
-        return json.dumps({**said, "choices": [choice], "usage": _usage(prompt, answer)}).encode()
+        return json.dumps({**said, "choices": [choice], "usage": self._usage(answer)}).encode()
 
     def _send(self, content: bytes, kind: str) -> None:
         self.send_response(200)
@@ -75,7 +81,7 @@ class Model(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _stream(self, text: str, prompt: int) -> None:
+    def _stream(self, text: str) -> None:
         """At the pace of a model; whoever has heard enough ends the connection."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -88,11 +94,24 @@ class Model(BaseHTTPRequestHandler):
                 self._event({**head, "choices": [delta]})
                 if self.tokens_per_s:
                     time.sleep(PIECE / CHARACTERS_PER_TOKEN / self.tokens_per_s)
-            self._event({**head, "choices": [], "usage": _usage(prompt, text)})
+            self._event({**head, "choices": [], "usage": self._usage(text)})
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
             pass
         self.close_connection = True
+
+    def _cached(self, model: str, prompt: str) -> int:
+        """Tokens that an earlier prompt began with too, counted as OpenAI does: 1,024 or more, in steps."""
+        earlier = self.known.setdefault(model, [])
+        longest = max((shared(one, prompt) for one in earlier), default=0) // CHARACTERS_PER_TOKEN
+        earlier.append(prompt)
+        return longest // CACHE_STEP * CACHE_STEP if longest >= CACHE_LEAST else 0
+
+    def _usage(self, answer: str) -> dict[str, Any]:
+        tokens_in, cached = self._sizes
+        out = len(answer) // CHARACTERS_PER_TOKEN
+        told = {"prompt_tokens": tokens_in, "completion_tokens": out, "total_tokens": tokens_in + out}
+        return {**told, "prompt_tokens_details": {"cached_tokens": cached}}
 
     def _event(self, said: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(said).encode() + b"\n\n")
@@ -102,12 +121,10 @@ class Model(BaseHTTPRequestHandler):
         pass
 
 
-def _usage(prompt: int, answer: str) -> dict[str, int]:
-    tokens = {
-        "prompt_tokens": prompt // CHARACTERS_PER_TOKEN,
-        "completion_tokens": len(answer) // CHARACTERS_PER_TOKEN,
-    }
-    return {**tokens, "total_tokens": sum(tokens.values())}
+def shared(one: str, other: str) -> int:
+    """With how many equal characters both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _first(schema: dict[str, Any], turn: int) -> Any:

@@ -16,7 +16,7 @@ from agent.repository import own_code
 from agent.repository.edits import EditError, apply_edits
 from agent.repository.family import Family
 from agent.repository.given import merged
-from agent.repository.idea import Idea
+from agent.repository.idea import Idea, ModulePlan
 from agent.repository.lineage import Lineage
 from agent.repository.render import idea_json
 
@@ -76,9 +76,14 @@ def node_code(
     for number, module in enumerate(node.modules, start=1):
         tests = {module.test_file: module.test} if module.test else {}
         files = _with_fixes({**files, module.file: module.code, **tests}, node, written=number)
-    if node.modules:
+    if _plan_of(state, node):
         files["requirements.txt"] = own_code.requirements_of(files)
     return Code(files, code.faults)
+
+
+def _plan_of(state: RunState, node: Node) -> tuple[ModulePlan, ...]:
+    """What was planned for the draft that a node's line began with; empty where nobody wrote its modules."""
+    return [node, *state.ancestors(node)][-1].idea.plan
 
 
 def _with_fixes(files: dict[str, str], node: Node, written: int) -> dict[str, str]:
@@ -129,7 +134,10 @@ def _unedited(
         return Code(render(idea))
     assert parent.result is not None
     if idea.blueprint is None:  # the parent's code goes on by edits alone
-        return Code(lineage.read(parent.result.commit) | {"idea.json": idea_json(idea)})
+        files = lineage.read(parent.result.commit) | {"idea.json": idea_json(idea)}
+        if plan := _plan_of(state, parent):
+            files["README.md"] = render(idea.model_copy(update={"plan": plan}))["README.md"]
+        return Code(files)
     if parent.idea.blueprint is None or state.is_rendered(parent):
         return Code(render(idea))
     found = merged(lineage, render(parent.idea), parent.result.commit, render(idea))

@@ -145,6 +145,9 @@ def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improv
     assert "scikit-learn\n" in code["requirements.txt"]
     assert script.design.title in code["README.md"]
     assert second.parent == 1
+    readme = run.lineage.read(second.commit)["README.md"]
+    assert script.improved.title in readme
+    assert "| `library/dataset.py` |" in readme
     assert second.metric is not None
     (lesson,) = (run.state.learned[name] for name in second.lessons)
     assert lesson.edit_hash, "what an edit of written code did is learned"

@@ -17,13 +17,17 @@ from agent.execution.diagnosis import last_report
 MOST_FRAMES = 8
 LONGEST_MESSAGE = 300
 ELSE = "…"  # stands for what was left out
+ANOTHER_KIND = "An exception of another kind"
 
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?', re.MULTILINE)
 _SAID = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", re.MULTILINE)
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.+-]*|\s+|[^\w\s]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[-+]?\d[\w.+-]*")
-_LIBRARIES = ("torch.", "numpy.", "pandas.", "sklearn.", "json.", "subprocess.", "PIL.", "timm.", "scipy.")
+# What stands between quotation marks: an apostrophe within a word, as in `doesn't`, is none.
+_SPAN = re.compile(
+    r"(?<!\w)'(?:[^'\\]|\\.|(?<=\w)'(?=\w))*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)"  # its end may be cut off
+)
 
 _SHAPE = r"[\[(]?\d+(?:(?:, ?|x)\d+)*,?[\])]?"
 _OF_SHAPES = [
@@ -40,7 +44,6 @@ _OF_SHAPES = [
         r"Found input variables with inconsistent numbers of samples: \[\d+, \d+\]",
         r"X has \d+ features, but \w+ is expecting \d+ features as input\.?",
         r"Expected input batch_size \(\d+\) to match target batch_size \(\d+\)\.?",
-        r"index -?\d+ is out of bounds for (?:axis|dimension) \d+ with size \d+",
         r"Length of values \(\d+\) does not match length of index \(\d+\)",
         r"not enough values to unpack \(expected \d+, got \d+\)",
         r"too many values to unpack \(expected \d+\)",
@@ -74,6 +77,36 @@ _USUAL = frozenset(
     """.split()  # noqa: SIM905 (a list of 240 strings reads worse)
 )
 
+# Of these a message names its types, in quotation marks too, where any other word may be a value.
+_TYPES = frozenset(
+    """
+    NoneType bool bytes complex dict float float32 float64 function generator int int32 int64 list
+    ndarray numpy object set slice str tuple type DataFrame Index Series Tensor builtin_function_or_method
+    """.split()  # noqa: SIM905
+)
+# Exceptions of libraries, as tracebacks name them; whoever prints a traceback could name them anything.
+_OF_LIBRARIES = frozenset(
+    """
+    json.decoder.JSONDecodeError numpy.AxisError numpy.exceptions.AxisError
+    numpy.exceptions.DTypePromotionError
+    numpy.linalg.LinAlgError numpy.core._exceptions._ArrayMemoryError numpy.core._exceptions._UFuncNoLoopError
+    numpy._core._exceptions._ArrayMemoryError numpy._core._exceptions._UFuncNoLoopError
+    pandas.errors.DataError pandas.errors.EmptyDataError pandas.errors.IndexingError
+    pandas.errors.IntCastingNaNError pandas.errors.InvalidIndexError pandas.errors.MergeError
+    pandas.errors.OutOfBoundsDatetime pandas.errors.ParserError pandas.errors.UndefinedVariableError
+    pandas._libs.tslibs.np_datetime.OutOfBoundsDatetime pandas._libs.tslibs.parsing.DateParseError
+    PIL.UnidentifiedImageError PIL.Image.DecompressionBombError
+    scipy.linalg._misc.LinAlgError scipy.sparse.linalg._eigen.arpack.arpack.ArpackNoConvergence
+    sklearn.exceptions.NotFittedError sklearn.utils._param_validation.InvalidParameterError
+    subprocess.CalledProcessError subprocess.TimeoutExpired
+    torch.OutOfMemoryError torch.cuda.OutOfMemoryError torch.AcceleratorError
+    torch._dynamo.exc.Unsupported torch._dynamo.exc.BackendCompilerFailed torch._inductor.exc.InductorError
+    lightgbm.basic.LightGBMError xgboost.core.XGBoostError
+    """.split()  # noqa: SIM905
+)
+# The number that is out of bounds may be a value, a class's number say; those of the array are none.
+_OUT_OF_BOUNDS = re.compile(r"index -?\d+ (is out of bounds for (?:axis|dimension) \d+ with size \d+)")
+
 
 @dataclass(frozen=True)
 class Told:
@@ -85,7 +118,9 @@ class Told:
 
 
 def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> Told | None:
-    """The last exception in a candidate's output, None where there is none.
+    """The last exception in a candidate's output, None where there is no traceback.
+
+    Whatever it printed in an exception's place tells nothing but that there was one.
 
     Args:
         output: What the candidate printed.
@@ -97,13 +132,14 @@ def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> Tol
     if not frames:
         return None
     found = _SAID.search(report, frames[-1].end())
-    if found is None:
-        return None
     words = {word for text in code.values() for word in _WORD.findall(text)}
     root = f"{workspace}/"
-    own = [frame for frame in frames if frame["file"].removeprefix(root) in code]
-    message = _message(found["message"] or "", words, by_library=frames[-1] not in own)
-    kind = _kind(found["type"], words)
+    of_code = [frame for frame in frames if frame["file"].removeprefix(root) in code]
+    # A line that no module has is none of its own either, but a number that was printed.
+    own = [frame for frame in of_code if _has_line(code[frame["file"].removeprefix(root)], frame["line"])]
+    said = (found["message"] or "") if found else ""
+    message = _message(said, words, by_library=frames[-1] not in of_code)
+    kind = _kind(found["type"] if found else "", words)
     return Told(
         sentence=f"{kind}: {message}" if message else kind,
         frames=tuple(_frame(frame, root, words) for frame in own[-MOST_FRAMES:]),
@@ -116,8 +152,12 @@ def without_values(sentence: str) -> str:
 
 
 def _kind(name: str, words: set[str]) -> str:
-    known = hasattr(builtins, name) or name in words or name.startswith(_LIBRARIES)
-    return name if known else "An exception of another kind"
+    own = bool(name) and all(part in words for part in name.split("."))  # library.utils.DataError
+    return name if own or hasattr(builtins, name) or name in _OF_LIBRARIES else ANOTHER_KIND
+
+
+def _has_line(text: str, line: str) -> bool:
+    return len(line) < 7 and int(line) <= len(text.splitlines())
 
 
 def _frame(frame: re.Match[str], root: str, words: set[str]) -> str:
@@ -130,12 +170,22 @@ def _message(message: str, words: set[str], by_library: bool) -> str:
     message = message[:LONGEST_MESSAGE]
     if by_library and any(pattern.fullmatch(message) for pattern in _OF_SHAPES):
         return message
-    kept = "".join(
-        token if not _is_content(token) or token in words or token in _USUAL else ELSE
-        for token in _TOKEN.findall(message)
-    )
+    if by_library and (bounds := _OUT_OF_BOUNDS.fullmatch(message)):
+        return f"index {ELSE} {bounds[1]}"
+    kept, end = "", 0
+    for quoted in _SPAN.finditer(message):
+        kept += _kept(message[end : quoted.start()], words | _USUAL) + _kept(quoted[0], words | _TYPES)
+        end = quoted.end()
+    kept += _kept(message[end:], words | _USUAL)
     told = re.sub(rf"{ELSE}(?:[\s,;]*{ELSE})+", ELSE, kept).strip()
     return told if _WORD.search(told) else ""
+
+
+def _kept(text: str, known: set[str]) -> str:
+    """The text with every word left out that is not known, and every number."""
+    return "".join(
+        token if not _is_content(token) or token in known else ELSE for token in _TOKEN.findall(text)
+    )
 
 
 def _is_content(token: str) -> bool:

@@ -36,7 +36,6 @@ def _told(error: str, **place: str) -> str:
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied (64x65 and 64x10)",
         "ValueError: Found input variables with inconsistent numbers of samples: [10, 12]",
         "ValueError: X has 3 features, but LogisticRegression is expecting 4 features as input.",
-        "IndexError: index 12 is out of bounds for axis 0 with size 12",
     ],
 )
 def test_a_library_may_complain_of_shapes(error: str) -> None:
@@ -60,6 +59,27 @@ def test_a_message_of_the_candidates_own_may_not_smuggle_numbers() -> None:
             "ValueError: could not convert string to float: '…'",
         ),
         ("library.train.Canary4711: no", "An exception of another kind: no"),
+        ("pandas.errors.Canary: no", "An exception of another kind: no"),
+        ("json.decoder.JSONDecodeError: no", "json.decoder.JSONDecodeError: no"),
+        ("library.train.fit: no", "library.train.fit: no"),
+        ("Canary:4711", "An exception of another kind"),
+        # What a label may be called is no word of an error's where it is quoted.
+        ("KeyError: 'negative'", "KeyError"),
+        (
+            "ValueError: invalid literal for int() with base 10: 'no'",
+            "ValueError: invalid literal for int() with …: '…'",
+        ),
+        (
+            "ValueError: y contains previously unseen labels: ['first' \"it's on\"]",
+            "ValueError: y contains … labels: ['…' \"…'…\"]",
+        ),
+        ("TypeError: 'float' object is not subscriptable", "TypeError: 'float' object is not subscriptable"),
+        ("TypeError: it doesn't support 'none'", "TypeError: …'… support '…'"),
+        ("ValueError: 'it's no' is open", "ValueError: '…'…' is open"),
+        (
+            "IndexError: index 4711 is out of bounds for axis 0 with size 12",
+            "IndexError: index … is out of bounds for axis 0 with size 12",
+        ),
         ("ValueError: naïve Zürich", "ValueError"),
         ("ValueError", "ValueError"),
         ("MemoryError: canary\nbird", "MemoryError"),
@@ -74,6 +94,18 @@ def test_frames_are_those_of_the_repositorys_own_modules() -> None:
     told = tell_exception(_output("ValueError", last=f"{WORKSPACE}/working/canary.py"), WORKSPACE, CODE)
     assert told is not None
     assert told.frames == ("main.py line 2", "library/train.py line 2 in fit")
+
+
+def test_a_quotation_that_is_cut_off_is_one_all_the_same() -> None:
+    said = _told(f"ValueError: {'and ' * 50}'{'no ' * 50}'")
+    assert said == f"ValueError: {'and ' * 50}'…"
+
+
+def test_a_line_that_no_module_has_is_a_number_that_was_printed() -> None:
+    output = _output("ValueError").replace('train.py", line 2', 'train.py", line 4711')
+    told = tell_exception(output, WORKSPACE, CODE)
+    assert told is not None
+    assert told.frames == ("main.py line 2",)
 
 
 def test_without_a_traceback_there_is_nothing_to_tell() -> None:

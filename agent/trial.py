@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.competition.evaluation import evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
+from agent.competition.untrusted import SubmissionError
 from agent.errors import InfrastructureError, MarsError
 from agent.execution import run_script
 from agent.execution.base import Executor, Job, Limits, Outcome, Watch
@@ -320,9 +321,10 @@ class Bench:
             printed = parse_printed_metric(read_log(outcome.log))
             evaluation = evaluate(self.prepared, trial.workspace, printed, run_script)
         except MarsError as error:
-            return _failed(trial, str(error), _unscored(str(error)), seconds)
+            return _failed(trial, str(error), unscored(error), seconds)
         if evaluation.fault is not None:
-            failed = _failed(trial, evaluation.fault, _unscored(evaluation.fault), seconds)
+            fault = SubmissionError(evaluation.fault)
+            failed = _failed(trial, evaluation.fault, unscored(fault), seconds)
             return failed.model_copy(update={"curve": curve})
         return NodeResult(
             status="suspect" if evaluation.suspect else "valid",
@@ -356,6 +358,11 @@ def _failed(
     )
 
 
-def _unscored(fault: str) -> Failure:
-    """A fault of what was predicted may quote it."""
-    return Failure(stage="score", told=without_values(fault))
+def unscored(error: MarsError) -> Failure:
+    """Of predictions that have no score, what may be told: a sentence about them may quote them.
+
+    What a competition's own metric says when it fails may quote answers, with nothing to tell them by.
+    """
+    if not isinstance(error, SubmissionError):
+        return Failure(stage="score", told="What computes the metric failed on these predictions.")
+    return Failure(stage="score", told=without_values(str(error)))

@@ -1,6 +1,7 @@
 """CSV files that someone else wrote: bounded, every cell as text, rows matched to the wanted ids."""
 
 import csv
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from agent.errors import MarsError
 
 MAX_BYTES = 2 * 2**30
 _MAX_LINE = 2**24  # bytes; 3,474 columns of probabilities at full precision take 0.1 MB
+# Arrow quotes a row without a mark; whoever leaves out what a sentence quotes would not find it.
+_ROW = re.compile(r"(columns, got \d+): (.*)")
 
 
 class SubmissionError(MarsError):
@@ -34,7 +37,7 @@ class TextColumn:
         """The error for a row, counted from 1 without the header; `problem` follows the cell's content."""
         cell = self.text[row - 1].as_py()
         what = f"{cell[:60]!r} {problem}" if cell.strip() else "is empty"
-        return SubmissionError(f"{self.file}: row {row}, column '{self.name}': {what}.")
+        return SubmissionError(f"{self.file}: row {row}, column {self.name!r}: {what}.")
 
 
 def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
@@ -50,7 +53,7 @@ def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
         count = header.count(column)
         if count != 1:
             fault = f"has {count} columns" if count else "has no column"
-            raise SubmissionError(f"{file.name}: {fault} '{column}'; its columns are {_first(header)}.")
+            raise SubmissionError(f"{file.name}: {fault} {column!r}; its columns are {_first(header)}.")
     as_text = arrow_csv.ConvertOptions(
         include_columns=list(columns),
         column_types=dict.fromkeys(columns, pa.string()),
@@ -66,6 +69,7 @@ def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
         )
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split())[:200]
+        reason = _ROW.sub(lambda row: f"{row[1]}: {row[2]!r}", reason)
         raise SubmissionError(f"{file.name}: is no well-formed CSV in UTF-8 ({reason}).") from error
     return [TextColumn(file.name, name, _in_one_piece(table.column(name))) for name in columns]
 

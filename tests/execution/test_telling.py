@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.competition.untrusted import SubmissionError, read_text_columns
+from agent.errors import SetupError
 from agent.execution.telling import tell_exception, without_values
+from agent.trial import unscored
 
 WORKSPACE = Path("/somewhere/nodes/003")
 CODE = {
@@ -117,3 +120,33 @@ def test_a_sentence_about_files_loses_what_it_quotes_and_counts() -> None:
         "submission.csv: row 'it\\'s 4' of column 'a\"b' holds \"x 'y'\", not 0.5 (and 12 more)."
     )
     assert said == "submission.csv: row … of column … holds …, not … (and … more)."
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("id,kind\nr1,sine\nCanary Bird\n", "(CSV parse error: Expected … columns, got …: …)"),
+        ("id,kind\nr1,sine\nCan't tell,the,'bird'\n", "(CSV parse error: Expected … columns, got …: …)"),
+        ("Canary Bird,kind\nr1,sine\n", "has no column …; its columns are …, …."),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_not_told_of_row_by_row(tmp_path: Path, table: str, told: str) -> None:
+    file = tmp_path / "submission.csv"
+    file.write_text(table)
+    with pytest.raises(SubmissionError) as caught:
+        read_text_columns(file, ["id", "kind"])
+    assert told in unscored(caught.value).told
+
+
+def test_a_column_may_have_an_apostrophe_in_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "submission.csv"
+    file.write_text("id,it's\nr1,Canary Bird\n")
+    (column,) = read_text_columns(file, ["it's"])
+    fault = column.fault(1, "holds 'Canary Bird', which is none of the 3 labels")
+    assert "Canary" in str(fault)
+    assert "Canary" not in unscored(fault).told
+
+
+def test_what_an_own_metric_says_when_it_fails_is_not_told() -> None:
+    failed = SetupError("The competition's metric.py failed with exit code 1: KeyError: Canary Bird")
+    assert "Canary" not in unscored(failed).told

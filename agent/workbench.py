@@ -65,20 +65,32 @@ class Code:
 def node_code(
     state: RunState, node: Node, lineage: Lineage, render: Callable[[Idea], dict[str, str]]
 ) -> Code:
-    """A node's code with the fixes made so far, whoever made it; an ensemble's is its members'."""
+    """A node's code with the fixes made so far, whoever made it; an ensemble's is its members'.
+
+    Fixes that cannot be made (what they mended is rendered otherwise now) leave the files without any of
+    them, and a fault.
+    """
     if state.is_given(node):
         assert state.run.given is not None
         code = Code(lineage.read(state.run.given.commit))
     else:
         parent = None if node.parent is None else state.nodes[node.parent]
         code = idea_code(state, node.idea, parent, lineage, render)
-    files = _with_fixes(code.files, node, written=0)
+    try:
+        return Code(_mended(code.files, node), code.faults)
+    except EditError as error:
+        return Code(code.files, code.faults or (f"An earlier fix cannot be made: {error.sentence}",))
+
+
+def _mended(files: dict[str, str], node: Node) -> dict[str, str]:
+    """The files with the modules that were written for the node, and its fixes, in the order they came."""
+    files = _with_fixes(files, node, written=0)
     for number, module in enumerate(node.modules, start=1):
         tests = {module.test_file: module.test} if module.test else {}
         files = _with_fixes({**files, module.file: module.code, **tests}, node, written=number)
     if _plan_of(state, node):
         files["requirements.txt"] = own_code.requirements_of(files)
-    return Code(files, code.faults)
+    return files
 
 
 def _plan_of(state: RunState, node: Node) -> tuple[ModulePlan, ...]:

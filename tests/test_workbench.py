@@ -10,12 +10,13 @@ from agent.errors import SetupError
 from agent.execute_again import TOLERANCE, execute_again
 from agent.memory.lesson import Lesson
 from agent.paths import Home
-from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
-from agent.record.state import Node
+from agent.record.events import Event, NodeFinished, NodeProposed, NodeResult, RunResumed
+from agent.record.state import Attempt, Node
 from agent.replay import Replay
 from agent.repository.edits import Edit, apply_edits
 from agent.repository.family import Family, Value, load_family
-from agent.repository.idea import Idea, changes_between
+from agent.repository.idea import Fix, Idea, changes_between
+from agent.repository.lineage import Lineage
 from agent.repository.render import Renderer, TaskView, write_tree
 from agent.search.scheduler import Propose
 from agent.session import Run, open_run
@@ -23,7 +24,7 @@ from agent.verify import verify
 from agent.workbench import node_code
 from tests.runs import ScriptedRun, Silent
 from tests.searched import blending_home, carried_out, search
-from tests.states import idea
+from tests.states import idea, propose, started
 
 SLOTS: dict[str, Value] = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 NOTHING = '"""Nothing: a toy needs none."""'
@@ -299,3 +300,16 @@ def _shape(events: list[Event]) -> list[tuple[object, ...]]:
         elif not isinstance(event, RunResumed):
             shape.append((event.kind,))
     return shape
+
+
+def test_fixes_of_code_that_is_rendered_otherwise_now_are_a_fault_and_no_end(tmp_path: Path) -> None:
+    state = started()
+    node = state.nodes[propose(state)]
+    failed = NodeResult(status="failed", commit="c" * 40, seconds=1.0)
+    edit = Edit(file="main.py", find="1 / 0", replace="1 / 2")
+    node.attempts.append(Attempt(failed, Fix(title="t", cause="c", edits=(edit,))))
+    files = {"main.py": "print(1 / 3)\n"}
+    code = node_code(state, node, Lineage(tmp_path / "repository.git"), lambda idea: files)
+    assert code.files == files
+    assert len(code.faults) == 1
+    assert code.faults[0].startswith("An earlier fix cannot be made: Edit 1 of 1: main.py does not hold")

@@ -90,6 +90,8 @@ def _effect(item: Lesson | Evidence) -> str:
 
 
 def _page(lesson: Lesson) -> list[str]:
+    if lesson.kind == "debug":
+        return _page_of_fixes(lesson)
     return [
         f"Lesson {lesson.id}: {lesson.title} ({lesson.verdict})",
         lesson.summary,
@@ -101,6 +103,21 @@ def _page(lesson: Lesson) -> list[str]:
             f"  {item.competition} ({item.data_kind}), run {item.run}: node {item.child:03d} against "
             f"{item.parent:03d}: {item.effect:+.1%} ± {item.standard_error:.1%}, {lesson.verdict_of(item)}"
             for item in lesson.evidence
+        ),
+    ]
+
+
+def _page_of_fixes(lesson: Lesson) -> list[str]:
+    return [
+        f"Lesson {lesson.id}: {lesson.title} ({wording.effect(lesson)})",
+        lesson.summary,
+        lesson.findings,
+        lesson.key_lesson,
+        f"Confidence {lesson.confidence:.2f}.",
+        *(
+            f"  {tried.competition} ({tried.data_kind}), run {tried.run}: fix {tried.number} of node "
+            f"{tried.node:03d}, {'the error was gone' if tried.mended else 'the error stayed'}"
+            for tried in lesson.fixes
         ),
     ]
 

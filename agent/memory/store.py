@@ -37,9 +37,15 @@ _lessons = TypeAdapter(list[Lesson])
 
 
 def key_of(lesson: Lesson) -> str:
-    """What makes two lessons the same: kind, scope and the change, not the words."""
+    """What makes two lessons the same: kind, scope and the change, not the words.
+
+    Of fixes the title and the kind of the error, with which what was found begins: many have no better title
+    than others.
+    """
     changes = [change.model_dump() for change in lesson.changes]
-    what = changes or lesson.edit_hash or lesson.title
+    what: object = changes or lesson.edit_hash or lesson.title
+    if lesson.kind == "debug":
+        what = [lesson.title, lesson.findings.partition(" ")[0].partition(":")[0]]
     return json.dumps([lesson.kind, lesson.scope.model_dump(), what], sort_keys=True)
 
 

@@ -284,7 +284,9 @@ class RunState:
             case LessonLearned():
                 self.learned[event.lesson.id] = event.lesson
                 self._file(event.lesson)
-                self.nodes[event.node].lessons.append(event.lesson.id)
+                taught = self.nodes[event.node].lessons
+                if event.lesson.id not in taught:  # two fixes of a node may teach one and the same
+                    taught.append(event.lesson.id)
             case LessonWorded():
                 self._reword(event)
             case RunFinished():

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from agent.database import open_database, writing
-from agent.memory.distill import worded
-from agent.memory.lesson import Lesson, Words
+from agent.memory.distill import distill_fix, worded
+from agent.memory.lesson import FixTried, Lesson, Scope, Words
 from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
 from agent.record.events import LessonLearned, LessonWorded
 from agent.record.state import RunState
+from agent.repository.edits import Edit
+from agent.repository.idea import Fix
 from tests.reviewer.test_reflecting import of_edit
 from tests.states import finish, propose, started
 
@@ -126,3 +128,25 @@ def test_lessons_from_before_there_were_words_are_read() -> None:
     old = of_edit(1, "Half the rate").model_dump(mode="json")
     del old["words"], old["same_as"]
     assert Lesson.model_validate(old) == of_edit(1, "Half the rate")
+
+
+def test_fixes_of_different_errors_are_no_one_lesson_though_they_have_one_title(store: LessonStore) -> None:
+    fix = Fix(title="A fix", cause="c", edits=(Edit(file="main.py", find="a", replace="b"),))
+    scope = Scope(task="classification", family="own code", magnitude=3)
+    tried = [
+        FixTried(run="r", competition="c", data_kind="full", node=1, number=number, mended=True)
+        for number in (1, 2, 3)
+    ]
+    errors = ("KeyError: 'smoke'", "AssertionError", "KeyError: 'seed'")
+    store.import_all(
+        [distill_fix(scope, fix, error, (), one) for error, one in zip(errors, tried, strict=True)]
+    )
+    assert [len(lesson.fixes) for lesson in store.all()] == [2, 1]
+
+
+def test_two_fixes_that_teach_the_same_are_one_lesson_of_their_node(store: LessonStore) -> None:
+    state = started()
+    number = propose(state)
+    for _ in range(2):
+        state.apply(LessonLearned(elapsed_s=1.0, node=number, lesson=of_edit(1, "Half the rate")))
+    assert len(state.nodes[number].lessons) == 1

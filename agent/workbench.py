@@ -77,9 +77,12 @@ def node_code(
         parent = None if node.parent is None else state.nodes[node.parent]
         code = idea_code(state, node.idea, parent, lineage, render)
     try:
-        return Code(_mended(code.files, node), code.faults)
+        files = _mended(code.files, node)
     except EditError as error:
         return Code(code.files, code.faults or (f"An earlier fix cannot be made: {error.sentence}",))
+    if _plan_of(state, node):
+        files["requirements.txt"] = own_code.requirements_of(files)
+    return Code(files, code.faults)
 
 
 def _mended(files: dict[str, str], node: Node) -> dict[str, str]:
@@ -88,8 +91,6 @@ def _mended(files: dict[str, str], node: Node) -> dict[str, str]:
     for number, module in enumerate(node.modules, start=1):
         tests = {module.test_file: module.test} if module.test else {}
         files = _with_fixes({**files, module.file: module.code, **tests}, node, written=number)
-    if _plan_of(state, node):
-        files["requirements.txt"] = own_code.requirements_of(files)
     return files
 
 

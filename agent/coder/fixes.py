@@ -19,6 +19,7 @@ from agent.planner.editing import edited, edits_schema
 from agent.record.state import Node
 from agent.repository.edits import Edit
 from agent.repository.idea import Fix
+from agent.repository.own_code import test_faults
 
 FIX_LESSONS = 5
 LOOKS = 2  # modules more than those that were shown
@@ -65,7 +66,9 @@ def fix_form(
             return Look(given.look)
         if any(attempt.fix.edits == given.edits for attempt in node.attempts):
             raise AnswerError("These edits were tried already and did not help; mend it in another way.")
-        edited(files, given.edits)
+        made = edited(files, given.edits)
+        if blunted := _blunted(node, given.edits, made):
+            raise AnswerError(blunted[0])
         unknown = sorted(set(given.cites) - {lesson.id for lesson in lessons})
         if unknown:
             raise AnswerError(f"cites: lesson '{plain(unknown[0], 20)}' was not offered.")
@@ -78,3 +81,15 @@ def fix_form(
         )
 
     return Form("fix", schema, read)
+
+
+def _blunted(node: Node, edits: Sequence[Edit], made: Mapping[str, str]) -> list[str]:
+    """What is wrong with the tests of written modules that a fix has edited, as when they were written."""
+    edited_files = {edit.file for edit in edits}
+    written = zip(node.idea.plan, node.modules, strict=False)  # the plan goes on
+    return [
+        fault
+        for planned, module in written
+        if module.test and module.test_file in edited_files
+        for fault in test_faults(planned, made[module.test_file])
+    ]

@@ -11,7 +11,7 @@ from agent.llm.prompts import render_prompt
 from agent.llm.query import Query, Thinker
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall, solution_lessons
-from agent.planner.answers import Answer, cites_schema, closed_object, parsed, text_schema
+from agent.planner.answers import EDITS, Answer, cited, cites_schema, closed_object, parsed, text_schema
 from agent.planner.editing import TOLD, cited_in_code, outline
 from agent.record.state import Node, RunState
 from agent.repository.edits import LARGEST_MODULE, Edit
@@ -102,7 +102,9 @@ def module_form(
         faults += silenced(dict(files), {**files, module.file: code})
         if faults:
             raise AnswerError(" ".join(faults[:TOLD]))
-        cites = cited_in_code([Edit(file=module.file, find="", replace=code)], files, lessons)
+        told = cited(given.cites, lessons, {}, ()).get(EDITS, ())
+        in_code = cited_in_code([Edit(file=module.file, find="", replace=code)], files, lessons)
+        cites = tuple(dict.fromkeys([*told, *in_code]))
         return WrittenModule(file=module.file, code=code, test=test, cites=cites)
 
     return Form("module", schema, read)

@@ -82,6 +82,7 @@ class Briefing:
             "scouted": scouted(request.state),
             "packages": packages(),
             "needed": NEEDED,
+            "has_metric": self.competition.metric_code is not None,
         }
         return [self._prompt("design", full, request, lessons, more) for full in self._lengths]
 

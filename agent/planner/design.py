@@ -1,6 +1,7 @@
 """A solution of the model's own: the idea and its decomposition into modules (MARS, Design and Decompose)."""
 
 import importlib.util
+import keyword
 from collections.abc import Sequence
 
 from agent.llm.forms import AnswerError, Form
@@ -64,8 +65,11 @@ def scouted(state: RunState) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def design_form(state: RunState, lessons: Sequence[Lesson]) -> Form[Proposal]:
-    """An idea in words, and modules in an order in which each uses only those before it."""
+def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]) -> Form[Proposal]:
+    """An idea in words, and modules in an order in which each uses only those before it.
+
+    `given` are the modules that are there without being planned.
+    """
     names = {"type": "array", "maxItems": NAMES, "items": text_schema(80)}
     module = closed_object(
         {"file": text_schema(80), "purpose": text_schema(PART_LENGTH), "names": names, "uses": names}
@@ -85,25 +89,25 @@ def design_form(state: RunState, lessons: Sequence[Lesson]) -> Form[Proposal]:
     )
 
     def read(answer: object) -> Proposal:
-        given = parsed(DesignAnswer, answer)
-        title = plain(given.title, TITLE_LENGTH) or "A solution of its own"
+        answered = parsed(DesignAnswer, answer)
+        title = plain(answered.title, TITLE_LENGTH) or "A solution of its own"
         if any(node.idea.title == title for node in state.nodes.values()):
             raise AnswerError("title: this was tried already; take another approach.")
-        wrong = [one.file for one in given.modules if not _may_be_planned(one.file)]
+        wrong = [one.file for one in answered.modules if not _may_be_planned(one.file)]
         if wrong:
             raise AnswerError(f"modules: {plain(wrong[0], 60)} is no main.py or library/<name>.py.")
-        if faults := plan_faults(given.modules):
+        if faults := plan_faults(answered.modules, given):
             raise AnswerError(" ".join(faults[:TOLD]))
         idea = Idea(
             title=title,
-            model=plain(given.model, PART_LENGTH),
-            data=plain(given.data, PART_LENGTH),
-            training=plain(given.training, PART_LENGTH),
-            evaluation=plain(given.evaluation, PART_LENGTH),
+            model=plain(answered.model, PART_LENGTH),
+            data=plain(answered.data, PART_LENGTH),
+            training=plain(answered.training, PART_LENGTH),
+            evaluation=plain(answered.evaluation, PART_LENGTH),
             blueprint=None,
-            plan=tuple(_plain_module(one) for one in given.modules),
-            scouted=tuple(plain(one, TITLE_LENGTH) for one in given.candidates[:CANDIDATES]),
-            cites=cited(given.cites, lessons, {}, ()),
+            plan=tuple(_plain_module(one) for one in answered.modules),
+            scouted=tuple(plain(one, TITLE_LENGTH) for one in answered.candidates[:CANDIDATES]),
+            cites=cited(answered.cites, lessons, {}, ()),
         )
         return Proposal(idea, expected_s=None)
 
@@ -116,5 +120,5 @@ def _may_be_planned(file: str) -> bool:
 
 def _plain_module(module: ModulePlan) -> ModulePlan:
     """Its purpose on one line; names that are none are left out, since nobody could define them."""
-    names = tuple(name for name in module.names if name.isidentifier())
+    names = tuple(name for name in module.names if name.isidentifier() and not keyword.iskeyword(name))
     return module.model_copy(update={"purpose": plain(module.purpose, PART_LENGTH), "names": names})

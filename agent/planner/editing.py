@@ -150,7 +150,7 @@ def cited_in_code(edits: Sequence[Edit], files: Files, lessons: Sequence[Lesson]
 def _defined(code: str) -> list[str]:
     try:
         body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError):  # a user's own, perhaps
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a user's own, perhaps
         return []
     return [
         f"{node.name}()" if isinstance(node, ast.FunctionDef) else f"class {node.name}"

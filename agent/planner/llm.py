@@ -14,6 +14,7 @@ from agent.planner.design import design_form
 from agent.planner.editing import ReadCode, edit_form, outline, own_modules
 from agent.planner.offer import draft_form, improve_form
 from agent.record.state import Node
+from agent.repository import own_code
 
 # Long enough for models that reason before they answer.
 ANSWER_TOKENS = 4000
@@ -66,7 +67,8 @@ class LlmPlanner:
 
     def _design(self, request: Request, lessons: list[Lesson], seed: int) -> Proposal:
         """A solution whose modules the model will write itself."""
-        prompts, form = self._briefing.design(request, lessons), design_form(request.state, lessons)
+        prompts = self._briefing.design(request, lessons)
+        form = design_form(request.state, lessons, own_code.given_modules(self._briefing.competition))
         node = len(request.state.nodes) + 1
         query = Query("planner", "design", prompts, form, DESIGN_TOKENS, seed=seed, node=node)
         return self._thinker.ask(query)

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -43,6 +44,11 @@ def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
     return files | own_metric_file(competition)
 
 
+def given_modules(competition: TaskView) -> tuple[str, ...]:
+    """The modules of the frame, which are there before any is written and stay as they are."""
+    return ("library/__init__.py", *own_metric_file(competition))
+
+
 def requirements_of(files: Mapping[str, str]) -> str:
     """`requirements.txt`: the distributions that the modules import, a line each."""
     imported = {
@@ -54,19 +60,22 @@ def requirements_of(files: Mapping[str, str]) -> str:
     )
 
 
-def plan_faults(plan: Sequence[ModulePlan]) -> list[str]:
-    """What is wrong with a decomposition, a sentence each."""
+def plan_faults(plan: Sequence[ModulePlan], given: Sequence[str] = ()) -> list[str]:
+    """What is wrong with a decomposition, a sentence each; `given` are the modules of its frame."""
     files = [module.file for module in plan]
     needed = [f"library/{name}.py" for name in LIBRARY if name != "__init__"]
     faults = [f"There is no {name}; the contract wants it." for name in needed if name not in files]
     if not files or files[-1] != "main.py":
         faults.append("The last module has to be main.py.")
-    if len(set(files)) < len(files):
+    faults += [
+        f"{name} is there already and stays as it is; leave it out." for name in given if name in files
+    ]
+    if len({name.casefold() for name in files}) < len(files):  # some file systems keep no two such names
         faults.append("A module is planned twice.")
     if len(files) > MOST_MODULES:
         faults.append(f"There are {len(files)} modules; at most {MOST_MODULES} may be planned.")
     for number, module in enumerate(plan):
-        late = [name for name in module.uses if name not in files[:number]]
+        late = [name for name in module.uses if name not in (*given, *files[:number])]
         if late:
             faults.append(f"{module.file} uses {late[0]}, which does not come before it.")
     return faults
@@ -78,8 +87,12 @@ def module_faults(module: ModulePlan, code: str, earlier: Sequence[str]) -> list
     `earlier` are the files that were written before it.
     """
     try:
-        tree = ast.parse(code)
-        compile(code, module.file, "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd but valid code
+            tree = ast.parse(
+                code.encode()
+            )  # as bytes, as Python will read it: with what it says of its encoding
+            compile(code.encode(), module.file, "exec", dont_inherit=True)
     except SyntaxError as error:
         return [f"{module.file}:{error.lineno}: {error.msg}."]
     except (ValueError, RecursionError, MemoryError):
@@ -98,7 +111,9 @@ def module_faults(module: ModulePlan, code: str, earlier: Sequence[str]) -> list
 def test_faults(module: ModulePlan, test: str) -> list[str]:
     """What is wrong with a module's test script, a sentence each."""
     try:
-        tree = ast.parse(test)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(test.encode())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return [f"The test cannot be read: {getattr(error, 'msg', type(error).__name__)}."]
     own = module.file.removesuffix(".py").replace("/", ".")
@@ -134,7 +149,7 @@ def _is_installed(package: str) -> bool:
 def _packages(code: str) -> set[str]:
     try:
         tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {name.partition(".")[0] for node in ast.walk(tree) for name, _ in _imports(node)}
 
@@ -152,15 +167,19 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """Names at the top level of a module."""
+    """Names that others can import: not what stands in functions and classes."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        else:
+            pending.extend(ast.iter_child_nodes(node))
     return found
 
 

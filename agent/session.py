@@ -44,7 +44,7 @@ from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
-from agent.thinking import open_agents
+from agent.thinking import host_now, open_agents
 from agent.trial import Bench
 from agent.workbench import cache_layers, open_executor
 
@@ -270,9 +270,14 @@ class _Session:
         again = any(node.repeating or node.refitting for node in state.nodes.values())
         busy = bool(state.running) or again or bool(state.spend.asked)
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
-        resumed = RunResumed(elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes)
+        host, before = host_now(state.run), state.run.llm_host
+        resumed = RunResumed(
+            elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
+        )
         journal.append(resumed)
         state.apply(resumed)
+        if host != before:
+            self._observer.note(f"Language models are asked at {host} from now on; before, at {before}.")
         with self._executor() as executor:
             return self._work(executor, f"Run {self._run.id} goes on: {self._run.prepared.spec.title}")
 

@@ -57,6 +57,17 @@ def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[d
     return dict(endpoint.models), endpoint.host
 
 
+def host_now(run: RunSettings) -> str:
+    """Where the models of a recorded run would be asked now; "" of one that asks none.
+
+    Raises:
+        SetupError: the environment names no endpoint, or, under `--offline`, one elsewhere.
+    """
+    if run.planner != "llm" or LOCAL in run.models.values():
+        return run.llm_host
+    return _allowed(find_endpoint(run.models["planner"]), run.offline).host
+
+
 @dataclass(frozen=True)
 class Agents:
     """Who thinks for a run; without a model nobody but the library planner."""

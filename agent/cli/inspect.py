@@ -48,15 +48,20 @@ def show_command(
     node: NodeName,
     calls: Annotated[
         bool,
-        typer.Option("--calls", help="What language models were asked about it and answered, word by word."),
+        typer.Option(
+            "--calls",
+            help="What language models were asked about it and answered, word by word; also where no node came "
+            "of it.",
+        ),
     ] = False,
 ) -> None:
     """Shows a node: idea, scores, lessons, failure analysis and where its repository is."""
     opened = open_run(run, paths.home())
-    found, files = find_node(opened, node), _files(opened)
-    if calls:
-        Console().print(render_calls(opened.state.calls.get(found.id, []), opened.journal.text))
+    asked = opened.state.calls.get(node, [])
+    if calls and (asked or find_node(opened, node)):  # some are about a node that never came to be
+        Console().print(render_calls(asked, opened.journal.text))
         return
+    found, files = find_node(opened, node), _files(opened)
     page = render_node(opened.state, found, files.of(found), files.log(found), files.analysis(found))
     Console().print(page)
 
@@ -123,7 +128,10 @@ def _files(run: Run) -> RunFiles:
 def find_node(run: Run, number: int) -> Node:
     """A node of the run; SetupError when there is none of this number."""
     if number not in run.state.nodes:
-        raise SetupError(f"Run {run.id} has no node {number}; its nodes are 1 to {len(run.state.nodes)}.")
+        thought = " Models were asked about it (`mars show --calls`)." if number in run.state.calls else ""
+        raise SetupError(
+            f"Run {run.id} has no node {number}; its nodes are 1 to {len(run.state.nodes)}.{thought}"
+        )
     return run.state.nodes[number]
 
 

@@ -204,6 +204,7 @@ class RunResumed(_Event):
 
     kind: Literal["run_resumed"] = "run_resumed"
     minutes: float
+    llm_host: str = Field(default="", description="Where its models are asked from now on; empty: as before.")
 
 
 class NodeProposed(_Event):

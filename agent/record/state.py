@@ -253,7 +253,8 @@ class RunState:
                 for lesson in event.lessons:
                     self._file(lesson)
             case RunResumed():
-                self.settings = self.run.model_copy(update={"minutes": event.minutes})
+                moved = {"llm_host": event.llm_host} if event.llm_host else {}
+                self.settings = self.run.model_copy(update={"minutes": event.minutes, **moved})
                 self.finished = None
                 self.spend.lose()
             case NodeProposed():

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from agent.paths import Home
-from agent.record.events import RunResumed
+from agent.record.events import LlmCallEnded, RunResumed
 from agent.session import open_run
 from tests.cli.commands import MARS, mars
-from tests.cli.obedient import RUN, Fault, Obedient, asleep, saying
+from tests.cli.obedient import RUN, Fault, Obedient, asleep, one_line, saying
 from tests.llm.scripted import KEY, completion, failure
 
 
@@ -160,6 +161,46 @@ def test_a_run_killed_while_the_model_thinks_goes_on(home: Home, server: Obedien
     events = open_run("latest", home).journal.events()
     (resumed,) = [number for number, event in enumerate(events) if isinstance(event, RunResumed)]
     assert events[resumed].elapsed_s - events[resumed - 1].elapsed_s > 1, "the time that it thought is used"
+
+
+def test_a_run_that_goes_on_with_another_endpoint_says_so(
+    home: Home, server: Obedient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mars(*RUN, "--minutes", "0.1", "--max-nodes", "2")
+    same = mars("resume", "latest", "--minutes", "0.11")
+    assert "are asked at" not in same.stdout
+    before = open_run("latest", home).state.run.llm_host
+    with HTTPServer(threaded=True) as http:
+        other = Obedient(http.url_for("/v1"))
+        http.expect_request("/v1/chat/completions").respond_with_handler(other.handle)
+        monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        host = f"{http.host}:{http.port}"
+        done = mars("resume", "latest", "--minutes", "0.12")
+    assert f"Language models are asked at {host} from now on; before, at {before}." in one_line(done.stdout)
+    run = open_run("latest", home)
+    assert run.state.run.llm_host == host
+    hosts = [event.llm_host for event in run.journal.events() if isinstance(event, RunResumed)]
+    assert hosts == [before, host]
+
+
+def test_a_run_is_not_resumed_without_its_endpoint(
+    home: Home, server: Obedient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mars(*RUN, "--max-nodes", "1")
+    events = len(open_run("latest", home).journal.events())
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name)
+    assert "export OPENAI_API_KEY" in mars("resume", "latest", "--minutes", "3", code=2).stderr
+    assert len(open_run("latest", home).journal.events()) == events, "no session has begun"
+
+
+def test_what_was_asked_about_a_node_that_never_came_to_be_is_shown(home: Home, server: Obedient) -> None:
+    mars(*RUN, "--max-nodes", "1")
+    run = open_run("latest", home)
+    run.journal.append(LlmCallEnded(elapsed_s=9.0, node=7, call=run.state.calls[1][0]))
+    assert '"start"' in mars("show", "latest", "7", "--calls").stdout
+    assert "Models were asked about it (`mars show --calls`)." in mars("show", "latest", "7", code=2).stderr
+    assert "has no node 8; its nodes are 1 to 1." in mars("show", "latest", "8", "--calls", code=2).stderr
 
 
 def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, server: Obedient) -> None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.execution.progress import ProgressRecord
+from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint
+from agent.record.state import Node
 
 MAX_CACHE_SHARE = 0.95  # of a run that is believed to have built caches
 _CURVE_POINTS = 60
@@ -39,6 +40,11 @@ def read_log(file: Path) -> str:
     """A log, as far as it is not absurdly long."""
     with file.open("rb") as stream:
         return stream.read(_LOG_BYTES).decode("utf-8", "replace")
+
+
+def progress_of(node: Node, file: Path) -> ProgressReader | None:
+    """Where a node's progress is read; what the tests of its modules write on made-up data is none."""
+    return None if node.unwritten else ProgressReader(file)
 
 
 def read_analysis(file: Path) -> dict[str, object]:

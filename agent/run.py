@@ -29,7 +29,7 @@ from agent.record.events import (
 )
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
-from agent.reported import thinned
+from agent.reported import progress_of, thinned
 from agent.repository import own_code
 from agent.repository.idea import Fix, Idea
 from agent.repository.render import Renderer, TaskView
@@ -155,7 +155,7 @@ class Search:
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = self._limit_s(final=blend)
-        active = _Active(node, trial, limit_s, reader=ProgressReader(trial.progress_file))
+        active = _Active(node, trial, limit_s, reader=progress_of(node, trial.progress_file))
 
         def watch(_: float) -> str | None:
             return active.stop

@@ -50,8 +50,8 @@ def show_command(
         bool,
         typer.Option(
             "--calls",
-            help="What language models were asked about it and answered, word by word; also where no node came "
-            "of it.",
+            help="What language models were asked about it and answered, word by word; also where no "
+            "node came of it.",
         ),
     ] = False,
 ) -> None:

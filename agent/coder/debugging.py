@@ -74,20 +74,26 @@ class LlmDebugger:
         lessons: Sequence[Lesson],
         may_look: bool,
     ) -> Fix | Look:
-        asked = render_prompt(
-            "debug",
-            node=node,
-            failure=failure,
-            same_again=_is_stuck(node, failure, 1),
-            outline=outline(files),
-            files={name: files[name] for name in shown},
-            lessons=lessons,
-            may_look=may_look,
-        )
-        prompt = Prompt(render_prompt("coder_rules", competition=self.competition), asked)
+        rules = render_prompt("coder_rules", competition=self.competition)
+        prompts = [
+            Prompt(
+                rules,
+                render_prompt(
+                    "debug",
+                    node=node,
+                    failure=failure,
+                    same_again=_is_stuck(node, failure, 1),
+                    outline=outline(files),
+                    files={name: files[name] for name in names},
+                    lessons=lessons,
+                    may_look=may_look,
+                ),
+            )
+            for names in (shown, shown[-1:] if not may_look else shown[:1])  # in full and in short
+        ]
         form = fix_form(node, files, own_modules(files) if may_look else (), lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.attempts)
-        query = Query("coder", "debug", [prompt], form, FIX_TOKENS, seed=seed, node=node.id)
+        query = Query("coder", "debug", prompts, form, FIX_TOKENS, seed=seed, node=node.id)
         return self.thinker.ask(query)
 
 

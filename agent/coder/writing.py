@@ -52,22 +52,28 @@ class LlmWriter:
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
         module = node.unwritten[0]
         lessons = recall(solution_lessons(state.lessons), self.scopes, LESSONS)
-        asked = render_prompt(
-            "module",
-            idea=node.idea,
-            module=module,
-            eda=self.eda,
-            outline=outline(files),
-            files={name: files[name] for name in module.uses},
-            lessons=lessons,
-            limit_s=round(state.run.node_limit_s),
-        )
-        prompt = Prompt(render_prompt("coder_rules", competition=self.competition), asked)
+        rules = render_prompt("coder_rules", competition=self.competition)
+        prompts = [
+            Prompt(
+                rules,
+                render_prompt(
+                    "module",
+                    idea=node.idea,
+                    module=module,
+                    eda=self.eda,
+                    outline=outline(files),
+                    files={name: files[name] for name in names},
+                    lessons=lessons,
+                    limit_s=round(state.run.node_limit_s),
+                ),
+            )
+            for names in (module.uses, ())  # in full and in short
+        ]
         form = module_form(node, module, files, lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.modules)
         try:
             return self.thinker.ask(
-                Query("coder", "module", [prompt], form, MODULE_TOKENS, seed=seed, node=node.id)
+                Query("coder", "module", prompts, form, MODULE_TOKENS, seed=seed, node=node.id)
             )
         except (LlmUnusable, LlmUnavailable, LeftAlone) as error:
             raise CannotWrite(f"{module.file} could not be written: {error}") from error

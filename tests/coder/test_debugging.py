@@ -157,3 +157,13 @@ def test_debug_lessons_are_offered_and_cited(toy_prepared: Prepared) -> None:
     assert asked.index("00002:") < asked.index("00001:"), "the same kind of error goes first"
     wrong, _ = _debugger(toy_prepared, {**MENDS, "cites": ["00009"]})  # type: ignore[dict-item]
     assert wrong.fix(state, node, _failed()) is None
+
+
+def test_where_the_full_words_do_not_fit_fewer_modules_are_shown(toy_prepared: Prepared) -> None:
+    through = FAILURE.model_copy(update={"frames": ("main.py line 3", "library/train.py line 2 in fit")})
+    debugger, thinker = _debugger(toy_prepared, MENDS)
+    debugger.fix(*_state(), _failed(through))
+    full, short = (prompt.asked for prompt in thinker.questions[0])
+    assert "print(1 / 0)" in full
+    assert "print(1 / 0)" not in short
+    assert "return 1" in short, "where it broke is shown all the same"

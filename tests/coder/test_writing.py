@@ -1,6 +1,7 @@
 """Designs and modules as a model may answer them: what is taken, and what goes back with a sentence."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from agent.memory.lesson import FixTried, Lesson, Scope
 from agent.planner.design import NEEDED, design_form
 from agent.planner.editing import outline
 from agent.record.state import Node, RunState
+from agent.reported import progress_of
 from agent.repository.idea import ModulePlan, WrittenModule
 from agent.repository.own_code import requirements_of
 from tests.states import idea, propose, started
@@ -126,3 +128,12 @@ def _node_with_a_test() -> tuple[RunState, Node]:
     node.idea = idea().model_copy(update={"plan": (PLAN,)})
     node.modules.append(WrittenModule(file=PLAN.file, code=CODE, test=TEST))
     return state, node
+
+
+def test_what_a_modules_test_writes_is_no_progress_of_its_node(tmp_path: Path) -> None:
+    """It would be compared with other nodes' scores, and stopped as hopeless."""
+    _, node = _node_with_a_test()
+    node.idea = node.idea.model_copy(update={"plan": (PLAN, PLAN)})
+    assert progress_of(node, tmp_path) is None
+    node.modules.append(node.modules[0])
+    assert progress_of(node, tmp_path) is not None

@@ -1,8 +1,8 @@
 """What a language model is told before it proposes an idea: never a row, never a value of one."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
@@ -10,6 +10,7 @@ from agent.llm.calls import Prompt
 from agent.llm.endpoint import LOCAL
 from agent.llm.prompts import render_prompt
 from agent.memory.lesson import Lesson
+from agent.planner.aggregates import Aggregates, aggregates
 from agent.planner.arms import Arm
 from agent.planner.base import Request
 from agent.planner.design import NEEDED, packages, scouted
@@ -23,7 +24,6 @@ from agent.repository.render import TaskView
 DESCRIPTION_FILE = "description.md"
 DESCRIPTION_LENGTH = 6000  # characters
 ABOUT_LENGTH = 600  # an embedding reads no more, the title and an idea beside it
-EDA_LENGTH = 6000
 COLUMNS = 200
 SHORT_COLUMNS = 20
 NODES = 40  # the best and the latest
@@ -86,10 +86,14 @@ class Briefing:
         }
         return [self._prompt("design", full, request, lessons, more) for full in self._lengths]
 
+    @cached_property
+    def _aggregates(self) -> Aggregates:
+        return aggregates(self.eda)
+
     @property
     def aggregates(self) -> str:
         """What is known of the rows to learn from, in short."""
-        return _cut(json.dumps(_rounded(self.eda), ensure_ascii=False), EDA_LENGTH)
+        return self._aggregates.text
 
     def improve(
         self, request: Request, lessons: Sequence[Lesson], parent: Node, modules: Sequence[str]
@@ -170,8 +174,10 @@ class Briefing:
     def _rules(self, full: bool, choices: bool = True) -> str:
         """The unchanging part; without `choices` it ends before the families, the longest part of it."""
         ground = self.ground
+        described = self._aggregates.columns if full else frozenset()
         return render_prompt(
             "planner_rules",
+            inputs=[column for column in self.competition.inputs if column.name not in described],
             competition=self.competition,
             description=_cut(self.description, DESCRIPTION_LENGTH if full else SHORT_DESCRIPTION),
             columns=COLUMNS if full else SHORT_COLUMNS,
@@ -185,15 +191,6 @@ class Briefing:
             moves={name: ground.moves(family) for name, family in ground.families.items()},
             full=full,
         )
-
-
-def _rounded(value: object) -> object:
-    """Four digits of every number; more cost tokens and tell nothing."""
-    if isinstance(value, dict):
-        return {name: _rounded(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_rounded(part) for part in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _told(state: RunState, limit: int) -> list[dict[str, object]]:

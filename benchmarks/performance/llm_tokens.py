@@ -50,7 +50,12 @@ def searched(home: Home, nodes: int, observer: Observer) -> Run:
     write_draft(draft_spec(folder), folder)
     LessonStore(open_database(home.database)).import_all(_lessons(home))
     request = RunRequest(
-        competition=str(folder), minutes=20, node_minutes=0.5, max_nodes=nodes, planner="llm"
+        competition=str(folder),
+        minutes=20,
+        node_minutes=0.5,
+        max_nodes=nodes,
+        planner="llm",
+        policy="greedy",  # which goes by scores alone, so that the search is the same on any machine
     )
     return open_run(start(request, home, lambda _: observer).run.id, home)
 
@@ -106,9 +111,9 @@ def schema_tokens(run: Run, rooms: Mapping[str, int]) -> int:
 def _lavish(run: Run, node: Node, call: Call, said: str, lessons: Mapping[str, Lesson]) -> str:
     """The same words with every lesson, and where a parent is improved, with all of its modules.
 
-    A lesson is worded from what differs in the code; that question stays as it is.
+    Questions of other kinds (a review, the words of a lesson) stay as they are.
     """
-    if call.purpose == "reflect":
+    if call.purpose not in ("draft", "improve", "edit"):
         return said
     if node.parent is None:
         return _between(said, _LESSONS, _END, _told(run, list(lessons.values())))

@@ -86,3 +86,17 @@ def test_moves_that_never_make_sense_on_the_data_are_not_told(
     told = briefing.draft(request, [])[0].stable
     assert first.reason not in told
     assert others[0].reason in told
+
+
+def test_inputs_are_named_once_in_full_and_by_role_in_short(
+    toy_family: Family, toy_prepared: Prepared
+) -> None:
+    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": toy_family}, AT).ground)
+    one, two = (InputColumn(name=name, role="number") for name in ("breadth_mm", "height_mm"))
+    competition = briefing.competition.model_copy(update={"inputs": (one, two)})
+    known = {"rows": 9, "columns": {"breadth_mm": {"role": "number", "mean": 1.5}}}
+    request = Request(started(), None, 60.0, finishing=False, rng=np.random.default_rng(1))
+    full, short = replace(briefing, competition=competition, eda=known).draft(request, [])
+    assert "inputs: height_mm (number); and the columns below (1)" in " ".join(full.stable.split())
+    assert full.stable.count("breadth_mm") == 1
+    assert "inputs: breadth_mm (number), height_mm (number)" in short.stable

@@ -42,6 +42,7 @@ from rich.console import Console
 from scripted_model import CHARACTERS_PER_TOKEN, scripted_model
 
 from agent.chronicle import Chronicle, RealClock
+from agent.coder.debugging import FIX_TOKENS
 from agent.database import open_database
 from agent.llm.allowance import Allowance
 from agent.llm.answers import read_object
@@ -200,7 +201,7 @@ def _tokens(home: Home, nodes: int) -> None:
     own = sum(not node.note for node in state.nodes.values() if node.operator != "ensemble")
     valid = sum(node.is_valid for node in state.nodes.values() if node.operator != "ensemble")
     short = dict.fromkeys(("draft", "improve", "reflect"), ANSWER_TOKENS)
-    schemas = schema_tokens(run, {**short, "edit": EDIT_TOKENS})
+    schemas = schema_tokens(run, {**short, "edit": EDIT_TOKENS, "debug": FIX_TOKENS})
     print(
         f"{valid} valid nodes, {own} ideas of the model's own, {sum(purposes.values())} calls "
         f"({', '.join(f'{count} {name}' for name, count in purposes.items())})"

@@ -52,7 +52,7 @@ def searched(home: Home, nodes: int, observer: Observer) -> Run:
     request = RunRequest(
         competition=str(folder),
         minutes=20,
-        node_minutes=0.5,
+        node_minutes=2,  # none of them needs half of it; a busy machine may
         max_nodes=nodes,
         planner="llm",
         policy="greedy",  # which goes by scores alone, so that the search is the same on any machine
@@ -98,13 +98,16 @@ def asked(run: Run) -> list[Asked]:
 
 
 def schema_tokens(run: Run, rooms: Mapping[str, int]) -> int:
-    """Tokens of the schemas that went beside the prompts, as the client estimates them."""
+    """Tokens of the schemas that went beside the prompts, as the client estimates them.
+
+    `rooms` are the tokens that an answer might have, by purpose.
+    """
     return sum(
         event.call.tokens
         - rooms[event.call.purpose]
         - sum(tokens(run.journal.text(name) or "") for name in event.call.prompt)
         for event in run.journal.events()
-        if isinstance(event, LlmCallBegan)
+        if isinstance(event, LlmCallBegan) and event.call.purpose in rooms
     )
 
 

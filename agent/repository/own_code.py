@@ -86,12 +86,13 @@ def module_faults(module: ModulePlan, code: str, earlier: Sequence[str]) -> list
 
     `earlier` are the files that were written before it.
     """
+    if "\0" in code:  # versions of Python tell it in different ways
+        return [f"{module.file}: holds null bytes."]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd but valid code
-            tree = ast.parse(
-                code.encode()
-            )  # as bytes, as Python will read it: with what it says of its encoding
+            # As bytes, as Python will read it: with what it says of its encoding.
+            tree = ast.parse(code.encode())
             compile(code.encode(), module.file, "exec", dont_inherit=True)
     except SyntaxError as error:
         return [f"{module.file}:{error.lineno}: {error.msg}."]

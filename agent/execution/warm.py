@@ -16,11 +16,15 @@ from agent.execution.server import DEATH_SHOWS_WITHIN_S, ForkServer, ServerGoneE
 _ATTEMPTS = 2
 
 
+class _NeverStartedError(Exception):
+    """The process that was to run a job was killed before it began; another one can."""
+
+
 class WarmExecutor:
     """Keeps one fork server per number of threads, for thread pools take theirs when they are imported.
 
     A server starts with the first job that needs it. One that died is replaced once per job, and the job
-    starts over.
+    starts over; so it does where only the process died that waited for it.
     """
 
     def __init__(
@@ -56,8 +60,10 @@ class WarmExecutor:
                 return self._attempt(server, job, watch)
             except ServerGoneError:
                 self._discard(job.threads, server)
+            except _NeverStartedError:
+                continue
         raise InfrastructureError(
-            "The process that starts candidates was killed twice; free some memory, or run with --cold."
+            "What starts candidates was killed twice; free some memory, or run with --cold."
         )
 
     def close(self) -> None:
@@ -76,6 +82,8 @@ class WarmExecutor:
             ending = run_supervised(task, launch, log, job.limits.time_s, watch)
             if ending.kind in ("lost", "never started") and server.is_gone(DEATH_SHOWS_WITHIN_S):
                 raise ServerGoneError
+            if ending.kind == "never started":
+                raise _NeverStartedError
             return conclude(ending, job, log)
 
     def _server(self, threads: int) -> ForkServer:

@@ -87,7 +87,7 @@ def test_predictions_that_follow_the_answers_are_suspect(small: Home, tmp_path: 
     result = _result(run, 1)
     assert result.audit_metric is None
     assert result.status == "suspect", result
-    assert result.reason.startswith("Its predictions follow the validation answers: ")
+    assert result.reason.startswith("The predictions follow the validation answers: ")
     assert result.probe is not None
     assert result.probe.verdict == "follows"
     assert run.state.best is None
@@ -111,7 +111,9 @@ def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
     for cold in ((), ("--cold",)):
         mars("run", "--competition", "toy", "--from", str(own), "--minutes", "1", "--max-nodes", "1", *cold)
         shown = " ".join(mars("show", "latest", "1").stdout.split())
-        assert "leakage probe passed: On shuffled validation answers it scores" in shown
+        assert (
+            "leakage probe passed: The predictions do not follow the validation answers: they score" in shown
+        )
     (card,) = (small.root / "solutions").glob("toy/card.json")
     assert json.loads(card.read_text())["probe"]["verdict"] == "passed"
     assert (
@@ -132,7 +134,7 @@ def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
         "--cold",
     )
     mars(*run, code=1)
-    assert "leakage probe not passed: Its predictions follow" in " ".join(
+    assert "leakage probe not passed: The predictions follow" in " ".join(
         mars("show", "latest", "1").stdout.split()
     )
     left = [path.name for path in (small.root / "workspaces").glob("*/nodes/*")]

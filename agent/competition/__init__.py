@@ -1,1 +1,1 @@
-"""What is to be solved: specification, preparation, metrics, submission check, grading."""
+"""The competition: specification, data, preparation, metrics, submission checks and grading."""

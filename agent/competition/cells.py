@@ -1,4 +1,7 @@
-"""Cells of text as labels, label sets, probabilities and values, with the first faulty row named."""
+"""Parsing of text cells into labels, label sets, rankings, masks, probabilities and values.
+
+Every function raises SubmissionError that names the first invalid row.
+"""
 
 from collections.abc import Sequence
 
@@ -10,40 +13,45 @@ from scipy.sparse import csr_array
 
 from agent.competition.untrusted import SubmissionError, TextColumn
 
-MAX_PIXELS = 2**31 - 1  # of one mask
-SUM_TOLERANCE = 1e-3  # what rounding to a few digits may cost a row of probabilities
+MAX_PIXELS = 2**31 - 1  # per mask
+SUM_TOLERANCE = 1e-3  # allowed rounding error of the sum of a row of probabilities
 
 
-def labels(column: TextColumn, classes: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Class indices (N,)."""
+def parse_labels(column: TextColumn, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return class indices (N,)."""
     indices = _class_indices(column.text, classes)
     unknown = indices < 0
     if unknown.any():
-        raise column.fault(int(unknown.argmax()) + 1, f"is none of the {len(classes)} labels")
+        raise column.fault(int(unknown.argmax()) + 1, f"is not one of the {len(classes)} labels")
     return indices
 
 
-def label_sets(column: TextColumn, classes: Sequence[str]) -> csr_array:
-    """Sets (N, C) from labels separated by blanks; a blank cell is empty, a repeated label counts once."""
-    indices, ends = _label_lists(column, classes)
+def parse_label_sets(column: TextColumn, classes: Sequence[str]) -> csr_array:
+    """Return label sets (N, C) from labels separated by blanks. A repeated label counts once."""
+    indices, ends = _parse_label_lists(column, classes)
     shape = (len(column.text), len(classes))
     sets = csr_array((np.ones(len(indices), dtype=bool), indices, ends), shape=shape)
     sets.sum_duplicates()
     return sets
 
 
-def rankings(column: TextColumn, classes: Sequence[str], places: int) -> npt.NDArray[np.int64]:
-    """Class indices (N, K) of at most so many different labels separated by blanks; -1 behind the last.
+def parse_rankings(column: TextColumn, classes: Sequence[str], max_labels: int) -> npt.NDArray[np.int64]:
+    """Return rankings (N, K) as class indices, best first, padded with -1.
 
-    A label that is named twice is a fault: it could count as two hits.
+    A repeated label is an error, since it could count as two hits.
+
+    Args:
+        column: cells with labels separated by blanks.
+        classes: labels in class order, length C.
+        max_labels: K, the most labels that a cell may name.
     """
-    indices, ends = _label_lists(column, classes)
+    indices, ends = _parse_label_lists(column, classes)
     lengths = np.diff(ends)
-    if (lengths > places).any():
-        row = int((lengths > places).argmax())
-        raise column.fault(row + 1, f"names {lengths[row]} labels, more than {places}")
+    if (lengths > max_labels).any():
+        row = int((lengths > max_labels).argmax())
+        raise column.fault(row + 1, f"names {lengths[row]} labels; at most {max_labels} are allowed")
     rows = np.repeat(np.arange(len(lengths)), lengths)
-    ranked = np.full((len(lengths), places), -1, dtype=np.int64)
+    ranked = np.full((len(lengths), max_labels), -1, dtype=np.int64)
     ranked[rows, np.arange(len(indices)) - np.repeat(ends[:-1], lengths)] = indices
     ordered = np.sort(ranked, axis=1)
     repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
@@ -52,13 +60,14 @@ def rankings(column: TextColumn, classes: Sequence[str], places: int) -> npt.NDA
     return ranked
 
 
-def masks(column: TextColumn) -> csr_array:
-    """Masks (N, MAX_PIXELS) from runs `start length start length ...`, pixels counted from 1; blank is empty.
+def parse_masks(column: TextColumn) -> csr_array:
+    """Return masks (N, MAX_PIXELS) from run-length cells `start length start length ...`.
 
-    Entry (n, p) is the length of row n's run that begins at pixel p, counted from 0. Which way pixels are
-    counted (Kaggle: down, then right) is the same for truth and prediction and does not matter.
+    Cells count pixels from 1; a blank cell is an empty mask. Entry (n, p) of the result is the length of the
+    run of row n that starts at pixel p, counted from 0. The pixel order (Kaggle: down, then right) does not
+    matter, since truth and prediction share one order.
     """
-    words, ends = _parts(column)
+    words, ends = _split_words(column)
     numbers = _whole_numbers(words, ends, column)
     odd = np.diff(ends) % 2 == 1
     if odd.any():
@@ -69,7 +78,10 @@ def masks(column: TextColumn) -> csr_array:
     follows[1:] = row_of_run[1:] == row_of_run[:-1]
     beyond = (starts < 0) | (lengths < 1) | (starts + lengths > MAX_PIXELS)
     tangled = follows & (starts < np.concatenate([[0], (starts + lengths)[:-1]]))
-    for wrong, problem in ((beyond, "holds a run outside the picture"), (tangled, "holds runs out of order")):
+    for wrong, problem in (
+        (beyond, "holds a run outside the image"),
+        (tangled, "holds runs that overlap or are out of order"),
+    ):
         if wrong.any():
             raise column.fault(int(row_of_run[wrong.argmax()]) + 1, problem)
     return csr_array((lengths, starts, ends), shape=(len(ends) - 1, MAX_PIXELS))
@@ -78,82 +90,83 @@ def masks(column: TextColumn) -> csr_array:
 def _whole_numbers(
     words: pa.StringArray, ends: npt.NDArray[np.int64], column: TextColumn
 ) -> npt.NDArray[np.int64]:
-    plain = pc.match_substring_regex(words, "^[0-9]{1,10}$").to_numpy(zero_copy_only=False)
-    if not plain.all():
-        row = int(np.searchsorted(ends, int(plain.argmin()), side="right"))
-        raise column.fault(row, "holds something else than runs of pixels")
+    valid = pc.match_substring_regex(words, "^[0-9]{1,10}$").to_numpy(zero_copy_only=False)
+    if not valid.all():
+        row = int(np.searchsorted(ends, int(valid.argmin()), side="right"))
+        raise column.fault(row, "is not a run-length mask: pairs of start and length, separated by blanks")
     numbers: npt.NDArray[np.int64] = words.cast(pa.int64()).to_numpy()
     return numbers
 
 
-def _parts(column: TextColumn) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
-    """All cells' words, cell after cell, and where each cell begins and the last ends."""
+def _split_words(column: TextColumn) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
+    """Return the words of all cells (W,) and the offsets of each cell in them (N + 1,)."""
     parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column.text))
     split = parts.flatten()
-    real = pc.not_equal(split, "")  # a blank cell splits into one empty part
-    before = np.concatenate([[0], np.cumsum(real.to_numpy(zero_copy_only=False))])
-    return split.filter(real), before[parts.offsets.to_numpy()]
+    not_blank = pc.not_equal(split, "")  # a blank cell splits into one empty part
+    before = np.concatenate([[0], np.cumsum(not_blank.to_numpy(zero_copy_only=False))])
+    return split.filter(not_blank), before[parts.offsets.to_numpy()]
 
 
-def _label_lists(
+def _parse_label_lists(
     column: TextColumn, classes: Sequence[str]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Class indices of all cells' labels, cell after cell, and where each cell begins and the last ends."""
-    names, ends = _parts(column)
+    """Return the class indices of all words (W,) and the offsets of each cell in them (N + 1,)."""
+    names, ends = _split_words(column)
     indices = _class_indices(names, classes)
     unknown = np.flatnonzero(indices < 0)
     if unknown.size:
         row = int(np.searchsorted(ends, unknown[0], side="right"))
         name = names[int(unknown[0])].as_py()[:60]
-        raise column.fault(row, f"holds {name!r}, which is none of the {len(classes)} labels")
+        raise column.fault(row, f"holds {name!r}, which is not one of the {len(classes)} labels")
     return indices, ends
 
 
-def probabilities(columns: Sequence[TextColumn], sums_to_one: bool) -> npt.NDArray[np.float64]:
-    """Probabilities (N, C) within [0, 1]; a single column is that of the second of two classes.
+def parse_probabilities(columns: Sequence[TextColumn], sums_to_one: bool) -> npt.NDArray[np.float64]:
+    """Return probabilities (N, C) within [0, 1].
 
-    With `sums_to_one`, rows within `SUM_TOLERANCE` of 1 are divided by their sum and others refused.
+    A single column is the probability of the second of two classes. With `sums_to_one`, a row whose sum is
+    within `SUM_TOLERANCE` of 1 is divided by the sum; any other row is an error.
     """
     table = np.empty((len(columns[0].text), len(columns)))
     for index, column in enumerate(columns):
-        table[:, index] = numbers(column)
+        table[:, index] = parse_numbers(column)
         outside = (table[:, index] < 0) | (table[:, index] > 1)
         if outside.any():
-            raise column.fault(int(outside.argmax()) + 1, "is no probability between 0 and 1")
+            raise column.fault(int(outside.argmax()) + 1, "is not a probability between 0 and 1")
     if len(columns) == 1:
         return np.hstack([1 - table, table])
-    return _as_distributions(table, columns[0].file) if sums_to_one else table
+    return _normalise_rows(table, columns[0].file) if sums_to_one else table
 
 
-def _as_distributions(table: npt.NDArray[np.float64], file: str) -> npt.NDArray[np.float64]:
+def _normalise_rows(table: npt.NDArray[np.float64], file: str) -> npt.NDArray[np.float64]:
     sums = table.sum(axis=1, keepdims=True)
-    astray = np.abs(sums[:, 0] - 1) > SUM_TOLERANCE
-    if astray.any():
-        row = int(astray.argmax())
+    invalid = np.abs(sums[:, 0] - 1) > SUM_TOLERANCE
+    if invalid.any():
+        row = int(invalid.argmax())
         raise SubmissionError(
-            f"{file}: row {row + 1}: its probabilities sum to {sums[row, 0]:.6g} instead of 1."
+            f"{file}: row {row + 1}: the probabilities sum to {sums[row, 0]:.6g} instead of 1."
         )
     scaled: npt.NDArray[np.float64] = table / sums
     return scaled
 
 
-def values(columns: Sequence[TextColumn]) -> npt.NDArray[np.float64]:
-    """Values (N,) of one target, (N, T) of several."""
+def parse_values(columns: Sequence[TextColumn]) -> npt.NDArray[np.float64]:
+    """Return the values of one target (N,) or of several targets (N, T)."""
     if len(columns) == 1:
-        return numbers(columns[0])
-    return np.stack([numbers(column) for column in columns], axis=1)
+        return parse_numbers(columns[0])
+    return np.stack([parse_numbers(column) for column in columns], axis=1)
 
 
-def numbers(column: TextColumn) -> npt.NDArray[np.float64]:
-    """Finite floats (N,)."""
+def parse_numbers(column: TextColumn) -> npt.NDArray[np.float64]:
+    """Return finite floats (N,)."""
     try:
         found: npt.NDArray[np.float64] = column.text.cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
         row = next(row for row, cell in enumerate(column.text, 1) if not _is_number(cell))
-        raise column.fault(row, "is no number") from None
-    broken = ~np.isfinite(found)
-    if broken.any():
-        raise column.fault(int(broken.argmax()) + 1, "is not finite")
+        raise column.fault(row, "is not a number") from None
+    infinite = ~np.isfinite(found)
+    if infinite.any():
+        raise column.fault(int(infinite.argmax()) + 1, "is not finite")
     return found
 
 
@@ -166,7 +179,7 @@ def _is_number(cell: pa.StringScalar) -> bool:
 
 
 def _class_indices(names: pa.StringArray, classes: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Class indices (N,), -1 for a label outside the table."""
+    """Return class indices (N,), -1 for an unknown label."""
     indices = pc.index_in(names, value_set=pa.array(classes, pa.string()))
     found: npt.NDArray[np.int64] = indices.fill_null(-1).to_numpy().astype(np.int64)
     return found

@@ -1,7 +1,7 @@
-"""Exploratory data analysis of the training rows: aggregates only, never a value of a row.
+"""Exploratory data analysis of the training rows: aggregates only, never the value of a row.
 
-Names of categories, labels and words are values too, so only their counts are given. Columns are named: they
-are schema. Extremes and quantiles are left out, since each is the value of some row.
+The names of categories, labels and words are values too, so the summary holds only their counts. Column names
+are part of the schema and appear. Extremes and quantiles are omitted, since each is the value of some row.
 """
 
 import re
@@ -20,14 +20,14 @@ from agent.competition.target import mask_sizes
 _SEED = 42
 _TOP_LABELS = 30
 _TOP_RELATIONS = 5
-_COLLINEAR = 0.90
-_RARE_LEVEL = 10  # rows
-# Four moments of fewer different values, or of fewer rows, tell what the values are.
-_FEWEST_VALUES = 5
-_IMAGES = 500
-_SIGNALS = 20_000
-_RELATION_ROWS = 20_000
-_RELATION_COLUMNS = 200
+_COLLINEAR_CORRELATION = 0.90
+_RARE_ROWS = 10  # rows
+# With fewer distinct values, or fewer rows, the four moments would reveal the values.
+_MIN_DISTINCT_VALUES = 5
+_MAX_IMAGES = 500
+_MAX_SIGNALS = 20_000
+_MAX_RELATION_ROWS = 20_000
+_MAX_RELATION_COLUMNS = 200
 _MI_BINS = 10
 _WORD = re.compile(r"\w+")
 
@@ -35,16 +35,21 @@ Summary = dict[str, object]
 
 
 def explore(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> Summary:
-    """Describes the public training table (cells as strings); `file_path` starts from the folder `media`.
+    """Summarise the public training table.
+
+    Args:
+        train: the training rows, all cells as strings.
+        spec: the competition.
+        media: the folder that the column `file_path` is relative to.
 
     Returns:
-        A JSON-able dict with the keys rows, target, columns, relations and, for pictures, images.
+        A dict for JSON with the keys rows, target, columns, relations and, for images, images.
     """
     summary: Summary = {
         "rows": len(train),
-        "target": _target(train, spec),
+        "target": _summarise_target(train, spec),
         "columns": {
-            column.name: {"role": column.role, **_column(train[column.name], column.role)}
+            column.name: {"role": column.role, **_summarise_column(train[column.name], column.role)}
             for column in spec.inputs
             if column.name in train.columns and column.role != "image"
         },
@@ -55,7 +60,7 @@ def explore(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> Summary:
     return summary
 
 
-def _target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
+def _summarise_target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     if spec.task == "regression":
         return {name: _moments(_numbers(train[name])) for name in spec.targets}
     if spec.task == "segmentation":
@@ -68,7 +73,7 @@ def _target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     summary: Summary = {
         "labels_seen": len(counts),
         "most_frequent_counts": frequencies[:_TOP_LABELS],
-        "labels_below_10_rows": sum(count < _RARE_LEVEL for count in frequencies),
+        "labels_below_10_rows": sum(count < _RARE_ROWS for count in frequencies),
         "imbalance_ratio": frequencies[0] / frequencies[-1] if frequencies else None,
     }
     if spec.task == "multilabel":
@@ -81,14 +86,14 @@ def _target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     return summary
 
 
-def _column(values: "pd.Series[str]", role: str) -> Summary:
+def _summarise_column(values: "pd.Series[str]", role: str) -> Summary:
     present = values[values != ""]
     summary: Summary = {"missing": int(len(values) - len(present)), "distinct": int(present.nunique())}
     if role == "number":
         return summary | _moments(_numbers(present))
     if role in ("category", "group"):
         counts = present.value_counts().to_numpy()
-        rare = counts[counts < _RARE_LEVEL]
+        rare = counts[counts < _RARE_ROWS]
         return summary | {
             "largest_count": int(counts.max()) if len(counts) else 0,
             "levels_below_10_rows": len(rare),
@@ -99,14 +104,14 @@ def _column(values: "pd.Series[str]", role: str) -> Summary:
     if role == "time":
         return summary | _times(present)
     if role == "signal":
-        return summary | _waves(present)
+        return summary | _signals(present)
     return summary
 
 
 def _moments(numbers: "pd.Series[float]") -> Summary:
-    """Moments of the finite values, and how many lie outside 1.5 interquartile ranges.
+    """Return moments of the finite values and the number of outliers beyond 1.5 interquartile ranges.
 
-    Only shares where so few different values are behind them that the moments would give these away.
+    Too few distinct values or rows give shares only, since the moments would reveal the values.
     """
     finite = numbers[np.isfinite(numbers)]
     if finite.empty:
@@ -117,7 +122,7 @@ def _moments(numbers: "pd.Series[float]") -> Summary:
         "zero_share": float((values == 0).mean()),
         "negative_share": float((values < 0).mean()),
     }
-    if len(values) < _RARE_LEVEL or len(np.unique(values)) < _FEWEST_VALUES:
+    if len(values) < _RARE_ROWS or len(np.unique(values)) < _MIN_DISTINCT_VALUES:
         return shares
     low, high = np.quantile(values, [0.25, 0.75])
     margin = 1.5 * (high - low)
@@ -157,17 +162,18 @@ def _times(values: "pd.Series[str]") -> Summary:
     }
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of numbers near the largest, which are left out then
-def _waves(cells: "pd.Series[str]") -> Summary:
-    """Lengths of signals, moments of their samples, and what a row's samples are like on average.
+@np.errstate(over="ignore", invalid="ignore")  # numbers near the float maximum overflow; `_finite` drops them
+def _signals(cells: "pd.Series[str]") -> Summary:
+    """Return the lengths of signals, the moments of all samples, and averages of per-row statistics.
 
-    A row's `spread` is its standard deviation; its `roughness` that of the steps from sample to sample, in
-    spreads: 1.4 is white noise, towards 0 is smooth.
+    The `spread` of a row is the standard deviation of its samples. The `roughness` of a row is the standard
+    deviation of the steps between neighbouring samples, divided by the spread: 1.4 for white noise, towards 0
+    for a smooth signal.
     """
     cells = cells[cells.str.strip() != ""]
-    if len(cells) > _SIGNALS:
-        cells = cells.sample(_SIGNALS, random_state=_SEED)
-    if len(cells) < _RARE_LEVEL:
+    if len(cells) > _MAX_SIGNALS:
+        cells = cells.sample(_MAX_SIGNALS, random_state=_SEED)
+    if len(cells) < _RARE_ROWS:
         return {}
     pieces = list(read_signals(cells, Path("train.csv")))
     lengths = np.concatenate([piece.lengths for piece in pieces])
@@ -186,14 +192,14 @@ def _waves(cells: "pd.Series[str]") -> Summary:
         "row_mean_std": _finite(means.std()),
         "row_spread_mean": _finite(spreads.mean()),
         "row_spread_std": _finite(spreads.std()),
-        "row_roughness_mean": _finite(roughness.mean()) if len(roughness) >= _RARE_LEVEL else None,
+        "row_roughness_mean": _finite(roughness.mean()) if len(roughness) >= _RARE_ROWS else None,
     }
 
 
 def _by_row(
     values: NDArray[np.float64], row: NDArray[np.intp], counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each row's values (N,); `row` says whose each value is."""
+    """Return the mean (N,) and standard deviation (N,) of each row; `row` holds the row of each value."""
     divisor = np.maximum(counts, 1)
     means = np.bincount(row, values, len(counts)) / divisor
     variances = np.bincount(row, (values - means[row]) ** 2, len(counts)) / divisor
@@ -201,9 +207,9 @@ def _by_row(
 
 
 def _images(paths: "pd.Series[str]", media: Path) -> Summary:
-    """Sizes, aspect, channels and pixel statistics (0 to 1) of up to 500 seeded pictures."""
+    """Return sizes, aspect ratios, channels and pixel statistics (0 to 1) of up to 500 sampled images."""
     rng = np.random.default_rng(_SEED)
-    sampled = rng.choice(paths.to_numpy(), min(_IMAGES, len(paths)), replace=False)
+    sampled = rng.choice(paths.to_numpy(), min(_MAX_IMAGES, len(paths)), replace=False)
     pictures = [picture for path in sampled if (picture := decode(media / path)) is not None]
     if not pictures:
         return {"looked_at": 0}
@@ -236,15 +242,15 @@ def _unit_range(picture: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
-    """How inputs relate to the first target and numeric inputs to each other, on a seeded sample of rows."""
-    if len(train) > _RELATION_ROWS:
-        train = train.sample(_RELATION_ROWS, random_state=_SEED)
-    numeric = [name for name in spec.columns_with("number") if name in train][:_RELATION_COLUMNS]
-    levels = [name for name in spec.columns_with("category") if name in train][:_RELATION_COLUMNS]
+    """Return relations of inputs with the first target and among numeric inputs, on sampled rows."""
+    if len(train) > _MAX_RELATION_ROWS:
+        train = train.sample(_MAX_RELATION_ROWS, random_state=_SEED)
+    numeric = [name for name in spec.columns_with("number") if name in train][:_MAX_RELATION_COLUMNS]
+    levels = [name for name in spec.columns_with("category") if name in train][:_MAX_RELATION_COLUMNS]
     numbers = pd.DataFrame({name: _numbers(train[name]) for name in numeric}, index=train.index)
     bins = {name: _bin_codes(numbers[name]) for name in numeric}
     bins |= {name: pd.factorize(train[name])[0] for name in levels}
-    summary: Summary = {"collinear_pairs": _collinear(numbers)}
+    summary: Summary = {"collinear_pairs": _collinear_pairs(numbers)}
     if spec.task in ("multilabel", "segmentation"):
         return summary
     cells = train[spec.targets[0]]
@@ -261,17 +267,17 @@ def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     return summary | {"mutual_information_nats": dict(best)}
 
 
-def _collinear(numbers: pd.DataFrame) -> list[list[object]]:
-    """Pairs of columns with |Pearson correlation| above 0.9."""
+def _collinear_pairs(numbers: pd.DataFrame) -> list[list[object]]:
+    """Return pairs of columns with |Pearson correlation| above 0.9, and the correlation."""
     if numbers.shape[1] < 2:
         return []
     matrix = numbers.replace([np.inf, -np.inf], np.nan).corr().to_numpy()
-    pairs = zip(*np.where(np.triu(np.abs(matrix) > _COLLINEAR, k=1)), strict=True)
+    pairs = zip(*np.where(np.triu(np.abs(matrix) > _COLLINEAR_CORRELATION, k=1)), strict=True)
     return [[numbers.columns[i], numbers.columns[j], float(matrix[i, j])] for i, j in pairs]
 
 
 def _bin_codes(values: "pd.Series[float]") -> NDArray[np.intp]:
-    """Decile of each value; missing values are a bin of their own."""
+    """Return the decile of each value (N,); missing values get bin 0."""
     ranks = values.rank(pct=True, method="average").to_numpy(dtype=np.float64)
     bins = np.ceil(np.nan_to_num(ranks, nan=0.0) * _MI_BINS)
     codes: NDArray[np.intp] = bins.astype(np.intp)
@@ -279,7 +285,10 @@ def _bin_codes(values: "pd.Series[float]") -> NDArray[np.intp]:
 
 
 def _mutual_information(first: NDArray[np.intp], second: NDArray[np.intp]) -> float:
-    """Plug-in estimate in nats, less the bias of Miller and Madow (1955), at least 0."""
+    """Return the mutual information in nats, at least 0.
+
+    Source: plug-in estimate with the bias correction of Miller and Madow, 1955.
+    """
     _, rows = np.unique(first, return_inverse=True)
     _, columns = np.unique(second, return_inverse=True)
     width = int(columns.max()) + 1

@@ -1,4 +1,4 @@
-"""What a finished candidate is worth: its files scored by the harness on validation and audit rows."""
+"""Scoring of a finished candidate: the harness scores its files on the validation rows and audit rows."""
 
 import math
 import re
@@ -29,26 +29,29 @@ from agent.errors import SetupError
 VALIDATION_FILE = "working/val_submission.csv"
 SUBMISSION_FILE = "submission/submission.csv"
 
-_PRINTED = "Final Validation Metric:"
+_METRIC_LINE = "Final Validation Metric:"
 _PRINTED_TOLERANCE = 1e-6  # relative
-_SUSPECT_ERRORS = 4.0  # joint standard errors by which validation may exceed audit
-_REMEMBERED_BYTES = 50_000_000  # of a file of predictions that is kept in memory for its next reader
-_PROBE_CHANCE = 1e-3  # a perfect validation that is less likely than this, given the audit, is not believed
+_MAX_GAP_ERRORS = 4.0  # joint standard errors that the validation score may exceed the audit score by
+_MAX_CACHED_BYTES = 50_000_000  # largest prediction file that is cached in memory
+# Perfect validation predictions are suspect if the audit rows make them less probable than this.
+_MIN_PERFECT_PROBABILITY = 1e-3
 
 
 class Evaluation(BaseModel):
-    """The scores of one candidate; without a fault the candidate is valid."""
+    """The scores of one candidate. A candidate without a fault is valid."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fault: str | None = Field(default=None, description="Why the candidate is invalid, one sentence.")
-    suspect: str | None = Field(default=None, description="Why the validation score is not believed.")
+    suspect: str | None = Field(default=None, description="Why the validation score is suspect.")
     validation: float | None = Field(default=None, description="The metric on the validation rows.")
-    validation_error: float | None = Field(default=None, description="Its standard error.")
-    audit: float | None = Field(
-        default=None, description="The metric on the audit rows, where there are any."
+    validation_error: float | None = Field(
+        default=None, description="Standard error of the validation score."
     )
-    audit_error: float | None = Field(default=None, description="Its standard error.")
+    audit: float | None = Field(
+        default=None, description="The metric on the audit rows; None without audit rows."
+    )
+    audit_error: float | None = Field(default=None, description="Standard error of the audit score.")
 
     @property
     def valid(self) -> bool:
@@ -56,22 +59,24 @@ class Evaluation(BaseModel):
 
 
 def parse_printed_metric(log: str) -> float:
-    """The value of the one line `Final Validation Metric: <value>` of a candidate's output.
+    """Return the value of the line `Final Validation Metric: <value>` in a candidate's output.
 
     Raises:
-        SubmissionError: no such line, several, or a value that is no finite number.
+        SubmissionError: the output has no such line or several, or the value is not a finite number.
     """
-    lines = [line.strip() for line in log.splitlines() if _PRINTED in line]
+    lines = [line.strip() for line in log.splitlines() if _METRIC_LINE in line]
     if len(lines) != 1:
-        raise SubmissionError(f"The output holds {len(lines)} lines '{_PRINTED} <value>' instead of one.")
-    match = re.fullmatch(re.escape(_PRINTED) + r"\s*(\S+)", lines[0])
+        raise SubmissionError(
+            f"The output holds {len(lines)} lines '{_METRIC_LINE} <value>'; print exactly one."
+        )
+    match = re.fullmatch(re.escape(_METRIC_LINE) + r"\s*(\S+)", lines[0])
     try:
         value = float(match[1]) if match else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise SubmissionError(
-            f"The output's line {lines[0][:120]!r} holds no finite number as its only value."
+            f"The output line {lines[0][:120]!r} holds no finite number; print '{_METRIC_LINE} <value>'."
         )
     return value
 
@@ -79,52 +84,60 @@ def parse_printed_metric(log: str) -> float:
 def evaluate(
     prepared: Prepared, workspace: Path, printed: float | None, run: RunBounded | None = None
 ) -> Evaluation:
-    """Scores the files of a candidate that has ended; `printed` is the value that it claimed.
+    """Score the files of a finished candidate.
 
-    `run` runs a competition's own metric. Whatever the candidate did wrong becomes `fault`. Nothing is
-    written in the workspace, so that no answer enters it.
+    An error of the candidate becomes the `fault` of the result. The function writes nothing into the
+    workspace, so that no answers can leak there.
+
+    Args:
+        prepared: the prepared competition.
+        workspace: the folder of the candidate.
+        printed: the validation score that the candidate printed.
+        run: runs the metric of the competition (`metric.py`), if the competition has one.
 
     Raises:
-        SetupError: the harness's own answers are missing or damaged, or the competition's metric failed.
+        SetupError: the answers of the harness are missing or damaged, or `metric.py` failed.
     """
     metric = metric_of(prepared.spec, run)
     try:
-        truth, guess = load_hold_out(prepared, "val", own_file(workspace, VALIDATION_FILE))
-        hidden = _load_submission(prepared, own_file(workspace, SUBMISSION_FILE))
-        score = metric.score(truth, guess)
+        truth, predictions = load_hold_out(prepared, "val", require_own_file(workspace, VALIDATION_FILE))
+        audit_rows = _load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
+        score = metric.score(truth, predictions)
         _require_agreement(metric, score, printed)
-        audit = _audit_score(metric, *hidden) if hidden else None
+        audit = _audit_score(metric, *audit_rows) if audit_rows else None
     except SubmissionError as error:
         return Evaluation(fault=str(error))
     evaluation = Evaluation(
         validation=score,
-        validation_error=_error(metric, truth, guess),
+        validation_error=_standard_error(metric, truth, predictions),
         audit=audit,
-        audit_error=_error(metric, *hidden) if hidden else None,
+        audit_error=_standard_error(metric, *audit_rows) if audit_rows else None,
     )
-    return evaluation.model_copy(update={"suspect": _suspicion(metric, evaluation, truth, guess, hidden)})
+    return evaluation.model_copy(
+        update={"suspect": _leak_reason(metric, evaluation, truth, predictions, audit_rows)}
+    )
 
 
 def evaluate_submission(
     prepared: Prepared, workspace: Path, run: RunBounded | None = None
 ) -> tuple[float | None, float | None]:
-    """A submission's score on the audit rows and its standard error, both None without audit rows.
+    """Return the score of a submission on the audit rows and its standard error; (None, None) without them.
 
     Raises:
-        SubmissionError: the workspace's submission does not fit.
+        SubmissionError: the submission in the workspace is invalid.
     """
     metric = metric_of(prepared.spec, run)
-    hidden = _load_submission(prepared, own_file(workspace, SUBMISSION_FILE))
-    if hidden is None:
+    audit_rows = _load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
+    if audit_rows is None:
         return None, None
-    return _audit_score(metric, *hidden), _error(metric, *hidden)
+    return _audit_score(metric, *audit_rows), _standard_error(metric, *audit_rows)
 
 
 def check_metric(prepared: Prepared, metric: Metric) -> None:
-    """Scores perfect predictions of the validation rows, before anyone works for the metric.
+    """Check a metric before the search: score perfect predictions of the validation rows.
 
     Raises:
-        SetupError: not even they have a score, or it is not the metric's best.
+        SetupError: the score of perfect predictions is undefined, or is not the best value of the metric.
     """
     form = SubmissionFormat.of(prepared)
     _, truth = _answers(prepared.private, "val.csv", form)
@@ -136,19 +149,24 @@ def check_metric(prepared: Prepared, metric: Metric) -> None:
         )
     if prepared.spec.own_metric is not None and abs(metric.error(score)) > 1e-6:
         raise SetupError(
-            f"{metric.name} gives perfect predictions {score:.6g}, but its best is {metric.best:.6g}; set "
-            "own_metric.higher_is_better and own_metric.best in competition.yaml."
+            f"{metric.name} scores perfect predictions {score:.6g}, but its best value is {metric.best:.6g}; "
+            "correct own_metric.higher_is_better and own_metric.best in competition.yaml."
         )
 
 
 def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path) -> tuple[Rows, Rows]:
-    """Answers of a part and a candidate's predictions for it, row by row alike for every candidate.
+    """Return the answers of a part and the predictions of a candidate, in the same row order.
 
-    `file` is a validation submission for "val" and a final submission for "audit".
+    The row order is the same for every candidate. Callers must not change the arrays, which may be cached.
+
+    Args:
+        prepared: the prepared competition.
+        part: "val" or "audit".
+        file: the validation submission for "val", the final submission for "audit".
 
     Raises:
-        SubmissionError: the file does not fit.
-        SetupError: there are no such answers.
+        SubmissionError: the file is invalid.
+        SetupError: the competition has no answers for this part.
     """
     if part == "audit":
         loaded = _load_submission(prepared, file)
@@ -157,28 +175,32 @@ def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path)
         return loaded
     form = SubmissionFormat.of(prepared)
     status = file.stat() if file.is_file() else None
-    if status is None or status.st_size > _REMEMBERED_BYTES:
-        return _validation(prepared.private, form, file)
+    if status is None or status.st_size > _MAX_CACHED_BYTES:
+        return _read_validation(prepared.private, form, file)
     version = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return _remembered_validation(prepared.private, form, file, version)
+    return _cached_validation(prepared.private, form, file, version)
 
 
-def _validation(private: Path, form: SubmissionFormat, file: Path) -> tuple[Rows, Rows]:
+def _read_validation(private: Path, form: SubmissionFormat, file: Path) -> tuple[Rows, Rows]:
     ids, truth = _answers(private, "val.csv", form)
     return truth, read_predictions(file, form, ids)
 
 
-# A node's predictions are scored, then compared with its parent's, and later with its children's.
+# A node's predictions are read when they are scored, and again in comparisons with parent and children.
 @lru_cache(maxsize=4)
-def _remembered_validation(
+def _cached_validation(
     private: Path, form: SubmissionFormat, file: Path, version: tuple[int, int, int]
 ) -> tuple[Rows, Rows]:
-    """What one version of a file holds. Not to be changed by who gets it."""
-    return _validation(private, form, file)
+    """Return cached answers and predictions for one version of a file. Callers must not change them."""
+    return _read_validation(private, form, file)
 
 
 def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
-    """Checks a final submission; returns its audit rows' answers and predictions, None without audit rows."""
+    """Check a final submission.
+
+    Returns:
+        Answers and predictions of the audit rows, or None if the competition has no audit rows.
+    """
     form = SubmissionFormat.of(prepared)
     test_ids = _row_ids(prepared.private, "test")["opaque"].tolist()
     if prepared.rows.audit == 0:
@@ -189,12 +211,12 @@ def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None
 
 
 def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
-    """Writes what would be submitted: real test rows with original ids, in the sample submission's order.
+    """Write the file to submit: the test rows with original ids, in the order of the sample submission.
 
-    Cells stay as the candidate wrote them.
+    The cells stay exactly as the candidate wrote them.
 
     Raises:
-        SubmissionError: the rows are not those that were to be predicted.
+        SubmissionError: the rows of the submission differ from the rows to predict.
     """
     form = SubmissionFormat.of(prepared)
     test = _row_ids(prepared.private, "test")
@@ -207,120 +229,140 @@ def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) ->
     write_atomically(target_file, table)
 
 
-# Prepared data is named by its content and never changes; reading it anew for every node took longer than
-# scoring one.
+# Prepared data never changes, since its fingerprint names its folder. Reading the data for every node
+# took longer than scoring.
 @lru_cache(maxsize=8)
 def _answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
-    """Ids and answers of a hold-out. Not to be changed by who gets them."""
+    """Return the cached ids and answers of a hold-out. Callers must not change them."""
     return read_truth(private / name, form)
 
 
 @lru_cache(maxsize=8)
 def _row_ids(private: Path, part: str) -> pd.DataFrame:
-    """The columns opaque and original of a part, in the order of `ids.csv`. Not to be changed."""
+    """Return the cached rows of a part in the order of `ids.csv`. Callers must not change them."""
     ids = read_table(private, "ids.csv")
     return ids[ids["part"] == part]
 
 
-def own_file(workspace: Path, name: str) -> Path:
-    """A file of the workspace; a link could point the harness at answers that the candidate cannot read."""
+def require_own_file(workspace: Path, name: str) -> Path:
+    """Return a file of the workspace; raise SubmissionError for a link.
+
+    A link could point the harness at answers that the candidate cannot read.
+    """
     try:
         real = (workspace / name).resolve()
     except (OSError, RuntimeError) as error:  # a loop of links
-        raise SubmissionError(f"{name}: cannot be reached.") from error
+        raise SubmissionError(f"{name}: the path cannot be resolved; write the file itself.") from error
     if real != workspace.resolve() / name:
-        raise SubmissionError(f"{name}: is reached through a link; write the file itself.")
+        raise SubmissionError(f"{name}: the path is reached through a link; write the file itself.")
     return workspace / name
 
 
 def _require_agreement(metric: Metric, score: float, printed: float | None) -> None:
     if not math.isfinite(score):
-        raise SubmissionError(f"The metric '{metric.name}' of {VALIDATION_FILE} is not finite ({score}).")
+        raise SubmissionError(f"The metric '{metric.name}' is not finite ({score}) on {VALIDATION_FILE}.")
     if printed is None or not math.isfinite(printed):
-        raise SubmissionError(f"No finite value was printed as '{_PRINTED} <value>'.")
+        raise SubmissionError(f"The output holds no finite value; print '{_METRIC_LINE} <value>'.")
     if not math.isclose(score, printed, rel_tol=_PRINTED_TOLERANCE, abs_tol=1e-12):
         raise SubmissionError(
-            f"The printed metric {printed!r} is not the {score!r} that {VALIDATION_FILE} scores."
+            f"The printed metric {printed!r} differs from the score {score!r} of {VALIDATION_FILE}."
         )
 
 
-def _audit_score(metric: Metric, truth: Rows, guess: Rows) -> float | None:
-    """The score; None where the few audit rows leave it undefined, which no candidate is to blame for."""
-    score = metric.score(truth, guess)
+def _audit_score(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
+    """Return the audit score, or None if the few audit rows leave the metric undefined."""
+    score = metric.score(truth, predictions)
     if math.isinf(score):
         raise SubmissionError(
-            f"The metric '{metric.name}' of the audit rows in {SUBMISSION_FILE} is infinite."
+            f"The metric '{metric.name}' is infinite on the audit rows in {SUBMISSION_FILE}."
         )
     return _finite(score)
 
 
-def _error(metric: Metric, truth: Rows, guess: Rows) -> float | None:
-    """The standard error, of a bounded score at least one row's share: few perfect rows prove little."""
-    error = _finite(standard_error(metric, truth, guess))
+def _standard_error(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
+    """Return the standard error.
+
+    For scores (higher is better) the error is at least 1 / N, since N perfect rows do not prove perfection.
+    """
+    error = _finite(standard_error(metric, truth, predictions))
     if error is None or not metric.higher_is_better:
         return error
     return max(error, 1.0 / int(truth.shape[0]))
 
 
 def _finite(value: float) -> float | None:
-    """None for what the rows leave undefined."""
+    """Return None for an undefined value."""
     return value if math.isfinite(value) else None
 
 
-def _suspicion(
-    metric: Metric, evaluation: Evaluation, truth: Rows, guess: Rows, hidden: tuple[Rows, Rows] | None
+def _leak_reason(
+    metric: Metric,
+    evaluation: Evaluation,
+    truth: Rows,
+    predictions: Rows,
+    audit_rows: tuple[Rows, Rows] | None,
 ) -> str | None:
-    """Why the validation score may come from leaked answers; only audit rows can tell."""
+    """Return why the validation score may come from leaked answers. Only audit rows can show a leak."""
     validation, audit = evaluation.validation, evaluation.audit
-    if validation is None or audit is None or hidden is None:
+    if validation is None or audit is None or audit_rows is None:
         return None
     if (
-        _equal_rows(truth, guess).all()
-        and (chance := _chance_of_no_mistake(hidden, truth.shape[0])) < _PROBE_CHANCE
+        _equal_rows(truth, predictions).all()
+        and (probability := _probability_of_no_mistake(audit_rows, truth.shape[0])) < _MIN_PERFECT_PROBABILITY
     ):
         return (
-            f"Predictions equal labels on all {truth.shape[0]} validation rows; by the mistakes on the audit "
-            f"rows that has a chance of {chance:.1g}."
+            f"Predictions equal labels on all {truth.shape[0]} validation rows; the error rate on the audit "
+            f"rows gives this a probability of {probability:.1g}."
         )
     gap = metric.error(audit) - metric.error(validation)
-    joint = math.hypot(evaluation.validation_error or 0.0, evaluation.audit_error or 0.0)
-    if gap > _SUSPECT_ERRORS * joint:
+    joint_error = math.hypot(evaluation.validation_error or 0.0, evaluation.audit_error or 0.0)
+    if gap > _MAX_GAP_ERRORS * joint_error:
         return (
             f"The validation score {validation:.6g} is better than the audit score {audit:.6g} "
-            f"by more than {_SUSPECT_ERRORS:g} joint standard errors ({joint:.2g})."
+            f"by more than {_MAX_GAP_ERRORS:g} joint standard errors ({joint_error:.2g})."
         )
     return None
 
 
-def _chance_of_no_mistake(hidden: tuple[Rows, Rows], rows: int) -> float:
-    """Of so many rows, at the least error rate that the audit rows allow (Clopper-Pearson, 5 %)."""
-    right = _equal_rows(*hidden)
-    mistakes = int((~right).sum())
-    rate = float(beta.ppf(0.05, mistakes, len(right) - mistakes + 1)) if mistakes else 0.0
+def _probability_of_no_mistake(audit_rows: tuple[Rows, Rows], rows: int) -> float:
+    """Return the probability of `rows` correct rows, given the mistakes on the audit rows.
+
+    The error rate is the lower Clopper-Pearson bound (5 %).
+    """
+    correct = _equal_rows(*audit_rows)
+    mistakes = int((~correct).sum())
+    rate = float(beta.ppf(0.05, mistakes, len(correct) - mistakes + 1)) if mistakes else 0.0
     return float((1 - rate) ** rows)
 
 
-def _equal_rows(truth: Rows, guess: Rows) -> npt.NDArray[np.bool_]:
-    """Which rows (N,) are predicted without any mistake."""
+def _equal_rows(truth: Rows, predictions: Rows) -> npt.NDArray[np.bool_]:
+    """Return a mask (N,) of the rows that are predicted without a mistake."""
     equal: npt.NDArray[np.bool_]
-    if isinstance(truth, csr_array) and not isinstance(guess, csr_array):
-        guess = _as_sets(truth, guess)
+    if isinstance(truth, csr_array) and not isinstance(predictions, csr_array):
+        predictions = _as_sets(truth, predictions)
     if isinstance(truth, csr_array):
-        equal = np.asarray((truth != guess).sum(axis=1)).ravel() == 0
-    elif truth.ndim < guess.ndim and np.issubdtype(guess.dtype, np.integer):  # labels against rankings
-        equal = guess[:, 0] == truth
-    elif truth.ndim < guess.ndim:  # labels against probabilities
-        equal = (guess[np.arange(len(truth)), truth] == 1) & (guess.sum(axis=1) == 1)
+        equal = np.asarray((truth != predictions).sum(axis=1)).ravel() == 0
+    elif truth.ndim < predictions.ndim and np.issubdtype(
+        predictions.dtype, np.integer
+    ):  # labels against rankings
+        equal = predictions[:, 0] == truth
+    elif truth.ndim < predictions.ndim:  # labels against probabilities
+        equal = (predictions[np.arange(len(truth)), truth] == 1) & (predictions.sum(axis=1) == 1)
     else:
-        equal = np.all(np.reshape(truth == guess, (len(truth), -1)), axis=1)
+        equal = np.all(np.reshape(truth == predictions, (len(truth), -1)), axis=1)
     return equal
 
 
-def _as_sets(truth: csr_array, guess: Rows) -> csr_array:
-    """Certain probabilities (N, C) as the sets that they say, or of rankings as many labels as are true."""
-    if not np.issubdtype(guess.dtype, np.integer):
-        return csr_array(np.where((guess == 0) | (guess == 1), guess == 1, ~truth.toarray()))
-    named = (guess >= 0) & (np.arange(guess.shape[1]) < truth.sum(axis=1)[:, None])
-    rows, _ = np.nonzero(named)
-    columns = guess[named]
+def _as_sets(truth: csr_array, predictions: Rows) -> csr_array:
+    """Return predictions (N, C) or rankings (N, K) as label sets (N, C), to compare them with true sets.
+
+    A probability other than 0 or 1 counts as a mistake. A ranking contributes as many labels as are true.
+    """
+    if not np.issubdtype(predictions.dtype, np.integer):
+        return csr_array(
+            np.where((predictions == 0) | (predictions == 1), predictions == 1, ~truth.toarray())
+        )
+    chosen = (predictions >= 0) & (np.arange(predictions.shape[1]) < truth.sum(axis=1)[:, None])
+    rows, _ = np.nonzero(chosen)
+    columns = predictions[chosen]
     return csr_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=truth.shape)

@@ -1,4 +1,4 @@
-"""Files of untrusted folders: safe paths, folders written aside, clear errors."""
+"""Safe paths in untrusted folders, atomic creation of folders, and file errors as messages."""
 
 import errno
 import os
@@ -12,30 +12,30 @@ from agent.errors import InfrastructureError, SetupError
 from agent.held import temporary_folder
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
 def machine_errors(doing: str) -> Iterator[None]:
-    """Turns an OSError inside the block into one sentence that begins with `doing`.
+    """Turn an OSError in the block into an error with a message that starts with `doing`.
 
     Raises:
-        SetupError: a file or folder that this user may not read or write.
-        InfrastructureError: a full disk or any other failure of the machine.
+        SetupError: this user may not read or write a file or folder.
+        InfrastructureError: the disk is full, or the machine failed in another way.
     """
     try:
         yield
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or str(error)
-        if error.errno in _NO_RIGHTS:
-            raise SetupError(f"{doing}: {where}{reason}; give this user the rights.") from error
+        if error.errno in _NO_PERMISSION:
+            raise SetupError(f"{doing}: {where}{reason}; give this user the permissions.") from error
         hint = "; free some space and run again" if error.errno in _DISK_FULL else ""
         raise InfrastructureError(f"{doing}: {where}{reason}{hint}.") from error
 
 
 def is_contained(relative: str) -> bool:
-    """Whether a relative path, taken literally, stays below the folder that it starts from."""
+    """Return whether a relative path stays below its base folder. Links are not followed."""
     path = PurePosixPath(relative)
     return (
         bool(path.parts)
@@ -46,7 +46,7 @@ def is_contained(relative: str) -> bool:
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """`folder / relative`; raises SetupError if the path or a link on it leaves the folder."""
+    """Return `folder / relative`; raise SetupError if the path, or a link in the path, leaves the folder."""
     file = folder / relative
     if not is_contained(relative) or not file.resolve().is_relative_to(folder.resolve()):
         raise SetupError(f"{folder}: the path {relative!r} leaves the folder; name files below it.")
@@ -55,21 +55,22 @@ def inside(folder: Path, relative: str) -> Path:
 
 @contextmanager
 def aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
-    """A new folder beside `target` to fill; it becomes `target` at the end and vanishes on failure.
+    """Create a temporary folder beside `target` and rename it to `target` at the end of the block.
 
-    When another process has made `target` meanwhile, that one stays, unless `replace` is set.
+    An error in the block deletes the temporary folder. If another process has created `target` meanwhile,
+    that folder stays, unless `replace` is set.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(f".{target.name}-", target.parent) as folder:
         folder.chmod(0o755)
         yield folder
-        _settle(folder, target, replace)
+        _move_into_place(folder, target, replace)
 
 
-def _settle(folder: Path, target: Path, replace: bool) -> None:
+def _move_into_place(folder: Path, target: Path, replace: bool) -> None:
     if replace and target.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-        target.rename(old)  # an empty folder is replaced in one step
+        target.rename(old)  # replaces the empty folder `old` in one step
         folder.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return
@@ -81,7 +82,7 @@ def _settle(folder: Path, target: Path, replace: bool) -> None:
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:
-    """A hard link where the file system can, else a copy (other device, too many links)."""
+    """Create a hard link, or a copy if the file system cannot link (other device, too many links)."""
     try:
         os.link(source, target)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Grades a final submission against a competition's private answers, for `mars grade` alone."""
+"""Grading of a final submission against the private answers of a competition. Only `mars grade` uses it."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from agent.competition.tables import read_table
 from agent.competition.target import read_target
 from agent.errors import SetupError
 
-_DEFAULT_ANSWERS = ("test.csv", "answers.csv")  # ours, MLE-bench's
+_DEFAULT_ANSWERS = ("test.csv", "answers.csv")  # of MARS, of MLE-bench
 
 
 @dataclass(frozen=True)
 class Grade:
-    """The competition's metric on the rows of its answers."""
+    """The score of a submission on the rows with answers."""
 
     metric: str
     score: float
@@ -31,19 +31,19 @@ def grade_submission(
     answers: str | None = None,
     run: RunBounded | None = None,
 ) -> Grade:
-    """Scores a submission with original ids.
+    """Score a submission that uses the original ids.
 
     Args:
         spec: the competition.
-        folder: its data folder, which holds the tables that the spec names and `answers/`.
+        folder: the data folder, which holds the tables of the specification and `answers/`.
         submission: the file to grade.
-        answers: which table below `answers/`; by default the only one; among several `test.csv`, then
-            MLE-bench's `answers.csv`.
-        run: runs the competition's own metric, where it has one.
+        answers: name of the table below `answers/`. The default is the only table; among several, it is
+            `test.csv`, then the `answers.csv` of MLE-bench.
+        run: runs the metric of the competition (`metric.py`), if the competition has one.
 
     Raises:
-        SetupError: the answers are missing, ambiguous or damaged.
-        SubmissionError: the submission does not fit, or the metric is undefined on the answers.
+        SetupError: the answers are missing, ambiguous or damaged, or the metric is undefined on them.
+        SubmissionError: the submission is invalid.
     """
     file = _answer_file(folder / "answers", answers)
     metric = metric_of(spec, run)
@@ -52,20 +52,22 @@ def grade_submission(
     form = SubmissionFormat.build(spec, classes, header)
     ids, truth = read_truth(file, form)
     if not ids:
-        raise SetupError(f"{file}: holds no answers.")
+        raise SetupError(f"{file}: the table holds no answers.")
     score = metric.score(truth, read_predictions(submission, form, ids))
     if not math.isfinite(score):
-        raise SetupError(f"{file}: the metric '{metric.name}' is undefined on these answers.")
+        raise SetupError(f"{file}: the metric '{metric.name}' is undefined on these answers; check the file.")
     return Grade(metric.name, score, metric.higher_is_better, len(ids))
 
 
 def _answer_file(folder: Path, name: str | None) -> Path:
     files = {file.name: file for file in sorted(folder.glob("*.csv"))}
     if not files:
-        raise SetupError(f"{folder}: holds no answers (CSV files), so that nothing can be graded.")
+        raise SetupError(
+            f"{folder}: the folder holds no answers; put a CSV file with the ids and targets there."
+        )
     if name is None and len(files) == 1:
         return next(iter(files.values()))
-    wanted = name or next((usual for usual in _DEFAULT_ANSWERS if usual in files), _DEFAULT_ANSWERS[0])
-    if wanted not in files:
-        raise SetupError(f"{folder}: has no {wanted}; choose one of {', '.join(files)}.")
-    return files[wanted]
+    chosen = name or next((default for default in _DEFAULT_ANSWERS if default in files), _DEFAULT_ANSWERS[0])
+    if chosen not in files:
+        raise SetupError(f"{folder}: the folder has no {chosen}; choose one of {', '.join(files)}.")
+    return files[chosen]

@@ -1,4 +1,4 @@
-"""Writes the tables of a prepared competition: what candidates read, and what only the harness reads."""
+"""Writing of prepared tables: public tables for candidates, private tables for the harness."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,10 @@ from agent.competition.tables import write_table
 
 @dataclass(frozen=True)
 class Parts:
-    """Rows under opaque ids: id, `file_path` for pictures, inputs and, where labelled, targets.
+    """The tables of all parts, with opaque ids.
 
-    `test` is in the order of the original sample submission; `ids` has the columns opaque, original, part.
+    Columns: id, `file_path` for images, inputs and, for labelled rows, targets. `test` is in the order of the
+    original sample submission. `ids` has the columns opaque, original and part.
     """
 
     train: pd.DataFrame
@@ -26,7 +27,7 @@ class Parts:
 
 
 def write_parts(parts: Parts, spec: CompetitionSpec, root: Path) -> None:
-    """Writes `public/metadata` and `private`, ordered by opaque id, which hides a row's origin."""
+    """Write `public/metadata` and `private`. Sorting by opaque id hides the origin of a row."""
     key, metadata, private = spec.id_column, root / "public" / "metadata", root / "private"
     answers = [key, *spec.targets]
     write_table(parts.train.sort_values(key), metadata / "train.csv")
@@ -42,6 +43,9 @@ def write_parts(parts: Parts, spec: CompetitionSpec, root: Path) -> None:
 
 
 def _sample(original: pd.DataFrame, key: str, ids: list[str]) -> pd.DataFrame:
-    """Columns as in the original, every row filled like its first: real ones may hold more than a default."""
-    filled = {name: [original[name].iloc[0]] * len(ids) for name in original.columns if name != key}
-    return pd.DataFrame({key: ids, **filled})[list(original.columns)]
+    """Return a sample submission with new ids, each row defaults like the first original row.
+
+    Other rows of the original may hold more than a default value.
+    """
+    defaults = {name: [original[name].iloc[0]] * len(ids) for name in original.columns if name != key}
+    return pd.DataFrame({key: ids, **defaults})[list(original.columns)]

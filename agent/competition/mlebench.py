@@ -1,4 +1,4 @@
-"""What MLE-bench's `prepare` leaves: `<competition>/prepared/{public,private}`, of any competition.
+"""Data that MLE-bench has prepared: `<competition>/prepared/{public,private}`.
 
 Source: Chan et al., "MLE-bench: Evaluating Machine Learning Agents on Machine Learning Engineering", 2024.
 """
@@ -14,14 +14,18 @@ from agent.errors import SetupError
 
 @dataclass(frozen=True)
 class PreparedSplit:
-    """The folder that agents may see, and the tables of answers that they may not."""
+    """The public folder for agents, and the private tables of answers."""
 
     public: Path
     answers: list[Path]
 
 
 def find_split(folder: Path, spec: CompetitionSpec) -> PreparedSplit | None:
-    """The split in `folder`, be it MLE-bench's data folder, a competition's in it, or `prepared` itself.
+    """Find the split of MLE-bench, or return None.
+
+    Args:
+        folder: the data folder of MLE-bench, the folder of a competition in it, or `prepared` itself.
+        spec: the competition.
 
     Raises:
         SetupError: the private folder holds no table, or a link.
@@ -29,34 +33,35 @@ def find_split(folder: Path, spec: CompetitionSpec) -> PreparedSplit | None:
     names = [name for name in (spec.sources.kaggle, spec.id) if name is not None]
     for place in (folder, folder / "prepared", *(folder / name / "prepared" for name in names)):
         if (place / "public").is_dir() and (place / "private").is_dir():
-            return PreparedSplit(place / "public", _tables(place / "private"))
+            return PreparedSplit(place / "public", _answer_tables(place / "private"))
     return None
 
 
 def refusal(spec: CompetitionSpec, submission: Path) -> str | None:
-    """Why MLE-bench's grader would refuse a submission that is otherwise right; None where it takes it.
+    """Return why the grader of MLE-bench would reject a valid submission, or None.
 
-    It reads cells as pandas guesses them: label sets of one number each in every row become a column of
-    integers, which it cannot split.
+    The grader lets pandas guess the types of columns. If every row has exactly one numeric label, pandas
+    reads integers, which the grader cannot split into labels.
     """
     if spec.task != "multilabel":
         return None
     for name, column in pd.read_csv(submission, usecols=lambda name: name in spec.targets).items():
         if pd.api.types.is_integer_dtype(column):
             return (
-                f"MLE-bench's own grader refuses this submission: with one label in every row it takes "
-                f"'{name}' for numbers; predict two labels in one row at least."
+                f"The grader of MLE-bench rejects this submission: every row has one label, so the grader "
+                f"reads column '{name}' as numbers; predict two labels in at least one row."
             )
     return None
 
 
-def _tables(folder: Path) -> list[Path]:
+def _answer_tables(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise SetupError(
-            f"{folder}: holds no answers (CSV files); let MLE-bench prepare the competition again."
+            f"{folder}: the folder holds no answers (CSV files); "
+            "prepare the competition with MLE-bench again."
         )
     for file in files:
         if file.is_symlink() or not file.is_file():
-            raise SetupError(f"{file}: is no plain file; put the file itself there.")
+            raise SetupError(f"{file}: the path is not a regular file; put the file itself there.")
     return files

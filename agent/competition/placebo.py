@@ -1,16 +1,20 @@
-"""The placebo probe: whether a candidate's predictions follow validation answers that it should not learn.
+"""The label permutation test: do the predictions of a candidate follow validation answers?
 
-A candidate is executed once more where the answers of `val.csv` are shuffled among their rows. Honest code
-learns from other rows, so that its predictions fit the shuffle that it saw about as well as any other; code
-that trains on validation rows, reads their answers or takes them for inputs fits it far better: a permutation
-test.
+The harness shuffles the answers of `val.csv` among their rows and runs the candidate again. Honest code
+learns from other rows, so its predictions fit the shuffled answers about as well as any other shuffle. Code
+that trains on validation rows, reads their answers or uses them as inputs fits the shuffled answers better.
 
-Validation answers may decide where to stop, thresholds and shares of a blend, which fits the shuffle a little
-too. Hence three conditions. The best of a thousand tries is 3.2 standard deviations above chance. Simulated
-thresholds per class on 60 to 1,000 rows reached 24, and all of the way to a real score that was hardly above
-chance, but 0.12 of the way to the perfect one, and 0.19 of the way to a real score worth having. Trees and
-boosting that were trained on validation rows reached 0.84 to 1.0 of both. A model that cannot learn shuffled
-answers by heart (linear, strongly regularized) passes; it owes little to them.
+Honest code may use validation answers for early stopping, thresholds and blend weights, which fits the
+shuffled answers a little. Hence the test reports a leak only if the predictions exceed three bounds:
+
+* `MIN_DEVIATIONS` from chance. The best of 1,000 random tries is 3.2 standard deviations above chance.
+  Simulated thresholds per class on 60 to 1,000 rows reached 24.
+* `MIN_REAL_SHARE` of the gain of the real score over chance. Thresholds reached 1.0 of a real score hardly
+  above chance, and 0.19 of a useful real score.
+* `MIN_PERFECT_SHARE` of the gain of the perfect score over chance. Thresholds reached 0.12.
+
+Trees and boosting that were trained on validation rows reached 0.84 to 1.0 of both gains. A model that cannot
+memorise shuffled answers (linear, strongly regularised) passes the test, but gains little from the leak.
 """
 
 import math
@@ -21,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.competition.evaluation import VALIDATION_FILE, own_file
+from agent.competition.evaluation import VALIDATION_FILE, require_own_file
 from agent.competition.files import machine_errors
 from agent.competition.metrics import Metric, Rows
 from agent.competition.metrics.metric import Floats
@@ -29,19 +33,19 @@ from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table, write_table
 
-DEVIATIONS = 4.0  # of the scores on other shuffles
-OF_REAL = 1 / 3  # of the way from chance to the score on the real answers
-OF_PERFECT = 1 / 5  # of the way from chance to the perfect score
-SHUFFLES = 200
-FEWEST = 20  # other shuffles that must be scored: fewer say nothing of their spread
-SCORING_S = 20.0
+MIN_DEVIATIONS = 4.0  # standard deviations of the scores on other shuffles
+MIN_REAL_SHARE = 1 / 3  # share of the gain of the real score over chance
+MIN_PERFECT_SHARE = 1 / 5  # share of the gain of the perfect score over chance
+MAX_SHUFFLES = 200
+MIN_SHUFFLES = 20  # scored shuffles that a standard deviation needs
+SCORING_LIMIT_S = 20.0
 
 _VAL = "val.csv"
 
 
 @dataclass(frozen=True)
 class Placebo:
-    """Metadata whose validation answers are shuffled, and these answers, row by row as in `ids`."""
+    """Metadata with shuffled validation answers, and these answers in the order of `ids`."""
 
     metadata: Path
     ids: list[str]
@@ -51,14 +55,16 @@ class Placebo:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What predictions say of a candidate that saw a placebo; `follows` is None where they say nothing."""
+    """The result of a label permutation test. `follows` is None if the test is inconclusive."""
 
     follows: bool | None
     said: str
 
 
 def make_placebo(prepared: Prepared, folder: Path, seed: int) -> Placebo:
-    """Copies the public metadata into a new folder, the target cells of a validation row moved as one.
+    """Copy the public metadata into a new folder and shuffle the validation answers among their rows.
+
+    All target cells of a row move together.
 
     Raises:
         InfrastructureError: the folder cannot be written.
@@ -75,48 +81,51 @@ def make_placebo(prepared: Prepared, folder: Path, seed: int) -> Placebo:
 
 
 def judge(prepared: Prepared, metric: Metric, placebo: Placebo, workspace: Path, real: float) -> Verdict:
-    """Compares the fit to the shuffle that was seen with that to others.
+    """Compare the fit of predictions to the shuffled answers with the fit to other shuffles.
 
     Args:
-        workspace: of the candidate that saw the placebo.
-        real: its score on the real validation answers.
+        prepared: the prepared competition.
+        metric: the metric of the competition.
+        placebo: the shuffled answers that the candidate saw.
+        workspace: the folder of the candidate that saw the shuffled answers.
+        real: the score of the candidate on the real validation answers.
 
     Raises:
-        SubmissionError: the candidate left no predictions of the validation rows.
+        SubmissionError: the candidate wrote no valid predictions of the validation rows.
     """
-    file = own_file(workspace, VALIDATION_FILE)
-    guess = read_predictions(file, SubmissionFormat.of(prepared), placebo.ids)
-    seen = metric.score(placebo.answers, guess)
-    others = _other_scores(metric, placebo, guess)
-    if not math.isfinite(seen) or len(others) < FEWEST:
+    file = require_own_file(workspace, VALIDATION_FILE)
+    predictions = read_predictions(file, SubmissionFormat.of(prepared), placebo.ids)
+    seen = metric.score(placebo.answers, predictions)
+    others = _other_scores(metric, placebo, predictions)
+    if not math.isfinite(seen) or len(others) < MIN_SHUFFLES:
         return Verdict(
-            None, "The metric is undefined on shuffled answers, or too slow to be compared on them."
+            None, "The metric is undefined on shuffled answers, or too slow to score other shuffles."
         )
     chance, deviation = float(others.mean()), float(others.std(ddof=1))
     gain = metric.error(chance) - metric.error(seen)
-    said = f"scores {seen:.4g}, {chance:.4g} ± {deviation:.2g} on other shuffles of them"
+    comparison = f"score {seen:.4g} on shuffled answers, {chance:.4g} ± {deviation:.2g} on other shuffles."
     real_gain = metric.error(chance) - metric.error(real)
     if real_gain <= 0:
-        return Verdict(None, "The candidate is no better than chance, so that nothing can be told.")
+        return Verdict(None, "The candidate is no better than chance, so that the test is inconclusive.")
     follows = (
-        gain > DEVIATIONS * deviation
-        and gain > OF_REAL * real_gain
-        and gain > OF_PERFECT * metric.error(chance)
+        gain > MIN_DEVIATIONS * deviation
+        and gain > MIN_REAL_SHARE * real_gain
+        and gain > MIN_PERFECT_SHARE * metric.error(chance)
     )
     if follows:
-        return Verdict(True, f"Its predictions follow the validation answers: on shuffled ones it {said}.")
-    return Verdict(False, f"On shuffled validation answers it {said}.")
+        return Verdict(True, f"The predictions follow the validation answers: they {comparison}")
+    return Verdict(False, f"The predictions do not follow the validation answers: they {comparison}")
 
 
-def _other_scores(metric: Metric, placebo: Placebo, guess: Rows) -> Floats:
-    """Scores of the predictions on other shuffles, those that are defined, as many as there is time for."""
+def _other_scores(metric: Metric, placebo: Placebo, predictions: Rows) -> Floats:
+    """Return the defined scores of the predictions on other shuffles, as many as the time limit allows."""
     rng = np.random.default_rng(placebo.seed + 1)
-    deadline = time.monotonic() + SCORING_S
+    deadline = time.monotonic() + SCORING_LIMIT_S
     scores: list[float] = []
-    for _ in range(SHUFFLES):
+    for _ in range(MAX_SHUFFLES):
         order = rng.permutation(len(placebo.ids))
-        scores.append(metric.score(placebo.answers[order], guess))
+        scores.append(metric.score(placebo.answers[order], predictions))
         if time.monotonic() > deadline:
             break
-    found = np.array(scores, dtype=np.float64)
-    return found[np.isfinite(found)]
+    defined = np.array(scores, dtype=np.float64)
+    return defined[np.isfinite(defined)]

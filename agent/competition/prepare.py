@@ -1,7 +1,7 @@
-"""Preparation: raw data becomes what candidates may see and what only the harness may see.
+"""Preparation of raw data: public files for candidates, private answers for the harness.
 
-Done once per competition and data fingerprint. Rows get opaque ids, pictures opaque names; the split is
-that of `agent.competition.splits`. The layout is described at `agent.competition.prepared.Prepared`.
+The harness prepares each competition once per data fingerprint. Rows get opaque ids, and images get opaque
+names. See `agent.competition.splits` for the split and `agent.competition.prepared.Prepared` for the files.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from agent.competition.files import aside, inside, machine_errors
 from agent.competition.layout import Parts, write_parts
 from agent.competition.media import MediaFiles, broken_media, find_media, place_media, require_decoder
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
-from agent.competition.rawtables import RawTables, carried_inputs, fold_ranks, read_tables
+from agent.competition.rawtables import RawTables, fold_ranks, inputs_of_test, read_tables
 from agent.competition.sources import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.splits import SEED, LabelledRows, Split, split_rows
@@ -28,12 +28,13 @@ from agent.competition.verify import verify
 from agent.paths import Home
 
 _ID_HEX_DIGITS = 10
-_LATER_FIELDS = ("metric_parameters", "own_metric")  # of the specification, added after format 1
+# Fields of the specification that are newer than format 1.
+_FIELDS_ADDED_LATER = ("metric_parameters", "own_metric")
 
 
 @dataclass(frozen=True)
-class _Source:
-    """All that preparation reads."""
+class _PreparationInput:
+    """The inputs of preparation."""
 
     spec: CompetitionSpec
     raw: RawData
@@ -44,11 +45,11 @@ class _Source:
 
 
 def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
-    """Prepares the data, or returns what an earlier call prepared from the same data.
+    """Prepare the data, or return the result of an earlier call with the same data.
 
     Raises:
-        SetupError: whatever is wrong with the user's data, with file, row or count.
-        InfrastructureError: the disk is full or files vanished.
+        SetupError: the data of the user are invalid. The message names file, row or count.
+        InfrastructureError: the disk is full, or files disappeared.
     """
     with machine_errors(f"Preparing {spec.id}"):
         source = _read(raw.graded(spec), raw)
@@ -59,7 +60,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         return load_prepared(root)
 
 
-def _read(spec: CompetitionSpec, raw: RawData) -> _Source:
+def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
     tables = read_tables(spec, raw.folder)
     train_media = test_media = None
     if (image := spec.image_input) is not None:
@@ -68,14 +69,14 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _Source:
         test_table = raw.folder / (spec.test or spec.sample_submission)
         test_media = find_media(raw.folder, image, tables.test, "test", test_table)
     fingerprint = _fingerprint(spec, raw.folder, [train_media, test_media])
-    return _Source(spec, raw, tables, train_media, test_media, fingerprint)
+    return _PreparationInput(spec, raw, tables, train_media, test_media, fingerprint)
 
 
 def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
-    """SHA-256 over format, specification, tables (bytes) and pictures (names and sizes)."""
-    # What is left at its default is left out where the field is new: data prepared before keep their name.
-    unset = {name for name in _LATER_FIELDS if name not in spec.model_dump(exclude_defaults=True)}
-    # The same data are the same, wherever they came from.
+    """Return the SHA-256 of format, specification, tables (bytes) and images (names and sizes)."""
+    # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
+    unset = {name for name in _FIELDS_ADDED_LATER if name not in spec.model_dump(exclude_defaults=True)}
+    # `sources` does not count: equal data from different sources are the same.
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources'})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table):
         if name is not None:
@@ -86,12 +87,12 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     return digest.hexdigest()
 
 
-def _write(source: _Source, folder: Path) -> None:
-    """Writes all of `Prepared` into an empty folder and checks it."""
+def _write(source: _PreparationInput, folder: Path) -> None:
+    """Write all files of `Prepared` into an empty folder and verify them."""
     spec = source.spec
     target = read_target(spec, source.tables.train, source.raw.folder)
     rows = _labelled_rows(source, target)
-    kept, warnings = _usable(source)
+    kept, warnings = _usable_rows(source)
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
     parts = _parts(source, split, kept, target.classes, folder / "public" / "input")
@@ -116,15 +117,19 @@ def _write(source: _Source, folder: Path) -> None:
 
 
 def _parts(
-    source: _Source, split: Split, kept: NDArray[np.intp], classes: tuple[str, ...] | None, public_input: Path
+    source: _PreparationInput,
+    split: Split,
+    kept: NDArray[np.intp],
+    classes: tuple[str, ...] | None,
+    public_input: Path,
 ) -> Parts:
-    """Gives every row its opaque id and its picture's link, and sorts the rows into their parts."""
+    """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
     train = tables.train.iloc[kept].reset_index(drop=True)
     train_ids, test_ids = _opaque_ids(source.fingerprint, train[spec.id_column], tables.test[spec.id_column])
-    inputs = carried_inputs(spec, tables.test)
+    inputs = inputs_of_test(spec, tables.test)
     labelled = pd.concat([train[inputs], canonical_cells(spec, train)], axis=1)
-    if spec.fold_column is not None:  # rows to predict have none, hence audit rows have none either
+    if spec.fold_column is not None:  # neither rows to predict nor audit rows get a fold
         labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
@@ -147,7 +152,7 @@ def _parts(
     return Parts(train_part, val, audit, test, ids, tables.sample, classes)
 
 
-def _labelled_rows(source: _Source, target: Target) -> LabelledRows:
+def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:
     spec, train = source.spec, source.tables.train
     groups = times = folds = None
     if names := spec.columns_with("group"):
@@ -161,29 +166,29 @@ def _labelled_rows(source: _Source, target: Target) -> LabelledRows:
 
 
 def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:
-    """One number a group; rows without a group are groups of their own."""
+    """Return the group number of each row (N,). A row with a blank cell forms its own group."""
     codes: NDArray[np.intp] = pd.factorize(values)[0].astype(np.intp)
     blank = np.flatnonzero(values.to_numpy() == "")
     codes[blank] = codes.max() + 1 + np.arange(len(blank))
     return codes
 
 
-def _usable(source: _Source) -> tuple[NDArray[np.intp], list[str]]:
-    """Labelled rows with a readable picture; rows to predict are kept whatever their picture is like."""
+def _usable_rows(source: _PreparationInput) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the labelled rows with a readable image, and warnings. Rows to predict are never dropped."""
     spec, folder = source.spec, source.raw.folder
     if source.train_media is None or source.test_media is None:
         return np.arange(len(source.tables.train)), []
     broken, faults = broken_media(source.train_media, folder / spec.train, SEED)
-    warnings = [f"{fault}; these rows were dropped." for fault in faults]
+    warnings = [f"{fault}; MARS dropped these rows." for fault in faults]
     _, faults = broken_media(source.test_media, folder / (spec.test or spec.sample_submission), SEED)
-    warnings += [f"{fault}; these rows must be predicted all the same." for fault in faults]
+    warnings += [f"{fault}; these rows stay among the rows to predict." for fault in faults]
     return np.flatnonzero(~broken), warnings
 
 
 def _opaque_ids(
     fingerprint: str, train: "pd.Series[str]", test: "pd.Series[str]"
 ) -> tuple[list[str], list[str]]:
-    """Ids that tell nothing of the original ones, nor labelled rows from rows to predict."""
+    """Return hashed ids that reveal neither the original id nor whether a row is labelled."""
     keys = [f"train/{name}" for name in train] + [f"test/{name}" for name in test]
     digests = [hashlib.sha256(f"{fingerprint}/{key}".encode()).hexdigest() for key in keys]
     digits = _ID_HEX_DIGITS

@@ -1,4 +1,4 @@
-"""What preparation leaves behind: metadata for candidates, answers for the harness."""
+"""The prepared data of a competition: public metadata for candidates, private answers for the harness."""
 
 import json
 from pathlib import Path
@@ -14,24 +14,29 @@ FORMAT = 1
 
 
 class RowCounts(BaseModel):
-    """How many rows each part holds."""
+    """The number of rows of each part."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: int
     val: int
-    audit: int = Field(description="Labelled rows hidden among the rows to predict; 0: no audit.")
+    audit: int = Field(description="Labelled rows hidden among the rows to predict; 0 without an audit part.")
     test: int
 
 
 class Prepared(BaseModel):
-    """A competition's data, split once per data fingerprint. Stored as `<root>/prepared.json`.
+    """The data of a competition, split once per data fingerprint and stored in `root`.
 
-    `public/input` holds media under opaque names; `public/metadata` holds `train.csv`, `val.csv`, `test.csv`
-    (test and audit rows mixed), `classes.csv` and `sample_submission.csv`, all with opaque ids; with
-    `train_folds` the fold column of `train.csv` and `val.csv` holds 0, 1, ..., validation the last. `private`
-    holds `val.csv` and `audit.csv` (opaque id + targets) and `ids.csv` (columns `opaque,original,part` with
-    part one of train, val, audit, test; in the order of the original sample submission for test rows).
+    Files below `root`:
+
+    * `prepared.json`: this record. `eda.json`: aggregates over the training rows.
+    * `public/input`: media under opaque names.
+    * `public/metadata`: `train.csv`, `val.csv`, `test.csv` (test rows and audit rows mixed), `classes.csv`
+      and `sample_submission.csv`, all with opaque ids. With `train_folds`, the fold column of `train.csv` and
+      `val.csv` holds 0, 1, ...; the validation rows form the last fold.
+    * `private`: `val.csv` and `audit.csv` (opaque id and targets), and `ids.csv` with the columns `opaque`,
+      `original` and `part` (train, val, audit or test). Test rows are in the order of the original sample
+      submission.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,15 +45,15 @@ class Prepared(BaseModel):
     spec: CompetitionSpec
     kind: DataKind
     fingerprint: str = Field(
-        description="Hex SHA-256 over the tables, the media's names and sizes, the spec."
+        description="Hex SHA-256 of the tables, the names and sizes of the media, and the specification."
     )
     classes: tuple[str, ...] | None = Field(description="Labels in class order; None for regression.")
     submission_columns: tuple[str, ...] = Field(description="Header of the sample submission.")
     rows: RowCounts
     train_folds: int = Field(
-        default=0, description="How many of the user's own folds the training rows hold; 0: none are given."
+        default=0, description="Number of the user's folds in the training rows; 0 without a fold column."
     )
-    warnings: tuple[str, ...] = Field(default=(), description="What a user should know, a sentence each.")
+    warnings: tuple[str, ...] = Field(default=(), description="Warnings for the user, one sentence each.")
     root: Path = Field(exclude=True)
 
     @property
@@ -65,18 +70,18 @@ class Prepared(BaseModel):
 
     @property
     def eda(self) -> dict[str, object]:
-        """Aggregates over the training rows only (see `agent.competition.eda`)."""
+        """Return aggregates over the training rows (see `agent.competition.eda`)."""
         content: dict[str, object] = json.loads((self.root / "eda.json").read_text(encoding="utf-8"))
         return content
 
 
 def load_prepared(root: Path) -> Prepared:
-    """Reads `prepared.json`; raises SetupError if it is missing, damaged or of another format."""
+    """Read `prepared.json`; raise SetupError if the file is missing, damaged or of another format."""
     file = root / "prepared.json"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return Prepared.model_validate({**content, "root": root})
     except (OSError, ValueError, ValidationError) as error:
         raise SetupError(
-            f"{file}: is no prepared data of format {FORMAT}; delete {root} and run again."
+            f"{file}: the file does not hold prepared data of format {FORMAT}; delete {root} and run again."
         ) from error

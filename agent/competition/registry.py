@@ -1,4 +1,4 @@
-"""Finds competitions by path or name."""
+"""Lookup of competitions by path or name."""
 
 import difflib
 from dataclasses import dataclass
@@ -14,41 +14,42 @@ SPEC_FILE = "competition.yaml"
 
 @dataclass(frozen=True)
 class Competition:
-    """A specification and the folder that its paths start from."""
+    """A specification and the folder that its paths are relative to."""
 
     spec: CompetitionSpec
     folder: Path
 
 
 def find_competition(name_or_path: str, home: paths.Home | None = None) -> Competition:
-    """Resolves what a user typed: a folder with competition.yaml or that file, then a name of the benchmarks.
+    """Find a competition by a folder with competition.yaml, by that file, or by the name of a benchmark.
 
     Raises:
-        SetupError: nothing of that name (the nearest are named), or a faulty specification.
+        SetupError: the competition is unknown (the message lists similar names), or the specification is
+            invalid.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return _load(path)
     if (path / SPEC_FILE).is_file():
         return _load(path / SPEC_FILE)
-    # A plain name that is a folder here, but no competition, may still be the name of a benchmark.
+    # A plain name may be a benchmark, even if a folder of that name without competition.yaml exists here.
     if len(path.parts) > 1 or path.is_absolute() or path.suffix in {".yaml", ".yml"}:
         if path.is_dir():
-            raise SetupError(f"{path}: holds no {SPEC_FILE}; `mars init {path}` drafts one.")
+            raise SetupError(f"{path}: the folder holds no {SPEC_FILE}; `mars init {path}` drafts one.")
         raise SetupError(f"{path}: no such file or folder.")
-    known = _named(home)
+    known = _spec_files(home)
     if name_or_path in known:
         return _load(known[name_or_path])
-    raise SetupError(_unknown(name_or_path, sorted(known), path.is_dir()))
+    raise SetupError(_unknown_message(name_or_path, sorted(known), path.is_dir()))
 
 
 def list_competitions(home: paths.Home | None = None) -> list[Competition]:
-    """All competitions that have a name, sorted by it; raises SetupError naming a faulty specification."""
-    return [_load(file) for _, file in sorted(_named(home).items())]
+    """Return all bundled and user benchmarks by name; raise SetupError for an invalid specification."""
+    return [_load(file) for _, file in sorted(_spec_files(home).items())]
 
 
-def _named(home: paths.Home | None) -> dict[str, Path]:
-    """Name to specification: the folders of the user's benchmarks, then of the bundled ones."""
+def _spec_files(home: paths.Home | None) -> dict[str, Path]:
+    """Return the specification file of each name. Benchmarks of the user come before the bundled ones."""
     own = (home or paths.home()).root / "benchmarks"
     found: dict[str, Path] = {}
     for folder in (own, paths.benchmarks_dir()):
@@ -59,7 +60,7 @@ def _named(home: paths.Home | None) -> dict[str, Path]:
 
 def _load(file: Path) -> Competition:
     spec, folder = load_spec(file), file.parent.resolve()
-    named = (
+    relative_paths = (
         spec.train,
         spec.test,
         spec.sample_submission,
@@ -67,15 +68,16 @@ def _load(file: Path) -> Competition:
         spec.data_script,
         spec.sample_script,
     )
-    for relative in named:
+    for relative in relative_paths:
         if relative is not None:
             inside(folder, relative)
     return Competition(spec, folder)
 
 
-def _unknown(name: str, known: list[str], is_folder: bool) -> str:
+def _unknown_message(name: str, known: list[str], is_folder: bool) -> str:
     if is_folder:
         return f"{name}: the folder holds no {SPEC_FILE}; `mars init {name}` drafts one."
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"There is no competition '{name}'; {meant}Known: {', '.join(known) or 'none'}; or give a folder."
+    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    suggestion = f"did you mean {' or '.join(similar)}? " if similar else ""
+    names = ", ".join(known) or "none"
+    return f"There is no competition '{name}'; {suggestion}Known: {names}; or give a folder."

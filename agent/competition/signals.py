@@ -1,4 +1,4 @@
-"""Cells that hold a signal: numbers in the order of time, parted by blanks, as many as a row has."""
+"""Parsing of signal cells: numbers in time order, separated by blanks, any number per row."""
 
 import math
 from collections.abc import Iterator
@@ -13,50 +13,56 @@ from numpy.typing import NDArray
 
 from agent.errors import SetupError
 
-_ROWS_AT_ONCE = 5_000  # long signals take many times their text in memory
-_SHOWN = 40  # characters of a faulty sample
+_CHUNK_ROWS = 5_000  # parsed signals take many times the memory of their text
+_MAX_SHOWN = 40  # characters of an invalid sample in messages
 
 
 @dataclass(frozen=True)
 class Signals:
-    """The samples of N rows, row after row; row n has those from `ends[n]` up to `ends[n + 1]`."""
+    """The samples of N rows, concatenated. Row n holds `samples[ends[n] : ends[n + 1]]`."""
 
     samples: NDArray[np.float64]
     ends: NDArray[np.int64]  # (N + 1,)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Samples of each row (N,); 0 where the cell is blank."""
+        """Return the number of samples of each row (N,); 0 for a blank cell."""
         return np.diff(self.ends)
 
 
 def read_signals(values: "pd.Series[str]", file: Path) -> Iterator[Signals]:
-    """The signals of a table's column in pieces of rows, in their order; `file` is the table's.
+    """Yield the signals of a column in chunks of rows.
+
+    Args:
+        values: the column.
+        file: the file of the table, for messages.
 
     Raises:
-        SetupError: a cell that holds something else than finite numbers parted by blanks, with its row.
+        SetupError: a cell does not hold finite numbers separated by blanks. The message names the row.
     """
-    for start in range(0, len(values), _ROWS_AT_ONCE):
-        piece = pa.array(values.iloc[start : start + _ROWS_AT_ONCE].tolist(), pa.string())
-        # A blank in front or behind would part off an empty word.
-        parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(piece))
+    for start in range(0, len(values), _CHUNK_ROWS):
+        chunk = pa.array(values.iloc[start : start + _CHUNK_ROWS].tolist(), pa.string())
+        # A leading or trailing blank would create an empty word.
+        parts = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(chunk))
         words = parts.flatten()
-        real = pc.not_equal(words, "")  # a blank cell splits into one empty word
-        before = np.concatenate([[0], np.cumsum(real.to_numpy(zero_copy_only=False))])
+        not_blank = pc.not_equal(words, "")  # a blank cell splits into one empty word
+        before = np.concatenate([[0], np.cumsum(not_blank.to_numpy(zero_copy_only=False))])
         ends: NDArray[np.int64] = before[parts.offsets.to_numpy()]
-        yield Signals(_numbers(words.filter(real), ends, start, values, file), ends)
+        yield Signals(_numbers(words.filter(not_blank), ends, start, values, file), ends)
 
 
 def require_signals(values: "pd.Series[str]", file: Path) -> None:
-    """Raises SetupError, with its row, for the first cell of a table's column that is no signal."""
+    """Raise SetupError with the row of the first cell that is not a signal."""
     if (blank := values.str.strip() == "").all():
-        raise SetupError(f"{file}: column '{values.name}' holds no signal: all {len(blank)} cells are blank.")
+        raise SetupError(
+            f"{file}: column '{values.name}' holds no signals: all {len(blank)} cells are blank."
+        )
     for _ in read_signals(values, file):
         pass
 
 
 def is_signal(cell: str) -> bool:
-    """Whether a cell that is not blank reads as a signal."""
+    """Return whether a cell holds a signal."""
     words = cell.split()
     return bool(words) and all(math.isfinite(_number(word)) for word in words)
 
@@ -66,7 +72,7 @@ def _numbers(
 ) -> NDArray[np.float64]:
     try:
         numbers: NDArray[np.float64] = words.cast(pa.float64()).to_numpy()
-    except pa.ArrowInvalid:  # Arrow reads no '+5', which is a number all the same
+    except pa.ArrowInvalid:  # Arrow rejects '+5', which is a number
         numbers = np.array([_number(word) for word in words.to_pylist()])
     finite = np.isfinite(numbers)
     if finite.all():
@@ -74,13 +80,13 @@ def _numbers(
     position = int((~finite).argmax())
     row = start + int(np.searchsorted(ends, position, side="right"))
     raise SetupError(
-        f"{file}: row {row}, column '{values.name}': {words[position].as_py()[:_SHOWN]!r} is no finite "
-        "number; a signal is numbers parted by blanks."
+        f"{file}: row {row}, column '{values.name}': {words[position].as_py()[:_MAX_SHOWN]!r} is not "
+        "a finite number; write a signal as numbers separated by blanks."
     )
 
 
 def _number(word: str) -> float:
-    """NaN for what is no number; Python's underscores are for programs."""
+    """Return the number, or NaN if the word is not a number. Rejects underscores (1_000)."""
     try:
         return math.nan if "_" in word else float(word)
     except ValueError:

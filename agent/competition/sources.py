@@ -1,4 +1,7 @@
-"""Where a competition's raw data is: the user's, the prepared copy, made by a script, Kaggle's, a sample."""
+"""Lookup of the raw data of a competition.
+
+Sources: files of the user, an imported copy, a script of the competition, Kaggle, or a generated sample.
+"""
 
 import hashlib
 import json
@@ -8,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.competition import kaggle
-from agent.competition.archive import unpacked
+from agent.competition.archive import unpack
 from agent.competition.files import aside, inside, link_or_copy, machine_errors
 from agent.competition.metrics import get_metric
 from agent.competition.mlebench import find_split
@@ -22,26 +25,26 @@ from agent.paths import Home
 DataChoice = Literal["auto", "full", "sample"]
 
 RunScript = Callable[[Path, list[str], list[Path], Path], None]
-"""Runs (script, arguments, readable folders, writable folder); raises SetupError when the script fails."""
+"""Runs (script, arguments, readable folders, writable folder); raises SetupError if the script fails."""
 
 _MARKER = ".mars-data.json"
 
 
 @dataclass(frozen=True)
 class RawData:
-    """A folder with the tables that the specification names, and media."""
+    """A folder with the tables of the specification, and media."""
 
     folder: Path
     kind: DataKind
     sentence: str
-    """First line of a run: which data it is."""
+    """Description of the data, printed as the first line of a run."""
     metric: str | None = None
-    """What the graders of this data measure, where that is not the competition's own metric."""
+    """Metric of the graders of this data, if different from the metric of the competition."""
     source: str | None = None
-    """`kaggle` or `mle-bench`, where the data came from one of them."""
+    """`kaggle` or `mle-bench`, or None for other sources."""
 
     def graded(self, spec: CompetitionSpec) -> CompetitionSpec:
-        """The specification with the metric of this data."""
+        """Return the specification with the metric of this data."""
         return spec if self.metric is None else spec.model_copy(update={"metric": self.metric})
 
 
@@ -53,58 +56,70 @@ def locate_data(
     seed: int = 0,
     offline: bool = False,
 ) -> RawData:
-    """Finds or makes the raw data; `seed` goes to the script that makes it; `offline` asks no Kaggle.
+    """Find, download or generate the raw data.
+
+    Args:
+        competition: the competition.
+        home: the home of MARS, for downloaded and generated data.
+        choice: "full", "sample", or "auto" for full data if available, else a sample.
+        run_script: runs a script of the competition.
+        seed: seed for the script that generates the data.
+        offline: do not ask Kaggle.
 
     Raises:
-        SetupError: the chosen data is not there (with how to get it), or a script failed.
+        SetupError: the chosen data are missing (the message says how to get them), or a script failed.
         InfrastructureError: the disk is full.
     """
     spec = competition.spec
-    refused = ""
+    kaggle_error = ""
     with machine_errors(f"Looking for the data of {spec.id}"):
-        full = None if choice == "sample" else _full(competition, home.data, run_script, seed)
+        full = None if choice == "sample" else _find_full_data(competition, home.data, run_script, seed)
         if full is not None:
             return full
-        if choice != "sample" and not offline and _may_ask_kaggle(spec, choice):
+        if choice != "sample" and not offline and _should_ask_kaggle(spec, choice):
             try:
                 return _download(competition, home)
             except SetupError as error:
                 if choice == "full" or spec.sample_script is None:
                     raise
-                refused = f" {error}"
+                kaggle_error = f" {error}"
         if choice != "full" and spec.sample_script is not None:
-            target = home.data / spec.id / _seeded("sample", seed)
-            _make(competition, spec.sample_script, target, run_script, seed)
-            sentence = f"Data: the competition's sample (generated), not the real data of {spec.title}."
-            return RawData(target, "sample", sentence + refused)
+            target = home.data / spec.id / _name_with_seed("sample", seed)
+            _generate(competition, spec.sample_script, target, run_script, seed)
+            sentence = f"Data: a generated sample, not the real data of {spec.title}."
+            return RawData(target, "sample", sentence + kaggle_error)
     if choice == "sample":
         raise SetupError(f"{spec.id} has no sample; run with --data full.")
     raise SetupError(
-        f"{spec.id}: the full data is not here; get it by `mars prepare {spec.id} --from DIR|ZIP`."
+        f"{spec.id}: the full data are missing; import them with `mars prepare {spec.id} --from DIR|ZIP`."
     )
 
 
 def import_data(competition: Competition, source: Path, home: Home) -> RawData:
-    """Takes over a folder or zip that the user has, as `home.data/<id>/full` (hard links where possible).
+    """Import a folder or zip file of the user as `home.data/<id>/full`, with hard links where possible.
 
-    What MLE-bench has prepared is recognised: its private answers become `answers/`, for `mars grade` alone.
+    Data that MLE-bench has prepared are recognised: the private answers become `answers/`, which only
+    `mars grade` reads.
 
     Raises:
-        SetupError: tables are missing (each is named), or the zip is unsafe, damaged or too large.
+        SetupError: tables are missing (the message lists them), or the zip file is unsafe, damaged or too
+            large.
         InfrastructureError: the disk is full.
     """
-    return _take_over(competition, source, home, {})
+    return _import(competition, source, home, {})
 
 
-def _take_over(competition: Competition, source: Path, home: Home, origin: dict[str, str]) -> RawData:
+def _import(competition: Competition, source: Path, home: Home, origin: dict[str, str]) -> RawData:
     spec = competition.spec
     target = home.data / spec.id / "full"
     if target.resolve().is_relative_to(source.resolve()):
-        raise SetupError(f"{source}: holds {target}, where the data would go; give another folder.")
-    with machine_errors(f"Taking over {source}"):
+        raise SetupError(
+            f"{source}: the folder contains {target}, the destination of the data; give another folder."
+        )
+    with machine_errors(f"Importing {source}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder(".unpacked-", target.parent) as scratch:
-            folder = unpacked(source, scratch)
+            folder = unpack(source, scratch)
             split = find_split(folder, spec) if _missing_tables(spec, folder) else None
             if split is not None and spec.sources.mle_bench_metric is not None:
                 get_metric(spec.sources.mle_bench_metric).prediction_kind(spec.task)
@@ -115,24 +130,24 @@ def _take_over(competition: Competition, source: Path, home: Home, origin: dict[
                     origin = {**origin, "source": "mle-bench"}
                     _copy_answers(split.answers, new / "answers")
                 (new / _MARKER).write_text(json.dumps({"origin": "imported", **origin}), encoding="utf-8")
-    return _taken_over(spec, target)
+    return _imported_data(spec, target)
 
 
-def _taken_over(spec: CompetitionSpec, target: Path) -> RawData:
+def _imported_data(spec: CompetitionSpec, target: Path) -> RawData:
     source, metric = str(_marker(target).get("source", "")) or None, None
-    what = f"Data: the full data of {spec.title}"
+    description = f"Data: the full data of {spec.title}"
     if source == "kaggle":
-        what += " from Kaggle"
+        description += " from Kaggle"
     elif source == "mle-bench":
         metric = spec.sources.mle_bench_metric
-        what += " as split by MLE-bench" + (f" and graded by its {metric}" if metric else "")
-    return RawData(target, "full", f"{what}, prepared in {target}.", metric, source)
+        description += " as split by MLE-bench" + (f" and graded with {metric}" if metric else "")
+    return RawData(target, "full", f"{description}, imported into {target}.", metric, source)
 
 
-def _may_ask_kaggle(spec: CompetitionSpec, choice: DataChoice) -> bool:
-    """A sample stands in silently only where the user never signed in to Kaggle."""
-    asked = choice == "full" or spec.sample_script is None
-    return spec.sources.kaggle is not None and (asked or kaggle.has_credentials())
+def _should_ask_kaggle(spec: CompetitionSpec, choice: DataChoice) -> bool:
+    """Return whether to ask Kaggle. Without credentials, a sample replaces the full data silently."""
+    wanted = choice == "full" or spec.sample_script is None
+    return spec.sources.kaggle is not None and (wanted or kaggle.has_credentials())
 
 
 def _download(competition: Competition, home: Home) -> RawData:
@@ -144,12 +159,12 @@ def _download(competition: Competition, home: Home) -> RawData:
             archive = kaggle.download(spec.sources.kaggle, folder)
         except kaggle.KaggleError as error:
             raise SetupError(
-                f"{spec.id}: {error}; or give the files by `mars prepare {spec.id} --from DIR|ZIP`."
+                f"{spec.id}: {error}; or import the files with `mars prepare {spec.id} --from DIR|ZIP`."
             ) from error
-        return _take_over(competition, archive, home, {"source": "kaggle"})
+        return _import(competition, archive, home, {"source": "kaggle"})
 
 
-def _full(competition: Competition, data: Path, run_script: RunScript, seed: int) -> RawData | None:
+def _find_full_data(competition: Competition, data: Path, run_script: RunScript, seed: int) -> RawData | None:
     spec = competition.spec
     if inside(competition.folder, spec.train).is_file():
         return RawData(
@@ -157,29 +172,29 @@ def _full(competition: Competition, data: Path, run_script: RunScript, seed: int
         )
     target = data / spec.id / "full"
     if spec.data_script is not None and _marker(target).get("origin") != "imported":
-        target = data / spec.id / _seeded("full", seed)
-        _make(competition, spec.data_script, target, run_script, seed)
+        target = data / spec.id / _name_with_seed("full", seed)
+        _generate(competition, spec.data_script, target, run_script, seed)
         return RawData(target, "full", f"Data: the full data of {spec.title}, made by {spec.data_script}.")
-    return _taken_over(spec, target) if (target / spec.train).is_file() else None
+    return _imported_data(spec, target) if (target / spec.train).is_file() else None
 
 
-def _seeded(name: str, seed: int) -> str:
+def _name_with_seed(name: str, seed: int) -> str:
     return name if seed == 0 else f"{name}-{seed}"
 
 
-def _make(competition: Competition, script: str, target: Path, run_script: RunScript, seed: int) -> None:
-    """Lets a script of the competition make `target`, again only when its code has changed."""
+def _generate(competition: Competition, script: str, target: Path, run_script: RunScript, seed: int) -> None:
+    """Run a script to generate `target`, unless the code is unchanged since the last run."""
     marker = {"origin": "generated", "seed": seed, "code": _code_hash(competition.folder)}
     if _marker(target) == marker:
         return
     file = inside(competition.folder, script)
     if not file.is_file():
-        raise SetupError(f"{file}: is missing.")
+        raise SetupError(f"{file}: the script is missing.")
     with aside(target, replace=target.exists()) as folder:
         run_script(file, [str(folder), "--seed", str(seed)], [competition.folder], folder)
         missing = _missing_tables(competition.spec, folder)
         if missing:
-            raise SetupError(f"{file}: has made no {', '.join(missing)}.")
+            raise SetupError(f"{file}: the script did not write {', '.join(missing)}.")
         (folder / _MARKER).write_text(json.dumps(marker), encoding="utf-8")
 
 
@@ -204,7 +219,7 @@ def _missing_tables(spec: CompetitionSpec, folder: Path) -> list[str]:
 
 
 def _data_root(spec: CompetitionSpec, folder: Path, source: Path) -> Path:
-    """`folder`, or the one folder in it that holds the tables (archives often wrap everything in one)."""
+    """Return `folder`, or the folder directly in it that holds the tables. Archives often wrap all files."""
     candidates = [folder, *(entry for entry in sorted(folder.iterdir()) if entry.is_dir())]
     for candidate in candidates:
         if not _missing_tables(spec, candidate):
@@ -223,7 +238,7 @@ def _copy_answers(files: list[Path], target: Path) -> None:
 def _copy_tree(source: Path, target: Path) -> None:
     for entry in sorted(source.iterdir()):
         if entry.is_symlink():
-            raise SetupError(f"{entry}: is a link; put the file or folder itself there.")
+            raise SetupError(f"{entry}: the path is a link; put the file or folder itself there.")
         if entry.is_dir():
             (target / entry.name).mkdir()
             _copy_tree(entry, target / entry.name)

@@ -1,4 +1,4 @@
-"""What a competition is: the typed form of `competition.yaml`."""
+"""The specification of a competition: the typed form of `competition.yaml`."""
 
 import ast
 from pathlib import Path
@@ -14,21 +14,21 @@ Role = Literal["image", "text", "number", "category", "embedding", "signal", "gr
 PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
 
 FILE_COLUMN = "file_path"
-# What whoever writes code that reads the tables has to know of their cells.
-CELLS: dict[Role, str] = {
-    "image": f"no cell of that name; the column {FILE_COLUMN} has the picture's path below input/",
-    "text": "words; blank where there are none",
-    "number": "a number; blank where it is missing",
-    "category": "one of several levels; blank where it is missing",
-    "embedding": "what its own family makes of it",
-    "signal": "numbers in order, parted by blanks, as many as the row has; blank where it is missing",
-    "group": "what the rows of one group share; the rows to predict may lack the column",
-    "time": "a date, or a number that sorts",
+# Descriptions of the cells per role, for prompts to models that write code.
+CELL_DESCRIPTIONS: dict[Role, str] = {
+    "image": f"no column of that name; the column {FILE_COLUMN} holds the path of the image below input/",
+    "text": "words; blank if missing",
+    "number": "a number; blank if missing",
+    "category": "one of several levels; blank if missing",
+    "embedding": "defined by the family that reads it",
+    "signal": "numbers in time order, separated by blanks, any number per row; blank if missing",
+    "group": "the same value for all rows of a group; the rows to predict may lack the column",
+    "time": "a date or a number, in time order",
 }
 OWN_METRIC = "metric.py"
 
-_OWN_METRIC_BYTES = 100_000
-_SERVED: dict[Task, tuple[PredictionKind, ...]] = {
+_MAX_OWN_METRIC_BYTES = 100_000
+_OWN_METRIC_PREDICTIONS: dict[Task, tuple[PredictionKind, ...]] = {
     "classification": ("label", "probability"),
     "multilabel": ("label_set", "probability"),
     "regression": ("value",),
@@ -37,29 +37,29 @@ _SERVED: dict[Task, tuple[PredictionKind, ...]] = {
 
 
 class InputColumn(BaseModel):
-    """One input of a row."""
+    """One input column."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="Column of the tables; for images, the name given to the picture.")
+    name: str = Field(description="Column of the tables; for images, any name.")
     role: Role = Field(
-        description="What the cells hold; signal: numbers in the order of time, parted by blanks, "
-        "as many as a row happens to have."
+        description="What the cells hold; signal: numbers in time order, separated by blanks, "
+        "any number per row."
     )
     path: str | None = Field(
         default=None,
-        description="Images: where a row's file is below the folder, e.g. '{split}/{id}.png'; "
-        "{split} is train or test, any other name is a column of the table.",
+        description="Images: path of the file below the folder, e.g. '{split}/{id}.png'; "
+        "{split} is train or test, and any other name is a column of the table.",
     )
 
     @property
     def cell(self) -> str:
-        """What the cells of such a column hold."""
-        return CELLS[self.role]
+        """Return a description of the cells of the column."""
+        return CELL_DESCRIPTIONS[self.role]
 
 
 class MetricParameters(BaseModel):
-    """What a metric with parameters must be told; the others take none."""
+    """Parameters of a metric. Most metrics have none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -67,23 +67,21 @@ class MetricParameters(BaseModel):
         default=None,
         gt=0,
         le=1000,
-        description="F-beta: how many times as much recall counts as precision.",
+        description="F-beta: weight of recall relative to precision.",
     )
-    k: int | None = Field(
-        default=None, ge=1, le=1000, description="MAP@k, NDCG@k: how many labels a row may name."
-    )
+    k: int | None = Field(default=None, ge=1, le=1000, description="MAP@k, NDCG@k: the most labels per row.")
     quantile: float | None = Field(
-        default=None, gt=0, lt=1, description="Pinball loss: the quantile that is to be predicted."
+        default=None, gt=0, lt=1, description="Pinball loss: the quantile to predict."
     )
 
     @property
     def given(self) -> dict[str, float]:
-        """Those that are set, by name."""
+        """Return the parameters that are set, by name."""
         return self.model_dump(exclude_none=True)
 
 
 class OwnMetric(BaseModel):
-    """What must be known of a competition's own `metric.py` without running it."""
+    """Description of the `metric.py` of a competition, known without running the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -91,24 +89,26 @@ class OwnMetric(BaseModel):
     prediction: PredictionKind = Field(description="What a submission holds.")
     higher_is_better: bool
     best: float | None = Field(
-        default=None, description="The score of perfect predictions; null: 1 where higher is better, else 0."
+        default=None, description="The score of perfect predictions; null: 1 if higher is better, else 0."
     )
-    code: str = Field(default="", description="The text of metric.py; read from the file, never given.")
+    code: str = Field(
+        default="", description="The text of metric.py; read from the file, not from competition.yaml."
+    )
 
 
 class Sources(BaseModel):
-    """Where the full data can be had; no part of the data's fingerprint."""
+    """Sources of the full data. They are not part of the data fingerprint."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kaggle: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
-        description="Kaggle's name of the competition, the last part of its address.",
+        description="Name of the competition on Kaggle, the last part of its address.",
     )
     mle_bench_metric: str | None = Field(
         default=None,
-        description="What MLE-bench's grader measures, where that is not `metric`: the metric of data that "
+        description="Metric of the grader of MLE-bench, if different from `metric`; used for data that "
         "MLE-bench prepared.",
     )
 
@@ -121,34 +121,34 @@ class CompetitionSpec(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name on the command line.")
     title: str
     task: Task
-    metric: str = Field(
-        description="A name from `agent.competition.metrics`, or metric.py: the competition's own."
-    )
+    metric: str = Field(description="A name from `agent.competition.metrics`, or metric.py.")
     metric_parameters: MetricParameters = MetricParameters()
-    own_metric: OwnMetric | None = Field(default=None, description="For metric: metric.py, and only then.")
-    train: str = Field(default="train.csv", description="Labelled table, below the data folder.")
+    own_metric: OwnMetric | None = Field(
+        default=None, description="Describes metric.py; set it only for metric: metric.py."
+    )
+    train: str = Field(default="train.csv", description="Table of labelled rows, below the data folder.")
     test: str | None = Field(
-        default="test.csv", description="Table to predict; null: the rows of the sample submission."
+        default="test.csv", description="Table of rows to predict; null: the rows of the sample submission."
     )
     sample_submission: str = "sample_submission.csv"
     id_column: str = "id"
     targets: tuple[str, ...] = Field(min_length=1, description="Label column(s) of the training table.")
     label_table: str | None = Field(
-        default=None, description="Table whose first column lists every permitted label, in class order."
+        default=None, description="Table whose first column lists all labels in class order."
     )
     inputs: tuple[InputColumn, ...] = Field(min_length=1)
     fold_column: str | None = Field(
         default=None,
-        description="Column of a user's own folds: the last validates, k-fold training follows the others.",
+        description="Column with the user's folds: the last fold validates; k-fold training uses the others.",
     )
     mix_audit: bool = Field(
         default=True, description="Whether audit rows may be mixed into the rows to predict."
     )
     data_script: str | None = Field(
-        default=None, description="Script that makes the full data: script.py OUT --seed S."
+        default=None, description="Script that generates the full data: script.py OUT --seed S."
     )
     sample_script: str | None = Field(
-        default=None, description="Script that makes a sample of the same schema: script.py OUT --seed S."
+        default=None, description="Script that generates a sample of the same schema: script.py OUT --seed S."
     )
     sources: Sources = Sources()
     llm_may_see_rows: bool = False
@@ -161,52 +161,58 @@ class CompetitionSpec(BaseModel):
     @model_validator(mode="after")
     def _own_metric_is_described(self) -> "CompetitionSpec":
         if (self.metric == OWN_METRIC) != (self.own_metric is not None):
-            raise ValueError(f"own_metric describes `metric: {OWN_METRIC}`; give both or neither")
-        if self.own_metric is not None and self.own_metric.prediction not in _SERVED[self.task]:
-            served = " or ".join(_SERVED[self.task]) or "another: it has none"
-            raise ValueError(f"own_metric.prediction of the task {self.task} must be {served}")
+            raise ValueError(f"own_metric describes `metric: {OWN_METRIC}`; set both or neither")
+        if (
+            self.own_metric is not None
+            and self.own_metric.prediction not in _OWN_METRIC_PREDICTIONS[self.task]
+        ):
+            allowed = (
+                " or ".join(_OWN_METRIC_PREDICTIONS[self.task])
+                or "omitted: metric.py does not support this task"
+            )
+            raise ValueError(f"own_metric.prediction of the task {self.task} must be {allowed}")
         return self
 
     @property
     def image_input(self) -> InputColumn | None:
-        """The picture of a row, if rows have one."""
+        """Return the image input, or None."""
         return next((column for column in self.inputs if column.role == "image"), None)
 
     def columns_with(self, *roles: Role) -> list[str]:
-        """Names of the inputs that have one of the roles."""
+        """Return the names of the inputs with one of the roles."""
         return [column.name for column in self.inputs if column.role in roles]
 
 
 def load_spec(file: Path) -> CompetitionSpec:
-    """Reads `competition.yaml`; raises SetupError with the file and the faulty key."""
+    """Read `competition.yaml`; raise SetupError with the file and the invalid key."""
     spec = read_yaml(file, CompetitionSpec)
     if spec.own_metric is None:
         return spec
     if spec.own_metric.code:
-        raise SetupError(f"{file}: 'own_metric.code': belongs into the file {OWN_METRIC}.")
+        raise SetupError(f"{file}: 'own_metric.code': put the code into the file {OWN_METRIC}.")
     own = spec.own_metric.model_copy(update={"code": _read_own_metric(file.with_name(OWN_METRIC))})
     return spec.model_copy(update={"own_metric": own})
 
 
 def _read_own_metric(file: Path) -> str:
-    """The text of a competition's metric; it must be Python, with a function `score`."""
+    """Return the text of a `metric.py`; raise SetupError unless it is Python with a function `score`."""
     try:
-        if file.stat().st_size > _OWN_METRIC_BYTES:
-            raise SetupError(f"{file}: is larger than {_OWN_METRIC_BYTES // 1000} kB.")
+        if file.stat().st_size > _MAX_OWN_METRIC_BYTES:
+            raise SetupError(f"{file}: the file is larger than {_MAX_OWN_METRIC_BYTES // 1000} kB.")
         code = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise SetupError(f"{file}: is no readable Python module ({error}).") from error
+        raise SetupError(f"{file}: the file is not a readable Python module ({error}).") from error
     return metric_code(code, file)
 
 
 def metric_code(code: str, file: Path) -> str:
-    """The text of a `metric.py` as it is; raises SetupError where it is no Python with a function `score`."""
-    if len(code.encode("utf-8")) > _OWN_METRIC_BYTES:
-        raise SetupError(f"{file}: is larger than {_OWN_METRIC_BYTES // 1000} kB.")
+    """Return `code` unchanged; raise SetupError unless it is Python with a function `score`."""
+    if len(code.encode("utf-8")) > _MAX_OWN_METRIC_BYTES:
+        raise SetupError(f"{file}: the file is larger than {_MAX_OWN_METRIC_BYTES // 1000} kB.")
     try:
         tree = ast.parse(code)
     except (ValueError, SyntaxError, RecursionError) as error:
-        raise SetupError(f"{file}: is no readable Python module ({error}).") from error
+        raise SetupError(f"{file}: the file is not a readable Python module ({error}).") from error
     if not any(isinstance(node, ast.FunctionDef) and node.name == "score" for node in tree.body):
-        raise SetupError(f"{file}: must define `def score(truth, prediction)`.")
+        raise SetupError(f"{file}: the file must define `def score(truth, prediction)`.")
     return code

@@ -1,6 +1,6 @@
-"""What a submission must look like, and its predictions as arrays in the order of the wanted ids.
+"""The format of submissions, and reading and writing of predictions as arrays.
 
-Ids and labels are text from end to end: label `1` is not `1.0`, and a cell with one label stays a label set.
+Ids and labels stay text: label `1` differs from `1.0`, and a cell with one label stays a label set.
 """
 
 from collections.abc import Sequence
@@ -41,11 +41,11 @@ _TRUTH_KINDS: dict[str, PredictionKind] = {
 
 @dataclass(frozen=True)
 class SubmissionFormat:
-    """The columns of a submission and of its answers, and how to read their cells.
+    """The columns of a submission and of its answers, and the kind of their cells.
 
-    Probabilities have a column per class, or for two classes that exclude each other one column with the
-    probability of the second. A ranking is one cell of labels with blanks between, the best first; a mask one
-    of runs, `start length` each.
+    Probabilities have one column per class; for two exclusive classes, one column with the probability of the
+    second class suffices. A ranking is one cell of labels separated by blanks, best first. A mask is one cell
+    of runs `start length start length ...`.
     """
 
     kind: PredictionKind
@@ -54,23 +54,23 @@ class SubmissionFormat:
     columns: tuple[str, ...]
     answer_id_column: str
     answer_columns: tuple[str, ...]
-    classes: tuple[str, ...]  # empty where rows are not labelled with classes
+    classes: tuple[str, ...]  # empty for tasks without classes
     sums_to_one: bool
-    places: int | None = None  # the most labels that a ranking may name
+    max_labels: int | None = None  # the most labels of a ranking
 
     @classmethod
     def of(cls, prepared: Prepared) -> "SubmissionFormat":
-        """The format of a prepared competition's submissions (final and validation alike)."""
+        """Return the format of final submissions and validation submissions of a prepared competition."""
         return cls.build(prepared.spec, prepared.classes, prepared.submission_columns)
 
     @classmethod
     def build(
         cls, spec: CompetitionSpec, classes: Sequence[str] | None, header: Sequence[str]
     ) -> "SubmissionFormat":
-        """The format that a sample submission's header implies.
+        """Derive the format from the header of the sample submission.
 
         Raises:
-            SetupError: the header, the metric and the targets don't fit together.
+            SetupError: the header, the metric and the targets do not fit together.
         """
         metric = metric_of(spec)
         kind = metric.prediction_kind(spec.task)
@@ -81,13 +81,15 @@ class SubmissionFormat:
             )
         if metric.two_classes and len(classes or ()) != 2:
             raise SetupError(
-                f"The metric '{metric.name}' is about the second of two classes, but there are "
-                f"{len(classes or ())}; macro_{metric.name} and weighted_{metric.name} serve any number."
+                f"The metric '{metric.name}' scores the second of two classes, but there are "
+                f"{len(classes or ())} classes; use macro_{metric.name} or weighted_{metric.name}."
             )
-        if kind == "ranking" and (torn := [label for label in classes or () if len(label.split()) != 1]):
+        if kind == "ranking" and (
+            split_labels := [label for label in classes or () if len(label.split()) != 1]
+        ):
             raise SetupError(
-                f"The metric '{metric.name}' ranks labels in one cell, with blanks between, so that no label "
-                f"may hold a blank as {torn[0]!r} does."
+                f"The metric '{metric.name}' needs labels without blanks, since a cell holds several labels "
+                f"separated by blanks; rename the label {split_labels[0]!r}."
             )
         id_column = spec.id_column if spec.id_column in header else header[0]
         return cls(
@@ -99,78 +101,80 @@ class SubmissionFormat:
             answer_columns=spec.targets,
             classes=tuple(classes or ()),
             sums_to_one=metric.sums_to_one and spec.task != "multilabel",
-            places=spec.metric_parameters.k,
+            max_labels=spec.metric_parameters.k,
         )
 
 
 def _prediction_columns(
     spec: CompetitionSpec, kind: PredictionKind, classes: Sequence[str], offered: Sequence[str]
 ) -> tuple[str, ...]:
-    """The columns that hold predictions, among those that the sample submission offers."""
-    wanted = tuple(classes) if kind == "probability" else spec.targets
-    if set(wanted) <= set(offered):
-        return wanted
+    """Return the prediction columns among the offered columns of the sample submission."""
+    expected = tuple(classes) if kind == "probability" else spec.targets
+    if set(expected) <= set(offered):
+        return expected
     exclusive = spec.task == "classification" and len(classes) == 2
-    lone_probability = kind == "probability" and exclusive and len(offered) == 1
-    renamed = kind != "probability" and len(offered) == len(wanted)
-    if lone_probability or renamed:
+    single_probability = kind == "probability" and exclusive and len(offered) == 1
+    renamed = kind != "probability" and len(offered) == len(expected)
+    if single_probability or renamed:
         return tuple(offered)
     raise SetupError(
-        f"{spec.sample_submission}: the metric '{spec.metric}' needs the columns {', '.join(wanted[:5])}"
-        f"{', ...' if len(wanted) > 5 else ''} beside the ids, not {', '.join(offered[:5]) or 'none'}."
+        f"{spec.sample_submission}: the metric '{spec.metric}' needs the columns {', '.join(expected[:5])}"
+        f"{', ...' if len(expected) > 5 else ''} beside the ids, not {', '.join(offered[:5]) or 'none'}."
     )
 
 
 def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> Rows:
-    """Predictions aligned to `ids`; row order is free and further columns are ignored.
+    """Read predictions in the order of `ids`. The file may have any row order and further columns.
+
+    If the metric needs distributions, rows of probabilities that sum to 1 within `cells.SUM_TOLERANCE` are
+    divided by their sum.
 
     Returns:
-        By `form.kind`: label (N,) int64, label_set (N, C) bool csr_array, probability (N, C) float64,
-        ranking (N, K) int64 with -1 behind a row's last label, mask (N, P) int64 csr_array of run lengths,
-        value (N,) or (N, T) float64. Where the metric needs distributions, rows of probabilities that sum to
-        one within `cells.SUM_TOLERANCE` are divided by their sum.
+        By `form.kind`: label (N,) int64; label_set (N, C) bool csr_array; probability (N, C) float64;
+        ranking (N, K) int64, padded with -1; mask (N, P) int64 csr_array of run lengths;
+        value (N,) or (N, T) float64.
 
     Raises:
-        SubmissionError: one sentence about the first fault.
+        SubmissionError: the file is invalid. The message describes the first error.
     """
     id_column, *columns = read_text_columns(file, (form.id_column, *form.columns))
     order = match_ids(id_column, ids)
-    return _read(form.kind, columns, form)[order]
+    return _parse(form.kind, columns, form)[order]
 
 
 def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
-    """Ids and answers of a table with the id column and the targets, in the file's order.
+    """Read ids and answers in the order of the file.
 
     Raises:
-        SetupError: the answers cannot be read, which no submission is to blame for.
+        SetupError: the answers cannot be read.
     """
     try:
         id_column, *columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns))
         ids: list[str] = id_column.text.to_pylist()
-        match_ids(id_column, list(dict.fromkeys(ids)))  # refuses repeated ids
-        return ids, _read(form.truth_kind, columns, form)
+        match_ids(id_column, list(dict.fromkeys(ids)))  # rejects repeated ids
+        return ids, _parse(form.truth_kind, columns, form)
     except SubmissionError as error:
         raise SetupError(f"The answers in {file.parent} are damaged: {error}") from error
 
 
-def _read(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionFormat) -> Rows:
+def _parse(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionFormat) -> Rows:
     match kind:
         case "label":
-            return cells.labels(columns[0], form.classes)
+            return cells.parse_labels(columns[0], form.classes)
         case "label_set":
-            return cells.label_sets(columns[0], form.classes)
+            return cells.parse_label_sets(columns[0], form.classes)
         case "probability":
-            return cells.probabilities(columns, form.sums_to_one)
+            return cells.parse_probabilities(columns, form.sums_to_one)
         case "ranking":
-            return cells.rankings(columns[0], form.classes, form.places or len(form.classes))
+            return cells.parse_rankings(columns[0], form.classes, form.max_labels or len(form.classes))
         case "mask":
-            return cells.masks(columns[0])
+            return cells.parse_masks(columns[0])
         case "value":
-            return cells.values(columns)
+            return cells.parse_values(columns)
 
 
 def perfect_predictions(form: SubmissionFormat, truth: Rows) -> Rows:
-    """The answers in the form of predictions: certain probabilities, true labels ranked first."""
+    """Return the answers as perfect predictions: probabilities of 0 and 1, or true labels ranked first."""
     if form.kind == "probability":
         return (
             truth.toarray().astype(np.float64)
@@ -183,15 +187,15 @@ def perfect_predictions(form: SubmissionFormat, truth: Rows) -> Rows:
         return np.asarray(truth[:, None])
     order = np.argsort(~truth.toarray(), axis=1, kind="stable")
     ranked = np.where(np.arange(order.shape[1]) < truth.sum(axis=1)[:, None], order, -1)
-    return np.asarray(ranked[:, : form.places])
+    return np.asarray(ranked[:, : form.max_labels])
 
 
 def write_submission(file: Path, form: SubmissionFormat, ids: Sequence[str], prediction: Rows) -> None:
-    """Writes predictions, as `read_predictions` returns them, so that reading gives them back exactly."""
-    write_atomically(file, pd.DataFrame({form.id_column: list(ids), **_written(form, prediction)}))
+    """Write predictions in the form of `read_predictions`. Reading the file returns them exactly."""
+    write_atomically(file, pd.DataFrame({form.id_column: list(ids), **_cell_columns(form, prediction)}))
 
 
-def _written(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
+def _cell_columns(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
     if form.kind == "label":
         return {form.columns[0]: [form.classes[index] for index in prediction]}
     if form.kind == "ranking":
@@ -210,6 +214,6 @@ def _written(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
 
 
 def write_atomically(file: Path, table: pd.DataFrame) -> None:
-    """Writes a CSV file, so that a reader sees the old one or the whole new one."""
+    """Write a CSV file atomically: a reader sees the old file or the complete new one."""
     with file_aside(file, "submission") as path:
         write_table(table, path)

@@ -1,4 +1,4 @@
-"""Tables as text: every cell is the string that the file holds, so that ids and labels keep their form."""
+"""Reading and writing of tables as text. Cells stay strings, so that ids and labels keep their form."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,44 +11,46 @@ from agent.errors import SetupError
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """Reads a CSV file below `folder` with all cells as strings, blank ones as ''.
+    """Read a CSV file below `folder` with all cells as strings; blank cells are ''.
 
     Raises:
-        SetupError: the file is missing, outside the folder, no UTF-8 CSV, ragged or without rows.
+        SetupError: the file is missing, outside the folder, not a CSV file in UTF-8, ragged, or has no rows.
     """
     file = inside(folder, name)
     if not file.is_file():
-        raise SetupError(f"{file}: is missing.")
+        raise SetupError(f"{file}: the file is missing.")
     try:
         with warnings.catch_warnings():
-            # Rows longer than the header would silently lose their last cells.
+            # pandas would silently drop the last cells of rows longer than the header.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(file, dtype=str, na_filter=False, index_col=False, encoding="utf-8-sig")
     except pd.errors.EmptyDataError as error:
-        raise SetupError(f"{file}: is empty.") from error
+        raise SetupError(f"{file}: the file is empty.") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        raise SetupError(f"{file}: is no valid CSV in UTF-8 ({' '.join(str(error).split())}).") from error
+        raise SetupError(
+            f"{file}: the file is not valid CSV in UTF-8 ({' '.join(str(error).split())})."
+        ) from error
     if table.empty:
-        raise SetupError(f"{file}: holds no rows.")
+        raise SetupError(f"{file}: the table holds no rows.")
     return table
 
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
-    """Writes a CSV file with `\\n` at line ends and without an index."""
+    """Write a CSV file with `\\n` as line ends and without an index."""
     file.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(file, index=False, lineterminator="\n")
 
 
 def require_columns(table: pd.DataFrame, columns: Sequence[str], file: Path) -> None:
-    """Raises SetupError naming the first column that the table lacks, and those it has."""
+    """Raise SetupError with the first missing column and the existing columns."""
     for column in columns:
         if column not in table.columns:
-            has = ", ".join(str(name) for name in table.columns[:20])
-            raise SetupError(f"{file}: has no column '{column}'; it has {has}.")
+            existing = ", ".join(str(name) for name in table.columns[:20])
+            raise SetupError(f"{file}: the table has no column '{column}'; it has {existing}.")
 
 
 def require_unique(table: pd.DataFrame, column: str, file: Path) -> None:
-    """Raises SetupError for blank or repeated values; rows are counted from 1, the header aside."""
+    """Raise SetupError for blank or repeated values. Row numbers start at 1, without the header."""
     values = table[column]
     blank = values == ""
     if blank.any():
@@ -65,15 +67,15 @@ def require_unique(table: pd.DataFrame, column: str, file: Path) -> None:
 
 
 def first_row(mask: "pd.Series[bool]") -> int:
-    """Number of the first marked row, counted from 1, the header aside."""
+    """Return the number of the first marked row, counted from 1 without the header."""
     return int(mask.to_numpy().argmax()) + 1
 
 
 def parse_times(values: "pd.Series[str]", file: Path) -> "pd.Series[float]":
-    """Points in time as floats that sort: plain numbers as they are, dates as seconds.
+    """Return times as floats (N,): numbers unchanged, dates as seconds since 1970.
 
     Raises:
-        SetupError: a cell that is neither, with its row.
+        SetupError: a cell is neither a number nor a date. The message names the row.
     """
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     if numbers.notna().all():
@@ -82,7 +84,7 @@ def parse_times(values: "pd.Series[str]", file: Path) -> "pd.Series[float]":
     if dates.isna().any():
         row = first_row(dates.isna())
         raise SetupError(
-            f"{file}: column '{values.name}' holds {dates.isna().sum()} values that are no time, "
+            f"{file}: column '{values.name}' holds {dates.isna().sum()} values that are not times, "
             f"the first is '{values.iloc[row - 1]}' (row {row})."
         )
     seconds: pd.Series[float] = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()

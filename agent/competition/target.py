@@ -1,4 +1,4 @@
-"""The target columns as arrays, checked against the permitted labels."""
+"""Reading of the target columns as arrays, with a check of the labels."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
-from agent.competition.cells import masks
+from agent.competition.cells import parse_masks
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, read_table, require_columns, require_unique
 from agent.competition.untrusted import SubmissionError, TextColumn
@@ -21,9 +21,10 @@ from agent.errors import SetupError
 
 @dataclass(frozen=True)
 class Target:
-    """What N labelled rows are labelled with; one of the two arrays is set, for masks their sizes as values.
+    """The targets of N labelled rows, either `labels` or `values`.
 
-    `labels` is (N, C) with a 1 where a row has a class (one a row in single-label tasks); `values` is (N, T).
+    `labels` (N, C) holds a 1 for each class of a row; single-label tasks have one per row. `values` (N, T)
+    holds the numbers of a regression, or the sizes of masks in pixels.
     """
 
     classes: tuple[str, ...] | None = None
@@ -37,16 +38,17 @@ class Target:
         return int(array.shape[0])
 
     def take(self, rows: NDArray[np.intp]) -> "Target":
-        """The targets of some rows."""
+        """Return the targets of the given rows."""
         labels = None if self.labels is None else sparse.csr_array(self.labels[rows])
         return Target(self.classes, labels, None if self.values is None else self.values[rows])
 
 
 def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Target:
-    """Reads the targets of the training table.
+    """Read the targets of the training table.
 
     Raises:
-        SetupError: blank or non-numeric targets, a label outside the label table, fewer than two classes.
+        SetupError: a target is blank or not numeric, a label is not in the label table, or there are fewer
+            than two classes.
     """
     file = folder / spec.train
     require_columns(table, spec.targets, file)
@@ -60,30 +62,30 @@ def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Tar
     if spec.task == "multilabel":
         lists = [cell.split() for cell in cells]
         lengths = np.array([len(labels) for labels in lists], dtype=np.intp)
-        tokens = pd.Series(list(chain.from_iterable(lists)), dtype=str)
+        names = pd.Series(list(chain.from_iterable(lists)), dtype=str)
     else:
         _refuse_blank(cells, file)
-        lengths, tokens = np.ones(len(cells), dtype=np.intp), cells
-    classes = read_classes(spec, folder) or _ordered(tokens.unique().tolist())
+        lengths, names = np.ones(len(cells), dtype=np.intp), cells
+    classes = read_classes(spec, folder) or _sort_labels(names.unique().tolist())
     if len(classes) < 2:
         raise SetupError(
-            f"{file}: column '{cells.name}' holds {len(classes)} class; at least two are needed."
+            f"{file}: column '{cells.name}' holds {len(classes)} classes; at least two are needed."
         )
     rows = np.repeat(np.arange(len(cells)), lengths)
-    return Target(classes=classes, labels=_one_hot(tokens, rows, len(cells), classes, file))
+    return Target(classes=classes, labels=_one_hot(names, rows, len(cells), classes, file))
 
 
 def mask_sizes(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
-    """Pixels (N,) of run-length masks; raises SetupError for a cell that is none."""
+    """Return the sizes (N,) of run-length masks in pixels; raise SetupError for an invalid cell."""
     column = TextColumn(file.name, str(cells.name), pa.array(cells, pa.string()))
     try:
-        return np.asarray(masks(column).sum(axis=1), dtype=np.float64)
+        return np.asarray(parse_masks(column).sum(axis=1), dtype=np.float64)
     except SubmissionError as error:
         raise SetupError(f"{file.parent}: {error}") from error
 
 
 def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:
-    """The first column of the label table in its order; None if the competition has no such table."""
+    """Return the first column of the label table, or None if the competition has no label table."""
     if spec.label_table is None:
         return None
     table = read_table(folder, spec.label_table)
@@ -92,7 +94,7 @@ def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:
 
 
 def canonical_cells(spec: CompetitionSpec, table: pd.DataFrame) -> pd.DataFrame:
-    """The target columns as public tables hold them: label sets joined by single blanks, each label once."""
+    """Return the target columns for public tables; label sets get single blanks and no repeated labels."""
     targets = table[list(spec.targets)].copy()
     if spec.task == "multilabel":
         name = spec.targets[0]
@@ -101,30 +103,30 @@ def canonical_cells(spec: CompetitionSpec, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _one_hot(
-    tokens: "pd.Series[str]", rows: NDArray[np.intp], count: int, classes: Sequence[str], file: Path
+    names: "pd.Series[str]", rows: NDArray[np.intp], count: int, classes: Sequence[str], file: Path
 ) -> sparse.csr_array:
-    """(count, C) with a 1 for every token; `rows` says which row each token is of."""
-    codes = pd.Index(classes).get_indexer(pd.Index(tokens))
+    """Return labels (count, C) with a 1 for every label; `rows` holds the row of each label."""
+    codes = pd.Index(classes).get_indexer(pd.Index(names))
     unknown = np.flatnonzero(codes < 0)
     if unknown.size:
-        label, row = tokens.iloc[unknown[0]], rows[unknown[0]] + 1
+        label, row = names.iloc[unknown[0]], rows[unknown[0]] + 1
         raise SetupError(
-            f"{file}: {unknown.size} labels are not in the label table, the first is '{label}' (row {row})."
+            f"{file}: {unknown.size} labels are not in the label table; the first is '{label}' (row {row})."
         )
     ones = np.ones(len(codes), dtype=np.int32)
     labels = sparse.csr_array(sparse.coo_array((ones, (rows, codes)), (count, len(classes))))
-    labels.data[:] = 1  # a label that a row repeats was summed up
+    labels.data[:] = 1  # the sparse matrix sums repeated labels of a row
     return labels
 
 
 def _numbers(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
     _refuse_blank(cells, file)
     numbers = pd.to_numeric(cells, errors="coerce").astype(float)
-    faulty = ~numbers.between(-sys.float_info.max, sys.float_info.max)
-    if faulty.any():
-        row = first_row(faulty)
+    invalid = ~numbers.between(-sys.float_info.max, sys.float_info.max)
+    if invalid.any():
+        row = first_row(invalid)
         raise SetupError(
-            f"{file}: {faulty.sum()} values of column '{cells.name}' are no finite numbers, "
+            f"{file}: {invalid.sum()} values of column '{cells.name}' are not finite numbers; "
             f"the first is '{cells.iloc[row - 1]}' (row {row})."
         )
     return np.asarray(numbers, dtype=np.float64)
@@ -137,8 +139,8 @@ def _refuse_blank(cells: "pd.Series[str]", file: Path) -> None:
         raise SetupError(f"{file}: the target '{cells.name}' is missing in {count} rows, first in row {row}.")
 
 
-def _ordered(labels: list[str]) -> tuple[str, ...]:
-    """Whole numbers by size, anything else as text."""
+def _sort_labels(labels: list[str]) -> tuple[str, ...]:
+    """Return the labels sorted: by value if all are whole numbers, else as text."""
     if all(label.lstrip("-").isdecimal() for label in labels):
         return tuple(sorted(labels, key=int))
     return tuple(sorted(labels))

@@ -1,4 +1,4 @@
-"""CSV files that someone else wrote: bounded, every cell as text, rows matched to the wanted ids."""
+"""Reading of untrusted CSV files: bounded size, all cells as text, rows matched to expected ids."""
 
 import csv
 import re
@@ -16,44 +16,46 @@ from pyarrow import csv as arrow_csv
 from agent.errors import MarsError
 
 MAX_BYTES = 2 * 2**30
-_MAX_LINE = 2**24  # bytes; 3,474 columns of probabilities at full precision take 0.1 MB
-# Arrow quotes a row without a mark; whoever leaves out what a sentence quotes would not find it.
+_MAX_LINE = 2**24  # bytes; 3,474 probabilities at full precision take 0.1 MB
+# Arrow repeats the row without quotation marks. Redaction only removes quoted values, so MARS adds the marks.
 _ROW = re.compile(r"(columns, got \d+): (.*)")
 
 
 class SubmissionError(MarsError):
-    """A submission that does not fit its competition; the message is one sentence."""
+    """An invalid submission. The message is one sentence."""
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """One column of a file, cells exactly as the file holds them (blank ones are '')."""
+    """One column of a file with unchanged cells; blank cells are ''."""
 
     file: str  # the file's name
     name: str
     text: pa.StringArray
 
     def fault(self, row: int, problem: str) -> SubmissionError:
-        """The error for a row, counted from 1 without the header; `problem` follows the cell's content."""
+        """Return the error for a row (from 1, without the header). `problem` follows the quoted cell."""
         cell = self.text[row - 1].as_py()
         what = f"{cell[:60]!r} {problem}" if cell.strip() else "is empty"
         return SubmissionError(f"{self.file}: row {row}, column {self.name!r}: {what}.")
 
 
 def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
-    """The named columns of a CSV file.
+    """Read the named columns of a CSV file.
 
     Raises:
-        SubmissionError: no regular readable file of at most `MAX_BYTES`, no UTF-8 CSV with rows of equal
-            length, or a column that is missing or there twice.
+        SubmissionError: the file is not a readable regular file of at most `MAX_BYTES`, is not CSV in UTF-8
+            with rows of equal length, or a column is missing or repeated.
     """
     _require_regular_file(file)
     header = _read_header(file)
     for column in columns:
         count = header.count(column)
         if count != 1:
-            fault = f"has {count} columns" if count else "has no column"
-            raise SubmissionError(f"{file.name}: {fault} {column!r}; its columns are {_first(header)}.")
+            problem = f"has {count} columns" if count else "has no column"
+            raise SubmissionError(
+                f"{file.name}: the file {problem} {column!r}; its columns are {_first(header)}."
+            )
     as_text = arrow_csv.ConvertOptions(
         include_columns=list(columns),
         column_types=dict.fromkeys(columns, pa.string()),
@@ -70,7 +72,7 @@ def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split())[:200]
         reason = _ROW.sub(lambda row: f"{row[1]}: {row[2]!r}", reason)
-        raise SubmissionError(f"{file.name}: is no well-formed CSV in UTF-8 ({reason}).") from error
+        raise SubmissionError(f"{file.name}: the file is not well-formed CSV in UTF-8 ({reason}).") from error
     return [TextColumn(file.name, name, _in_one_piece(table.column(name))) for name in columns]
 
 
@@ -78,45 +80,46 @@ def _in_one_piece(column: pa.ChunkedArray) -> pa.StringArray:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
 
-def match_ids(column: TextColumn, wanted: Sequence[str]) -> npt.NDArray[np.intp]:
-    """Where in the id column each wanted id stands, (len(wanted),); each must be there once and no other.
+def match_ids(column: TextColumn, expected: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return the position of each expected id in the id column (len(expected),).
 
     Raises:
-        SubmissionError: ids that are missing, unexpected or repeated, with their count and the first three.
+        SubmissionError: ids are missing, unexpected or repeated. The message has their number and the first
+            three.
     """
-    position = pc.index_in(column.text, value_set=pa.array(wanted, pa.string()))
+    position = pc.index_in(column.text, value_set=pa.array(expected, pa.string()))
     known = position.is_valid()
     rows = np.flatnonzero(known.to_numpy(zero_copy_only=False))
     slots = position.drop_null().to_numpy()
-    counts = np.bincount(slots, minlength=len(wanted))
-    missing = [wanted[int(slot)] for slot in np.flatnonzero(counts == 0)]
+    counts = np.bincount(slots, minlength=len(expected))
+    missing = [expected[int(slot)] for slot in np.flatnonzero(counts == 0)]
     unexpected = column.text.filter(pc.invert(known)).to_pylist()
-    repeated = [wanted[int(slot)] for slot in np.flatnonzero(counts > 1)]
+    repeated = [expected[int(slot)] for slot in np.flatnonzero(counts > 1)]
     groups = (("lacks", missing), ("repeats", repeated), ("adds", unexpected))
     faults = [f"{verb} {_count(len(some), 'id')} ({_first(some)})" for verb, some in groups if some]
     if faults:
-        size = f"holds {_count(len(column.text), 'row')} where {len(wanted)} are expected"
-        raise SubmissionError(f"{column.file}: {size}; it {', '.join(faults)}.")
-    order = np.empty(len(wanted), dtype=np.intp)
+        size = f"holds {_count(len(column.text), 'row')} instead of {len(expected)}"
+        raise SubmissionError(f"{column.file}: the file {size}; it {', '.join(faults)}.")
+    order = np.empty(len(expected), dtype=np.intp)
     order[slots] = rows
     return order
 
 
 def _require_regular_file(file: Path) -> None:
-    """Refuses what would block (a pipe), mislead (a folder) or fill the memory."""
+    """Reject pipes, which would block, folders, and files that would fill the memory."""
     try:
         status = file.stat()
         if stat.S_ISREG(status.st_mode):
             file.open("rb").close()
     except FileNotFoundError as error:
-        raise SubmissionError(f"{file.name}: is missing.") from error
+        raise SubmissionError(f"{file.name}: the file is missing.") from error
     except OSError as error:
-        raise SubmissionError(f"{file.name}: cannot be read ({error.strerror}).") from error
+        raise SubmissionError(f"{file.name}: the file cannot be read ({error.strerror}).") from error
     if not stat.S_ISREG(status.st_mode):
-        raise SubmissionError(f"{file.name}: is no regular file.")
+        raise SubmissionError(f"{file.name}: the path is not a regular file.")
     if status.st_size > MAX_BYTES:
         raise SubmissionError(
-            f"{file.name}: takes {status.st_size} bytes, more than the {MAX_BYTES} that are read."
+            f"{file.name}: the file takes {status.st_size} bytes; at most {MAX_BYTES} are allowed."
         )
 
 
@@ -126,10 +129,12 @@ def _read_header(file: Path) -> list[str]:
     try:
         header = next(csv.reader([line.decode("utf-8-sig")]), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SubmissionError(f"{file.name}: its first line is no CSV header in UTF-8 ({error}).") from error
+        raise SubmissionError(
+            f"{file.name}: the first line is not a CSV header in UTF-8 ({error})."
+        ) from error
     if not header:
         raise SubmissionError(
-            f"{file.name}: is empty or begins with a blank line; its first line must be the header."
+            f"{file.name}: the file is empty or starts with a blank line; the first line must be the header."
         )
     return header
 

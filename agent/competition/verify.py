@@ -1,4 +1,4 @@
-"""Checks what preparation has written, by reading it again."""
+"""Verification of prepared files by reading them again."""
 
 from itertools import pairwise
 
@@ -11,16 +11,16 @@ from agent.competition.splits import SEED, LabelledRows, Split
 from agent.errors import InfrastructureError
 
 _SAMPLED_PATHS = 1_000
-_FREQUENT = 50  # rows: below, chance decides how often a label is held out
-_SHARE_OFF_AT_MOST = 0.5  # of the share that a frequent label should have
+_FREQUENT = 50  # rows; for rarer labels chance decides the number of held-out rows
+_MAX_SHARE_ERROR = 0.5  # relative error of the share of a frequent label
 
 
 def verify(prepared: Prepared, rows: LabelledRows, split: Split) -> None:
-    """Compares the files with the split that they should show.
+    """Compare the written files with the split.
 
     Raises:
-        InfrastructureError: counts differ, an id is in two parts, pictures are missing, or the split breaks
-            a rule of its own.
+        InfrastructureError: counts differ, an id is in two parts, images are missing, or the split breaks
+            one of its rules.
     """
     tables = {
         name: pd.read_csv(prepared.metadata / f"{name}.csv", dtype=str, na_filter=False)
@@ -39,27 +39,28 @@ def verify(prepared: Prepared, rows: LabelledRows, split: Split) -> None:
     ids = pd.concat([tables[name][key] for name in ("train", "val", "test")])
     _require(ids.is_unique, "an id is in two parts")
     _require(
-        tables["sample_submission"][key].equals(tables["test"][key]), "the sample submission has other ids"
+        tables["sample_submission"][key].equals(tables["test"][key]),
+        "the sample submission and test.csv have different ids",
     )
     if prepared.spec.image_input is not None:
-        _check_pictures(prepared, tables)
+        _check_images(prepared, tables)
     _check_split(rows, split)
 
 
-def _check_pictures(prepared: Prepared, tables: dict[str, pd.DataFrame]) -> None:
-    """Labelled rows without a picture were dropped, so each one sampled must be there."""
+def _check_images(prepared: Prepared, tables: dict[str, pd.DataFrame]) -> None:
+    """Require the images of sampled labelled rows. Rows without an image were dropped earlier."""
     rng = np.random.default_rng(SEED)
     for name in ("train", "val"):
         paths = tables[name][FILE_COLUMN].to_numpy()
         sampled = rng.choice(paths, min(_SAMPLED_PATHS, len(paths)), replace=False)
         missing = [path for path in sampled if not (prepared.input / path).is_file()]
-        _require(not missing, f"{len(missing)} of {len(sampled)} sampled pictures of {name}.csv are missing")
+        _require(not missing, f"{len(missing)} of {len(sampled)} sampled images of {name}.csv are missing")
 
 
 def _check_split(rows: LabelledRows, split: Split) -> None:
     parts = [part for part in (split.train, split.val, split.audit) if len(part)]
     if rows.folds is not None:
-        return  # the user's own folds may cut groups and times
+        return  # folds of the user may cut groups and times
     if rows.groups is not None:
         groups = [set(rows.groups[part].tolist()) for part in parts]
         _require(len(set().union(*groups)) == sum(map(len, groups)), "a group is in two parts")
@@ -70,14 +71,12 @@ def _check_split(rows: LabelledRows, split: Split) -> None:
         total = rows.target.labels.sum(axis=0)
         frequent = total >= _FREQUENT
         for part in parts:
-            wanted = total[frequent] * len(part) / rows.target.rows
+            expected_count = total[frequent] * len(part) / rows.target.rows
             found = rows.target.labels[part].sum(axis=0)[frequent]
-            slack = np.maximum(_SHARE_OFF_AT_MOST * wanted, 5)
-            _require(bool((np.abs(found - wanted) <= slack).all()), "the parts are not stratified")
+            slack = np.maximum(_MAX_SHARE_ERROR * expected_count, 5)
+            _require(bool((np.abs(found - expected_count) <= slack).all()), "the parts are not stratified")
 
 
 def _require(holds: bool, fault: str) -> None:
     if not holds:
-        raise InfrastructureError(
-            f"The prepared data failed its check: {fault}; check the disk and run again."
-        )
+        raise InfrastructureError(f"The prepared data are damaged: {fault}; check the disk and run again.")

@@ -91,21 +91,21 @@ def test_without_audit_rows_there_is_no_audit_score(tmp_path: Path) -> None:
         (mistaken(VAL, 6), final(AUDIT, 3)[1:], 0.8, r"submission.csv: .* lacks 1 id \('t1'\)"),
         (mistaken(VAL, 6), mistaken(AUDIT, 3), 0.8, "submission.csv: .* lacks 3 ids"),
         (mistaken(VAL, 6), final({}, 0), 0.8, "submission.csv: .* lacks 12 ids"),
-        (mistaken(VAL, 6), [*final(AUDIT, 3)[:-1], ("t3", "9")], 0.8, "'9' is none of the 3 labels"),
-        (mistaken(VAL, 6), final(AUDIT, 3), None, "No finite value was printed"),
-        (mistaken(VAL, 6), final(AUDIT, 3), math.nan, "No finite value was printed"),
-        (mistaken(VAL, 6), final(AUDIT, 3), math.inf, "No finite value was printed"),
+        (mistaken(VAL, 6), [*final(AUDIT, 3)[:-1], ("t3", "9")], 0.8, "'9' is not one of the 3 labels"),
+        (mistaken(VAL, 6), final(AUDIT, 3), None, "The output holds no finite value; print"),
+        (mistaken(VAL, 6), final(AUDIT, 3), math.nan, "The output holds no finite value; print"),
+        (mistaken(VAL, 6), final(AUDIT, 3), math.inf, "The output holds no finite value; print"),
         (
             mistaken(VAL, 6),
             final(AUDIT, 3),
             0.80001,
-            "The printed metric 0.80001 is not the 0.8 that working/val",
+            "The printed metric 0.80001 differs from the score 0.8 of working/val",
         ),
         (
             mistaken(VAL, 6),
             final(AUDIT, 3),
             0.2,
-            "The printed metric 0.2 is not the 0.8",
+            "The printed metric 0.2 differs from the score 0.8",
         ),  # direction flipped
     ],
 )
@@ -127,9 +127,9 @@ def test_each_fault_makes_the_node_invalid(
 def test_a_missing_file_makes_the_node_invalid(prepared: Prepared, tmp_path: Path) -> None:
     workspace = candidate(tmp_path / "node", mistaken(VAL, 6), final(AUDIT, 3))
     (workspace / "submission" / "submission.csv").unlink()
-    assert evaluate(prepared, workspace, 0.8).fault == "submission.csv: is missing."
+    assert evaluate(prepared, workspace, 0.8).fault == "submission.csv: the file is missing."
     (workspace / "working" / "val_submission.csv").unlink()
-    assert evaluate(prepared, workspace, 0.8).fault == "val_submission.csv: is missing."
+    assert evaluate(prepared, workspace, 0.8).fault == "val_submission.csv: the file is missing."
 
 
 @pytest.mark.parametrize("printed", [0.8, 0.8 + 5e-7, np.float32(0.8).item()])

@@ -56,10 +56,10 @@ def test_further_answers_are_graded_by_name(folder: Path) -> None:
 def test_without_answers_nothing_is_graded(folder: Path) -> None:
     submission = write_csv(folder / "mine.csv", "id,target", [("q1", 8)])
     (folder / "answers" / "test.csv").unlink()
-    with pytest.raises(SetupError, match="answers: holds no answers"):
+    with pytest.raises(SetupError, match="answers: the folder holds no answers"):
         grade_submission(SPEC, folder, submission)
     (folder / "answers").rmdir()
-    with pytest.raises(SetupError, match="answers: holds no answers"):
+    with pytest.raises(SetupError, match="answers: the folder holds no answers"):
         grade_submission(SPEC, folder, submission)
 
 
@@ -68,7 +68,7 @@ def test_without_answers_nothing_is_graded(folder: Path) -> None:
     [
         ([], "holds no answers"),
         ([("q1", "")], "row 1, column 'target': is empty"),
-        ([("q1", 7)], "'7' is none of the 3 labels"),
+        ([("q1", 7)], "'7' is not one of the 3 labels"),
         ([("q1", 8), ("q1", 8)], "repeats 1 id"),
     ],
 )
@@ -88,5 +88,7 @@ def test_an_undefined_metric_is_an_error_and_no_score(folder: Path) -> None:
 
 def test_a_fault_of_the_submission_is_named(folder: Path) -> None:
     submission = write_csv(folder / "mine.csv", "id,target", [("q1", 8), ("q2", "cat"), ("q3", 9)])
-    with pytest.raises(SubmissionError, match=r"mine\.csv: row 2, column 'target': 'cat' is none of the 3"):
+    with pytest.raises(
+        SubmissionError, match=r"mine\.csv: row 2, column 'target': 'cat' is not one of the 3"
+    ):
         grade_submission(SPEC, folder, submission)

@@ -82,7 +82,7 @@ def test_who_is_signed_in_gets_the_data_once(
     assert found[0] == found[1]
     assert server.asked == ["tiny-real"]
     assert found[0].folder == home.data / "tiny" / "full"
-    assert found[0].sentence == f"Data: the full data of Tiny from Kaggle, prepared in {found[0].folder}."
+    assert found[0].sentence == f"Data: the full data of Tiny from Kaggle, imported into {found[0].folder}."
     assert [path.name for path in (home.data / "tiny").iterdir()] == ["full"], "nothing is left aside"
     assert prepare_folder(wanted.spec, found[0].folder).rows.test == 3
     assert capsys.readouterr().out == ""
@@ -114,7 +114,7 @@ def test_credentials_are_found_where_the_client_looks(
         (
             "strict-rules",
             r"tiny: Kaggle refuses the data of 'strict-rules' \(403\); accept the competition's rules at "
-            r"https://www\.kaggle\.com/competitions/strict-rules/rules; or give the files by "
+            r"https://www\.kaggle\.com/competitions/strict-rules/rules; or import the files with "
             r"`mars prepare tiny --from DIR\|ZIP`\.",
         ),
         ("nowhere", r"Kaggle knows no competition 'nowhere' \(404\); correct sources\.kaggle in competition"),
@@ -156,7 +156,7 @@ def test_no_network_is_a_quick_sentence(
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path, server: KaggleServer) -> None:
     (tmp_path / "download").mkdir()
     with pytest.raises(SetupError, match="Kaggle has sent nothing for 1 s; check the network"):
-        kaggle.download(MUTE, tmp_path / "download", answer_s=1.0)
+        kaggle.download(MUTE, tmp_path / "download", first_byte_s=1.0)
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -219,7 +219,5 @@ def test_a_sample_stands_in_for_what_kaggle_refuses_and_says_so(
     wanted = competition(tmp_path, "strict-rules", sample_script=True)
     found = locate_data(wanted, home, "auto", run_plainly)
     assert found.kind == "sample"
-    assert found.sentence.startswith(
-        "Data: the competition's sample (generated), not the real data of Tiny. "
-    )
+    assert found.sentence.startswith("Data: a generated sample, not the real data of Tiny. ")
     assert "accept the competition's rules" in found.sentence

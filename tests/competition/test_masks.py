@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_folders import prepare_folder, write_spec
 
-from agent.competition.cells import masks
+from agent.competition.cells import parse_masks
 from agent.competition.evaluation import check_metric, evaluate, load_hold_out
 from agent.competition.metrics import get_metric, standard_error
 from agent.competition.submission import SubmissionFormat, read_predictions, write_submission
@@ -37,7 +37,7 @@ pixel_rows = st.lists(st.booleans(), min_size=PIXELS, max_size=PIXELS)
 @given(st.lists(st.tuples(pixel_rows, pixel_rows), min_size=1, max_size=6))
 def test_dice_and_iou_agree_with_the_pixels(rows: list[tuple[list[bool], list[bool]]]) -> None:
     truth, guess = (np.array(part) for part in zip(*rows, strict=True))
-    found = [masks(column(*map(runs, part))) for part in (truth, guess)]
+    found = [parse_masks(column(*map(runs, part))) for part in (truth, guess)]
     common, either = (truth & guess).sum(axis=1), (truth | guess).sum(axis=1)
     empty = either == 0
     iou = np.where(empty, 1, common / np.maximum(either, 1))
@@ -47,7 +47,7 @@ def test_dice_and_iou_agree_with_the_pixels(rows: list[tuple[list[bool], list[bo
 
 
 def test_large_pictures_cost_only_their_runs() -> None:
-    truth, guess = (masks(column(f"{start} 1000000000", "")) for start in (1, 500_000_001))
+    truth, guess = (parse_masks(column(f"{start} 1000000000", "")) for start in (1, 500_000_001))
     assert get_metric("iou").score(truth, guess) == pytest.approx((1 / 3 + 1) / 2)
 
 
@@ -55,24 +55,24 @@ def test_large_pictures_cost_only_their_runs() -> None:
     ("cell", "problem"),
     [
         ("1 2 3", "start without a length"),
-        ("0 2", "outside the picture"),
-        ("3 0", "outside the picture"),
-        ("2147483647 5", "outside the picture"),
+        ("0 2", "outside the image"),
+        ("3 0", "outside the image"),
+        ("2147483647 5", "outside the image"),
         ("5 3 7 2", "out of order"),
         ("5 3 1 2", "out of order"),
-        ("1 two", "something else"),
-        ("-1 2", "something else"),
-        ("99999999999999999999 1", "something else"),
+        ("1 two", "not a run-length mask"),
+        ("-1 2", "not a run-length mask"),
+        ("99999999999999999999 1", "not a run-length mask"),
     ],
 )
 def test_a_cell_that_is_no_mask_is_named(cell: str, problem: str) -> None:
     with pytest.raises(SubmissionError, match=rf"s\.csv: row 2, column 'mask': .*{problem}"):
-        masks(column("1 1", cell, "4 4"))
+        parse_masks(column("1 1", cell, "4 4"))
 
 
 def test_writing_gives_back_what_was_read(tmp_path: Path) -> None:
     form = SubmissionFormat.build(make_spec("segmentation", "dice"), None, ("id", "mask"))
-    read = masks(column("1 2 9 1", "", "4 4"))
+    read = parse_masks(column("1 2 9 1", "", "4 4"))
     write_submission(tmp_path / "s.csv", form, ["a", "b", "c"], read)
     assert (tmp_path / "s.csv").read_text().splitlines()[1] == "a,1 2 9 1"
     again = read_predictions(tmp_path / "s.csv", form, ["a", "b", "c"])

@@ -24,8 +24,7 @@ def test_a_missing_training_picture_is_dropped_with_its_name(tmp_path: Path) -> 
     prepared = prepare_folder(spec, tmp_path / "data")
     assert prepared.rows.train + prepared.rows.val == 59
     assert (
-        "1 of 60 pictures are missing (train/picture-007.png); these rows were dropped."
-        in prepared.warnings[0]
+        "1 of 60 images are missing (train/picture-007.png); MARS dropped these rows." in prepared.warnings[0]
     )
     assert "picture-007" not in set(lines(prepared.private / "ids.csv")["original"])
 
@@ -35,7 +34,7 @@ def test_a_missing_picture_to_predict_stays_with_a_warning(tmp_path: Path) -> No
     (tmp_path / "data" / "test" / "picture-061.png").unlink()
     prepared = prepare_folder(spec, tmp_path / "data")
     assert prepared.rows.test == 20
-    assert "(test/picture-061.png); these rows must be predicted all the same." in prepared.warnings[0]
+    assert "(test/picture-061.png); these rows stay among the rows to predict." in prepared.warnings[0]
     paths = lines(prepared.metadata / "test.csv")["file_path"]
     assert [(prepared.input / path).is_file() for path in paths].count(False) == 1
 
@@ -45,7 +44,7 @@ def test_a_corrupt_picture_among_many_is_dropped(tmp_path: Path) -> None:
     file = tmp_path / "data" / "train" / "picture-011.png"
     file.write_bytes(file.read_bytes()[:-20])
     prepared = prepare_folder(spec, tmp_path / "data")
-    assert "1 of 150 checked pictures cannot be decoded (train/picture-011.png)" in prepared.warnings[0]
+    assert "1 of 150 checked images cannot be decoded (train/picture-011.png)" in prepared.warnings[0]
     assert "picture-011" not in set(lines(prepared.private / "ids.csv")["original"])
 
 
@@ -54,7 +53,7 @@ def test_more_than_one_percent_corrupt_is_an_error(tmp_path: Path) -> None:
     for name in ("picture-011", "picture-012"):
         (tmp_path / "data" / "train" / f"{name}.png").write_bytes(b"")
     with pytest.raises(
-        SetupError, match=r"train\.csv: 2 of 60 checked .*picture-011\.png, .*more than 1% are bad"
+        SetupError, match=r"train\.csv: 2 of 60 checked .*picture-011\.png, .*more than 1% are damaged"
     ):
         prepare_folder(spec, tmp_path / "data")
 
@@ -63,7 +62,7 @@ def test_more_than_half_missing_is_an_error(tmp_path: Path) -> None:
     spec = picture_folder(tmp_path / "data")
     for i in range(31):
         (tmp_path / "data" / "train" / f"picture-{i:03}.png").unlink()
-    with pytest.raises(SetupError, match=r"31 of 60 pictures are missing .*check the image path"):
+    with pytest.raises(SetupError, match=r"31 of 60 images are missing .*check the image path"):
         prepare_folder(spec, tmp_path / "data")
 
 
@@ -92,7 +91,7 @@ def test_patterns_are_filled_from_columns() -> None:
         ("{id.__class__}.png", "has no column"),
         ("{id!r}.png", "plain names in braces"),
         ("{}.png", "plain names in braces"),
-        ("{id.png", "no valid pattern"),
+        ("{id.png", "not a valid pattern"),
     ],
 )
 def test_patterns_are_no_programs(pattern: str, sentence: str) -> None:
@@ -111,7 +110,7 @@ def test_no_picture_is_outside_the_folder(tmp_path: Path, cell: str) -> None:
     (data / "link").symlink_to(outside)
     (data / "out.png").symlink_to(outside / "secret.png")
     image = InputColumn(name="file", role="image")
-    with pytest.raises(SetupError, match=r"train\.csv: the picture .* of row 2 is outside"):
+    with pytest.raises(SetupError, match=r"train\.csv: the image .* of row 2 is outside"):
         find_media(data, image, pd.DataFrame({"file": ["", cell]}), "train", data / "train.csv")
 
 

@@ -52,8 +52,8 @@ def test_each_of_mle_benchs_folders_is_recognised(tmp_path: Path, home: Home, be
     taken = import_data(competition, bench / below, home)
     assert taken == locate_data(competition, home, "auto", run_plainly)
     assert taken.sentence == (
-        f"Data: the full data of Tiny as split by MLE-bench and graded by its {VARIANT}, "
-        f"prepared in {taken.folder}."
+        f"Data: the full data of Tiny as split by MLE-bench and graded with {VARIANT}, "
+        f"imported into {taken.folder}."
     )
     assert not (taken.folder / "raw").exists()
     assert sorted(path.name for path in (taken.folder / "answers").iterdir()) == ["answers.csv"]
@@ -124,7 +124,7 @@ def test_other_competitions_keep_their_metric(tmp_path: Path, home: Home) -> Non
     competition, bench = multilabel(tmp_path, variant=None)
     taken = import_data(competition, bench, home)
     assert taken.graded(competition.spec) == competition.spec
-    assert "as split by MLE-bench, prepared in" in taken.sentence
+    assert "as split by MLE-bench, imported into" in taken.sentence
 
 
 def test_an_unknown_metric_is_named(tmp_path: Path, home: Home) -> None:
@@ -136,7 +136,7 @@ def test_an_unknown_metric_is_named(tmp_path: Path, home: Home) -> None:
 def test_a_split_without_answers_is_refused(tmp_path: Path, home: Home) -> None:
     competition, bench = multilabel(tmp_path)
     (bench / "tiny-fgvc7/prepared/private/answers.csv").unlink()
-    with pytest.raises(SetupError, match=r"private: holds no answers \(CSV files\)"):
+    with pytest.raises(SetupError, match=r"private: the folder holds no answers \(CSV files\)"):
         import_data(competition, bench, home)
     assert not (home.data / "tiny" / "full").exists()
 

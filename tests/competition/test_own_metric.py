@@ -198,22 +198,28 @@ def test_a_candidate_is_graded_with_it(tmp_path: Path) -> None:
 
 def test_a_direction_that_cannot_be_is_told_before_the_search(tmp_path: Path) -> None:
     prepared = prepared_with(tmp_path, ACCURACY, higher_is_better=False)
-    with pytest.raises(SetupError, match=r"gives perfect predictions 1, but its best is 0; set own_metric"):
+    with pytest.raises(
+        SetupError, match=r"scores perfect predictions 1, but its best value is 0; correct own_metric"
+    ):
         check_metric(prepared, metric_of(prepared.spec, run_script))
 
 
 @pytest.mark.parametrize(
     ("fields", "code", "said"),
     [
-        ({"metric": "metric.py"}, ACCURACY, "give both or neither"),
-        ({"metric": "accuracy", "own_metric": LABELS}, ACCURACY, "give both or neither"),
+        ({"metric": "metric.py"}, ACCURACY, "set both or neither"),
+        ({"metric": "accuracy", "own_metric": LABELS}, ACCURACY, "set both or neither"),
         (
             {"metric": "metric.py", "own_metric": {**LABELS, "prediction": "value"}},
             ACCURACY,
             "must be label or",
         ),
-        ({"metric": "metric.py", "own_metric": {**LABELS, "code": "x"}}, ACCURACY, "belongs into the file"),
-        ({"metric": "metric.py", "own_metric": LABELS}, "def score(:", "no readable Python"),
+        (
+            {"metric": "metric.py", "own_metric": {**LABELS, "code": "x"}},
+            ACCURACY,
+            "put the code into the file",
+        ),
+        ({"metric": "metric.py", "own_metric": LABELS}, "def score(:", "not a readable Python"),
         ({"metric": "metric.py", "own_metric": LABELS}, "def points(t, p): ...", "must define `def score"),
         ({"metric": "metric.py", "own_metric": LABELS}, None, "No such file"),
     ],

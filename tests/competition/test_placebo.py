@@ -83,7 +83,7 @@ def test_predictions_that_know_nothing_of_the_shuffle_pass(prepared: Prepared, t
     placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
     found = _judged(prepared, placebo, tmp_path / "node", CELLS[prepared.spec.task])
     assert found.follows is False
-    assert found.said.startswith("On shuffled validation answers it scores ")
+    assert found.said.startswith("The predictions do not follow the validation answers: they score ")
 
 
 @pytest.mark.parametrize("known", [1.0, 0.6])
@@ -93,7 +93,7 @@ def test_predictions_that_follow_the_shuffle_do_not(prepared: Prepared, tmp_path
     cells = [seen[row] if row < known * ROWS else honest[row] for row in range(ROWS)]
     found = _judged(prepared, placebo, tmp_path / "node", cells)
     assert found.follows is True
-    assert found.said.startswith("Its predictions follow the validation answers: on shuffled ones it scores ")
+    assert found.said.startswith("The predictions follow the validation answers: they score ")
 
 
 def test_a_little_fit_is_what_thresholds_give(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_metric_that_is_undefined_or_slow_says_nothing(
     monkeypatch.setattr(Metric, "score", lambda self, truth, guess: float("nan"))
     assert _judged(prepared, placebo, tmp_path / "node", CELLS["regression"]).follows is None
     monkeypatch.undo()
-    monkeypatch.setattr(module, "SCORING_S", 0.0)
+    monkeypatch.setattr(module, "SCORING_LIMIT_S", 0.0)
     assert _judged(prepared, placebo, tmp_path / "node", CELLS["regression"]).follows is None
 
 

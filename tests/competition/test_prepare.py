@@ -188,7 +188,9 @@ def test_a_row_without_a_fold_is_named(tmp_path: Path) -> None:
     train = number_rows(60).assign(fold=["1", "2", ""] * 20)
     write_tables(tmp_path / "data", train, number_rows(5, 60).drop(columns="label"))
     spec = write_spec(tmp_path / "data", fold_column="fold")
-    with pytest.raises(SetupError, match=r"train\.csv: row 3, column 'fold': is empty \(as 20 in all\)"):
+    with pytest.raises(
+        SetupError, match=r"train\.csv: row 3, column 'fold': the cell is empty \(20 such rows\)"
+    ):
         prepare_folder(spec, tmp_path / "data")
 
 
@@ -255,20 +257,20 @@ def write(name: str, content: str) -> Spoil:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda folder: (folder / "test.csv").unlink(), r"test\.csv: is missing"),
-        (write("train.csv", ""), r"train\.csv: is empty"),
-        (write("train.csv", "id,x,label\n"), r"train\.csv: holds no rows"),
-        (lambda folder: (folder / "train.csv").write_bytes(b"id,x,label\na,1,\xff\n"), "no valid CSV in UTF"),
-        (write("train.csv", "id,x,label\na,1,b,c,d\n"), r"train\.csv: is no valid CSV"),
+        (lambda folder: (folder / "test.csv").unlink(), r"test\.csv: the file is missing"),
+        (write("train.csv", ""), r"train\.csv: the file is empty"),
+        (write("train.csv", "id,x,label\n"), r"train\.csv: the table holds no rows"),
+        (lambda data: (data / "train.csv").write_bytes(b"id,x,label\na,1,\xff\n"), "not valid CSV in UTF"),
+        (write("train.csv", "id,x,label\na,1,b,c,d\n"), r"train\.csv: the file is not valid CSV"),
         (replace("train.csv", "id,x,label", "id,x,colour"), r"has no column 'label'; it has id, x, colour"),
-        (replace("test.csv", "id,x", "id,y"), r"test\.csv: has no column 'x'"),
+        (replace("test.csv", "id,x", "id,y"), r"test\.csv: the table has no column 'x'"),
         (replace("train.csv", "row-8,", "row-3,"), r"repeats 1 values, the first is 'row-3' \(row 9\)"),
         (replace("train.csv", "row-8,", ","), r"column 'id' is blank in 1 rows, first in row 9"),
         (replace("train.csv", ",0.5,red", ",0.5,"), r"target 'label' is missing in 1 rows, first in row 3"),
         (replace("train.csv", "green", "violet"), r"20 labels are not in .* first is 'violet' \(row 2\)"),
         (replace("labels.csv", "green", "red"), r"labels\.csv: column 'name' repeats 1 values"),
-        (replace("sample_submission.csv", "row-70", "row-99"), r"the 20 ids of test\.csv \(1 are not"),
-        (replace("sample_submission.csv", "row-70,blue\n", ""), r"its 19 ids are not the 20 ids"),
+        (replace("sample_submission.csv", "row-70", "row-99"), r"the 20 ids of test\.csv \(1 are missing"),
+        (replace("sample_submission.csv", "row-70,blue\n", ""), r"the 19 ids differ from the 20 ids"),
         (write("sample_submission.csv", "id\nrow-70\n"), r"no column to predict"),
     ],
 )  # fmt: skip
@@ -297,7 +299,7 @@ def test_a_target_that_is_no_number_is_named(tmp_path: Path, value: str) -> None
         ({"targets": ["label", "x"], "inputs": [{"name": "x", "role": "number"}]}, "also a target"),
         ({"fold_column": "nowhere"}, "has no column 'nowhere'"),
         ({"fold_column": "label"}, "the fold column 'label' is also a target"),
-        ({"test": None}, r"sample_submission\.csv: has no column 'x'"),
+        ({"test": None}, r"sample_submission\.csv: the table has no column 'x'"),
         ({"inputs": [{"name": "x", "role": "time"}, {"name": "x", "role": "number"}]}, "listed twice"),
     ],
 )
@@ -314,7 +316,7 @@ def test_no_time_is_named_with_its_row(tmp_path: Path) -> None:
     write_tables(tmp_path / "data", train, number_rows(5, 50).drop(columns="label"))
     spec = write_spec(tmp_path / "data", inputs=[{"name": "x", "role": "time"}])
     with pytest.raises(
-        SetupError, match=r"'x' holds 1 values that are no time, the first is 'soon' \(row 31\)"
+        SetupError, match=r"'x' holds 1 values that are not times, the first is 'soon' \(row 31\)"
     ):
         prepare_folder(spec, tmp_path / "data")
 
@@ -324,7 +326,7 @@ def test_ids_in_both_tables_are_a_warning_and_stay_apart(tmp_path: Path) -> None
     for name in ("test.csv", "sample_submission.csv"):
         replace(name, "row-60,", "row-0,")(tmp_path / "data")
     prepared = prepare_folder(spec, tmp_path / "data")
-    assert "1 ids to predict also occur in train.csv." in prepared.warnings
+    assert "1 ids of rows to predict also occur in train.csv." in prepared.warnings
     opaque = private(prepared, "ids").query("original == 'row-0'")["opaque"]
     assert len(set(opaque)) == 2
 

@@ -40,8 +40,8 @@ def test_shorter_rankings_are_filled_and_written_back(tmp_path: Path) -> None:
     ("cell", "problem"),
     [
         ("cat cat", "names a label twice"),
-        ("cat dog owl", "names 3 labels, more than 2"),
-        ("cat cow", "holds 'cow', which is none of the 3 labels"),
+        ("cat dog owl", "names 3 labels; at most 2 are allowed"),
+        ("cat cow", "holds 'cow', which is not one of the 3 labels"),
     ],
 )
 def test_a_faulty_ranking_is_named(tmp_path: Path, cell: str, problem: str) -> None:
@@ -51,12 +51,14 @@ def test_a_faulty_ranking_is_named(tmp_path: Path, cell: str, problem: str) -> N
 
 
 def test_labels_with_blanks_cannot_be_ranked_in_a_cell() -> None:
-    with pytest.raises(SetupError, match="no label may hold a blank as 'polar bear' does"):
+    with pytest.raises(SetupError, match=r"needs labels without blanks, .*; rename the label 'polar bear'"):
         SubmissionFormat.build(ranking_spec(), ("cat", "polar bear"), ("id", "target"))
 
 
 def test_an_f_score_of_one_class_wants_two_classes() -> None:
-    with pytest.raises(SetupError, match="of two classes, but there are 3; macro_f1 and weighted_f1 serve"):
+    with pytest.raises(
+        SetupError, match="of two classes, but there are 3 classes; use macro_f1 or weighted_f1"
+    ):
         SubmissionFormat.build(make_spec("classification", "f1"), CLASSES, ("id", "target"))
 
 

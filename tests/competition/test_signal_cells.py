@@ -43,7 +43,7 @@ def wave_folder(folder: Path, train: pd.DataFrame | None = None) -> CompetitionS
 
 
 def test_cells_of_any_length_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(signals, "_CHUNK_ROWS", 2)
     cells = pd.Series(["1 2.5 -3e-1", " ", "\t4  +5 ", "", "6."], name="wave")
     pieces = list(read_signals(cells, FILE))
     assert [piece.lengths.tolist() for piece in pieces] == [[3, 0], [2, 0], [1]]
@@ -55,10 +55,10 @@ def test_cells_of_any_length_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch)
 def test_a_cell_that_is_no_signal_is_named_with_its_row(
     word: str, row: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signals, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(signals, "_CHUNK_ROWS", 2)
     cells = pd.Series(["1 2", "", "3 4 5", "6"], name="wave")
     cells[row - 1] += f" {word}"
-    with pytest.raises(SetupError, match=rf"^train\.csv: row {row}, column 'wave': '{word}' is no finite"):
+    with pytest.raises(SetupError, match=rf"^train\.csv: row {row}, column 'wave': '{word}' is not a finite"):
         list(read_signals(cells, FILE))
 
 
@@ -69,13 +69,13 @@ def test_preparation_refuses_what_is_no_signal(tmp_path: Path, table: str) -> No
     rows = pd.read_csv(file, dtype=str)
     rows.loc[7, "wave"] = "1 two 3"
     rows.to_csv(file, index=False)
-    with pytest.raises(SetupError, match=rf"{table}: row \d+, column 'wave': 'two' is no finite number"):
+    with pytest.raises(SetupError, match=rf"{table}: row \d+, column 'wave': 'two' is not a finite number"):
         prepare(spec, raw(tmp_path / "data"), Home(tmp_path / "home"))
 
 
 def test_a_column_of_blank_cells_is_no_signal(tmp_path: Path) -> None:
     spec = wave_folder(tmp_path / "data", waves(60).assign(wave=" "))
-    with pytest.raises(SetupError, match=r"column 'wave' holds no signal: all 60 cells are blank"):
+    with pytest.raises(SetupError, match=r"column 'wave' holds no signals: all 60 cells are blank"):
         prepare(spec, raw(tmp_path / "data"), Home(tmp_path / "home"))
 
 

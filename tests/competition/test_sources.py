@@ -63,7 +63,7 @@ def test_without_data_the_sample_is_made_once_and_named(tmp_path: Path, home: Ho
         found = locate_data(competition, home, "auto", counted(calls))
         assert found.folder == home.data / "tiny" / "sample"
         assert found.kind == "sample"
-        assert found.sentence == "Data: the competition's sample (generated), not the real data of Tiny."
+        assert found.sentence == "Data: a generated sample, not the real data of Tiny."
     assert calls == ["sample.py"]
 
 
@@ -106,7 +106,7 @@ def test_a_competition_without_a_sample_says_so(tmp_path: Path, home: Home) -> N
     ("code", "sentence"),
     [
         ("raise ValueError('broken')", "sample.py failed: ValueError: broken"),
-        ("", r"sample\.py: has made no train\.csv, test\.csv, sample_submission\.csv"),
+        ("", r"sample\.py: the script did not write train\.csv, test\.csv, sample_submission\.csv"),
     ],
 )
 def test_a_script_that_fails_leaves_nothing(tmp_path: Path, home: Home, code: str, sentence: str) -> None:
@@ -140,7 +140,7 @@ def test_data_are_taken_over_and_then_preferred(tmp_path: Path, home: Home, kind
     found = locate_data(competition, home, "auto", no_script)
     assert found == taken
     assert found.folder == home.data / "tiny" / "full"
-    assert found.sentence == f"Data: the full data of Tiny, prepared in {found.folder}."
+    assert found.sentence == f"Data: the full data of Tiny, imported into {found.folder}."
     assert prepare_folder(competition.spec, found.folder).rows.test == 3
     assert [path.name for path in found.folder.parent.iterdir() if path.name.startswith(".")] == []
 
@@ -209,14 +209,14 @@ def test_what_is_neither_folder_nor_zip_is_refused(tmp_path: Path, home: Home) -
 
 def test_a_folder_that_holds_the_home_is_refused(tmp_path: Path, home: Home) -> None:
     competition, _ = source_of(tmp_path)
-    with pytest.raises(SetupError, match="where the data would go"):
+    with pytest.raises(SetupError, match="the destination of the data"):
         import_data(competition, tmp_path, home)
 
 
 def test_links_in_a_folder_are_refused(tmp_path: Path, home: Home) -> None:
     competition, source = source_of(tmp_path)
     (source / "train" / "x.png").symlink_to("/etc/passwd")
-    with pytest.raises(SetupError, match=r"x\.png: is a link"):
+    with pytest.raises(SetupError, match=r"x\.png: the path is a link"):
         import_data(competition, source, home)
 
 
@@ -261,7 +261,9 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, home: Home)
     bomb = [entry[:20] + declared + entry[24:] for entry in entries[1:]]
     archive.write_bytes(head + b"".join(b"PK\x01\x02" + entry for entry in bomb))
     with pytest.raises(
-        SetupError, match=r"all\.zip: 1\d\d files of 5\d\d\.\d GiB are more than a zip may hold"
+        SetupError,
+        match=r"all\.zip: the zip file holds 1\d\d files of 5\d\d\.\d GiB; "
+        "at most 5000000 files of 500 GiB are allowed",
     ):
         import_data(competition, archive, home)
     assert not (home.data / "tiny" / "full").exists()
@@ -274,5 +276,5 @@ def test_a_damaged_zip_is_said_to_be_so(tmp_path: Path, home: Home) -> None:
     middle = content.index(b"PNG") + 40
     content[middle : middle + 20] = bytes(20)
     archive.write_bytes(bytes(content))
-    with pytest.raises(SetupError, match=r"all\.zip: is damaged"):
+    with pytest.raises(SetupError, match=r"all\.zip: the zip file is damaged"):
         import_data(competition, archive, home)

@@ -169,9 +169,15 @@ def test_a_competition_can_forbid_audit_rows() -> None:
     ("rows", "sentence"),
     [
         (LabelledRows(classes([0, 1, 0, 1])), "4 labelled rows"),
-        (LabelledRows(classes([0, 1] * 9), groups=np.zeros(18, dtype=np.intp)), "group column has one value"),
-        (LabelledRows(classes([0, 1] * 9), times=np.zeros(18)), "time column has one value"),
-        (LabelledRows(classes([0, 1] * 9), folds=np.zeros(18, dtype=np.intp)), "fold column has one value"),
+        (
+            LabelledRows(classes([0, 1] * 9), groups=np.zeros(18, dtype=np.intp)),
+            "group column has only one value",
+        ),
+        (LabelledRows(classes([0, 1] * 9), times=np.zeros(18)), "time column has only one value"),
+        (
+            LabelledRows(classes([0, 1] * 9), folds=np.zeros(18, dtype=np.intp)),
+            "fold column has only one value",
+        ),
     ],
 )
 def test_what_cannot_be_split_is_said(rows: LabelledRows, sentence: str) -> None:

@@ -44,29 +44,33 @@ def read(folder: Path, content: str | bytes, form: SubmissionFormat) -> Rows:
 
 FAULTS = [
     (LABELS, "", "is empty"),
-    (LABELS, "\nid,target\n", "begins with a blank line"),
+    (LABELS, "\nid,target\n", "starts with a blank line"),
     (LABELS, "id\nx1\nx2\nx3\n", "has no column 'target'; its columns are 'id'"),
     (LABELS, "ID,target\nx1,0\n", "has no column 'id'; its columns are 'ID', 'target'"),
     (LABELS, "id,target,target\nx1,0,1\n", "has 2 columns 'target'"),
-    (LABELS, "id,target\n", "holds 0 rows where 3 are expected; it lacks 3 ids ('x1', 'x2', 'x3')."),
-    (LABELS, "id,target\nx2,0\n", "holds 1 row where 3 are expected; it lacks 2 ids ('x1', 'x3')."),
+    (LABELS, "id,target\n", "holds 0 rows instead of 3; it lacks 3 ids ('x1', 'x2', 'x3')."),
+    (LABELS, "id,target\nx2,0\n", "holds 1 row instead of 3; it lacks 2 ids ('x1', 'x3')."),
     (
         LABELS,
         "id,target\nx1,0\nx2,0\nx3,0\nx4,0\n",
-        "holds 4 rows where 3 are expected; it adds 1 id ('x4').",
+        "holds 4 rows instead of 3; it adds 1 id ('x4').",
     ),
     (LABELS, "id,target\nx1,0\nx1,1\nx2,0\nx3,0\n", "it repeats 1 id ('x1')."),
     (LABELS, "id,target\nx1,0\nx2,0\nX3,0\n", "it lacks 1 id ('x3'), adds 1 id ('X3')."),
     (LABELS, "id,target\nx1,0\nx2,0\n,0\n", "it lacks 1 id ('x3'), adds 1 id ('')."),
-    (LABELS, "id,target\nx1,0\nx2,7\nx3,0\n", "row 2, column 'target': '7' is none of the 3 labels"),
-    (LABELS, "id,target\nx1,1.0\nx2,1\nx3,0\n", "row 1, column 'target': '1.0' is none of the 3 labels"),
+    (LABELS, "id,target\nx1,0\nx2,7\nx3,0\n", "row 2, column 'target': '7' is not one of the 3 labels"),
+    (LABELS, "id,target\nx1,1.0\nx2,1\nx3,0\n", "row 1, column 'target': '1.0' is not one of the 3 labels"),
     (LABELS, "id,target\nx1,0\nx2,0\nx3,\n", "row 3, column 'target': is empty"),
-    (LABELS, "id,target\nx1,0,9\nx2,0\nx3,0\n", "is no well-formed CSV in UTF-8"),
-    (LABELS, b"id,target\nx1,\xff\nx2,0\nx3,0\n", "is no well-formed CSV in UTF-8"),
-    (LABELS, b"\xff\xfei\x00d\x00", "its first line is no CSV header in UTF-8"),
-    (SETS, "id,target\nx1,\nx2,0 9 1\nx3,0\n", "row 2, column 'target': '0 9 1' holds '9', which is none of"),
-    (SETS, "id,target\nx1,0\nx2,1\nx3,1.0\n", "row 3, column 'target': '1.0' holds '1.0', which is none"),
-    (VALUES, "id,target\nx1,1\nx2,two\nx3,3\n", "row 2, column 'target': 'two' is no number"),
+    (LABELS, "id,target\nx1,0,9\nx2,0\nx3,0\n", "is not well-formed CSV in UTF-8"),
+    (LABELS, b"id,target\nx1,\xff\nx2,0\nx3,0\n", "is not well-formed CSV in UTF-8"),
+    (LABELS, b"\xff\xfei\x00d\x00", "the first line is not a CSV header in UTF-8"),
+    (
+        SETS,
+        "id,target\nx1,\nx2,0 9 1\nx3,0\n",
+        "row 2, column 'target': '0 9 1' holds '9', which is not one of",
+    ),
+    (SETS, "id,target\nx1,0\nx2,1\nx3,1.0\n", "row 3, column 'target': '1.0' holds '1.0', which is not one"),
+    (VALUES, "id,target\nx1,1\nx2,two\nx3,3\n", "row 2, column 'target': 'two' is not a number"),
     (VALUES, "id,target\nx1,1\nx2,\nx3,3\n", "row 2, column 'target': is empty"),
     (VALUES, "id,target\nx1,1\nx2,2\nx3,NaN\n", "row 3, column 'target': 'NaN' is not finite"),
     (VALUES, "id,target\nx1,-inf\nx2,2\nx3,3\n", "row 1, column 'target': '-inf' is not finite"),
@@ -75,10 +79,10 @@ FAULTS = [
     (
         BINARY,
         "id,target\nx1,0\nx2,1.5\nx3,1\n",
-        "row 2, column 'target': '1.5' is no probability between 0 and 1",
+        "row 2, column 'target': '1.5' is not a probability between 0 and 1",
     ),
-    (BINARY, "id,target\nx1,0\nx2,1\nx3,-0.1\n", "row 3, column 'target': '-0.1' is no probability"),
-    (SUMMED, "id,a,b\nx1,.5,.5\nx2,.5,.6\nx3,1,0\n", "row 2: its probabilities sum to 1.1 instead of 1."),
+    (BINARY, "id,target\nx1,0\nx2,1\nx3,-0.1\n", "row 3, column 'target': '-0.1' is not a probability"),
+    (SUMMED, "id,a,b\nx1,.5,.5\nx2,.5,.6\nx3,1,0\n", "row 2: the probabilities sum to 1.1 instead of 1."),
 ]
 
 
@@ -105,10 +109,10 @@ def test_only_the_first_three_of_many_ids_are_named(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SubmissionError, match="is missing"):
         read_predictions(tmp_path / "absent.csv", LABELS, IDS)
-    with pytest.raises(SubmissionError, match="is no regular file"):
+    with pytest.raises(SubmissionError, match="is not a regular file"):
         read_predictions(tmp_path, LABELS, IDS)
     os.mkfifo(tmp_path / "pipe.csv")  # opening it would wait for a writer
-    with pytest.raises(SubmissionError, match="is no regular file"):
+    with pytest.raises(SubmissionError, match="is not a regular file"):
         read_predictions(tmp_path / "pipe.csv", LABELS, IDS)
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     with pytest.raises(SubmissionError, match="cannot be read"):

@@ -51,7 +51,7 @@ def test_a_metric_that_has_no_name_is_written_tried_and_kept(tmp_path: Path, ask
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (own("def score(truth, prediction):\n    return truth."), "is no readable Python module"),
+        (own("def score(truth, prediction):\n    return truth."), "is not a readable Python module"),
         (own("def metric(truth, prediction):\n    return 1.0"), "must define `def score(truth, prediction)`"),
         (own(WITHIN.replace("np.abs", "np.fabz")), "failed: AttributeError in line 5"),
         (own(WITHIN.replace("<= 1", "> 1")), "perfect predictions of made-up rows get 0, not best = 1"),

@@ -117,7 +117,7 @@ def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
     (card,) = (small.root / "solutions").glob("toy/card.json")
     assert json.loads(card.read_text())["probe"]["verdict"] == "passed"
     assert (
-        "| leakage probe (validation answers shuffled) | passed: On"
+        "| leakage probe (validation answers shuffled) | passed: The predictions do not"
         in (card.parent / "README.md").read_text()
     )
     leaky = _own(small, tmp_path / "leaky", LEAKY["reads labels"])

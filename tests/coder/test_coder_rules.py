@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from agent.competition.spec import CELLS, InputColumn, Role
+from agent.competition.spec import CELL_DESCRIPTIONS, InputColumn, Role
 from agent.llm.prompts import render_prompt
 from agent.repository.render import TaskView
 
@@ -31,19 +31,19 @@ def _rules(**fields: object) -> str:
 def test_ids_targets_and_cells_are_told_once_and_no_label() -> None:
     rules = _rules()
     assert "inputs: left (signal), right (signal)" in rules
-    assert rules.count(CELLS["signal"]) == 1
+    assert rules.count(CELL_DESCRIPTIONS["signal"]) == 1
     assert "id: recording; to predict: shape; a submission holds: probability" in rules
     assert "secretlabel" not in rules
 
 
 def test_every_role_has_its_words() -> None:
-    assert set(CELLS) == set(get_args(Role))
+    assert set(CELL_DESCRIPTIONS) == set(get_args(Role))
     rules = _rules(inputs=({"name": "photo", "role": "image"}, {"name": "age", "role": "number"}))
-    assert f"cells: image: {CELLS['image']}. number: {CELLS['number']}\n" in rules
-    assert CELLS["signal"] not in rules
+    assert f"cells: image: {CELL_DESCRIPTIONS['image']}. number: {CELL_DESCRIPTIONS['number']}\n" in rules
+    assert CELL_DESCRIPTIONS["signal"] not in rules
 
 
 def test_a_columns_words_are_no_part_of_the_datas_fingerprint() -> None:
     column = InputColumn(name="wave", role="signal")
-    assert column.cell == CELLS["signal"]
+    assert column.cell == CELL_DESCRIPTIONS["signal"]
     assert set(column.model_dump()) == {"name", "role", "path"}

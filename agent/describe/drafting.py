@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.competition.files import machine_errors
-from agent.competition.init import Draft, draft_spec, labels_in, require_none_yet, write_draft
+from agent.competition.init import Draft, distinct_labels, draft_spec, require_none_yet, write_draft
 from agent.competition.init_inputs import guess_images
-from agent.competition.init_tables import find_tables, guess_id, usual_names
+from agent.competition.init_tables import find_tables, guess_id, match_usual_names
 from agent.competition.metrics import METRICS, Metric
 from agent.competition.prepared import Prepared
 from agent.competition.spec import OWN_METRIC, CompetitionSpec
@@ -108,7 +108,7 @@ class Drafting:
         with machine_errors(f"Looking at {folder}"):
             self._view = View(folder, read_tables(folder), read_overview(folder))
             self._own = is_safe_here() and not (folder / OWN_METRIC).exists()
-            self._facts = facts_of(self._view.tables, usual_names(list(self._view.tables))[2])
+            self._facts = facts_of(self._view.tables, match_usual_names(list(self._view.tables))[2])
             self._pictures = _has_pictures(folder)
         self._home = home
         self._thinker = thinker
@@ -168,7 +168,9 @@ class Drafting:
         if spec.own_metric is None:
             return
         cells = self._view.tables[spec.train][spec.targets[0]]
-        classes = {"classification": cells.nunique(), "multilabel": len(labels_in(cells))}.get(spec.task, 0)
+        classes = {"classification": cells.nunique(), "multilabel": len(distinct_labels(cells))}.get(
+            spec.task, 0
+        )
         if fault := why_not(spec, classes):
             raise Untenable(SetupError(fault), fault)
 

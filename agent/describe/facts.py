@@ -9,12 +9,12 @@ import pandas as pd
 
 from agent.competition.init_inputs import (
     are_dates,
+    are_image_names,
     are_numbers,
     is_date,
     mean_words,
-    name_pictures,
 )
-from agent.competition.init_tables import table_names, usual_names
+from agent.competition.init_tables import match_usual_names, table_names
 from agent.competition.tables import parse_times, read_table
 from agent.errors import SetupError
 
@@ -62,7 +62,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
         SetupError: the folder is none.
     """
     names = table_names(folder)
-    train, test, sample, labels = usual_names(names)
+    train, test, sample, labels = match_usual_names(names)
     usual = [name for name in (train, test, *labels, sample) if name is not None]
     others = [name for name in names if name not in usual]
     tables: dict[str, pd.DataFrame] = {}
@@ -83,7 +83,7 @@ def without_header(tables: Mapping[str, pd.DataFrame]) -> str | None:
     In doubt it is one: columns that are called by dates, by decimal numbers or by numbers that do not follow
     each other, by a value of their own, or unlike those of all other tables where some should be alike.
     """
-    usual = usual_names(list(tables))[:3]
+    usual = match_usual_names(list(tables))[:3]
     for name, table in tables.items():
         columns = [str(column) for column in table.columns]
         others = {column for other, one in tables.items() if other != name for column in one.columns}
@@ -149,7 +149,7 @@ def _kind(present: "pd.Series[str]") -> str:
         return WHOLE if bool((numbers == numbers.round()).all()) else DECIMAL
     if are_dates(present):
         return DATES
-    if name_pictures(present):
+    if are_image_names(present):
         return "names of picture files"
     words = mean_words(present)
     return f"texts of about {words:.0f} words" if words > _TEXT_WORDS else SHORT

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agent.competition.init import Choices, Draft, draft_of, labels_in
+from agent.competition.init import Draft, SpecGuesses, build_draft, distinct_labels
 from agent.competition.init_tables import (
     FoundTables,
     Guess,
@@ -19,7 +19,7 @@ from agent.competition.init_tables import (
     guess_id,
     guess_label_table,
     guess_targets,
-    usual_names,
+    match_usual_names,
 )
 from agent.competition.metrics import METRICS, get_metric
 from agent.competition.spec import OWN_METRIC, MetricParameters, OwnMetric, metric_code
@@ -66,7 +66,7 @@ def merged(view: View, answer: Answer, model: str, own: bool) -> Draft:
         fold = None
     taken = [*columns, *([str(fold.value)] if fold else [])]
     inputs, questions = merged_inputs(tables, answer, taken, str(id_column.value), model)
-    choices = Choices(
+    guesses = SpecGuesses(
         id_column=id_column,
         targets=targets,
         task=Guess("task", answer.task, answer.task_why, model),
@@ -81,7 +81,7 @@ def merged(view: View, answer: Answer, model: str, own: bool) -> Draft:
         own_metric=own_metric,
     )
     try:
-        draft = draft_of(tables, choices)
+        draft = build_draft(tables, guesses)
     except SetupError:
         raise AnswerError("task, metric and own_metric do not fit each other.") from None
     _require_format(tables, draft, labels)
@@ -90,7 +90,7 @@ def merged(view: View, answer: Answer, model: str, own: bool) -> Draft:
 
 def _tables(view: View, answer: Answer, notes: list[str]) -> FoundTables:
     sample = answer.sample_submission or None
-    usual = usual_names(list(view.tables))[2]
+    usual = match_usual_names(list(view.tables))[2]
     if usual is not None and sample != usual:
         notes.append(f"{usual} is the sample submission by its name; the language model took another table.")
         sample = usual
@@ -103,8 +103,10 @@ def _tables(view: View, answer: Answer, notes: list[str]) -> FoundTables:
         raise AnswerError("train, test and sample_submission: a table can be one of them only.")
     if test is None and sample is None:
         raise AnswerError("test: the rows to predict must be in a table; name it, or the sample submission.")
-    labels = [name for name in usual_names(list(view.tables))[3] if name not in (answer.train, test, sample)]
-    return FoundTables.of(view.folder, view.tables, answer.train, test, sample, labels)
+    labels = [
+        name for name in match_usual_names(list(view.tables))[3] if name not in (answer.train, test, sample)
+    ]
+    return FoundTables.from_names(view.folder, view.tables, answer.train, test, sample, labels)
 
 
 def _others(tables: FoundTables) -> dict[str, pd.DataFrame]:
@@ -177,7 +179,7 @@ def _labels(tables: FoundTables, targets: list[str], answer: Answer) -> set[str]
     if answer.task == "segmentation":
         return set()
     if answer.task == "multilabel":
-        labels = set(labels_in(cells))
+        labels = set(distinct_labels(cells))
     else:
         labels = set(cells)
         if (cells.str.strip() == "").any():
@@ -242,7 +244,7 @@ def _own(answer: Answer, allowed: bool) -> OwnMetric:
 
 
 def _require_format(tables: FoundTables, draft: Draft, labels: set[str]) -> None:
-    sample = tables.sample if tables.sample is not None else draft.made_sample
+    sample = tables.sample if tables.sample is not None else draft.generated_sample
     assert sample is not None
     try:
         SubmissionFormat.build(draft.spec, sorted(labels), tuple(sample.columns))

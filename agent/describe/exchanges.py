@@ -8,7 +8,7 @@ from agent.competition.files import machine_errors
 from agent.llm.calls import Call, CallBegun
 from agent.llm.spend import Spend
 
-EXCHANGES_FILE = "competition.llm.txt"
+TRANSCRIPT_FILE = "competition.llm.txt"
 
 
 class Exchanges:
@@ -16,7 +16,7 @@ class Exchanges:
 
     def __init__(self, folder: Path) -> None:
         """Start the file; raises SetupError if it is not writable, so that no unrecorded call is sent."""
-        self.file = folder / EXCHANGES_FILE
+        self.file = folder / TRANSCRIPT_FILE
         self.spend = Spend()
         self._recorded: set[str] = set()
         self._add(f"# Asked by `mars init` at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")

@@ -3,6 +3,7 @@
 import traceback
 from pathlib import Path
 
+import agent
 from agent.competition.evaluation import check_metric
 from agent.competition.metrics import metric_of
 from agent.competition.prepare import prepare
@@ -14,7 +15,7 @@ from agent.errors import MarsError, SetupError
 from agent.execution import run_script
 from agent.paths import Home
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(agent.__file__).parent
 
 # Failing function -> summary for the language model. The error messages quote cells, for the user alone.
 FAILURE_SUMMARIES = {
@@ -35,7 +36,7 @@ FAILURE_SUMMARIES = {
     "split_rows": "there are too few labelled rows to split",
     "build": "the columns of the sample submission do not fit the metric, task and targets",
     "check_metric": "perfect predictions of the validation rows do not get the best score of the metric",
-    "_scores_in": "the code of the metric fails on the validation rows",
+    "_read_scores": "the code of the metric fails on the validation rows",
 }
 
 

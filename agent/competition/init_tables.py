@@ -74,8 +74,7 @@ def find_tables(folder: Path) -> FoundTables:
         raise SetupError(f"{folder}: has no training table (found {found}); name it train.csv.")
     if test_name is None and sample_name is None:
         raise SetupError(
-            f"{folder}: has no table of rows to predict; add test.csv (for images, sample_submission.csv is "
-            "enough)."
+            f"{folder}: has no table of rows to predict; add test.csv (or sample_submission.csv for images)."
         )
     tables = {
         name: read_table(folder, name) for name in (train_name, test_name, sample_name) if name is not None

@@ -69,8 +69,7 @@ class Answer(_AnswerModel):
     group_why: str = Field(max_length=_WHY_LENGTH, description=_WHY)
     time_column: str = Field(
         description="Column by which the validation rows must be later than the training rows, because the "
-        "rows "
-        "to predict are later. Empty if there is none."
+        "rows to predict are later. Empty if there is none."
     )
     time_why: str = Field(max_length=_WHY_LENGTH, description=_WHY)
     inputs: list[RoleAnswer] = Field(max_length=200)

@@ -148,8 +148,7 @@ class ModelDrafter:
             return ""
         return (
             f"{headless} seems to have no header, so its column names may be values of the data, which are "
-            "never "
-            "sent; add a row of column names."
+            "never sent; add a row of column names."
         )
 
     def _write_model_draft(self) -> Written:

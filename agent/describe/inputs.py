@@ -97,22 +97,18 @@ class _InputMerger:
             self._require(name, "group_column")
             if name in self._taken:
                 raise AnswerError(
-                    f"group_column: '{name}' is the id, a target or a fold; name another column or leave it "
-                    "empty."
+                    f"group_column: '{name}' is the id, a target or a fold; name another column or none."
                 )
             distinct = self._present(name).nunique()
             if not 2 <= distinct < len(self._tables.train):
                 raise AnswerError(
                     f"group_column: '{name}' has {distinct} different values in {len(self._tables.train)} "
-                    "rows, "
-                    "so its values do not group rows."
+                    "rows, so its values do not group rows."
                 )
             if (share := self._known_group_share(name)) >= _MAX_KNOWN_GROUP_SHARE:
                 raise AnswerError(
                     f"group_column: {share:.0%} of the rows to predict belong to known groups of '{name}', "
-                    "so "
-                    "validation rows may share groups with training rows; leave it empty or name another "
-                    "column."
+                    "so validation rows may share groups with training rows; name another column or none."
                 )
             self._put(name, "group", answer.group_why, first=True)
         for other in by_rule:
@@ -121,8 +117,7 @@ class _InputMerger:
             if self._known_group_share(other) == 0:
                 self.notes.append(
                     f"Groups of '{other}' are not split, although the language model {self._model} does not "
-                    "ask "
-                    "for whole groups: no row to predict belongs to a known group."
+                    "ask for whole groups: no row to predict belongs to a known group."
                 )
             else:
                 why = "named like a group, but some rows to predict belong to its known groups"
@@ -138,8 +133,7 @@ class _InputMerger:
             self._require_to_predict(name, "time_column")
             if name in self._taken:
                 raise AnswerError(
-                    f"time_column: '{name}' is the id, a target or a fold; name another column or leave it "
-                    "empty."
+                    f"time_column: '{name}' is the id, a target or a fold; name another column or none."
                 )
             try:
                 distinct = parse_times(self._tables.train[name], Path(self._tables.train_name)).nunique()

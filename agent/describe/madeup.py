@@ -47,8 +47,7 @@ def find_metric_fault(spec: CompetitionSpec, classes: int, seconds: float = SCOR
         return "own_metric.code: the same synthetic rows get a different score each time."
     if not (math.isfinite(worse) and metric.error(worse) > 0):
         return (
-            f"own_metric: poor predictions of synthetic rows get {worse:.6g}, perfect ones {best:.6g}; "
-            "with "
+            f"own_metric: poor predictions of synthetic rows get {worse:.6g}, perfect ones {best:.6g}; with "
             f"higher_is_better = {str(metric.higher_is_better).lower()} poor predictions must score worse."
         )
     return ""

@@ -210,8 +210,7 @@ def _collect_labels(tables: FoundTables, targets: list[str], answer: Answer) -> 
     if not 2 <= len(labels) <= most:
         raise AnswerError(
             f"task: '{targets[0]}' has {len(labels)} different values in {len(cells)} rows, which does not "
-            "fit "
-            f"{answer.task}."
+            f"fit {answer.task}."
         )
     return labels
 
@@ -283,8 +282,7 @@ def _require_format(tables: FoundTables, draft: Draft, labels: set[str]) -> None
             f"metric: '{draft.spec.metric}' does not fit the sample submission, which has "
             f"{len(sample.columns) - 1} column(s) beside the id, for {len(labels)} classes and "
             f"{len(draft.spec.targets)} target(s); probabilities take one column per class (one for two "
-            "classes), "
-            "other predictions one column per target."
+            "classes), other predictions one column per target."
         ) from None
 
 

@@ -210,15 +210,15 @@ def test_a_label_table_is_used(tmp_path: Path) -> None:
     assert draft_spec(folder).spec.label_table == "labels.csv"
 
 
-Spoil = Callable[[Path], object]
+Damage = Callable[[Path], object]
 
 
-def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Spoil:
+def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Damage:
     return lambda folder: change(pd.read_csv(folder / name)).to_csv(folder / name, index=False)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "sentence"),
+    ("damage", "message"),
     [
         (lambda folder: shutil.rmtree(folder), "is not a folder"),
         (
@@ -243,8 +243,8 @@ def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Spoil:
         ),
     ],
 )
-def test_a_failed_guess_raises_a_set_up_error(tmp_path: Path, spoil: Spoil, sentence: str) -> None:
+def test_a_failed_guess_raises_a_set_up_error(tmp_path: Path, damage: Damage, message: str) -> None:
     folder = write_houses(tmp_path / "houses", np.arange(120) / 7)
-    spoil(folder)
-    with pytest.raises(SetupError, match=sentence):
+    damage(folder)
+    with pytest.raises(SetupError, match=message):
         draft_spec(folder)

@@ -120,8 +120,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failure_is_a_set_up_error_without_values(tmp_path: Path, fault: str) -> None:
-    code, said = FAULTS[fault]
-    with pytest.raises(SetupError, match=said) as caught:
+    code, message = FAULTS[fault]
+    with pytest.raises(SetupError, match=message) as caught:
         metric_with(tmp_path, code).score(*labels(2))
     assert "metric.py" in str(caught.value)
 
@@ -203,7 +203,7 @@ def test_a_wrong_direction_is_reported_before_the_search(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "said"),
+    ("fields", "code", "message"),
     [
         ({"metric": "metric.py"}, ACCURACY, "give both or neither"),
         ({"metric": "accuracy", "own_metric": LABELS}, ACCURACY, "give both or neither"),
@@ -219,9 +219,9 @@ def test_a_wrong_direction_is_reported_before_the_search(tmp_path: Path) -> None
     ],
 )
 def test_a_faulty_description_is_refused(
-    tmp_path: Path, fields: dict[str, object], code: str | None, said: str
+    tmp_path: Path, fields: dict[str, object], code: str | None, message: str
 ) -> None:
     if code is not None:
         (tmp_path / "metric.py").write_text(code)
-    with pytest.raises(SetupError, match=said):
+    with pytest.raises(SetupError, match=message):
         write_spec(tmp_path, **fields)

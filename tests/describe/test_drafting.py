@@ -65,7 +65,7 @@ def test_no_cell_is_ever_sent(tmp_path: Path, drafter: Drafter) -> None:
     with pytest.raises(SetupError, match="gave no usable draft"):
         drafter.draft(folder, *wrong)
     assert [
-        sentence in drafter.sent for sentence in ("rows to predict have 'advert'", "not dates or times")
+        message in drafter.sent for message in ("rows to predict have 'advert'", "not dates or times")
     ] == [True, True]
     assert "- grade: short texts; 4 different; 100% of the cells hold several words" in drafter.request(1)
     assert CANARY not in drafter.sent
@@ -78,7 +78,7 @@ def test_a_failed_preparation_goes_back_to_the_model(tmp_path: Path, drafter: Dr
     written = drafter.draft(folder, answer(metric="roc_auc", time_column="sold"), answer(metric="roc_auc"))
     assert "perfect predictions of the validation rows do not get the best score" in drafter.request(2)
     assert '"metric":"roc_auc"' in drafter.request(2), "the answer that failed is shown"
-    assert any("'roc_auc' is undefined on the" in said for said in drafter.messages)
+    assert any("'roc_auc' is undefined on the" in message for message in drafter.messages)
     assert written.draft.spec.columns_with("time") == []
     assert CANARY not in drafter.sent
 
@@ -106,7 +106,7 @@ def test_after_two_retries_the_rules_draft(tmp_path: Path, drafter: Drafter) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "target", "sample", "said"),
+    ("metric_text", "target", "sample", "fields"),
     [
         ("quadratic weighted kappa", None, "1", {"metric": "qwk"}),
         (
@@ -131,19 +131,19 @@ def test_after_two_retries_the_rules_draft(tmp_path: Path, drafter: Drafter) -> 
     ],
 )
 def test_a_metric_is_recognised_by_its_definition(
-    tmp_path: Path, drafter: Drafter, words: str, target: object, sample: object, said: dict[str, Any]
+    tmp_path: Path, drafter: Drafter, metric_text: str, target: object, sample: object, fields: dict[str, Any]
 ) -> None:
-    folder = write_folder(tmp_path / "grades", target, f"Scored by {words}.", sample)
-    written = drafter.draft(folder, answer(**said))
+    folder = write_folder(tmp_path / "grades", target, f"Scored by {metric_text}.", sample)
+    written = drafter.draft(folder, answer(**fields))
     spec = load_spec(folder / "competition.yaml")
-    assert spec.metric == said["metric"]
+    assert spec.metric == fields["metric"]
     assert list(spec.metric_parameters.given.values()) == [
-        said[name] for name in ("metric_parameter",) if name in said
+        fields[name] for name in ("metric_parameter",) if name in fields
     ]
-    assert words in drafter.request(1)
+    assert metric_text in drafter.request(1)
     system = drafter.script.asked[0]["messages"][0]["content"]
     assert all(f"- {name} (" in system for name in METRICS)
-    assert "{" not in system.partition("# Metrics by name")[2], "parameters are told by their names"
+    assert "{" not in system.partition("# Metrics by name")[2], "definitions name their parameters"
     assert written.prepared is not None
 
 
@@ -182,13 +182,13 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), WRONG)
+@pytest.mark.parametrize(("wrong", "message"), WRONG)
 def test_a_contradiction_to_the_tables_goes_back_to_the_model(
-    tmp_path: Path, drafter: Drafter, wrong: dict[str, Any], sentence: str
+    tmp_path: Path, drafter: Drafter, wrong: dict[str, Any], message: str
 ) -> None:
     folder = write_folder(tmp_path / "grades")
     drafter.draft(folder, answer(**wrong), answer())
-    assert sentence in drafter.request(2)
+    assert message in drafter.request(2)
     assert load_spec(folder / "competition.yaml").metric == "qwk"
     assert CANARY not in drafter.sent
 
@@ -209,7 +209,7 @@ def test_the_sample_submission_overrules_the_model_and_the_user_is_told(
         "sample_submission.csv",
     )
     assert {"sold", "customer_id"} == set(spec.columns_with("time", "group"))
-    said = " ".join(written.draft.questions)
+    questions = " ".join(written.draft.questions)
     for part in (
         "The id is 'house'",
         "Targets are grade",
@@ -217,7 +217,7 @@ def test_the_sample_submission_overrules_the_model_and_the_user_is_told(
         "latest rows by 'sold', although",
         "Groups of 'customer_id' are not split, although",
     ):
-        assert part in said
+        assert part in questions
 
 
 def test_groups_of_a_column_that_only_labelled_rows_have_are_not_split(

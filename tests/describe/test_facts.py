@@ -10,7 +10,7 @@ from described import CANARY, write_folder
 from agent.describe.facts import MAX_COLUMNS, MAX_TABLES, collect_facts, find_headerless_table, read_tables
 
 
-def told(table: pd.DataFrame, **others: pd.DataFrame) -> dict[str, str]:
+def facts_by_column(table: pd.DataFrame, **others: pd.DataFrame) -> dict[str, str]:
     """Return the facts about the columns of a table, after other tables, as `kind; distinct; notes`."""
     (*_, facts) = collect_facts({**others, "this": table.astype(str)}, sample=None)
     return {one.name: "; ".join([one.kind, str(one.distinct), *one.notes]) for one in facts.columns}
@@ -31,7 +31,7 @@ def test_column_facts_are_kind_and_counts() -> None:
     earlier = pd.DataFrame(
         {"whole": ["2", "9"], "day": ["2020-02-01", "2019-12-31"], "decimal": ["0.5", "1"]}
     )
-    found = told(table, earlier=earlier)
+    found = facts_by_column(table, earlier=earlier)
     assert found["whole"] == "whole numbers; 3; 50% of the cells have a value that earlier has too"
     assert found["decimal"] == "decimal numbers; 4; all values differ"
     assert found["day"].startswith("dates; 4; all values differ; 25% of the cells")

@@ -49,7 +49,7 @@ def test_a_correct_metric_has_no_fault(spec: CompetitionSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         (
             spec_of("regression", "value", code_of("return np.meen(truth)")),
@@ -80,5 +80,5 @@ def test_a_correct_metric_has_no_fault(spec: CompetitionSpec) -> None:
         (spec_of("regression", "value", code_of("while True: pass")), "took more than 4 s and was killed"),
     ],
 )
-def test_a_faulty_metric_is_described_in_one_sentence(spec: CompetitionSpec, said: str) -> None:
-    assert said in find_metric_fault(spec, classes=0, seconds=4.0)
+def test_a_faulty_metric_is_described_in_one_sentence(spec: CompetitionSpec, message: str) -> None:
+    assert message in find_metric_fault(spec, classes=0, seconds=4.0)

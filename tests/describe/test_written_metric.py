@@ -49,7 +49,7 @@ def test_an_own_metric_is_written_checked_and_kept(tmp_path: Path, drafter: Draf
 
 
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("wrong", "message"),
     [
         (own("def score(truth, prediction):\n    return truth."), "is no readable Python module"),
         (own("def metric(truth, prediction):\n    return 1.0"), "must define `def score(truth, prediction)`"),
@@ -59,11 +59,11 @@ def test_an_own_metric_is_written_checked_and_kept(tmp_path: Path, drafter: Draf
     ],
 )
 def test_a_faulty_own_metric_goes_back_to_the_model(
-    tmp_path: Path, drafter: Drafter, wrong: dict[str, Any], sentence: str
+    tmp_path: Path, drafter: Drafter, wrong: dict[str, Any], message: str
 ) -> None:
     folder = write_folder(tmp_path / "grades", VALUES)
     drafter.draft(folder, wrong, own())
-    assert sentence in drafter.request(2)
+    assert message in drafter.request(2)
     assert (folder / "metric.py").read_text() == WITHIN
 
 
@@ -72,7 +72,7 @@ def test_an_error_on_real_rows_is_never_sent(tmp_path: Path, drafter: Drafter) -
     written = drafter.draft(
         folder, own(TELLS), own(TELLS), answer(task="regression", metric="mae", higher_is_better=False)
     )
-    assert any("E77" in said for said in drafter.messages), "the user may hear of it"
+    assert any("E77" in message for message in drafter.messages), "the user may read the error"
     assert "the code of the metric fails on the validation rows" in drafter.request(2)
     values = {str(value).replace(".", mark) for value in VALUES for mark in "._"}
     assert not any(value in drafter.sent for value in values)

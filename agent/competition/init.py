@@ -1,4 +1,4 @@
-"""`mars init DIR`: drafts competition.yaml by looking at a folder's files, and explains each guess."""
+"""Draft `competition.yaml` from the files of a folder (`mars init DIR`), with a reason for each field."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -29,14 +29,14 @@ from agent.competition.tables import write_table
 from agent.errors import SetupError
 from agent.userfiles import first_fault
 
-__all__ = ["Choices", "Draft", "Guess", "draft_of", "draft_spec", "require_none_yet", "write_draft"]
+__all__ = ["Draft", "Guess", "SpecGuesses", "build_draft", "draft_spec", "require_none_yet", "write_draft"]
 
-_MADE_SAMPLE = "sample_submission.csv"
+_GENERATED_SAMPLE = "sample_submission.csv"
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What a draft is made of, guess by guess."""
+class SpecGuesses:
+    """One guess per field of the specification."""
 
     id_column: Guess
     targets: Guess
@@ -47,10 +47,10 @@ class Choices:
     inputs: Sequence[GuessedInput]
     questions: Sequence[str]
     title: Guess | None = None
-    """None: the name of the folder."""
+    """None takes the name of the folder."""
 
     tables: Sequence[Guess] = ()
-    """Why the tables are what they are, where that is not by their names."""
+    """Reasons for the roles of tables that were not recognised by their usual names."""
 
     metric_parameters: MetricParameters = field(default_factory=MetricParameters)
     own_metric: OwnMetric | None = None
@@ -58,121 +58,128 @@ class Choices:
 
 @dataclass(frozen=True)
 class Draft:
-    """A specification, why each field has its value, and what the user should check."""
+    """A drafted specification, the reason for each field, and questions for the user to check."""
 
     spec: CompetitionSpec
     guesses: tuple[Guess, ...]
     questions: tuple[str, ...]
-    made_sample: pd.DataFrame | None = None
-    """A sample submission for a folder that has none; written beside the specification."""
+    generated_sample: pd.DataFrame | None = None
+    """A sample submission to write beside the specification if the folder has none."""
 
 
 def draft_spec(folder: Path) -> Draft:
-    """Looks at the tables and pictures of a folder; reads only.
+    """Draft a specification from the tables and images of a folder. The folder is not changed.
 
     Raises:
-        SetupError: what cannot be guessed, with what to add.
+        SetupError: A field cannot be guessed; the message says which file or column to add.
     """
-    with machine_errors(f"Looking at {folder}"):
+    with machine_errors(f"Reading {folder}"):
         tables = find_tables(folder)
-        return draft_of(tables, _guessed(tables))
+        return build_draft(tables, _guess_fields(tables))
 
 
-def draft_of(tables: FoundTables, choices: Choices) -> Draft:
-    """The draft that choices make; raises SetupError where they contradict each other."""
+def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
+    """Build a draft from one guess per field.
+
+    Raises:
+        SetupError: The guesses contradict each other.
+    """
     title = tables.folder.resolve().name
     slug = re.sub(r"[^a-z0-9_-]+", "-", title.lower()).strip("-_")
-    fold = choices.fold
+    fold = guesses.fold
     fields = {
         "id": slug or "competition",
-        "title": title if choices.title is None else choices.title.value,
-        "task": choices.task.value,
-        "metric": choices.metric.value,
-        "metric_parameters": choices.metric_parameters,
-        "own_metric": choices.own_metric,
+        "title": title if guesses.title is None else guesses.title.value,
+        "task": guesses.task.value,
+        "metric": guesses.metric.value,
+        "metric_parameters": guesses.metric_parameters,
+        "own_metric": guesses.own_metric,
         "train": tables.train_name,
         "test": tables.test_name,
-        "sample_submission": tables.sample_name or _MADE_SAMPLE,
-        "id_column": choices.id_column.value,
-        "targets": choices.targets.value,
-        "label_table": None if choices.label_table is None else choices.label_table.value,
-        "inputs": [column for column, _ in choices.inputs],
+        "sample_submission": tables.sample_name or _GENERATED_SAMPLE,
+        "id_column": guesses.id_column.value,
+        "targets": guesses.targets.value,
+        "label_table": None if guesses.label_table is None else guesses.label_table.value,
+        "inputs": [column for column, _ in guesses.inputs],
         "fold_column": None if fold is None else fold.value,
     }
     try:
         spec = CompetitionSpec.model_validate(fields)
     except ValidationError as error:
         raise SetupError(f"{tables.folder}: {first_fault(error)}.") from error
-    made = _made_sample(tables, spec) if tables.sample is None else None
-    sample = Guess("sample_submission", _MADE_SAMPLE, "made by `mars init`: the folder had none")
-    guesses = [
-        choices.title,
-        *choices.tables,
-        choices.id_column,
-        choices.targets,
-        choices.task,
-        choices.metric,
-        choices.label_table,
+    generated = _generate_sample(tables, spec) if tables.sample is None else None
+    sample = Guess("sample_submission", _GENERATED_SAMPLE, "written by `mars init`: the folder had none")
+    explained = [
+        guesses.title,
+        *guesses.tables,
+        guesses.id_column,
+        guesses.targets,
+        guesses.task,
+        guesses.metric,
+        guesses.label_table,
         fold,
-        None if made is None else sample,
-        *(guess for _, guess in choices.inputs),
+        None if generated is None else sample,
+        *(guess for _, guess in guesses.inputs),
     ]
-    kept = tuple(guess for guess in guesses if guess is not None)
-    return Draft(spec, kept, tuple(choices.questions), made)
+    reasons = tuple(guess for guess in explained if guess is not None)
+    return Draft(spec, reasons, tuple(guesses.questions), generated)
 
 
 def require_none_yet(folder: Path) -> None:
-    """Raises SetupError where the folder has its specification already."""
+    """Raise SetupError if the folder has a `competition.yaml` already."""
     if (folder / SPEC_FILE).exists():
-        raise SetupError(f"{folder / SPEC_FILE}: exists already; delete it to draft it anew.")
+        raise SetupError(f"{folder / SPEC_FILE}: exists already; delete it to draft a new one.")
 
 
 def write_draft(
     draft: Draft, folder: Path, check: Callable[[CompetitionSpec], None] = lambda spec: None
 ) -> Path:
-    """Writes competition.yaml with the reasons as comments, and a sample submission if the folder has none.
+    """Write `competition.yaml` with the reasons as comments, and a sample submission if the folder has none.
 
     Args:
-        draft: what to write.
-        folder: where its tables are.
-        check: is given the specification as its file says it, once all tables are there and before the
-            specification is; what it raises undoes everything.
+        draft: The draft to write.
+        folder: The folder that holds the tables.
+        check: Called with the specification as parsed from the text, after the sample submission is written
+            and before `competition.yaml` is. If it raises, all written files are removed.
+
+    Returns:
+        The path of `competition.yaml`.
 
     Raises:
-        SetupError: a file exists already, or the folder may not be written.
+        SetupError: A file exists already, or the folder is not writable.
     """
     require_none_yet(folder)
-    file, text = folder / SPEC_FILE, _yaml(draft)
-    made: list[Path] = []
+    file, text = folder / SPEC_FILE, _format_yaml(draft)
+    created: list[Path] = []
     with machine_errors(f"Writing {file}"):
         try:
-            if draft.made_sample is not None:
-                made.append(_new(folder / draft.spec.sample_submission))
-                write_table(draft.made_sample, made[-1])
-            check(_as_written(draft.spec, text))
+            if draft.generated_sample is not None:
+                created.append(_create(folder / draft.spec.sample_submission))
+                write_table(draft.generated_sample, created[-1])
+            check(_parse_spec(draft.spec, text))
             if draft.spec.own_metric is not None:
-                made.append(_new(folder / OWN_METRIC))
-                made[-1].write_text(draft.spec.own_metric.code, encoding="utf-8")
-            made.append(_new(file))
-            made[-1].write_text(text, encoding="utf-8")
+                created.append(_create(folder / OWN_METRIC))
+                created[-1].write_text(draft.spec.own_metric.code, encoding="utf-8")
+            created.append(_create(file))
+            created[-1].write_text(text, encoding="utf-8")
         except BaseException:
-            for path in made:
+            for path in created:
                 path.unlink(missing_ok=True)
             raise
     return file
 
 
-def _new(file: Path) -> Path:
-    """The file, made, empty; raises SetupError if it is there already."""
+def _create(file: Path) -> Path:
+    """Create an empty file and return its path; raises SetupError if the file exists already."""
     try:
         file.touch(exist_ok=False)
     except FileExistsError as error:
-        raise SetupError(f"{file}: exists already; delete it to draft it anew.") from error
+        raise SetupError(f"{file}: exists already; delete it to draft a new one.") from error
     return file
 
 
-def _as_written(spec: CompetitionSpec, text: str) -> CompetitionSpec:
-    """The specification that the text says; a competition's own metric has its code from elsewhere."""
+def _parse_spec(spec: CompetitionSpec, text: str) -> CompetitionSpec:
+    """Parse the YAML text of `spec`; the code of its own metric is not in the text and is copied over."""
     written = CompetitionSpec.model_validate(yaml.safe_load(text))
     if written.own_metric is None or spec.own_metric is None:
         return written
@@ -180,7 +187,7 @@ def _as_written(spec: CompetitionSpec, text: str) -> CompetitionSpec:
     return written.model_copy(update={"own_metric": own})
 
 
-def _guessed(tables: FoundTables) -> Choices:
+def _guess_fields(tables: FoundTables) -> SpecGuesses:
     id_column, fold = guess_id(tables), guess_fold(tables)
     id_name, fold_name = str(id_column.value), None if fold is None else str(fold.value)
     targets = guess_targets(tables, id_name, fold_name)
@@ -189,18 +196,18 @@ def _guessed(tables: FoundTables) -> Choices:
     label_table = guess_label_table(tables, set(kind.labels)) if kind.labels else None
     taken = [*names, *([fold_name] if fold_name else [])]
     inputs, questions = guess_inputs(tables, taken, id_name)
-    asked = (*kind.questions, *questions)
-    return Choices(id_column, targets, kind.task, kind.metric, label_table, fold, inputs, asked)
+    questions = [*kind.questions, *questions]
+    return SpecGuesses(id_column, targets, kind.task, kind.metric, label_table, fold, inputs, questions)
 
 
-def _made_sample(tables: FoundTables, spec: CompetitionSpec) -> pd.DataFrame:
-    """Every row to predict with a default answer: 0, equal probabilities, or the most frequent class."""
-    assert tables.test is not None  # without rows to predict there would be nothing to draft
+def _generate_sample(tables: FoundTables, spec: CompetitionSpec) -> pd.DataFrame:
+    """Return a sample submission with a default answer: 0, equal probabilities or the most frequent class."""
+    assert tables.test is not None  # find_tables requires a test table or a sample submission
     sample = tables.test[[spec.id_column]].copy()
     labelled = spec.task in ("classification", "multilabel")
     if labelled and metric_of(spec).prediction_kind(spec.task) == "probability":
         cells = tables.train[spec.targets[0]]
-        classes = labels_in(cells) if spec.task == "multilabel" else sorted(set(cells))
+        classes = distinct_labels(cells) if spec.task == "multilabel" else sorted(set(cells))
         if len(classes) > 2 or spec.task == "multilabel":
             columns = {name: repr(1 / len(classes)) for name in classes}
             return sample.assign(**columns)
@@ -210,43 +217,43 @@ def _made_sample(tables: FoundTables, spec: CompetitionSpec) -> pd.DataFrame:
     return sample
 
 
-def labels_in(cells: "pd.Series[str]") -> list[str]:
-    """The labels that occur in label sets, sorted."""
+def distinct_labels(cells: "pd.Series[str]") -> list[str]:
+    """Return the distinct labels of cells that hold label sets, sorted."""
     return sorted({label for cell in cells for label in cell.split()})
 
 
-def _yaml(draft: Draft) -> str:
-    """The specification field by field, each guess with its reason above."""
-    reasons = {guess.field: _comment(guess) for guess in draft.guesses}
-    lines = ["# Drafted by `mars init` from the files of this folder; the comments say why. Please check."]
-    lines += [f"# To check: {_one_line(question)}" for question in draft.questions]
-    # Tables and ids are written even where they are the default: users look for them first.
-    left_out: dict[str, Any] = {"inputs": True, "own_metric": {"code"}}
-    shown = draft.spec.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
+def _format_yaml(draft: Draft) -> str:
+    """Return the specification as YAML, each guessed field below a comment with its reason."""
+    reasons = {guess.field: _format_reason(guess) for guess in draft.guesses}
+    lines = ["# Drafted by `mars init` from the files of this folder. Check each field and its reason."]
+    lines += [f"# To check: {_on_one_line(question)}" for question in draft.questions]
+    # Tables and the id column are written even with default values: users look for them first.
+    excluded: dict[str, Any] = {"inputs": True, "own_metric": {"code"}}
+    shown = draft.spec.model_dump(mode="json", exclude=excluded, exclude_defaults=True)
     shown |= draft.spec.model_dump(mode="json", include={"train", "test", "sample_submission", "id_column"})
     for name in [name for name in CompetitionSpec.model_fields if name in shown]:
         if name in reasons:
             lines.append(f"# {reasons[name]}")
-        lines.append(f"{name}: {_flow(shown[name])}")
+        lines.append(f"{name}: {_format_flow(shown[name])}")
     lines.append("inputs:")
     for column in draft.spec.inputs:
         lines.append(f"  # {reasons[f'inputs.{column.name}']}")
-        lines.append(f"  - {_flow(column.model_dump(exclude_defaults=True))}")
+        lines.append(f"  - {_format_flow(column.model_dump(exclude_defaults=True))}")
     return "\n".join(lines) + "\n"
 
 
-def _comment(guess: Guess) -> str:
+def _format_reason(guess: Guess) -> str:
     by = f"proposed by the language model {guess.by}: " if guess.by else ""
-    return _one_line(f"{by}{guess.reason}")
+    return _on_one_line(f"{by}{guess.reason}")
 
 
-def _one_line(text: str) -> str:
-    """A comment must end with its line, whatever columns are called."""
+def _on_one_line(text: str) -> str:
+    """Return the text on one line: a column name with a line break must not end a YAML comment."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def _flow(value: object) -> str:
-    """One line of YAML for any value."""
+def _format_flow(value: object) -> str:
+    """Return any value as one line of YAML."""
     text: str = yaml.safe_dump(
         value, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False
     )

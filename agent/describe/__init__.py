@@ -1,1 +1,1 @@
-"""Drafts competition.yaml from a description of the competition, with a language model's help."""
+"""Draft `competition.yaml` with a language model that reads the description of the competition."""

@@ -1,8 +1,9 @@
-"""`mars init DIR --model M`: a language model reads the description, and what it says is tried out.
+"""Draft `competition.yaml` with a language model (`mars init DIR --model M`).
 
-The model's answer is held against the tables (`agent.describe.merge`), its own metric runs on made-up rows
-(`agent.describe.madeup`), and the competition is prepared as a run would (`agent.describe.trial`). What fails
-goes back to the model, twice at most; without a usable answer the rules of `agent.competition.init` remain.
+The model reads the description and facts about the tables. Its answer is checked against the tables
+(`agent.describe.merge`). A metric that the model wrote runs on synthetic rows (`agent.describe.madeup`). The
+competition is then prepared as a run would prepare it (`agent.describe.trial`). The model gets each failure
+back, at most twice. Without a usable answer, the rules of `agent.competition.init` draft the file.
 """
 
 import re
@@ -12,20 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.competition.files import machine_errors
-from agent.competition.init import Draft, draft_spec, labels_in, require_none_yet, write_draft
+from agent.competition.init import Draft, distinct_labels, draft_spec, require_none_yet, write_draft
 from agent.competition.init_inputs import guess_images
-from agent.competition.init_tables import find_tables, guess_id, usual_names
+from agent.competition.init_tables import find_tables, guess_id, match_usual_names
 from agent.competition.metrics import METRICS, Metric
 from agent.competition.prepared import Prepared
 from agent.competition.spec import OWN_METRIC, CompetitionSpec
-from agent.describe.answer import LEFT_OUT, OWN, Answer
+from agent.describe.answer import LEAVE_OUT, OWN, Answer
 from agent.describe.exchanges import Exchanges
-from agent.describe.facts import facts_of, read_tables, without_header
-from agent.describe.madeup import is_safe_here, why_not
-from agent.describe.merge import View, merged
+from agent.describe.facts import collect_facts, find_headerless_table, read_tables
+from agent.describe.madeup import can_run_untrusted_code, find_metric_fault
+from agent.describe.merge import CompetitionFolder, merge_answer
 from agent.describe.overview import read_overview
-from agent.describe.trial import Untenable, try_out
-from agent.describe.words import plain
+from agent.describe.trial import InvalidDraftError, prepare_draft
+from agent.describe.words import sanitize
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
 from agent.llm.calls import Prompt
@@ -39,25 +40,25 @@ from agent.llm.query import Query, Thinker
 from agent.paths import Home
 
 ANSWER_TOKENS = 6000
-RETURNS = 2
-"""How often a draft that failed goes back to the model."""
-SECONDS = 900.0
-"""All questions together."""
+MAX_RETRIES = 2
+"""How often a failed draft goes back to the model."""
+TIME_LIMIT_S = 900.0
+"""Time limit of all model calls together, in seconds."""
 
 _PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
-_OVERVIEW, _SHORT_OVERVIEW = 16_000, 3_000  # characters
+_OVERVIEW_CHARS, _SHORT_OVERVIEW_CHARS = 16_000, 3_000
 _COLUMNS, _SHORT_COLUMNS = 200, 30
-_SENTENCE = 2_000  # characters
+_ERROR_CHARS = 2_000
 
 
 @dataclass(frozen=True)
 class Written:
-    """How it ended."""
+    """The written file, its draft and the prepared data."""
 
     file: Path
     draft: Draft
     prepared: Prepared | None
-    """None: the rules alone drafted it, and nothing was tried."""
+    """None if the rules drafted the file: their draft is not prepared."""
 
 
 def draft_with_model(
@@ -68,48 +69,48 @@ def draft_with_model(
     say: Callable[[str], None],
     max_usd: float | None = None,
 ) -> Written:
-    """Asks the endpoint's planner, tries what it says, and writes competition.yaml.
+    """Ask the planner model of an endpoint, check its draft and write `competition.yaml`.
 
     Args:
-        folder: the competition's.
-        home: where its data are prepared.
-        endpoint: whom to ask.
-        exchanges: keeps what is said.
-        say: is told of what went wrong, a sentence each.
-        max_usd: what the questions may cost.
+        folder: The folder of the competition.
+        home: Holds the prepared data.
+        endpoint: The endpoint to ask.
+        exchanges: Records every call.
+        say: Called with one sentence for each failure.
+        max_usd: Spend limit of all calls in US dollars; None for no limit.
 
     Raises:
-        LlmRefused: the endpoint refuses (key, model, account); nothing is written.
-        SetupError: competition.yaml exists already, or neither the model nor the rules made a draft.
+        LlmRefused: The endpoint refuses (key, model, account). Nothing is written.
+        SetupError: `competition.yaml` exists already, or neither the model nor the rules found a draft.
     """
     require_none_yet(folder)
-    until = time.monotonic() + SECONDS
+    deadline = time.monotonic() + TIME_LIMIT_S
     client = Client(
         endpoint,
         exchanges,
         Allowance(max_usd, used=lambda: exchanges.spend.used),
         lambda: None,
-        lambda: until - time.monotonic(),
+        lambda: deadline - time.monotonic(),
     )
     try:
         thinker = PatientThinker(client, lambda reason: None, fresh=True)
-        return Drafting(folder, home, thinker, endpoint.models["planner"], say).write()
+        return ModelDrafter(folder, home, thinker, endpoint.models["planner"], say).write()
     finally:
         client.close()
 
 
-class Drafting:
-    """One folder's draft."""
+class ModelDrafter:
+    """Drafts one folder with a language model, or by the rules if the model fails."""
 
     def __init__(
         self, folder: Path, home: Home, thinker: Thinker, model: str, say: Callable[[str], None]
     ) -> None:
-        """Reads the tables; `model` is the name that reasons are given with."""
-        with machine_errors(f"Looking at {folder}"):
-            self._view = View(folder, read_tables(folder), read_overview(folder))
-            self._own = is_safe_here() and not (folder / OWN_METRIC).exists()
-            self._facts = facts_of(self._view.tables, usual_names(list(self._view.tables))[2])
-            self._pictures = _has_pictures(folder)
+        """Read the tables. Reasons in the draft name `model`."""
+        with machine_errors(f"Reading {folder}"):
+            self._folder = CompetitionFolder(folder, read_tables(folder), read_overview(folder))
+            self._own_metric_allowed = can_run_untrusted_code() and not (folder / OWN_METRIC).exists()
+            self._facts = collect_facts(self._folder.tables, match_usual_names(list(self._folder.tables))[2])
+            self._has_images = _has_images(folder)
         self._home = home
         self._thinker = thinker
         self._model = model
@@ -117,101 +118,109 @@ class Drafting:
         self._prepared: Prepared | None = None
 
     def write(self) -> Written:
-        """Writes the model's draft where one stands the trial, else the rules'.
+        """Write the model's draft if it passes the checks, else the draft of the rules.
 
-        Raises what `draft_with_model` says.
+        Raises the errors of `draft_with_model`.
         """
-        reason = self._unfit()
+        reason = self._blocker()
         if not reason:
             try:
-                return self._asked()
-            except (LlmUnusable, LlmUnavailable, LeftAlone, Untenable) as error:
+                return self._write_model_draft()
+            except (LlmUnusable, LlmUnavailable, LeftAlone, InvalidDraftError) as error:
                 reason = str(error)
-        note = f"The language model {self._model} drafted nothing of use, the rules alone did: {reason}"
+        note = (
+            f"The language model {self._model} gave no usable draft, so the rules drafted this file: {reason}"
+        )
         try:
-            draft = draft_spec(self._view.folder)
+            draft = draft_spec(self._folder.folder)
         except SetupError as error:
             raise SetupError(f"{error} {note}") from error
         self._say(note)
         draft = replace(draft, questions=(*draft.questions, note))
-        return Written(write_draft(draft, self._view.folder), draft, None)
+        return Written(write_draft(draft, self._folder.folder), draft, None)
 
-    def _unfit(self) -> str:
-        """Why nobody may be asked about the tables; "" if somebody may."""
-        if not self._view.tables:
-            return "there is no table that can be read."
-        headless = without_header(self._view.tables)
+    def _blocker(self) -> str:
+        """Return why the model must not be asked about the tables; empty if it may be asked."""
+        if not self._folder.tables:
+            return "the folder has no readable table."
+        headless = find_headerless_table(self._folder.tables)
         if headless is None:
             return ""
-        return f"{headless} seems to have no header, and values are told to nobody; add the columns' names."
+        return (
+            f"{headless} seems to have no header, so its column names may be values of the data, which are "
+            "never sent; add a row of column names."
+        )
 
-    def _asked(self) -> Written:
+    def _write_model_draft(self) -> Written:
         earlier = failure = ""
-        for left in reversed(range(1 + RETURNS)):
+        for retries_left in reversed(range(1 + MAX_RETRIES)):
             answer, draft = self._thinker.ask(self._query(earlier, failure))
             try:
-                self._try_metric(draft)
-                file = write_draft(draft, self._view.folder, self._try)
+                self._check_own_metric(draft)
+                file = write_draft(draft, self._folder.folder, self._prepare)
                 return Written(file, draft, self._prepared)
-            except Untenable as error:
-                if not left:
+            except InvalidDraftError as error:
+                if not retries_left:
                     raise
-                self._say(f"What {self._model} proposed does not work, so it is asked again: {error}")
-                earlier, failure = answer.model_dump_json(), error.told
+                self._say(f"The draft of {self._model} failed a check; asking the model again: {error}")
+                earlier, failure = answer.model_dump_json(), error.redacted
         raise AssertionError("the last attempt has returned or raised")
 
-    def _try(self, spec: CompetitionSpec) -> None:
-        self._prepared = try_out(spec, self._view.folder, self._home)
+    def _prepare(self, spec: CompetitionSpec) -> None:
+        self._prepared = prepare_draft(spec, self._folder.folder, self._home)
 
-    def _try_metric(self, draft: Draft) -> None:
+    def _check_own_metric(self, draft: Draft) -> None:
         spec = draft.spec
         if spec.own_metric is None:
             return
-        cells = self._view.tables[spec.train][spec.targets[0]]
-        classes = {"classification": cells.nunique(), "multilabel": len(labels_in(cells))}.get(spec.task, 0)
-        if fault := why_not(spec, classes):
-            raise Untenable(SetupError(fault), fault)
+        cells = self._folder.tables[spec.train][spec.targets[0]]
+        classes = {"classification": cells.nunique(), "multilabel": len(distinct_labels(cells))}.get(
+            spec.task, 0
+        )
+        if fault := find_metric_fault(spec, classes):
+            raise InvalidDraftError(SetupError(fault), fault)
 
     def _query(self, earlier: str, failure: str) -> Query[tuple[Answer, Draft]]:
-        asked = Form.of(Answer)
+        form = Form.of(Answer)
 
-        def read(said: dict[str, object]) -> tuple[Answer, Draft]:
-            answer = asked.read(said)
+        def read(raw_answer: dict[str, object]) -> tuple[Answer, Draft]:
+            answer = form.read(raw_answer)
             try:
-                return answer, merged(self._view, answer, self._model, self._own)
-            except AnswerError as error:  # it names columns, whose names anybody may have chosen
-                raise AnswerError(plain(str(error), _SENTENCE)) from None
+                return answer, merge_answer(self._folder, answer, self._model, self._own_metric_allowed)
+            except AnswerError as error:  # the message quotes column names, which are untrusted text
+                raise AnswerError(sanitize(str(error), _ERROR_CHARS)) from None
 
         prompts = [
-            self._prompt(_OVERVIEW, _COLUMNS, earlier, failure),
-            self._prompt(_SHORT_OVERVIEW, _SHORT_COLUMNS, earlier, failure),
+            self._prompt(_OVERVIEW_CHARS, _COLUMNS, earlier, failure),
+            self._prompt(_SHORT_OVERVIEW_CHARS, _SHORT_COLUMNS, earlier, failure),
         ]
-        return Query("planner", "describe", prompts, Form("competition", asked.schema, read), ANSWER_TOKENS)
+        return Query("planner", "describe", prompts, Form("competition", form.schema, read), ANSWER_TOKENS)
 
-    def _prompt(self, characters: int, columns: int, earlier: str, failure: str) -> Prompt:
-        overview = self._view.overview
-        if len(overview) > characters:
-            overview = f"{overview[:characters]} [{len(overview) - characters} further characters left out]"
+    def _prompt(self, overview_chars: int, columns: int, earlier: str, failure: str) -> Prompt:
+        overview = self._folder.overview
+        if len(overview) > overview_chars:
+            cut = len(overview) - overview_chars
+            overview = f"{overview[:overview_chars]} [{cut} further characters left out]"
         stable = render_prompt(
             "describe_rules",
             metrics=[(metric, _definition(metric)) for metric in METRICS.values()],
-            own=OWN if self._own else "",
-            left_out=LEFT_OUT,
+            own=OWN if self._own_metric_allowed else "",
+            leave_out=LEAVE_OUT,
         )
-        asked = render_prompt(
+        question = render_prompt(
             "describe",
             overview=overview,
             tables=self._facts,
             columns=columns,
-            pictures=self._pictures,
+            has_images=self._has_images,
             earlier=earlier,
             failure=failure,
         )
-        return Prompt(stable, asked)
+        return Prompt(stable, question)
 
 
-def _has_pictures(folder: Path) -> bool:
-    """Whether the rules find pictures for the rows of the tables that they know."""
+def _has_images(folder: Path) -> bool:
+    """Return whether the rules find an image for the rows of the usual tables."""
     try:
         tables = find_tables(folder)
         return guess_images(tables, str(guess_id(tables).value)) is not None
@@ -220,5 +229,5 @@ def _has_pictures(folder: Path) -> bool:
 
 
 def _definition(metric: Metric) -> str:
-    """What a metric measures, with its parameters by their names."""
+    """Return the definition of a metric with the names of its parameters in place of values."""
     return _PARAMETER.sub(r"<\1>", metric.definition)

@@ -1,4 +1,4 @@
-"""The inputs that an answer names, held against the columns and joined with the roles that the rules know."""
+"""Merge the input roles of a model's answer with the roles that the rules guess from the columns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,49 +10,52 @@ from agent.competition.init_inputs import GuessedInput, are_numbers, guess_image
 from agent.competition.init_tables import FoundTables, Guess
 from agent.competition.spec import InputColumn, Role
 from agent.competition.tables import parse_times
-from agent.describe.answer import LEFT_OUT, Answer, RoleAnswer
+from agent.describe.answer import LEAVE_OUT, Answer, RoleAnswer
 from agent.describe.facts import known_share, later_share
-from agent.describe.words import names, plain
+from agent.describe.words import format_names, sanitize
 from agent.errors import SetupError
 from agent.llm.forms import AnswerError
 
-_FAMILIAR = 0.5  # of the rows to predict in known groups, from which on groups need not stay whole
+_MAX_KNOWN_GROUP_SHARE = 0.5  # of the rows to predict; above it, groups need not stay whole
 
 
-def merged_inputs(
+def merge_inputs(
     tables: FoundTables, answer: Answer, taken: Sequence[str], id_column: str, model: str
 ) -> tuple[list[GuessedInput], list[str]]:
-    """All inputs with their reasons, what decides about the split first; and sentences for the user.
+    """Merge the inputs of the answer with those of the rules.
 
     Args:
-        tables: of the folder, in the roles that are settled.
-        answer: what the model proposes.
-        taken: columns that are no inputs: targets and folds.
-        id_column: likewise.
-        model: its name, for the reasons.
+        tables: The tables of the folder with their final roles.
+        answer: The answer of the model.
+        taken: Columns that cannot be inputs: targets and folds.
+        id_column: The column that identifies rows.
+        model: The name of the model, for the reasons.
+
+    Returns:
+        All inputs with their reasons, group and time columns first, and sentences for the user.
 
     Raises:
-        AnswerError: the answer contradicts the tables; names columns alone, never a value.
+        AnswerError: The answer contradicts the tables. The message names columns, never a value.
     """
     try:
         by_rule, questions = guess_inputs(tables, taken, id_column)
     except SetupError:
-        by_rule, questions = [], []  # every column is left for the answer
-    joined = _Inputs(tables, model, by_rule, [*taken, id_column])
+        by_rule, questions = [], []  # the rules find no input; the answer may name some
+    merger = _InputMerger(tables, model, by_rule, [*taken, id_column])
     for role in answer.inputs:
-        joined.take(role)
-    joined.group(answer)
-    joined.time(answer)
-    if not joined.inputs:
+        merger.set_role(role)
+    merger.set_group(answer)
+    merger.set_time(answer)
+    if not merger.inputs:
         raise AnswerError(
-            "inputs: none is left; rows to predict must have at least one column beside the id."
+            "inputs: no input is left; the rows to predict must have at least one column beside the id."
         )
-    kept = [question for question in questions if not _is_about(question, joined.settled)]
-    return [*joined.inputs.values()], [*joined.notes, *kept]
+    open_questions = [question for question in questions if not _mentions(question, merger.settled)]
+    return [*merger.inputs.values()], [*merger.notes, *open_questions]
 
 
-class _Inputs:
-    """The inputs while they are put together, by their names."""
+class _InputMerger:
+    """Collects the inputs by their names, starting with those of the rules."""
 
     def __init__(
         self, tables: FoundTables, model: str, by_rule: Sequence[GuessedInput], taken: Sequence[str]
@@ -66,93 +69,99 @@ class _Inputs:
         images = guess_images(tables, taken[-1])
         if images is not None and images[0].name not in self.inputs:
             self.inputs = {images[0].name: images[:2], **self.inputs}
-        self._picture_columns = set() if images is None else {images[0].name, images[2]}
+        self._image_columns = set() if images is None else {images[0].name, images[2]}
 
-    def take(self, said: RoleAnswer) -> None:
-        """One column in the role that the answer gives it."""
-        name = said.name
-        if name in self._taken | self._picture_columns:
-            return  # they have another part, which is settled elsewhere
+    def set_role(self, proposed: RoleAnswer) -> None:
+        """Give one column the role that the answer proposes."""
+        name = proposed.name
+        if name in self._taken | self._image_columns:
+            return  # id, targets, folds and images are decided elsewhere
         self._require(name, "inputs")
-        if said.role == LEFT_OUT:
+        if proposed.role == LEAVE_OUT:
             self.inputs.pop(name, None)
             self.settled.add(name)
-            why = plain(said.why, 300)
-            self.notes.append(f"Column '{name}' is left out, as the language model {self._model} says: {why}")
+            why = sanitize(proposed.why, 300)
+            self.notes.append(f"The language model {self._model} leaves out column '{name}': {why}")
             return
         self._require_to_predict(name, "inputs")
         present = self._present(name)
-        if said.role == "number" and not are_numbers(present):
-            raise AnswerError(f"inputs: '{name}' does not hold numbers; it can be a category or a text.")
-        self._put(name, said.role, said.why)
+        if proposed.role == "number" and not are_numbers(present):
+            raise AnswerError(f"inputs: '{name}' does not hold numbers; answer category or text.")
+        self._put(name, proposed.role, proposed.why)
 
-    def group(self, answer: Answer) -> None:
-        """The column of groups that stay whole; rows to predict tell whether they should."""
+    def set_group(self, answer: Answer) -> None:
+        """Set the group column, unless the groups of the rows to predict contradict the answer."""
         name = answer.group_column
-        ruled = [column.name for column, _ in self.inputs.values() if column.role == "group"]
+        by_rule = [column.name for column, _ in self.inputs.values() if column.role == "group"]
         if name:
             self._require(name, "group_column")
             if name in self._taken:
                 raise AnswerError(
-                    f"group_column: '{name}' is an id or a target; rows of a group share a value."
+                    f"group_column: '{name}' is the id, a target or a fold; name another column or none."
                 )
             distinct = self._present(name).nunique()
             if not 2 <= distinct < len(self._tables.train):
                 raise AnswerError(
-                    f"group_column: '{name}' has {distinct} different values: no groups of rows."
+                    f"group_column: '{name}' has {distinct} different values in {len(self._tables.train)} "
+                    "rows, so its values do not group rows."
                 )
-            if (share := self._known(name)) >= _FAMILIAR:
+            if (share := self._known_group_share(name)) >= _MAX_KNOWN_GROUP_SHARE:
                 raise AnswerError(
-                    f"group_column: {share:.0%} of the rows to predict belong to groups of '{name}' that are "
-                    "known, so that validation rows may too; leave it empty, or name another."
+                    f"group_column: {share:.0%} of the rows to predict belong to known groups of '{name}', "
+                    "so validation rows may share groups with training rows; name another column or none."
                 )
             self._put(name, "group", answer.group_why, first=True)
-        for other in ruled:
+        for other in by_rule:
             if other == name:
                 continue
-            if self._known(other) == 0:
+            if self._known_group_share(other) == 0:
                 self.notes.append(
-                    f"Groups of '{other}' stay whole although the language model {self._model} does not ask "
-                    "for it: no row to predict belongs to a known one."
+                    f"Groups of '{other}' are not split, although the language model {self._model} does not "
+                    "ask for whole groups: no row to predict belongs to a known group."
                 )
             else:
-                why = "named like a group, but neither description nor rows to predict ask for whole groups"
+                why = "named like a group, but some rows to predict belong to its known groups"
                 column = InputColumn(name=other, role="category")
                 self.inputs[other] = (column, Guess(f"inputs.{other}", "category", why, self._model))
 
-    def time(self, answer: Answer) -> None:
-        """The column by which validation is later; rows to predict tell whether it should be."""
+    def set_time(self, answer: Answer) -> None:
+        """Set the time column, unless the times of the rows to predict contradict the answer."""
         name = answer.time_column
-        ruled = [column.name for column, _ in self.inputs.values() if column.role == "time"]
+        by_rule = [column.name for column, _ in self.inputs.values() if column.role == "time"]
         if name:
             self._require(name, "time_column")
             self._require_to_predict(name, "time_column")
             if name in self._taken:
-                raise AnswerError(f"time_column: '{name}' is an id or a target.")
+                raise AnswerError(
+                    f"time_column: '{name}' is the id, a target or a fold; name another column or none."
+                )
             try:
-                moments = parse_times(self._tables.train[name], Path(self._tables.train_name)).nunique()
+                distinct = parse_times(self._tables.train[name], Path(self._tables.train_name)).nunique()
                 parse_times(self._to_predict[name], Path("test"))
             except SetupError:
-                raise AnswerError(f"time_column: '{name}' holds values that are no points in time.") from None
-            if moments < 2:
-                raise AnswerError(f"time_column: '{name}' has one value only.")
+                raise AnswerError(
+                    f"time_column: '{name}' holds values that are not dates or times."
+                ) from None
+            if distinct < 2:
+                raise AnswerError(f"time_column: '{name}' has only one value.")
             self._put(name, "time", answer.time_why, first=True)
-        for other in ruled:
+        for other in by_rule:
             if other == name:
                 continue
             later = later_share(self._to_predict[other], self._tables.train[other], Path("test"))
             if not name and later == 1:
                 self.notes.append(
-                    f"Validation will be the rows that are latest by '{other}' although the language model "
-                    f"{self._model} asks for no such thing: all rows to predict are later than labelled ones."
+                    f"The validation rows will be the latest rows by '{other}', although the language model "
+                    f"{self._model} does not ask for it: all rows to predict are later than all labelled "
+                    "rows."
                 )
             else:
                 del self.inputs[other]
                 self.settled.add(other)
-                instead = f"asks for '{name}' instead" if name else "does not ask for that"
+                choice = f"splits by '{name}' instead" if name else "does not split by time"
                 self.notes.append(
-                    f"Column '{other}' is left out: it holds times, by which validation could be later, and "
-                    f"the language model {self._model} {instead}."
+                    f"Column '{other}' is left out: it holds times, and the language model {self._model} "
+                    f"{choice}."
                 )
 
     def _put(self, name: str, role: Role, why: str, first: bool = False) -> None:
@@ -167,33 +176,34 @@ class _Inputs:
         columns = list(self._tables.train.columns)
         if name not in columns:
             raise AnswerError(
-                f"{field}: {self._tables.train_name} has no column '{name}'; it has {names(columns)}."
+                f"{field}: {self._tables.train_name} has no column '{name}'; it has {format_names(columns)}."
             )
 
     def _require_to_predict(self, name: str, field: str) -> None:
         if name not in self._to_predict.columns:
             raise AnswerError(
-                f"{field}: rows to predict have no column '{name}'; its role can be {LEFT_OUT} alone."
+                f"{field}: the rows to predict have no column '{name}'; its only possible role is "
+                f"{LEAVE_OUT}."
             )
 
     @property
     def _to_predict(self) -> pd.DataFrame:
         table = self._tables.test if self._tables.test is not None else self._tables.sample
-        assert table is not None  # the tables were checked before
+        assert table is not None  # merge_answer requires one of the two
         return table
 
     def _present(self, name: str) -> "pd.Series[str]":
         values = self._tables.train[name]
         return values[values != ""]
 
-    def _known(self, name: str) -> float:
-        """Share of the rows to predict that belong to known groups; 0 where they do not tell their group."""
+    def _known_group_share(self, name: str) -> float:
+        """Return the share of the rows to predict in known groups; 0 if they do not have the column."""
         if name not in self._to_predict.columns:
             return 0.0
         share = known_share(self._to_predict[name], self._present(name))
         return 0.0 if np.isnan(share) else share
 
 
-def _is_about(question: str, names: set[str]) -> bool:
-    """Whether a question of the rules is about one of the columns."""
-    return any(f"'{name}'" in question for name in names)
+def _mentions(question: str, columns: set[str]) -> bool:
+    """Return whether a question of the rules is about one of the columns."""
+    return any(f"'{name}'" in question for name in columns)

@@ -1,4 +1,4 @@
-"""Tries a metric that a language model wrote: in the sandbox, on made-up rows, before it sees any other."""
+"""Check a metric that a language model wrote, in the sandbox on synthetic rows, before it sees real rows."""
 
 import math
 from pathlib import Path
@@ -12,49 +12,49 @@ from agent.errors import SetupError
 from agent.execution import run_script
 from agent.execution.isolation import detect
 
-SECONDS = 20.0
-"""One scoring of the made-up rows may take so long."""
+SCORING_LIMIT_S = 20.0
+"""Time limit of one scoring of the synthetic rows, in seconds."""
 
 _ROWS = 120
-_OFF_AT_MOST = 1e-6
+_MAX_ERROR = 1e-6  # of perfect predictions
 
 
-def is_safe_here() -> bool:
-    """Whether this machine can run code that nobody has read: without network, files and a way out."""
+def can_run_untrusted_code() -> bool:
+    """Return whether the sandbox of this machine blocks the network, the home folder and writes outside."""
     guarantees = detect("auto").guarantees(warm=False)
     return guarantees.network_blocked and guarantees.home_hidden and guarantees.writes_confined
 
 
-def why_not(spec: CompetitionSpec, classes: int, seconds: float = SECONDS) -> str:
-    """A sentence for the model about what is wrong with its metric; "" where it stands the trial.
+def find_metric_fault(spec: CompetitionSpec, classes: int, seconds: float = SCORING_LIMIT_S) -> str:
+    """Return one sentence about the fault of a metric, for the model that wrote it; empty without a fault.
 
     Args:
-        spec: with the metric's code.
-        classes: how many there are; 0 where values are predicted.
-        seconds: that one scoring may take.
+        spec: The specification with the code of the metric.
+        classes: The number of classes; 0 for regression.
+        seconds: Time limit of one scoring, in seconds.
     """
-    metric = metric_of(spec, _within(seconds))
-    truth, perfect, poor = _made_up(spec, classes)
+    metric = metric_of(spec, _limit_time(seconds))
+    truth, perfect, poor = _synthesise(spec, classes)
     try:
-        best, again, worse = (metric.score(truth, guess) for guess in (perfect, perfect, poor))
-    except SetupError as error:  # of made-up rows; nothing of the user's is in it
-        return f"own_metric.code: on made-up rows, {error}"
-    if not (math.isfinite(best) and abs(metric.error(best)) <= _OFF_AT_MOST):
+        best, repeated, worse = (metric.score(truth, guess) for guess in (perfect, perfect, poor))
+    except SetupError as error:  # safe to quote: the rows are synthetic
+        return f"own_metric.code: on synthetic rows, {error}"
+    if not (math.isfinite(best) and abs(metric.error(best)) <= _MAX_ERROR):
         return (
-            f"own_metric: perfect predictions of made-up rows get {best:.6g}, not best = {metric.best:.6g}."
+            f"own_metric: perfect predictions of synthetic rows get {best:.6g}, not best = {metric.best:.6g}."
         )
-    if best != again:
-        return "own_metric.code: the same made-up rows get another score each time."
+    if best != repeated:
+        return "own_metric.code: the same synthetic rows get a different score each time."
     if not (math.isfinite(worse) and metric.error(worse) > 0):
         return (
-            f"own_metric: poor predictions of made-up rows get {worse:.6g}, perfect ones {best:.6g}; with "
-            f"higher_is_better = {str(metric.higher_is_better).lower()} they must be worse."
+            f"own_metric: poor predictions of synthetic rows get {worse:.6g}, perfect ones {best:.6g}; with "
+            f"higher_is_better = {str(metric.higher_is_better).lower()} poor predictions must score worse."
         )
     return ""
 
 
-def _within(seconds: float) -> RunBounded:
-    """The script runner, but nothing may take longer than so many seconds."""
+def _limit_time(seconds: float) -> RunBounded:
+    """Return the sandboxed script runner with a lower time limit."""
 
     def run(
         script: Path,
@@ -79,20 +79,20 @@ def _within(seconds: float) -> RunBounded:
     return run
 
 
-def _made_up(spec: CompetitionSpec, classes: int) -> tuple[Rows, Rows, Rows]:
-    """Truth, perfect and poor predictions (of N rows each) in the forms that the metric takes."""
+def _synthesise(spec: CompetitionSpec, classes: int) -> tuple[Rows, Rows, Rows]:
+    """Return truth, perfect and poor predictions of `_ROWS` rows in the form that the metric takes."""
     assert spec.own_metric is not None
     rng = np.random.default_rng(0)
-    certain = spec.own_metric.prediction == "probability"
+    takes_probabilities = spec.own_metric.prediction == "probability"
     if spec.task == "multilabel":
         cells = rng.random((_ROWS, classes)) < 0.4
         truth, other = csr_array(cells), csr_array(np.roll(cells, 1, axis=0))
-        if not certain:
+        if not takes_probabilities:
             return truth, truth, other
         return truth, cells.astype(np.float64), rng.random((_ROWS, classes))
     if spec.task == "classification":
         labels = rng.permutation(np.arange(_ROWS) % classes)
-        if not certain:
+        if not takes_probabilities:
             return labels, labels, np.roll(labels, 1)
         guess = rng.random((_ROWS, classes)) + 0.01
         return labels, np.eye(classes)[labels], guess / guess.sum(axis=1, keepdims=True)

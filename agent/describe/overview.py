@@ -1,4 +1,4 @@
-"""What the folder of a competition says about it in words."""
+"""Read the description of a competition from its folder."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -6,27 +6,27 @@ from pathlib import Path
 NAMES = tuple(
     f"{stem}{suffix}" for stem in ("description", "overview") for suffix in (".md", ".txt", ".html", ".htm")
 )
-_UNSEEN = ("script", "style", "title", "template")
-_BREAKS = ("p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "table")
-_BYTES_READ = 2_000_000
+_HIDDEN_TAGS = ("script", "style", "title", "template")
+_BLOCK_TAGS = ("p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "table")
+_MAX_BYTES = 2_000_000
 
 
 def read_overview(folder: Path) -> str:
-    """The text of the first description that the folder has, of HTML what a reader sees; "" without any."""
+    """Return the text of the first description file, for HTML the visible text; empty without a file."""
     for name in NAMES:
         try:
             with (folder / name).open("rb") as stream:
-                text = stream.read(_BYTES_READ).decode("utf-8", errors="replace")
+                text = stream.read(_MAX_BYTES).decode("utf-8", errors="replace")
         except OSError:
             continue
-        seen = _seen(text) if name.endswith((".html", ".htm")) else text
-        if seen.strip():
-            return seen.strip()
+        visible = _visible_text(text) if name.endswith((".html", ".htm")) else text
+        if visible.strip():
+            return visible.strip()
     return ""
 
 
-class _Reader(HTMLParser):
-    """Collects what a reader of the page sees."""
+class _VisibleTextParser(HTMLParser):
+    """Collects the visible text of a page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -34,9 +34,9 @@ class _Reader(HTMLParser):
         self._hidden: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNSEEN:
+        if tag in _HIDDEN_TAGS:
             self._hidden.append(tag)
-        elif tag in _BREAKS:
+        elif tag in _BLOCK_TAGS:
             self.parts.append("\n")
         elif tag in ("td", "th"):
             self.parts.append(" | ")
@@ -44,7 +44,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in self._hidden:
             del self._hidden[self._hidden.index(tag) :]
-        elif tag in _BREAKS:
+        elif tag in _BLOCK_TAGS:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
@@ -52,9 +52,9 @@ class _Reader(HTMLParser):
             self.parts.append(data)
 
 
-def _seen(page: str) -> str:
-    reader = _Reader()
-    reader.feed(page)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+def _visible_text(page: str) -> str:
+    parser = _VisibleTextParser()
+    parser.feed(page)
+    parser.close()
+    lines = (" ".join(line.split()) for line in "".join(parser.parts).split("\n"))
     return "\n".join(line for line in lines if line)

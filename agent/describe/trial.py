@@ -1,8 +1,9 @@
-"""Prepares a drafted competition as a run would, and says what failed without a word of the data."""
+"""Prepare a drafted competition as a run would, and report failures without quoting the data."""
 
 import traceback
 from pathlib import Path
 
+import agent
 from agent.competition.evaluation import check_metric
 from agent.competition.metrics import metric_of
 from agent.competition.prepare import prepare
@@ -14,46 +15,46 @@ from agent.errors import MarsError, SetupError
 from agent.execution import run_script
 from agent.paths import Home
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(agent.__file__).parent
 
-# What it means that a function has failed. The errors themselves quote cells, for the user.
-MEANINGS = {
-    "parse_times": "the time column holds values that are no points in time",
+# Failing function -> summary for the language model. The error messages quote cells, for the user alone.
+FAILURE_SUMMARIES = {
+    "parse_times": "the time column holds values that are not dates or times",
     "_refuse_blank": "a target is blank in some rows",
-    "_numbers": "a target of the regression holds values that are no finite numbers",
-    "mask_sizes": "the target holds values that are no masks as runs",
-    "_one_hot": "labels occur that the label table does not list",
-    "_in_order_of": "the sample submission's ids are not those of the test table",
-    "require_unique": "ids are blank or repeat",
+    "_numbers": "a regression target holds values that are not finite numbers",
+    "mask_sizes": "the target holds values that are not masks as runs of pixels",
+    "_one_hot": "the label table does not list all labels",
+    "_in_order_of": "the ids of the sample submission differ from those of the test table",
+    "require_unique": "some ids are blank or repeat",
     "require_columns": "a table lacks a column",
-    "find_media": "the pictures of rows are not where they should be",
-    "broken_media": "pictures of rows are missing or cannot be read",
-    "_whole_groups": "the group column has one value only, so that no whole group can be held out",
-    "_latest": "the time column has one value only, so that no rows are later than others",
-    "_check_split": "groups, times or classes are not parted as they should be",
-    "verify": "the parts are not what they should be",
-    "split_rows": "there are too few labelled rows to split them",
-    "build": "the columns of the sample submission do not fit metric, task and targets",
-    "check_metric": "not even perfect predictions of the validation rows get the metric's best score",
-    "_scores_in": "the metric's code fails on the validation rows",
+    "find_media": "the images are not where the path pattern says",
+    "broken_media": "some images are missing or cannot be read",
+    "_whole_groups": "the group column has only one value, so no group can be held out",
+    "_latest": "the time column has only one value, so no rows are later than others",
+    "_check_split": "the split of groups, times or classes is wrong",
+    "verify": "the prepared tables are inconsistent",
+    "split_rows": "there are too few labelled rows to split",
+    "build": "the columns of the sample submission do not fit the metric, task and targets",
+    "check_metric": "perfect predictions of the validation rows do not get the best score of the metric",
+    "_read_scores": "the code of the metric fails on the validation rows",
 }
 
 
-class Untenable(SetupError):  # noqa: N818 (what the draft is)
-    """A draft whose competition cannot be prepared or scored."""
+class InvalidDraftError(SetupError):
+    """The drafted competition cannot be prepared or scored."""
 
-    def __init__(self, error: MarsError, told: str = "") -> None:
+    def __init__(self, error: MarsError, redacted: str = "") -> None:
         super().__init__(str(error))
-        self.told = told or _told(error)
-        """What failed, for a language model: no value, no word of the message."""
+        self.redacted = redacted or _summarise_failure(error)
+        """The failure in one sentence for a language model, without values of the data."""
 
 
-def try_out(spec: CompetitionSpec, folder: Path, home: Home) -> Prepared:
-    """Prepares the competition (a run finds the result there) and scores perfect predictions.
+def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home) -> Prepared:
+    """Prepare the drafted competition and score perfect predictions. A later run reuses the prepared data.
 
     Raises:
-        Untenable: the draft fails; the sentence is for the user.
-        InfrastructureError: the machine fails, whatever the draft is like.
+        InvalidDraftError: The draft fails. The message is for the user and may quote the data.
+        InfrastructureError: The machine fails, independent of the draft.
     """
     competition = Competition(spec, folder.resolve())
     try:
@@ -62,18 +63,19 @@ def try_out(spec: CompetitionSpec, folder: Path, home: Home) -> Prepared:
         check_metric(prepared, metric_of(spec, run_script))
     except MarsError as error:
         if isinstance(error, SetupError) or "_require" in _functions(error):
-            raise Untenable(error) from error
+            raise InvalidDraftError(error) from error
         raise
     return prepared
 
 
-def _told(error: BaseException) -> str:
+def _summarise_failure(error: BaseException) -> str:
+    """Return the summary of the innermost known function, or else the name of the innermost function."""
     functions = _functions(error)
-    meaning = next((MEANINGS[name] for name in functions if name in MEANINGS), None)
-    return f"{meaning or 'it failed in ' + (functions[0] if functions else 'MARS')}."
+    summary = next((FAILURE_SUMMARIES[name] for name in functions if name in FAILURE_SUMMARIES), None)
+    return f"{summary or 'the preparation failed in ' + (functions[0] if functions else 'MARS')}."
 
 
 def _functions(error: BaseException) -> list[str]:
-    """Functions of this package in which the error came about, the innermost first."""
+    """Return the functions of this package in the traceback, the innermost first."""
     frames = traceback.extract_tb(error.__traceback__)
     return [frame.name for frame in reversed(frames) if Path(frame.filename).is_relative_to(_PACKAGE)]

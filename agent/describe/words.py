@@ -1,24 +1,24 @@
-"""Words of others, for sentences that a model or a user reads."""
+"""Format untrusted text for prompts and messages."""
 
 from collections.abc import Iterable, Iterator
 
-_NAMES, _NAME_LENGTH = 30, 80
+_MAX_NAMES, _MAX_NAME_LENGTH = 30, 80
 
 
-def plain(text: str, limit: int = _NAME_LENGTH) -> str:
-    """One line of printable characters without marks of sections, cut to the limit."""
+def sanitize(text: str, limit: int = _MAX_NAME_LENGTH) -> str:
+    """Return one line of printable characters without `<` and `>`, cut to `limit` characters."""
     line = "".join(char if char.isprintable() and char not in "<>" else " " for char in text)
     return " ".join(line.split())[:limit]
 
 
-def names(of: Iterable[object]) -> str:
-    """The first of some tables' or columns' names, for a sentence."""
-    return ", ".join(_first(of))
+def format_names(names: Iterable[object]) -> str:
+    """Return the first names of tables or columns, separated by commas."""
+    return ", ".join(_first_names(names))
 
 
-def _first(of: Iterable[object]) -> Iterator[str]:
-    for number, name in enumerate(of):
-        if number == _NAMES:
+def _first_names(names: Iterable[object]) -> Iterator[str]:
+    for number, name in enumerate(names):
+        if number == _MAX_NAMES:
             yield "..."
             return
-        yield plain(str(name))
+        yield sanitize(str(name))

@@ -32,7 +32,7 @@ def test_init_says_so_instead_of_a_command_that_would_fail(home: Home, tmp_path:
     )
     (folder / "test.csv").write_text("id,trace\n" + "".join(f"t{n},{n} {cell}\n" for n in range(20)))
     said = _one_line(mars("init", str(folder)).stdout)
-    assert "inputs.trace: signal (16 numbers a row, parted by blanks)" in said
+    assert "inputs.trace: signal (16 numbers per row, separated by blanks)" in said
     assert "mine: no family serves classification on signal columns" in said
     assert "Then: mars run" not in said
 

@@ -1,4 +1,4 @@
-"""`mars init` guesses a specification from a folder's files, explains it, and says what it cannot guess."""
+"""`mars init` drafts a specification from the files of a folder, with reasons, and reports missing pieces."""
 
 import shutil
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def houses(count: int, start: int = 0) -> pd.DataFrame:
 
 
 def write_houses(folder: Path, target: object, name: str = "price", answers: object = None) -> Path:
-    """A folder with 120 labelled houses and 30 more; `answers` makes a sample submission."""
+    """Write 120 labelled houses and 30 to predict; `answers` adds a sample submission."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = houses(120).assign(**{name: target}), houses(30, 120)
     train.to_csv(folder / "train.csv", index=False)
@@ -48,7 +48,7 @@ def write_houses(folder: Path, target: object, name: str = "price", answers: obj
 
 
 def guess(draft: Draft, field: str) -> str:
-    """Value and reason of one guess."""
+    """Return value and reason of one guess."""
     found = next(entry for entry in draft.guesses if entry.field == field)
     return f"{found.value}: {found.reason}"
 
@@ -72,10 +72,10 @@ def test_a_folder_of_tables_becomes_a_specification(tmp_path: Path) -> None:
         "customer_id": "group",
         "advert": "text",
     }
-    assert guess(draft, "targets") == "['price']: the only column that just train.csv has"
-    assert "none of the 40 known ones" in guess(draft, "inputs.customer_id")
+    assert guess(draft, "targets") == "['price']: the only column that is in train.csv alone"
+    assert "none of the 40 training groups" in guess(draft, "inputs.customer_id")
     assert any("'constant' is left out" in question for question in draft.questions)
-    assert any("latest by 'sold'" in question for question in draft.questions)
+    assert any("latest rows by 'sold'" in question for question in draft.questions)
 
 
 def test_the_draft_can_be_written_read_and_prepared(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_draft_can_be_written_read_and_prepared(tmp_path: Path) -> None:
     file = write_draft(draft, folder)
     assert load_spec(file) == draft.spec
     text = file.read_text()
-    assert "# the only column that just train.csv has\ntargets: [price]\n" in text
+    assert "# the only column that is in train.csv alone\ntargets: [price]\n" in text
     assert "  # its values are dates\n  - {name: sold, role: time}\n" in text
     assert "# To check: " in text
     competition = find_competition(str(folder))
@@ -137,14 +137,14 @@ def test_task_and_metric_follow_target_and_sample_submission(
     assert get_metric(spec.metric).name == metric
 
 
-def test_several_numbers_may_be_asked_for(tmp_path: Path) -> None:
+def test_several_numeric_targets_are_a_regression(tmp_path: Path) -> None:
     folder = write_houses(tmp_path / "houses", np.arange(120) / 7, answers={"price": 0, "area": 0})
     spec = draft_spec(folder).spec
     assert spec.targets == ("price", "area")
     assert "area" not in [column.name for column in spec.inputs]
 
 
-def test_folds_of_the_users_own_are_found(tmp_path: Path) -> None:
+def test_a_fold_column_of_the_user_is_found(tmp_path: Path) -> None:
     folder = write_houses(tmp_path / "houses", np.arange(120) / 7)
     train = pd.read_csv(folder / "train.csv").assign(kfold=np.arange(120) % 5)
     train.to_csv(folder / "train.csv", index=False)
@@ -153,7 +153,7 @@ def test_folds_of_the_users_own_are_found(tmp_path: Path) -> None:
     assert draft.spec.targets == ("price",)
 
 
-def test_groups_that_test_rows_share_are_categories(tmp_path: Path) -> None:
+def test_groups_that_the_rows_to_predict_share_become_categories(tmp_path: Path) -> None:
     folder = write_houses(tmp_path / "houses", np.arange(120) / 7)
     test = pd.read_csv(folder / "test.csv").assign(customer_id=[f"c{i}" for i in range(30)])
     test.to_csv(folder / "test.csv", index=False)
@@ -171,7 +171,7 @@ def test_groups_that_test_rows_share_are_categories(tmp_path: Path) -> None:
         ({"train": ".", "test": "."}, "{id}.png"),
     ],
 )
-def test_pictures_are_found_in_usual_layouts(tmp_path: Path, layout: dict[str, str], pattern: str) -> None:
+def test_images_are_found_in_usual_layouts(tmp_path: Path, layout: dict[str, str], pattern: str) -> None:
     folder = tmp_path / "colours"
     picture_folder(tmp_path / "made")
     for split, place in layout.items():
@@ -187,7 +187,7 @@ def test_pictures_are_found_in_usual_layouts(tmp_path: Path, layout: dict[str, s
     assert prepare_folder(spec, folder).rows.test == 20
 
 
-def test_a_column_of_file_names_is_the_picture(tmp_path: Path) -> None:
+def test_a_column_of_file_names_becomes_the_image_input(tmp_path: Path) -> None:
     folder = tmp_path / "colours"
     picture_folder(folder)
     for name, split in (("train.csv", "train"), ("sample_submission.csv", "test")):
@@ -210,32 +210,32 @@ def test_a_label_table_is_used(tmp_path: Path) -> None:
     assert draft_spec(folder).spec.label_table == "labels.csv"
 
 
-Spoil = Callable[[Path], object]
+Damage = Callable[[Path], object]
 
 
-def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Spoil:
+def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Damage:
     return lambda folder: change(pd.read_csv(folder / name)).to_csv(folder / name, index=False)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "sentence"),
+    ("damage", "message"),
     [
-        (lambda folder: shutil.rmtree(folder), "is no folder"),
+        (lambda folder: shutil.rmtree(folder), "is not a folder"),
         (
             lambda folder: (folder / "train.csv").rename(folder / "test2.txt"),
             "no training table .*name it train.csv",
         ),
-        (lambda folder: (folder / "test.csv").unlink(), "which rows are to be predicted"),
+        (lambda folder: (folder / "test.csv").unlink(), "no table of rows to predict; add test.csv"),
         (edit("train.csv", lambda table: table.assign(house_id=1)), "no column identifies the rows"),
-        (edit("train.csv", lambda table: table.drop(columns="price")), "no column of train.csv is left"),
+        (edit("train.csv", lambda table: table.drop(columns="price")), "train.csv has no target column"),
         (
             edit("test.csv", lambda table: table.drop(columns="city")),
-            "which column is to be predicted, city, price",
+            "several columns could be the target: city, price",
         ),
         (edit("train.csv", lambda table: table.assign(price=5)), "'price' has fewer than two values"),
         (
             edit("train.csv", lambda table: table.assign(price=[f"text {i}" for i in range(120)])),
-            "neither a class nor a number",
+            "must hold classes that repeat, or numbers",
         ),
         (
             edit("train.csv", lambda table: table[["house_id", "price"]]),
@@ -243,8 +243,8 @@ def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Spoil:
         ),
     ],
 )
-def test_what_cannot_be_guessed_is_one_sentence(tmp_path: Path, spoil: Spoil, sentence: str) -> None:
+def test_a_failed_guess_raises_a_set_up_error(tmp_path: Path, damage: Damage, message: str) -> None:
     folder = write_houses(tmp_path / "houses", np.arange(120) / 7)
-    spoil(folder)
-    with pytest.raises(SetupError, match=sentence):
+    damage(folder)
+    with pytest.raises(SetupError, match=message):
         draft_spec(folder)

@@ -1,4 +1,4 @@
-"""Each metric agrees with scikit-learn, scipy or its formula, and its resamples with rows drawn again."""
+"""Each metric agrees with scikit-learn, scipy or its formula, and its bootstrap with explicit resampling."""
 
 import math
 import warnings
@@ -265,7 +265,7 @@ RESAMPLED = {
 
 
 @pytest.mark.parametrize("name", RESAMPLED)
-def test_standard_errors_are_those_of_rows_drawn_again(name: str) -> None:
+def test_standard_errors_agree_with_explicit_resampling(name: str) -> None:
     metric, (truth, guess) = metric_called(name), RESAMPLED[name]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -273,10 +273,10 @@ def test_standard_errors_are_those_of_rows_drawn_again(name: str) -> None:
     assert found == pytest.approx(drawn_again(metric, truth, guess), rel=0.25)
 
 
-def test_parameters_are_asked_for_and_no_others_taken() -> None:
+def test_missing_and_superfluous_parameters_are_refused() -> None:
     with pytest.raises(SetupError, match=r"'map_at_k' needs k; write `metric_parameters: \{k: \.\.\.\}`"):
         get_metric("map_at_k")
-    with pytest.raises(SetupError, match="'micro_f1' takes no beta; remove it"):
+    with pytest.raises(SetupError, match="'micro_f1' does not take beta; remove it"):
         get_metric("micro_f1", MetricParameters(beta=2))
     bound = get_metric("micro_f_beta", MetricParameters(beta=2))
     assert bound.parameters == {"beta": 2}
@@ -284,7 +284,7 @@ def test_parameters_are_asked_for_and_no_others_taken() -> None:
 
 
 @pytest.mark.parametrize("beta", [0.01, 1000])
-def test_every_beta_that_may_be_given_can_be_scored(beta: float) -> None:
+def test_extreme_valid_betas_can_be_scored(beta: float) -> None:
     metric = get_metric("micro_f_beta", MetricParameters(beta=beta))
     truth = csr_array(sets(41))
     assert metric.score(truth, truth) == pytest.approx(1)

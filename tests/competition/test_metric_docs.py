@@ -1,4 +1,4 @@
-"""docs/metrics.md says of every metric what the code says."""
+"""docs/metrics.md agrees with the code about every metric."""
 
 import re
 from pathlib import Path

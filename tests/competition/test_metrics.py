@@ -1,4 +1,4 @@
-"""Metrics agree with scikit-learn (or with set arithmetic), and their bootstrap with the theory."""
+"""Metrics agree with scikit-learn or set arithmetic, and their bootstrap with theory."""
 
 import math
 import time
@@ -69,7 +69,7 @@ def test_label_metrics_agree_where_a_class_is_only_true_or_only_predicted(name: 
 
 
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "macro_f1"])
-def test_a_single_class_can_be_all_right(name: str) -> None:
+def test_a_single_class_can_score_1(name: str) -> None:
     assert get_metric(name).score(np.array([2, 2, 2]), np.array([2, 2, 2])) == 1.0
 
 
@@ -110,7 +110,7 @@ def test_micro_f1_agrees_with_set_arithmetic(rows: list[tuple[set[int], set[int]
     assert variant == pytest.approx(by_sets(answered), abs=1e-12)
 
 
-def test_only_mle_benchs_variant_forgives_classes_that_no_answer_has() -> None:
+def test_only_the_mle_bench_variant_ignores_classes_without_answers() -> None:
     truth, guess = sets({0}, {1}), sets({0, 5}, {1, 5})
     assert get_metric("micro_f1_answer_classes").score(truth, guess) == 1.0
     assert get_metric("micro_f1").score(truth, guess) == pytest.approx(4 / 6)
@@ -303,8 +303,8 @@ def test_pairing_removes_what_both_predictions_share() -> None:
     assert found.upper - found.lower < unpaired
 
 
-def test_paired_standard_error_says_how_sure_the_sign_is() -> None:
-    """As McNemar's test has it: only the rows count that one of the predictions alone has wrong."""
+def test_paired_standard_error_measures_the_certainty_of_the_sign() -> None:
+    """As in McNemar's test, only rows count that exactly one of the predictions has wrong."""
     truth, before = labels(seed=21, rows=1000, noise=0.5)
     _, after = labels(seed=21, rows=1000, noise=0.3)
     wrong_before, wrong_after = truth != before, truth != after
@@ -315,7 +315,7 @@ def test_paired_standard_error_says_how_sure_the_sign_is() -> None:
     assert found.effect / found.standard_error == pytest.approx(difference / error, rel=0.1)
 
 
-def test_few_mistakes_are_not_surer_than_they_are() -> None:
+def test_few_mistakes_give_a_large_standard_error() -> None:
     truth = np.arange(500) % 7
     before, after = truth.copy(), truth.copy()
     before[:1] += 1

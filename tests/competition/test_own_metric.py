@@ -1,4 +1,4 @@
-"""A competition's own metric.py: read with the specification, run in the sandbox, trusted with rows only."""
+"""A competition's own metric.py: loaded with the specification, run in the sandbox, given rows only."""
 
 import math
 import socket
@@ -20,7 +20,7 @@ from agent.errors import SetupError
 from agent.execution import run_script
 
 ACCURACY = "def score(truth, prediction):\n    return float((truth == prediction).mean())\n"
-# Metrics that give 1 where they reach what they should not, else 0.
+# Metrics that score 1 if they escape the sandbox, else 0.
 READS = """
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def metric_with(folder: Path, code: str, task: str = "classification", **own: ob
 
 
 def run_here(code: str) -> object:
-    """What the same `score` gives in this process, which nothing confines."""
+    """Return the result of the same `score` in this process, outside the sandbox."""
     module: dict[str, Any] = {}
     exec(code, module)
     return module["score"](*labels(3))
@@ -66,7 +66,7 @@ def labels(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return truth, np.where(generator.random(200) < 0.3, 0, truth)
 
 
-def test_scores_and_standard_errors_are_those_of_the_same_metric_within(tmp_path: Path) -> None:
+def test_scores_and_standard_errors_agree_with_the_catalogue_metric(tmp_path: Path) -> None:
     own, known = metric_with(tmp_path, ACCURACY), get_metric("accuracy")
     truth, guess = labels(1)
     assert own.score(truth, guess) == known.score(truth, guess)
@@ -106,12 +106,12 @@ FAULTS = {
     ),
     "returns no number": ("def score(truth, prediction):\n    return None\n", "TypeError"),
     "dies": ("import os\n\ndef score(truth, prediction):\n    os._exit(3)\n", "exit code 3"),
-    "leaves without a score": ("import os\n\ndef score(t, p):\n    os._exit(0)\n", "without a score"),
-    "answers in its own words": (
+    "exits without a score": ("import os\n\ndef score(t, p):\n    os._exit(0)\n", "without a score"),
+    "writes its own scores file": (
         "import os\n\ndef score(t, p):\n    open('scores.npy', 'w').write('1')\n    os._exit(0)\n",
         "without a score",
     ),
-    "links": (
+    "links its scores file": (
         "import os\n\ndef score(t, p):\n    os.symlink('/etc/hostname', 'scores.npy')\n    os._exit(0)\n",
         "without a score",
     ),
@@ -119,9 +119,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_its_failure_is_a_wrong_set_up_that_tells_no_value(tmp_path: Path, fault: str) -> None:
-    code, said = FAULTS[fault]
-    with pytest.raises(SetupError, match=said) as caught:
+def test_a_failure_is_a_set_up_error_without_values(tmp_path: Path, fault: str) -> None:
+    code, message = FAULTS[fault]
+    with pytest.raises(SetupError, match=message) as caught:
         metric_with(tmp_path, code).score(*labels(2))
     assert "metric.py" in str(caught.value)
 
@@ -141,7 +141,7 @@ def test_it_reaches_no_server(tmp_path: Path) -> None:
         assert metric_with(tmp_path, code).score(*labels(3)) == 0.0
 
 
-def test_an_endless_one_is_killed_and_a_slow_one_has_no_standard_error(
+def test_an_endless_metric_is_killed_and_a_slow_one_has_no_standard_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own_module, "SCORE_LIMIT_S", 1.0)
@@ -160,7 +160,7 @@ def test_an_endless_one_is_killed_and_a_slow_one_has_no_standard_error(
     assert np.isnan(scorer.scores(np.full((2, 200), 1.0))).all()
 
 
-def test_a_sample_that_leaves_it_undefined_does_not_stop_it(tmp_path: Path) -> None:
+def test_a_resample_may_leave_the_metric_undefined(tmp_path: Path) -> None:
     code = "def score(truth, prediction):\n    assert 7 in truth\n    return 0.5\n"
     truth = np.array([7, 1, 2])
     metric = metric_with(tmp_path, code, "regression", prediction="value")
@@ -182,7 +182,7 @@ def prepared_with(folder: Path, code: str, **own: object) -> Prepared:
     )
 
 
-def test_a_candidate_is_graded_with_it(tmp_path: Path) -> None:
+def test_a_candidate_is_graded_with_the_own_metric(tmp_path: Path) -> None:
     prepared = prepared_with(tmp_path, ACCURACY)
     check_metric(prepared, metric_of(prepared.spec, run_script))
     node = tmp_path / "node"
@@ -196,7 +196,7 @@ def test_a_candidate_is_graded_with_it(tmp_path: Path) -> None:
     assert found.validation_error == pytest.approx(math.sqrt(2 / 9 / 30), rel=0.25)
 
 
-def test_a_direction_that_cannot_be_is_told_before_the_search(tmp_path: Path) -> None:
+def test_a_wrong_direction_is_reported_before_the_search(tmp_path: Path) -> None:
     prepared = prepared_with(tmp_path, ACCURACY, higher_is_better=False)
     with pytest.raises(
         SetupError, match=r"scores perfect predictions 1, but its best value is 0; correct own_metric"
@@ -205,7 +205,7 @@ def test_a_direction_that_cannot_be_is_told_before_the_search(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "said"),
+    ("fields", "code", "message"),
     [
         ({"metric": "metric.py"}, ACCURACY, "set both or neither"),
         ({"metric": "accuracy", "own_metric": LABELS}, ACCURACY, "set both or neither"),
@@ -225,9 +225,9 @@ def test_a_direction_that_cannot_be_is_told_before_the_search(tmp_path: Path) ->
     ],
 )
 def test_a_faulty_description_is_refused(
-    tmp_path: Path, fields: dict[str, object], code: str | None, said: str
+    tmp_path: Path, fields: dict[str, object], code: str | None, message: str
 ) -> None:
     if code is not None:
         (tmp_path / "metric.py").write_text(code)
-    with pytest.raises(SetupError, match=said):
+    with pytest.raises(SetupError, match=message):
         write_spec(tmp_path, **fields)

@@ -131,7 +131,9 @@ def test_init_recognises_signals(tmp_path: Path) -> None:
     (tmp_path / "competition.yaml").unlink()
     draft = draft_spec(tmp_path)
     assert [(column.name, column.role) for column in draft.spec.inputs] == [("wave", "signal")]
-    assert any("whose order matters" in question for question in draft.questions)
+    assert any(
+        "is read as signals: numbers in order of time or place" in question for question in draft.questions
+    )
 
 
 def _redraft(folder: Path, change: "dict[str, str]") -> None:
@@ -149,7 +151,7 @@ def test_init_says_how_other_lists_of_numbers_become_signals(
     draft = draft_spec(tmp_path)
     assert [column.name for column in draft.spec.inputs] == ["x"]
     (question,) = [question for question in draft.questions if "'wave'" in question]
-    assert "parted by blanks alone they would be signals" in question
+    assert "separate the numbers by blanks to use them as signals" in question
 
 
 def test_a_few_numbers_a_cell_or_words_among_them_are_no_signal(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""A folder of houses with a description, and a scripted server that is asked what the competition is."""
+"""Fixtures: a scripted model server, and a drafter that asks the server."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from described import Asked
+from described import Drafter
 from pytest_httpserver import HTTPServer
 
 from agent.paths import Home
@@ -21,5 +21,5 @@ def script() -> Iterator[Script]:
 
 
 @pytest.fixture
-def asked(script: Script, tmp_path: Path) -> Asked:
-    return Asked(script, Home(tmp_path / "home"))
+def drafter(script: Script, tmp_path: Path) -> Drafter:
+    return Drafter(script, Home(tmp_path / "home"))

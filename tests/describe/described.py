@@ -1,4 +1,4 @@
-"""Folders with a description, answers about them, and the way to ask."""
+"""Folders with a description, answers about them, and a drafter that asks a scripted server."""
 
 import json
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ GRADES = np.array(["1", "2", "3", "4"])
 
 
 def houses(count: int, start: int = 0) -> pd.DataFrame:
-    """Rows of houses; a canary is among the values of every column that can hold one."""
+    """Return rows of houses; every column that can hold text contains a canary."""
     rng = np.random.default_rng(start)
     ids = np.arange(start, start + count)
     table = pd.DataFrame(
@@ -42,9 +42,9 @@ def houses(count: int, start: int = 0) -> pd.DataFrame:
 def write_folder(
     folder: Path, target: object = None, description: str = "Predict the grade.", sample: object = "1"
 ) -> Path:
-    """Labelled houses in labelled.csv and houses to predict in later.csv: names that no rule knows.
+    """Write labelled.csv and later.csv: table names that the rules do not recognise.
 
-    `sample` makes a sample submission with one answer, or with columns by their names; None: none is made.
+    `sample` is the constant answer of a sample submission, or its columns by name; None writes none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     grades = GRADES[np.arange(ROWS) % 4] if target is None else target
@@ -59,7 +59,7 @@ def write_folder(
 
 
 def answer(**changed: Any) -> dict[str, Any]:
-    """What a good model says of the folder, with what a test changes."""
+    """Return a correct answer about the folder, with changed fields."""
     why = {name: f"Because of {name}." for name in ("tables_why", "targets_why", "task_why", "metric_why")}
     return {
         "title": "Grades of houses",
@@ -84,15 +84,15 @@ def answer(**changed: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Asked:
-    """Asks the scripted server about folders; keeps what was told to the user."""
+class Drafter:
+    """Drafts folders with the scripted server and keeps the messages to the user."""
 
     script: Script
     home: Home
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
-    def about(self, folder: Path, *answers: Any, **settings: Any) -> Written:
-        """Drafts the folder with these answers, in their order."""
+    def draft(self, folder: Path, *answers: Any, **settings: Any) -> Written:
+        """Draft the folder with these answers, in their order."""
         self.script.answers += [
             completion(json.dumps(one)) if isinstance(one, dict) else one for one in answers
         ]
@@ -102,13 +102,15 @@ class Asked:
             models=dict.fromkeys(ROLES, MODEL),
             timeout_s=5.0,
         )
-        return draft_with_model(folder, self.home, endpoint, Exchanges(folder), self.said.append, **settings)
+        return draft_with_model(
+            folder, self.home, endpoint, Exchanges(folder), self.messages.append, **settings
+        )
 
     @property
     def sent(self) -> str:
-        """All that was ever sent, as one text."""
+        """Everything that was sent, as one text."""
         return json.dumps(self.script.asked, ensure_ascii=False)
 
     def request(self, number: int) -> str:
-        """The last message of a request, counted from 1."""
+        """Return the last message of a request, counted from 1."""
         return str(self.script.asked[number - 1]["messages"][-1]["content"])

@@ -1,11 +1,11 @@
-"""A metric that a model wrote is run on made-up rows, in the sandbox, before it is believed."""
+"""A metric that a model wrote is checked in the sandbox on synthetic rows."""
 
 from typing import Any
 
 import pytest
 
 from agent.competition.spec import CompetitionSpec
-from agent.describe.madeup import why_not
+from agent.describe.madeup import find_metric_fault
 
 FIELDS: dict[str, Any] = {
     "id": "grades",
@@ -44,12 +44,12 @@ def spec_of(task: str, prediction: str, code: str, higher: bool = True, **fields
         spec_of("multilabel", "probability", CELLS, higher=False),
     ],
 )
-def test_a_metric_that_keeps_its_word_stands_the_trial(spec: CompetitionSpec) -> None:
-    assert why_not(spec, classes=0 if spec.task == "regression" else 5) == ""
+def test_a_correct_metric_has_no_fault(spec: CompetitionSpec) -> None:
+    assert find_metric_fault(spec, classes=0 if spec.task == "regression" else 5) == ""
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         (
             spec_of("regression", "value", code_of("return np.meen(truth)")),
@@ -61,24 +61,24 @@ def test_a_metric_that_keeps_its_word_stands_the_trial(spec: CompetitionSpec) ->
         ),
         (
             spec_of("regression", "value", code_of("return 0.9")),
-            "perfect predictions of made-up rows get 0.9",
+            "perfect predictions of synthetic rows get 0.9",
         ),
         (
             spec_of("regression", "value", code_of("return float('nan')")),
-            "made-up rows get nan, not best = 1",
+            "synthetic rows get nan, not best = 1",
         ),
-        (spec_of("regression", "value", code_of("return 1.0")), "poor predictions of made-up rows get 1"),
+        (spec_of("regression", "value", code_of("return 1.0")), "poor predictions of synthetic rows get 1"),
         (
             spec_of("regression", "value", CELLS, higher=True, best=0.0),
-            "with higher_is_better = true they must be worse",
+            "with higher_is_better = true poor predictions must score worse",
         ),
         (
             spec_of("regression", "value", code_of("return 1 - 1e-7 * np.random.default_rng().random()")),
-            "another score each time",
+            "a different score each time",
         ),
         (spec_of("regression", "value", code_of("return open('/etc/passwd').read()")), "own_metric.code"),
         (spec_of("regression", "value", code_of("while True: pass")), "took more than 4 s and was killed"),
     ],
 )
-def test_what_is_wrong_with_a_metric_is_a_sentence_for_the_model(spec: CompetitionSpec, said: str) -> None:
-    assert said in why_not(spec, classes=0, seconds=4.0)
+def test_a_faulty_metric_is_described_in_one_sentence(spec: CompetitionSpec, message: str) -> None:
+    assert message in find_metric_fault(spec, classes=0, seconds=4.0)

@@ -1,4 +1,4 @@
-"""The description of a folder, as its reader sees it."""
+"""The description of a folder is read as visible text."""
 
 from pathlib import Path
 
@@ -30,6 +30,6 @@ def test_the_first_description_is_read(tmp_path: Path, files: dict[str, str], se
     assert read_overview(tmp_path) == seen
 
 
-def test_bytes_that_are_no_text_do_not_end_it(tmp_path: Path) -> None:
+def test_invalid_bytes_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "description.md").write_bytes(b"caf\xe9 of the day")
     assert read_overview(tmp_path) == "caf\N{REPLACEMENT CHARACTER} of the day"

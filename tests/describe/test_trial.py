@@ -1,4 +1,4 @@
-"""A draft is tried as a run would prepare it; a model hears what failed, but not of what."""
+"""A draft is prepared as a run would prepare it; a failure is summarised without values."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from described import CANARY, ROWS, write_folder
 
 import agent
 from agent.competition.spec import CompetitionSpec
-from agent.describe.trial import MEANINGS, Untenable, try_out
+from agent.describe.trial import FAILURE_SUMMARIES, InvalidDraftError, prepare_draft
 from agent.paths import Home
 
 SPEC: dict[str, Any] = {
@@ -26,42 +26,46 @@ SPEC: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("changed", "quoted", "told"),
+    ("changed", "quoted", "redacted"),
     [
-        ({"task": "regression", "metric": "rmse", "targets": ["advert"]}, True, "no finite numbers"),
-        ({"inputs": [{"name": "advert", "role": "time"}]}, True, "no points in time"),
+        ({"task": "regression", "metric": "rmse", "targets": ["advert"]}, True, "not finite numbers"),
+        ({"inputs": [{"name": "advert", "role": "time"}]}, True, "not dates or times"),
         ({"id_column": "city"}, True, "ids are blank or repeat"),
         ({"label_table": "labels.csv", "targets": ["customer_id"]}, True, "the label table does not list"),
-        ({"task": "segmentation", "metric": "dice", "targets": ["city"]}, True, "no masks as runs"),
+        ({"task": "segmentation", "metric": "dice", "targets": ["city"]}, True, "not masks as runs"),
         ({"id_column": "advert"}, False, "a table lacks a column"),
-        ({"inputs": [{"name": "same", "role": "group"}]}, False, "the group column has one value only"),
-        ({"inputs": [{"name": "picture", "role": "image", "path": "{house}.png"}]}, True, "pictures"),
-        ({"metric": "log_loss"}, False, "columns of the sample submission do not fit"),
+        ({"inputs": [{"name": "same", "role": "group"}]}, False, "the group column has only one value"),
+        (
+            {"inputs": [{"name": "picture", "role": "image", "path": "{house}.png"}]},
+            True,
+            "images are missing or cannot be read",
+        ),
+        ({"metric": "log_loss"}, False, "columns of the sample submission do not fit the metric"),
     ],
 )
-def test_a_failure_is_told_without_a_value(
-    tmp_path: Path, changed: dict[str, Any], quoted: bool, told: str
+def test_a_failure_is_summarised_without_a_value(
+    tmp_path: Path, changed: dict[str, Any], quoted: bool, redacted: str
 ) -> None:
     folder = write_folder(tmp_path / "grades")
     train = pd.read_csv(folder / "labelled.csv", dtype=str)
     train.loc[1, "city"] = CANARY
     train.assign(same="x").to_csv(folder / "labelled.csv", index=False)
     (folder / "labels.csv").write_text("name\na1\na2\n")
-    with pytest.raises(Untenable) as error:
-        try_out(CompetitionSpec.model_validate({**SPEC, **changed}), folder, Home(tmp_path / "home"))
+    with pytest.raises(InvalidDraftError) as error:
+        prepare_draft(CompetitionSpec.model_validate({**SPEC, **changed}), folder, Home(tmp_path / "home"))
     assert (CANARY in str(error.value)) == quoted, "the user may read it"
-    assert told in error.value.told
-    assert CANARY not in error.value.told
+    assert redacted in error.value.redacted
+    assert CANARY not in error.value.redacted
 
 
-def test_a_competition_that_holds_is_prepared_where_a_run_finds_it(tmp_path: Path) -> None:
+def test_a_valid_draft_is_prepared_where_a_run_finds_it(tmp_path: Path) -> None:
     folder, home = write_folder(tmp_path / "grades"), Home(tmp_path / "home")
-    prepared = try_out(CompetitionSpec.model_validate(SPEC), folder, home)
+    prepared = prepare_draft(CompetitionSpec.model_validate(SPEC), folder, home)
     assert prepared.rows.train + prepared.rows.val == ROWS
     assert prepared.root.is_relative_to(home.prepared)
 
 
-def test_every_function_that_has_a_meaning_is_there() -> None:
+def test_every_function_with_a_failure_summary_exists() -> None:
     package = Path(agent.__file__).parent / "competition"
     code = "".join(file.read_text() for file in package.rglob("*.py"))
-    assert [name for name in MEANINGS if f"def {name}(" not in code] == []
+    assert [name for name in FAILURE_SUMMARIES if f"def {name}(" not in code] == []

@@ -1,4 +1,4 @@
-"""Metrics: definition, direction, form of prediction, score and standard error."""
+"""Metrics: definition, direction, prediction form, score and standard error."""
 
 from agent.competition.metrics.bootstrap import PairedEffect, paired_effect, standard_error
 from agent.competition.metrics.catalogue import METRICS, get_metric, metric_of

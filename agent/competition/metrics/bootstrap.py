@@ -1,4 +1,4 @@
-"""How sure a score or a difference is: the bootstrap over rows (Efron, 1979)."""
+"""Standard errors of scores and of score differences, by the bootstrap over rows (Efron, 1979)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,21 +8,23 @@ import numpy.typing as npt
 
 from agent.competition.metrics.metric import Floats, Metric, Rows, SummedRows, WeightedScorer, row_count
 
-_WEIGHTS_AT_ONCE = 2**22  # 32 MB of float64
-_ROUNDING = 1e-12  # an error below this is none
-_FEWEST = 20  # resamples that must define the score: fewer say nothing of its spread
+_MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
+_ZERO_ERROR = 1e-12  # a smaller error is rounding
+_MIN_RESAMPLES = 20  # with a defined score; fewer do not estimate a spread
 
 
 @dataclass(frozen=True)
 class PairedEffect:
-    """What a change did to the error on the same rows.
+    """Effect of a change on the error of the same rows.
 
-    `effect` is the relative error reduction, in -1..1: (before - after) / max(before, after), where the error
-    is `Metric.error`. Positive where the change helped; where it hurt, undoing it reduces the error by as
-    much. So a change from a small error to a large one is as sure as the difference, and the effect of the
-    reverse change is the same with the other sign. `scale` is the error that the effect is relative to.
-    `lower` and `upper` are the 2.5 and 97.5 percentiles of the difference of the raw scores, in the metric's
-    unit and positive where the change helped.
+    Attributes:
+        effect: Relative error reduction in -1..1: (before - after) / max(before, after) of `Metric.error`.
+            Positive if the change helps. The reverse change has the same effect with the other sign.
+        standard_error: Standard error of the difference, divided by `scale`.
+        scale: The error that the effect is relative to.
+        lower: 2.5 percentile of the difference of the raw scores, in the unit of the metric; positive if the
+            change helps.
+        upper: 97.5 percentile of the same difference.
     """
 
     effect: float
@@ -35,50 +37,53 @@ class PairedEffect:
 def standard_error(
     metric: Metric, truth: Rows, prediction: Rows, seed: int = 0, resamples: int = 200
 ) -> float:
-    """Standard deviation of the score over resampled rows; NaN where hardly a resample defines the score."""
+    """Return the standard deviation of the score over resampled rows; NaN if too few resamples define it."""
     rows = row_count(truth, prediction)
-    (scores,) = _resampled([metric.scorer(truth, prediction)], rows, seed, resamples)
-    return _deviation(scores)
+    (scores,) = _resample_scores([metric.scorer(truth, prediction)], rows, seed, resamples)
+    return _standard_deviation(scores)
 
 
 def paired_effect(
     metric: Metric, truth: Rows, before: Rows, after: Rows, seed: int = 0, resamples: int = 400
 ) -> PairedEffect:
-    """Compares two predictions of the same rows, each resample scoring both on the rows that it drew.
+    """Compare two predictions of the same rows. Each resample scores both predictions on the same draw.
 
-    The standard error is that of the difference, over the same scale as the effect: together they say how
-    sure the sign is. That of the ratio would be far smaller where one error is almost 0, and call 1 mistake
-    against 8 surer than it is.
+    The standard error is that of the difference, divided by the scale of the effect, so that effect over
+    standard error measures the certainty of the sign. The standard error of the ratio would be far too small
+    if one error is almost 0, for example with 1 mistake against 8.
     """
     rows = row_count(truth, before, after)
     scorers = [metric.scorer(truth, before), metric.scorer(truth, after)]
-    error_before, error_after = (metric.error(metric.score(truth, guess)) for guess in (before, after))
+    error_before, error_after = (
+        metric.error(metric.score(truth, prediction)) for prediction in (before, after)
+    )
     larger = max(error_before, error_after)
-    scale = larger if larger > _ROUNDING else 1.0
+    scale = larger if larger > _ZERO_ERROR else 1.0
     effect = (error_before - error_after) / scale
 
-    scores_before, scores_after = _resampled(scorers, rows, seed, resamples)
-    rise = scores_after - scores_before
-    lower, upper = _interval(rise if metric.higher_is_better else -rise)
-    # An error is a score up to its sign and a constant, so that scores deviate as errors do.
-    return PairedEffect(effect, _deviation(rise) / scale, scale, lower, upper)
+    scores_before, scores_after = _resample_scores(scorers, rows, seed, resamples)
+    difference = scores_after - scores_before
+    lower, upper = _interval(difference if metric.higher_is_better else -difference)
+    # Score and error differ by sign and a constant only, so their differences have the same deviation.
+    return PairedEffect(effect, _standard_deviation(difference) / scale, scale, lower, upper)
 
 
-def _deviation(values: Floats) -> float:
+def _standard_deviation(values: Floats) -> float:
     defined = values[np.isfinite(values)]
-    return float(defined.std(ddof=1)) if len(defined) >= min(_FEWEST, len(values)) > 1 else float("nan")
+    enough = len(defined) >= min(_MIN_RESAMPLES, len(values)) > 1
+    return float(defined.std(ddof=1)) if enough else float("nan")
 
 
 def _interval(values: Floats) -> tuple[float, float]:
     defined = values[np.isfinite(values)]
-    if len(defined) < min(_FEWEST, len(values)):
+    if len(defined) < min(_MIN_RESAMPLES, len(values)):
         return float("nan"), float("nan")
     lower, upper = np.percentile(defined, [2.5, 97.5])
     return float(lower), float(upper)
 
 
-def _resampled(scorers: Sequence[WeightedScorer], rows: int, seed: int, resamples: int) -> list[Floats]:
-    """Scores (resamples,) of each scorer, all scorers on the same draws."""
+def _resample_scores(scorers: Sequence[WeightedScorer], rows: int, seed: int, resamples: int) -> list[Floats]:
+    """Return the scores (resamples,) of each scorer. All scorers see the same draws."""
     merged, counts = _merge_equal_rows(scorers, rows)
     draws = _draws(np.random.default_rng(seed), counts, resamples)
     parts = [[scorer.scores(weights) for scorer in merged] for weights in draws]
@@ -88,23 +93,23 @@ def _resampled(scorers: Sequence[WeightedScorer], rows: int, seed: int, resample
 def _merge_equal_rows(
     scorers: Sequence[WeightedScorer], rows: int
 ) -> tuple[Sequence[WeightedScorer], npt.NDArray[np.int64]]:
-    """Makes rows that contribute the same to every score one row with a count: far less to draw."""
+    """Merge rows that contribute the same to every score into one row with a count, to draw fewer rows."""
     keys = [scorer.keys for scorer in scorers if isinstance(scorer, SummedRows) and scorer.keys is not None]
     if len(keys) < len(scorers):
         return scorers, np.ones(rows, dtype=np.int64)
     _, first, counts = np.unique(np.hstack(keys), axis=0, return_index=True, return_counts=True)
-    summed = [scorer for scorer in scorers if isinstance(scorer, SummedRows)]
-    return [replace(scorer, statistics=scorer.statistics[first]) for scorer in summed], counts
+    additive = [scorer for scorer in scorers if isinstance(scorer, SummedRows)]
+    return [replace(scorer, statistics=scorer.statistics[first]) for scorer in additive], counts
 
 
 def _draws(generator: np.random.Generator, counts: npt.NDArray[np.int64], resamples: int) -> Iterator[Floats]:
-    """Row weights (b, N) in blocks of bounded memory: how often each row came in sum(counts) draws."""
+    """Yield row weights (b, N) in blocks of bounded memory: how often each row is in sum(counts) draws."""
     total, groups = int(counts.sum()), len(counts)
     members = np.repeat(np.arange(groups), counts)
-    block = max(1, _WEIGHTS_AT_ONCE // total)
+    block = max(1, _MAX_BLOCK_WEIGHTS // total)
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        if 8 * groups < total:  # where the binomials of a multinomial are cheaper than single draws
+        if 8 * groups < total:  # few groups: a multinomial is cheaper than single draws
             yield generator.multinomial(total, counts / total, size=size).astype(np.float64)
             continue
         picks = members[generator.integers(0, total, (size, total))]

@@ -1,4 +1,4 @@
-"""Every metric by its name."""
+"""The catalogue of metrics by name."""
 
 import difflib
 from collections.abc import Mapping
@@ -222,33 +222,39 @@ METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 
 
 def get_metric(name: str, parameters: MetricParameters | None = None) -> Metric:
-    """The metric of that name with its parameters.
+    """Return the metric of that name with its parameters bound.
 
     Raises:
-        SetupError: no metric is called so (all names are listed, the nearest first), or its parameters are
-            not those that it needs.
+        SetupError: The name is unknown (the message lists all names, the nearest first), a parameter is
+            missing, or the metric does not take a given parameter.
     """
     if name not in METRICS:
         nearest = difflib.get_close_matches(name.lower(), METRICS, n=len(METRICS), cutoff=0.0)
-        raise SetupError(f"No metric is called '{name}'; choose one of {', '.join(nearest)}.")
+        raise SetupError(f"There is no metric '{name}'; choose one of {', '.join(nearest)}.")
     metric = METRICS[name]
-    given = parameters.given if parameters is not None else {}
-    if missing := [parameter for parameter in metric.needs if parameter not in given]:
+    values = parameters.given if parameters is not None else {}
+    if missing := [parameter for parameter in metric.needs if parameter not in values]:
         raise SetupError(
             f"The metric '{name}' needs {missing[0]}; write `metric_parameters: {{{missing[0]}: ...}}`."
         )
-    if superfluous := [parameter for parameter in given if parameter not in metric.needs]:
-        raise SetupError(f"The metric '{name}' takes no {superfluous[0]}; remove it from metric_parameters.")
+    if superfluous := [parameter for parameter in values if parameter not in metric.needs]:
+        raise SetupError(
+            f"The metric '{name}' does not take {superfluous[0]}; remove it from metric_parameters."
+        )
     if not metric.needs:
         return metric
-    definition = metric.definition.format(**given)
-    return replace(metric, definition=definition, scorer=partial(metric.scorer, **given), parameters=given)
+    definition = metric.definition.format(**values)
+    scorer = partial(metric.scorer, **values)
+    return replace(metric, definition=definition, scorer=scorer, parameters=values)
 
 
 def metric_of(spec: CompetitionSpec, run: RunBounded | None = None) -> Metric:
-    """The metric that a competition names; raises SetupError as `get_metric` does.
+    """Return the metric of a competition; raises SetupError like `get_metric`.
 
-    `run` runs a competition's own metric; without it one can be asked for anything but scores.
+    Args:
+        spec: The specification of the competition.
+        run: The sandboxed runner for the competition's own metric; without a runner, an own metric cannot
+            score.
     """
     if spec.own_metric is not None:
         return own_metric(spec, spec.own_metric, run)

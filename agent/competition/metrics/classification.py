@@ -1,4 +1,4 @@
-"""Scorers of predicted labels; kappa is undefined (NaN) where one class is all there is."""
+"""Scorers of predicted labels. Kappa is undefined (NaN) for a single class."""
 
 import numpy as np
 from scipy.sparse import hstack
@@ -8,7 +8,7 @@ from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
 
 
 def accuracy(truth: Rows, prediction: Rows) -> SummedRows:
-    """Share of rows whose label is right."""
+    """Share of rows with the right label."""
     hits = (truth == prediction).astype(np.float64)[:, None]
     return SummedRows(hits, lambda totals, rows: totals[:, 0] / rows, keys=hits)
 
@@ -23,17 +23,17 @@ def balanced_accuracy(truth: Rows, prediction: Rows) -> SummedRows:
 def matthews_correlation(truth: Rows, prediction: Rows) -> SummedRows:
     """Correlation of true and predicted labels as one-hot vectors (Gorodkin, 2004); 0 if one is constant.
 
-    With n rows, c hits and t, p the numbers of rows that each class is true and predicted for:
-    (n c - t.p) / sqrt((n^2 - t.t) (n^2 - p.p)).
+    (n c - t.p) / sqrt((n^2 - t.t) (n^2 - p.p)), with n rows, c hits, and the vectors t and p of true and
+    predicted rows per class.
     """
     true, predicted = pair_as_sets(truth, prediction)
     hits = (truth == prediction).astype(np.float64)[:, None]
 
     def finish(totals: Floats, rows: Floats) -> Floats:
         trues, guesses = np.split(totals[:, 1:], 2, axis=1)
-        together = rows * totals[:, 0] - (trues * guesses).sum(axis=1)
+        covariance = rows * totals[:, 0] - (trues * guesses).sum(axis=1)
         spreads = [rows**2 - (counts**2).sum(axis=1) for counts in (trues, guesses)]
-        return ratio(together, np.sqrt(spreads[0] * spreads[1]), undefined=0.0)
+        return ratio(covariance, np.sqrt(spreads[0] * spreads[1]), undefined=0.0)
 
     return SummedRows(hstack([hits, true, predicted], format="csr"), finish, label_keys(truth, prediction))
 
@@ -41,7 +41,7 @@ def matthews_correlation(truth: Rows, prediction: Rows) -> SummedRows:
 def quadratic_weighted_kappa(truth: Rows, prediction: Rows) -> SummedRows:
     """Cohen's kappa with weights (i - j)^2 over class indices i, j.
 
-    The squared weights make the confusion matrix needless: the chance disagreement of independent margins is
+    Squared weights need no confusion matrix: the chance disagreement of independent margins is
     sum(t^2) + sum(p^2) - 2 sum(t) sum(p) / n.
     """
     true, predicted = truth.astype(np.float64), prediction.astype(np.float64)

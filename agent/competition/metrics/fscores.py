@@ -1,8 +1,7 @@
-"""The F-scores of labels and label sets: how precision and recall are averaged, and what beta weighs.
+"""F-scores of labels and label sets.
 
-F-beta is (1 + beta^2) TP / (beta^2 (TP + FN) + (TP + FP)) (van Rijsbergen, 1979): recall counts beta times as
-much as precision; beta is 1 unless said otherwise. As in scikit-learn's default it is 0 where nothing is true
-and nothing predicted.
+F-beta is (1 + beta^2) TP / (beta^2 (TP + FN) + (TP + FP)) (van Rijsbergen, 1979). Recall counts beta times as
+much as precision. As in scikit-learn, F-beta is 0 if nothing is true and nothing predicted.
 """
 
 from typing import Any
@@ -15,13 +14,13 @@ from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
 
 
 def one_hot(labels: Rows, class_count: int) -> csr_array:
-    """Labels (N,) as float (N, C)."""
+    """Return labels (N,) as a float matrix (N, C)."""
     count = len(labels)
     return csr_array((np.ones(count), labels, np.arange(count + 1)), shape=(count, class_count))
 
 
 def pair_as_sets(truth: Rows, prediction: Rows) -> tuple[csr_array, csr_array]:
-    """Labels (N,) or label sets (N, C) as two float matrices (N, C)."""
+    """Return labels (N,) or label sets (N, C) as two float matrices (N, C)."""
     if truth.ndim == 2:
         return csr_array(truth, dtype=np.float64), csr_array(prediction, dtype=np.float64)
     class_count = int(max(truth.max(), prediction.max())) + 1
@@ -29,12 +28,15 @@ def pair_as_sets(truth: Rows, prediction: Rows) -> tuple[csr_array, csr_array]:
 
 
 def label_keys(truth: Rows, prediction: Rows) -> npt.NDArray[np.int64] | None:
-    """Keys of `SummedRows`: a pair of labels says all of a row, for label sets there is nothing so short."""
+    """Return the label pair of each row as keys for `SummedRows`; None for label sets."""
     return np.stack([truth, prediction], axis=1) if truth.ndim == 1 else None
 
 
 def mean_over_classes(totals: Floats, rows: Floats) -> Floats:
-    """Totals (B, 2C) of numerators, then denominators; classes with a denominator of 0 don't count."""
+    """Average ratios over classes, from totals (B, 2C) of numerators, then denominators.
+
+    Classes with a denominator of 0 are left out.
+    """
     numerators, denominators = np.split(totals, 2, axis=1)
     shares = ratio(numerators, denominators, undefined=0.0)
     return ratio(shares.sum(axis=1), (denominators != 0).sum(axis=1).astype(np.float64), undefined=0.0)
@@ -73,9 +75,9 @@ def micro_f(truth: csr_array, prediction: csr_array, beta: float = 1.0) -> Summe
 
 
 def micro_f1_answer_classes(truth: csr_array, prediction: csr_array) -> SummedRows:
-    """Micro F1 over the classes that occur in the truth (resamples keep the classes of the whole truth).
+    """Micro F1 over the classes that occur in the truth. Resamples keep the classes of the whole truth.
 
-    This is how MLE-bench grades iMet-2020-FGVC7: its label binariser is fitted on the answers.
+    MLE-bench grades iMet-2020-FGVC7 like this, because it fits its label binariser on the answers.
     """
     answered = np.unique(truth.indices[truth.data])
     return micro_f(truth[:, answered], prediction[:, answered])
@@ -90,7 +92,7 @@ def samples_f(truth: csr_array, prediction: csr_array, beta: float = 1.0) -> Sum
 
 
 def _counts(truth: csr_array, prediction: csr_array) -> tuple[Floats, Floats, Floats]:
-    """Labels of each row (N,) that are hit, true and predicted."""
+    """Return the numbers (N,) of hit, true and predicted labels of each row."""
     hits = (truth * prediction).sum(axis=1, dtype=np.float64)
     return hits, truth.sum(axis=1, dtype=np.float64), prediction.sum(axis=1, dtype=np.float64)
 
@@ -98,7 +100,7 @@ def _counts(truth: csr_array, prediction: csr_array) -> tuple[Floats, Floats, Fl
 def _pooled(
     hits: Floats, true: Floats, predicted: Floats, beta: float, keys: npt.NDArray[Any] | None = None
 ) -> SummedRows:
-    """F-beta of counts summed over rows (N,)."""
+    """Return the scorer of F-beta from counts (N,) summed over rows."""
     statistics = np.stack([(1 + beta**2) * hits, beta**2 * true + predicted], axis=1)
     if keys is None:
         keys = statistics

@@ -1,6 +1,6 @@
-"""Scorers of masks: sparse run lengths (N, P), a run's length in the column of its first pixel.
+"""Scorers of masks as sparse run lengths (N, P): each run stores its length in the column of its first pixel.
 
-Runs of a row neither overlap nor touch the next row's, so that all rows lie on one line of pixels.
+The runs of a row do not overlap and end within the row, so all rows fit on one line of pixels.
 """
 
 import numpy as np
@@ -27,9 +27,9 @@ def _row_means(scores: Floats) -> SummedRows:
 
 
 def _areas(truth: Rows, prediction: Rows) -> tuple[Floats, Floats, Floats]:
-    """Pixels (N,) of each row that are common, true and predicted."""
-    rows, starts, lengths = _on_one_line(truth)
-    _, other_starts, other_lengths = _on_one_line(prediction)
+    """Return the numbers (N,) of common, true and predicted pixels of each row."""
+    rows, starts, lengths = _flatten_runs(truth)
+    _, other_starts, other_lengths = _flatten_runs(prediction)
     overlaps = _covered_before(starts + lengths, other_starts, other_lengths)
     overlaps -= _covered_before(starts, other_starts, other_lengths)
     common = np.bincount(rows, weights=overlaps, minlength=truth.shape[0])
@@ -37,8 +37,8 @@ def _areas(truth: Rows, prediction: Rows) -> tuple[Floats, Floats, Floats]:
     return np.asarray(common, dtype=np.float64), true, predicted
 
 
-def _on_one_line(masks: csr_array) -> tuple[npt.NDArray[np.int64], ...]:
-    """Row, first pixel and length of every run, ascending, the rows' pixels one after the other."""
+def _flatten_runs(masks: csr_array) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return row, first pixel and length of every run, ascending, with the pixels of all rows on one line."""
     ordered = masks.copy()
     ordered.sort_indices()
     rows = np.repeat(np.arange(masks.shape[0], dtype=np.int64), np.diff(ordered.indptr))
@@ -48,7 +48,7 @@ def _on_one_line(masks: csr_array) -> tuple[npt.NDArray[np.int64], ...]:
 def _covered_before(
     pixels: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """How many pixels of the runs lie before each of these."""
+    """Return the number of pixels of the runs that lie before each of the given pixels."""
     if not len(starts):
         return np.zeros(len(pixels), dtype=np.int64)
     before = np.concatenate([[0], np.cumsum(lengths)])

@@ -1,4 +1,4 @@
-"""What a metric is: its form of prediction, its direction, and scores of many resamples at once."""
+"""The metric type: prediction form, direction, and scores of many resamples at once."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,27 +16,31 @@ __all__ = ["Floats", "Metric", "PredictionKind", "Rows", "SummedRows", "Weighted
 
 Floats = npt.NDArray[np.float64]
 
-# label: (N,) int class indices; label_set: (N, C) bool csr_array; probability: (N, C) float; ranking: (N, K)
-# int class indices, best first and different, -1 behind the last; value: (N,) float, or (N, T) for T targets.
-# mask: (N, P) int64 csr_array, where a run of pixels begins its length, pixels counted from 0.
-# The truth of probabilities and rankings is a label, or a label set where the task is multilabel.
+# One array per prediction form, with N rows, C classes and T targets:
+# label: (N,) int class indices
+# label_set: (N, C) bool csr_array
+# probability: (N, C) float
+# ranking: (N, K) distinct int class indices, best first, padded with -1
+# value: (N,) float, or (N, T)
+# mask: (N, P) int64 csr_array; the first pixel of each run holds the length of the run, pixels counted from 0
+# The truth of probabilities and rankings is a label, or a label set if the task is multilabel.
 Rows: TypeAlias = npt.NDArray[Any] | csr_array
 
 
 class WeightedScorer(Protocol):
-    """One pair of truth and prediction, ready to be scored under many weightings of its rows."""
+    """Scores one pair of truth and prediction under many row weightings."""
 
     def scores(self, weights: Floats) -> Floats:
-        """Scores (B,) for the row weights (B, N); NaN where a weighting leaves the metric undefined."""
+        """Return scores (B,) for row weights (B, N); NaN if a weighting leaves the metric undefined."""
 
 
 @dataclass(frozen=True)
 class SummedRows:
-    """A metric that depends on its rows only through sums: all resamples are one matrix product."""
+    """Scores a metric that depends on sums over rows only, so that all resamples are one matrix product."""
 
-    statistics: Floats | csr_array  # (N, K), what each row contributes
+    statistics: Floats | csr_array  # (N, K), contribution of each row
     finish: Callable[[Floats, Floats], Floats]  # totals (B, K), numbers of rows (B,) -> scores (B,)
-    # (N, Q) small integers: rows with equal keys contribute the same, so that resampling may merge them.
+    # (N, Q) small integers. Rows with equal keys contribute the same, so resampling may merge them.
     keys: npt.NDArray[Any] | None = None
 
     def scores(self, weights: Floats) -> Floats:
@@ -45,25 +49,25 @@ class SummedRows:
 
 @dataclass(frozen=True)
 class Metric:
-    """A competition's metric; its best value is 1 with `higher_is_better`, else 0, or `best_score` if given.
+    """A metric with its direction, its tasks and its scorer.
 
-    `get_metric` binds the parameters that a metric needs to its scorer and its definition.
+    `get_metric` binds the parameters of a metric to its scorer and its definition.
     """
 
     name: str
     definition: str  # one sentence for users and planners
     higher_is_better: bool
     kinds: Mapping[Task, PredictionKind]
-    scorer: Callable[..., WeightedScorer]  # of (truth, prediction) and, until bound, the parameters by name
-    sums_to_one: bool = False  # the probabilities of a row must be a distribution, unless labels come in sets
-    two_classes: bool = False  # whether it is about the second of exactly two classes
-    needs: tuple[str, ...] = ()  # names of its parameters
+    scorer: Callable[..., WeightedScorer]  # takes truth, prediction and unbound parameters by name
+    sums_to_one: bool = False  # the probabilities of a row must sum to 1, except for label sets
+    two_classes: bool = False  # scores the second of exactly two classes
+    needs: tuple[str, ...] = ()  # names of the parameters
     parameters: Mapping[str, float] = field(default_factory=dict)
-    best_score: float | None = None  # where it is neither 1 nor 0
+    best_score: float | None = None  # None: 1 if higher_is_better, else 0
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks that the metric serves."""
+        """The tasks of the metric."""
         return tuple(self.kinds)
 
     @property
@@ -72,7 +76,7 @@ class Metric:
         return self.best_score if self.best_score is not None else float(self.higher_is_better)
 
     def prediction_kind(self, task: Task) -> PredictionKind:
-        """The form of prediction that the metric needs; SetupError for a task that it does not serve."""
+        """Return the prediction form for a task; raises SetupError if the metric does not serve the task."""
         if task not in self.kinds:
             raise SetupError(
                 f"The metric '{self.name}' does not serve the task '{task}', only {', '.join(self.kinds)}."
@@ -80,17 +84,17 @@ class Metric:
         return self.kinds[task]
 
     def score(self, truth: Rows, prediction: Rows) -> float:
-        """The metric over all rows; NaN where undefined, infinite where absurd values overflow.
+        """Return the score over all rows; NaN if undefined, infinite if extreme values overflow.
 
         Raises:
-            ValueError: the numbers of rows differ or are 0.
+            ValueError: The numbers of rows differ or are 0.
         """
         every_row_once = np.ones((1, row_count(truth, prediction)))
         with np.errstate(over="ignore"):
             return float(self.scorer(truth, prediction).scores(every_row_once)[0])
 
     def better(self, a: float, b: float) -> bool:
-        """Whether score `a` is strictly better than `b`; a score that is not finite is worst."""
+        """Return whether score `a` is strictly better than `b`. A score that is not finite is worst."""
         if not math.isfinite(a):
             return False
         if not math.isfinite(b):
@@ -98,19 +102,19 @@ class Metric:
         return a > b if self.higher_is_better else a < b
 
     def error(self, score: float) -> float:
-        """How far a score is from the best one, 0 at best: 1 - score, or the loss itself."""
+        """Return the distance of a score from the best score, for example 1 - score, or the loss itself."""
         return self.best - score if self.higher_is_better else score - self.best
 
 
 def ratio(numerator: Floats, denominator: Floats, undefined: float) -> Floats:
-    """Elementwise division, with `undefined` where the denominator is 0."""
+    """Divide elementwise, with `undefined` for a denominator of 0."""
     result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), undefined)
     np.divide(numerator, denominator, out=result, where=denominator != 0)
     return result
 
 
 def row_count(*arrays: Rows) -> int:
-    """The number of rows that all arrays share; raises ValueError if they differ or there are none."""
+    """Return the common number of rows; raises ValueError if the numbers differ or are 0."""
     counts = {int(array.shape[0]) for array in arrays}
     if len(counts) != 1 or counts == {0}:
         raise ValueError(

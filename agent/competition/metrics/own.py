@@ -1,8 +1,9 @@
-"""A competition's own metric: its `metric.py` runs in the sandbox, with the rows and nothing else.
+"""A competition's own metric: `metric.py` runs in the sandbox and sees the rows only.
 
-The contract: `score(truth, prediction)` returns a number. Both are numpy arrays of N rows: labels (N,) as
-class indices, label sets (N, C) bool, probabilities (N, C) whose truth is a label or a label set, values (N,)
-or (N, T). It depends on its arguments alone. Resamples give its standard error as far as their time goes.
+Contract: `score(truth, prediction)` returns a number and depends on its arguments alone. Both arguments are
+numpy arrays of N rows: labels (N,) as class indices, label sets (N, C) bool, probabilities (N, C) with labels
+or label sets as truth, values (N,) or (N, T). The standard error uses as many resamples as the time limit
+allows.
 """
 
 import shutil
@@ -20,15 +21,15 @@ from agent.competition.metrics.metric import Floats, Metric, Rows
 from agent.competition.spec import OWN_METRIC, CompetitionSpec, OwnMetric
 from agent.errors import InfrastructureError, MarsError, SetupError
 
-SCORE_LIMIT_S = 120.0  # one scoring of all rows
-RESAMPLING_S = 10.0  # all resamples of a prediction together
+SCORE_LIMIT_S = 120.0  # for one scoring of all rows
+_RESAMPLING_LIMIT_S = 10.0  # for all resamples of a prediction together
 _MEMORY_BYTES = 8 * 2**30
 _FILE_BYTES = 2**28
 _RUNNER = Path(__file__).with_name("own_runner.py")
 
 
 class RunBounded(Protocol):
-    """Runs `python script args` isolated, in the folder `writable`; raises SetupError where it fails."""
+    """Runs `python script args` in the sandbox, in the folder `writable`; raises SetupError if it fails."""
 
     def __call__(
         self,
@@ -44,18 +45,18 @@ class RunBounded(Protocol):
 
 
 def own_metric(spec: CompetitionSpec, own: OwnMetric, run: RunBounded | None) -> Metric:
-    """The metric that `metric.py` defines; without `run` it can be asked for anything but scores."""
+    """Return the metric that `metric.py` defines. Without `run`, the metric cannot score."""
 
     def scorer(truth: Rows, prediction: Rows) -> _OwnScorer:
         if run is None:
             raise InfrastructureError(
-                f"{OWN_METRIC} was to be run without a sandbox; this is a defect of MARS."
+                f"{OWN_METRIC} was asked for a score without a sandbox; this is a defect of MARS."
             )
         return _OwnScorer(own, run, truth, prediction)
 
     return Metric(
         name=spec.metric,
-        definition=_plain(own.definition),
+        definition=_docstring_safe(own.definition),
         higher_is_better=own.higher_is_better,
         kinds={spec.task: own.prediction},
         scorer=scorer,
@@ -63,23 +64,23 @@ def own_metric(spec: CompetitionSpec, own: OwnMetric, run: RunBounded | None) ->
     )
 
 
-def _plain(definition: str) -> str:
-    """One line that can stand in any docstring."""
+def _docstring_safe(definition: str) -> str:
+    """Return the definition as one line that any docstring can hold."""
     return " ".join(definition.split()).replace("\\", "/").replace('"', "'")
 
 
 @dataclass
 class _OwnScorer:
-    """One pair of truth and prediction, and the time that is left for its resamples."""
+    """Scores one pair of truth and prediction; resamples share a time limit."""
 
     own: OwnMetric
     run: RunBounded
     truth: Rows
     prediction: Rows
-    left_s: float = field(default=RESAMPLING_S)
+    left_s: float = field(default=_RESAMPLING_LIMIT_S)
 
     def scores(self, weights: Floats) -> Floats:
-        """Scores (B,); all rows once must have one, resamples are NaN where there is no time or a fault."""
+        """Return scores (B,). A fault raises if all rows are scored once; a failed resample is NaN."""
         counts = weights.astype(np.int32)
         if len(counts) == 1 and (counts == 1).all():
             return self._run(counts, SCORE_LIMIT_S)
@@ -95,32 +96,32 @@ class _OwnScorer:
 
     def _run(self, counts: npt.NDArray[np.int32], seconds: float) -> Floats:
         with tempfile.TemporaryDirectory(prefix="mars-metric-") as folder:
-            given, made = Path(folder) / "given", Path(folder) / "made"
-            given.mkdir()
-            made.mkdir()
-            shutil.copyfile(_RUNNER, given / _RUNNER.name)
-            (given / OWN_METRIC).write_text(self.own.code, encoding="utf-8")
-            rows: dict[str, Any] = {**_packed("truth", self.truth), **_packed("prediction", self.prediction)}
+            readable, writable = Path(folder) / "readable", Path(folder) / "writable"
+            readable.mkdir()
+            writable.mkdir()
+            shutil.copyfile(_RUNNER, readable / _RUNNER.name)
+            (readable / OWN_METRIC).write_text(self.own.code, encoding="utf-8")
+            rows: dict[str, Any] = {**_pack("truth", self.truth), **_pack("prediction", self.prediction)}
             rows["counts"] = counts
-            np.savez(given / "rows.npz", **rows)
+            np.savez(readable / "rows.npz", **rows)
             try:
                 self.run(
-                    given / _RUNNER.name,
+                    readable / _RUNNER.name,
                     [repr(seconds)],
-                    [given],
-                    made,
+                    [readable],
+                    writable,
                     time_s=SCORE_LIMIT_S + seconds,
                     memory_bytes=_MEMORY_BYTES,
                     file_bytes=_FILE_BYTES,
                 )
             except SetupError as error:
-                reason = str(error).rpartition("own_runner.py: ")[2]
+                reason = str(error).rpartition(f"{_RUNNER.name}: ")[2]
                 raise SetupError(f"The competition's {OWN_METRIC} {reason}") from error
-            return _scores_in(made, len(counts))
+            return _read_scores(writable, len(counts))
 
 
-def _packed(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
-    """Rows as arrays that a file can hold: label sets by their cells."""
+def _pack(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
+    """Return rows as arrays for a file: sparse label sets as shape and indices of the set cells."""
     if not isinstance(rows, csr_array):
         return {name: rows}
     cells = rows.tocoo()
@@ -131,19 +132,21 @@ def _packed(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
     }
 
 
-def _scores_in(folder: Path, count: int) -> Floats:
-    """The scores (count,) that the runner left, in a folder where the metric may have written anything."""
+def _read_scores(folder: Path, count: int) -> Floats:
+    """Return the scores (count,) of the runner. The metric may have written anything into the folder."""
     failure, file = folder / "failure.txt", folder / "scores.npy"
     if failure.is_file() and not failure.is_symlink():
         with failure.open("rb") as stream:
-            said = stream.read(100).decode("utf-8", "replace")
-        raise SetupError(f"The competition's {OWN_METRIC} failed: {''.join(filter(str.isprintable, said))}.")
+            reason = stream.read(100).decode("utf-8", "replace")
+        raise SetupError(
+            f"The competition's {OWN_METRIC} failed: {''.join(filter(str.isprintable, reason))}."
+        )
     try:
         if file.is_symlink() or not file.is_file() or file.stat().st_size > 8 * count + 1024:
-            raise ValueError("no file of scores")
+            raise ValueError("scores.npy is missing, a link or too large")
         scores = np.load(file, allow_pickle=False)
         if scores.shape != (count,) or scores.dtype != np.float64:
-            raise ValueError("other scores than asked for")
+            raise ValueError("scores.npy has another shape or type")
     except (OSError, ValueError) as error:
         raise SetupError(f"The competition's {OWN_METRIC} ended without a score.") from error
     found: Floats = scores

@@ -1,8 +1,8 @@
-"""Scores rows with a competition's own `metric.py`, inside the sandbox: python own_runner.py SECONDS.
+"""Score rows with a competition's own `metric.py` inside the sandbox: python own_runner.py SECONDS.
 
-Beside it lie `metric.py` and `rows.npz`; the scores go to `scores.npy` in the working folder, or the kind of
-error and its line to `failure.txt`, but nothing that the error says: it may hold answers. Imports numpy and
-`metric.py` alone.
+Reads `metric.py` and `rows.npz` beside this file. Writes `scores.npy` to the working folder, or after an
+error `failure.txt` with the type and line of the error. The error message is not written, because it may
+contain answers. Imports nothing but numpy and `metric.py`.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main() -> None:
         rows = dict(arrays)
     try:
         scores = score_all(folder, rows, deadline)
-    except Exception as error:  # whatever the metric does wrong is for its author to hear of
+    except Exception as error:  # the author of the metric gets every fault
         frames = traceback.extract_tb(error.__traceback__)
         lines = [f" in line {frame.lineno}" for frame in frames if Path(frame.filename).name == "metric.py"]
         Path("failure.txt").write_text(type(error).__name__ + "".join(lines[-1:]))
@@ -29,26 +29,26 @@ def main() -> None:
 
 
 def score_all(folder: Path, rows: dict[str, np.ndarray], deadline: float) -> np.ndarray:
-    """A score (B,) for each row of counts (B, N); NaN where it is undefined or the time was over."""
+    """Return scores (B,) for the row counts (B, N); NaN if undefined or after the deadline."""
     sys.path.insert(0, str(folder))
     from metric import score  # type: ignore[import-not-found]
 
-    truth, prediction = unpacked(rows, "truth"), unpacked(rows, "prediction")
-    found = np.full(len(rows["counts"]), np.nan)
+    truth, prediction = unpack(rows, "truth"), unpack(rows, "prediction")
+    scores = np.full(len(rows["counts"]), np.nan)
     for index, counts in enumerate(rows["counts"]):
         if index and time.monotonic() > deadline:
             break
         picked = np.repeat(np.arange(len(counts)), counts)
         try:
-            found[index] = float(score(truth[picked], prediction[picked]))
+            scores[index] = float(score(truth[picked], prediction[picked]))
         except Exception:
-            if (counts == 1).all():  # a sample of the rows may leave a metric undefined, all rows may not
+            if (counts == 1).all():  # a resample may leave a metric undefined, all rows may not
                 raise
-    return found
+    return scores
 
 
-def unpacked(rows: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """An array, or a dense (N, C) bool matrix from its set cells."""
+def unpack(rows: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Return an array; label sets as a dense bool matrix (N, C) from the indices of the set cells."""
     if name in rows:
         return rows[name]
     dense = np.zeros(rows[f"{name}_shape"], dtype=bool)

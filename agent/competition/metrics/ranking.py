@@ -1,6 +1,6 @@
-"""Scorers of rankings (N, K): class indices, the best first and different, -1 behind a row's last.
+"""Scorers of rankings (N, K): distinct class indices per row, best first, padded with -1.
 
-The truth is a label (N,) or a label set (N, C); a row without any true label scores 0.
+The truth is a label (N,) or a label set (N, C). A row without a true label scores 0.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
 def map_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
     """Average precision at k, averaged over rows.
 
-    Of a row: the precision of the list up to each hit, summed and divided by the number of hits that k places
-    and the true labels allow.
+    For each row: the precision of the list up to each hit, summed and divided by the smaller of k and the
+    number of true labels.
     """
     hits, relevant = _hits(truth, prediction[:, :k])
     precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
@@ -22,7 +22,7 @@ def map_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
 def ndcg_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
     """Discounted cumulative gain of the hits over the best possible one (Jarvelin and Kekalainen, 2002).
 
-    A hit at place i, from 1, gains 1 / log2(i + 1).
+    A hit at place i, counted from 1, gains 1 / log2(i + 1).
     """
     hits, relevant = _hits(truth, prediction[:, :k])
     gains = 1 / np.log2(np.arange(2, k + 2))
@@ -31,13 +31,13 @@ def ndcg_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
 
 
 def _hits(truth: Rows, prediction: Rows) -> tuple[Floats, Floats]:
-    """1 where a place (N, K) names a true label, and the number of true labels (N,)."""
+    """Return hits (N, K), 1 for a place with a true label, and the number of true labels (N,)."""
     if truth.ndim == 1:
         return (prediction == truth[:, None]).astype(np.float64), np.ones(len(truth))
-    named = prediction >= 0
-    rows, places = np.nonzero(named)
+    filled = prediction >= 0
+    rows, places = np.nonzero(filled)
     hits = np.zeros(prediction.shape)
-    hits[rows, places] = np.asarray(truth[rows, prediction[named]], dtype=np.float64).ravel()
+    hits[rows, places] = np.asarray(truth[rows, prediction[filled]], dtype=np.float64).ravel()
     return hits, truth.sum(axis=1, dtype=np.float64)
 
 

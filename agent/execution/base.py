@@ -73,7 +73,7 @@ class Outcome:
     seconds: float
     log: Path
     reason: str
-    """One sentence. A failure gives the exception's type and location, not its message, which may quote data."""
+    """One sentence. A failure names the exception's type and location; the message may quote data."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Guarantees:
             "network_blocked": "Candidates can reach the network.",
             "inputs_read_only": "Candidates can change the prepared data.",
             "home_hidden": (
-                "Candidates can read every file that you can read: your home folder, keys, the private answers."
+                "Candidates can read all files that you can read: home folder, keys, private answers."
             ),
             "process_tree_dies": "Processes that a candidate starts may outlive the candidate.",
             "memory_limited": "The memory of candidates is not limited.",

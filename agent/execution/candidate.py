@@ -19,14 +19,14 @@ from agent.execution.boundedlog import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, unique_paths
 from agent.execution.diagnosis import diagnose
 from agent.execution.environment import candidate_environment
-from agent.execution.following import Termination, CandidateMonitor
+from agent.execution.following import CandidateMonitor, Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, process_limit_is_per_namespace
 from agent.execution.workspace import (
     clear_scratch,
-    remove_unsafe_files,
     log_path,
     prepare_workspace,
+    remove_unsafe_files,
     scratch_folder,
 )
 

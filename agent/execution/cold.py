@@ -9,7 +9,7 @@ from agent.errors import InfrastructureError
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.execution.boundedlog import BoundedLog
 from agent.execution.bubblewrap import VisiblePaths, bwrap_command, unique_paths
-from agent.execution.candidate import make_outcome, open_job_log, make_task, run_supervised
+from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
 from agent.execution.following import Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import INSIDE, Isolation, inside_command

@@ -32,7 +32,7 @@ class Isolation:
     landlock: bool
 
     def supervisor_namespaces(self, *, warm: bool) -> Namespaces:
-        """Return the namespaces that a supervisor creates; none in a cold bubblewrap sandbox, which has all."""
+        """Return the namespaces that a supervisor creates; none in a cold bubblewrap sandbox."""
         if not self.namespaces or (self.bwrap is not None and not warm):
             return "none"
         return "own with network" if self.bwrap is None else "own"

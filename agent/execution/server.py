@@ -94,12 +94,12 @@ class ForkServer:
                 ) from error
             if not message:
                 raise InfrastructureError(
-                    f"The fork server, which starts candidates, did not start: {self._last_output_line()}"
+                    f"The fork server of the candidates did not start: {self._last_output_line()}"
                 )
             event = decode_event(message)
             if event.kind == "broken":
                 raise SetupError(
-                    f"A library that candidates need cannot be imported ({event.reason}); install the library."
+                    f"A library that candidates need cannot be imported ({event.reason}); install it."
                 )
             self._ready = True
 

@@ -9,7 +9,7 @@ from agent.errors import InfrastructureError, SetupError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.execution.bubblewrap import VisiblePaths, unique_paths
-from agent.execution.candidate import make_outcome, open_job_log, make_task, run_supervised
+from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
 from agent.execution.isolation import Isolation
 from agent.execution.server import DEATH_DETECTION_S, ForkServer, ServerDiedError
 
@@ -63,7 +63,7 @@ class WarmExecutor:
             except _NotStartedError:
                 continue
         raise InfrastructureError(
-            "The fork server, which starts candidates, was killed twice; free some memory, or run with --cold."
+            "The fork server of the candidates was killed twice; free some memory, or run with --cold."
         )
 
     def close(self) -> None:

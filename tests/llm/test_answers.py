@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.llm.answers import NoObject, Unfinished, read_object
+from agent.llm.answers import MissingObjectError, TruncatedObjectError, read_object
 from agent.llm.forms import AnswerError
 
 
@@ -36,12 +36,12 @@ def test_an_object_is_found(text: str, value: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("", NoObject),
-        ("no", NoObject),
-        ("[1, 2]", NoObject),
-        ('<think>{"a": 1}</think>', NoObject),
-        ('{"a": {"b": 1}, "c": "tru', Unfinished),
-        ('{"a": 0} or rather {"a": ', Unfinished),
+        ("", MissingObjectError),
+        ("no", MissingObjectError),
+        ("[1, 2]", MissingObjectError),
+        ('<think>{"a": 1}</think>', MissingObjectError),
+        ('{"a": {"b": 1}, "c": "tru', TruncatedObjectError),
+        ('{"a": 0} or rather {"a": ', TruncatedObjectError),
         ('{"a": tru}', AnswerError),
         ('{"a": NaN}', AnswerError),
         ('{"a": 1e999}', AnswerError),

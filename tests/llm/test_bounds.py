@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 from werkzeug import Request, Response
 
-from agent.llm.allowance import Allowance, Used
+from agent.llm.allowance import Allowance, UsedBudget
 from agent.llm.client import Client
 from agent.llm.errors import LlmUnavailable, Spent
 from agent.llm.query import Query
@@ -141,9 +141,9 @@ def test_an_interrupt_is_recorded_and_goes_up(
 
 def test_what_other_calls_may_cost_is_counted(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [completion(GOOD)]
-    ask(allowance=Allowance(max_usd=1.0, used=lambda: Used(usd=0.5)))
-    with pytest.raises(Spent, match=r"may cost up to \$0\.000\d, and \$0\.0001 of \$1 are left"):
-        ask(allowance=Allowance(max_usd=1.0, used=lambda: Used(usd=0.9999)))
+    ask(allowance=Allowance(max_usd=1.0, used=lambda: UsedBudget(usd=0.5)))
+    with pytest.raises(Spent, match=r"may cost up to \$0\.000\d; \$0\.0001 of \$1 are left"):
+        ask(allowance=Allowance(max_usd=1.0, used=lambda: UsedBudget(usd=0.9999)))
     assert len(script.asked) == len(records.begun) == 1
 
 

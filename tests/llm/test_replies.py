@@ -151,7 +151,7 @@ def test_an_error_within_an_answer_is_told_and_passes_if_its_like_do(
     assert ask().size == 3
     assert records.statuses[len(before) :] == ["failed", "answered"]
     assert "slow down" in records.calls[-2].reason
-    assert "no chat completion" not in records.calls[-2].reason
+    assert "not a chat completion" not in records.calls[-2].reason
 
 
 @pytest.mark.parametrize("wrapped", [_error, _in_choice, _in_stream])
@@ -209,4 +209,4 @@ def test_a_body_instead_of_a_stream_that_is_no_completion_is_asked_for_again(
     script.answers = [NO_FORMATS, NO_FORMATS, odd, events(GOOD)]
     assert ask().size == 3
     assert records.statuses == ["failed", "failed", "failed", "answered"]
-    assert ("busy" if "busy" in body else "no chat completion") in records.calls[2].reason
+    assert ("busy" if "busy" in body else "not a chat completion") in records.calls[2].reason

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from agent.errors import SetupError
-from agent.llm.allowance import Allowance, Used
+from agent.llm.allowance import Allowance, UsedBudget
 from agent.llm.endpoint import OPENAI_URL, Endpoint, find_endpoint, is_local
 from agent.llm.errors import Spent
 from agent.llm.forms import AnswerError, Form, is_closed
@@ -29,7 +29,7 @@ def test_a_key_alone_means_openai() -> None:
 def test_a_server_without_keys_needs_an_address_alone() -> None:
     endpoint = find_endpoint("m", {"OPENAI_BASE_URL": "http://localhost:8000/v1/"})
     assert endpoint.base_url == "http://localhost:8000/v1"
-    assert endpoint.hide("text") == "text"
+    assert endpoint.redact_key("text") == "text"
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_an_unknown_price_is_not_told_as_nothing() -> None:
 def test_a_stand_in_for_a_key_is_not_taken_for_a_secret() -> None:
     """Local servers are given `none` or `x`, which prompts and answers hold as words."""
     told = 'augmentation = "none", next "max_features"'
-    assert [Endpoint("http://h/v1", SecretStr(key)).hide(told) for key in ("none", "x", "EMPTY")] == [
+    assert [Endpoint("http://h/v1", SecretStr(key)).redact_key(told) for key in ("none", "x", "EMPTY")] == [
         told
     ] * 3
-    assert Endpoint("http://h/v1", SecretStr("sk-a-real-one")).hide("sk-a-real-one!") == "[key]!"
+    assert Endpoint("http://h/v1", SecretStr("sk-a-real-one")).redact_key("sk-a-real-one!") == "[key]!"
 
 
 def test_a_role_may_have_a_model_of_its_own() -> None:
@@ -79,10 +79,10 @@ def test_a_role_may_have_a_model_of_its_own() -> None:
         ({}, "export OPENAI_API_KEY"),
         ({"OPENAI_API_KEY": "k"}, "export MARS_MODEL or MARS_PLANNER_MODEL"),
         ({"OPENAI_API_KEY": "k", "MARS_PLANNER_MODEL": "m"}, "MARS_CODER_MODEL"),
-        ({**KEYED, "OPENAI_BASE_URL": "localhost:8000"}, "no http(s) URL"),
-        ({**KEYED, "OPENAI_BASE_URL": "ftp://host/v1"}, "no http(s) URL"),
-        ({**KEYED, "OPENAI_BASE_URL": "http://host:port/v1"}, "no http(s) URL"),
-        ({**KEYED, "OPENAI_BASE_URL": "http://[::1/v1"}, "no http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "localhost:8000"}, "OPENAI_BASE_URL is not an http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "ftp://host/v1"}, "OPENAI_BASE_URL is not an http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "http://host:port/v1"}, "OPENAI_BASE_URL is not an http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "http://[::1/v1"}, "OPENAI_BASE_URL is not an http(s) URL"),
         ({**KEYED, "OPENAI_BASE_URL": "https://me:secret@host/v1"}, "OPENAI_API_KEY"),
         ({**KEYED, "OPENAI_BASE_URL": "https://host/v1?key=secret"}, "OPENAI_API_KEY"),
         ({**KEYED, "MARS_LLM_TIMEOUT_S": "soon"}, "MARS_LLM_TIMEOUT_S is 'soon'"),
@@ -155,7 +155,7 @@ def test_every_bundled_price_is_dated_and_bound_to_its_provider() -> None:
 
 
 def test_tokens_are_limited_too() -> None:
-    allowance = Allowance(max_tokens=1000, used=lambda: Used(tokens=900))
+    allowance = Allowance(max_tokens=1000, used=lambda: UsedBudget(tokens=900))
     allowance.check(0.0, 100)
     with pytest.raises(Spent, match=r"up to 101 tokens; 100 of 1,000 are left"):
         allowance.check(0.0, 101)
@@ -163,7 +163,7 @@ def test_tokens_are_limited_too() -> None:
 
 def test_tokens_without_a_price_count_against_the_dollars() -> None:
     half = int(tokens_per_usd() / 2)
-    allowance = Allowance(max_usd=1.0, used=lambda: Used(tokens=half, unpriced_tokens=half))
+    allowance = Allowance(max_usd=1.0, used=lambda: UsedBudget(tokens=half, unpriced_tokens=half))
     allowance.check(0.49, 10)
     with pytest.raises(Spent):
         allowance.check(0.51, 10)

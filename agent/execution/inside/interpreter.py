@@ -19,7 +19,7 @@ _BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
 def run_as_main(task: Task) -> NoReturn:
-    """Run the task's script as `__main__`, then end this process with the exit code that Python would give."""
+    """Run the task's script as `__main__`, then exit with the code that plain Python would give."""
     _reset_state(task)
     code = _run(task.script)
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as at interpreter exit

@@ -8,7 +8,7 @@ from .task import Task
 def apply_limits(task: Task) -> None:
     """Set the task's limits on this process; a lower existing limit stays.
 
-    The memory limit is RLIMIT_DATA, because RLIMIT_AS would count the virtual memory that torch only reserves.
+    The memory limit is RLIMIT_DATA: RLIMIT_AS would also count the virtual memory that torch only reserves.
     """
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, task.file_bytes)

@@ -83,7 +83,7 @@ def _confine(task: Task, output: int) -> None:
 
 
 def _wait_for_end(candidate: int, channel: socket.socket) -> None:
-    """Wait until the candidate exits or the harness requests a kill, then kill the rest of the process tree."""
+    """Wait until the candidate exits or the harness requests a kill, then kill the whole process tree."""
     ended = os.pidfd_open(candidate)
     poll = select.poll()
     poll.register(ended, select.POLLIN)

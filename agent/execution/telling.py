@@ -109,7 +109,7 @@ _OUT_OF_BOUNDS = re.compile(r"index -?\d+ (is out of bounds for (?:axis|dimensio
 
 
 @dataclass(frozen=True)
-class Told:
+class RedactedFailure:
     """Description of a failure without values from the data."""
 
     sentence: str
@@ -117,7 +117,7 @@ class Told:
     """Frames of the candidate's own code, outermost first, such as `library/train.py line 12 in fit`."""
 
 
-def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> Told | None:
+def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> RedactedFailure | None:
     """Redact the last exception in a candidate's output.
 
     A candidate may print a fake traceback. The description then reveals only that there was an exception.
@@ -145,7 +145,7 @@ def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> Tol
     message = (found["message"] or "") if found else ""
     message = _redact_message(message, words, by_library=frames[-1] not in of_code)
     kind = _exception_type(found["type"] if found else "", words)
-    return Told(
+    return RedactedFailure(
         sentence=f"{kind}: {message}" if message else kind,
         frames=tuple(_frame(frame, root, words) for frame in own_frames[-MAX_FRAMES:]),
     )

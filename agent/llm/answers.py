@@ -1,7 +1,7 @@
 """Find the JSON object in a model's answer, which may also hold reasoning, prose and code fences.
 
-Libraries that repair JSON guess missing parts. For example, json-repair reads `{"a": tru` as a string, even in
-strict mode. This module only removes surplus commas. For any other error the client asks the model again.
+Libraries that repair JSON guess missing parts. For example, json-repair reads `{"a": tru` as a string, even
+in strict mode. This module only removes surplus commas. For any other error the client asks the model again.
 """
 
 import json

@@ -76,7 +76,7 @@ class Call(_Frozen):
     seconds: float
 
 
-class Recorder(Protocol):
+class CallRecorder(Protocol):
     """Records calls to endpoints, one at a time: `ended` completes the latest `began`."""
 
     def began(self, node: int, begun: CallBegun, texts: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
-from agent.llm.calls import Recorder
+from agent.llm.calls import CallRecorder
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmUnavailable
 from agent.llm.prices import Prices, load_prices
@@ -47,7 +47,7 @@ class Client:
     def __init__(
         self,
         endpoint: Endpoint,
-        recorder: Recorder,
+        recorder: CallRecorder,
         allowance: Allowance,
         pulse: Callable[[], None],
         deadline: Callable[[], float],

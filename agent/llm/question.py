@@ -9,7 +9,7 @@ import tenacity
 
 from agent.llm.allowance import Allowance
 from agent.llm.answers import MissingObjectError, TruncatedObjectError, read_object
-from agent.llm.calls import Call, CallBegun, Prompt, Recorder, text_id
+from agent.llm.calls import Call, CallBegun, CallRecorder, Prompt, text_id
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable
 from agent.llm.exchange import DeadlineReachedError, Exchange, Reply, TokenUsage
@@ -50,7 +50,7 @@ class QuestionContext:
 
     endpoint: Endpoint
     exchange: Exchange
-    recorder: Recorder
+    recorder: CallRecorder
     allowance: Allowance
     deadline: Callable[[], float]
     """Returns the seconds left."""

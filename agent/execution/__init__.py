@@ -1,4 +1,4 @@
-"""Runs a repository in isolation and reports what happened."""
+"""Run a repository in isolation and report its outcome."""
 
 from agent.execution.base import Executor, Guarantees, Job, Limits, Outcome, Status, Watch
 from agent.execution.factory import make_executor

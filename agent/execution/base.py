@@ -1,4 +1,4 @@
-"""What every executor promises: a Job goes in, an Outcome comes out, nothing outlives it."""
+"""The executor interface: a Job goes in, an Outcome comes out, and no process outlives the call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,23 +8,23 @@ from typing import Literal, Protocol
 Status = Literal["ok", "failed", "timeout", "stopped", "memory"]
 
 Watch = Callable[[float], str | None]
-"""Called about five times a second with the elapsed seconds; a returned sentence stops the run."""
+"""Callback, called about five times a second with the elapsed seconds; a returned reason stops the run."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use."""
+    """Resource limits of one execution."""
 
     time_s: float = 3600.0
-    """Wall clock, hard: every process is dead soon after."""
+    """Hard wall-clock limit in seconds; every process is killed within seconds after the limit."""
     memory_bytes: int | None = None
-    """Private memory of each process (RLIMIT_DATA); None leaves it to the machine."""
+    """Private memory per process in bytes (RLIMIT_DATA); None: no limit."""
     file_bytes: int = 8 * 2**30
-    """The largest file it may write."""
+    """Size limit of each written file, in bytes."""
     processes: int = 512
-    """Processes and threads at once; needs a user namespace of its own and a user other than root."""
+    """Concurrent processes and threads. Enforced only in a separate user namespace and for non-root users."""
     output_bytes: int = 1_000_000
-    """What is kept of stdout and stderr together, half from the start and half from the end."""
+    """Bytes kept of stdout and stderr together: one half from the start, the other from the end."""
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ class Job:
     """One run of a solution's repository."""
 
     workspace: Path
-    """The checked-out repository; the only folder, with `cache`, that the candidate may write."""
+    """The checked-out repository. The candidate may write only here and in `cache`."""
     input: Path
-    """Prepared media, read-only; linked as `input` in the workspace."""
+    """Prepared media, read-only, linked as `input` in the workspace."""
     metadata: Path
-    """Prepared tables, read-only; linked as `metadata` in the workspace."""
+    """Prepared tables, read-only, linked as `metadata` in the workspace."""
     seed: int
     limits: Limits
     time_hint_s: float
-    """MARS_TIME_LIMIT_S: when the candidate should end by itself."""
+    """MARS_TIME_LIMIT_S: seconds after which the candidate should end by itself."""
     threads: int = 1
     cache: Path | None = None
     """MARS_CACHE_DIR: private, writable."""
     gpu: str | None = None
-    """CUDA_VISIBLE_DEVICES: the GPU that is leased to it; None leaves what the user's environment says."""
+    """CUDA_VISIBLE_DEVICES: the leased GPU; None keeps the value of the user's environment."""
     arguments: tuple[str, ...] = ()
     script: str = "main.py"
-    """What is executed, relative to the workspace, which is the first place that it imports from."""
+    """Executed script, relative to the workspace. The workspace comes first on the import path."""
     log_name: str = "run.log"
-    """The bounded log's name below `.mars/` in the workspace."""
+    """File name of the bounded log, below `.mars/` in the workspace."""
 
     def resolved(self) -> "Job":
-        """The same job with absolute paths that lead through no link."""
+        """Return the same job with absolute paths, symbolic links resolved."""
         return replace(
             self,
             workspace=self.workspace.resolve(),
@@ -69,16 +69,16 @@ class Outcome:
 
     status: Status
     returncode: int | None
-    """As `subprocess` gives it (negative: a signal); None if it was killed by the harness."""
+    """As in `subprocess` (negative: a signal); None if the harness killed the candidate."""
     seconds: float
     log: Path
     reason: str
-    """One sentence. Of a failure the exception's type and place, never its message: that may quote data."""
+    """One sentence. A failure names the exception's type and location; the message may quote data."""
 
 
 @dataclass(frozen=True)
 class Guarantees:
-    """Which protections hold on this machine for one executor."""
+    """Protections that one executor provides on this machine."""
 
     network_blocked: bool
     inputs_read_only: bool
@@ -88,34 +88,46 @@ class Guarantees:
     writes_confined: bool
 
     def missing(self) -> list[str]:
-        """One sentence per protection that does not hold."""
+        """Return one sentence for each protection that is missing."""
         sentences = {
             "network_blocked": "Candidates can reach the network.",
-            "inputs_read_only": "Candidates could change the prepared data.",
-            "home_hidden": "Candidates can read whatever you can read: your home, keys, the private answers.",
-            "process_tree_dies": "Processes that a candidate starts may outlive it.",
-            "memory_limited": "A candidate's memory is not limited.",
+            "inputs_read_only": "Candidates can change the prepared data.",
+            "home_hidden": (
+                "Candidates can read all files that you can read: home folder, keys, private answers."
+            ),
+            "process_tree_dies": "Processes that a candidate starts may outlive the candidate.",
+            "memory_limited": "The memory of candidates is not limited.",
             "writes_confined": "Candidates can write outside their own workspace.",
         }
         return [sentence for name, sentence in sentences.items() if not getattr(self, name)]
 
 
 class Executor(Protocol):
-    """Runs jobs; thread-safe, several at once."""
+    """Runs jobs. Thread-safe: several jobs may run at once."""
 
     @property
     def guarantees(self) -> Guarantees:
-        """What this executor holds candidates to."""
+        """Protections that this executor provides."""
         ...
 
     def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
-        """Runs the job's script in its workspace and waits for its end.
+        """Run the job's script in its workspace and wait for the end.
 
-        A candidate that fails is an Outcome. Raises SetupError if the job cannot run here as it is given,
-        InfrastructureError if the machine fails. On KeyboardInterrupt the candidate is killed first.
+        A KeyboardInterrupt kills the candidate first.
+
+        Args:
+            job: The job to run.
+            watch: Callback that may stop the run with a reason.
+
+        Returns:
+            The outcome; a failed candidate is an outcome, not an exception.
+
+        Raises:
+            SetupError: The job cannot run with these settings.
+            InfrastructureError: The machine failed.
         """
         ...
 
     def close(self) -> None:
-        """Frees what the executor holds; it cannot execute afterwards."""
+        """Release all resources; the executor cannot run jobs afterwards."""
         ...

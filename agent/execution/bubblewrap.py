@@ -1,61 +1,73 @@
-"""The command that starts a process in a sandbox where only allowed paths exist (bubblewrap 0.5 or later)."""
+"""Command line of a bubblewrap sandbox in which only allowed paths exist (bubblewrap 0.5 or later)."""
 
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.execution.allowlist import CONFIGURATION, PROCESSOR, SYSTEM, accelerators, interpreter
+from agent.execution.allowlist import (
+    CONFIG_PATHS,
+    CPU_TOPOLOGY_PATHS,
+    SYSTEM_PATHS,
+    accelerator_paths,
+    interpreter_paths,
+)
 
 SCRATCH = Path("/scratch")
-"""Where a candidate's temporary folder appears: a short name, for sockets must fit in 108 bytes."""
+"""Mount point of a candidate's temporary folder. The path is short: a socket path must fit in 108 bytes."""
 
-# Root outside must not be root inside: no capability, and a user that a nested namespace can map.
-_USER_IN_PLACE_OF_ROOT = "1000"
+# Root outside the sandbox must not be root inside. A nested namespace must be able to map this user.
+_UNPRIVILEGED_ID = "1000"
 
 
 @dataclass(frozen=True)
-class View:
-    """What exists inside besides the system and the interpreter, each path at its own name."""
+class VisiblePaths:
+    """Paths visible in the sandbox besides the system and the interpreter, each under its own name."""
 
     readable: Sequence[Path]
     writable: Sequence[Path]
     scratch: Path | None
-    """Appears as SCRATCH; None leaves an empty folder there that nobody can write."""
+    """Mounted at SCRATCH; None leaves an empty, read-only folder there."""
 
 
-def sandboxed(bwrap: Path, view: View, command: Sequence[str], folder: Path) -> list[str]:
-    """The command line that runs `command` in `folder` inside the sandbox, as its first process.
+def bwrap_command(bwrap: Path, view: VisiblePaths, command: Sequence[str], folder: Path) -> list[str]:
+    """Return the command line that runs `command` as the first process of a sandbox.
 
-    Descriptors that are passed on stay open; the environment is the caller's.
+    File descriptors passed to the process stay open. The sandbox inherits the caller's environment.
+
+    Args:
+        bwrap: The bubblewrap program.
+        view: Paths visible in the sandbox.
+        command: The command to run.
+        folder: Working folder inside the sandbox.
     """
     arguments = [str(bwrap), "--die-with-parent", "--new-session", "--as-pid-1"]
     arguments += ["--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     arguments += ["--cap-drop", "ALL"]
     if os.getuid() == 0:
-        arguments += ["--uid", _USER_IN_PLACE_OF_ROOT, "--gid", _USER_IN_PLACE_OF_ROOT]
+        arguments += ["--uid", _UNPRIVILEGED_ID, "--gid", _UNPRIVILEGED_ID]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--dir", "/tmp", "--dir", str(SCRATCH)]
-    arguments += _system() + _folders(view)
+    arguments += _system_mounts() + _folder_mounts(view)
     return [*arguments, "--remount-ro", "/", "--chdir", str(folder), "--", *command]
 
 
-def _system() -> list[str]:
+def _system_mounts() -> list[str]:
     arguments: list[str] = []
-    for path in SYSTEM:
+    for path in SYSTEM_PATHS:
         if path.is_symlink():
             arguments += ["--symlink", os.readlink(path), str(path)]
         elif path.exists():
             arguments += ["--ro-bind", str(path), str(path)]
-    for path in (*CONFIGURATION, *PROCESSOR):
+    for path in (*CONFIG_PATHS, *CPU_TOPOLOGY_PATHS):
         arguments += ["--ro-bind-try", str(path), str(path)]
-    for path in accelerators():
+    for path in accelerator_paths():
         arguments += ["--dev-bind" if path.is_relative_to("/dev") else "--ro-bind", str(path), str(path)]
     return arguments
 
 
-def _folders(view: View) -> list[str]:
-    """Binds, the outer ones first: a later mount covers what an earlier one shows at the same place."""
-    readable = set(interpreter()) | set(view.readable)
+def _folder_mounts(view: VisiblePaths) -> list[str]:
+    """Return the bind mounts, outer folders first, because a later mount hides an earlier one."""
+    readable = set(interpreter_paths()) | set(view.readable)
     binds = [("--ro-bind", path) for path in readable - set(view.writable)]
     binds += [("--bind", path) for path in set(view.writable)]
     arguments: list[str] = []
@@ -66,6 +78,6 @@ def _folders(view: View) -> list[str]:
     return arguments
 
 
-def unique(paths: Iterable[Path]) -> list[Path]:
-    """The resolved paths, each once, in order."""
+def unique_paths(paths: Iterable[Path]) -> list[Path]:
+    """Return the resolved paths in order, without duplicates."""
     return list(dict.fromkeys(path.resolve() for path in paths))

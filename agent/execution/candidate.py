@@ -1,4 +1,4 @@
-"""What cold and warm execution share: from a Job to its supervisor's task, from its end to an Outcome."""
+"""Steps shared by cold and warm execution: Job to supervisor task, termination to Outcome."""
 
 import contextlib
 import os
@@ -7,34 +7,49 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from agent.errors import InfrastructureError
-from agent.execution.allowlist import CONFIGURATION, PROCESSOR, SYSTEM, accelerators, interpreter
+from agent.execution.allowlist import (
+    CONFIG_PATHS,
+    CPU_TOPOLOGY_PATHS,
+    SYSTEM_PATHS,
+    accelerator_paths,
+    interpreter_paths,
+)
 from agent.execution.base import Job, Outcome, Status, Watch
 from agent.execution.boundedlog import BoundedLog
-from agent.execution.bubblewrap import SCRATCH, unique
+from agent.execution.bubblewrap import SCRATCH, unique_paths
 from agent.execution.diagnosis import diagnose
 from agent.execution.environment import candidate_environment
-from agent.execution.following import Ending, Follower
+from agent.execution.following import CandidateMonitor, Termination
 from agent.execution.inside.task import Task
-from agent.execution.isolation import Isolation, counts_processes_per_namespace
-from agent.execution.workspace import clear_scratch, disarm, log_path, prepare_workspace, scratch_folder
+from agent.execution.isolation import Isolation, process_limit_is_per_namespace
+from agent.execution.workspace import (
+    clear_scratch,
+    log_path,
+    prepare_workspace,
+    remove_unsafe_files,
+    scratch_folder,
+)
 
-Launch = Callable[[socket.socket, int], None]
-"""Starts a supervisor that holds the given ends: of its channel, and of the pipe for the output."""
+Launcher = Callable[[socket.socket, int], None]
+"""Starts a supervisor. Arguments: its end of the channel, and the write end of the output pipe."""
 
 _DEVICES = [
     f"/dev/{name}" for name in ("full", "null", "ptmx", "pts", "random", "shm", "tty", "urandom", "zero")
 ]
 
 
-def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: bool) -> Task:
-    """The task of one job; in a cold sandbox bubblewrap's mounts confine it, else its supervisor does."""
+def make_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: bool) -> Task:
+    """Return the task of one job.
+
+    In a cold sandbox, bubblewrap's mounts confine the candidate; otherwise the supervisor does.
+    """
     mounted = isolation.bwrap is not None and not warm
-    unshare = isolation.supervisors_namespaces(warm=warm) != "none"
+    unshare = isolation.supervisor_namespaces(warm=warm) != "none"
     own_scratch = scratch_folder(job.workspace)
     scratch = SCRATCH if mounted or (isolation.bwrap is not None and unshare) else own_scratch
     writable = [job.workspace, own_scratch, *([] if job.cache is None else [job.cache])]
-    visible = unique([job.input, job.metadata, *readable])
-    counted = (mounted or unshare) and counts_processes_per_namespace()
+    visible = unique_paths([job.input, job.metadata, *readable])
+    counted = (mounted or unshare) and process_limit_is_per_namespace()
     return Task(
         script=str(job.workspace / job.script),
         arguments=list(job.arguments),
@@ -50,56 +65,69 @@ def job_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: 
 
 
 def landlock_readable(folders: Sequence[Path]) -> list[str]:
-    """The paths that a confined candidate reads besides the ones that it may write."""
-    system = [*SYSTEM, *CONFIGURATION, *PROCESSOR, *accelerators(), Path("/proc"), Path("/dev")]
-    return [str(path) for path in (*system, *interpreter(), *folders)]
+    """Return the paths that Landlock lets a candidate read, besides the writable paths."""
+    system = [
+        *SYSTEM_PATHS,
+        *CONFIG_PATHS,
+        *CPU_TOPOLOGY_PATHS,
+        *accelerator_paths(),
+        Path("/proc"),
+        Path("/dev"),
+    ]
+    return [str(path) for path in (*system, *interpreter_paths(), *folders)]
 
 
 def writable_devices() -> list[str]:
-    """The devices of every program, shared memory among them, and those of the accelerators."""
-    return [*_DEVICES, *(str(path) for path in accelerators() if path.is_relative_to("/dev"))]
+    """Return the standard devices, shared memory included, and the accelerator devices."""
+    return [*_DEVICES, *(str(path) for path in accelerator_paths() if path.is_relative_to("/dev"))]
 
 
 @contextlib.contextmanager
-def job_log(job: Job) -> Iterator[BoundedLog]:
-    """Makes the workspace ready and opens its log; afterwards its temporary files are gone."""
+def open_job_log(job: Job) -> Iterator[BoundedLog]:
+    """Prepare the workspace and open its log; on exit, close the log and delete temporary files."""
     prepare_workspace(job)
     log = BoundedLog(log_path(job), job.limits.output_bytes)
     try:
         yield log
     finally:
-        disarm(job)
+        remove_unsafe_files(job)
         log.close()
         clear_scratch(job.workspace)
 
 
-def run_supervised(task: Task, launch: Launch, log: BoundedLog, time_s: float, watch: Watch | None) -> Ending:
-    """Launches a supervisor, gives it the task and follows its candidate to the end."""
+def run_supervised(
+    task: Task, launch: Launcher, log: BoundedLog, time_s: float, watch: Watch | None
+) -> Termination:
+    """Launch a supervisor, send the task, and monitor the candidate until termination."""
     channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     output, their_output = os.pipe2(os.O_CLOEXEC)
-    with contextlib.closing(Follower(channel, output, log)) as follower:
+    with contextlib.closing(CandidateMonitor(channel, output, log)) as monitor:
         try:
             channel.send(task.encode())
             launch(their_channel, their_output)
         finally:
             their_channel.close()
             os.close(their_output)
-        return follower.follow(time_s, watch)
+        return monitor.wait(time_s, watch)
 
 
-def conclude(ending: Ending, job: Job, log: BoundedLog) -> Outcome:
-    """The outcome of an ended candidate; raises InfrastructureError if it never ran as it should have."""
+def make_outcome(termination: Termination, job: Job, log: BoundedLog) -> Outcome:
+    """Return the outcome of a terminated candidate.
+
+    Raises:
+        InfrastructureError: The candidate could not be started.
+    """
 
     def outcome(status: Status, reason: str) -> Outcome:
-        return Outcome(status, ending.returncode, ending.seconds, log.path, reason)
+        return Outcome(status, termination.returncode, termination.seconds, log.path, reason)
 
-    if ending.kind == "exited" and ending.returncode is not None:
-        return outcome(*diagnose(ending.returncode, log.recent(), job.workspace))
-    if ending.kind == "timeout":
-        return outcome("timeout", f"The candidate was killed at its limit of {job.limits.time_s:g} s.")
-    if ending.kind == "stopped":
-        return outcome("stopped", ending.reason)
-    if ending.kind == "lost":
-        return outcome("failed", "The candidate's supervisor was killed, perhaps because memory ran out.")
-    last_words = ending.reason or (log.recent().strip().splitlines() or ["no reason was given"])[-1]
-    raise InfrastructureError(f"{job.workspace}: the candidate could not be started: {last_words}.")
+    if termination.kind == "exited" and termination.returncode is not None:
+        return outcome(*diagnose(termination.returncode, log.recent(), job.workspace))
+    if termination.kind == "timeout":
+        return outcome("timeout", f"The candidate was killed at its time limit of {job.limits.time_s:g} s.")
+    if termination.kind == "stopped":
+        return outcome("stopped", termination.reason)
+    if termination.kind == "lost":
+        return outcome("failed", "The candidate's supervisor was killed, possibly because memory ran out.")
+    reason = termination.reason or (log.recent().strip().splitlines() or ["no output"])[-1]
+    raise InfrastructureError(f"{job.workspace}: the candidate could not be started: {reason}.")

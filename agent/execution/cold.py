@@ -1,4 +1,4 @@
-"""One interpreter per job, started afresh: through bubblewrap where there is one."""
+"""Cold execution: a new interpreter for every job, inside bubblewrap where available."""
 
 import socket
 import subprocess
@@ -8,22 +8,22 @@ from pathlib import Path
 from agent.errors import InfrastructureError
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.execution.boundedlog import BoundedLog
-from agent.execution.bubblewrap import View, sandboxed, unique
-from agent.execution.candidate import conclude, job_log, job_task, run_supervised
-from agent.execution.following import Ending
+from agent.execution.bubblewrap import VisiblePaths, bwrap_command, unique_paths
+from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
+from agent.execution.following import Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import INSIDE, Isolation, inside_command
 from agent.execution.workspace import scratch_folder
 
-_GONE_WITHIN_S = 5.0
+_EXIT_TIMEOUT_S = 5.0
 
 
 class ColdExecutor:
-    """An interpreter per job; holds nothing between jobs."""
+    """Starts one interpreter per job and keeps no state between jobs."""
 
     def __init__(self, isolation: Isolation, readable: Sequence[Path] = ()) -> None:
         self._isolation = isolation
-        self._readable = unique(readable)
+        self._readable = unique_paths(readable)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -31,39 +31,53 @@ class ColdExecutor:
 
     def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
         job = job.resolved()
-        view = View(
+        view = VisiblePaths(
             readable=[*self._readable, job.input, job.metadata],
             writable=[job.workspace, *([] if job.cache is None else [job.cache])],
             scratch=scratch_folder(job.workspace),
         )
-        with job_log(job) as log:
-            task = job_task(job, self._isolation, self._readable, warm=False)
-            ending = run_cold(task, view, self._isolation, log, job.limits.time_s, watch)
-            return conclude(ending, job, log)
+        with open_job_log(job) as log:
+            task = make_task(job, self._isolation, self._readable, warm=False)
+            termination = run_cold(task, view, self._isolation, log, job.limits.time_s, watch)
+            return make_outcome(termination, job, log)
 
     def close(self) -> None:
         return None
 
 
 def run_cold(
-    task: Task, view: View, isolation: Isolation, log: BoundedLog, time_s: float, watch: Watch | None = None
-) -> Ending:
-    """Runs the task in an interpreter of its own, below bubblewrap if there is one, which shows `view`."""
+    task: Task,
+    view: VisiblePaths,
+    isolation: Isolation,
+    log: BoundedLog,
+    time_s: float,
+    watch: Watch | None = None,
+) -> Termination:
+    """Run the task in a new interpreter, inside bubblewrap where available.
+
+    Args:
+        task: The interpreter to run.
+        view: Paths visible inside bubblewrap.
+        isolation: Isolation that the machine offers.
+        log: Receives the output.
+        time_s: Wall-clock limit in seconds.
+        watch: Callback that may stop the run with a reason.
+    """
     started: list[subprocess.Popen[bytes]] = []
 
     def launch(channel: socket.socket, output: int) -> None:
-        namespaces = isolation.supervisors_namespaces(warm=False)
+        namespaces = isolation.supervisor_namespaces(warm=False)
         command = [*inside_command("supervisor", "-S", "-E", "-B"), str(channel.fileno()), namespaces]
         if isolation.bwrap is not None:
-            inner = View([INSIDE, *view.readable], view.writable, view.scratch)
-            command = sandboxed(isolation.bwrap, inner, command, INSIDE.parent)
+            inner = VisiblePaths([INSIDE, *view.readable], view.writable, view.scratch)
+            command = bwrap_command(isolation.bwrap, inner, command, INSIDE.parent)
         started.append(_start(command, channel, output))
 
     try:
         return run_supervised(task, launch, log, time_s, watch)
     finally:
         for process in started:
-            _bury(process)
+            _wait_for_exit(process)
 
 
 def _start(command: Sequence[str], channel: socket.socket, output: int) -> subprocess.Popen[bytes]:
@@ -79,13 +93,13 @@ def _start(command: Sequence[str], channel: socket.socket, output: int) -> subpr
             start_new_session=True,
         )
     except OSError as error:
-        raise InfrastructureError(f"A candidate's process could not be started: {error}.") from error
+        raise InfrastructureError(f"The candidate's process could not be started: {error}.") from error
 
 
-def _bury(process: subprocess.Popen[bytes]) -> None:
-    """Waits for a supervisor, whose channel is closed by now."""
+def _wait_for_exit(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a supervisor to exit; its channel is already closed. Kill the process on timeout."""
     try:
-        process.wait(_GONE_WITHIN_S)
+        process.wait(_EXIT_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""Says in one sentence why a candidate failed, from its exit code and the end of its output."""
+"""Explain in one sentence why a candidate failed, from the exit code and the end of the output."""
 
 import re
 import signal
@@ -17,18 +17,24 @@ _TRACEBACK = "Traceback (most recent call last):"
 
 
 def diagnose(returncode: int, output: str, workspace: Path) -> tuple[Status, str]:
-    """The status and the reason of a candidate that ended by itself; `output` is the end of its log."""
+    """Return the status and the reason of a candidate that ended by itself.
+
+    Args:
+        returncode: As in `subprocess`; negative: a signal.
+        output: The end of the candidate's log.
+        workspace: Workspace of the candidate; frames below it belong to the candidate's own code.
+    """
     if returncode == 0:
         return "ok", "The candidate ended by itself with exit code 0."
     if returncode in (-signal.SIGKILL, 128 + signal.SIGKILL) or _MEMORY.search(last_report(output)):
-        return "memory", f"The candidate ran out of memory ({_how(returncode)})."
-    found = _exception(output, workspace)
+        return "memory", f"The candidate ran out of memory ({_describe_exit(returncode)})."
+    found = _exception_with_location(output, workspace)
     if found is None:
-        return "failed", f"The candidate ended with {_how(returncode)}."
-    return "failed", f"{found} ({_how(returncode)})."
+        return "failed", f"The candidate ended with {_describe_exit(returncode)}."
+    return "failed", f"{found} ({_describe_exit(returncode)})."
 
 
-def _how(returncode: int) -> str:
+def _describe_exit(returncode: int) -> str:
     if returncode >= 0:
         return f"exit code {returncode}"
     try:
@@ -38,13 +44,16 @@ def _how(returncode: int) -> str:
 
 
 def last_report(output: str) -> str:
-    """From the last traceback on; without one, the last lines."""
+    """Return the output from the last traceback on; without a traceback, the last 20 lines."""
     _, found, report = output.rpartition(_TRACEBACK)
     return report if found else "\n".join(output.splitlines()[-20:])
 
 
-def _exception(output: str, workspace: Path) -> str | None:
-    """Such as `ValueError in library/train.py line 12`; a name in the message cannot be mistaken for it."""
+def _exception_with_location(output: str, workspace: Path) -> str | None:
+    """Return for example `ValueError in library/train.py line 12`; None without a traceback.
+
+    Only the first exception line after the last frame counts: the message may contain lookalikes.
+    """
     report = last_report(output)
     frames = list(_FRAME.finditer(report))
     if not frames:

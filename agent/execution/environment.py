@@ -1,4 +1,4 @@
-"""The environment of a candidate: an allow-list, so that no key of the user's is ever in it."""
+"""Environment variables of a candidate: an allow-list, so that the user's keys never reach the candidate."""
 
 import os
 import sys
@@ -7,14 +7,16 @@ from pathlib import Path
 from agent.execution.base import Job
 from agent.execution.hardware import hub_cache
 
-# Where libraries and devices are, when the user's set-up says so; no secrets live in these.
+# The user's set-up may name libraries and devices here; these variables hold no secrets.
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
 
 
 def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
-    """What an interpreter must have from its first moment: hashing, thread pools, temporary files.
+    """Return the variables that an interpreter needs at start-up: hashing, thread pools, temporary files.
 
-    `scratch` becomes HOME and TMPDIR.
+    Args:
+        threads: Size of every numerical thread pool.
+        scratch: Folder for HOME and TMPDIR.
     """
     variables = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -24,7 +26,7 @@ def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
-        # Threads that spin while they wait slow each other down as soon as a core is shared.
+        # Threads that spin while waiting slow each other down on a shared core.
         "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_OFFLINE": "1",
         "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -37,7 +39,7 @@ def interpreter_environment(threads: int, scratch: Path) -> dict[str, str]:
 
 
 def candidate_environment(job: Job, scratch: Path) -> dict[str, str]:
-    """The whole environment of one job."""
+    """Return the complete environment of one job."""
     variables = interpreter_environment(job.threads, scratch)
     variables["MARS_SEED"] = str(job.seed)
     variables["MARS_TIME_LIMIT_S"] = f"{job.time_hint_s:g}"

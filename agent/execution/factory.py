@@ -1,4 +1,4 @@
-"""Makes the executor that fits the machine."""
+"""Create the executor that fits the machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,19 +22,24 @@ def make_executor(
     writable: Sequence[Path] = (),
     sandbox: Sandbox = "auto",
 ) -> Executor:
-    """An executor for jobs whose workspaces lie below `nodes_root`.
+    """Create an executor for jobs whose workspaces lie below `nodes_root`.
 
-    Raises SetupError where candidates could not see their workspaces.
+    Args:
+        cold: Start a new interpreter for every job instead of forking from a server.
+        nodes_root: Parent folder of all workspaces; created if absent.
+        preload: Modules that are already imported in warm candidates.
+        readable: Folders that every candidate may read: prepared data, weights.
+        writable: Folders that hold the jobs' caches.
+        sandbox: "none" runs candidates as plain processes; `guarantees.missing()` lists the lost protections.
 
-    `preload` names the modules that warm candidates find imported. `readable` are the prepared data and
-    whatever else every candidate may read (weights); `writable` are folders that hold the jobs' caches. With
-    `sandbox="none"` candidates are plain processes; `guarantees.missing()` says what that costs.
+    Raises:
+        SetupError: Candidates could not see their workspaces.
     """
     isolation = detect(sandbox)
     if (isolation.bwrap or isolation.namespaces) and is_below(nodes_root.resolve(), [_SHARED_MEMORY]):
         raise SetupError(
-            f"{nodes_root}: candidates have a {_SHARED_MEMORY} of their own and could not see this folder; "
-            "point MARS_HOME to a folder elsewhere."
+            f"{nodes_root}: candidates cannot see this folder, because each candidate gets a private "
+            f"{_SHARED_MEMORY}; point MARS_HOME to a folder elsewhere."
         )
     nodes_root.mkdir(parents=True, exist_ok=True)
     if cold:

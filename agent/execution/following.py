@@ -1,4 +1,4 @@
-"""Follows one candidate from start to end: copies its output, holds its time limit, asks the watch."""
+"""Monitor one candidate from start to termination: copy output, enforce the time limit, call the watch."""
 
 import os
 import selectors
@@ -13,13 +13,13 @@ from agent.execution.inside.task import MESSAGE_BYTES, Event, decode_event
 
 _POLL_S = 0.2
 _CHUNK = 1 << 16
-_KILL_WITHIN_S = 5.0
-_DRAIN_WITHIN_S = 1.0
+_KILL_TIMEOUT_S = 5.0
+_DRAIN_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a followed candidate ended: by itself, killed for a reason, or with its supervisor gone."""
+class Termination:
+    """How a candidate terminated: by itself, killed for a reason, or together with its supervisor."""
 
     kind: Literal["exited", "timeout", "stopped", "broken", "never started", "lost"]
     seconds: float
@@ -27,10 +27,13 @@ class Ending:
     reason: str = ""
 
 
-class Follower:
+class CandidateMonitor:
     """Owns the harness's ends of a candidate's two connections.
 
-    `channel` leads to its supervisor (see `inside/supervisor.py`), `output` is the pipe with its output.
+    Args:
+        channel: Socket to the candidate's supervisor (see `inside/supervisor.py`).
+        output: File descriptor of the pipe with the candidate's output.
+        log: Receives the output.
     """
 
     def __init__(self, channel: socket.socket, output: int, log: BoundedLog) -> None:
@@ -39,17 +42,17 @@ class Follower:
         self._log = log
         self._started = False
         self._event: Event | None = None
-        self._gone = False
+        self._supervisor_gone = False
         os.set_blocking(output, False)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(channel, selectors.EVENT_READ, self._hear)
-        self._selector.register(output, selectors.EVENT_READ, self._copy)
+        self._selector.register(channel, selectors.EVENT_READ, self._receive_event)
+        self._selector.register(output, selectors.EVENT_READ, self._copy_output)
 
-    def follow(self, time_s: float, watch: Watch | None) -> Ending:
-        """Returns when no process of the candidate is left; on an exception it is killed first."""
+    def wait(self, time_s: float, watch: Watch | None) -> Termination:
+        """Wait until no process of the candidate is left. An exception kills the candidate first."""
         start = time.monotonic()
         try:
-            stopped = self._until_end(start, time_s, watch)
+            stopped = self._poll_until_end(start, time_s, watch)
         except BaseException:
             self._kill()
             raise
@@ -59,43 +62,43 @@ class Follower:
         self._drain()
         if stopped is not None:
             return stopped
-        return self._ending(seconds)
+        return self._termination(seconds)
 
-    def _until_end(self, start: float, time_s: float, watch: Watch | None) -> Ending | None:
-        next_watch = start
-        while self._event is None and not self._gone:
+    def _poll_until_end(self, start: float, time_s: float, watch: Watch | None) -> Termination | None:
+        next_check = start
+        while self._event is None and not self._supervisor_gone:
             now = time.monotonic()
             if now - start >= time_s:
-                return Ending("timeout", now - start)
-            if watch is not None and now >= next_watch:
-                next_watch = now + _POLL_S
+                return Termination("timeout", now - start)
+            if watch is not None and now >= next_check:
+                next_check = now + _POLL_S
                 sentence = watch(now - start)
                 if sentence is not None:
-                    return Ending("stopped", now - start, reason=sentence)
-            self._serve(min(_POLL_S, max(0.0, start + time_s - now)))
+                    return Termination("stopped", now - start, reason=sentence)
+            self._handle_ready(min(_POLL_S, max(0.0, start + time_s - now)))
         return None
 
-    def _ending(self, seconds: float) -> Ending:
+    def _termination(self, seconds: float) -> Termination:
         if self._event is None:
-            return Ending("lost" if self._started else "never started", seconds)
+            return Termination("lost" if self._started else "never started", seconds)
         if self._event.kind == "broken":
-            return Ending("broken", seconds, reason=self._event.reason)
-        return Ending("exited", seconds, self._event.returncode)
+            return Termination("broken", seconds, reason=self._event.reason)
+        return Termination("exited", seconds, self._event.returncode)
 
-    def _serve(self, timeout: float) -> bool:
-        """Handles what has arrived; whether there was anything."""
+    def _handle_ready(self, timeout: float) -> bool:
+        """Handle arrived events and output; return whether anything arrived."""
         ready = self._selector.select(timeout) if self._selector.get_map() else []
         for key, _ in ready:
             key.data()
         return bool(ready)
 
-    def _hear(self) -> None:
+    def _receive_event(self) -> None:
         try:
             message = self._channel.recv(MESSAGE_BYTES)
         except ConnectionResetError:
             message = b""
         if not message:
-            self._gone = True
+            self._supervisor_gone = True
             self._selector.unregister(self._channel)
             return
         event = decode_event(message)
@@ -104,7 +107,7 @@ class Follower:
         elif self._event is None:
             self._event = event
 
-    def _copy(self) -> None:
+    def _copy_output(self) -> None:
         try:
             data = os.read(self._output, _CHUNK)
         except BlockingIOError:
@@ -115,23 +118,23 @@ class Follower:
             self._selector.unregister(self._output)
 
     def _kill(self) -> None:
-        """Asks the supervisor to kill the tree and waits until it has, still emptying the pipe."""
+        """Ask the supervisor to kill the process tree and wait for the reply, copying output meanwhile."""
         try:
             self._channel.send(b"k")
         except (BrokenPipeError, ConnectionResetError):
-            self._gone = True
-        deadline = time.monotonic() + _KILL_WITHIN_S
-        while self._event is None and not self._gone and time.monotonic() < deadline:
-            self._serve(_POLL_S)
+            self._supervisor_gone = True
+        deadline = time.monotonic() + _KILL_TIMEOUT_S
+        while self._event is None and not self._supervisor_gone and time.monotonic() < deadline:
+            self._handle_ready(_POLL_S)
 
     def _drain(self) -> None:
-        """Copies what is still in the pipe; the time is bounded in case that somebody still writes."""
-        deadline = time.monotonic() + _DRAIN_WITHIN_S
-        while time.monotonic() < deadline and self._serve(timeout=0):
+        """Copy the output left in the pipe, for a bounded time: a process may still write."""
+        deadline = time.monotonic() + _DRAIN_TIMEOUT_S
+        while time.monotonic() < deadline and self._handle_ready(timeout=0):
             continue
 
     def close(self) -> None:
-        """Closes both connections; a supervisor that still lives kills its candidate then."""
+        """Close both connections; a supervisor that is still alive then kills its candidate."""
         self._selector.close()
         self._channel.close()
         os.close(self._output)

@@ -1,4 +1,4 @@
-"""Leases of GPUs: candidates of all runs on this machine never share one unless they are asked to."""
+"""GPU leases: candidates of all runs on this machine use separate GPUs unless sharing is requested."""
 
 import contextlib
 import fcntl
@@ -13,11 +13,11 @@ from pathlib import Path
 from agent.errors import InfrastructureError
 from agent.execution.base import Watch
 
-_ASK_EVERY_S = 0.2
+_POLL_S = 0.2
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """What CUDA_VISIBLE_DEVICES may name here, in order; asked without importing torch."""
+    """Return the GPU names valid in CUDA_VISIBLE_DEVICES, in order, without importing torch."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     found = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
     found = sorted((name for name in found if name.isdigit()), key=int)
@@ -27,9 +27,12 @@ def visible_gpus() -> tuple[str, ...]:
 
 
 class GpuLeases:
-    """Hands out one GPU per candidate. A lease is a lock on a file, so that it ends with its process.
+    """Leases one GPU per candidate. A lease is a file lock, so that it ends with the process.
 
-    With `shared` every candidate may see every GPU and nobody waits.
+    Args:
+        gpus: Names of the GPUs to lease.
+        shared: Let every candidate see every GPU, without leases.
+        folder: Folder of the lock files; None: a folder of the user below the temporary folder.
     """
 
     def __init__(self, gpus: Sequence[str], *, shared: bool = False, folder: Path | None = None) -> None:
@@ -38,36 +41,38 @@ class GpuLeases:
 
     @contextlib.contextmanager
     def lease(self, watch: Watch | None = None) -> Iterator[str | None]:
-        """The name of a GPU that is this candidate's alone, as soon as one is free.
+        """Wait for a free GPU and yield its name.
 
-        None where there is nothing to lease, and when the watch stopped the candidate while it waited.
+        Yields None if no GPU is leased out here, or if the watch stops the candidate during the wait.
         """
-        held = self._wait(watch)
-        if held is None:
+        leased = self._wait_for_gpu(watch)
+        if leased is None:
             yield None
             return
-        descriptor, gpu = held
+        descriptor, gpu = leased
         try:
             yield gpu
         finally:
             os.close(descriptor)
 
-    def _wait(self, watch: Watch | None) -> tuple[int, str] | None:
+    def _wait_for_gpu(self, watch: Watch | None) -> tuple[int, str] | None:
         while self._gpus and (watch is None or watch(0.0) is None):
             for gpu in self._gpus:
-                if (descriptor := self._try(gpu)) is not None:
+                if (descriptor := self._try_lock(gpu)) is not None:
                     return descriptor, gpu
-            time.sleep(_ASK_EVERY_S)
+            time.sleep(_POLL_S)
         return None
 
-    def _try(self, gpu: str) -> int | None:
-        """A locked descriptor, or None while another candidate has the GPU."""
+    def _try_lock(self, gpu: str) -> int | None:
+        """Return a locked file descriptor, or None while another candidate leases the GPU."""
         file = self._folder / f"{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.lock"
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise InfrastructureError(f"{file}: a GPU cannot be leased ({error.strerror}).") from error
+            raise InfrastructureError(
+                f"{file}: the lock file of a GPU cannot be opened ({error.strerror})."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What this machine offers to isolate candidates, found out by trying, and what follows from it."""
+"""Isolation that this machine offers, detected by trial runs, and the resulting guarantees."""
 
 import functools
 import json
@@ -13,32 +13,32 @@ from pathlib import Path
 from typing import Literal
 
 from agent.execution.base import Guarantees
-from agent.execution.bubblewrap import View, sandboxed
+from agent.execution.bubblewrap import VisiblePaths, bwrap_command
 from agent.execution.inside.task import Namespaces
 
 Sandbox = Literal["auto", "none"]
 
 INSIDE = Path(__file__).resolve().parent / "inside"
-_PROBE_S = 20.0
+_PROBE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """The means at hand."""
+    """Isolation mechanisms available on this machine."""
 
     bwrap: Path | None
     namespaces: bool
-    """Whether a supervisor can make namespaces of its own (inside bubblewrap, where there is one)."""
+    """Whether a supervisor can create its own namespaces (inside bubblewrap, where available)."""
     landlock: bool
 
-    def supervisors_namespaces(self, *, warm: bool) -> Namespaces:
-        """What a supervisor adds: nothing in a cold sandbox, whose bubblewrap has made all of it."""
+    def supervisor_namespaces(self, *, warm: bool) -> Namespaces:
+        """Return the namespaces that a supervisor creates; none in a cold bubblewrap sandbox."""
         if not self.namespaces or (self.bwrap is not None and not warm):
             return "none"
         return "own with network" if self.bwrap is None else "own"
 
     def guarantees(self, *, warm: bool) -> Guarantees:
-        """What an executor can promise with these means."""
+        """Return the guarantees of a warm or cold executor with this isolation."""
         hidden = self.bwrap is not None or self.landlock
         return Guarantees(
             network_blocked=self.bwrap is not None or self.namespaces,
@@ -46,45 +46,45 @@ class Isolation:
             home_hidden=hidden,
             process_tree_dies=True,
             memory_limited=True,
-            # Warm candidates share one sandbox, in which every node's folder is writable.
+            # Warm candidates share one sandbox, in which the folder of every node is writable.
             writes_confined=self.landlock or (self.bwrap is not None and not warm),
         )
 
 
 @functools.cache
 def detect(sandbox: Sandbox) -> Isolation:
-    """Tries bubblewrap, else what the kernel offers without it; `none` uses neither."""
+    """Detect the isolation of this machine: bubblewrap first, then the kernel alone; `none` skips both."""
     if sandbox == "none":
         return Isolation(bwrap=None, namespaces=False, landlock=False)
     found = shutil.which("bwrap")
     if found is not None:
-        view = View(readable=[INSIDE], writable=[], scratch=None)
-        offered = _offered(sandboxed(Path(found), view, _probe(), INSIDE.parent))
-        if offered is not None:
-            return Isolation(Path(found), **offered)
+        view = VisiblePaths(readable=[INSIDE], writable=[], scratch=None)
+        detected = _run_probe(bwrap_command(Path(found), view, _probe_command(), INSIDE.parent))
+        if detected is not None:
+            return Isolation(Path(found), **detected)
     return detect_kernel()
 
 
 @functools.cache
 def detect_kernel() -> Isolation:
-    """What the kernel alone offers, where bubblewrap is absent or may not run."""
-    offered = _offered(_probe())
-    return Isolation(None, **(offered or {"namespaces": False, "landlock": False}))
+    """Detect the isolation that the kernel offers without bubblewrap."""
+    detected = _run_probe(_probe_command())
+    return Isolation(None, **(detected or {"namespaces": False, "landlock": False}))
 
 
 def inside_command(module: str, *options: str) -> list[str]:
-    """Starts a module of `inside/`; the working folder must be the one above it."""
+    """Return the command that starts a module of `inside/`; run it from the parent folder of `inside/`."""
     return [sys.executable, *options, "-m", f"inside.{module}"]
 
 
-def _probe() -> list[str]:
+def _probe_command() -> list[str]:
     return inside_command("probe", "-S", "-E", "-B")
 
 
-def _offered(command: Sequence[str]) -> dict[str, bool] | None:
+def _run_probe(command: Sequence[str]) -> dict[str, bool] | None:
     try:
         done = subprocess.run(
-            command, cwd=INSIDE.parent, env={}, capture_output=True, timeout=_PROBE_S, check=True
+            command, cwd=INSIDE.parent, env={}, capture_output=True, timeout=_PROBE_TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -92,7 +92,7 @@ def _offered(command: Sequence[str]) -> dict[str, bool] | None:
     return {"namespaces": answer["namespaces"], "landlock": answer["landlock"] > 0}
 
 
-def counts_processes_per_namespace() -> bool:
-    """Whether RLIMIT_NPROC counts within a user namespace (Linux 5.14) and not all that the user runs."""
+def process_limit_is_per_namespace() -> bool:
+    """Return whether RLIMIT_NPROC counts per user namespace (Linux 5.14 or later) instead of per user."""
     version = re.match(r"(\d+)\.(\d+)", platform.release())
     return version is not None and (int(version[1]), int(version[2])) >= (5, 14)

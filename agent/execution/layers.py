@@ -1,6 +1,7 @@
-"""The cache's two layers: a shared folder that candidates only read, and one of each candidate's own.
+"""Two cache layers: a shared folder that candidates only read, and one writable folder per candidate.
 
-What a candidate builds lies in its own folder; the harness promotes it once the candidate turned out valid.
+A candidate writes cache files to its own folder. The harness promotes the files to the shared folder
+once the candidate is valid.
 """
 
 import contextlib
@@ -10,23 +11,34 @@ import stat
 from pathlib import Path
 
 SHARED_LINK = "shared"
-"""In the own folder: leads to the shared one. A candidate looks there first."""
+"""Name of the link in a candidate's folder to the shared folder, where candidates look first."""
 
 LIMIT_BYTES = 20 * 2**30
 _NAME = re.compile(r"[0-9a-f]{32}\.npy")
 
 
 class CacheLayers:
-    """The caches of one run's candidates. `shared` may serve several runs on the same prepared data."""
+    """Caches of one run's candidates.
+
+    Args:
+        shared: The shared layer; several runs on the same prepared data may use the same folder.
+        own: Parent folder of the candidates' own folders.
+        limit_bytes: Size limit of the shared layer, in bytes.
+    """
 
     def __init__(self, shared: Path, own: Path, limit_bytes: int = LIMIT_BYTES) -> None:
         self.shared = shared
         self.own = own
         self._limit_bytes = limit_bytes
 
-    def open(self, node: int, mark: str = "") -> Path:
-        """A fresh folder of the node's own; one with a mark is for an execution whose caches nobody gets."""
-        folder = self._folder(node, mark)
+    def open(self, node: int, suffix: str = "") -> Path:
+        """Create an empty folder for the node's cache.
+
+        Args:
+            node: Number of the node.
+            suffix: Distinguishes the folder of an execution whose cache is never promoted.
+        """
+        folder = self._folder(node, suffix)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.shared.mkdir(parents=True, exist_ok=True)
@@ -34,40 +46,42 @@ class CacheLayers:
         return folder
 
     def promote(self, node: int) -> None:
-        """Moves what the node built into the shared layer, the oldest there making room; never fails.
+        """Move the node's cache files to the shared layer; evict the oldest files there if space is short.
 
-        Only plain files with the name of a key count. A rename within one file system is atomic; across two
-        the copy is made aside.
+        Only plain files whose name is a cache key are moved. A file error only skips the file. Files appear
+        in the shared layer by an atomic rename, also when the two folders are on different file systems.
         """
         for file in sorted(self._folder(node).glob("*.npy")):
             status = file.lstat()
             target = self.shared / file.name
-            plain = stat.S_ISREG(status.st_mode) and _NAME.fullmatch(file.name) and status.st_nlink == 1
-            if not plain or target.exists() or not self._make_room(status.st_size):
+            is_promotable = (
+                stat.S_ISREG(status.st_mode) and _NAME.fullmatch(file.name) and status.st_nlink == 1
+            )
+            if not is_promotable or target.exists() or not self._make_room(status.st_size):
                 continue
-            with contextlib.suppress(OSError):  # a full disk costs a later candidate some time, no more
-                aside = target.with_name(f".{file.name}.{node}")
-                shutil.move(file, aside)
-                aside.replace(target)
+            with contextlib.suppress(OSError):  # after a failure, a later candidate builds the file again
+                temporary = target.with_name(f".{file.name}.{node}")
+                shutil.move(file, temporary)
+                temporary.replace(target)
 
-    def drop(self, node: int, mark: str = "") -> None:
-        """Removes the node's own folder."""
-        shutil.rmtree(self._folder(node, mark), ignore_errors=True)
+    def drop(self, node: int, suffix: str = "") -> None:
+        """Delete the node's own folder."""
+        shutil.rmtree(self._folder(node, suffix), ignore_errors=True)
 
-    def _folder(self, node: int, mark: str = "") -> Path:
-        return self.own / f"{node:03d}{mark}"
+    def _folder(self, node: int, suffix: str = "") -> Path:
+        return self.own / f"{node:03d}{suffix}"
 
     def _make_room(self, size: int) -> bool:
-        """Whether a file of this size fits, once older ones have gone."""
+        """Evict the oldest files until a file of this size fits; return whether it fits."""
         if size > self._limit_bytes:
             return False
         files = [(file, file.stat()) for file in self.shared.glob("*.npy")]
-        found = sorted((status.st_mtime, status.st_size, file) for file, status in files)
-        used = sum(held for _, held, _ in found)
-        for _, held, file in found:
+        oldest_first = sorted((status.st_mtime, status.st_size, file) for file, status in files)
+        used = sum(file_size for _, file_size, _ in oldest_first)
+        for _, file_size, file in oldest_first:
             if used + size <= self._limit_bytes:
                 break
             with contextlib.suppress(OSError):
                 file.unlink()
-                used -= held
+                used -= file_size
         return used + size <= self._limit_bytes

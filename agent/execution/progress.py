@@ -1,4 +1,4 @@
-"""Reads `working/progress.jsonl` while a candidate appends to it; trusts nothing about what is in it."""
+"""Read `working/progress.jsonl`, an untrusted file, while the candidate appends to it."""
 
 import os
 from pathlib import Path
@@ -10,22 +10,24 @@ _LINE_BYTES = 1 << 16
 
 
 class ProgressRecord(BaseModel):
-    """One line: how far a candidate is. Unknown keys are ignored."""
+    """One progress line of a candidate. Unknown keys are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
-    stage: str = Field(max_length=100, description="Such as `train` or `inference`.")
-    member: str | int | None = Field(default=None, description="Which model of an ensemble.")
+    stage: str = Field(max_length=100, description="For example `train` or `inference`.")
+    member: str | int | None = Field(default=None, description="Model of an ensemble.")
     fold: int | None = None
     epoch: int | None = None
-    fraction: float | None = Field(default=None, description="Share of the whole run that is done, 0 to 1.")
+    fraction: float | None = Field(default=None, description="Completed share of the whole run, 0 to 1.")
     train_loss: float | None = None
-    metric: float | None = Field(default=None, description="On the validation rows, by the candidate's word.")
+    metric: float | None = Field(
+        default=None, description="On the validation rows, as the candidate reports."
+    )
     elapsed_s: float = Field(ge=0)
 
 
 class ProgressReader:
-    """Gives each complete record once."""
+    """Returns each complete record once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,14 +36,14 @@ class ProgressReader:
         self._skipping = False
 
     def poll(self) -> list[ProgressRecord]:
-        """The records appended since the last call; lines that are none are passed over.
+        """Return the records appended since the last call. Invalid lines are skipped.
 
-        Reads 1 MiB at most per call; the rest comes with the next.
+        One call reads at most 1 MiB; the next call continues from there.
         """
         lines = (self._rest + self._read()).split(b"\n")
         self._rest = lines.pop()
         if self._skipping and lines:
-            lines.pop(0)  # the end of a line that was given up
+            lines.pop(0)  # the rest of an overlong line
             self._skipping = False
         if len(self._rest) > _LINE_BYTES:
             self._rest, self._skipping = b"", True
@@ -50,12 +52,12 @@ class ProgressReader:
 
     def _read(self) -> bytes:
         try:
-            # Neither a pipe nor a link that the candidate put there may block or lead elsewhere.
+            # The candidate may have put a pipe or a link here: the read must not block or follow a link.
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         except OSError:
             return b""
         try:
-            if os.fstat(descriptor).st_size < self._position:  # written anew
+            if os.fstat(descriptor).st_size < self._position:  # the candidate has rewritten the file
                 self._position, self._rest, self._skipping = 0, b"", False
             data = os.pread(descriptor, _READ_BYTES, self._position)
         except OSError:

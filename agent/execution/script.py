@@ -1,15 +1,15 @@
-"""Runs a competition's own data script (a sample generator, say) in the sandbox."""
+"""Run a competition's own data script, such as a sample generator, in the sandbox."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from agent.errors import InfrastructureError, SetupError
 from agent.execution.boundedlog import BoundedLog
-from agent.execution.bubblewrap import SCRATCH, View, unique
+from agent.execution.bubblewrap import SCRATCH, VisiblePaths, unique_paths
 from agent.execution.candidate import landlock_readable, writable_devices
 from agent.execution.cold import run_cold
 from agent.execution.environment import interpreter_environment
-from agent.execution.following import Ending
+from agent.execution.following import Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, Sandbox, detect
 from agent.held import TEMPORARY, temporary_folder
@@ -30,26 +30,38 @@ def run_script(
     memory_bytes: int | None = None,
     file_bytes: int = _FILE_BYTES,
 ) -> None:
-    """Runs `python script args` in the folder `writable`, the only one that it may write.
+    """Run `python script args` in the folder `writable`, without network and without the user's keys.
 
-    It sees `readable` and its own folder besides, no network, no key. The time limit holds for all of its
-    processes together, the others for each. Raises SetupError with the last line of its output if it fails,
-    InfrastructureError if it cannot be run.
+    Args:
+        script: The script; its folder is readable.
+        args: Command-line arguments.
+        readable: Further folders that the script may read.
+        writable: Working folder, the only folder that the script may write; created if absent.
+        sandbox: "none" runs the script as a plain process.
+        time_s: Wall-clock limit in seconds, for all processes of the script together.
+        memory_bytes: Private memory per process; None: no limit.
+        file_bytes: Size limit of each written file.
+
+    Raises:
+        SetupError: The script is missing, fails (with the last line of its output), or takes too long.
+        InfrastructureError: The script could not be started.
     """
     script = script.resolve()
     if not script.is_file():
-        raise SetupError(f"{script}: is no file; a competition's data script must exist.")
+        raise SetupError(f"{script}: the competition's data script does not exist.")
     writable.mkdir(parents=True, exist_ok=True)
     with temporary_folder(TEMPORARY) as folder:
         log = BoundedLog(folder / "log", _OUTPUT_BYTES)
         try:
-            view = View(unique([script.parent, *readable]), unique([writable]), _scratch(folder))
+            view = VisiblePaths(
+                unique_paths([script.parent, *readable]), unique_paths([writable]), _scratch(folder)
+            )
             isolation = detect(sandbox)
             task = _task(script, args, view, isolation, memory_bytes, file_bytes)
-            ending = run_cold(task, view, isolation, log, time_s)
+            termination = run_cold(task, view, isolation, log, time_s)
         finally:
             log.close()
-        _check(ending, script, log.recent(), time_s)
+        _raise_on_failure(termination, script, log.recent(), time_s)
 
 
 def _scratch(folder: Path) -> Path:
@@ -61,7 +73,7 @@ def _scratch(folder: Path) -> Path:
 def _task(
     script: Path,
     args: Sequence[str],
-    view: View,
+    view: VisiblePaths,
     isolation: Isolation,
     memory_bytes: int | None,
     file_bytes: int,
@@ -82,12 +94,12 @@ def _task(
     )
 
 
-def _check(ending: Ending, script: Path, output: str, time_s: float) -> None:
-    last = (output.strip().splitlines() or ["it said nothing"])[-1]
-    if ending.kind == "exited" and ending.returncode == 0:
+def _raise_on_failure(termination: Termination, script: Path, output: str, time_s: float) -> None:
+    last = (output.strip().splitlines() or ["no output"])[-1]
+    if termination.kind == "exited" and termination.returncode == 0:
         return
-    if ending.kind == "exited":
-        raise SetupError(f"{script}: failed with exit code {ending.returncode}: {last}")
-    if ending.kind == "timeout":
+    if termination.kind == "exited":
+        raise SetupError(f"{script}: failed with exit code {termination.returncode}: {last}")
+    if termination.kind == "timeout":
         raise SetupError(f"{script}: took more than {time_s:g} s and was killed.")
-    raise InfrastructureError(f"{script}: could not be run: {ending.reason or last}")
+    raise InfrastructureError(f"{script}: could not be started: {termination.reason or last}")

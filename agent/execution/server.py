@@ -1,4 +1,4 @@
-"""The harness's side of a fork server (`inside/forkserver.py`): starts it, hands it tasks, sees it die."""
+"""Harness side of a fork server (`inside/forkserver.py`): start it, submit tasks, detect its death."""
 
 import contextlib
 import socket
@@ -8,49 +8,55 @@ import threading
 from collections.abc import Sequence
 
 from agent.errors import InfrastructureError, SetupError
-from agent.execution.bubblewrap import SCRATCH, View, sandboxed
+from agent.execution.bubblewrap import SCRATCH, VisiblePaths, bwrap_command
 from agent.execution.environment import interpreter_environment
 from agent.execution.inside.task import MESSAGE_BYTES, decode_event
 from agent.execution.isolation import INSIDE, Isolation, inside_command
 from agent.held import TEMPORARY, temporary_folder
 
-_IMPORTS_WITHIN_S = 300.0
-_ENDS_WITHIN_S = 5.0
-DEATH_SHOWS_WITHIN_S = 1.0
-"""How long after its sockets closed a dead process may still seem alive."""
+_IMPORT_TIMEOUT_S = 300.0
+_EXIT_TIMEOUT_S = 5.0
+DEATH_DETECTION_S = 1.0
+"""Seconds in which a process may still seem alive after its sockets have closed."""
 
 
-class ServerGoneError(Exception):
-    """The fork server died; another one may do."""
+class ServerDiedError(Exception):
+    """The fork server died; a new server may succeed."""
 
 
 class ForkServer:
-    """One server process. Constructing it returns at once; it imports in the background."""
+    """One server process. The constructor returns at once; the server imports in the background."""
 
-    def __init__(self, isolation: Isolation, view: View, preload: Sequence[str], threads: int) -> None:
-        self._control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(_IMPORTS_WITHIN_S)
+    def __init__(
+        self, isolation: Isolation, view: VisiblePaths, preload: Sequence[str], threads: int
+    ) -> None:
+        self._control, child_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_IMPORT_TIMEOUT_S)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the server
-        self._held = contextlib.ExitStack()
-        # Some libraries write when they are imported.
-        self._scratch = self._held.enter_context(temporary_folder(TEMPORARY))
+        self._resources = contextlib.ExitStack()
+        # Some libraries write files at import.
+        self._scratch = self._resources.enter_context(temporary_folder(TEMPORARY))
         self._lock = threading.Lock()
         self._ready = False
         self._process: subprocess.Popen[bytes] | None = None
         self._failure = ""
         self._started = threading.Event()
-        self._ended = threading.Event()
-        namespaces, bwrap = isolation.supervisors_namespaces(warm=True), isolation.bwrap
-        command = [*inside_command("forkserver"), str(their_control.fileno()), namespaces, *preload]
+        self._exited = threading.Event()
+        namespaces, bwrap = isolation.supervisor_namespaces(warm=True), isolation.bwrap
+        command = [*inside_command("forkserver"), str(child_control.fileno()), namespaces, *preload]
         if bwrap is not None:
-            inner = View([INSIDE, *view.readable], view.writable, self._scratch.resolve())
-            command = sandboxed(bwrap, inner, command, INSIDE.parent)
+            inner = VisiblePaths([INSIDE, *view.readable], view.writable, self._scratch.resolve())
+            command = bwrap_command(bwrap, inner, command, INSIDE.parent)
         environment = interpreter_environment(threads, SCRATCH if bwrap else self._scratch)
-        keeper = threading.Thread(target=self._keep, args=(command, their_control, environment), daemon=True)
-        keeper.start()
+        thread = threading.Thread(
+            target=self._run_process, args=(command, child_control, environment), daemon=True
+        )
+        thread.start()
 
-    def _keep(self, command: Sequence[str], control: socket.socket, environment: dict[str, str]) -> None:
-        """Starts the process and waits for it in one thread, for bubblewrap dies with its parent thread."""
+    def _run_process(
+        self, command: Sequence[str], control: socket.socket, environment: dict[str, str]
+    ) -> None:
+        """Start the process and wait for it in one thread, because bubblewrap dies with its parent thread."""
         try:
             with contextlib.closing(control):
                 self._process = subprocess.Popen(
@@ -68,12 +74,14 @@ class ForkServer:
         self._started.set()
         if self._process is not None:
             self._process.wait()
-        self._ended.set()
+        self._exited.set()
 
     def wait_until_ready(self) -> None:
-        """Returns when everything is imported.
+        """Wait until the server has imported all modules.
 
-        Raises SetupError if a module is missing, InfrastructureError if the process does not start.
+        Raises:
+            SetupError: A module cannot be imported.
+            InfrastructureError: The process does not start, or the imports take too long.
         """
         with self._lock:
             if self._ready:
@@ -82,43 +90,49 @@ class ForkServer:
                 message = self._control.recv(MESSAGE_BYTES)
             except TimeoutError as error:
                 raise InfrastructureError(
-                    f"The libraries took more than {_IMPORTS_WITHIN_S:g} s to import."
+                    f"The libraries of candidates were not imported within {_IMPORT_TIMEOUT_S:g} s."
                 ) from error
             if not message:
                 raise InfrastructureError(
-                    f"The process that starts candidates did not start: {self._last_words()}"
+                    f"The fork server of the candidates did not start: {self._last_output_line()}"
                 )
             event = decode_event(message)
             if event.kind == "broken":
-                raise SetupError(f"A library that candidates need cannot be imported: {event.reason}.")
+                raise SetupError(
+                    f"A library that candidates need cannot be imported ({event.reason}); install it."
+                )
             self._ready = True
 
     def submit(self, channel: socket.socket, output: int) -> None:
-        """Has a supervisor made that holds these ends. Raises ServerGoneError."""
+        """Start a supervisor with these ends of its channel and output pipe.
+
+        Raises:
+            ServerDiedError: The server no longer accepts tasks.
+        """
         try:
             with self._lock:
                 socket.send_fds(self._control, [b"t"], [channel.fileno(), output])
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise ServerGoneError from error
+            raise ServerDiedError from error
 
-    def is_gone(self, within_s: float = 0.0) -> bool:
-        """Whether the process has ended, or does so within a time."""
-        return self._ended.wait(within_s)
+    def has_exited(self, within_s: float = 0.0) -> bool:
+        """Return whether the process has exited, waiting up to `within_s` seconds."""
+        return self._exited.wait(within_s)
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the server process."""
         with contextlib.suppress(OSError):
-            self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that still waits for the imports
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for the imports
         self._control.close()
         self._started.wait()
-        if self._process is not None and not self._ended.wait(_ENDS_WITHIN_S):
+        if self._process is not None and not self._exited.wait(_EXIT_TIMEOUT_S):
             self._process.kill()
-            self._ended.wait()
+            self._exited.wait()
         self._output.close()
-        self._held.close()
+        self._resources.close()
 
-    def _last_words(self) -> str:
-        self._ended.wait(DEATH_SHOWS_WITHIN_S)
+    def _last_output_line(self) -> str:
+        self._exited.wait(DEATH_DETECTION_S)
         self._output.seek(0)
         lines = self._output.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else self._failure or "it said nothing."
+        return lines[-1] if lines else self._failure or "no output."

@@ -1,9 +1,9 @@
-"""What may be told of a failure to somebody who must not see the data: a language model.
+"""Redaction: describe a failure to a language model without values from the data.
 
-An exception's message may quote a value, a log whatever the candidate printed. Hence only what the code
-itself says gets through: the type of the exception, the frames of the candidate's own modules, and of the
-message the words that stand in the code or that errors are usually made of. Numbers pass where a library
-complains of shapes and counts.
+An exception's message may quote a value, and a log may hold anything that the candidate printed. The
+description therefore keeps only text that cannot come from the data: the type of the exception, the frames
+of the candidate's own modules, and the message's words that occur in the code or are usual in errors.
+Numbers are kept only in known messages of libraries about shapes and counts.
 """
 
 import builtins
@@ -14,23 +14,23 @@ from pathlib import Path
 
 from agent.execution.diagnosis import last_report
 
-MOST_FRAMES = 8
-LONGEST_MESSAGE = 300
-ELSE = "…"  # stands for what was left out
-ANOTHER_KIND = "An exception of another kind"
+MAX_FRAMES = 8
+MAX_MESSAGE_CHARS = 300
+PLACEHOLDER = "…"  # replaces redacted text
+UNLISTED_TYPE = "An exception of another kind"
 
 _FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?', re.MULTILINE)
-_SAID = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", re.MULTILINE)
+_EXCEPTION_LINE = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", re.MULTILINE)
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.+-]*|\s+|[^\w\s]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[-+]?\d[\w.+-]*")
-# What stands between quotation marks: an apostrophe within a word, as in `doesn't`, is none.
-_SPAN = re.compile(
+# Text between quotation marks. An apostrophe within a word, as in `doesn't`, is not a quotation mark.
+_QUOTED_SPAN = re.compile(
     r"(?<!\w)'(?:[^'\\]|\\.|(?<=\w)'(?=\w))*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)"  # its end may be cut off
 )
 
 _SHAPE = r"[\[(]?\d+(?:(?:, ?|x)\d+)*,?[\])]?"
-_OF_SHAPES = [
+_SHAPE_MESSAGES = [
     re.compile(pattern)
     for pattern in (
         rf"mat1 and mat2 shapes cannot be multiplied \({_SHAPE} and {_SHAPE}\)",
@@ -56,8 +56,8 @@ _OF_SHAPES = [
     )
 ]
 
-# Words that messages of Python and of the usual libraries are made of.
-_USUAL = frozenset(
+# Words that are common in the messages of Python and of the usual libraries.
+_COMMON_WORDS = frozenset(
     """
     a an and any are argument arguments array arrays as at attribute axis be been before bool bound
     but by call callable cannot cast char class close column columns contains convert could data
@@ -77,15 +77,15 @@ _USUAL = frozenset(
     """.split()  # noqa: SIM905 (a list of 240 strings reads worse)
 )
 
-# Of these a message names its types, in quotation marks too, where any other word may be a value.
-_TYPES = frozenset(
+# Names of types, kept inside quotation marks too. Any other quoted word may be a value.
+_TYPE_NAMES = frozenset(
     """
     NoneType bool bytes complex dict float float32 float64 function generator int int32 int64 list
     ndarray numpy object set slice str tuple type DataFrame Index Series Tensor builtin_function_or_method
     """.split()  # noqa: SIM905
 )
-# Exceptions of libraries, as tracebacks name them; whoever prints a traceback could name them anything.
-_OF_LIBRARIES = frozenset(
+# Exceptions of libraries, as in tracebacks. Unlisted names are redacted: a candidate can print any name.
+_LIBRARY_EXCEPTIONS = frozenset(
     """
     json.decoder.JSONDecodeError numpy.AxisError numpy.exceptions.AxisError
     numpy.exceptions.DTypePromotionError
@@ -104,56 +104,61 @@ _OF_LIBRARIES = frozenset(
     lightgbm.basic.LightGBMError xgboost.core.XGBoostError
     """.split()  # noqa: SIM905
 )
-# The number that is out of bounds may be a value, a class's number say; those of the array are none.
+# The index may be a value, such as a class number; the numbers of the array are not.
 _OUT_OF_BOUNDS = re.compile(r"index -?\d+ (is out of bounds for (?:axis|dimension) \d+ with size \d+)")
 
 
 @dataclass(frozen=True)
-class Told:
-    """A failure without anything that comes from the data."""
+class RedactedFailure:
+    """Description of a failure without values from the data."""
 
     sentence: str
     frames: tuple[str, ...] = ()
-    """Such as `library/train.py line 12 in fit`, of the candidate's own code, the outermost first."""
+    """Frames of the candidate's own code, outermost first, such as `library/train.py line 12 in fit`."""
 
 
-def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> Told | None:
-    """The last exception in a candidate's output, None where there is no traceback.
+def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> RedactedFailure | None:
+    """Redact the last exception in a candidate's output.
 
-    Whatever it printed in an exception's place tells nothing but that there was one.
+    A candidate may print a fake traceback. The description then reveals only that there was an exception.
 
     Args:
-        output: What the candidate printed.
-        workspace: Where it ran; frames below it are its own.
-        code: The texts of its modules by path; what they say may be said.
+        output: The candidate's output.
+        workspace: The candidate's workspace; frames below it belong to the candidate's own code.
+        code: Texts of the candidate's modules by path; their words are not redacted.
+
+    Returns:
+        The description; None if the output holds no traceback.
     """
     report = last_report(output)
     frames = list(_FRAME.finditer(report))
     if not frames:
         return None
-    found = _SAID.search(report, frames[-1].end())
+    found = _EXCEPTION_LINE.search(report, frames[-1].end())
     words = {word for text in code.values() for word in _WORD.findall(text)}
     root = f"{workspace}/"
     of_code = [frame for frame in frames if frame["file"].removeprefix(root) in code]
-    # A line that no module has is none of its own either, but a number that was printed.
-    own = [frame for frame in of_code if _has_line(code[frame["file"].removeprefix(root)], frame["line"])]
-    said = (found["message"] or "") if found else ""
-    message = _message(said, words, by_library=frames[-1] not in of_code)
-    kind = _kind(found["type"] if found else "", words)
-    return Told(
+    # A line number beyond the end of a module was printed by the candidate and may be a value.
+    own_frames = [
+        frame for frame in of_code if _has_line(code[frame["file"].removeprefix(root)], frame["line"])
+    ]
+    message = (found["message"] or "") if found else ""
+    message = _redact_message(message, words, by_library=frames[-1] not in of_code)
+    kind = _exception_type(found["type"] if found else "", words)
+    return RedactedFailure(
         sentence=f"{kind}: {message}" if message else kind,
-        frames=tuple(_frame(frame, root, words) for frame in own[-MOST_FRAMES:]),
+        frames=tuple(_frame(frame, root, words) for frame in own_frames[-MAX_FRAMES:]),
     )
 
 
 def without_values(sentence: str) -> str:
-    """A sentence of the harness's own with everything that it quotes or counts left out."""
-    return _QUOTED.sub(ELSE, sentence)
+    """Redact all quoted text and numbers in a sentence of the harness."""
+    return _QUOTED.sub(PLACEHOLDER, sentence)
 
 
-def _kind(name: str, words: set[str]) -> str:
-    own = bool(name) and all(part in words for part in name.split("."))  # library.utils.DataError
-    return name if own or hasattr(builtins, name) or name in _OF_LIBRARIES else ANOTHER_KIND
+def _exception_type(name: str, words: set[str]) -> str:
+    in_code = bool(name) and all(part in words for part in name.split("."))  # library.utils.DataError
+    return name if in_code or hasattr(builtins, name) or name in _LIBRARY_EXCEPTIONS else UNLISTED_TYPE
 
 
 def _has_line(text: str, line: str) -> bool:
@@ -166,27 +171,30 @@ def _frame(frame: re.Match[str], root: str, words: set[str]) -> str:
     return f"{place} in {name}" if name and name in words else place
 
 
-def _message(message: str, words: set[str], by_library: bool) -> str:
-    message = message[:LONGEST_MESSAGE]
-    if by_library and any(pattern.fullmatch(message) for pattern in _OF_SHAPES):
+def _redact_message(message: str, words: set[str], by_library: bool) -> str:
+    message = message[:MAX_MESSAGE_CHARS]
+    if by_library and any(pattern.fullmatch(message) for pattern in _SHAPE_MESSAGES):
         return message
-    if by_library and (bounds := _OUT_OF_BOUNDS.fullmatch(message)):
-        return f"index {ELSE} {bounds[1]}"
-    kept, end = "", 0
-    for quoted in _SPAN.finditer(message):
-        kept += _kept(message[end : quoted.start()], words | _USUAL) + _kept(quoted[0], words | _TYPES)
+    if by_library and (out_of_bounds := _OUT_OF_BOUNDS.fullmatch(message)):
+        return f"index {PLACEHOLDER} {out_of_bounds[1]}"
+    redacted, end = "", 0
+    for quoted in _QUOTED_SPAN.finditer(message):
+        redacted += _redact_unknown(message[end : quoted.start()], words | _COMMON_WORDS) + _redact_unknown(
+            quoted[0], words | _TYPE_NAMES
+        )
         end = quoted.end()
-    kept += _kept(message[end:], words | _USUAL)
-    told = re.sub(rf"{ELSE}(?:[\s,;]*{ELSE})+", ELSE, kept).strip()
-    return told if _WORD.search(told) else ""
+    redacted += _redact_unknown(message[end:], words | _COMMON_WORDS)
+    redacted = re.sub(rf"{PLACEHOLDER}(?:[\s,;]*{PLACEHOLDER})+", PLACEHOLDER, redacted).strip()
+    return redacted if _WORD.search(redacted) else ""
 
 
-def _kept(text: str, known: set[str]) -> str:
-    """The text with every word left out that is not known, and every number."""
+def _redact_unknown(text: str, known: set[str]) -> str:
+    """Replace every number and every word that is not in `known`."""
     return "".join(
-        token if not _is_content(token) or token in known else ELSE for token in _TOKEN.findall(text)
+        token if not _is_word_or_number(token) or token in known else PLACEHOLDER
+        for token in _TOKEN.findall(text)
     )
 
 
-def _is_content(token: str) -> bool:
+def _is_word_or_number(token: str) -> bool:
     return token[0].isalnum() or token[0] == "_" or not token.isascii()

@@ -1,4 +1,4 @@
-"""Makes a checked-out repository ready to run, without trusting what an earlier run left in it."""
+"""Prepare a checked-out repository for a run, without trusting the files that an earlier run left."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from agent.errors import InfrastructureError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Job
 
-_OWN = ".mars"
+_MARS_FOLDER = ".mars"
 
 
 def prepare_workspace(job: Job) -> None:
-    """Gives the workspace `working/`, `submission/`, its two links and an empty scratch folder."""
+    """Create `working/`, `submission/`, the two data links and an empty scratch folder."""
     try:
-        for name in ("working", "submission", _OWN):
-            _real_folder(job.workspace / name)
+        for name in ("working", "submission", _MARS_FOLDER):
+            _ensure_real_folder(job.workspace / name)
         for name, target in (("input", job.input), ("metadata", job.metadata)):
             _link(job.workspace / name, target)
         if job.cache is not None:
@@ -25,34 +25,34 @@ def prepare_workspace(job: Job) -> None:
         clear_scratch(job.workspace)
         scratch_folder(job.workspace).mkdir(exist_ok=True)
     except OSError as error:
-        raise InfrastructureError(f"{job.workspace}: cannot be made ready: {error}.") from error
+        raise InfrastructureError(f"{job.workspace}: the workspace cannot be prepared: {error}.") from error
 
 
 def scratch_folder(workspace: Path) -> Path:
-    """Where a candidate's temporary files go, on the workspace's disk."""
-    return workspace / _OWN / "tmp"
+    """Return the folder of a candidate's temporary files, on the workspace's disk."""
+    return workspace / _MARS_FOLDER / "tmp"
 
 
 def clear_scratch(workspace: Path) -> None:
-    """Removes the temporary files of a workspace that is disarmed or not yet used."""
+    """Delete the temporary files of a workspace, either unused or already cleaned of unsafe files."""
     scratch = scratch_folder(workspace)
     if scratch.is_symlink():
         scratch.unlink()
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def disarm(job: Job) -> None:
-    """Removes what a candidate may have left to lead the harness elsewhere or to block it.
+def remove_unsafe_files(job: Job) -> None:
+    """Delete files with which a candidate could mislead or block the harness.
 
-    A submission that is a link to the private answers would score well, and one that is a pipe would never
-    end. Links out of the workspace go, and everything that is neither file nor folder.
+    A submission that links to the private answers would score well, and reading a pipe would never end. All
+    links that lead out of the workspace are deleted, and everything that is neither a file nor a folder.
     """
     allowed = [job.workspace, job.input, job.metadata]
     for folder, folders, files in os.walk(job.workspace):
         for path in (Path(folder, name) for name in (*folders, *files)):
             mode = path.lstat().st_mode
             if stat.S_ISDIR(mode):
-                path.chmod(mode | stat.S_IRWXU)  # the owner may look into it again
+                path.chmod(mode | stat.S_IRWXU)  # the candidate may have removed access
                 continue
             if stat.S_ISLNK(mode):
                 unwanted = not is_below(Path(os.path.realpath(path)), allowed)
@@ -63,14 +63,14 @@ def disarm(job: Job) -> None:
 
 
 def log_path(job: Job) -> Path:
-    """The job's log."""
-    return job.workspace / _OWN / job.log_name
+    """Return the path of the job's log."""
+    return job.workspace / _MARS_FOLDER / job.log_name
 
 
 def create_log(path: Path) -> BinaryIO:
-    """A new file in place of an older log; never follows a link that a candidate may have put there."""
+    """Create a new log file in place of an older log; never follow a link left by a candidate."""
     try:
-        _real_folder(path.parent)
+        _ensure_real_folder(path.parent)
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -78,7 +78,7 @@ def create_log(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "r+b", buffering=0)
 
 
-def _real_folder(path: Path) -> None:
+def _ensure_real_folder(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
     path.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Asks language models behind OpenAI-compatible endpoints; answers are typed, calls are recorded."""
+"""Language models behind OpenAI-compatible endpoints: typed answers, recorded calls."""

@@ -1,4 +1,4 @@
-"""What calls may cost in one run: checked before each is sent, by the most that it may cost."""
+"""Spend limit of one run, checked before each call against the call's maximum cost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,59 +8,61 @@ from agent.llm.prices import tokens_per_usd
 
 
 @dataclass(frozen=True)
-class Used:
-    """What a run's calls have used, with those in flight at their upper bounds."""
+class UsedBudget:
+    """Dollars and tokens used by a run's calls; calls in flight count at their maximum."""
 
     usd: float = 0.0
-    """Of calls whose price is known."""
+    """Dollars of the calls with a known price."""
 
     tokens: int = 0
-    """Of all calls."""
+    """Tokens of all calls."""
 
     unpriced_tokens: int = 0
-    """Of those calls alone whose price is not known."""
+    """Tokens of the calls without a known price."""
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """How much a run may use; None: as much as it wants.
+    """Limits on a run's dollars and tokens; None: no limit.
 
-    Where a model's price is not known, dollars cannot be counted. Under `max_usd` its tokens then count as if
-    each cost as much as the dearest answers of the bundled table, `tokens_per_usd()` to the dollar: the run
-    spends less than it may rather than more.
+    The dollars of a model without a known price cannot be counted. Under `max_usd`, each of its tokens
+    therefore counts at the highest answer price of the bundled table (`tokens_per_usd()` tokens per dollar),
+    so that the run never spends more than the limit.
     """
 
     max_usd: float | None = None
     max_tokens: int | None = None
-    used: Callable[[], Used] = Used
-    """What is used so far; asked before every call."""
+    used: Callable[[], UsedBudget] = UsedBudget
+    """Returns the amounts used so far; called before every call."""
 
     def check(self, usd: float | None, tokens: int) -> None:
-        """Whether a call fits that may cost so much at most.
+        """Check that a call fits in the rest of the limit.
 
         Args:
-            usd: None if the price is not known.
-            tokens: of prompt and answer.
+            usd: Maximum cost of the call in dollars; None if the price is not known.
+            tokens: Maximum tokens of prompt and answer together.
 
         Raises:
-            Spent: it does not; says which limit and what is left.
+            Spent: The call does not fit; the message names the limit and the rest.
         """
         used = self.used()
         if self.max_tokens is not None and used.tokens + tokens > self.max_tokens:
             left = max(self.max_tokens - used.tokens, 0)
             raise Spent(
-                f"The next call may use up to {tokens:,} tokens; {left:,} of {self.max_tokens:,} are left."
+                f"The next call may use up to {tokens:,} tokens; {left:,} of {self.max_tokens:,} are left. "
+                "Raise the token limit to go on."
             )
         if self.max_usd is None:
             return
         left_usd = max(self.max_usd - used.usd - used.unpriced_tokens / tokens_per_usd(), 0.0)
         if usd is None and tokens > left_usd * tokens_per_usd():
             raise Spent(
-                f"The model's price is not known, so that a dollar counts as {tokens_per_usd():,.0f} tokens: "
-                f"the next call may use up to {tokens:,}, and {left_usd * tokens_per_usd():,.0f} are left of "
-                f"${self.max_usd:g}; write the price into prices.yaml below MARS_HOME, or allow more."
+                f"The model's price is not known, so that a dollar counts as {tokens_per_usd():,.0f} tokens. "
+                f"The next call may use up to {tokens:,} tokens; {left_usd * tokens_per_usd():,.0f} of "
+                f"${self.max_usd:g} are left. Add the price to prices.yaml in MARS_HOME, or raise --max-usd."
             )
         if usd is not None and usd > left_usd:
             raise Spent(
-                f"The next call may cost up to ${usd:.4f}, and ${left_usd:.4f} of ${self.max_usd:g} are left."
+                f"The next call may cost up to ${usd:.4f}; ${left_usd:.4f} of ${self.max_usd:g} are left. "
+                "Raise --max-usd to go on."
             )

@@ -1,4 +1,4 @@
-"""What is asked of a language model, and what is recorded of each exchange with it."""
+"""Prompts, and the record of each call to a language model."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,18 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field
 Role = Literal["planner", "coder", "reviewer"]
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer")
 Mode = Literal["schema", "json", "text"]
-"""How an answer is held to its form: by the endpoint (schema), half (json), or by the prompt alone (text)."""
+"""How the answer's format is enforced.
+
+schema: the endpoint enforces the JSON schema. json: the endpoint enforces JSON, the prompt holds the schema.
+text: only the prompt asks for the format.
+"""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question, its unchanging part first, so that a provider's cache hits."""
+    """One question. The constant part comes first, so that the provider's prompt cache hits."""
 
     stable: str
-    """The system message."""
+    """System message, the same for many questions."""
 
     asked: str
-    """The user's message."""
+    """User message."""
 
 
 class _Frozen(BaseModel):
@@ -29,55 +33,73 @@ class _Frozen(BaseModel):
 
 
 class CallBegun(_Frozen):
-    """One exchange that is about to be sent, with what it may cost at most."""
+    """A call about to be sent, with its maximum cost."""
 
     role: Role
-    purpose: str = Field(description='What for, e.g. "draft".')
+    purpose: str = Field(description='Purpose of the question, for example "draft".')
     model: str
-    number: int = Field(ge=1, description="Of the attempts of one question; retries and repairs count on.")
+    number: int = Field(
+        ge=1, description="Number of the attempt at one question, retries and repairs included."
+    )
     prompt: tuple[str, ...] = Field(description="Ids of the messages' texts, in order.")
-    usd: float | None = Field(description="At most; None: no price is known.")
-    tokens: int = Field(description="At most: the prompt's, estimated, and those that the answer may have.")
+    usd: float | None = Field(description="Maximum cost in dollars; None: the price is not known.")
+    tokens: int = Field(description="Maximum tokens: the prompt's estimate plus the limit of the answer.")
 
 
 class Call(_Frozen):
-    """One exchange with an endpoint, as it ended."""
+    """A completed call to an endpoint."""
 
     role: Role
     purpose: str
     model: str
     mode: Mode
     prompt: tuple[str, ...] = Field(description="Ids of the messages' texts, in order.")
-    answer: str = Field(description='Id of the raw answer\'s text; "" when none came.')
-    number: int = Field(ge=1, description="Of the attempts of one question; retries and repairs count on.")
-    status: Literal["answered", "unusable", "failed", "cut"] = Field(
-        description="answered: the question is answered; unusable: what came is not in the form asked for; "
-        "failed: the endpoint gave no answer; cut: ended by the budget or by an interrupt."
+    answer: str = Field(description='Id of the raw answer\'s text; "" without an answer.')
+    number: int = Field(
+        ge=1, description="Number of the attempt at one question, retries and repairs included."
     )
-    reason: str = Field(description="Why it ended as it did, in a sentence; may be empty when answered.")
-    tokens_in: int | None = Field(description="Of the prompt, cached ones included.")
-    tokens_cached: int | None = Field(description="Those that the provider had in its cache; None: not said.")
+    status: Literal["answered", "unusable", "failed", "cut"] = Field(
+        description="answered: the answer is usable; unusable: the answer lacks the requested format; "
+        "failed: the endpoint gave no answer; cut: the time limit or an interrupt ended the call."
+    )
+    reason: str = Field(description="Reason for the status, in a sentence; may be empty for answered calls.")
+    tokens_in: int | None = Field(description="Prompt tokens, cached tokens included.")
+    tokens_cached: int | None = Field(
+        description="Prompt tokens from the provider's cache; None: not reported."
+    )
     tokens_out: int | None
     estimated: bool = Field(
-        description="The endpoint gave no usage: tokens are counted by characters, or, where a call ended "
-        "without an answer that may be billed, at the most that it may have used."
+        description="Whether the token counts are estimates, because no usage was reported. Estimates "
+        "count characters; a call without an answer that may be billed counts at its maximum."
     )
-    usd: float | None = Field(description="None: no price is known.")
+    usd: float | None = Field(description="Cost in dollars; None: the price is not known.")
     seconds: float
 
 
-class Recorder(Protocol):
-    """Keeps what is said to endpoints. One exchange at a time: `ended` closes the last `began`."""
+class CallRecorder(Protocol):
+    """Records calls to endpoints, one at a time: `ended` completes the latest `began`."""
 
     def began(self, node: int, begun: CallBegun, texts: Mapping[str, str]) -> None:
-        """Before anything is sent about a node (0: none); `texts` holds the messages by their ids."""
+        """Record a call before it is sent.
+
+        Args:
+            node: Number of the node that the call is about; 0: none.
+            begun: The call.
+            texts: The messages by their ids.
+        """
         ...
 
     def ended(self, node: int, call: Call, texts: Mapping[str, str]) -> None:
-        """After every `began`, also when the exchange is interrupted; `texts` holds the answer by its id."""
+        """Record the end of a call; follows every `began`, even after an interrupt.
+
+        Args:
+            node: Number of the node that the call is about; 0: none.
+            call: The completed call.
+            texts: The answer by its id; empty without an answer.
+        """
         ...
 
 
 def text_id(text: str) -> str:
-    """The SHA-256 of a text, in hexadecimal."""
+    """Return the SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

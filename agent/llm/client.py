@@ -1,4 +1,4 @@
-"""Asks a language model one question and gives back a typed answer, whatever the endpoint is like."""
+"""Ask a language model one question and return a typed answer, for any OpenAI-compatible endpoint."""
 
 import importlib
 import math
@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent.errors import SetupError
 from agent.llm.allowance import Allowance
-from agent.llm.calls import Recorder
+from agent.llm.calls import CallRecorder
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmUnavailable
 from agent.llm.prices import Prices, load_prices
 from agent.llm.query import Query
 from agent.paths import home
 
-if TYPE_CHECKING:  # these load the packages of the extra `llm`, which take half a second
-    from agent.llm.manner import Manner
+if TYPE_CHECKING:  # this module imports the packages of the extra `llm`, which takes half a second
+    from agent.llm.manner import RequestCapabilities
 
 T = TypeVar("T")
-_PULSE_S = 0.25
+_HEARTBEAT_S = 0.25
 _EXTRA = ("openai", "tenacity")
 
 
 def require_packages() -> None:
-    """SetupError where a package of the extra `llm` is missing; the packages are imported."""
+    """Import the packages of the extra `llm`.
+
+    Raises:
+        SetupError: A package is missing.
+    """
     for name in _EXTRA:
         try:
             importlib.import_module(name)
@@ -32,18 +36,18 @@ def require_packages() -> None:
             if error.name not in _EXTRA:
                 raise
             raise SetupError(
-                f"Language models are asked through the package {error.name}, which is not installed; "
-                "install it by `pip install 'mars-search[llm]'`."
+                f"Language models need the package {error.name}, which is not installed; "
+                "run `pip install 'mars-search[llm]'`."
             ) from None
 
 
 class Client:
-    """Asks questions, one at a time, from one thread."""
+    """Language model behind an endpoint. Asks one question at a time, from one thread."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        recorder: Recorder,
+        recorder: CallRecorder,
         allowance: Allowance,
         pulse: Callable[[], None],
         deadline: Callable[[], float],
@@ -54,21 +58,21 @@ class Client:
     ) -> None:
         """
         Args:
-            endpoint: whom to ask.
-            recorder: is told of every exchange before it begins and when it has ended.
-            allowance: what the calls may cost.
-            pulse: called about every 0.25 s while a call is under way; what it raises ends the call.
-            deadline: seconds that are left of the run.
-            question_s: how long one question may take, with all its retries and repairs.
-            prices: what models cost; the bundled table and the user's own if None.
-            sleep: waits so many seconds between attempts.
+            endpoint: The endpoint and its models.
+            recorder: Records every call before it is sent and after it has ended.
+            allowance: Spend limit of the calls.
+            pulse: Called about every 0.25 s during a call; an exception from it ends the call.
+            deadline: Returns the seconds left in the run.
+            question_s: Time limit in seconds for one question, retries and repairs included.
+            prices: Prices of models; None: the user's table, then the bundled table.
+            sleep: Waits the given number of seconds between attempts.
 
         Raises:
-            SetupError: the packages of the extra `llm` are missing, or the user's prices cannot be read.
+            SetupError: A package of the extra `llm` is missing, or the user's prices cannot be read.
         """
         require_packages()
         from agent.llm.exchange import Exchange
-        from agent.llm.question import Means
+        from agent.llm.question import QuestionContext
 
         self._pulse = pulse
         self._deadline = deadline
@@ -76,51 +80,53 @@ class Client:
         self._asked_at = 0.0
         self._sleep = sleep
         self._prices = prices or load_prices(home().prices)
-        self._exchange = Exchange(endpoint, pulse, self._left_s)
-        self._means = Means(endpoint, self._exchange, recorder, allowance, self._left_s, self._rest)
-        self._manners: dict[str, Manner] = {}
+        self._exchange = Exchange(endpoint, pulse, self._remaining_s)
+        self._context = QuestionContext(
+            endpoint, self._exchange, recorder, allowance, self._remaining_s, self._sleep_with_heartbeat
+        )
+        self._capabilities: dict[str, RequestCapabilities] = {}
 
     def ask(self, query: Query[T]) -> T:
-        """The answer to a question; raises what `Thinker.ask` says."""
-        from agent.llm.failures import TooLong
-        from agent.llm.manner import Manner
+        """Return the answer to a question; raises the errors of `Thinker.ask`."""
+        from agent.llm.failures import ContextTooLongError
+        from agent.llm.manner import RequestCapabilities
         from agent.llm.question import Question
 
         self._asked_at = time.monotonic()
-        endpoint = self._means.endpoint
+        endpoint = self._context.endpoint
         model = endpoint.models[query.role]
-        manner = self._manners.setdefault(model, Manner.towards(endpoint))
-        question = Question(query, model, self._means, manner, self._prices.of(endpoint, model))
-        reason = "no prompt was given"
+        capabilities = self._capabilities.setdefault(model, RequestCapabilities.for_endpoint(endpoint))
+        question = Question(query, model, self._context, capabilities, self._prices.of(endpoint, model))
+        reason = "the question has no prompt"
         for number, prompt in enumerate(query.prompts, start=1):
             last = number == len(query.prompts)
-            if not last and not question.fits(prompt):  # of the last one the endpoint decides
-                reason = f"it holds {endpoint.context_tokens} tokens"
+            if not last and not question.fits(prompt):  # the endpoint judges the last prompt
+                reason = f"the context holds {endpoint.context_tokens} tokens"
                 continue
             shorter = f"Asked with the shorter prompt {number} of {len(query.prompts)}: {reason}."
             try:
                 return question.answer(prompt, shorter if number > 1 else "")
-            except TooLong as error:
+            except ContextTooLongError as error:
                 reason = str(error)
         raise LlmUnavailable(
             f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."
         )
 
     def close(self) -> None:
-        """Ends the connections; asking again opens new ones."""
+        """Close the connections; the next question opens new ones."""
         self._exchange.close()
 
-    def _left_s(self) -> float:
-        """Of the run, and of what the question may take."""
+    def _remaining_s(self) -> float:
+        """Return the seconds left for the current question, limited by the run and by `question_s`."""
         return min(self._deadline(), self._asked_at + self._question_s - time.monotonic())
 
-    def _rest(self, seconds: float) -> None:
-        """Waits, and keeps the run alive meanwhile."""
+    def _sleep_with_heartbeat(self, seconds: float) -> None:
+        """Sleep in slices and call the heartbeat between them."""
         slept = 0.0
         while slept < seconds:
             self._pulse()
-            if self._left_s() <= 0:
-                raise LlmUnavailable("The time for it is used up; nothing more is asked.")
-            slice_s = min(_PULSE_S, seconds - slept)
+            if self._remaining_s() <= 0:
+                raise LlmUnavailable("The time limit of the question is used up.")
+            slice_s = min(_HEARTBEAT_S, seconds - slept)
             self._sleep(slice_s)
             slept += slice_s

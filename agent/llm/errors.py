@@ -1,25 +1,25 @@
-"""Why a question to a language model stays without an answer; each kind asks for another reaction."""
+"""Errors of questions to language models, one class per reaction."""
 
-# ruff: noqa: N818 (the names say what happened to the question)
+# ruff: noqa: N818 (renamed with their users)
 
 from agent.errors import InfrastructureError, MarsError, SetupError
 
 
 class LlmUnavailable(InfrastructureError):
-    """The endpoint does not answer now, or the time is up; the same question may succeed later."""
+    """The endpoint does not answer, or the time is up. The same question may succeed later."""
 
 
 class LlmRefused(SetupError):
-    """The endpoint will never answer as things are set up (key, model, account); says what to do."""
+    """The endpoint rejects the set-up: key, model or account. The message says what to do."""
 
 
 class LlmUnusable(MarsError):
-    """The model answered, but with nothing that can be used, or it refused; another idea may fare better."""
+    """The model gave no usable answer, or refused. Another question may succeed."""
 
 
 class LeftAlone(MarsError):
-    """Nobody is asked any more in this session; says why."""
+    """Language models are disabled for the rest of the session; the message says why."""
 
 
 class Spent(MarsError):
-    """What a call may cost does not fit in what is left of the allowance; the call was not sent."""
+    """The call could exceed the spend limit and was not sent."""

@@ -1,4 +1,4 @@
-"""The form that an answer must have: a JSON schema for the endpoint, and a reader that has the last word."""
+"""Format of an answer: a JSON schema for the endpoint, and a parser that validates the answer."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -15,69 +15,69 @@ _ANNOTATIONS = ("title", "default", "examples")
 
 
 class AnswerError(ValueError):
-    """An answer is not in the form asked for; the message is a sentence that a model can act on."""
+    """An answer does not have the requested format. The message tells the model what to correct."""
 
 
 @dataclass(frozen=True)
 class Form(Generic[T]):
-    """What an answer looks like, and how it becomes a value."""
+    """Format of an answer, with the parser that turns an answer into a value."""
 
     name: str
-    """Letters, digits, `_` and `-`, at most 64; endpoints refuse others."""
+    """At most 64 letters, digits, `_` and `-`; endpoints reject other names."""
 
     schema: Mapping[str, Any]
-    """The JSON schema of an object."""
+    """JSON schema of an object."""
 
     read: Callable[[dict[str, Any]], T]
-    """The value of an answer; raises AnswerError, for the schema and for what it cannot say alike."""
+    """Returns the value of an answer; raises AnswerError if the schema or a further check is violated."""
 
     @classmethod
     def of(cls, model: type[M], check: Callable[[M], None] | None = None) -> "Form[M]":
-        """The form of a pydantic model.
+        """Return the form of a pydantic model.
 
         Args:
-            model: its fields' descriptions reach the language model.
-            check: what the types cannot say; raises AnswerError.
+            model: The model; its field descriptions are part of the prompt.
+            check: Checks what the types cannot express; raises AnswerError.
         """
 
         def read(answer: dict[str, Any]) -> M:
             try:
                 value = model.model_validate(answer)
             except ValidationError as error:
-                raise AnswerError(_sentence(error)) from None
+                raise AnswerError(_describe_errors(error)) from None
             if check is not None:
                 check(value)
             return value
 
-        return Form(model.__name__, closed(model.model_json_schema()), read)
+        return Form(model.__name__, strict_schema(model.model_json_schema()), read)
 
 
-def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema as strict endpoints want it: every property required, no others, no annotations."""
-    return _closed(copy.deepcopy(dict(schema)))
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema in strict mode: all properties required, no further properties, no annotations."""
+    return _make_strict(copy.deepcopy(dict(schema)))
 
 
-def _closed(part: dict[str, Any]) -> dict[str, Any]:
+def _make_strict(part: dict[str, Any]) -> dict[str, Any]:
     for name in _ANNOTATIONS:
         part.pop(name, None)
     if "properties" in part:
-        part["properties"] = {name: _closed(each) for name, each in part["properties"].items()}
+        part["properties"] = {name: _make_strict(each) for name, each in part["properties"].items()}
         part["required"] = list(part["properties"])
         part["additionalProperties"] = False
     if "$defs" in part:
-        part["$defs"] = {name: _closed(each) for name, each in part["$defs"].items()}
+        part["$defs"] = {name: _make_strict(each) for name, each in part["$defs"].items()}
     if isinstance(part.get("items"), dict):
-        part["items"] = _closed(part["items"])
+        part["items"] = _make_strict(part["items"])
     for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
         if name in part:
-            part[name] = [_closed(each) for each in part[name]]
-    if "$ref" in part:  # strict endpoints allow nothing beside a reference
+            part[name] = [_make_strict(each) for each in part[name]]
+    if "$ref" in part:  # strict endpoints allow no other keys beside a reference
         return {name: part[name] for name in ("$defs", "$ref") if name in part}
     return part
 
 
 def is_closed(schema: Any) -> bool:
-    """Whether the schema can be sent as strict: no object in it has optional or unnamed properties."""
+    """Return whether the schema is strict: no object has optional or additional properties."""
     if isinstance(schema, list):
         return all(is_closed(part) for part in schema)
     if not isinstance(schema, dict):
@@ -92,13 +92,13 @@ def is_closed(schema: Any) -> bool:
     return all(is_closed(part) for part in schema.values())
 
 
-def _sentence(error: ValidationError) -> str:
-    """What is wrong where, without what was given: the model has its answer before it."""
+def _describe_errors(error: ValidationError) -> str:
+    """Return the errors with their locations, without the values, which the model can see in its answer."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    said = []
+    parts = []
     for problem in problems[:_ERRORS_SHOWN]:
         place = ".".join(str(part) for part in problem["loc"]) or "the answer"
-        said.append(f"{place}: {problem['msg']}")
+        parts.append(f"{place}: {problem['msg']}")
     if len(problems) > _ERRORS_SHOWN:
-        said.append(f"and {len(problems) - _ERRORS_SHOWN} more")
-    return "; ".join(said)
+        parts.append(f"and {len(problems) - _ERRORS_SHOWN} more")
+    return "; ".join(parts)

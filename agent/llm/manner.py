@@ -1,4 +1,4 @@
-"""How one model of an endpoint wants to be asked: learned from what it refuses, and remembered."""
+"""Per-model request capabilities, learned from rejected requests."""
 
 import re
 from collections.abc import Sequence
@@ -7,86 +7,94 @@ from typing import Any, Literal
 
 from agent.llm.calls import Mode
 from agent.llm.endpoint import OPENAI_URL, Endpoint
-from agent.llm.failures import Objection
+from agent.llm.failures import UnsupportedParameterError
 
-Limit = Literal["max_tokens", "max_completion_tokens"]
+LimitParameter = Literal["max_tokens", "max_completion_tokens"]
 _OPTIONAL = ("temperature", "seed", "stream_options")
-_FORMATS = re.compile(r"response[_ ]?format|json[_ ]?schema|json[_ ]?object|structured output|guided", re.I)
-_SYSTEM = re.compile(
+_FORMAT_MESSAGE = re.compile(
+    r"response[_ ]?format|json[_ ]?schema|json[_ ]?object|structured output|guided", re.I
+)
+_SYSTEM_MESSAGE = re.compile(
     r"system (role|message|prompt|instruction)|roles must alternate|developer instruction", re.I
 )
-_MOST = re.compile(
+_MAX_TOKENS_MESSAGE = re.compile(
     r"(?:at most|maximum(?: value)?(?: is| of)?|less than or equal to|<=)\D{0,20}(\d{2,})", re.I
 )
 
 
 @dataclass
-class Manner:
-    """What goes into a request, from the fullest to what the model accepts."""
+class RequestCapabilities:
+    """Request features that a model supports; starts with all features and drops the rejected ones."""
 
-    limit: Limit = "max_tokens"
-    """The name that the endpoint has for the longest answer."""
+    limit_parameter: LimitParameter = "max_tokens"
+    """Name of the parameter that limits the answer's length."""
 
     mode: Mode = "schema"
-    most_tokens: int | None = None
-    """The longest answer that it allows to be asked for."""
+    max_answer_tokens: int | None = None
+    """Largest answer limit that the endpoint accepts, in tokens; None: not known."""
 
-    system: bool = True
-    """Whether it knows system messages."""
+    supports_system_message: bool = True
+    """Whether the model supports system messages."""
 
-    without: set[str] = field(default_factory=set)
-    """Parameters that it refuses."""
+    unsupported: set[str] = field(default_factory=set)
+    """Parameters that the model does not support."""
 
-    _limits_refused: set[str] = field(default_factory=set)
+    _rejected_limits: set[str] = field(default_factory=set)
 
     @classmethod
-    def towards(cls, endpoint: Endpoint) -> "Manner":
-        """The manner to begin with: OpenAI's newer models know the newer name alone, others the older one."""
+    def for_endpoint(cls, endpoint: Endpoint) -> "RequestCapabilities":
+        """Return the initial capabilities: OpenAI needs the newer limit parameter, others the older one."""
         newer = endpoint.base_url.startswith(OPENAI_URL)
-        return cls(limit="max_completion_tokens" if newer else "max_tokens")
+        return cls(limit_parameter="max_completion_tokens" if newer else "max_tokens")
 
-    def learn(self, objection: Objection) -> str:
-        """Changes what was objected to; says what, or "" if that could not be told from the words."""
-        if self._names(objection, self.limit):
-            return self._learn_limit(objection)
+    def learn(self, error: UnsupportedParameterError) -> str:
+        """Drop the feature that the error names.
+
+        Returns:
+            A note on the change; "" if the error does not name a known feature.
+        """
+        if self._mentions(error, self.limit_parameter):
+            return self._learn_limit(error)
         for name in _OPTIONAL:
-            if name not in self.without and self._names(objection, name):
-                self.without.add(name)
+            if name not in self.unsupported and self._mentions(error, name):
+                self.unsupported.add(name)
                 return f"asked again without {name}"
         if self.mode != "text" and (
-            objection.parameter == "response_format" or _FORMATS.search(objection.words)
+            error.parameter == "response_format" or _FORMAT_MESSAGE.search(error.message)
         ):
-            return self.lower()
-        if self.system and _SYSTEM.search(objection.words):
-            self.system = False
+            return self.downgrade_mode()
+        if self.supports_system_message and _SYSTEM_MESSAGE.search(error.message):
+            self.supports_system_message = False
             return "asked again without a system message"
         return ""
 
-    def lower(self) -> str:
-        """Goes on to the mode that asks less of the endpoint."""
+    def downgrade_mode(self) -> str:
+        """Switch to the next mode, which requires less of the endpoint."""
         self.mode = "json" if self.mode == "schema" else "text"
         return f"asked again in mode {self.mode}"
 
-    def _names(self, objection: Objection, name: str) -> bool:
-        if objection.parameter:
-            return objection.parameter == name
-        return re.search(rf"\b{name}\b", objection.words) is not None
+    def _mentions(self, error: UnsupportedParameterError, name: str) -> bool:
+        if error.parameter:
+            return error.parameter == name
+        return re.search(rf"\b{name}\b", error.message) is not None
 
-    def _learn_limit(self, objection: Objection) -> str:
-        most = _MOST.search(objection.words)
-        if most and (self.most_tokens is None or int(most.group(1)) < self.most_tokens):
-            self.most_tokens = int(most.group(1))
-            return f"asked again for at most {self.most_tokens} tokens"
-        self._limits_refused.add(self.limit)
-        other: Limit = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
-        if other in self._limits_refused:  # without any limit nobody could say what a call may cost
+    def _learn_limit(self, error: UnsupportedParameterError) -> str:
+        maximum = _MAX_TOKENS_MESSAGE.search(error.message)
+        if maximum and (self.max_answer_tokens is None or int(maximum.group(1)) < self.max_answer_tokens):
+            self.max_answer_tokens = int(maximum.group(1))
+            return f"asked again for at most {self.max_answer_tokens} tokens"
+        self._rejected_limits.add(self.limit_parameter)
+        other: LimitParameter = (
+            "max_tokens" if self.limit_parameter == "max_completion_tokens" else "max_completion_tokens"
+        )
+        if other in self._rejected_limits:  # without a limit, the maximum cost of a call is unknown
             return ""
-        self.limit = other
+        self.limit_parameter = other
         return f"asked again with {other}"
 
-    def room(self, max_tokens: int) -> int:
-        """How long an answer may be, given what was asked for."""
-        return min(max_tokens, self.most_tokens or max_tokens)
+    def answer_limit(self, max_tokens: int) -> int:
+        """Return the answer limit in tokens: the requested limit or the endpoint's, whichever is smaller."""
+        return min(max_tokens, self.max_answer_tokens or max_tokens)
 
     def arguments(
         self,
@@ -97,15 +105,24 @@ class Manner:
         temperature: float | None,
         seed: int | None,
     ) -> dict[str, Any]:
-        """The body of a chat completion; `schema` is the `json_schema` part of a response format."""
-        body: dict[str, Any] = {"model": model, "messages": list(messages), self.limit: max_tokens}
+        """Return the body of a chat completion.
+
+        Args:
+            model: Name of the model.
+            messages: The messages, with role and content.
+            schema: The `json_schema` part of a response format.
+            max_tokens: Token limit of the answer.
+            temperature: Sampling temperature; None: the endpoint's default.
+            seed: Sampling seed; None: none.
+        """
+        body: dict[str, Any] = {"model": model, "messages": list(messages), self.limit_parameter: max_tokens}
         optional = {"temperature": temperature, "seed": seed}
         if self.mode == "schema":
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif self.mode == "json":
             body["response_format"] = {"type": "json_object"}
-        else:  # the only mode without anything that says when an answer is whole; hence it is watched
+        else:  # only the client can tell when an answer in text mode is complete, therefore it streams
             body["stream"] = True
             optional["stream_options"] = {"include_usage": True}  # type: ignore[assignment]
-        given = {name: value for name, value in optional.items() if value is not None}
-        return body | {name: value for name, value in given.items() if name not in self.without}
+        chosen = {name: value for name, value in optional.items() if value is not None}
+        return body | {name: value for name, value in chosen.items() if name not in self.unsupported}

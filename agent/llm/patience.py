@@ -1,4 +1,4 @@
-"""Decides when a language model is not asked any more, whoever wants to ask it."""
+"""Circuit breaker: stop asking a language model after repeated failures."""
 
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
@@ -8,57 +8,57 @@ from agent.llm.query import Query, Thinker
 
 T = TypeVar("T")
 
-# Questions in a row without any answer, each of which takes its share of the time, until nobody is asked.
-SILENCES = 2
+# Consecutive questions without an answer after which the model is disabled; each one costs time.
+MAX_UNANSWERED = 2
 
 
 class PatientThinker:
-    """Passes questions on until nothing can come of them; from then on the session goes on alone."""
+    """Circuit breaker: forwards questions to a language model until it must be disabled for the session."""
 
-    def __init__(self, thinker: Thinker, gave_up: Callable[[str], None], fresh: bool = False) -> None:
+    def __init__(self, thinker: Thinker, on_disabled: Callable[[str], None], fresh: bool = False) -> None:
         """
         Args:
-            thinker: is asked.
-            gave_up: is told why nobody is asked any more, once.
-            fresh: nothing is lost yet if the very first question ends the run with what to do.
+            thinker: The language model.
+            on_disabled: Called once with the reason when the model is disabled.
+            fresh: Whether the run has no results yet. A refused first question then ends the run with advice.
         """
         self._thinker = thinker
-        self._gave_up = gave_up
+        self._on_disabled = on_disabled
         self._fresh = fresh
         self._reason = ""
-        self._silent = 0  # questions in a row to which no answer came
+        self._unanswered = 0  # consecutive questions without an answer
 
     def ask(self, query: Query[T]) -> T:
-        """The answer to a question.
+        """Return the answer to a question.
 
         Raises:
-            LlmRefused: the endpoint refuses the very first question of a fresh run.
-            LeftAlone: nobody is asked (any more).
-            LlmUnavailable, LlmUnusable: this question has no answer; the next may have one.
+            LlmRefused: The endpoint rejects the first question of a fresh run.
+            LeftAlone: The model is disabled.
+            LlmUnavailable, LlmUnusable: This question has no usable answer; the next question may have one.
         """
         if self._reason:
             raise LeftAlone(self._reason)
-        first, self._fresh = self._fresh, False
+        is_first, self._fresh = self._fresh, False
         try:
             answer = self._thinker.ask(query)
         except LlmUnusable:
-            self._silent = 0  # an answer of no use is one all the same
+            self._unanswered = 0  # an unusable answer is still an answer
             raise
         except LlmUnavailable as error:
-            self._silent += 1
-            if self._silent == SILENCES:
-                self._give_up(error)
+            self._unanswered += 1
+            if self._unanswered == MAX_UNANSWERED:
+                self._disable(error)
             raise
         except LlmRefused as error:
-            if first:
+            if is_first:
                 raise
-            self._give_up(error)
+            self._disable(error)
         except Spent as error:
-            self._give_up(error)
-        self._silent = 0
+            self._disable(error)
+        self._unanswered = 0
         return answer
 
-    def _give_up(self, error: Exception) -> NoReturn:
+    def _disable(self, error: Exception) -> NoReturn:
         self._reason = str(error)
-        self._gave_up(self._reason)
+        self._on_disabled(self._reason)
         raise LeftAlone(self._reason) from error

@@ -1,4 +1,4 @@
-"""What tokens cost: a dated table of well-known models, and the user's own, which comes first."""
+"""Prices of tokens: the user's table first, then a bundled, dated table of well-known models."""
 
 import datetime
 import re
@@ -16,27 +16,27 @@ from agent.llm.endpoint import LOCAL, Endpoint
 
 _MILLION = 1_000_000
 _BUNDLED = Path(__file__).with_name("prices.yaml")
-_SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")  # providers price a model's snapshots like the model
+_SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")  # snapshots cost as much as their model
 
 
 class Price(BaseModel):
-    """What a model's tokens cost somewhere, in USD per million."""
+    """Price of a model's tokens at an endpoint, in USD per million tokens."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str
-    host: str | None = Field(default=None, description="Of the endpoint's address; None: wherever it is.")
+    host: str | None = Field(default=None, description="Host of the endpoint; None: any host.")
     input: float = Field(ge=0)
-    cached: float | None = Field(default=None, ge=0, description="None: like any other token of a prompt.")
+    cached: float | None = Field(default=None, ge=0, description="None: the price of `input`.")
     output: float = Field(ge=0)
-    date: datetime.date | None = Field(default=None, description="When it was so.")
+    date: datetime.date | None = Field(default=None, description="Date of the price.")
 
     def usd(self, tokens_in: int, tokens_cached: int, tokens_out: int) -> float:
-        """What a call costs; cached tokens are among `tokens_in`."""
+        """Return the cost of a call in USD; `tokens_in` includes the cached tokens."""
         cached = min(tokens_cached, tokens_in)
         cached_price = self.input if self.cached is None else self.cached
-        parts = (tokens_in - cached) * self.input + cached * cached_price + tokens_out * self.output
-        return parts / _MILLION
+        total = (tokens_in - cached) * self.input + cached * cached_price + tokens_out * self.output
+        return total / _MILLION
 
 
 _TABLE = TypeAdapter(list[Price])
@@ -45,47 +45,47 @@ _FREE = Price(model=LOCAL, input=0, output=0)
 
 @dataclass(frozen=True)
 class Prices:
-    """Rows in the order in which they are asked: the user's first."""
+    """Table of prices; the first matching row applies, and the user's rows come first."""
 
     rows: Sequence[Price]
 
     def of(self, endpoint: Endpoint, model: str) -> Price | None:
-        """The price of a model there; None: not known, for the same name elsewhere says nothing."""
+        """Return the price of a model at an endpoint; None: not known there."""
         return _FREE if model == LOCAL and endpoint.is_loopback else self.at(endpoint.host, model)
 
     def at(self, host: str, model: str) -> Price | None:
-        """The price of a model at a host, whose port may follow; the local model's is not asked here."""
+        """Return the price of a model at a host, given with or without port; None: not known there."""
         host = urlsplit(f"//{host}").hostname or ""
         name = model.removeprefix("models/")
-        for wanted in (name, _SNAPSHOT.sub("", name)):
+        for candidate in (name, _SNAPSHOT.sub("", name)):
             for row in self.rows:
-                if row.model == wanted and row.host in (None, host):
+                if row.model == candidate and row.host in (None, host):
                     return row
         return None
 
 
 def load_prices(own: Path) -> Prices:
-    """The bundled prices and, before them, those of the user's file if there is one.
+    """Return the prices of the user's file, if it exists, followed by the bundled prices.
 
     Raises:
-        SetupError: the file is not in the form; names what is wrong.
+        SetupError: The user's file is invalid; the message names the error.
     """
-    return Prices([*(_table(own) if own.is_file() else ()), *bundled_prices()])
+    return Prices([*(_read_prices(own) if own.is_file() else ()), *bundled_prices()])
 
 
 @cache
 def bundled_prices() -> tuple[Price, ...]:
-    """The table that comes with this program."""
-    return tuple(_table(_BUNDLED))
+    """Return the bundled table."""
+    return tuple(_read_prices(_BUNDLED))
 
 
 @cache
 def tokens_per_usd() -> float:
-    """As how many tokens of a model without a known price a dollar counts: at the dearest answers' price."""
+    """Return how many tokens of an unpriced model count as one dollar, at the highest bundled price."""
     return _MILLION / max(row.output for row in bundled_prices())
 
 
-def _table(file: Path) -> list[Price]:
+def _read_prices(file: Path) -> list[Price]:
     try:
         return _TABLE.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
     except ValidationError as error:

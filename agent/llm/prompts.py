@@ -1,4 +1,4 @@
-"""Prompts, as Jinja files of our own words in the folder `prompts`."""
+"""Render the prompts, which are Jinja files in the folder `prompts`."""
 
 import re
 from functools import cache
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import jinja2
 
-# As a model may read it, not only as it is written: `</ DATA >` ends a section too.
+# A model may also read variants such as `</ DATA >` as the end of a section.
 _TAG = re.compile(r"<(\s*/?\s*data\b)", re.I)
 _FOLDER = Path(__file__).parent / "prompts"
 
 
 def render_prompt(name: str, **context: object) -> str:
-    """The prompt `<name>.j2`. Its filters `line` and `quoted` are for words that others wrote."""
+    """Render the prompt `<name>.j2`. Its filters `line` and `quoted` make untrusted text safe."""
     return _environment().get_template(f"{name}.j2").render(context).strip() + "\n"
 
 
@@ -31,10 +31,10 @@ def _environment() -> jinja2.Environment:
 
 
 def _line(text: str) -> str:
-    """One line of printable characters, so that nobody's words can begin or end a section of a prompt."""
+    """Return the text as one line of printable characters; it cannot begin or end a prompt section."""
     return " ".join("".join(char if char.isprintable() else " " for char in _quoted(text)).split())
 
 
 def _quoted(text: str) -> str:
-    """Text for between <data> and </data>, which it cannot end."""
+    """Escape the data tags in a text, so that the text cannot end its <data> section."""
     return _TAG.sub(r"< \1", str(text)).strip()

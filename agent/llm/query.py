@@ -1,4 +1,4 @@
-"""A question to a language model, as one value, and whoever answers such questions."""
+"""Questions to language models, and the interface of the models that answer them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,41 +12,43 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Query(Generic[T]):
-    """What is asked, of whom, and what the answer must look like."""
+    """A question: prompts, the role that answers, and the format of the answer."""
 
     role: Role
-    """Whose model is asked."""
+    """Role whose model answers."""
 
     purpose: str
-    """What for, e.g. "draft"; for the record."""
+    """Purpose of the question, for the record, for example "draft"."""
 
     prompts: Sequence[Prompt]
-    """The same question, from full to short; a shorter one is used where a longer does not fit."""
+    """Versions of the prompt from long to short; a shorter version is used if the longer does not fit."""
 
     form: Form[T]
+    """Format of the answer."""
+
     max_tokens: int
-    """How long the answer may be."""
+    """Token limit of the answer."""
 
     temperature: float | None = None
-    """None leaves it to the endpoint, as does an endpoint that knows none."""
+    """Sampling temperature; None: the endpoint's default. Not sent to endpoints that do not support it."""
 
     seed: int | None = None
-    """Likewise."""
+    """Sampling seed; None: none. Not sent to endpoints that do not support it."""
 
     node: int = 0
-    """The node that it is about, for the record; 0: none."""
+    """Number of the node that the question is about, for the record; 0: none."""
 
 
 class Thinker(Protocol):
-    """Answers questions: `agent.llm.client.Client`, or `RecordedThinker` from a record."""
+    """Language model: `agent.llm.client.Client`, or `RecordedThinker` for recorded answers."""
 
     def ask(self, query: Query[T]) -> T:
-        """The answer to a question.
+        """Return the answer to a question.
 
         Raises:
-            LlmUnavailable: no answer came, the time is up, or not even the shortest prompt fits.
-            LlmUnusable: what came is in no usable form, or the model refused.
-            LlmRefused: key, model or account are wrong; says what to do.
-            Spent: the allowance has no room for the call.
+            LlmUnavailable: No answer arrived, the time is up, or even the shortest prompt does not fit.
+            LlmUnusable: The answer does not have the requested format, or the model refused.
+            LlmRefused: The key, the model or the account is wrong; the message says what to do.
+            Spent: The call could exceed the spend limit.
         """
         ...

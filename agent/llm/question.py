@@ -1,4 +1,4 @@
-"""One question, until its answer can be used: sent, recorded, repeated, repaired, within bounds."""
+"""One question: send, record, retry and repair until the answer is usable or a limit is reached."""
 
 import time
 from collections.abc import Callable
@@ -8,183 +8,216 @@ from typing import Any, Generic, Literal, TypeVar
 import tenacity
 
 from agent.llm.allowance import Allowance
-from agent.llm.answers import NoObject, Unfinished, read_object
-from agent.llm.calls import Call, CallBegun, Prompt, Recorder, text_id
+from agent.llm.answers import MissingObjectError, TruncatedObjectError, read_object
+from agent.llm.calls import Call, CallBegun, CallRecorder, Prompt, text_id
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable
-from agent.llm.exchange import Exchange, Reply, TimeUp, Usage
-from agent.llm.failures import Objection, Passing, TooLong, unlearnable
+from agent.llm.exchange import DeadlineReachedError, Exchange, Reply, TokenUsage
+from agent.llm.failures import (
+    ContextTooLongError,
+    TransientError,
+    UnsupportedParameterError,
+    unsupported_request,
+)
 from agent.llm.forms import AnswerError, is_closed
-from agent.llm.manner import Manner
+from agent.llm.manner import RequestCapabilities
 from agent.llm.prices import Price
 from agent.llm.query import Query
 from agent.llm.wording import (
     BYTES_PER_TOKEN,
-    Turn,
+    Message,
     estimated_tokens,
-    shortened,
-    turns,
-    turns_after_cut,
-    turns_after_error,
+    first_messages,
+    messages_after_error,
+    messages_after_truncation,
+    shorten,
     without_system,
 )
 
 T = TypeVar("T")
 
-ATTEMPTS = 5
-"""How often one request is sent while the endpoint fails in ways that pass."""
-REPAIRS = 2
-"""How often a model is asked again after an answer that cannot be used."""
-_LONGEST_WAIT_S = 60.0
-_GROWTH = 4  # an answer that was cut off may become so many times as long as asked for
+MAX_ATTEMPTS = 5
+"""Attempts to send one request while the endpoint reports transient errors."""
+MAX_REPAIRS = 2
+"""Repair requests to the model after unusable answers."""
+_MAX_WAIT_S = 60.0
+_MAX_GROWTH = 4  # largest multiple of the answer limit after truncated answers
 
 
 @dataclass(frozen=True)
-class Means:
-    """What questions are asked with."""
+class QuestionContext:
+    """Services and limits shared by all questions of a client."""
 
     endpoint: Endpoint
     exchange: Exchange
-    recorder: Recorder
+    recorder: CallRecorder
     allowance: Allowance
     deadline: Callable[[], float]
-    rest: Callable[[float], None]
+    """Returns the seconds left."""
+    sleep: Callable[[float], None]
+    """Waits the given number of seconds."""
 
 
 @dataclass
-class _Sent:
-    """An exchange that is under way."""
+class _PendingCall:
+    """A call that has been recorded as begun and not yet as ended."""
 
     begun: CallBegun
     body: dict[str, Any]
-    room: int
+    max_tokens: int
     mode: Literal["schema", "json", "text"]
     started: float = field(default_factory=time.monotonic)
     closed: bool = False
 
 
 @dataclass(frozen=True)
-class _Answer(Generic[T]):
-    """What was made of a reply: a value, or why there is none."""
+class _Attempt(Generic[T]):
+    """Result of one attempt: a value, or the error of an unusable answer."""
 
     text: str
-    room: int
+    max_tokens: int
     value: T | None = None
     error: AnswerError | None = None
-    cut: bool = False
+    truncated: bool = False
 
 
 class Question(Generic[T]):
-    """Asks with one prompt after the other; counts its attempts over all of them."""
+    """One question, asked with one prompt after another; numbers the attempts across all prompts."""
 
     def __init__(
-        self, query: Query[T], model: str, means: Means, manner: Manner, price: Price | None
+        self,
+        query: Query[T],
+        model: str,
+        context: QuestionContext,
+        capabilities: RequestCapabilities,
+        price: Price | None,
     ) -> None:
         self._query = query
         self._model = model
-        self._means = means
-        self._manner = manner
+        self._context = context
+        self._capabilities = capabilities
         self._price = price
         self._number = 0
         self._note = ""
 
     def fits(self, prompt: Prompt) -> bool:
-        """Whether the prompt fits into the context as far as its length is known."""
-        context = self._means.endpoint.context_tokens
-        needed = self._tokens(turns(prompt, self._query.form, self._manner.mode)) + self._query.max_tokens
+        """Return whether the prompt fits in the context; True if the context length is not known."""
+        context = self._context.endpoint.context_tokens
+        needed = (
+            self._tokens(first_messages(prompt, self._query.form, self._capabilities.mode))
+            + self._query.max_tokens
+        )
         return context is None or needed <= context
 
     def answer(self, prompt: Prompt, note: str = "") -> T:
-        """The answer to the question in these words; `note` is recorded with it.
+        """Ask the question with this prompt and return the answer.
+
+        Args:
+            prompt: The prompt.
+            note: Recorded as the reason of the answered call.
 
         Raises:
-            TooLong: the model's context is too short for them.
-            LlmUnavailable, LlmRefused, LlmUnusable, Spent: see `Client.ask`.
+            ContextTooLongError: The prompt does not fit in the model's context.
+            LlmUnavailable, LlmRefused, LlmUnusable, Spent: See `Thinker.ask`.
         """
         self._note = note
-        form, room = self._query.form, self._query.max_tokens
-        write: Callable[[], list[Turn]] = lambda: turns(prompt, form, self._manner.mode)  # noqa: E731
-        for _ in range(1 + REPAIRS):
-            got = self._retried(write, room)
-            if got.error is None:
-                return got.value  # type: ignore[return-value]  # T may itself be None
-            if got.cut:
-                room = min(2 * room, _GROWTH * self._query.max_tokens)
-            elif isinstance(got.error, NoObject) and self._manner.mode == "schema":
-                self._manner.lower()  # an endpoint that takes a schema and forgets it must be told in words
-            write = self._repairing(prompt, got)
+        form, max_tokens = self._query.form, self._query.max_tokens
+
+        def make_first_messages() -> list[Message]:
+            return first_messages(prompt, form, self._capabilities.mode)
+
+        make_messages: Callable[[], list[Message]] = make_first_messages
+        for _ in range(1 + MAX_REPAIRS):
+            attempt = self._send_with_retries(make_messages, max_tokens)
+            if attempt.error is None:
+                return attempt.value  # type: ignore[return-value]  # T may itself be None
+            if attempt.truncated:
+                max_tokens = min(2 * max_tokens, _MAX_GROWTH * self._query.max_tokens)
+            elif isinstance(attempt.error, MissingObjectError) and self._capabilities.mode == "schema":
+                self._capabilities.downgrade_mode()  # the endpoint ignored the schema: put it into the prompt
+            make_messages = self._repair_messages(prompt, attempt)
         raise LlmUnusable(
             f"Model '{self._model}' gave no usable answer for '{self._query.purpose}' in "
-            f"{1 + REPAIRS} tries: {self._hidden(str(got.error))}"
+            f"{1 + MAX_REPAIRS} tries: {self._redact_key(str(attempt.error))}"
         )
 
-    def _repairing(self, prompt: Prompt, got: "_Answer[T]") -> Callable[[], list[Turn]]:
+    def _repair_messages(self, prompt: Prompt, attempt: "_Attempt[T]") -> Callable[[], list[Message]]:
         form = self._query.form
-        if got.cut:
-            return lambda: turns_after_cut(prompt, form, self._manner.mode, got.room)
-        return lambda: turns_after_error(prompt, form, self._manner.mode, got.text, str(got.error))
+        if attempt.truncated:
+            return lambda: messages_after_truncation(
+                prompt, form, self._capabilities.mode, attempt.max_tokens
+            )
+        return lambda: messages_after_error(
+            prompt, form, self._capabilities.mode, attempt.text, str(attempt.error)
+        )
 
-    def _retried(self, write: Callable[[], list[Turn]], room: int) -> "_Answer[T]":
+    def _send_with_retries(
+        self, make_messages: Callable[[], list[Message]], max_tokens: int
+    ) -> "_Attempt[T]":
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
             wait=self._wait,
-            sleep=self._means.rest,
-            retry=tenacity.retry_if_exception_type(Passing),
+            sleep=self._context.sleep,
+            retry=tenacity.retry_if_exception_type(TransientError),
             reraise=True,
         )
         try:
-            return retrying(self._adapted, write, room)
-        except Passing as error:
-            raise LlmUnavailable(f"No answer came in {ATTEMPTS} attempts: {error}.") from None
+            return retrying(self._send_adapting, make_messages, max_tokens)
+        except TransientError as error:
+            raise LlmUnavailable(f"No answer after {MAX_ATTEMPTS} attempts: {error}.") from None
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Seconds until the next attempt: what the endpoint asks for, else a random time that grows."""
+        """Return the seconds until the next attempt: as the endpoint asks, else a growing random time."""
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_s if isinstance(error, Passing) else None
-        growing = tenacity.wait_random_exponential(multiplier=1, max=_LONGEST_WAIT_S)
+        asked = error.retry_after_s if isinstance(error, TransientError) else None
+        growing = tenacity.wait_random_exponential(multiplier=1, max=_MAX_WAIT_S)
         seconds = growing(state) if asked is None else asked
-        left = self._means.deadline()
+        left = self._context.deadline()
         if seconds >= left:
             raise LlmUnavailable(
-                f"{error}; before asking again one would have to wait for {seconds:.0f} s, and "
+                f"{error}; the next attempt would have to wait for {seconds:.0f} s, but only "
                 f"{max(left, 0):.0f} s are left."
             ) from None
         return seconds
 
-    def _adapted(self, write: Callable[[], list[Turn]], room: int) -> "_Answer[T]":
-        """Asks as the model accepts it; every objection changes the manner for good, hence this ends."""
+    def _send_adapting(self, make_messages: Callable[[], list[Message]], max_tokens: int) -> "_Attempt[T]":
+        """Send the request, adapted to the model. The loop ends, as each rejection drops a capability."""
         while True:
             try:
-                return self._attempt(write(), self._manner.room(room))
-            except Objection as objection:
-                if not self._manner.learn(objection):
-                    raise unlearnable(objection, self._means.endpoint, self._model) from None
+                return self._send_once(make_messages(), self._capabilities.answer_limit(max_tokens))
+            except UnsupportedParameterError as error:
+                if not self._capabilities.learn(error):
+                    raise unsupported_request(error, self._context.endpoint, self._model) from None
 
-    def _attempt(self, messages: list[Turn], room: int) -> "_Answer[T]":
-        sent = self._begin(messages, room)
+    def _send_once(self, messages: list[Message], max_tokens: int) -> "_Attempt[T]":
+        pending = self._begin(messages, max_tokens)
         try:
-            return self._exchanged(sent)
+            return self._send_recorded(pending)
         except BaseException as error:
-            if not sent.closed:
-                self._end(sent, "cut", f"Ended by {type(error).__name__}.", usage=self._most(sent))
+            if not pending.closed:
+                self._end(
+                    pending, "cut", f"Ended by {type(error).__name__}.", usage=self._upper_bound(pending)
+                )
             raise
 
-    def _begin(self, messages: list[Turn], room: int) -> _Sent:
-        if self._means.deadline() <= 0:
-            raise LlmUnavailable("The time for it is used up; nothing more is asked.")
-        messages = messages if self._manner.system else without_system(messages)
-        messages = [(who, self._clean(text)) for who, text in messages]
+    def _begin(self, messages: list[Message], max_tokens: int) -> _PendingCall:
+        if self._context.deadline() <= 0:
+            raise LlmUnavailable("The time limit of the question is used up.")
+        messages = messages if self._capabilities.supports_system_message else without_system(messages)
+        messages = [(role, self._clean(text)) for role, text in messages]
         tokens_in = self._tokens(messages)
-        usd = self._price.usd(tokens_in, 0, room) if self._price else None
-        self._means.allowance.check(usd, tokens_in + room)
+        usd = self._price.usd(tokens_in, 0, max_tokens) if self._price else None
+        self._context.allowance.check(usd, tokens_in + max_tokens)
         query = self._query
         schema = {
             "name": query.form.name,
             "schema": dict(query.form.schema),
             "strict": is_closed(query.form.schema),
         }
-        spoken = [{"role": who, "content": text} for who, text in messages]
-        body = self._manner.arguments(self._model, spoken, schema, room, query.temperature, query.seed)
+        sent_messages = [{"role": role, "content": text} for role, text in messages]
+        body = self._capabilities.arguments(
+            self._model, sent_messages, schema, max_tokens, query.temperature, query.seed
+        )
         self._number += 1
         begun = CallBegun(
             role=query.role,
@@ -193,45 +226,49 @@ class Question(Generic[T]):
             number=self._number,
             prompt=tuple(text_id(text) for _, text in messages),
             usd=usd,
-            tokens=tokens_in + room,
+            tokens=tokens_in + max_tokens,
         )
-        self._means.recorder.began(query.node, begun, {text_id(text): text for _, text in messages})
-        return _Sent(begun, body, room, self._manner.mode)
+        self._context.recorder.began(query.node, begun, {text_id(text): text for _, text in messages})
+        return _PendingCall(begun, body, max_tokens, self._capabilities.mode)
 
-    def _exchanged(self, sent: _Sent) -> "_Answer[T]":
+    def _send_recorded(self, pending: _PendingCall) -> "_Attempt[T]":
         try:
-            reply = self._means.exchange.send(sent.body, sent.room, self._enough)
-        except Passing as error:
-            self._end(sent, "failed", f"{error}.", usage=self._most(sent) if error.billed else None)
+            reply = self._context.exchange.send(pending.body, pending.max_tokens, self._is_complete)
+        except TransientError as error:
+            self._end(
+                pending, "failed", f"{error}.", usage=self._upper_bound(pending) if error.billed else None
+            )
             raise
-        except TimeUp:
-            reason = "The time was used up before the answer came."
-            self._end(sent, "cut", reason, usage=self._most(sent))
+        except DeadlineReachedError:
+            reason = "The time was used up before the answer arrived."
+            self._end(pending, "cut", reason, usage=self._upper_bound(pending))
             raise LlmUnavailable(reason) from None
-        except (TooLong, Objection, LlmRefused, LlmUnusable) as error:
-            self._end(sent, "failed", str(error))
+        except (ContextTooLongError, UnsupportedParameterError, LlmRefused, LlmUnusable) as error:
+            self._end(pending, "failed", str(error))
             raise
         if reply.refusal or reply.finish == "content_filter":
-            words = shortened(reply.refusal or reply.text) or "its provider's filter stopped the answer"
-            self._end(sent, "unusable", f"Refused: {words}", reply)
-            raise LlmUnusable(f"Model '{self._model}' refuses '{self._query.purpose}': {words}")
+            refusal = shorten(reply.refusal or reply.text) or "the provider's filter stopped the answer"
+            self._end(pending, "unusable", f"Refused: {refusal}", reply)
+            raise LlmUnusable(f"Model '{self._model}' refused to answer '{self._query.purpose}': {refusal}")
         if not reply.text.strip() and reply.finish != "length":
-            empty = Passing(f"{self._means.endpoint.host} has sent an empty answer")
-            self._end(sent, "failed", f"{empty}.", reply)
+            empty = TransientError(f"{self._context.endpoint.host} has pending an empty answer")
+            self._end(pending, "failed", f"{empty}.", reply)
             raise empty
-        answer = self._read(reply, sent.room)
+        answer = self._read(reply, pending.max_tokens)
         status: Literal["answered", "unusable"] = "unusable" if answer.error else "answered"
-        self._end(sent, status, str(answer.error) if answer.error else self._note, reply)
+        self._end(pending, status, str(answer.error) if answer.error else self._note, reply)
         return answer
 
-    def _read(self, reply: Reply, room: int) -> "_Answer[T]":
+    def _read(self, reply: Reply, max_tokens: int) -> "_Attempt[T]":
         try:
-            return _Answer(reply.text, room, value=self._query.form.read(read_object(reply.text)))
+            return _Attempt(reply.text, max_tokens, value=self._query.form.read(read_object(reply.text)))
         except AnswerError as error:
-            cut = isinstance(error, Unfinished) or (reply.finish == "length" and isinstance(error, NoObject))
-            return _Answer(reply.text, room, error=error, cut=cut)
+            truncated = isinstance(error, TruncatedObjectError) or (
+                reply.finish == "length" and isinstance(error, MissingObjectError)
+            )
+            return _Attempt(reply.text, max_tokens, error=error, truncated=truncated)
 
-    def _enough(self, text: str) -> bool:
+    def _is_complete(self, text: str) -> bool:
         try:
             self._query.form.read(read_object(text))
         except AnswerError:
@@ -240,55 +277,63 @@ class Question(Generic[T]):
 
     def _end(
         self,
-        sent: _Sent,
+        pending: _PendingCall,
         status: Literal["answered", "unusable", "failed", "cut"],
         reason: str,
         reply: Reply | None = None,
-        usage: Usage | None = None,
+        usage: TokenUsage | None = None,
     ) -> None:
-        """Records how it ended; `usage` is an estimate, one that `reply` brings along goes before it."""
-        sent.closed = True
-        said = reply.usage if reply else None
+        """Record the end of a call.
+
+        Args:
+            pending: The call.
+            status: How the call ended, see `Call.status`.
+            reason: Reason for the status.
+            reply: The reply, if any; its reported usage takes precedence.
+            usage: Estimated usage.
+        """
+        pending.closed = True
+        reported = reply.usage if reply else None
         text = reply.text if reply else ""
-        if reply and not said:
-            tokens_in = sent.begun.tokens - sent.room
-            usage = Usage(tokens_in, None, _estimated_out(reply, sent.room))
-        used = said or usage or Usage(0, None, 0)  # what was not worked on costs nothing
+        if reply and not reported:
+            tokens_in = pending.begun.tokens - pending.max_tokens
+            usage = TokenUsage(tokens_in, None, _estimated_out(reply, pending.max_tokens))
+        used = reported or usage or TokenUsage(0, None, 0)  # a request without a reply costs nothing
         usd = (
             self._price.usd(used.tokens_in, used.tokens_cached or 0, used.tokens_out) if self._price else None
         )
         call = Call(
-            **sent.begun.model_dump(exclude={"usd", "tokens"}),
-            mode=sent.mode,
+            **pending.begun.model_dump(exclude={"usd", "tokens"}),
+            mode=pending.mode,
             answer=text_id(text) if text else "",
             status=status,
-            reason=self._hidden(reason),
+            reason=self._redact_key(reason),
             tokens_in=used.tokens_in,
             tokens_cached=used.tokens_cached,
             tokens_out=used.tokens_out,
-            estimated=said is None and usage is not None,
+            estimated=reported is None and usage is not None,
             usd=usd,
-            seconds=time.monotonic() - sent.started,
+            seconds=time.monotonic() - pending.started,
         )
-        self._means.recorder.ended(self._query.node, call, {text_id(text): text} if text else {})
+        self._context.recorder.ended(self._query.node, call, {text_id(text): text} if text else {})
 
-    def _most(self, sent: _Sent) -> Usage:
-        return Usage(sent.begun.tokens - sent.room, None, sent.room)
+    def _upper_bound(self, pending: _PendingCall) -> TokenUsage:
+        return TokenUsage(pending.begun.tokens - pending.max_tokens, None, pending.max_tokens)
 
-    def _tokens(self, messages: list[Turn]) -> int:
-        extra = str(self._query.form.schema) if self._manner.mode == "schema" else ""
+    def _tokens(self, messages: list[Message]) -> int:
+        extra = str(self._query.form.schema) if self._capabilities.mode == "schema" else ""
         return sum(estimated_tokens(text) for _, text in messages) + estimated_tokens(extra)
 
-    def _hidden(self, text: str) -> str:
-        return self._means.endpoint.hide(text)
+    def _redact_key(self, text: str) -> str:
+        return self._context.endpoint.redact_key(text)
 
     def _clean(self, text: str) -> str:
-        return self._hidden(text.encode("utf-8", "replace").decode("utf-8"))
+        return self._redact_key(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _estimated_out(reply: Reply, room: int) -> int:
-    """Tokens of an answer of which the endpoint gave no usage; reasoning is paid for too."""
+def _estimated_out(reply: Reply, max_tokens: int) -> int:
+    """Estimate the tokens of an answer without reported usage; reasoning is billed, too."""
     if reply.finish == "length":
-        return room
+        return max_tokens
     written = estimated_tokens(reply.text) if reply.text else 0
-    return min(written + reply.thought // BYTES_PER_TOKEN, room)
+    return min(written + reply.reasoning_chars // BYTES_PER_TOKEN, max_tokens)

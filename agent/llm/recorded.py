@@ -1,4 +1,4 @@
-"""Gives back what a record says that language models answered; nothing is sent."""
+"""Replay recorded answers of language models without sending requests."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class RecordedThinker:
-    """Answers questions in the order in which they were asked, with the recorded answers."""
+    """Answers questions with the recorded answers, in the recorded order."""
 
     def __init__(
         self,
@@ -24,50 +24,50 @@ class RecordedThinker:
     ) -> None:
         """
         Args:
-            calls: of one decision, in order.
-            text_of: a kept text by its id.
-            under_way: entered while the answer of a question's last call is read, for what else had happened
-                by then, and left afterwards.
+            calls: Calls of one decision, in order.
+            text_of: Returns a recorded text by its id; None if the text is missing.
+            under_way: Returns a context that holds while the answer of a question's last call is parsed. The
+                context can restore the state at the time of the call.
         """
         self._questions = _by_question(calls)
         self._text_of = text_of
         self._under_way = under_way
         self.changed: list[str] = []
-        """Purposes of questions that would be asked in other words now."""
+        """Purposes of the questions whose prompt has changed since the recording."""
 
     def ask(self, query: Query[T]) -> T:
-        """The recorded answer, read as one that has just come.
+        """Return the recorded answer, parsed like a new answer.
 
         Raises:
-            LlmUnusable: the record has no answer, or it is none to the question as it is asked now.
+            LlmUnusable: The record holds no answer, or the recorded answer does not fit the present question.
         """
         if not self._questions or self._questions[0][0].purpose != query.purpose:
-            raise LlmUnusable(f"Nothing was asked for '{query.purpose}', or no answer came.")
+            raise LlmUnusable(f"The record holds no question '{query.purpose}' at this point.")
         calls = self._questions.pop(0)
         last = calls[-1]
-        if not any(self._asks(last, prompt) for prompt in query.prompts):
+        if not any(self._matches(last, prompt) for prompt in query.prompts):
             self.changed.append(query.purpose)
         text = self._text_of(last.answer) if last.answer else None
         with self._under_way(last):
             if last.status != "answered" or text is None:
-                raise LlmUnusable(f"No answer for '{query.purpose}' is on record: {last.reason}")
+                raise LlmUnusable(f"The record holds no answer for '{query.purpose}': {last.reason}")
             try:
                 return query.form.read(read_object(text))
             except AnswerError as error:
                 raise LlmUnusable(
-                    f"The recorded answer for '{query.purpose}' is of no use now: {error}"
+                    f"The recorded answer for '{query.purpose}' is not usable now: {error}"
                 ) from error
 
-    def _asks(self, call: Call, prompt: Prompt) -> bool:
-        """Whether a call was made in these words; where the schema is told in words, it follows them."""
-        said = [self._text_of(name) or "" for name in call.prompt]
-        if said and said[0] != prompt.stable:  # one message for models that know no system's
-            return said[0].startswith(f"{prompt.stable}\n\n{prompt.asked}")
-        return len(said) > 1 and said[1].startswith(prompt.asked)
+    def _matches(self, call: Call, prompt: Prompt) -> bool:
+        """Return whether the call used this prompt. The recorded prompt may end with the schema."""
+        texts = [self._text_of(name) or "" for name in call.prompt]
+        if texts and texts[0] != prompt.stable:  # one message, for models without system messages
+            return texts[0].startswith(f"{prompt.stable}\n\n{prompt.asked}")
+        return len(texts) > 1 and texts[1].startswith(prompt.asked)
 
 
 def _by_question(calls: Sequence[Call]) -> list[list[Call]]:
-    """Every question's calls: retries and repairs follow the first."""
+    """Group calls by question: the first call, then its retries and repairs."""
     questions: list[list[Any]] = []
     for call in calls:
         if call.number == 1 or not questions:

@@ -1,31 +1,31 @@
-"""What a run's calls have used, folded from its record."""
+"""Sum up what a run's calls have used, from the run's record."""
 
 from dataclasses import dataclass, field
 
-from agent.llm.allowance import Used
+from agent.llm.allowance import UsedBudget
 from agent.llm.calls import Call, CallBegun
 
 
 @dataclass
 class Spend:
-    """Sums over all exchanges; one in flight, or lost with its process, counts as much as it may cost."""
+    """Totals over all calls. A call in flight, or lost with its process, counts at its maximum."""
 
     calls: int = 0
     failed: int = 0
-    """Exchanges without an answer that could be used."""
+    """Calls without a usable answer."""
 
     tokens_in: int = 0
     tokens_cached: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
     usd: float = 0.0
-    """Of the exchanges whose price is known."""
+    """Cost in dollars of the calls with a known price."""
 
     unpriced_tokens: int = 0
-    """Of those whose price is not known."""
+    """Tokens of the calls without a known price."""
 
     lost: int = 0
-    """Exchanges of which nobody knows how they ended."""
+    """Calls whose process died before they ended."""
 
     lost_tokens: int = 0
     _in_flight: list[CallBegun] = field(default_factory=list)
@@ -43,40 +43,41 @@ class Spend:
         self.tokens_cached += call.tokens_cached or 0
         self.tokens_out += tokens_out
         self.seconds += call.seconds
-        self._pay(call.usd, tokens_in + tokens_out)
+        self._add_cost(call.usd, tokens_in + tokens_out)
 
     def lose(self) -> None:
-        """The process that sent what is in flight died: it may have cost as much as it was allowed to."""
+        """Count the calls in flight as lost, at their maximum, because the process that sent them died."""
         for begun in self._in_flight:
             self.lost += 1
             self.lost_tokens += begun.tokens
-            self._pay(begun.usd, begun.tokens)
+            self._add_cost(begun.usd, begun.tokens)
         self._in_flight.clear()
 
     @property
-    def used(self) -> Used:
-        """With what is in flight at its upper bound."""
-        flying = self._in_flight
-        return Used(
-            usd=self.usd + sum(begun.usd or 0.0 for begun in flying),
+    def used(self) -> UsedBudget:
+        """The amounts used; calls in flight count at their maximum."""
+        pending = self._in_flight
+        return UsedBudget(
+            usd=self.usd + sum(begun.usd or 0.0 for begun in pending),
             tokens=self.tokens_in
             + self.tokens_out
             + self.lost_tokens
-            + sum(begun.tokens for begun in flying),
-            unpriced_tokens=self.unpriced_tokens + sum(begun.tokens for begun in flying if begun.usd is None),
+            + sum(begun.tokens for begun in pending),
+            unpriced_tokens=self.unpriced_tokens
+            + sum(begun.tokens for begun in pending if begun.usd is None),
         )
 
     @property
     def asked(self) -> str:
-        """The model that is being asked now, if any."""
+        """Model of the call in flight; "" without one."""
         return self._in_flight[-1].model if self._in_flight else ""
 
     @property
     def is_priced(self) -> bool:
-        """Whether `usd` tells of all exchanges."""
+        """Whether `usd` covers all calls."""
         return self.unpriced_tokens == 0
 
-    def _pay(self, usd: float | None, tokens: int) -> None:
+    def _add_cost(self, usd: float | None, tokens: int) -> None:
         if usd is None:
             self.unpriced_tokens += tokens
         else:

@@ -28,7 +28,7 @@ from agent.session import Run, open_run, start
 FAMILY = "tabular"
 STORED = 100  # lessons at hand, as three or four searches leave; a prompt recalls 30
 _ROWS = 1437
-_LESSONS = "# Lessons at hand\n<data>\n"
+_LESSONS = "# Relevant lessons\n<data>\n"
 _MODULES = "Its modules:\n<data>\n"
 _SHOWN = "\n</data>\n\n## "
 _END = "</data>"

@@ -32,7 +32,7 @@ def test_ids_targets_and_cells_are_told_once_and_no_label() -> None:
     rules = _rules()
     assert "inputs: left (signal), right (signal)" in rules
     assert rules.count(CELL_DESCRIPTIONS["signal"]) == 1
-    assert "id: recording; to predict: shape; a submission holds: probability" in rules
+    assert "id: recording; target columns: shape; a submission contains: probability" in rules
     assert "secretlabel" not in rules
 
 

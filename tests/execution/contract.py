@@ -1,4 +1,4 @@
-"""What every executor must do; each kind of executor runs this class's tests (see test_contract.py)."""
+"""Contract of all executors; every kind of executor runs these tests (see test_contract.py)."""
 
 import signal
 import threading
@@ -21,7 +21,7 @@ def spawn():
 
 @pytest.fixture
 def token() -> str:
-    """A word that marks one test's processes."""
+    """A unique argument that marks the processes of one test."""
     return f"mars-test-{uuid.uuid4().hex}"
 
 
@@ -86,7 +86,7 @@ class ExecutorContract:
             ),
         ],
     )
-    def test_ends_as_a_plain_interpreter_does(
+    def test_ends_like_a_plain_interpreter(
         self, site: Site, executor: Executor, code: str, returncode: int, log_end: str
     ) -> None:
         outcome = executor.execute(site.job("endings", code))
@@ -94,7 +94,7 @@ class ExecutorContract:
         assert outcome.log.read_text().endswith(log_end)
         assert outcome.status == ("ok" if returncode == 0 else "failed")
 
-    def test_what_was_buffered_at_the_end_is_written(self, site: Site, executor: Executor) -> None:
+    def test_buffered_output_is_written_at_the_end(self, site: Site, executor: Executor) -> None:
         job = site.job("buffered", "stream = open('working/late.txt', 'w')\nstream.write('kept')\n")
         (job.workspace / "holder.py").write_text("stream = open('working/module.txt', 'w')\n")
         main = job.workspace / "main.py"
@@ -114,14 +114,14 @@ class ExecutorContract:
         assert time.monotonic() - start < 3.0
         assert alive(token) == []
 
-    def test_nothing_outlives_a_candidate_that_ended_well(
+    def test_no_process_outlives_a_successful_candidate(
         self, site: Site, executor: Executor, token: str
     ) -> None:
         outcome = executor.execute(site.job("leaves", SPAWN_SLEEPER.format(token=token) + "spawn()\n"))
         assert outcome.status == "ok"
         assert alive(token) == []
 
-    def test_keys_of_the_user_are_not_in_the_environment(
+    def test_the_users_keys_are_not_in_the_environment(
         self, site: Site, executor: Executor, monkeypatch: pytest.MonkeyPatch, token: str
     ) -> None:
         monkeypatch.setenv("CANARY_API_KEY", token)
@@ -129,7 +129,7 @@ class ExecutorContract:
         assert "MARS_SEED" in outcome.log.read_text()
         assert "CANARY" not in outcome.log.read_text()
 
-    def test_a_flood_of_output_is_bounded_and_keeps_both_ends(self, site: Site, executor: Executor) -> None:
+    def test_a_long_output_is_bounded_and_keeps_both_ends(self, site: Site, executor: Executor) -> None:
         code = """
             import os
             print("first line", flush=True)
@@ -175,7 +175,9 @@ class ExecutorContract:
         assert outcome.reason.startswith("OSError")
         assert (job.workspace / "working" / "big").stat().st_size <= 1_000_000
 
-    def test_watch_stops_the_run_with_its_sentence(self, site: Site, executor: Executor, token: str) -> None:
+    def test_the_watch_stops_the_run_with_its_reason(
+        self, site: Site, executor: Executor, token: str
+    ) -> None:
         elapsed: list[float] = []
 
         def watch(seconds: float) -> str | None:
@@ -203,7 +205,7 @@ class ExecutorContract:
         outcome = executor.execute(site.job("stdin", "import sys; print(repr(sys.stdin.read()))"))
         assert outcome.log.read_text() == "''\n"
 
-    def test_candidates_side_by_side_never_meet(self, site: Site, executor: Executor) -> None:
+    def test_parallel_candidates_are_isolated_from_each_other(self, site: Site, executor: Executor) -> None:
         code = """
             import os, tempfile, time
             from pathlib import Path
@@ -230,7 +232,7 @@ class ExecutorContract:
         logs = [executor.execute(site.job(f"random-{run}", code)).log.read_text() for run in range(2)]
         assert len({number for log in logs for number in log.split()}) == 4
 
-    def test_what_is_left_cannot_lead_the_harness_elsewhere(self, site: Site, executor: Executor) -> None:
+    def test_unsafe_files_of_a_candidate_are_removed(self, site: Site, executor: Executor) -> None:
         code = f"""
             import os
             from pathlib import Path
@@ -271,7 +273,7 @@ class ExecutorContract:
 
 
 class SandboxContract:
-    """What holds besides where candidates are isolated."""
+    """Further guarantees for isolated candidates."""
 
     def test_nothing_is_missing(self, executor: Executor) -> None:
         assert executor.guarantees.missing() == []
@@ -346,7 +348,7 @@ class SandboxContract:
         outcome = executor.execute(site.job("network", code))
         assert outcome.log.read_text() == "OSError\n[]\n"
 
-    def test_shared_memory_is_its_own(self, site: Site, executor: Executor) -> None:
+    def test_shared_memory_is_private(self, site: Site, executor: Executor) -> None:
         write = "open('/dev/shm/same', 'x').write('x'); import time; time.sleep(0.5)"
         jobs = [site.job(f"shm-{index}", write) for index in range(2)]
         with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""A folder with prepared data and candidates in it, and ways to look for what a candidate left alive."""
+"""A folder with prepared data and candidates, and helpers that find processes left alive."""
 
 import textwrap
 import time
@@ -16,7 +16,7 @@ PATIENT_S = 60.0
 
 @dataclass
 class Site:
-    """What a run lays out, below one folder."""
+    """The folders of a run, below one root."""
 
     root: Path
     nodes: Path = field(init=False)
@@ -43,7 +43,7 @@ class Site:
         return self.root / "private" / "val.csv"
 
     def job(self, name: str, code: str, **changes: object) -> Job:
-        """A job for a new candidate whose main.py is the given code."""
+        """Create a candidate whose main.py is the given code, and return its job."""
         workspace = self.nodes / name
         workspace.mkdir(exist_ok=True)
         (workspace / "main.py").write_text(textwrap.dedent(code))
@@ -57,7 +57,7 @@ class Site:
 
 
 def alive(token: str) -> list[psutil.Process]:
-    """Processes anywhere on the machine whose command line contains the token."""
+    """Return all processes on the machine whose command line contains the token."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -69,7 +69,7 @@ def alive(token: str) -> list[psutil.Process]:
 
 
 def wait_until(condition: Callable[[], object], within_s: float = 15.0) -> None:
-    """Returns when the condition holds; fails the test if it does not in time."""
+    """Wait until the condition holds; fail the test after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:

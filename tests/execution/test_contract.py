@@ -1,4 +1,4 @@
-"""The contract, run on every kind of executor."""
+"""Run the executor contract on every kind of executor."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ __all__ = ["token"]
 
 
 def unavailable(what: str) -> None:
-    """Isolation that cannot be tested is a failure in CI and a skip elsewhere."""
+    """Fail in CI and skip elsewhere, if the isolation is not available."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} cannot be used on this machine")
     pytest.skip(f"{what} cannot be used on this machine")
@@ -63,7 +63,7 @@ class TestWarmSandboxed(Sandboxed):
 
 
 class ByKernel(ExecutorContract, SandboxContract):
-    """Namespaces and Landlock alone, as on a machine without bubblewrap."""
+    """Isolation by namespaces and Landlock only, as on a machine without bubblewrap."""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

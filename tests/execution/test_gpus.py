@@ -1,4 +1,4 @@
-"""GPUs are leased by name; no GPU is needed to see that no two candidates get the same one."""
+"""GPU leases: no two candidates get the same GPU. The tests need no GPU."""
 
 import subprocess
 import sys
@@ -14,36 +14,36 @@ from agent.execution.gpus import GpuLeases, visible_gpus
 
 def test_no_two_candidates_hold_the_same_gpu(tmp_path: Path) -> None:
     leases = GpuLeases(["0", "1"], folder=tmp_path)
-    held: list[str] = []
-    most: list[int] = []
+    leased: list[str] = []
+    counts: list[int] = []
     guard = threading.Lock()
 
     def candidate(_: int) -> str:
         with leases.lease() as gpu:
             assert gpu is not None
             with guard:
-                assert gpu not in held
-                held.append(gpu)
-                most.append(len(held))
+                assert gpu not in leased
+                leased.append(gpu)
+                counts.append(len(leased))
             time.sleep(0.05)
             with guard:
-                held.remove(gpu)
+                leased.remove(gpu)
             return gpu
 
     with ThreadPoolExecutor(5) as pool:
         used = list(pool.map(candidate, range(8)))
     assert set(used) == {"0", "1"}
-    assert max(most) == 2
+    assert max(counts) == 2
 
 
 def test_a_lease_of_another_process_holds_until_it_dies(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from agent.execution.gpus import GpuLeases\n"
-        "with GpuLeases(['0'], folder=Path(sys.argv[1])).lease(): print('held', flush=True); time.sleep(60)"
+        "with GpuLeases(['0'], folder=Path(sys.argv[1])).lease(): print('leased', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
-    assert other.stdout.readline() == "held\n"
+    assert other.stdout.readline() == "leased\n"
     with GpuLeases(["0", "1"], folder=tmp_path).lease() as gpu:
         assert gpu == "1"
     threading.Timer(0.5, other.kill).start()
@@ -55,18 +55,18 @@ def test_a_lease_of_another_process_holds_until_it_dies(tmp_path: Path) -> None:
     other.stdout.close()
 
 
-def test_without_gpus_or_when_they_are_shared_nobody_waits(tmp_path: Path) -> None:
+def test_without_gpus_or_with_shared_gpus_no_candidate_waits(tmp_path: Path) -> None:
     for leases in (GpuLeases([], folder=tmp_path), GpuLeases(["0"], shared=True, folder=tmp_path)):
         with leases.lease() as first, leases.lease() as second:
             assert (first, second) == (None, None)
 
 
-def test_who_is_stopped_while_it_waits_gets_none(tmp_path: Path) -> None:
+def test_a_candidate_stopped_during_the_wait_gets_no_gpu(tmp_path: Path) -> None:
     leases = GpuLeases(["0"], folder=tmp_path)
     with leases.lease() as first, leases.lease(lambda _: "interrupted") as second:
         assert (first, second) == ("0", None)
 
 
-def test_what_the_user_hides_is_not_leased(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_gpus_are_not_leased(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert visible_gpus() == ()

@@ -1,4 +1,4 @@
-"""A harness that is killed outright leaves no candidate behind."""
+"""Candidates die with a killed harness."""
 
 import os
 import signal

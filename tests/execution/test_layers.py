@@ -1,4 +1,4 @@
-"""What candidates build is shared once they are valid, and only then; nobody can write what others read."""
+"""Cache layers: only files of valid candidates are shared, and candidates cannot write shared files."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ def _shared(layers: CacheLayers) -> set[str]:
     return {file.name for file in layers.shared.iterdir()}
 
 
-def test_only_what_is_promoted_is_seen_by_the_next(layers: CacheLayers) -> None:
+def test_only_promoted_files_are_visible_to_later_candidates(layers: CacheLayers) -> None:
     _build(layers, 1, KEYS[0])
     _build(layers, 2, KEYS[1])
     layers.promote(1)
@@ -37,7 +37,7 @@ def test_only_what_is_promoted_is_seen_by_the_next(layers: CacheLayers) -> None:
     assert not (layers.own / "001").exists()
 
 
-def test_the_oldest_make_room_and_what_is_too_large_is_left_out(layers: CacheLayers) -> None:
+def test_the_oldest_files_are_evicted_and_oversized_files_skipped(layers: CacheLayers) -> None:
     for number, name in enumerate(KEYS[:4]):
         _build(layers, number, name)
         layers.promote(number)

@@ -1,4 +1,4 @@
-"""The bounded log, and the sentence that is made from its end."""
+"""The bounded log, and the diagnosis from its end."""
 
 import resource
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_log_below_its_limit_is_whole(tmp_path: Path) -> None:
     assert log.path.read_bytes() == b"a" * 120 + b"b" * 80
 
 
-def test_a_file_system_that_takes_no_more_is_a_failure_of_the_machine(tmp_path: Path) -> None:
+def test_a_full_file_system_is_an_infrastructure_error(tmp_path: Path) -> None:
     log = BoundedLog(tmp_path / "log", 1 << 20)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -77,6 +77,6 @@ def test_reason(returncode: int, output: str, status: str, reason: str) -> None:
     assert reason in found_reason
 
 
-def test_a_log_that_cannot_be_made_is_a_failure_of_the_machine() -> None:
+def test_a_log_that_cannot_be_created_is_an_infrastructure_error() -> None:
     with pytest.raises(InfrastructureError, match="cannot be written"):
         BoundedLog(Path("/proc/absent/log"), 100)

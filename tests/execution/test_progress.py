@@ -1,4 +1,4 @@
-"""Progress files as candidates write them, and as they should not."""
+"""Valid and invalid progress files."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def line(**values: object) -> str:
     return json.dumps({"stage": "train", "elapsed_s": 1.0, **values}) + "\n"
 
 
-def test_each_record_comes_once_and_a_torn_line_when_it_is_whole(file: Path) -> None:
+def test_each_record_is_returned_once_and_a_partial_line_when_complete(file: Path) -> None:
     reader = ProgressReader(file)
     assert reader.poll() == []
     second = line(epoch=1, metric=0.5, new_key="ignored")
@@ -35,17 +35,17 @@ def test_each_record_comes_once_and_a_torn_line_when_it_is_whole(file: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "garbage",
+    "invalid",
     [b"\xff\xfe\n", b"{}\n", b"[1]\n", b"null\n", b"\n", b'{"stage": "train"}\n', b"[" * 60_000 + b"\n"],
 )
-def test_garbage_is_passed_over(file: Path, garbage: bytes) -> None:
-    append(file, garbage)
+def test_invalid_lines_are_skipped(file: Path, invalid: bytes) -> None:
+    append(file, invalid)
     append(file, line(metric=float("nan")))
     append(file, line(epoch=3))
     assert [record.epoch for record in ProgressReader(file).poll()] == [3]
 
 
-def test_a_huge_line_is_given_up_and_the_next_one_read(file: Path) -> None:
+def test_an_overlong_line_is_skipped(file: Path) -> None:
     reader = ProgressReader(file)
     append(file, b"x" * 3_000_000)
     for _ in range(4):
@@ -54,7 +54,7 @@ def test_a_huge_line_is_given_up_and_the_next_one_read(file: Path) -> None:
     assert [record.epoch for record in reader.poll()] == [4]
 
 
-def test_a_file_written_anew_is_read_from_its_start(file: Path) -> None:
+def test_a_rewritten_file_is_read_from_its_start(file: Path) -> None:
     reader = ProgressReader(file)
     append(file, line(epoch=1) + line(epoch=2))
     reader.poll()
@@ -62,7 +62,7 @@ def test_a_file_written_anew_is_read_from_its_start(file: Path) -> None:
     assert [record.epoch for record in reader.poll()] == [0]
 
 
-def test_a_large_file_comes_in_parts(file: Path) -> None:
+def test_a_large_file_is_read_in_parts(file: Path) -> None:
     append(file, line(epoch=1) * 50_000)
     reader = ProgressReader(file)
     counts = [len(reader.poll()) for _ in range(6)]

@@ -1,4 +1,4 @@
-"""A competition's data script, run in the sandbox."""
+"""A competition's data script in the sandbox."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def script(tmp_path: Path) -> Path:
     return folder / "generate.py"
 
 
-def test_it_reads_what_it_is_given_and_writes_its_folder(
+def test_the_script_reads_its_inputs_and_writes_its_folder(
     script: Path, tmp_path: Path, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY_API_KEY", "canary")
@@ -45,7 +45,7 @@ def test_it_reads_what_it_is_given_and_writes_its_folder(
     assert "CANARY" not in (out / "environment.txt").read_text()
 
 
-def test_its_failure_is_a_wrong_set_up_with_its_last_words(
+def test_a_failure_is_a_setup_error_with_the_last_line_of_output(
     script: Path, tmp_path: Path, sandbox: str
 ) -> None:
     with pytest.raises(
@@ -54,13 +54,13 @@ def test_its_failure_is_a_wrong_set_up_with_its_last_words(
         run_script(script, [str(tmp_path / "data" / "out"), "nowhere"], [], tmp_path / "data", sandbox)  # type: ignore[arg-type]
 
 
-def test_what_it_was_not_given_does_not_exist(script: Path, tmp_path: Path) -> None:
+def test_other_files_are_not_visible(script: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("x")
     with pytest.raises(SetupError, match="Error"):
         run_script(script, [str(tmp_path / "data" / "out"), str(secret)], [], tmp_path / "data")
 
 
-def test_a_missing_script_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_script(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"absent\.py"):
         run_script(tmp_path / "absent.py", [], [], tmp_path / "data")

@@ -1,4 +1,4 @@
-"""What is told of a failure: enough to mend it, and nothing that comes from the data."""
+"""Redaction of failures: enough detail to fix the code, and no values from the data."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def _output(error: str, last: str = "/usr/lib/python3.11/site-packages/torch/fun
     )
 
 
-def _told(error: str, **place: str) -> str:
+def _redacted(error: str, **place: str) -> str:
     told = tell_exception(_output(error, **place), WORKSPACE, CODE)
     assert told is not None
     assert told.frames[:2] == ("main.py line 2", "library/train.py line 2 in fit")
@@ -41,13 +41,13 @@ def _told(error: str, **place: str) -> str:
         "ValueError: X has 3 features, but LogisticRegression is expecting 4 features as input.",
     ],
 )
-def test_a_library_may_complain_of_shapes(error: str) -> None:
-    assert _told(error) == error
+def test_shapes_in_library_messages_are_kept(error: str) -> None:
+    assert _redacted(error) == error
 
 
-def test_a_message_of_the_candidates_own_may_not_smuggle_numbers() -> None:
+def test_numbers_in_the_candidates_own_messages_are_redacted() -> None:
     own = f"{WORKSPACE}/library/train.py"
-    said = _told("RuntimeError: mat1 and mat2 shapes cannot be multiplied (4711x65 and 64x10)", last=own)
+    said = _redacted("RuntimeError: mat1 and mat2 shapes cannot be multiplied (4711x65 and 64x10)", last=own)
     assert "4711" not in said
 
 
@@ -66,7 +66,7 @@ def test_a_message_of_the_candidates_own_may_not_smuggle_numbers() -> None:
         ("json.decoder.JSONDecodeError: no", "json.decoder.JSONDecodeError: no"),
         ("library.train.fit: no", "library.train.fit: no"),
         ("Canary:4711", "An exception of another kind"),
-        # What a label may be called is no word of an error's where it is quoted.
+        # A quoted word may be a label, even if the word is usual in errors.
         ("KeyError: 'negative'", "KeyError"),
         (
             "ValueError: invalid literal for int() with base 10: 'no'",
@@ -88,34 +88,34 @@ def test_a_message_of_the_candidates_own_may_not_smuggle_numbers() -> None:
         ("MemoryError: canary\nbird", "MemoryError"),
     ],
 )
-def test_words_of_the_data_are_left_out(error: str, told: str) -> None:
-    assert _told(error) == told
+def test_words_of_the_data_are_redacted(error: str, told: str) -> None:
+    assert _redacted(error) == told
 
 
-def test_frames_are_those_of_the_repositorys_own_modules() -> None:
-    """What a candidate wrote while it ran may have a name made of data."""
+def test_frames_come_only_from_the_repositorys_own_modules() -> None:
+    """Files written during the run may have names made of data."""
     told = tell_exception(_output("ValueError", last=f"{WORKSPACE}/working/canary.py"), WORKSPACE, CODE)
     assert told is not None
     assert told.frames == ("main.py line 2", "library/train.py line 2 in fit")
 
 
-def test_a_quotation_that_is_cut_off_is_one_all_the_same() -> None:
-    said = _told(f"ValueError: {'and ' * 50}'{'no ' * 50}'")
+def test_a_truncated_quotation_is_redacted() -> None:
+    said = _redacted(f"ValueError: {'and ' * 50}'{'no ' * 50}'")
     assert said == f"ValueError: {'and ' * 50}'…"
 
 
-def test_a_line_that_no_module_has_is_a_number_that_was_printed() -> None:
+def test_a_line_number_beyond_the_module_is_redacted() -> None:
     output = _output("ValueError").replace('train.py", line 2', 'train.py", line 4711')
     told = tell_exception(output, WORKSPACE, CODE)
     assert told is not None
     assert told.frames == ("main.py line 2",)
 
 
-def test_without_a_traceback_there_is_nothing_to_tell() -> None:
+def test_without_a_traceback_there_is_no_description() -> None:
     assert tell_exception("epoch 1\nKilled\n", WORKSPACE, CODE) is None
 
 
-def test_a_sentence_about_files_loses_what_it_quotes_and_counts() -> None:
+def test_quotes_and_numbers_of_a_sentence_are_redacted() -> None:
     said = without_values(
         "submission.csv: row 'it\\'s 4' of column 'a\"b' holds \"x 'y'\", not 0.5 (and 12 more)."
     )
@@ -130,7 +130,7 @@ def test_a_sentence_about_files_loses_what_it_quotes_and_counts() -> None:
         ("Canary Bird,kind\nr1,sine\n", "has no column …; its columns are …, …."),
     ],
 )
-def test_a_table_that_cannot_be_read_is_not_told_of_row_by_row(tmp_path: Path, table: str, told: str) -> None:
+def test_an_unreadable_table_reveals_no_rows(tmp_path: Path, table: str, told: str) -> None:
     file = tmp_path / "submission.csv"
     file.write_text(table)
     with pytest.raises(SubmissionError) as caught:
@@ -147,6 +147,6 @@ def test_a_column_may_have_an_apostrophe_in_its_name(tmp_path: Path) -> None:
     assert "Canary" not in unscored(fault).told
 
 
-def test_what_an_own_metric_says_when_it_fails_is_not_told() -> None:
+def test_the_message_of_a_failing_own_metric_is_redacted() -> None:
     failed = SetupError("The competition's metric.py failed with exit code 1: KeyError: Canary Bird")
     assert "Canary" not in unscored(failed).told

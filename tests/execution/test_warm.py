@@ -1,4 +1,4 @@
-"""What is special to a fork server: its death, its imports, and results equal to those of plain processes."""
+"""Fork servers: their death, their imports, and results equal to those of new processes."""
 
 import contextlib
 import textwrap
@@ -48,13 +48,13 @@ def site(tmp_path: Path) -> Site:
 
 
 def _warm(site: Site, **more: object) -> Executor:
-    """An executor over the site that forks, unless `more` asks for another one."""
+    """Return an executor for the site; warm unless `more` says otherwise."""
     asked = {"cold": False, "nodes_root": site.nodes, "readable": [site.root / "public"], **more}
     return make_executor(**asked)  # type: ignore[arg-type]
 
 
 def servers() -> list[psutil.Process]:
-    """The interpreters of this process's fork servers and their waiting children."""
+    """Return the processes of this process's fork servers and of their spares."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -73,7 +73,7 @@ def kill_servers() -> None:
 def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
     tmp_path: Path, threads: int
 ) -> None:
-    # Worker processes pass tensors over sockets in TMPDIR, whose names must fit in 108 bytes.
+    # Loader workers pass tensors over sockets in TMPDIR; a socket path must fit in 108 bytes.
     site = Site(tmp_path / ("long-" * 12))
     logs = []
     for cold in (True, False):
@@ -86,7 +86,7 @@ def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
     assert logs[0].endswith(f"{threads}\n")
 
 
-def test_a_candidates_end_is_for_its_own_affairs(site: Site) -> None:
+def test_a_candidate_runs_only_its_own_exit_handlers(site: Site) -> None:
     executor = _warm(site, preload=["torch"])
     code = """
         import weakref
@@ -110,17 +110,15 @@ def test_a_killed_server_is_replaced(site: Site, sandbox: str) -> None:
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])
-def test_a_spare_that_was_killed_while_it_waited_is_replaced(site: Site, sandbox: str) -> None:
+def test_a_spare_killed_while_waiting_is_replaced(site: Site, sandbox: str) -> None:
     executor = _warm(site, sandbox=sandbox)
     assert executor.execute(site.job("before", "print(1)")).status == "ok"
     server = min(servers(), key=lambda process: process.create_time())
     killed = []
 
-    def all_killed() -> bool:  # perhaps the last of the first job among them, which may end by itself
+    def all_killed() -> bool:
         for process in _waiting(server):
-            with contextlib.suppress(
-                psutil.NoSuchProcess
-            ):  # the last of the first job may end by itself meanwhile
+            with contextlib.suppress(psutil.NoSuchProcess):  # a process of the first job may end by itself
                 process.kill()
                 killed.append(process)
         return bool(killed) and not _waiting(server)
@@ -155,14 +153,14 @@ def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(
     executor.close()
 
 
-def test_a_module_that_cannot_be_imported_is_a_wrong_set_up(site: Site) -> None:
+def test_a_missing_module_is_a_setup_error(site: Site) -> None:
     executor = _warm(site, preload=["no_such_module_anywhere"])
     with pytest.raises(SetupError, match="No module named 'no_such_module_anywhere'"):
         executor.execute(site.job("never", "print(1)"))
     executor.close()
 
 
-def test_paths_that_the_server_cannot_see_are_refused(site: Site, tmp_path: Path) -> None:
+def test_paths_outside_the_servers_sandbox_are_rejected(site: Site, tmp_path: Path) -> None:
     executor = WarmExecutor(detect("auto"), site.nodes, preload=[], readable=[site.root / "public"])
     job = site.job("blind", "print(1)")
     for wrong in (
@@ -175,7 +173,7 @@ def test_paths_that_the_server_cannot_see_are_refused(site: Site, tmp_path: Path
     executor.close()
 
 
-def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
+def test_several_threads_may_start_the_server_concurrently(site: Site) -> None:
     executor = _warm(site)
     jobs = [site.job(f"eager-{index}", "print(1)") for index in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -185,7 +183,7 @@ def test_several_threads_may_start_the_server_at_once(site: Site) -> None:
 
 
 @pytest.mark.parametrize("cold", [True, False])
-def test_workspaces_that_candidates_could_not_see_are_refused(cold: bool) -> None:
+def test_invisible_workspaces_are_rejected(cold: bool) -> None:
     if not Path("/dev/shm").is_dir() or not detect("auto").namespaces:
         pytest.skip("candidates share this machine's memory folder")
     nodes = Path("/dev/shm/mars/nodes")

@@ -1,4 +1,4 @@
-"""The scripted server and clients of it."""
+"""Fixtures: the scripted server and its clients."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -39,13 +39,13 @@ def records() -> Records:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """What the client waited between attempts, in seconds; it did not."""
+    """Seconds that the client meant to wait between attempts; tests do not wait."""
     return []
 
 
 @pytest.fixture
 def make(script: Script, records: Records, waits: list[float]) -> Iterator[Callable[..., Client]]:
-    """Makes clients of the script's server; keyword arguments replace what one is made of."""
+    """Make clients of the scripted server; keyword arguments replace the usual settings."""
     clients = []
 
     def made(
@@ -78,7 +78,7 @@ def make(script: Script, records: Records, waits: list[float]) -> Iterator[Calla
 
 @pytest.fixture
 def ask(make: Callable[..., Client]) -> Callable[..., Choice]:
-    """Asks the usual question once, of a client made with the usual settings."""
+    """Ask the usual question once, with a new client."""
 
     def asked(*prompts: Prompt, **settings: Any) -> Choice:
         return make(**settings).ask(Query("planner", "draft", prompts or (PROMPT,), FORM, 100))

@@ -1,4 +1,4 @@
-"""A server that answers by a script, over real HTTP, and a recorder that keeps everything."""
+"""A server that follows a script, over real HTTP, and a recorder that keeps all calls."""
 
 import json
 import threading
@@ -31,7 +31,7 @@ GOOD = '{"size": 3, "why": "small"}'
 
 
 def completion(text: str | None, finish: str = "stop", usage: Any = (100, 10), **message: Any) -> Response:
-    """A chat completion with this text."""
+    """Return a chat completion with this text."""
     body: dict[str, Any] = {
         "id": "1",
         "object": "chat.completion",
@@ -51,13 +51,13 @@ def completion(text: str | None, finish: str = "stop", usage: Any = (100, 10), *
 
 
 def failure(status: int, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
-    """An error as OpenAI words it."""
+    """Return an error reply in OpenAI's format."""
     body = json.dumps({"error": {"message": message, "type": "an_error", **more}})
     return Response(body, status, dict(headers or {}), content_type="application/json")
 
 
 def events(*texts: str, usage: tuple[int, int] | None = None, end: bool = True) -> Response:
-    """A stream of the texts."""
+    """Return a stream of the texts."""
 
     def lines() -> Iterator[str]:
         head = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": MODEL}
@@ -75,7 +75,7 @@ def events(*texts: str, usage: tuple[int, int] | None = None, end: bool = True) 
 
 @dataclass
 class Script:
-    """The server: hands out its answers in order, and keeps what it was asked."""
+    """The server: sends its answers in order and records the requests."""
 
     url: str
     answers: list[Answer] = field(default_factory=list)
@@ -90,14 +90,14 @@ class Script:
         return answer(request) if callable(answer) and not isinstance(answer, Response) else answer
 
     def hang(self, request: Request) -> Response:
-        """Says nothing until the test is over."""
+        """Stay silent until the test ends."""
         self.released.wait(20)
         return Response(status=500)
 
 
 @dataclass
 class Records:
-    """A recorder that counts as a run's state would."""
+    """A recorder that keeps all calls and checks that they do not overlap."""
 
     begun: list[CallBegun] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -118,5 +118,5 @@ class Records:
         return [call.status for call in self.calls]
 
     def everything(self) -> str:
-        """All that was recorded, as one text."""
+        """Return all recorded data as one text."""
         return repr((self.begun, self.calls, self.texts))

@@ -1,4 +1,4 @@
-"""What ends a call from this side: the run's time, what it may cost, an interrupt."""
+"""Limits that end a call on the client's side: the run's time, the spend limit, an interrupt."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 from werkzeug import Request, Response
 
-from agent.llm.allowance import Allowance, Used
+from agent.llm.allowance import Allowance, UsedBudget
 from agent.llm.client import Client
 from agent.llm.errors import LlmUnavailable, Spent
 from agent.llm.query import Query
@@ -32,7 +32,7 @@ Ask = Callable[..., Choice]
 BUSY = failure(500, "busy", {"Retry-After": "0"})
 
 
-def test_the_runs_end_cuts_a_call(script: Script, records: Records, ask: Ask) -> None:
+def test_the_end_of_the_run_cancels_a_call(script: Script, records: Records, ask: Ask) -> None:
     sent: list[float] = []
 
     def deadline() -> float:
@@ -47,7 +47,7 @@ def test_the_runs_end_cuts_a_call(script: Script, records: Records, ask: Ask) ->
     assert call.usd == records.begun[0].usd
 
 
-def test_a_question_takes_no_more_than_its_share(script: Script, records: Records, ask: Ask) -> None:
+def test_the_time_limit_of_a_question_is_enforced(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [BUSY, script.hang]
     began = time.monotonic()
     with pytest.raises(LlmUnavailable, match="time was used up"):
@@ -56,14 +56,14 @@ def test_a_question_takes_no_more_than_its_share(script: Script, records: Record
     assert records.statuses == ["failed", "cut"]
 
 
-def test_nothing_is_asked_after_the_runs_end(script: Script, records: Records, ask: Ask) -> None:
+def test_no_call_is_sent_after_the_end_of_the_run(script: Script, records: Records, ask: Ask) -> None:
     with pytest.raises(LlmUnavailable, match="used up"):
         ask(deadline=lambda: 0.0)
     assert script.asked == []
     assert records.begun == []
 
 
-def test_the_pulse_goes_on_in_a_call(script: Script, ask: Ask) -> None:
+def test_the_heartbeat_continues_during_a_call(script: Script, ask: Ask) -> None:
     def slow(request: Request) -> Response:
         time.sleep(1.1)
         return completion(GOOD)
@@ -75,7 +75,7 @@ def test_the_pulse_goes_on_in_a_call(script: Script, ask: Ask) -> None:
     assert max(after - before for before, after in itertools.pairwise(beats)) < 0.9
 
 
-def test_what_the_pulse_raises_ends_the_call(
+def test_an_exception_of_the_heartbeat_ends_the_call(
     script: Script, records: Records, make: Callable[..., Client]
 ) -> None:
     class StopError(Exception):
@@ -112,7 +112,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 @pytest.mark.parametrize(
     ("number", "handler"), [(signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, _interrupt)]
 )
-def test_an_interrupt_is_recorded_and_goes_up(
+def test_an_interrupt_is_recorded_and_propagates(
     script: Script,
     records: Records,
     make: Callable[..., Client],
@@ -139,17 +139,15 @@ def test_an_interrupt_is_recorded_and_goes_up(
     assert len(set(tasks)) == 1, "the interrupted exchange goes on"
 
 
-def test_what_other_calls_may_cost_is_counted(script: Script, records: Records, ask: Ask) -> None:
+def test_the_cost_of_other_calls_counts(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [completion(GOOD)]
-    ask(allowance=Allowance(max_usd=1.0, used=lambda: Used(usd=0.5)))
-    with pytest.raises(Spent, match=r"may cost up to \$0\.000\d, and \$0\.0001 of \$1 are left"):
-        ask(allowance=Allowance(max_usd=1.0, used=lambda: Used(usd=0.9999)))
+    ask(allowance=Allowance(max_usd=1.0, used=lambda: UsedBudget(usd=0.5)))
+    with pytest.raises(Spent, match=r"may cost up to \$0\.000\d; \$0\.0001 of \$1 are left"):
+        ask(allowance=Allowance(max_usd=1.0, used=lambda: UsedBudget(usd=0.9999)))
     assert len(script.asked) == len(records.begun) == 1
 
 
-def test_an_unknown_price_is_none_and_its_tokens_are_capped(
-    script: Script, records: Records, ask: Ask
-) -> None:
+def test_tokens_without_a_known_price_are_limited(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [completion(GOOD)]
     ask(rows=(), allowance=Allowance(max_usd=1.0))
     assert records.calls[0].usd is None

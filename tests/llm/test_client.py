@@ -1,4 +1,4 @@
-"""Answers that come: in every mode, good at once or after a repair."""
+"""Answers in every mode, usable at once or after a repair."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def test_an_endpoint_without_schemas_is_asked_for_json_and_remembered(
     assert records.calls[0].usd == 0
 
 
-def test_an_endpoint_without_formats_streams_and_is_stopped_early(
+def test_an_endpoint_without_formats_streams_until_the_answer_is_complete(
     script: Script, records: Records, ask: Callable[..., Choice]
 ) -> None:
     parts = ("<think>", "hm {", "</think>", "```json\n", GOOD[:9], GOOD[9:], "\n```", "and more" * 50)
@@ -89,7 +89,7 @@ def test_an_endpoint_without_formats_streams_and_is_stopped_early(
     assert 0 < call.tokens_out <= 100
 
 
-def test_a_whole_stream_is_counted_by_the_endpoint(
+def test_a_complete_stream_has_the_usage_of_the_endpoint(
     script: Script, records: Records, make: Callable[..., Client]
 ) -> None:
     script.answers = [NO_SCHEMA, NO_FORMAT, events("none", usage=(90, 9)), events(GOOD)]
@@ -143,7 +143,7 @@ def test_an_invalid_answer_is_quoted_with_its_error(
     assert "less than or equal to 9" in records.calls[0].reason
 
 
-def test_three_invalid_answers_are_enough(
+def test_the_client_gives_up_after_three_invalid_answers(
     script: Script, records: Records, ask: Callable[..., Choice]
 ) -> None:
     script.answers = [completion('{"size": 30, "why": ""}')] * 3
@@ -152,7 +152,7 @@ def test_three_invalid_answers_are_enough(
     assert records.statuses == ["unusable"] * 3
 
 
-def test_prose_despite_a_schema_brings_the_schema_into_the_prompt(
+def test_prose_despite_a_schema_puts_the_schema_into_the_prompt(
     script: Script, records: Records, ask: Callable[..., Choice]
 ) -> None:
     script.answers = [completion("I would take three."), completion(GOOD)]
@@ -169,7 +169,7 @@ def test_prose_despite_a_schema_brings_the_schema_into_the_prompt(
         (failure(400, "flagged by our policy", code="content_filter"), "flagged by our policy"),
     ],
 )
-def test_a_refusal_is_not_argued_with(
+def test_a_refusal_is_not_retried(
     script: Script, records: Records, ask: Callable[..., Choice], answer: Any, words: str
 ) -> None:
     script.answers = [answer]
@@ -186,7 +186,7 @@ def test_a_refusal_is_not_argued_with(
         ("seed", 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'),
     ],
 )
-def test_parameters_that_a_model_refuses_are_left_out_from_then_on(
+def test_unsupported_parameters_are_not_sent_again(
     script: Script, make: Callable[..., Client], name: str, message: str
 ) -> None:
     script.answers = [failure(400, message), completion(GOOD), completion(GOOD)]
@@ -198,7 +198,7 @@ def test_parameters_that_a_model_refuses_are_left_out_from_then_on(
     assert all(other in asked for asked in script.asked)
 
 
-def test_the_other_name_of_the_limit_is_found(script: Script, ask: Callable[..., Choice]) -> None:
+def test_the_other_limit_parameter_is_tried(script: Script, ask: Callable[..., Choice]) -> None:
     message = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
     script.answers = [failure(400, message, param="max_tokens"), completion(GOOD)]
     ask()
@@ -213,7 +213,7 @@ def test_a_limit_that_is_too_large_is_lowered(script: Script, ask: Callable[...,
     assert script.asked[1]["max_tokens"] == 64
 
 
-def test_a_model_without_system_messages_is_told_in_the_users(
+def test_without_system_messages_the_user_message_holds_everything(
     script: Script, ask: Callable[..., Choice]
 ) -> None:
     script.answers = [failure(400, "System role not supported"), completion(GOOD)]
@@ -223,13 +223,13 @@ def test_a_model_without_system_messages_is_told_in_the_users(
     ]
 
 
-def test_a_prompt_with_half_a_character_can_be_sent(script: Script, make: Callable[..., Client]) -> None:
+def test_a_prompt_with_a_lone_surrogate_can_be_sent(script: Script, make: Callable[..., Client]) -> None:
     script.answers = [completion(GOOD)]
     make().ask(Query("planner", "draft", [Prompt("You plan.", "a \udcff log")], FORM, 100))
     assert script.asked[0]["messages"][1]["content"] == "a ? log"
 
 
-def test_an_endpoint_that_counts_nothing_is_counted_by_characters(
+def test_tokens_are_estimated_if_the_endpoint_reports_none(
     script: Script, records: Records, ask: Callable[..., Choice]
 ) -> None:
     script.answers = [completion(GOOD, usage=None)]

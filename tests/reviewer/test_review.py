@@ -108,18 +108,18 @@ def test_it_is_shown_the_change_the_curve_and_what_was_measured(toy_prepared: Pr
     for said in (
         "-fit(train)\n+fit(train + val)",
         "accuracy 0.8765 ± 0.01 on all rows of val.csv",
-        "its parent has 0.7",
+        "its parent scores 0.7",
         PASSED.reason,
         "main.py:3: rows are put together.",
         "done 1, epoch 40, metric 0.4",
-        "# What its code changes",
+        "# Changes to the code",
     ):
         assert said in prompt.asked
     assert TaskView.of(toy_prepared).metric_definition in prompt.stable
     everything = prompt.stable + prompt.asked
     assert ORDER not in everything, "words of the candidate are no numbers of its curve"
     assert "0.4321" not in everything, "an audit score is never sent"
-    assert "words" not in prompt.asked.partition("# What its code")[2], "the README is no code"
+    assert "words" not in prompt.asked.partition("# Changes to the code")[2], "the README is no code"
 
 
 def test_code_that_was_made_from_nothing_is_shown_as_a_whole_and_cut(toy_prepared: Prepared) -> None:

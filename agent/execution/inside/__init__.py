@@ -1,4 +1,4 @@
-"""What runs beside the candidate, inside the sandbox: standard library only, `agent` is not importable here.
+"""Code that runs inside the sandbox, beside the candidate: standard library only, without `agent`.
 
-Started as `python -m inside.supervisor` or `python -m inside.forkserver` from the folder above.
+Start it as `python -m inside.supervisor` or `python -m inside.forkserver` from the parent folder.
 """

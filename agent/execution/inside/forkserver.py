@@ -1,10 +1,10 @@
-"""A process that has imported libraries and forks a candidate per task; nothing else ever runs in it.
+"""Fork server: a process that has imported the libraries and forks one candidate per task.
 
-`python -m inside.forkserver CONTROL NAMESPACES MODULE...`: CONTROL is the descriptor of a socket over which
-two descriptors arrive per task: the channel between its supervisor and the harness, the pipe for its output.
+`python -m inside.forkserver CONTROL NAMESPACES MODULE...`: CONTROL is the file descriptor of a socket. Two
+file descriptors arrive there per task: the channel between supervisor and harness, and the output pipe.
 
-A spare supervisor is always forked ahead of its task: copying a large process and making namespaces take
-longer than a small candidate runs.
+The server always forks a spare supervisor before the next task arrives: copying a large process and creating
+namespaces can take longer than a small candidate runs.
 """
 
 import gc
@@ -18,23 +18,23 @@ from collections.abc import Sequence
 from typing import cast
 
 from .interpreter import run_as_main
-from .supervisor import enter, give_up, supervise
+from .supervisor import enter_namespaces, report_failure, supervise
 from .task import MESSAGE_BYTES, Event, Namespaces, Task, decode_task
 
 
 def main() -> None:
-    """Imports the modules, says so, serves."""
+    """Import the modules, report readiness, and serve tasks."""
     control = socket.socket(fileno=int(sys.argv[1]))
     namespaces, modules = cast(Namespaces, sys.argv[2]), sys.argv[3:]
-    sys.path.pop(0)  # this package's folder; a candidate's own takes its place
+    sys.path.pop(0)  # this package's folder; the candidate's folder replaces it
     try:
         for module in modules:
             importlib.import_module(module)
     except ImportError as error:
         control.send(Event("broken", reason=str(error)).encode())
         return
-    # What the imports left must neither be collected in a child nor make it copy pages, and what they want
-    # done at the end is this process's to do: torch would unregister its operators in every candidate.
+    # Imported objects must not be collected in a child, nor make the child copy memory pages. Their exit
+    # handlers must not run in candidates either: torch would unregister its operators in each of them.
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False
     gc.collect()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, namespaces: Namespaces) -> Task:
-    """Gives each task to a spare until the harness closes the socket; returns in a candidate only."""
+    """Hand each task to a spare until the harness closes the socket. Returns only in a candidate."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors report to the harness, not to this process
     while True:
         spare = _fork_spare(control, namespaces)
@@ -52,9 +52,9 @@ def _serve(control: socket.socket, namespaces: Namespaces) -> Task:
             return spare
         message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
         if not message:
-            os._exit(0)  # the spare sees its socket closed
+            os._exit(0)  # the closed socket ends the spare
         while not _hand_over(spare, descriptors):
-            spare = _fork_spare(control, namespaces, not_for_it=descriptors)
+            spare = _fork_spare(control, namespaces, inherited=descriptors)
             if not isinstance(spare, socket.socket):
                 return spare
         for descriptor in descriptors:
@@ -62,7 +62,7 @@ def _serve(control: socket.socket, namespaces: Namespaces) -> Task:
 
 
 def _hand_over(spare: socket.socket, descriptors: list[int]) -> bool:
-    """Whether the spare was there to take them; it may have been killed while it waited."""
+    """Send the descriptors to the spare; return False if the spare was killed while waiting."""
     with spare:
         try:
             socket.send_fds(spare, [b"t"], descriptors)
@@ -72,36 +72,45 @@ def _hand_over(spare: socket.socket, descriptors: list[int]) -> bool:
 
 
 def _fork_spare(
-    control: socket.socket, namespaces: Namespaces, not_for_it: Sequence[int] = ()
+    control: socket.socket, namespaces: Namespaces, inherited: Sequence[int] = ()
 ) -> "socket.socket | Task":
-    """The server's end of a socket to a new supervisor that waits for a task; in a candidate, its task."""
+    """Fork a supervisor that waits for a task.
+
+    Args:
+        control: The server's socket to the harness; the child closes its copy.
+        namespaces: Namespaces that the supervisor creates.
+        inherited: Further descriptors that the child closes.
+
+    Returns:
+        In the server, its end of a socket to the supervisor; in the candidate, the task.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() != 0:
         theirs.close()
         return ours
     ours.close()
     control.close()
-    for descriptor in not_for_it:
+    for descriptor in inherited:
         os.close(descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    return _wait(theirs, namespaces)
+    return _wait_for_task(theirs, namespaces)
 
 
-def _wait(server: socket.socket, namespaces: Namespaces) -> Task:
-    """The spare: makes its namespaces, then waits for its task; returns in the candidate only."""
-    fault = None
+def _wait_for_task(server: socket.socket, namespaces: Namespaces) -> Task:
+    """Run as the spare: create namespaces, then wait for a task. Returns only in the candidate."""
+    error_on_entry = None
     try:
-        enter(namespaces)
+        enter_namespaces(namespaces)
     except OSError as error:
-        fault = error
+        error_on_entry = error
     message, descriptors, _, _ = socket.recv_fds(server, 1, 2)
     if not message:
         os._exit(0)
     server.close()
     channel, output = socket.socket(fileno=descriptors[0]), descriptors[1]
-    if fault is not None:
-        give_up(channel, fault)
+    if error_on_entry is not None:
+        report_failure(channel, error_on_entry)
     task = decode_task(channel.recv(MESSAGE_BYTES))
     supervise(task, channel, output)
     return task

@@ -1,11 +1,11 @@
-"""Restricts a process and its descendants to some folders (Landlock, Linux 5.13 or later)."""
+"""Restrict a process and its descendants to given folders (Landlock, Linux 5.13 or later)."""
 
 import ctypes
 import os
 import stat
 from collections.abc import Iterable
 
-from .linux import checked, libc
+from .linux import check_result, libc
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION_QUERY = 1
@@ -23,14 +23,14 @@ class _PathBeneath(ctypes.Structure):
 
 
 def abi() -> int:
-    """The kernel's Landlock version; 0 where there is none."""
+    """Return the kernel's Landlock version; 0 if the kernel has no Landlock."""
     size, flags = ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_QUERY)
     version: int = libc.syscall(_CREATE_RULESET, None, size, flags)
     return max(0, version)
 
 
 def _all_rights(version: int) -> int:
-    rights = (1 << 13) - 1  # everything of version 1
+    rights = (1 << 13) - 1  # all rights of version 1
     if version >= 2:
         rights |= _REFER
     if version >= 3:
@@ -39,21 +39,24 @@ def _all_rights(version: int) -> int:
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """From now on this process reads only below `readable` and `writable` and writes only below `writable`.
+    """Restrict reads of this process to `readable` and `writable`, and writes to `writable`.
 
-    Paths that do not exist are left out. Needs `no_new_privs`. Raises OSError where Landlock is unsupported.
+    Paths that do not exist are skipped. The process must have set `no_new_privs`.
+
+    Raises:
+        OSError: The kernel does not support Landlock.
     """
     rights = _all_rights(abi())
     handled = ctypes.c_uint64(rights)
     size = ctypes.c_size_t(ctypes.sizeof(handled))
     created = libc.syscall(_CREATE_RULESET, ctypes.byref(handled), size, 0)
-    ruleset = checked(created, "landlock_create_ruleset")
+    ruleset = check_result(created, "landlock_create_ruleset")
     try:
         for path in readable:
             _allow(ruleset, path, _READ)
         for path in writable:
             _allow(ruleset, path, rights)
-        checked(libc.syscall(_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+        check_result(libc.syscall(_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
     finally:
         os.close(ruleset)
 
@@ -62,11 +65,11 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return  # nothing is there, or nothing that could be reached anyway
+        return  # the path does not exist, or file permissions already forbid access
     try:
         allowed = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & _FILE_RIGHTS
         rule = _PathBeneath(allowed, descriptor)
         result = libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
-        checked(result, f"landlock_add_rule {path}")
+        check_result(result, f"landlock_add_rule {path}")
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Resource limits of a candidate, inherited by every process that it starts."""
+"""Resource limits of a candidate; its child processes inherit them."""
 
 import resource
 
@@ -6,9 +6,9 @@ from .task import Task
 
 
 def apply_limits(task: Task) -> None:
-    """Sets the task's limits on this process; a limit already lower stays.
+    """Set the task's limits on this process; a lower existing limit stays.
 
-    Memory is RLIMIT_DATA: RLIMIT_AS would count the virtual gigabytes that torch merely reserves.
+    The memory limit is RLIMIT_DATA: RLIMIT_AS would also count the virtual memory that torch only reserves.
     """
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, task.file_bytes)

@@ -1,4 +1,4 @@
-"""System calls that the standard library lacks; numbers and flags are those of the Linux headers."""
+"""System calls missing from the standard library, with numbers and flags from the Linux headers."""
 
 import ctypes
 import os
@@ -21,8 +21,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def checked(result: int, call: str) -> int:
-    """The result of a system call; raises OSError if it is -1."""
+def check_result(result: int, call: str) -> int:
+    """Return the result of a system call; raise OSError if the result is -1."""
     if result == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
@@ -30,25 +30,31 @@ def checked(result: int, call: str) -> int:
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of descendants whose own parent died."""
-    checked(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(CHILD_SUBREAPER)")
+    """Make this process the parent of descendants whose own parent dies."""
+    check_result(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(CHILD_SUBREAPER)")
 
 
 def die_with_parent(signal_number: int) -> None:
-    """Has this process receive the signal when its parent dies."""
-    checked(libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PDEATHSIG)")
+    """Make the kernel send this process the signal when its parent dies."""
+    check_result(libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PDEATHSIG)")
 
 
 def forbid_new_privileges() -> None:
-    """Makes set-user-id programs useless to this process and its descendants."""
-    checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(NO_NEW_PRIVS)")
+    """Set `no_new_privs`: this process and its descendants cannot gain privileges by set-user-id programs."""
+    check_result(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(NO_NEW_PRIVS)")
 
 
 def unshare(network: bool) -> None:
-    """New user, mount, ipc and (for children) pid namespaces; the user keeps its id. Needs one thread."""
+    """Create user, mount, ipc and (for children) pid namespaces, keeping the user id.
+
+    The process must have a single thread.
+
+    Args:
+        network: Create a network namespace too.
+    """
     user, group = os.getuid(), os.getgid()
     flags = _CLONE_NEWUSER | _CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWIPC
-    checked(libc.unshare(flags | (_CLONE_NEWNET if network else 0)), "unshare")
+    check_result(libc.unshare(flags | (_CLONE_NEWNET if network else 0)), "unshare")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -56,13 +62,13 @@ def unshare(network: bool) -> None:
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
-    checked(libc.mount(*encoded, ctypes.c_ulong(flags), None), f"mount {target}")
+    check_result(libc.mount(*encoded, ctypes.c_ulong(flags), None), f"mount {target}")
 
 
 def mount_private() -> None:
-    """In a fresh mount namespace: own shared memory and own view of processes.
+    """Mount private shared memory and a private /proc in a new mount namespace.
 
-    /proc stays the outer one where the kernel refuses a new one (it does below a sandbox that root made).
+    The outer /proc stays if the kernel refuses a new one, as inside a sandbox created by root.
     """
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", "/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV)
@@ -72,8 +78,8 @@ def mount_private() -> None:
         return
 
 
-def bind(folders: list[tuple[str, str]]) -> None:
-    """Mounts each folder (source, target) elsewhere too."""
+def bind_mount(folders: list[tuple[str, str]]) -> None:
+    """Bind-mount each source folder at its target; `folders` holds (source, target) pairs."""
     for source, target in folders:
         _mount(source, target, None, _MS_BIND)
 
@@ -83,7 +89,7 @@ class _CapabilityHeader(ctypes.Structure):
 
 
 def drop_capabilities() -> None:
-    """Gives up what a new user namespace granted (root itself keeps what being the owner of files allows)."""
+    """Drop the capabilities that a new user namespace granted. Root keeps the rights of a file owner."""
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
-    nothing = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: two words each
-    checked(libc.capset(ctypes.byref(header), ctypes.byref(nothing)), "capset")
+    none_set = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: two words each
+    check_result(libc.capset(ctypes.byref(header), ctypes.byref(none_set)), "capset")

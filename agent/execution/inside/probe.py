@@ -1,4 +1,4 @@
-"""Prints as JSON what this kernel lets a process without privileges do: `python -m inside.probe`."""
+"""Print the kernel features available to an unprivileged process, as JSON: `python -m inside.probe`."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from . import landlock, linux
 
 
 def main() -> None:
-    """One object: `landlock` (version, 0: none) and `namespaces` (whether a candidate can get its own)."""
+    """Print `landlock` (version; 0: none) and `namespaces` (whether a process can create its own)."""
     child = os.fork()
     if child == 0:
         try:

@@ -1,7 +1,7 @@
-"""The process between the harness and one candidate: confines it, waits for it, kills its whole tree.
+"""Supervisor process between the harness and one candidate: confine, wait, kill the whole process tree.
 
-The harness talks to it over a socket of its own: it sends the task, then perhaps one byte to kill; the
-supervisor answers with events. A closed socket means that the harness is gone, and kills too.
+The harness sends the task over a socket and may later send one byte, which means kill. The supervisor
+replies with events. A closed socket means that the harness has died; the supervisor then kills the candidate.
 """
 
 import os
@@ -18,11 +18,15 @@ from .limits import apply_limits
 from .task import MESSAGE_BYTES, Event, Namespaces, Task, decode_task
 
 _REAP_EVERY_MS = 1000
-_KILL_WITHIN_S = 4.0
+_KILL_TIMEOUT_S = 4.0
 
 
-def enter(namespaces: Namespaces) -> None:
-    """Returns in the namespaces, in a child of the calling process, which exits. Raises OSError."""
+def enter_namespaces(namespaces: Namespaces) -> None:
+    """Create the namespaces and return in a child process inside them; the calling process exits.
+
+    Raises:
+        OSError: The kernel refuses the namespaces.
+    """
     if namespaces == "none":
         return
     linux.unshare(network=namespaces == "own with network")
@@ -33,12 +37,15 @@ def enter(namespaces: Namespaces) -> None:
 
 
 def supervise(task: Task, channel: socket.socket, output: int) -> None:
-    """Returns in the candidate's process only, confined as the task says, stdout and stderr on `output`.
+    """Fork the candidate and return only in its confined process; the calling process becomes the supervisor.
 
-    The calling process becomes the supervisor.
+    Args:
+        task: The interpreter to run and its confinement.
+        channel: Socket to the harness.
+        output: File descriptor for the candidate's stdout and stderr.
     """
     try:
-        linux.bind(task.binds)
+        linux.bind_mount(task.binds)
         linux.adopt_orphans()
         channel.send(Event("started").encode())
         candidate = os.fork()
@@ -47,14 +54,14 @@ def supervise(task: Task, channel: socket.socket, output: int) -> None:
             channel.close()
             return
     except OSError as error:
-        give_up(channel, error)
+        report_failure(channel, error)
     os.close(output)
-    _guard(candidate, channel)
+    _wait_for_end(candidate, channel)
     os._exit(0)
 
 
-def give_up(channel: socket.socket, error: OSError) -> NoReturn:
-    """Tells the harness why there is no candidate."""
+def report_failure(channel: socket.socket, error: OSError) -> NoReturn:
+    """Report to the harness why the candidate cannot start, then exit."""
     channel.send(Event("broken", reason=str(error)).encode())
     os._exit(1)
 
@@ -62,10 +69,10 @@ def give_up(channel: socket.socket, error: OSError) -> NoReturn:
 def _confine(task: Task, output: int) -> None:
     os.setsid()
     linux.die_with_parent(signal.SIGKILL)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+    empty_stdin = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((empty_stdin, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
-    os.close(nothing)
+    os.close(empty_stdin)
     os.close(output)
     os.chdir(task.folder)
     apply_limits(task)
@@ -75,8 +82,8 @@ def _confine(task: Task, output: int) -> None:
         landlock.restrict(task.readable, task.writable)
 
 
-def _guard(candidate: int, channel: socket.socket) -> None:
-    """Waits until the candidate ends or the harness asks for its end; nothing of its tree is left after."""
+def _wait_for_end(candidate: int, channel: socket.socket) -> None:
+    """Wait until the candidate exits or the harness requests a kill, then kill the whole process tree."""
     ended = os.pidfd_open(candidate)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
@@ -95,11 +102,11 @@ def _guard(candidate: int, channel: socket.socket) -> None:
     try:
         channel.send(event.encode())
     except (BrokenPipeError, ConnectionResetError):
-        return  # the harness is gone; its candidate is too, by now
+        return  # the harness has died; the candidate is already dead
 
 
 def _reap(candidate: int) -> None:
-    """Buries orphans that ended meanwhile; the candidate's own status is left for the guard."""
+    """Reap orphans that have exited; leave the candidate's own exit status to the caller."""
     while True:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended is None or ended.si_pid == candidate:
@@ -108,7 +115,7 @@ def _reap(candidate: int) -> None:
 
 
 def _kill_descendants() -> None:
-    deadline = time.monotonic() + _KILL_WITHIN_S
+    deadline = time.monotonic() + _KILL_TIMEOUT_S
     while time.monotonic() < deadline:
         for process in _descendants():
             try:
@@ -124,7 +131,7 @@ def _kill_descendants() -> None:
 
 
 def _descendants() -> list[int]:
-    """Every process below this one; as process 1 of a namespace, simply all others."""
+    """Return all descendants of this process; [-1], all other processes, for process 1 of a namespace."""
     if os.getpid() == 1:
         return [-1]
     children: dict[int, list[int]] = {}
@@ -141,13 +148,13 @@ def _descendants() -> list[int]:
 
 
 def main() -> None:
-    """`python -m inside.supervisor CHANNEL NAMESPACES`: supervises a cold interpreter with our output."""
+    """Run `python -m inside.supervisor CHANNEL NAMESPACES`: supervise a new interpreter with our output."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     task = decode_task(channel.recv(MESSAGE_BYTES))
     try:
-        enter(cast(Namespaces, sys.argv[2]))
+        enter_namespaces(cast(Namespaces, sys.argv[2]))
     except OSError as error:
-        give_up(channel, error)
+        report_failure(channel, error)
     supervise(task, channel, os.dup(1))
     interpreter = [sys.executable, task.script, *task.arguments]
     os.execve(sys.executable, interpreter, task.environment)

@@ -1,19 +1,19 @@
-"""The wire format between the harness and the processes inside the sandbox: one JSON message each."""
+"""Wire format between the harness and the processes inside the sandbox: JSON messages."""
 
 import json
 from dataclasses import dataclass
 from typing import Literal
 
 MESSAGE_BYTES = 1 << 17
-"""No message is larger; well below the default buffer of a Unix socket."""
+"""Size limit of a message in bytes, well below the default buffer of a Unix socket."""
 
 Namespaces = Literal["none", "own", "own with network"]
-"""What a supervisor makes itself: nothing, user, pid, mount and ipc namespaces, or one of the network too."""
+"""Namespaces that a supervisor creates: none; user, pid, mount and ipc; or these and network."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One interpreter to run, and how it is confined."""
+    """One interpreter to run, with its confinement."""
 
     script: str
     arguments: list[str]
@@ -22,11 +22,11 @@ class Task:
     memory_bytes: int | None
     file_bytes: int
     processes: int | None
-    """None where the limit would count processes of other users' candidates too."""
+    """None if the limit would also count processes outside this candidate."""
     binds: list[tuple[str, str]]
-    """Folders (source, target) that are mounted elsewhere in a mount namespace of its own."""
+    """Folders (source, target) to bind-mount in the candidate's own mount namespace."""
     readable: list[str] | None
-    """With `writable`, the paths that Landlock leaves; None: no Landlock."""
+    """Paths that Landlock allows to read, besides `writable`; None: no Landlock."""
     writable: list[str]
 
     def encode(self) -> bytes:
@@ -34,13 +34,13 @@ class Task:
 
 
 def decode_task(message: bytes) -> Task:
-    """The task of an encoded message."""
+    """Decode a task message."""
     return Task(**json.loads(message))
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a supervisor or a fork server tells the harness."""
+    """Message of a supervisor or a fork server to the harness."""
 
     kind: Literal["ready", "started", "exited", "killed", "broken"]
     returncode: int | None = None
@@ -51,5 +51,5 @@ class Event:
 
 
 def decode_event(message: bytes) -> Event:
-    """The event of an encoded message."""
+    """Decode an event message."""
     return Event(**json.loads(message))

@@ -1,4 +1,4 @@
-"""Removes what a home can spare; what a live run, a resume, a solution or the record needs stays."""
+"""Garbage collection: removes files that no live run, resume, solution or record needs."""
 
 import contextlib
 import os
@@ -22,28 +22,33 @@ from agent.record.store import Journal, list_runs
 
 _OUTPUTS = ("*/working/*_outputs.npz", "*/members/*/working/*_outputs.npz")
 _SCRATCH = ("nodes/*/.mars/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
-# How folders are called while they are filled, and while the one that they replace still is there.
+# Names of folders that are being filled, and of the old folders that they replace.
 _ASIDE = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
-# A process makes a folder a moment before it holds it.
+# A process creates its folder a moment before it locks the folder.
 _SETTLED_S = 60.0
 
 
 @dataclass(frozen=True)
 class Spare:
-    """A file or folder that nothing needs."""
+    """A removable file or folder."""
 
     path: Path
     kind: str
-    size: int  # bytes that its removal frees
+    size: int  # bytes freed by the removal
 
 
 def clean(
     home: Home, engine: Engine, cache_bytes: int, *, dry_run: bool, temporary: Path | None = None
 ) -> Iterator[Spare]:
-    """Yields what can be spared, removed already unless `dry_run` is set.
+    """Remove unneeded files and yield each one; `dry_run` only yields them.
 
-    Caches of runs that are not at work may keep `cache_bytes` together; the least recently used go first.
-    `temporary` is the system's folder for temporary files.
+    Args:
+        home: the folder that holds everything MARS writes.
+        engine: the database with the runs.
+        cache_bytes: total size in bytes that the caches of idle runs may keep. The least recently used
+            files go first.
+        dry_run: list the files without removing them.
+        temporary: the system's folder for temporary files.
     """
     counted: set[tuple[int, int]] = set()
     names = [row.id for row in list_runs(engine)]
@@ -69,10 +74,13 @@ def _of_run(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
 
 
 def _is_blended(run: str, engine: Engine) -> bool:
-    """Whether nothing will blend the run's raw outputs (again): it ended with its ensemble, or needs none."""
+    """Whether no ensemble will read the run's raw outputs any more.
+
+    True for an ended run that has its ensemble or that needs none.
+    """
     try:
         events = Journal.open(engine, run).events()
-    except (MarsError, ValueError):  # of another version: what it needs is not known
+    except (MarsError, ValueError):  # recorded by another version, so its needs are unknown
         return False
     if not has_ended(events) or not isinstance(events[0], RunStarted):
         return False
@@ -81,7 +89,7 @@ def _is_blended(run: str, engine: Engine) -> bool:
 
 
 def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> Iterator[Spare]:
-    """Cache files beyond the limit, those of live runs neither counted nor touched."""
+    """Remove cache files beyond `limit` bytes; caches of live runs are neither counted nor touched."""
     found: list[tuple[float, int, Path, Path]] = []  # last use, size, file, owner
     live = False
     for name in names:
@@ -89,7 +97,7 @@ def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> I
             live = live or not free
             if free:
                 found += _cache_files(home.workspaces / name, "cache/**/[!.]*")
-    if not live:  # any run may read the shared cache
+    if not live:  # any live run may read the shared cache
         found += _cache_files(home.cache, "**/[!.]*")
     excess = sum(size for _, size, _, _ in found) - limit
     for _, size, path, owner in sorted(found):
@@ -111,11 +119,11 @@ def _cache_files(owner: Path, pattern: str) -> Iterator[tuple[float, int, Path, 
 
 
 def _asides(home: Home) -> Iterator[tuple[Path, str]]:
-    """Folders that killed processes left half-filled beside their target."""
+    """Yield half-filled folders that killed processes left beside their target."""
     runs = [path for path in home.workspaces.glob("[!_.]*") if path.is_dir()]
     for parent in (home.solutions, *home.data.glob("*"), *home.prepared.glob("*"), *runs):
         found = [(path, match) for path in parent.glob(".*") if (match := _ASIDE.fullmatch(path.name))]
-        # Killed between its two renames, a process leaves the only whole copy under the old one's name.
+        # A process killed between its two renames leaves the only complete copy under the old name.
         stranded = {match["name"] for _, match in found if match["old"] or match["kept"]}
         for path, match in found:
             whole = match["name"] not in stranded or (parent / match["name"]).exists()
@@ -130,7 +138,7 @@ def _left_behind(temporary: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether this is a folder of this user's that no process holds, nor is just about to."""
+    """Whether this user owns the folder, and no process has locked it or is about to."""
     try:
         status = path.lstat()
     except OSError:
@@ -158,12 +166,12 @@ def _removed(
 
 
 def _lies_in(folder: Path, path: Path) -> bool:
-    """Whether no link leads from the folder to the path: candidates wrote below it."""
+    """Whether the path leads out of the folder by no link; candidates may have created links."""
     return path.resolve() == folder.resolve() / path.relative_to(folder)
 
 
 def _size(path: Path, counted: set[tuple[int, int]]) -> int:
-    """Bytes below the path; a file with several names counts once."""
+    """Return the bytes below the path; a file with several hard links counts once."""
     total = 0
     for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
         status = file.lstat()

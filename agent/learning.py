@@ -1,4 +1,4 @@
-"""Puts a finished node on record together with what it teaches."""
+"""Records a finished node together with its lessons."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from agent.trial import Bench
 
 @dataclass(frozen=True)
 class Learner:
-    """What a run's nodes teach."""
+    """Derives lessons from the finished nodes of a run."""
 
     run: str
     chronicle: Chronicle
@@ -27,10 +27,14 @@ class Learner:
     def finish(
         self, node: Node, result: NodeResult, limit_s: float, reflector: Reflector | None = None
     ) -> None:
-        """Records a result and its lessons in one transaction: a kill loses neither or both.
+        """Record a result and its lessons in one transaction, so that a kill loses both or neither.
 
-        A node that had less time (`limit_s`) than its fellows may owe its score to that, and teaches nothing
-        but what was wrong with its code.
+        Args:
+            node: the finished node.
+            result: its result, not yet in the state.
+            limit_s: the node's time limit in seconds. A node with less time than the others may owe its
+                score to that, so it teaches debug lessons only.
+            reflector: words lessons about edits; None leaves the generated words.
         """
         state, journal = self.chronicle.state, self.chronicle.journal
         taught = fixes_taught(state, self.run, self.bench.prepared, node, result)
@@ -40,19 +44,19 @@ class Learner:
         now, stored = self.chronicle.clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         with journal.transaction() as connection:
-            for lesson in taught:  # what its idea taught is the last
+            for lesson in taught:  # the solution lesson comes last
                 stored = self.lessons.add(lesson, connection)
                 events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
             for event in events:
                 journal.append(event, connection)
         for event in events:
             self.chronicle.happen(event)
-        # Nobody is asked when the time is used up: two questions without an answer would end all others too.
+        # No request once the time is used up: two failed requests would open the circuit breaker.
         if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
             self._word(node, stored, reflector)
 
     def _word(self, node: Node, lesson: Lesson, reflector: Reflector) -> None:
-        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words."""
+        """Let a model word a lesson about edits. The lesson is already recorded; a kill loses only words."""
         found = reflector.reflect(self.chronicle.state, node, lesson, self.lessons.all)
         if found is None:
             return

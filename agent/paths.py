@@ -1,4 +1,4 @@
-"""Where the data folders are, for a checkout and for an installed wheel alike."""
+"""Paths of the data folders, for a checkout and for an installed wheel."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _CHECKOUT = _PACKAGE.parent
 
 
 def in_checkout() -> bool:
-    """Whether the package runs from a source checkout (which then is the default home)."""
+    """Whether the package runs from a source checkout, which is then the default home."""
     return (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "templates").is_dir()
 
 
@@ -39,22 +39,22 @@ class Home:
 
     @property
     def families(self) -> Path:
-        """A user's own families, beside the bundled ones."""
+        """The user's own families, in addition to the bundled ones."""
         return self.root / "templates"
 
     @property
     def benchmarks(self) -> Path:
-        """A user's own competitions, beside the bundled ones."""
+        """The user's own competitions, in addition to the bundled ones."""
         return self.root / "benchmarks"
 
     @property
     def weights(self) -> Path:
-        """A user's own pretrained weights, `<backbone>.safetensors` or `.pth`."""
+        """The user's own pretrained weights, `<backbone>.safetensors` or `.pth`."""
         return self.root / "weights"
 
     @property
     def prices(self) -> Path:
-        """What a user's language models cost, before the bundled table."""
+        """The user's own prices of language models, which take precedence over the bundled table."""
         return self.root / "prices.yaml"
 
     @property
@@ -84,7 +84,7 @@ class Home:
 
 
 def home() -> Home:
-    """MARS_HOME, else the checkout, else a folder in the user's data directory."""
+    """Return MARS_HOME, else the checkout, else a folder in the user's data directory."""
     configured = os.environ.get("MARS_HOME")
     if configured:
         return Home(Path(configured).expanduser().resolve())

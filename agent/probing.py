@@ -1,4 +1,4 @@
-"""A closer look at a candidate that scored well with code that no template alone wrote."""
+"""Leakage gate: checks a leading candidate whose code templates alone did not write."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -19,17 +19,17 @@ from agent.reviewer.review import Reviewer, reviewed
 from agent.search.budget import Budget
 from agent.trial import SEED_STEP, Bench, Doubt, Trial
 
-FOLDER = "-probe"  # ends the name of the folder that a node is probed in
-TOLD = 3  # doubts about one node
-SLACK = 1.1  # a node that took longer than what is left, by this factor, is not probed
+FOLDER = "-probe"  # suffix of the folder in which a node is probed
+TOLD = 3  # reported leakage findings per node
+SLACK = 1.1  # a probe needs this many times the node's run time
 
 Render = Callable[[Idea], dict[str, str]]
-"""The files of an idea's blueprint."""
+"""Renders the files of an idea's blueprint."""
 
 
 @dataclass(frozen=True)
 class CloserLook:
-    """What a run's nodes have to stand before they lead."""
+    """Checks that a node has to pass before it becomes the best of the run."""
 
     state: RunState
     bench: Bench
@@ -37,15 +37,15 @@ class CloserLook:
     render: Render
 
     def read(self, node: Node, files: Mapping[str, str]) -> Leakage:
-        """What a node's code reads that the code it was made from does not."""
+        """Return the leakage findings in a node's code that the code it was made from does not have."""
         if self.state.run.experiment or not has_own_code(self.state, node):
             return Leakage()
         return leakage(made_from(self.state, node, self.bench.lineage, self.render), files)
 
     def at(self, node: Node, limit_s: float, watch: Watch | None) -> Doubt:
-        """For a node's worker: probes a result that would lead, or whose code is in doubt.
+        """Return a check for the node's worker: probe a result that would lead or has leakage findings.
 
-        Within the limit, and what is left of the run.
+        The probe runs within `limit_s` seconds and within the time left of the run.
         """
 
         def doubt(trial: Trial, result: NodeResult) -> NodeResult:
@@ -58,7 +58,7 @@ class CloserLook:
         return doubt
 
     def reviewed(self, reviewer: Reviewer | None, node: Node, result: NodeResult) -> NodeResult:
-        """The result with a reviewer's opinion, where there is one and the result would lead."""
+        """Return the result with a reviewer's opinion, if there is a reviewer and the result would lead."""
         if reviewer is None or result.status != "valid" or not would_lead(self.state, node, result):
             return result
         before = made_from(self.state, node, self.bench.lineage, self.render)
@@ -66,21 +66,21 @@ class CloserLook:
 
 
 def has_own_code(state: RunState, node: Node) -> bool:
-    """Whether a node's code is not purely what templates render; an ensemble only blends nodes before it."""
+    """Whether a node's code differs from what templates render; false for ensembles, which only blend."""
     return node.operator != "ensemble" and not state.is_rendered(node)
 
 
 def made_from(state: RunState, node: Node, lineage: Lineage, render: Render) -> dict[str, str]:
-    """The code that a node's was made from: its parent's, else what its blueprint renders to, else none."""
+    """Return the code that a node started from: its parent's, else its rendered blueprint, else none."""
     if node.parent is not None:
         return lineage.read(state.nodes[node.parent].commit)
     return render(node.idea) if node.idea.blueprint is not None else {}
 
 
 def would_lead(state: RunState, node: Node, result: NodeResult) -> bool:
-    """Whether a valid result makes code the best that is not purely what templates render.
+    """Whether a valid result would make a node with its own code the best.
 
-    Nothing of an experiment is kept.
+    Always false for an experiment, whose nodes are never kept.
     """
     if state.run.experiment or not has_own_code(state, node):
         return False
@@ -89,16 +89,23 @@ def would_lead(state: RunState, node: Node, result: NodeResult) -> bool:
 
 
 def probe(bench: Bench, trial: Trial, result: NodeResult, limit_s: float, watch: Watch | None) -> Probe:
-    """Executes a scored revision once more, on validation answers that are shuffled among their rows.
+    """Run a label permutation test: execute a scored revision on shuffled validation labels.
 
-    What it prints and how it ends count for nothing but that it leaves predictions.
+    Only the predictions count, not the printed score.
+
+    Args:
+        bench: executes the revision.
+        trial: the scored revision.
+        result: its result on the true labels.
+        limit_s: time limit in seconds.
+        watch: stops the execution early.
     """
     assert result.metric is not None
     if limit_s < SLACK * result.seconds:
-        return _nothing("No time was left for it.")
+        return _nothing("No time was left for the probe.")
     prepared, seed = bench.prepared, SEED_STEP * bench.seed + trial.node
     metadata = trial.workspace.with_name(f"{trial.workspace.name}{FOLDER}-metadata")
-    shutil.rmtree(metadata, ignore_errors=True)  # of a session that was killed
+    shutil.rmtree(metadata, ignore_errors=True)  # left by a killed session
     seconds = 0.0
     try:
         with bench.aside(trial, FOLDER) as again:
@@ -106,7 +113,7 @@ def probe(bench: Bench, trial: Trial, result: NodeResult, limit_s: float, watch:
             outcome = bench.execute_on(again, metadata, limit_s, watch)
             seconds = outcome.seconds
             if outcome.status != "ok":
-                return _nothing(f"It did not run: {outcome.reason}", seconds)
+                return _nothing(f"The probe failed: {outcome.reason}", seconds)
             metric = metric_of(prepared.spec, run_script)
             found = judge(prepared, metric, placebo, again.workspace, result.metric)
     except MarsError as error:
@@ -119,12 +126,12 @@ def probe(bench: Bench, trial: Trial, result: NodeResult, limit_s: float, watch:
 
 
 def probed(result: NodeResult, doubts: Sequence[str], found: Probe) -> NodeResult:
-    """The result with what its probe found: a leak makes it suspect, and so does a doubt that it leaves."""
+    """Return the result with its probe. A leak, or a finding that the probe does not refute, is suspect."""
     told = result.model_copy(update={"doubts": tuple(doubts), "probe": found})
     if found.verdict == "follows":
         return told.model_copy(update={"status": "suspect", "reason": found.reason})
     if doubts and found.verdict == "none":
-        reason = f"{' '.join(doubts[:TOLD])} No probe could clear that: {found.reason}"
+        reason = f"{' '.join(doubts[:TOLD])} No probe could refute this: {found.reason}"
         return told.model_copy(update={"status": "suspect", "reason": reason})
     return told
 

@@ -1,4 +1,4 @@
-"""The search: decide, execute, score, record, learn, until the budget is used; then blend, choose, refit."""
+"""The search loop: decide, execute, score, record and learn until the budget ends; then blend and refit."""
 
 import math
 from collections.abc import Callable
@@ -43,18 +43,18 @@ from agent.trial import Bench, Trial
 from agent.workbench import Code, node_code, parent_commits
 
 TICK_S = 0.25
-# A candidate that is expected to end sooner than this is its own smoke run.
+# A candidate that is expected to end sooner needs no smoke run.
 SMOKE_WORTH_S = 5.0
 
 
 @dataclass
 class _Active:
-    """A node (or a repeat or the refit of one) that is being executed."""
+    """A node, a repeat or a refit that is being executed."""
 
     node: Node
     trial: Trial
     limit_s: float
-    repeat: int = 0  # 0: the node itself
+    repeat: int = 0  # number of the repeat; 0 for the node itself
     refit: bool = False
     reader: ProgressReader | None = None
     curve: list[CurvePoint] = field(default_factory=list)
@@ -91,10 +91,12 @@ class Search:
         self._agents: Agents | None = None
 
     def run(self, decisions: Decisions, agents: Agents | None = None) -> Node | None:
-        """Searches until nothing may be started any more; returns the chosen node.
+        """Search until the budget ends; return the chosen node.
 
-        The agents, if there are any, write the modules of ideas that no family renders, mend what fails, may
-        veto what would lead, and find words for what was learned.
+        Args:
+            decisions: decides which action starts next.
+            agents: the run's language models. They write modules, fix failures, review leading nodes and
+                word lessons.
         """
         self._agents = agents
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
@@ -117,7 +119,7 @@ class Search:
     # -- decide and start ------------------------------------------------------------------------------
 
     def _fill(self, pool: ThreadPoolExecutor, decisions: Decisions) -> None:
-        """Starts actions until all workers are busy or there is nothing to start."""
+        """Start actions until all workers are busy or nothing is left to start."""
         while len(self._active) < self.state.run.workers:
             match decisions.next(self.state):
                 case Propose() as action:
@@ -145,7 +147,7 @@ class Search:
         return self.state.nodes[number]
 
     def _launch(self, pool: ThreadPoolExecutor, node: Node) -> None:
-        """Executes what a node has come to: the test of the module that was written last, or all of it."""
+        """Execute a node: the test of its latest module, or the whole repository once it is complete."""
         if node.idea.plan and not node.modules:
             self._write(pool, node)
             return
@@ -169,12 +171,12 @@ class Search:
         self._active[future] = active
 
     def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:
-        """Has the next module of a node written, and goes on with it; the node fails where none comes."""
+        """Let a model write the node's next module and continue; the node fails if no module comes."""
         code = self._files(node)
         try:
             writer = self._agents.writer if self._agents else None
             if writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_late:
-                raise CannotWrite(f"Nobody is there, or no time left, to write {node.unwritten[0].file}.")
+                raise CannotWrite(f"No language model or no time is left to write {node.unwritten[0].file}.")
             module = writer.write(self.state, node, code.files)
         except CannotWrite as error:
             trial = self._set_up(node, code)
@@ -185,7 +187,7 @@ class Search:
         self._launch(pool, node)
 
     def _set_up(self, node: Node, code: Code) -> Trial:
-        """The next revision of a node, committed and checked out."""
+        """Commit and check out the next revision of a node."""
         message = f"{node.operator}: {node.idea.title}"
         if node.attempts:
             message = f"fix: {node.attempts[-1].fix.title}"
@@ -201,7 +203,7 @@ class Search:
         self._active[future] = _Active(node, trial, limit_s, repeat=number)
 
     def _repeat_unfinished(self, pool: ThreadPoolExecutor) -> None:
-        """What a killed session had under way is done again; its decisions stand."""
+        """Repeat the executions that a killed session left unfinished; its decisions stand."""
         for node in self.state.running:
             self._launch(pool, node)
         for node in self.state.nodes.values():
@@ -214,7 +216,7 @@ class Search:
     # -- wait and record -------------------------------------------------------------------------------
 
     def _collect(self, pool: ThreadPoolExecutor) -> None:
-        """Waits until something is done, keeping an eye on what runs."""
+        """Wait until an execution ends, then record its result."""
         self._show()
         while True:
             done, _ = wait(self._active, timeout=TICK_S, return_when=FIRST_COMPLETED)
@@ -236,9 +238,9 @@ class Search:
                 self._settle(pool, active, future.result())
 
     def _settle(self, pool: ThreadPoolExecutor, active: _Active, result: NodeResult | None) -> None:
-        """Goes on with the next module or a fix of what failed, or records the result and what it teaches."""
+        """Continue with the next module or a fix, or record the result and its lessons."""
         node, agents = active.node, self._agents
-        if result is None:  # the test of a module has passed
+        if result is None:  # a module test has passed
             self._write(pool, node)
             return
         if (fix := self._fix(active, result)) is not None:
@@ -252,7 +254,7 @@ class Search:
             self._bench.keep_outputs(best | {running.id for running in self.state.running})
 
     def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
-        """What the debugger makes of a failure, while there is time to execute it once more."""
+        """Return the debugger's fix of a failure; None without a fix or without time to execute it."""
         debugger = self._agents.debugger if self._agents else None
         if debugger is None or result.status != "failed" or active.stop is not None:
             return None
@@ -262,7 +264,7 @@ class Search:
         return None if Budget.of(self.state).is_late else fix
 
     def pulse(self) -> None:
-        """A sign of life; reads the progress of what runs, stops what is hopeless, shows the rest."""
+        """Touch the heartbeat, read progress, stop hopeless candidates and update the display."""
         self._heartbeat()
         for active in self._active.values():
             if active.reader is None:
@@ -279,7 +281,7 @@ class Search:
     # -- end -------------------------------------------------------------------------------------------
 
     def _blend(self, pool: ThreadPoolExecutor) -> None:
-        """The ensemble node, unless there is one already or too little to blend."""
+        """Execute the ensemble node, unless the run has one or has fewer than two members."""
         if self.state.run.blueprint or any(node.operator == "ensemble" for node in self.state.nodes.values()):
             return
         members = ensemble.members(self.state, self._workspaces())
@@ -292,9 +294,9 @@ class Search:
             self._collect(pool)
 
     def _refit(self, pool: ThreadPoolExecutor) -> str:
-        """Executes the node that will be kept once more, on all labelled rows; why not, if it cannot be.
+        """Refit the chosen node on all labelled rows; return what blocked the refit, else "".
 
-        One that failed is tried again when the run is resumed.
+        A failed refit is tried again when the run is resumed.
         """
         node = choose(self.state)
         if self.state.run.refit_rows is None or node is None:
@@ -303,7 +305,7 @@ class Search:
             return ""
         now = self._clock.elapsed_s()
         left_s = self.state.run.budget_s - now
-        # Time is no hindrance to a refit that a killed session began: it was decided.
+        # Time does not block a refit that a killed session began, since its decision stands.
         plan = plan_refit(self.state, self._bench, node, math.inf if node.refitting else left_s)
         if plan.hindrance:
             if node.refitting:

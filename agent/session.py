@@ -1,4 +1,4 @@
-"""Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
+"""Wires the components for one session of a run: a new run or a resumed one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def nodes(self) -> Path:
-        """The workspaces, one folder per node."""
+        """Folder of the workspaces, one subfolder per node."""
         return self.folder / "nodes"
 
     @property
@@ -72,7 +72,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a session ended."""
+    """Result of a session."""
 
     run: Run
     chosen: Node | None
@@ -80,9 +80,12 @@ class Summary:
 
 
 def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
-    """`mars run`: prepares the competition, opens a new run and searches.
+    """Run `mars run`: prepare the competition, register a new run and search.
 
-    `make_observer` is given the metric's name.
+    Args:
+        request: the options of `mars run`.
+        home: the folder that holds everything MARS writes.
+        make_observer: makes the display, given the metric's name.
     """
     make_policy(request.policy)
     competition = find_competition(request.competition, home)
@@ -95,7 +98,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     settings = settings_of(request, prepared, competition.folder, home)
     planner = planner_of(settings, prepared, home, given=request.given is not None)
     if not planner.families and not can_write(settings):
-        observer.note(f"No family serves {prepared.spec.id}: nothing but the given repository is tried.")
+        observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     given = given_code(request, settings, planner, home)
     engine = open_database(home.database)
     if request.lessons is not None:
@@ -111,7 +114,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
 
 
 def _cited(settings: RunSettings, engine: Engine) -> set[str]:
-    """The lessons that ideas of another run rest on, if they are given back."""
+    """Return the ids of the lessons that replayed ideas cite."""
     if settings.replayed is None:
         return set()
     ideas = recorded_ideas(engine, settings.replayed)
@@ -124,7 +127,7 @@ def _cited(settings: RunSettings, engine: Engine) -> set[str]:
 def new_run(
     prepared: Prepared, home: Home, engine: Engine, mark: str = ""
 ) -> Iterator[tuple[Run, Heartbeat]]:
-    """Registers a run, `mark` in its id, and holds it until the block ends."""
+    """Register a run with `mark` in its id, and lock it until the block ends."""
     now = datetime.now(UTC)
     folder = new_run_folder(home.workspaces, f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}")
     run_id = folder.name
@@ -144,15 +147,20 @@ def carry_out(
     heartbeat: Heartbeat,
     headline: str,
 ) -> None:
-    """Executes and records in a new run what `decisions` say; its best is an experiment and is not kept."""
+    """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
     planner, lessons = planner_of(settings, run.prepared, home), LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
-    """`mars resume`: goes on where the record of a run ends; `minutes` replaces its budget.
+    """Run `mars resume`: continue a run from its record.
 
-    `latest` is the latest that can go on: not at work elsewhere, and not ended unless it is given minutes.
+    Args:
+        name: id of the run or part of it. `latest` is the newest run that can continue: no other process
+            works on it, and it has not ended unless `minutes` is given.
+        minutes: replaces the run's budget.
+        home: the folder that holds everything MARS writes.
+        make_observer: makes the display, given the metric's name.
     """
     engine = open_database(home.database)
     passed_over: list[str] = []
@@ -164,15 +172,15 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         run = open_run(journal.run, home, engine, families)
         if run.state.run.experiment:
             raise SetupError(
-                f"Run {run.id} puts a lesson to the test and cannot be resumed; start it again with "
+                f"Run {run.id} verifies a lesson and cannot be resumed; start again with "
                 "`mars lessons verify`."
             )
         _check_blueprints(run, families)
-        if run.state.run.replayed is not None:  # what is gone should be said before the session is on record
+        if run.state.run.replayed is not None:  # report missing ideas before the session is recorded
             recorded_ideas(engine, run.state.run.replayed)
         observer = make_observer(run.metric.name)
         if passed_over:
-            observer.note(f"{said_at_work(passed_over)} The latest of the others goes on.")
+            observer.note(f"{said_at_work(passed_over)} The newest other run continues.")
         planner = planner_of(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.go_on(minutes, heartbeat.last_alive)
@@ -181,14 +189,18 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
 def open_run(
     name: str, home: Home, engine: Engine | None = None, families: Mapping[str, Family] | None = None
 ) -> Run:
-    """A recorded run by id, part of it or `latest`; its state is folded from its events.
+    """Open a recorded run and rebuild its state from its events.
 
-    `families` are given where the run is to go on with them: they complete what it recorded.
+    Args:
+        name: id of the run, part of it, or `latest`.
+        home: the folder that holds everything MARS writes.
+        engine: the open database; None opens it.
+        families: for a run that continues; they add new slots to recorded blueprints.
     """
     journal = Journal.open(engine or open_database(home.database), name)
     events = journal.events()
     if not events or not isinstance(events[0], RunStarted):
-        raise SetupError(f"Run {journal.run} was stopped before it began; start a new one with `mars run`.")
+        raise SetupError(f"Run {journal.run} ended before it started; start a new run with `mars run`.")
     prepared = load_prepared(home.prepared / events[0].settings.prepared)
     metric = metric_of(prepared.spec, run_script)
     state = RunState.replay(events, metric.higher_is_better, families)
@@ -196,25 +208,25 @@ def open_run(
 
 
 def _check_blueprints(run: Run, families: Mapping[str, Family]) -> None:
-    """SetupError when a family no longer takes what the run has made with it, or is needed and gone."""
+    """Raise SetupError if a needed family is gone or no longer accepts the run's blueprints."""
     state = run.state
     recorded = {f"node {node.name}": node.blueprint for node in state.nodes.values()}
     to_render = {"--blueprint", *(f"node {node.name}" for node in state.running)}
     for name, blueprint in {**recorded, "--blueprint": state.run.blueprint}.items():
         if blueprint is None:
             continue
-        family, where = families.get(blueprint.family), f"Run {run.id} cannot go on, {name}"
+        family, where = families.get(blueprint.family), f"Run {run.id} cannot continue, {name}"
         try:
             if family is not None:
                 family.fill(blueprint.slots, where)
             elif name in to_render:
-                raise SetupError(f"{where}: no family is called '{blueprint.family}' (any more).")
+                raise SetupError(f"{where}: no family is called '{blueprint.family}'.")
         except SetupError as error:
             raise SetupError(f"{error} Start a new run with `mars run`.") from error
 
 
 class _Session:
-    """One stretch of work on a run, from its wiring to the kept solution."""
+    """One session of a run, from its wiring to the kept solution."""
 
     def __init__(
         self,
@@ -251,9 +263,9 @@ class _Session:
             return self._work(executor, headline)
 
     def _recalled(self) -> tuple[Lesson, ...]:
-        """What memory offers the run: lessons about ideas and, as many again at most, about errors.
+        """Return the lessons offered to the run: solution lessons, then as many debug lessons at most.
 
-        With those, in a replay, that the ideas rest on.
+        A replay adds the lessons that its ideas cite.
         """
         about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
@@ -266,7 +278,7 @@ class _Session:
 
     def go_on(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal
-        # What was under way when the process died is spent, and will be done again.
+        # The time of unfinished executions is spent, and they are repeated.
         again = any(node.repeating or node.refitting for node in state.nodes.values())
         busy = bool(state.running) or again or bool(state.spend.asked)
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
@@ -277,9 +289,9 @@ class _Session:
         journal.append(resumed)
         state.apply(resumed)
         if host != before:
-            self._observer.note(f"Language models are asked at {host} from now on; before, at {before}.")
+            self._observer.note(f"Language models are now asked at {host}, before at {before}.")
         with self._executor() as executor:
-            return self._work(executor, f"Run {self._run.id} goes on: {self._run.prepared.spec.title}")
+            return self._work(executor, f"Run {self._run.id} continues: {self._run.prepared.spec.title}")
 
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
@@ -308,7 +320,7 @@ class _Session:
         return Summary(run, chosen, kept)
 
     def _search(self, chronicle: Chronicle, bench: Bench, task: TaskView) -> Node | None:
-        """With decisions of its own, or a scheduler's."""
+        """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
         search = Search(
             run=run.id,

@@ -1,4 +1,4 @@
-"""Opens the language models of a session: a provider's endpoint, or a small model beside this process."""
+"""Opens the language models of a session: a provider's endpoint, or a small local model."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -33,20 +33,20 @@ from agent.reviewer.reflecting import Reflector
 from agent.reviewer.review import LlmReviewer, Reviewer
 from agent.search.budget import Budget
 
-# Of a run's time, for one question: an endpoint that hangs would use up all of it before anything is tried.
+# Largest share of a run's time for one request; else a hanging endpoint would use up the whole run.
 QUESTION_SHARE = 0.2
 
 
 def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[dict[Role, str], str]:
-    """The model of every role, and where they are asked; nothing is sent.
+    """Return the model of every role, and the host that serves them; nothing is sent.
 
     Args:
-        model: as `--model` says; None leaves it to the environment.
-        home: where the user's own prices are.
-        offline: only a server on this machine will do.
+        model: value of `--model`; None takes the model from the environment.
+        home: the folder with the user's own prices.
+        offline: accept only a server on this machine.
 
     Raises:
-        SetupError: a package, the endpoint, the key or the model is missing, or the user's prices are faulty.
+        SetupError: a package, the endpoint, the key or the model is missing, or the prices are invalid.
     """
     load_prices(home.prices)
     require_packages()
@@ -58,10 +58,10 @@ def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[d
 
 
 def host_now(run: RunSettings) -> str:
-    """Where the models of a recorded run would be asked now; "" of one that asks none.
+    """Return the host that would serve the models of a recorded run now; "" without models.
 
     Raises:
-        SetupError: the environment names no endpoint, or, under `--offline`, one elsewhere.
+        SetupError: the environment names no endpoint, or `--offline` forbids it.
     """
     if run.planner != "llm" or LOCAL in run.models.values():
         return run.llm_host
@@ -70,7 +70,7 @@ def host_now(run: RunSettings) -> str:
 
 @dataclass(frozen=True)
 class Agents:
-    """Who thinks for a run; without a model nobody but the library planner."""
+    """Planner and language-model helpers of a run; without a model only the library planner."""
 
     planner: Planner
     debugger: Debugger | None = None
@@ -82,7 +82,7 @@ class Agents:
 def make_agents(
     library: LibraryPlanner, prepared: Prepared, run: RunSettings, read_commit: ReadCommit, thinker: Thinker
 ) -> Agents:
-    """Those of a run that asks models; `read_commit` gives the files of a revision."""
+    """Return the agents of a run that uses models; `read_commit` gives the files of a revision."""
     briefing = Briefing.of(prepared, run, library.ground)
     competition = briefing.competition
 
@@ -90,7 +90,7 @@ def make_agents(
         return read_commit(node.commit)
 
     planner = LlmPlanner(library, briefing, thinker, read_code)
-    if briefing.terse:  # it has neither code nor words that are worth reading
+    if briefing.terse:  # a small model's code and words are not good enough
         return Agents(planner)
     debugger = LlmDebugger(thinker, competition, library.scopes, read_commit)
     writer = LlmWriter(thinker, competition, library.scopes, briefing.aggregates)
@@ -106,7 +106,7 @@ def replaying_agents(
     read_commit: ReadCommit,
     note: Callable[[str], None],
 ) -> Agents:
-    """Those of a run that gives back what another one did; `note` is told what is left out."""
+    """Return the agents of a replay; `note` reports the ideas that are skipped."""
     ideas = recorded_ideas(engine, source)
     planner = ReplayPlanner(source, ideas, library.ground, note)
     return Agents(planner, ReplayDebugger(ideas, read_commit), ReplayWriter(ideas))
@@ -120,12 +120,17 @@ def open_agents(
     read_commit: ReadCommit,
     pulse: Callable[[], None],
 ) -> Iterator[Agents]:
-    """The planner that the run was asked to use, and who else asks its models.
+    """Yield the run's planner and the other agents that use its models.
 
-    `read_commit` gives the files of a revision; `pulse` is called while a model thinks.
+    Args:
+        library: the library planner, which is also the fallback.
+        chronicle: records the calls.
+        prepared: the prepared data.
+        read_commit: gives the files of a revision.
+        pulse: is called while a request waits for its answer.
 
     Raises:
-        SetupError: no endpoint is set up, or what a model needs is not installed.
+        SetupError: no endpoint is set up, or a package is missing.
     """
     state = chronicle.state
     if state.run.planner == "library":
@@ -148,7 +153,7 @@ def open_agents(
         )
         thinker = PatientThinker(
             client,
-            lambda reason: note(f"The library planner goes on without the language model: {reason}"),
+            lambda reason: note(f"The library planner continues without the language model: {reason}"),
             fresh=all(map(state.is_given, state.nodes.values())),
         )
         try:
@@ -159,7 +164,7 @@ def open_agents(
 
 @contextmanager
 def _endpoint(run: RunSettings) -> Iterator[Endpoint]:
-    """As the run's settings say; the key is never among them."""
+    """Yield the endpoint that the settings name; the key comes from the environment."""
     if LOCAL in run.models.values():
         with open_local() as endpoint:
             yield endpoint
@@ -169,16 +174,16 @@ def _endpoint(run: RunSettings) -> Iterator[Endpoint]:
 
 
 def _allowed(endpoint: Endpoint, offline: bool) -> Endpoint:
-    """The endpoint; SetupError where it is not on this machine and nothing else may be asked."""
+    """Return the endpoint; SetupError if `offline` and the endpoint is not on this machine."""
     if offline and not endpoint.is_loopback:
         raise SetupError(
-            f"--offline: the language model is asked at {endpoint.host}, which is not this machine; pass "
-            "--model local, or let OPENAI_BASE_URL lead to a server here."
+            f"--offline: the language model is at {endpoint.host}, which is not this machine; pass "
+            "--model local, or set OPENAI_BASE_URL to a server on this machine."
         )
     return endpoint
 
 
 def _seconds_left(chronicle: Chronicle) -> float:
-    """Until candidates may not start any more."""
+    """Return the seconds until no candidate may start any more."""
     budget = Budget.of(chronicle.state)
     return budget.limit_s - budget.reserve_s - chronicle.clock.elapsed_s()

@@ -27,16 +27,16 @@ from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
 
 SMOKE_LIMIT_S = 60.0
-# The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
+# Share of the time limit that a candidate is told; the rest covers start-up, which it cannot time.
 TOLD_SHARE = 0.85
-# Beside its limit where it keeps what it learns: libraries that write that are imported, and it is written.
+# Extra seconds of an execution that saves its model, for imports and for writing.
 SAVING_S = 30.0
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
-FROZEN = "working/frozen.json"  # what a node decided by its validation rows or under its time limit
-REFIT = "-refit"  # ends the name of the folder that a node is refitted in
-ASIDE = "-aside"  # ends the name of the cache of an execution that leaves nothing behind
-OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw, for ensembles
-MEMORY_SHARE = 0.8  # of the machine's, shared by the workers
+FROZEN = "working/frozen.json"  # choices that a node made on validation rows or under its time limit
+REFIT = "-refit"  # suffix of the folder in which a node is refitted
+ASIDE = "-aside"  # suffix of the private cache of a temporary execution
+OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw outputs, for ensembles
+MEMORY_SHARE = 0.8  # share of the machine's memory that the workers divide
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Trial:
     node: int
     commit: str
     workspace: Path
-    code: str  # hash of the code, without the words
-    faults: tuple[str, ...]  # of its idea, then against the repository contract
-    idea_failed: bool = False  # what its idea wants cannot be made
-    doubts: tuple[str, ...] = ()  # what its code, read, seems to leak
+    code: str  # hash of the code without comments and texts
+    faults: tuple[str, ...]  # faults of the idea, then violations of the repository contract
+    idea_failed: bool = False  # the idea cannot be implemented
+    doubts: tuple[str, ...] = ()  # possible leaks that reading the code found
 
     @property
     def progress_file(self) -> Path:
@@ -57,7 +57,7 @@ class Trial:
 
 
 Doubt = Callable[[Trial, NodeResult], NodeResult]
-"""What becomes of a valid result on a closer look, before anything that the candidate built is shared."""
+"""Check of a valid result; runs before the candidate's caches are shared."""
 
 
 class Bench:
@@ -85,12 +85,12 @@ class Bench:
         self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
         found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
-        # What a killed run leaves of a repeat, `003-repeat1`, is no node.
+        # A killed repeat leaves a folder such as `003-repeat1`, which is not a node's.
         self._with_outputs = {int(name) for name in found if name.isdecimal()}
 
     @property
     def seed(self) -> int:
-        """The run's."""
+        """The run's seed."""
         return self._settings.seed
 
     def workspace(self, node: int) -> Path:
@@ -108,10 +108,15 @@ class Bench:
         faults: Sequence[str] = (),
         read: Leakage | None = None,
     ) -> Trial:
-        """Commits the files and checks them out; a lost attempt's leftovers are removed first.
+        """Commit the files and check them out; leftovers of a lost attempt are removed first.
 
-        `faults` are those of the idea, sentences that say why the files are not what it wants; `read` is what
-        their code seems to leak.
+        Args:
+            node: number of the node.
+            files: the repository's files.
+            parents: parent commits.
+            message: the commit message.
+            faults: sentences that say why the files do not implement the idea.
+            read: leakage findings in the code.
         """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
@@ -122,7 +127,7 @@ class Bench:
         return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=read.doubts)
 
     def set_up_again(self, node: int, commit: str) -> Trial:
-        """A recorded revision, checked out for another execution."""
+        """Check out a recorded revision for another execution."""
         files = self.lineage.read(commit)
         self._check_out(files, self.workspace(node))
         faults = tuple(check_repository(files))
@@ -137,7 +142,7 @@ class Bench:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
 
     def keep_outputs(self, nodes: set[int]) -> None:
-        """Drops the raw outputs (hundreds of MB each on large data) of all other nodes."""
+        """Remove the raw outputs of all other nodes; on large data they take hundreds of MB each."""
         for node in self._with_outputs - nodes:
             for name in OUTPUTS:
                 (self.workspace(node) / name).unlink(missing_ok=True)
@@ -152,9 +157,15 @@ class Bench:
         arguments: tuple[str, ...] = (),
         doubt: Doubt = lambda trial, result: result,
     ) -> NodeResult:
-        """Smoke run, full run with the arguments, score. A candidate's fault is a result, no exception.
+        """Execute a smoke run and the full run, then score. A failed candidate gives a failed result.
 
-        What is valid by then stays so if `doubt` leaves it so.
+        Args:
+            trial: the revision to execute.
+            limit_s: time limit in seconds.
+            watch: stops the execution early.
+            smoke: whether a smoke run comes first.
+            arguments: command-line arguments of the full run.
+            doubt: check of a valid result, which may make it suspect.
         """
         if trial.faults:
             reason = " ".join(trial.faults[:3])
@@ -181,7 +192,7 @@ class Bench:
     def exercise(
         self, trial: Trial, module: WrittenModule, limit_s: float, watch: Watch | None
     ) -> NodeResult | None:
-        """Executes the test of a module that was just written; None where it passes."""
+        """Execute the test of a newly written module; return None if it passes."""
         limit_s = min(SMOKE_LIMIT_S, limit_s)
         outcome = self._execute(trial, limit_s, "test.log", (), watch, script=module.test_file)
         if outcome.status == "ok":
@@ -192,7 +203,7 @@ class Bench:
 
     @contextmanager
     def aside(self, trial: Trial, mark: str) -> Iterator[Trial]:
-        """The revision checked out once more, beside the node's folder; it is gone afterwards."""
+        """Yield a temporary second checkout of the revision, next to the node's folder."""
         copy = trial.workspace.with_name(f"{trial.workspace.name}{mark}")
         self._check_out(self.lineage.read(trial.commit), copy)
         try:
@@ -201,14 +212,14 @@ class Bench:
             shutil.rmtree(copy, ignore_errors=True)
 
     def execute_on(self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None) -> Outcome:
-        """One execution on other metadata than the prepared; what it caches, nobody gets."""
+        """Execute once on other metadata than the prepared; the caches are discarded."""
         try:
             return self._execute(trial, limit_s, "run.log", (), watch, metadata=metadata)
         finally:
             self._cache.drop(trial.node, ASIDE)
 
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
-        """(score, seconds) of the same code with another seed; the score is None when it failed."""
+        """Execute the same code with another seed; return (score, seconds), score None on failure."""
         seed = self._settings.seed + SEED_STEP * number
         with self.aside(trial, f"-repeat{number}") as again:
             outcome = self._execute(again, limit_s, "run.log", (), None, seed)
@@ -226,13 +237,18 @@ class Bench:
         *,
         save: bool = False,
     ) -> Outcome:
-        """Executes a node's revision in a folder of its own with `--refit`, bound to what the node decided.
+        """Execute a node's revision with `--refit` in a separate folder, using the node's frozen choices.
 
-        `members` are the nodes that an ensemble blends; they decided too. With `save` it keeps what it
-        learns, and all else below `working/` stays too.
+        Args:
+            node: number of the node.
+            commit: the revision.
+            members: nodes that an ensemble blends; their frozen choices are used too.
+            limit_s: time limit in seconds.
+            watch: stops the execution early.
+            save: keep the trained model and everything else below `working/`.
 
         Raises:
-            InfrastructureError: what a node decided is not there (any more).
+            InfrastructureError: the frozen choices of a node are missing.
         """
         copy = self.refit_workspace(node)
         self._check_out(self.lineage.read(commit), copy)
@@ -264,7 +280,7 @@ class Bench:
         script: str = "main.py",
         metadata: Path | None = None,
     ) -> Outcome:
-        for name in ("working", "submission"):  # what the smoke run left must not pass for a result
+        for name in ("working", "submission"):  # files of the smoke run must not count as results
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
         if frozen is not None:
             (trial.workspace / FROZEN).parent.mkdir()
@@ -299,9 +315,9 @@ class Bench:
         return Failure(stage=stage, told=told.sentence, frames=told.frames)
 
     def _link_weights(self, workspace: Path) -> None:
-        """Anew for every execution: afterwards, links that lead out of the workspace are removed.
+        """Link the user's weights into the workspace; links out of it are removed after each execution.
 
-        A smoke run may have left anything there; what is no folder of the workspace's own gets no link.
+        A smoke run may have left anything, so only real folders of the workspace get a link.
         """
         members = workspace / "members"
         inside = members.iterdir() if _is_real_folder(members) else ()
@@ -359,10 +375,11 @@ def _failed(
 
 
 def unscored(error: MarsError) -> Failure:
-    """Of predictions that have no score, what may be told: a sentence about them may quote them.
+    """Return the failure of predictions that could not be scored, without values from the data.
 
-    What a competition's own metric says when it fails may quote answers, with nothing to tell them by.
+    An error of a competition's own metric may quote answers that redaction cannot recognise, so its message
+    is replaced.
     """
     if not isinstance(error, SubmissionError):
-        return Failure(stage="score", told="What computes the metric failed on these predictions.")
+        return Failure(stage="score", told="The metric failed on these predictions.")
     return Failure(stage="score", told=without_values(str(error)))

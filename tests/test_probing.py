@@ -194,7 +194,7 @@ def test_a_doubt_that_no_probe_clears_makes_suspect(small: Home, tmp_path: Path)
     own = _own(small, tmp_path / "own", slow + HONEST["tunes a threshold"])
     result = _result(search(small, given=own, max_nodes=1, minutes=8 / 60), 1)
     assert result.status == "suspect"
-    assert result.reason.endswith("No probe could clear that: No time was left for it.")
+    assert result.reason.endswith("No probe could refute this: No time was left for the probe.")
 
 
 def test_without_time_nothing_is_probed(small: Home, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_record_that_was_tampered_with_is_found_out(searched: tuple[Home, Run]
     journal = Forged(run, second, forged)
     found = {one.what: one for one in redecide(_with(run, journal), home)}
     assert not found["node 002"].same
-    assert found["node 002"].reason == f"Now it would be a draft: {second.idea.title}."
+    assert found["node 002"].reason == f"Now the decision would be a draft: {second.idea.title}."
     assert found["node 001"].same
 
 
@@ -68,7 +68,7 @@ def test_a_family_that_knows_better_now_decides_otherwise(searched: tuple[Home, 
     finally:
         family.write_text(before)
     assert not found[0].same
-    assert found[0].reason == "Now it would be a draft: Plainer."
+    assert found[0].reason == "Now the decision would be a draft: Plainer."
 
 
 _GAINED = """  extra:
@@ -89,8 +89,8 @@ _FINISH = """  finish:
     ("old", "new", "reason"),
     [
         ("  kind:\n", _GAINED, None),
-        (_FINISH, "", "It cannot be decided again: family toy has lost finish since."),
-        ("tasks: [classification]", "tasks: [regression]", "It cannot be decided again: toy: no family"),
+        (_FINISH, "", "The decision cannot be repeated: family toy no longer has finish."),
+        ("tasks: [classification]", "tasks: [regression]", "The decision cannot be repeated: toy: no family"),
     ],
 )
 def test_a_family_of_other_slots_is_told(

@@ -145,7 +145,7 @@ def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted
     refit = refit_of(state)
     assert refit is not None
     assert refit.result.status == "failed"
-    assert "left no working/frozen.json" in refit.result.reason
+    assert "wrote no working/frozen.json" in refit.result.reason
 
 
 @pytest.mark.parametrize("killed_first", [False, True], ids=["at once", "after a kill"])
@@ -192,7 +192,7 @@ def test_a_repository_that_knows_no_refit_is_named(
     scripted.family = load_family(main.parent)
     state = scripted.go()
     assert state.finished is not None
-    assert "knows no --refit" in state.finished.no_refit
+    assert "does not support --refit" in state.finished.no_refit
 
 
 def test_a_node_that_left_no_choices_is_named(scripted: ScriptedRun) -> None:
@@ -204,7 +204,7 @@ def test_a_node_that_left_no_choices_is_named(scripted: ScriptedRun) -> None:
 
     state = scripted.go(executor=Forgets)
     assert state.finished is not None
-    assert "left no working/frozen.json" in state.finished.no_refit
+    assert "wrote no working/frozen.json" in state.finished.no_refit
 
 
 def test_a_run_killed_at_any_transaction_refits_as_if_nothing_had_happened(
@@ -299,7 +299,7 @@ def test_what_is_kept_is_the_refits_submission_and_the_card_says_so(tmp_path: Pa
     assert card.refit.audit_after is not None
     assert card.refit.audit_before is not None
     assert card.refit.audit_after > card.refit.audit_before
-    assert "`submission.csv` is its" in describe(card)
+    assert "`submission.csv` is the refit's" in describe(card)
     former = run.nodes / node.name / "submission" / "submission.csv"
     assert (solution / "predictions" / "audit.csv").read_bytes() != former.read_bytes()
     assert accuracy(solution / "submission.csv", tmp_path) > 0.85
@@ -328,7 +328,7 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         assert not (bench.refit_workspace(ensemble.id) / "working").exists()
         (bench.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
         lacking = plan_refit(state, bench, ensemble, left_s=100.0).hindrance
-        assert lacking.startswith(f"Node {ensemble.parents[0]:03d} left no working/frozen.json")
+        assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
 
 
 def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:

@@ -74,12 +74,12 @@ def test_a_slot_that_a_family_lost_is_the_likely_reason(searched: tuple[Home, Ru
     finally:
         family.write_text(before)
     assert first.verdict == "different"
-    assert "Family toy has gained polish and lost finish since" in first.reason
+    assert "Family toy has since gained polish and lost finish" in first.reason
 
 
 def test_a_family_that_is_gone_is_said_to_be(searched: tuple[Home, Run], tmp_path: Path) -> None:
     *drafts, blend = Replay(searched[1], Home(tmp_path)).nodes()
-    assert all("there is no family 'toy' here" in one.reason for one in drafts)
+    assert all("no family is called 'toy' here" in one.reason for one in drafts)
     assert "cannot be rendered" in blend.reason
 
 
@@ -117,7 +117,7 @@ def test_the_limits_of_then_are_those_of_the_record(searched: tuple[Home, Run]) 
 
 def test_a_run_at_work_is_not_executed_again(searched: tuple[Home, Run]) -> None:
     home, run = searched
-    with run_lock(run.folder), pytest.raises(SetupError, match="at work in another process"):
+    with run_lock(run.folder), pytest.raises(SetupError, match="active in another process"):
         list(execute_again(run, home, TOLERANCE))
     assert open_run(run.id, home).state.finished is not None
 
@@ -149,7 +149,7 @@ def test_a_slot_that_a_family_gained_is_the_likely_reason_of_what_it_changes(tmp
     _gain_polish(home, "BASE = {{ slots.polish }}\n")
     (one,) = Replay(open_run(run.id, home), home).nodes()
     assert [(item.file, item.what, item.reason) for item in one.differences] == [
-        ("library/config.py", "changed", "Family toy has gained polish since.")
+        ("library/config.py", "changed", "Family toy has since gained polish.")
     ]
 
 
@@ -161,7 +161,7 @@ def test_a_value_that_a_family_ruled_out_is_told_where_it_cannot_be_rendered(tmp
     family.write_text(family.read_text().replace("plain", "simple"))
     (one,) = Replay(open_run(run.id, home), home).nodes()
     assert one.verdict == "different"
-    assert "(Family toy has gained polish and ruled out kind=plain since)" in one.reason
+    assert "(Family toy has since gained polish and ruled out kind=plain)" in one.reason
 
 
 class _KilledAtTheThird(Silent):
@@ -201,7 +201,7 @@ def test_a_run_goes_on_with_a_slot_that_its_family_gained(killed: tuple[Home, st
     [
         ("breadth", "span", "node 001: family toy has no slot 'breadth'; it has depth, "),
         ("plain", "simple", "node 001: slot 'kind' does not take 'plain'"),
-        ("id: toy", "id: play", "node 003: no family is called 'toy' "),
+        ("id: toy", "id: play", "node 003: no family is called 'toy'\\."),
     ],
 )
 def test_a_run_that_its_family_no_longer_fits_says_so_and_can_be_looked_at(
@@ -210,6 +210,6 @@ def test_a_run_that_its_family_no_longer_fits_says_so_and_can_be_looked_at(
     home, run_id = killed
     family = home.families / "toy" / "family.yaml"
     family.write_text(family.read_text().replace(before, after))
-    with pytest.raises(SetupError, match=f"^Run {run_id} cannot go on, {said}.*Start a new run with"):
+    with pytest.raises(SetupError, match=f"^Run {run_id} cannot continue, {said}.*Start a new run with"):
         resume(run_id, None, home, lambda metric: Silent())
     assert len(open_run(run_id, home).state.nodes) == 3

@@ -135,10 +135,10 @@ def test_lessons_that_the_ideas_cite_are_at_hand(tmp_path: Path) -> None:
     [
         ({"planner": "replay"}, "no recorded run of toy has proposed anything"),
         ({"planner": "replay", "replay_of": "nothing"}, "No run is called 'nothing'"),
-        ({"replay_of": "latest"}, "--replay-of: is for --planner replay"),
-        ({"planner": "replay", "model": "m"}, "--model: is for --planner llm"),
-        ({"planner": "replay", "given": Path("own")}, "--from: a replay begins as the recorded run did"),
-        ({"planner": "llm", "replay_of": "latest"}, "--replay-of: is for --planner replay"),
+        ({"replay_of": "latest"}, "--replay-of: needs --planner replay"),
+        ({"planner": "replay", "model": "m"}, "--model: needs --planner llm"),
+        ({"planner": "replay", "given": Path("own")}, "--from: a replay starts as the recorded run did"),
+        ({"planner": "llm", "replay_of": "latest"}, "--replay-of: needs --planner replay"),
     ],
 )
 def test_what_does_not_fit_is_told(home: Home, asked: dict[str, object], said: str) -> None:

@@ -61,7 +61,7 @@ def test_a_verified_lesson_carries_the_new_comparison(searched: tuple[Home, Run]
     assert [item.run for item in stored.evidence] == [*(item.run for item in lesson.evidence), found.run]
     assert (home.solutions / "toy" / "card.json").read_bytes() == card, "an experiment is no solution"
     assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
-    with pytest.raises(SetupError, match="puts a lesson to the test and cannot be resumed"):
+    with pytest.raises(SetupError, match="verifies a lesson and cannot be resumed"):
         resume(found.run, 5.0, home, lambda _: Silent())
 
 
@@ -79,7 +79,9 @@ def test_a_pair_that_fails_says_which_and_leaves_the_lesson(searched: tuple[Home
     code = main.read_text()
     try:
         main.write_text(code.replace("    began =", "    raise ValueError('broken')\n    began ="))
-        with pytest.raises(MarsError, match="says nothing new: without its change, "):
+        with pytest.raises(
+            MarsError, match="could not be verified: the solution without its change failed. "
+        ):
             verify(before.id, 2, home, Silent())
     finally:
         main.write_text(code)
@@ -90,7 +92,7 @@ def test_a_lesson_from_elsewhere_cannot_be_verified_here(searched: tuple[Home, R
     lessons = _store(searched[0]).all()
     home = blending_home(tmp_path)
     _store(home).import_all(lessons)
-    with pytest.raises(SetupError, match="none of its comparisons can be made again here"):
+    with pytest.raises(SetupError, match="none of its comparisons can be repeated here"):
         verify("1", 1, home, Silent())
     with pytest.raises(SetupError, match="No lesson has the id 99"):
         verify("99", 1, home, Silent())

@@ -158,7 +158,7 @@ def test_executed_again_every_node_agrees(edited: tuple[Home, Run]) -> None:
     home, run = edited
     compared = list(execute_again(run, home, TOLERANCE))
     assert all(one.agrees for one in compared)
-    assert "not executed then: The change conflicts" in compared[5].reason
+    assert "not executed in the run: The change conflicts" in compared[5].reason
 
 
 def test_what_is_kept_was_refitted_edits_included(edited: tuple[Home, Run]) -> None:
@@ -219,9 +219,7 @@ def test_what_edits_did_is_no_evidence_about_slots(edited: tuple[Home, Run]) -> 
 def test_a_lesson_about_edits_is_not_verified_and_says_why(edited: tuple[Home, Run]) -> None:
     home, run = edited
     (lesson,) = _lessons_of(run, 3)
-    with pytest.raises(
-        SetupError, match=f"Lesson {lesson.id} is about edits of code; only a change of slots"
-    ):
+    with pytest.raises(SetupError, match=f"Lesson {lesson.id} is about edits of code; only changes of slots"):
         verify(lesson.id, 1, home, Silent())
 
 

@@ -32,7 +32,7 @@ def test_a_lesson_with_more_evidence_forgets_what_the_old_came_to() -> None:
     assert second.verdict == "hurts"
     both = merged(first, second)
     assert both.effect == pytest.approx(-0.1)
-    assert "-10.0%" in both.summary
+    assert "Error +10.0 %" in both.summary
 
 
 def test_a_change_of_many_slots_is_allowed_more() -> None:
@@ -63,7 +63,7 @@ def test_distilled_words_say_the_change_and_the_verdict() -> None:
     change = Change(slot="loss", old="bce", new="asymmetric")
     made = distill(SCOPE, "Asymmetric loss", (change,), evidence(0.08, 0.01), "f1 0.6 against 0.5")
     assert made.title == "Loss asymmetric instead of bce helps"
-    assert "+8.0% ± 1.0%" in made.summary
+    assert "Error -8.0 % ± 1.0 %" in made.summary
     assert "f1 0.6 against 0.5" in made.findings
 
 
@@ -77,7 +77,7 @@ def test_what_edits_did_is_said_of_the_edits_and_merges_with_the_same_edits(tmp_
     lesson_of_both = made(2, edit, changes=(change,))
     assert lesson_of_both.changes == ()
     assert lesson_of_both.key_lesson == "The edit 'Smooth' helps on classification tasks of this size."
-    assert "+8.0% ± 1.0%" in lesson_of_both.summary
+    assert "Error -8.0 % ± 1.0 %" in lesson_of_both.summary
     assert lesson_of_both.findings.endswith(
         "Edited: library/loss.py, together with loss asymmetric instead of bce."
     )
@@ -87,7 +87,7 @@ def test_what_edits_did_is_said_of_the_edits_and_merges_with_the_same_edits(tmp_
     assert store.import_all(told) == 4
     merged, second, third = store.all()
     assert [item.child for item in merged.evidence] == [2, 3]
-    assert "from 2 comparisons" in merged.summary
+    assert "(2 pairs)" in merged.summary
     assert "'Again'" in merged.key_lesson
     assert len({merged.edit_hash, second.edit_hash, third.edit_hash}) == 3
 
@@ -115,7 +115,7 @@ def test_exported_lessons_come_back_and_damaged_files_are_refused(tmp_path: Path
     write_lessons(lessons, file)
     assert read_lessons(file) == lessons
     file.write_text('[{"id": "1"}]')
-    with pytest.raises(SetupError, match=r"lessons\.json: is no list of lessons"):
+    with pytest.raises(SetupError, match=r"lessons\.json: not a list of lessons"):
         read_lessons(file)
     with pytest.raises(SetupError, match=r"nowhere\.json: cannot be read"):
         read_lessons(tmp_path / "nowhere.json")

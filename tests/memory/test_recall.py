@@ -75,7 +75,7 @@ def test_what_means_the_same_is_recalled_whatever_its_words(weights: Path) -> No
     assert old not in recall([old, *MANY], [SCOPE], about=ABOUT)
     assert found.lessons[0] == old
     assert len(found.lessons) == LIMIT
-    assert found.how == f"{LIMIT} of {len(MANY) + 1} lessons are offered, recalled by their meaning."
+    assert found.how == f"{LIMIT} of {len(MANY) + 1} lessons are offered, recalled by embeddings."
 
 
 def test_nothing_is_embedded_where_all_are_offered(weights: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_model_that_fails_leaves_the_choice_to_the_words(
     (weights.parent / "packages" / "sentence_transformers" / "__init__.py").write_text(fake)
     found = recall_by_meaning(MANY, [SCOPE], ABOUT, weights)
     assert list(found.lessons) == recall(MANY, [SCOPE], about=ABOUT)
-    assert "recalled by their words: " in found.how
+    assert "recalled by words: " in found.how
     assert said in found.how
 
 
@@ -127,6 +127,6 @@ def test_a_real_model_knows_what_is_meant(tmp_path: Path) -> None:
             pytest.skip(f"{name} is not installed")
     old = _saying(1, "Longer clips of sound")
     found = recall_by_meaning([old, *MANY], [SCOPE], "Which bird is singing?", tmp_path)
-    assert found.how.endswith("by their meaning.")
+    assert found.how.endswith("by embeddings.")
     assert old in found.lessons
     assert old not in recall([old, *MANY], [SCOPE], about="Which bird is singing?")

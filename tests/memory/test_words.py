@@ -42,12 +42,12 @@ def test_words_hold_while_the_evidence_says_what_it_said(store: LessonStore) -> 
     store.import_all([first])
     told = _reword(store, "00001")
     assert (told.title, told.key_lesson) == (WORDS.title, WORDS.key_lesson)
-    assert told.summary.startswith("A calmer step. Relative error reduction +20.0% ± 1.0%")
+    assert told.summary.startswith("A calmer step. Error -20.0 % ± 1.0 %")
     assert "accuracy 0.8 against 0.7" in told.findings
 
     store.import_all([of_edit(1, "Again", 0.4, replace="same", child=3)])
     assert store.get("1").key_lesson == WORDS.key_lesson
-    assert "+30.0% ± 0.7%" in store.get("1").summary, "numbers are those of all the evidence"
+    assert "-30.0 % ± 0.7 %" in store.get("1").summary, "numbers are those of all the evidence"
 
     store.import_all([of_edit(1, "Again", -2.0, replace="same", child=4)])
     turned = store.get("1")

@@ -77,12 +77,12 @@ def test_part_of_a_name_is_enough_when_it_is_unambiguous(engine: Engine) -> None
         Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
     assert Journal.open(engine, "y-a").run == "toy-a"
     assert Journal.open(engine, "latest").run == "toy-b"
-    with pytest.raises(SetupError, match="fits 2 runs"):
+    with pytest.raises(SetupError, match="matches 2 runs"):
         Journal.open(engine, "toy")
 
 
 def test_one_process_per_run(tmp_path: Path) -> None:
-    busy = pytest.raises(SetupError, match="is at work in another process")
+    busy = pytest.raises(SetupError, match="is active in another process")
     with run_lock(tmp_path / "run"), busy, run_lock(tmp_path / "run"):
         pass
     with run_lock(tmp_path / "run") as heartbeat:

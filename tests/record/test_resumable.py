@@ -49,12 +49,12 @@ def test_an_ended_run_that_was_resumed_and_interrupted_waits_again(engine: Engin
 
 
 def test_none_that_waits_is_one_message_that_names_the_others(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"^No run waits to be resumed\. Start one with `mars run`\.$"):
+    with pytest.raises(SetupError, match=r"^No run can be resumed\. Start a run with `mars run`\.$"):
         latest_resumable(engine, tmp_path, ended_too=False)
     _run(engine, "ended", 1, ended=True)
     _run(engine, "busy", 2)
     said = (
-        r"At work in another process: busy\. Run ended has ended: `mars resume ended --minutes M` gives it "
+        r"Active in another process: busy\. Run ended has ended: `mars resume ended --minutes M` gives it "
         r"more time\.$"
     )
     with run_lock(tmp_path / "busy"), pytest.raises(SetupError, match=said):

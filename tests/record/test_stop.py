@@ -28,7 +28,7 @@ def test_the_latest_is_the_newest_that_a_process_is_at_work_on(engine: Engine, t
 
 
 def test_none_at_work_is_one_sentence(engine: Engine, tmp_path: Path) -> None:
-    said = r"^No run is at work, so there is nothing to stop\.$"
+    said = r"^No run is active, so there is nothing to stop\.$"
     with pytest.raises(SetupError, match=said):
         latest_at_work(engine, tmp_path)
     _run(engine, "interrupted", 1)

@@ -54,7 +54,7 @@ def test_the_first_solution_takes_the_place(tmp_path: Path, toy_prepared: Prepar
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"metric": "macro_f1"}, "was scored by macro_f1, not by accuracy, and stays"),
+        ({"metric": "macro_f1"}, "stays: it was scored by macro_f1, this run's by accuracy"),
         ({"fingerprint": "0" * 64}, "was scored on other data"),
     ],
 )

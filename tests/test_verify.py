@@ -80,7 +80,7 @@ def test_a_pair_that_fails_says_which_and_leaves_the_lesson(searched: tuple[Home
     try:
         main.write_text(code.replace("    began =", "    raise ValueError('broken')\n    began ="))
         with pytest.raises(
-            MarsError, match="could not be verified: the solution without its change failed. "
+            MarsError, match=r"could not be verified: the solution without its change failed\. "
         ):
             verify(before.id, 2, home, Silent())
     finally:

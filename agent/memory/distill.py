@@ -27,8 +27,8 @@ def distill(
         changes: the changed slots.
         evidence: the measured effect.
         scores: both metrics in words.
-        edits: the child's edits. With edits the effect is not the slots' alone, so the lesson has a hash
-            of all changes instead of slot changes.
+        edits: the child's edits. With edits the effect is not the slots' alone, so the lesson has a hash of
+            all changes instead.
     """
     findings = (
         f"Node {evidence.child:03d} against node {evidence.parent:03d} on the same validation rows: {scores}, "

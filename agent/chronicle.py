@@ -47,11 +47,11 @@ class Chronicle:
         """
         with self.journal.transaction() as connection:
             if texts:
-                self.journal.keep_texts(texts, connection)
+                self.journal.store_texts(texts, connection)
             self.journal.append(event, connection)
-        self.happen(event)
+        self.apply(event)
 
-    def happen(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Apply an event that the journal already holds, and show it."""
         self.state.apply(event)
         self.observer.happened(event, self.state)

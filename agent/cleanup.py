@@ -14,18 +14,18 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.errors import MarsError
-from agent.held import TEMPORARY, is_held
+from agent.held import TEMPORARY, is_folder_locked
 from agent.paths import Home
 from agent.record.events import NodeProposed, RunStarted, has_ended
-from agent.record.lock import claimed
+from agent.record.lock import try_run_lock
 from agent.record.store import Journal, list_runs
 
 _OUTPUTS = ("*/working/*_outputs.npz", "*/members/*/working/*_outputs.npz")
 _SCRATCH = ("nodes/*/.mars/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
 # Names of folders that are being filled, and of the old folders that they replace.
-_ASIDE = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
+_UNFINISHED = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
 # A process creates its folder a moment before it locks the folder.
-_SETTLED_S = 60.0
+_MIN_AGE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ def clean(
     counted: set[tuple[int, int]] = set()
     names = [row.id for row in list_runs(engine)]
     for name in names:
-        with claimed(home.workspaces / name) as free:
+        with try_run_lock(home.workspaces / name) as free:
             if free:
                 run = home.workspaces / name
-                yield from _removed(run, _of_run(run, engine), counted, dry_run)
+                yield from _removed(run, _run_files(run, engine), counted, dry_run)
     yield from _shrunk_caches(home, names, cache_bytes, dry_run)
-    yield from _removed(home.root, _asides(home), counted, dry_run)
+    yield from _removed(home.root, _unfinished_folders(home), counted, dry_run)
     temporary = temporary or Path(tempfile.gettempdir())
-    yield from _removed(temporary, _left_behind(temporary), counted, dry_run)
+    yield from _removed(temporary, _abandoned_temporary(temporary), counted, dry_run)
 
 
-def _of_run(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
+def _run_files(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
     for pattern in _SCRATCH:
         for path in run.glob(pattern):
             yield path, "scratch of a run"
@@ -93,7 +93,7 @@ def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> I
     found: list[tuple[float, int, Path, Path]] = []  # last use, size, file, owner
     live = False
     for name in names:
-        with claimed(home.workspaces / name) as free:
+        with try_run_lock(home.workspaces / name) as free:
             live = live or not free
             if free:
                 found += _cache_files(home.workspaces / name, "cache/**/[!.]*")
@@ -103,7 +103,7 @@ def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> I
     for _, size, path, owner in sorted(found):
         if excess <= 0:
             return
-        with claimed(owner) if owner != home.cache else contextlib.nullcontext(True) as free:
+        with try_run_lock(owner) if owner != home.cache else contextlib.nullcontext(True) as free:
             if free:
                 if not dry_run:
                     path.unlink(missing_ok=True)
@@ -114,15 +114,15 @@ def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> I
 def _cache_files(owner: Path, pattern: str) -> Iterator[tuple[float, int, Path, Path]]:
     for path in owner.glob(pattern):
         status = path.lstat()
-        if stat.S_ISREG(status.st_mode) and _lies_in(owner, path):
+        if stat.S_ISREG(status.st_mode) and _is_inside(owner, path):
             yield max(status.st_atime, status.st_mtime), status.st_size, path, owner
 
 
-def _asides(home: Home) -> Iterator[tuple[Path, str]]:
+def _unfinished_folders(home: Home) -> Iterator[tuple[Path, str]]:
     """Yield half-filled folders that killed processes left beside their target."""
     runs = [path for path in home.workspaces.glob("[!_.]*") if path.is_dir()]
     for parent in (home.solutions, *home.data.glob("*"), *home.prepared.glob("*"), *runs):
-        found = [(path, match) for path in parent.glob(".*") if (match := _ASIDE.fullmatch(path.name))]
+        found = [(path, match) for path in parent.glob(".*") if (match := _UNFINISHED.fullmatch(path.name))]
         # A process killed between its two renames leaves the only complete copy under the old name.
         stranded = {match["name"] for _, match in found if match["old"] or match["kept"]}
         for path, match in found:
@@ -131,7 +131,7 @@ def _asides(home: Home) -> Iterator[tuple[Path, str]]:
                 yield path, "left by a killed process"
 
 
-def _left_behind(temporary: Path) -> Iterator[tuple[Path, str]]:
+def _abandoned_temporary(temporary: Path) -> Iterator[tuple[Path, str]]:
     for path in temporary.glob(f"{TEMPORARY}*"):
         if _is_abandoned(path):
             yield path, "left by a killed process"
@@ -144,14 +144,14 @@ def _is_abandoned(path: Path) -> bool:
     except OSError:
         return False
     mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-    return mine and time.time() - status.st_mtime > _SETTLED_S and not is_held(path)
+    return mine and time.time() - status.st_mtime > _MIN_AGE_S and not is_folder_locked(path)
 
 
 def _removed(
     below: Path, found: Iterator[tuple[Path, str]], counted: set[tuple[int, int]], dry_run: bool
 ) -> Iterator[Spare]:
     for path, kind in found:
-        if not _lies_in(below, path):
+        if not _is_inside(below, path):
             continue
         size = _size(path, counted)
         if not dry_run:
@@ -165,7 +165,7 @@ def _removed(
         yield Spare(path, kind, size)
 
 
-def _lies_in(folder: Path, path: Path) -> bool:
+def _is_inside(folder: Path, path: Path) -> bool:
     """Whether the path leads out of the folder by no link; candidates may have created links."""
     return path.resolve() == folder.resolve() / path.relative_to(folder)
 

@@ -14,7 +14,7 @@ from agent.repository.family import known_families
 from agent.search.budget import Budget, refit_limit_s
 from agent.session import Run
 from agent.solution.ensemble import place_outputs
-from agent.trial import Bench
+from agent.trial import TrialRunner
 from agent.workbench import cache_layers, open_executor
 
 TOLERANCE = 1e-6
@@ -49,14 +49,14 @@ def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
         SetupError: another process is working on the run.
     """
     limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
-    with open_bench(run, home) as bench:
+    with open_trial_runner(run, home) as runner:
         for node in run.state.nodes.values():
             if node.result is not None:
-                yield _compared(run, bench, node, node.result, limits[node.id], tolerance)
+                yield _compared(run, runner, node, node.result, limits[node.id], tolerance)
 
 
 @contextmanager
-def open_bench(run: Run, home: Home) -> Iterator[Bench]:
+def open_trial_runner(run: Run, home: Home) -> Iterator[TrialRunner]:
     """Yield a trial runner for the nodes of a finished run, in a temporary folder.
 
     Raises:
@@ -68,7 +68,7 @@ def open_bench(run: Run, home: Home) -> Iterator[Bench]:
     with run_lock(run.folder), temporary_folder(".again-", run.folder) as nodes_root:
         executor = open_executor(run.state.run, run.prepared, families, home, nodes_root, cache)
         with executor as opened:
-            yield Bench(
+            yield TrialRunner(
                 prepared=run.prepared,
                 lineage=run.lineage,
                 executor=opened,
@@ -106,23 +106,23 @@ def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: 
 
 
 def _compared(
-    run: Run, bench: Bench, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
+    run: Run, runner: TrialRunner, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
 ) -> Again:
     if recorded.status == "pruned":
         reason = "The node was pruned, which depends on the other nodes."
         return Again(node.id, recorded, None, reason)
     if recorded.status == "failed" and recorded.seconds == recorded.smoke_seconds == 0:
         return Again(node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}")
-    trial = bench.set_up_again(node.id, recorded.commit)
+    trial = runner.set_up_recorded(node.id, recorded.commit)
     if node.operator == "ensemble":
         members = [run.state.nodes[member] for member in node.parents]
-        workspaces: dict[int, Path] = {member.id: bench.workspace(member.id) for member in members}
+        workspaces: dict[int, Path] = {member.id: runner.workspace(member.id) for member in members}
         try:
             place_outputs(members, workspaces, trial.workspace)
         except OSError as error:
             reason = f"A member wrote no outputs ({error.filename})."
             return Again(node.id, recorded, None, reason, agrees=False)
-    again = bench.run(trial, limit_s, None, smoke=False)
+    again = runner.run(trial, limit_s, None, smoke=False)
     if again.status != ("valid" if recorded.is_doubted else recorded.status):
         words = f"{again.status}{f': {again.reason}' if again.reason else ''}"
         return Again(node.id, recorded, again, words, agrees=False)

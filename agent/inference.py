@@ -10,7 +10,7 @@ from agent.competition.evaluation import SUBMISSION_FILE, evaluate_submission
 from agent.competition.files import machine_errors
 from agent.competition.untrusted import SubmissionError
 from agent.errors import MarsError, SetupError
-from agent.execute_again import TOLERANCE, open_bench, recorded_limits, recorded_refit_limit
+from agent.execute_again import TOLERANCE, open_trial_runner, recorded_limits, recorded_refit_limit
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
 from agent.paths import Home
@@ -21,21 +21,21 @@ from agent.solution.ensemble import place_outputs
 from agent.solution.export import require_new_folder
 from agent.solution.inference import (
     MODEL,
-    Difference,
+    SubmissionDifference,
     compare_submissions,
     export_predictor,
-    with_weight,
+    weighted_members,
     write_predictor,
     write_tables,
 )
-from agent.trial import FROZEN, REFIT, TOLD_SHARE, Bench
+from agent.trial import FROZEN, REFIT_SUFFIX, TOLD_SHARE, TrialRunner
 
 _WHY_DIFFERENT = (
     "training that hits its time limit depends on the machine's speed, and sums on a GPU on their order"
 )
 
 # Minimum time of a prediction: it imports the libraries that a warm node finds imported.
-_PREDICT_S = 60.0
+_MIN_PREDICT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Exported:
 
     refitted: bool  # whether the folder holds the model of the kept refit instead of the node's own run
     executed: str
-    difference: Difference
-    kept: Difference | None = None  # to the refit's submission; None where the run has lost it
+    difference: SubmissionDifference
+    kept: SubmissionDifference | None = None  # to the refit's submission; None where the run has lost it
 
     def compared(self, folder: str) -> str:
         """Return a sentence that compares the predictions of `folder`."""
@@ -85,11 +85,11 @@ def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_inp
     kept = _kept(run, node, members) if node.refit_kept else None
     recorded = recorded_limits(run.journal.events(), run.metric.higher_is_better)
     limits = {one.id: recorded[one.id] for one in (*members, node)}
-    with open_bench(run, home) as bench:
+    with open_trial_runner(run, home) as runner:
         if node.refit_kept:
-            saved = _save_refit(run, bench, node, members)
+            saved = _save_refit(run, runner, node, members)
         else:
-            saved = _save(run, bench, node, members, limits)
+            saved = _save(run, runner, node, members, limits)
         predicted = _predict(run, node, files, saved.workspaces, sum(limits.values()))
         id_column = run.prepared.spec.id_column
         done = Exported(
@@ -141,7 +141,7 @@ def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
                 f"{frozen}: the file is gone, and the refit of node {node.name} needs it; "
                 "omit --inference to export the training code."
             )
-    kept = run.nodes / f"{node.name}{REFIT}"
+    kept = run.nodes / f"{node.name}{REFIT_SUFFIX}"
     if not (kept / SUBMISSION_FILE).is_file():
         return None
     try:
@@ -154,53 +154,55 @@ def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
     return kept
 
 
-def _save(run: Run, bench: Bench, node: Node, members: list[Node], limits: Mapping[int, float]) -> _Saved:
+def _save(
+    run: Run, runner: TrialRunner, node: Node, members: list[Node], limits: Mapping[int, float]
+) -> _Saved:
     """Execute the members and the node with `--save`."""
-    sentence = " ".join(_save_one(run, bench, one, members, limits[one.id]) for one in (*members, node))
-    workspaces = {"": bench.workspace(node.id)}
-    for member in with_weight(workspaces[""], members):
-        workspaces[f"members/{member.name}"] = bench.workspace(member.id)
+    sentence = " ".join(_save_one(run, runner, one, members, limits[one.id]) for one in (*members, node))
+    workspaces = {"": runner.workspace(node.id)}
+    for member in weighted_members(workspaces[""], members):
+        workspaces[f"members/{member.name}"] = runner.workspace(member.id)
     return _Saved(workspaces, sentence)
 
 
-def _save_one(run: Run, bench: Bench, node: Node, members: list[Node], limit_s: float) -> str:
+def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], limit_s: float) -> str:
     """Execute the node with `--save`; return a sentence that compares its score with the recorded one."""
     assert node.result is not None
-    trial = bench.set_up_again(node.id, node.result.commit)
+    trial = runner.set_up_recorded(node.id, node.result.commit)
     if node.operator == "ensemble":
-        place_outputs(members, {one.id: bench.workspace(one.id) for one in members}, trial.workspace)
+        place_outputs(members, {one.id: runner.workspace(one.id) for one in members}, trial.workspace)
         for member in members:
             place = trial.workspace / "members" / member.name / MODEL
-            shutil.copytree(bench.workspace(member.id) / MODEL, place, symlinks=True)
-    again = bench.run(trial, limit_s, None, smoke=False, arguments=("--save",))
-    if again.metric is None or not (trial.workspace / MODEL).is_dir():
-        reason = again.reason or f"it wrote no {MODEL}."
+            shutil.copytree(runner.workspace(member.id) / MODEL, place, symlinks=True)
+    result = runner.run(trial, limit_s, None, smoke=False, arguments=("--save",))
+    if result.metric is None or not (trial.workspace / MODEL).is_dir():
+        reason = result.reason or f"it wrote no {MODEL}."
         raise MarsError(f"Node {node.name}, executed again with --save, failed: {reason}")
     assert node.metric is not None
-    named = f"{run.metric.name} {again.metric:.6g}"
-    if abs(again.metric - node.metric) <= TOLERANCE:
+    named = f"{run.metric.name} {result.metric:.6g}"
+    if abs(result.metric - node.metric) <= TOLERANCE:
         return f"Node {node.name} scored {named} again."
     return f"Node {node.name} scored {named} instead of the recorded {node.metric:.6g}: {_WHY_DIFFERENT}."
 
 
-def _save_refit(run: Run, bench: Bench, node: Node, members: list[Node]) -> _Saved:
+def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) -> _Saved:
     """Execute the node with `--refit --save`, using the choices that it and its members froze in the run."""
     assert node.result is not None
     failed = f"Node {node.name}, executed again with --refit --save, failed"
     with machine_errors(f"Refitting node {node.name}"):
         for one in (node, *members):
-            place = bench.workspace(one.id) / FROZEN
+            place = runner.workspace(one.id) / FROZEN
             place.parent.mkdir(parents=True)
             shutil.copyfile(run.nodes / one.name / FROZEN, place)
     limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
     numbers = [member.id for member in members]
-    outcome = bench.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
+    outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
     if outcome.status != "ok":
         raise MarsError(f"{failed}: {outcome.reason}")
-    folder = bench.refit_workspace(node.id)
+    folder = runner.refit_workspace(node.id)
     evaluate_submission(run.prepared, folder, run_script)
     workspaces = {"": folder}
-    for member in with_weight(folder, members):
+    for member in weighted_members(folder, members):
         workspaces[f"members/{member.name}"] = folder / "members" / member.name
     for name, workspace in workspaces.items():
         if not (workspace / MODEL).is_dir():
@@ -222,7 +224,7 @@ def _predict(
         input=run.prepared.input,
         metadata=tables,
         seed=run.state.run.seed,
-        limits=Limits(time_s=max(limit_s, _PREDICT_S)),
+        limits=Limits(time_s=max(limit_s, _MIN_PREDICT_S)),
         time_hint_s=math.ceil(limit_s * TOLD_SHARE),
         threads=run.state.run.threads,
         arguments=("--predict",),

@@ -11,7 +11,7 @@ from agent.record.state import Node
 from agent.reflect import fixes_taught, lesson_from
 from agent.reviewer.reflecting import Reflector
 from agent.search.budget import Budget
-from agent.trial import Bench
+from agent.trial import TrialRunner
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Learner:
     run: str
     chronicle: Chronicle
     lessons: LessonStore
-    bench: Bench
+    runner: TrialRunner
     metric: Metric
 
     def finish(
@@ -37,9 +37,9 @@ class Learner:
             reflector: words lessons about edits; None leaves the generated words.
         """
         state, journal = self.chronicle.state, self.chronicle.journal
-        taught = fixes_taught(state, self.run, self.bench.prepared, node, result)
+        taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
         if limit_s >= state.run.node_limit_s:
-            learned = lesson_from(state, self.run, self.bench, self.metric, node, result)
+            learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
             taught += [learned] if learned else []
         now, stored = self.chronicle.clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
@@ -50,7 +50,7 @@ class Learner:
             for event in events:
                 journal.append(event, connection)
         for event in events:
-            self.chronicle.happen(event)
+            self.chronicle.apply(event)
         # No request once the time is used up: two failed requests would open the circuit breaker.
         if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
             self._word(node, stored, reflector)
@@ -62,12 +62,12 @@ class Learner:
             return
         journal = self.chronicle.journal
         with journal.transaction() as connection:
-            told = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
+            stored = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
             event = LessonWorded(
                 elapsed_s=self.chronicle.clock.elapsed_s(),
                 node=node.id,
-                lesson=told,
-                instead_of="" if told.id == lesson.id else lesson.id,
+                lesson=stored,
+                instead_of="" if stored.id == lesson.id else lesson.id,
             )
             journal.append(event, connection)
-        self.chronicle.happen(event)
+        self.chronicle.apply(event)

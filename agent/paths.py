@@ -8,13 +8,13 @@ _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
 
 
-def in_checkout() -> bool:
+def is_checkout() -> bool:
     """Whether the package runs from a source checkout, which is then the default home."""
     return (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "templates").is_dir()
 
 
 def _bundled(name: str) -> Path:
-    return (_CHECKOUT if in_checkout() else _PACKAGE / "_data") / name
+    return (_CHECKOUT if is_checkout() else _PACKAGE / "_data") / name
 
 
 def templates_dir() -> Path:
@@ -88,7 +88,7 @@ def home() -> Home:
     configured = os.environ.get("MARS_HOME")
     if configured:
         return Home(Path(configured).expanduser().resolve())
-    if in_checkout():
+    if is_checkout():
         return Home(_CHECKOUT)
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Home(Path(base) / "mars")

@@ -15,7 +15,7 @@ from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.repository.checks import without_refit
 from agent.search.budget import refit_s
-from agent.trial import FROZEN, Bench
+from agent.trial import FROZEN, TrialRunner
 
 
 @dataclass(frozen=True)
@@ -24,32 +24,32 @@ class Refit:
 
     node: Node
     expected_s: float
-    hindrance: str = ""
+    blocker: str = ""
 
 
-def plan_refit(state: RunState, bench: Bench, node: Node, left_s: float) -> Refit:
+def plan_refit(state: RunState, runner: TrialRunner, node: Node, left_s: float) -> Refit:
     """Return the expected seconds of the node's refit and what blocks it.
 
     Args:
         state: the state of the run.
-        bench: gives access to the node's files.
+        runner: gives access to the node's files.
         node: the node to refit.
         left_s: seconds left of the run's budget.
     """
     expected_s = refit_s(state, node)
-    return Refit(node, expected_s, _hindrance(bench, node, expected_s, left_s))
+    return Refit(node, expected_s, _blocker(runner, node, expected_s, left_s))
 
 
-def _hindrance(bench: Bench, node: Node, expected_s: float, left_s: float) -> str:
+def _blocker(runner: TrialRunner, node: Node, expected_s: float, left_s: float) -> str:
     assert node.result is not None
-    older = without_refit(bench.lineage.read(node.result.commit))
+    older = without_refit(runner.lineage.read(node.result.commit))
     if older:
         return (
             f"{older[0]} of node {node.name} does not support --refit: an older version, a user or an edit "
             "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not (bench.workspace(number) / FROZEN).is_file():
+        if not (runner.workspace(number) / FROZEN).is_file():
             return f"Node {number:03d} wrote no {FROZEN}, which a refit needs."
     if expected_s > left_s:
         needs, left = wording.duration(expected_s), wording.duration(max(left_s, 0.0))
@@ -62,7 +62,7 @@ def _hindrance(bench: Bench, node: Node, expected_s: float, left_s: float) -> st
 
 def execute_refit(
     prepared: Prepared,
-    bench: Bench,
+    runner: TrialRunner,
     metric: Metric,
     node: Node,
     limit_s: float,
@@ -70,11 +70,11 @@ def execute_refit(
 ) -> RefitResult:
     """Refit the node and compare its two submissions. A failed candidate gives a failed result."""
     assert node.result is not None
-    outcome = bench.refit(node.id, node.result.commit, _members(node), limit_s, watch)
+    outcome = runner.refit(node.id, node.result.commit, _members(node), limit_s, watch)
     seconds = outcome.seconds
     if outcome.status != "ok":
         return RefitResult(status="failed", reason=outcome.reason, seconds=seconds)
-    after, before = bench.refit_workspace(node.id), bench.workspace(node.id)
+    after, before = runner.refit_workspace(node.id), runner.workspace(node.id)
     try:
         score, error = evaluate_submission(prepared, after, run_script)
         paired = _compared(prepared, metric, before, after) if score is not None else None
@@ -90,11 +90,11 @@ def execute_refit(
     )
 
 
-def submission_of(bench: Bench, node: Node) -> Path:
+def submission_of(runner: TrialRunner, node: Node) -> Path:
     """Return the workspace with the node's final submission: the refit's if the run kept it."""
-    refitted = bench.refit_workspace(node.id)
+    refitted = runner.refit_workspace(node.id)
     return (
-        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else bench.workspace(node.id)
+        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else runner.workspace(node.id)
     )
 
 

@@ -11,7 +11,7 @@ from agent.memory.lesson import OWN_CODE, Evidence, FixTried, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.idea import changes_between
-from agent.trial import Bench
+from agent.trial import TrialRunner
 
 # Assumed standard deviation between seeds before any repeat, as a share of the score's standard error.
 SEED_SHARE = 0.5
@@ -24,10 +24,10 @@ def seed_variance(state: RunState, standard_error: float) -> float:
     chance do not prove that seeds do not matter.
     """
     squares = [
-        (again - other.metric) ** 2 / 2
+        (repeat - other.metric) ** 2 / 2
         for other in state.nodes.values()
         if other.metric is not None
-        for again in other.repeats
+        for repeat in other.repeats
     ]
     return (guessed_seed_variance(standard_error) + sum(squares)) / (1 + len(squares))
 
@@ -38,14 +38,14 @@ def guessed_seed_variance(standard_error: float) -> float:
 
 
 def lesson_from(
-    state: RunState, run: str, bench: Bench, metric: Metric, node: Node, result: NodeResult
+    state: RunState, run: str, runner: TrialRunner, metric: Metric, node: Node, result: NodeResult
 ) -> Lesson | None:
     """Return the solution lesson of a node; None without a node to compare with.
 
     Args:
         state: the state of the run, without the node's result.
         run: id of the run.
-        bench: gives access to the nodes' predictions.
+        runner: gives access to the nodes' predictions.
         metric: the competition's metric.
         node: the node.
         result: its result.
@@ -61,9 +61,9 @@ def lesson_from(
     changes, edits = changes_between(theirs.slots, mine.slots) if mine and theirs else (), node.edits
     if not changes and not edits:
         return None
-    prepared = bench.prepared
+    prepared = runner.prepared
     scope = _scope(prepared, node)
-    evidence = _compare(state, run, bench, metric, node, result, other)
+    evidence = _compare(state, run, runner, metric, node, result, other)
     if evidence is None:
         return None
     scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
@@ -101,7 +101,7 @@ def _scope(prepared: Prepared, node: Node) -> Scope:
 def _compare(
     state: RunState,
     run: str,
-    bench: Bench,
+    runner: TrialRunner,
     metric: Metric,
     node: Node,
     result: NodeResult,
@@ -111,10 +111,10 @@ def _compare(
 
     None without a standard error: a competition's own metric may be too slow to resample, or may fail.
     """
-    prepared = bench.prepared
+    prepared = runner.prepared
     file = "working/val_submission.csv"
-    truth, after = load_hold_out(prepared, "val", bench.workspace(node.id) / file)
-    _, before = load_hold_out(prepared, "val", bench.workspace(other.id) / file)
+    truth, after = load_hold_out(prepared, "val", runner.workspace(node.id) / file)
+    _, before = load_hold_out(prepared, "val", runner.workspace(other.id) / file)
     try:
         paired = paired_effect(metric, truth, before, after)
     except SetupError:

@@ -19,7 +19,7 @@ Verdict = Literal["identical", "different", "not rendered"]
 
 
 @dataclass(frozen=True)
-class Difference:
+class FileDifference:
     """A file that differs from its commit when rendered again."""
 
     file: str
@@ -33,7 +33,7 @@ class Replayed:
 
     node: int
     verdict: Verdict
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FileDifference, ...] = ()
     reason: str = ""  # why the node was not compared, or why rendering fails now
 
 
@@ -55,7 +55,7 @@ class Replay:
     def _replayed(self, node: Node) -> Replayed:
         if node.result is None:
             return Replayed(node.id, "not rendered", reason="The node is not finished.")
-        if self._run.state.is_given(node):
+        if self._run.state.is_imported(node):
             self._rendered[node.id] = self._run.lineage.read(node.result.commit)
             return Replayed(node.id, "not rendered", reason="The user's own code is not rendered.")
         try:
@@ -64,12 +64,14 @@ class Replay:
             return Replayed(node.id, "different", reason=f"The node can no longer be rendered: {error}")
         recorded = self._run.lineage.blobs(node.result.commit)
         differences = [
-            Difference(name, _what(name, files, recorded), self._reason(node, name))
+            FileDifference(name, _what(name, files, recorded), self._reason(node, name))
             for name in sorted({*files, *recorded})
             if name not in files or blob_id(files[name]) != recorded.get(name)
         ]
         if self._run.lineage.parents(node.result.commit) != parent_commits(self._run.state, node):
-            differences.append(Difference("(parents)", "changed", "Commit and node have different parents."))
+            differences.append(
+                FileDifference("(parents)", "changed", "Commit and node have different parents.")
+            )
         return Replayed(node.id, "different" if differences else "identical", tuple(differences))
 
     def _files(self, node: Node) -> dict[str, str]:

@@ -14,7 +14,7 @@ _ANALYSIS_BYTES = 1_000_000
 _LOG_BYTES = 4_000_000
 
 
-def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
+def thin_curve(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
     """Return the progress records with a fraction as at most `limit` curve points, the last included."""
     points = [
         CurvePoint(

@@ -60,7 +60,7 @@ class RunRequest:
     offline: bool = False
 
 
-def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
+def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
     """Return the run's settings.
 
     Raises:
@@ -104,11 +104,11 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
         offline=request.offline,
-        **_thinking(request, prepared, home),
+        **_planner_settings(request, prepared, home),
     )
 
 
-def _thinking(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
+def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
     """Return the planner's settings; SetupError where options contradict each other or are missing."""
     of_planners: dict[str, tuple[object, PlannerName]] = {
         "--model": (request.model, "llm"),
@@ -138,7 +138,9 @@ def can_write(settings: RunSettings) -> bool:
     )
 
 
-def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: bool = False) -> LibraryPlanner:
+def make_planner(
+    settings: RunSettings, prepared: Prepared, home: Home, given: bool = False
+) -> LibraryPlanner:
     """Return the planner over the families that serve the data and satisfy the constraints.
 
     The planner may have no family if a model can write a solution, or if the run starts from an imported
@@ -172,7 +174,7 @@ def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: boo
     return LibraryPlanner(able, at, asked)
 
 
-def given_code(
+def imported_code(
     request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
 ) -> tuple[dict[str, str], Idea] | None:
     """Return the imported repository that the run starts from; a replay uses that of the recorded run."""

@@ -13,7 +13,7 @@ from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
 from agent.learning import Learner
 from agent.memory.store import LessonStore
-from agent.probing import CloserLook
+from agent.probing import LeakageGate
 from agent.record.events import (
     CurvePoint,
     FixProposed,
@@ -29,7 +29,7 @@ from agent.record.events import (
 )
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
-from agent.reported import progress_of, thinned
+from agent.reported import progress_of, thin_curve
 from agent.repository import own_code
 from agent.repository.idea import Fix, Idea
 from agent.repository.render import Renderer, TaskView
@@ -39,8 +39,8 @@ from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
 from agent.thinking import Agents
-from agent.trial import Bench, Trial
-from agent.workbench import Code, node_code, parent_commits
+from agent.trial import Trial, TrialRunner
+from agent.workbench import NodeCode, node_code, parent_commits
 
 TICK_S = 0.25
 # A candidate that is expected to end sooner needs no smoke run.
@@ -70,7 +70,7 @@ class Search:
         run: str,
         chronicle: Chronicle,
         lessons: LessonStore,
-        bench: Bench,
+        runner: TrialRunner,
         renderers: dict[str, Renderer],
         competition: TaskView,
         metric: Metric,
@@ -79,15 +79,15 @@ class Search:
         self.state = chronicle.state
         self._chronicle = chronicle
         self._record = chronicle.record
-        self._bench = bench
+        self._runner = runner
         self._renderers = renderers
         self._competition = competition
         self._metric = metric
         self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
-        self._learner = Learner(run, chronicle, lessons, bench, metric)
-        self._look = CloserLook(self.state, bench, self._clock, self._render)
+        self._learner = Learner(run, chronicle, lessons, runner, metric)
+        self._gate = LeakageGate(self.state, runner, self._clock, self._render)
         self._agents: Agents | None = None
 
     def run(self, decisions: Decisions, agents: Agents | None = None) -> Node | None:
@@ -163,11 +163,11 @@ class Search:
             return active.stop
 
         if node.unwritten:
-            future = pool.submit(self._bench.exercise, trial, node.modules[-1], limit_s, watch)
+            future = pool.submit(self._runner.run_module_test, trial, node.modules[-1], limit_s, watch)
         else:
             smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
-            doubt = self._look.at(node, limit_s, watch)
-            future = pool.submit(self._bench.run, trial, limit_s, watch, smoke, doubt=doubt)
+            check = self._gate.result_check(node, limit_s, watch)
+            future = pool.submit(self._runner.run, trial, limit_s, watch, smoke, check=check)
         self._active[future] = active
 
     def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:
@@ -186,20 +186,20 @@ class Search:
         self._record(ModuleWritten(elapsed_s=self._clock.elapsed_s(), node=node.id, module=module))
         self._launch(pool, node)
 
-    def _set_up(self, node: Node, code: Code) -> Trial:
+    def _set_up(self, node: Node, code: NodeCode) -> Trial:
         """Commit and check out the next revision of a node."""
         message = f"{node.operator}: {node.idea.title}"
         if node.attempts:
             message = f"fix: {node.attempts[-1].fix.title}"
-        parents, read = parent_commits(self.state, node), self._look.read(node, code.files)
-        return self._bench.set_up(node.id, code.files, parents, message, code.faults, read)
+        parents, leaks = parent_commits(self.state, node), self._gate.find_leaks(node, code.files)
+        return self._runner.set_up(node.id, code.files, parents, message, code.faults, leaks)
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
         assert node.result is not None
-        trial = Trial(node.id, node.result.commit, self._bench.workspace(node.id), "", ())
+        trial = Trial(node.id, node.result.commit, self._runner.workspace(node.id), "", ())
         number = len(node.repeats) + 1
         limit_s = self._limit_s()
-        future = pool.submit(self._bench.repeat, trial, number, limit_s)
+        future = pool.submit(self._runner.repeat, trial, number, limit_s)
         self._active[future] = _Active(node, trial, limit_s, repeat=number)
 
     def _repeat_unfinished(self, pool: ThreadPoolExecutor) -> None:
@@ -247,11 +247,11 @@ class Search:
             self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
             self._launch(pool, node)
             return
-        result = self._look.reviewed(agents.reviewer if agents else None, node, result)
+        result = self._gate.reviewed(agents.reviewer if agents else None, node, result)
         self._learner.finish(node, result, active.limit_s, agents.reflector if agents else None)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
-            self._bench.keep_outputs(best | {running.id for running in self.state.running})
+            self._runner.keep_outputs(best | {running.id for running in self.state.running})
 
     def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
         """Return the debugger's fix of a failure; None without a fix or without time to execute it."""
@@ -269,7 +269,7 @@ class Search:
         for active in self._active.values():
             if active.reader is None:
                 continue
-            active.curve += thinned(active.reader.poll())
+            active.curve += thin_curve(active.reader.poll())
             if active.stop is None and not active.refit:
                 active.stop = hopeless(self.state, active.node, active.curve)
         self._show()
@@ -306,21 +306,21 @@ class Search:
         now = self._clock.elapsed_s()
         left_s = self.state.run.budget_s - now
         # Time does not block a refit that a killed session began, since its decision stands.
-        plan = plan_refit(self.state, self._bench, node, math.inf if node.refitting else left_s)
-        if plan.hindrance:
+        plan = plan_refit(self.state, self._runner, node, math.inf if node.refitting else left_s)
+        if plan.blocker:
             if node.refitting:
-                failed = RefitResult(status="failed", reason=plan.hindrance, seconds=0.0)
+                failed = RefitResult(status="failed", reason=plan.blocker, seconds=0.0)
                 self._record(RefitFinished(elapsed_s=now, node=node.id, result=failed))
-            return plan.hindrance
+            return plan.blocker
         if not node.refitting:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=plan.expected_s))
         assert node.result is not None
         limit_s = refit_limit_s(self.state, node)
-        trial = Trial(node.id, node.result.commit, self._bench.refit_workspace(node.id), "", ())
+        trial = Trial(node.id, node.result.commit, self._runner.refit_workspace(node.id), "", ())
         active = _Active(node, trial, limit_s, refit=True, reader=ProgressReader(trial.progress_file))
-        prepared, metric = self._bench.prepared, self._metric
+        prepared, metric = self._runner.prepared, self._metric
         future = pool.submit(
-            execute_refit, prepared, self._bench, metric, node, limit_s, lambda _: active.stop
+            execute_refit, prepared, self._runner, metric, node, limit_s, lambda _: active.stop
         )
         self._active[future] = active
         while self._active:
@@ -336,17 +336,17 @@ class Search:
 
     # -- helpers ---------------------------------------------------------------------------------------
 
-    def _files(self, node: Node) -> Code:
-        return node_code(self.state, node, self._bench.lineage, self._render)
+    def _files(self, node: Node) -> NodeCode:
+        return node_code(self.state, node, self._runner.lineage, self._render)
 
     def _render(self, idea: Idea) -> dict[str, str]:
         if idea.blueprint is None:
             return own_code.frame(idea, self._competition)
         return self._renderers[idea.blueprint.family].render(idea)
 
-    def _ensemble_files(self, members: list[Node], idea: Idea) -> Code:
-        files = {m.id: self._bench.lineage.read(m.result.commit) for m in members if m.result}
-        return Code(ensemble.ensemble_files(members, files, self._competition, idea), ())
+    def _ensemble_files(self, members: list[Node], idea: Idea) -> NodeCode:
+        files = {m.id: self._runner.lineage.read(m.result.commit) for m in members if m.result}
+        return NodeCode(ensemble.ensemble_files(members, files, self._competition, idea), ())
 
     def _workspaces(self) -> dict[int, Path]:
-        return {number: self._bench.workspace(number) for number in self.state.nodes}
+        return {number: self._runner.workspace(number) for number in self.state.nodes}

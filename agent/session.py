@@ -20,7 +20,7 @@ from agent.errors import SetupError
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.lesson import Lesson
-from agent.memory.meaning import recall_by_meaning
+from agent.memory.meaning import recall_by_embeddings
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
@@ -29,7 +29,7 @@ from agent.planner.library import LibraryPlanner
 from agent.planner.replay import recorded_ideas
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
-from agent.record.resumable import latest_resumable, naming_itself, said_at_work
+from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.state import Node, RunState
 from agent.record.store import LATEST, Journal
 from agent.refit import submission_of
@@ -38,14 +38,14 @@ from agent.report.wording import wishes
 from agent.repository.family import Family, known_families
 from agent.repository.lineage import Lineage, repository_of
 from agent.repository.render import Renderer, TaskView
-from agent.request import RunRequest, can_write, given_code, planner_of, settings_of
+from agent.request import RunRequest, can_write, imported_code, make_planner, make_settings
 from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
-from agent.thinking import host_now, open_agents
-from agent.trial import Bench
+from agent.thinking import current_host, open_agents
+from agent.trial import TrialRunner
 from agent.workbench import cache_layers, open_executor
 
 
@@ -95,15 +95,15 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     prepared = prepare(competition.spec, raw, home)
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
-    settings = settings_of(request, prepared, competition.folder, home)
-    planner = planner_of(settings, prepared, home, given=request.given is not None)
+    settings = make_settings(request, prepared, competition.folder, home)
+    planner = make_planner(settings, prepared, home, given=request.given is not None)
     if not planner.families and not can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
-    given = given_code(request, settings, planner, home)
+    given = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
-    with new_run(prepared, home, engine) as (run, heartbeat), naming_itself(run.journal):
+    with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
         if given is not None:
             files, idea = given
             settings = settings.model_copy(
@@ -138,7 +138,7 @@ def new_run(
         yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
 
 
-def carry_out(
+def run_experiment(
     run: Run,
     settings: RunSettings,
     decisions: Decisions,
@@ -148,7 +148,7 @@ def carry_out(
     headline: str,
 ) -> None:
     """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
-    planner, lessons = planner_of(settings, run.prepared, home), LessonStore(run.journal.engine)
+    planner, lessons = make_planner(settings, run.prepared, home), LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
@@ -167,7 +167,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
     if name == LATEST:
         name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     journal = Journal.open(engine, name)
-    with run_lock(home.workspaces / journal.run) as heartbeat, naming_itself(journal):
+    with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
         families = known_families(home)
         run = open_run(journal.run, home, engine, families)
         if run.state.run.experiment:
@@ -180,10 +180,10 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
             recorded_ideas(engine, run.state.run.replayed)
         observer = make_observer(run.metric.name)
         if passed_over:
-            observer.note(f"{said_at_work(passed_over)} The newest other run continues.")
-        planner = planner_of(run.state.run, run.prepared, home)
+            observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
+        planner = make_planner(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.go_on(minutes, heartbeat.last_alive)
+        return session.continue_run(minutes, heartbeat.last_alive)
 
 
 def open_run(
@@ -269,20 +269,20 @@ class _Session:
         """
         about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
-        recalled = recall_by_meaning(solution_lessons(known), scopes, about, self._home.weights)
+        recalled = recall_by_embeddings(solution_lessons(known), scopes, about, self._home.weights)
         if recalled.how:
             self._observer.note(recalled.how)
         offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
         cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
         return (*offered, *(lesson for lesson in known if lesson.id in cited))
 
-    def go_on(self, minutes: float | None, last_alive: float) -> Summary:
+    def continue_run(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal
         # The time of unfinished executions is spent, and they are repeated.
-        again = any(node.repeating or node.refitting for node in state.nodes.values())
-        busy = bool(state.running) or again or bool(state.spend.asked)
+        repeated = any(node.repeating or node.refitting for node in state.nodes.values())
+        busy = bool(state.running) or repeated or bool(state.spend.asked)
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
-        host, before = host_now(state.run), state.run.llm_host
+        host, before = current_host(state.run), state.run.llm_host
         resumed = RunResumed(
             elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
         )
@@ -299,7 +299,7 @@ class _Session:
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
         task = TaskView.of(run.prepared)
-        bench = Bench(
+        runner = TrialRunner(
             prepared=run.prepared,
             lineage=run.lineage,
             executor=executor,
@@ -311,22 +311,22 @@ class _Session:
         )
         chronicle = Chronicle(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(chronicle, bench, task)
-            kept = self._keep(bench, chosen) if chosen and not state.run.experiment else None
+            chosen = self._search(chronicle, runner, task)
+            kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, chronicle: Chronicle, bench: Bench, task: TaskView) -> Node | None:
+    def _search(self, chronicle: Chronicle, runner: TrialRunner, task: TaskView) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
         search = Search(
             run=run.id,
             chronicle=chronicle,
             lessons=self._lessons,
-            bench=bench,
+            runner=runner,
             renderers={name: Renderer(family, task) for name, family in library.families.items()},
             competition=task,
             metric=run.metric,
@@ -338,17 +338,17 @@ class _Session:
             scheduler = scheduler_of(run.state.run, agents.planner)
             return search.run(scheduler, agents)
 
-    def _keep(self, bench: Bench, node: Node) -> Kept:
+    def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run
         assert node.result is not None
         return keep(
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            bench.lineage.read(node.result.commit),
-            bench.workspace(node.id),
+            runner.lineage.read(node.result.commit),
+            runner.workspace(node.id),
             run.folder / "best",
-            submission=submission_of(bench, node),
+            submission=submission_of(runner, node),
         )
 
     def _executor(self) -> AbstractContextManager[Executor]:

@@ -34,7 +34,7 @@ from agent.reviewer.review import LlmReviewer, Reviewer
 from agent.search.budget import Budget
 
 # Largest share of a run's time for one request; else a hanging endpoint would use up the whole run.
-QUESTION_SHARE = 0.2
+REQUEST_SHARE = 0.2
 
 
 def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[dict[Role, str], str]:
@@ -53,11 +53,11 @@ def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[d
     if is_local(model):
         model_file(os.environ)
         return dict.fromkeys(ROLES, LOCAL), "this machine"
-    endpoint = _allowed(find_endpoint(model), offline)
+    endpoint = _check_offline(find_endpoint(model), offline)
     return dict(endpoint.models), endpoint.host
 
 
-def host_now(run: RunSettings) -> str:
+def current_host(run: RunSettings) -> str:
     """Return the host that would serve the models of a recorded run now; "" without models.
 
     Raises:
@@ -65,7 +65,7 @@ def host_now(run: RunSettings) -> str:
     """
     if run.planner != "llm" or LOCAL in run.models.values():
         return run.llm_host
-    return _allowed(find_endpoint(run.models["planner"]), run.offline).host
+    return _check_offline(find_endpoint(run.models["planner"]), run.offline).host
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def make_agents(
     return Agents(planner, debugger, writer, reflector, reviewer)
 
 
-def replaying_agents(
+def make_replay_agents(
     library: LibraryPlanner,
     engine: Engine,
     source: Replayed,
@@ -139,7 +139,7 @@ def open_agents(
     note = chronicle.observer.note
     if state.run.replayed is not None:
         engine = chronicle.journal.engine
-        yield replaying_agents(library, engine, state.run.replayed, read_commit, note)
+        yield make_replay_agents(library, engine, state.run.replayed, read_commit, note)
         return
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
@@ -149,12 +149,12 @@ def open_agents(
             allowance,
             pulse,
             lambda: _seconds_left(chronicle),
-            question_s=QUESTION_SHARE * state.run.budget_s,
+            question_s=REQUEST_SHARE * state.run.budget_s,
         )
         thinker = PatientThinker(
             client,
             lambda reason: note(f"The library planner continues without the language model: {reason}"),
-            fresh=all(map(state.is_given, state.nodes.values())),
+            fresh=all(map(state.is_imported, state.nodes.values())),
         )
         try:
             yield make_agents(library, prepared, state.run, read_commit, thinker)
@@ -169,11 +169,11 @@ def _endpoint(run: RunSettings) -> Iterator[Endpoint]:
         with open_local() as endpoint:
             yield endpoint
         return
-    endpoint = _allowed(find_endpoint(run.models["planner"]), run.offline)
+    endpoint = _check_offline(find_endpoint(run.models["planner"]), run.offline)
     yield replace(endpoint, models=run.models)
 
 
-def _allowed(endpoint: Endpoint, offline: bool) -> Endpoint:
+def _check_offline(endpoint: Endpoint, offline: bool) -> Endpoint:
     """Return the endpoint; SetupError if `offline` and the endpoint is not on this machine."""
     if offline and not endpoint.is_loopback:
         raise SetupError(

@@ -19,7 +19,7 @@ from agent.execution.layers import CacheLayers
 from agent.execution.progress import ProgressReader
 from agent.execution.telling import tell_exception, without_values
 from agent.record.events import Failure, NodeResult, RunSettings, Stage
-from agent.reported import cache_seconds, facts, read_analysis, read_log, thinned
+from agent.reported import cache_seconds, facts, read_analysis, read_log, thin_curve
 from agent.repository.checks import check_repository
 from agent.repository.idea import WrittenModule
 from agent.repository.leakage import Leakage
@@ -33,9 +33,9 @@ TOLD_SHARE = 0.85
 SAVING_S = 30.0
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
 FROZEN = "working/frozen.json"  # choices that a node made on validation rows or under its time limit
-REFIT = "-refit"  # suffix of the folder in which a node is refitted
-ASIDE = "-aside"  # suffix of the private cache of a temporary execution
-OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw outputs, for ensembles
+REFIT_SUFFIX = "-refit"  # suffix of the folder in which a node is refitted
+TEMPORARY_SUFFIX = "-aside"  # suffix of the private cache of a temporary execution
+OUTPUT_FILES = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw outputs, for ensembles
 MEMORY_SHARE = 0.8  # share of the machine's memory that the workers divide
 
 
@@ -56,11 +56,11 @@ class Trial:
         return self.workspace / "working" / "progress.jsonl"
 
 
-Doubt = Callable[[Trial, NodeResult], NodeResult]
+ResultCheck = Callable[[Trial, NodeResult], NodeResult]
 """Check of a valid result; runs before the candidate's caches are shared."""
 
 
-class Bench:
+class TrialRunner:
     """Sets up and executes the trials of one run."""
 
     def __init__(
@@ -84,7 +84,7 @@ class Bench:
         self._gpus = gpus or GpuLeases(())
         self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
-        found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
+        found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUT_FILES[0]}")}
         # A killed repeat leaves a folder such as `003-repeat1`, which is not a node's.
         self._with_outputs = {int(name) for name in found if name.isdecimal()}
 
@@ -97,7 +97,7 @@ class Bench:
         return self._nodes_root / f"{node:03d}"
 
     def refit_workspace(self, node: int) -> Path:
-        return self._nodes_root / f"{node:03d}{REFIT}"
+        return self._nodes_root / f"{node:03d}{REFIT_SUFFIX}"
 
     def set_up(
         self,
@@ -106,7 +106,7 @@ class Bench:
         parents: Sequence[str],
         message: str,
         faults: Sequence[str] = (),
-        read: Leakage | None = None,
+        leaks: Leakage | None = None,
     ) -> Trial:
         """Commit the files and check them out; leftovers of a lost attempt are removed first.
 
@@ -116,17 +116,17 @@ class Bench:
             parents: parent commits.
             message: the commit message.
             faults: sentences that say why the files do not implement the idea.
-            read: leakage findings in the code.
+            leaks: leakage findings in the code.
         """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
         self._check_out(files, workspace)
-        read = read or Leakage()
-        all_faults = (*faults, *check_repository(files), *read.faults)
+        leaks = leaks or Leakage()
+        all_faults = (*faults, *check_repository(files), *leaks.faults)
         code = tree_hash(files)
-        return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=read.doubts)
+        return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=leaks.doubts)
 
-    def set_up_again(self, node: int, commit: str) -> Trial:
+    def set_up_recorded(self, node: int, commit: str) -> Trial:
         """Check out a recorded revision for another execution."""
         files = self.lineage.read(commit)
         self._check_out(files, self.workspace(node))
@@ -144,7 +144,7 @@ class Bench:
     def keep_outputs(self, nodes: set[int]) -> None:
         """Remove the raw outputs of all other nodes; on large data they take hundreds of MB each."""
         for node in self._with_outputs - nodes:
-            for name in OUTPUTS:
+            for name in OUTPUT_FILES:
                 (self.workspace(node) / name).unlink(missing_ok=True)
         self._with_outputs &= nodes
 
@@ -155,7 +155,7 @@ class Bench:
         watch: Watch | None,
         smoke: bool,
         arguments: tuple[str, ...] = (),
-        doubt: Doubt = lambda trial, result: result,
+        check: ResultCheck = lambda trial, result: result,
     ) -> NodeResult:
         """Execute a smoke run and the full run, then score. A failed candidate gives a failed result.
 
@@ -165,7 +165,7 @@ class Bench:
             watch: stops the execution early.
             smoke: whether a smoke run comes first.
             arguments: command-line arguments of the full run.
-            doubt: check of a valid result, which may make it suspect.
+            check: check of a valid result, which may make it suspect.
         """
         if trial.faults:
             reason = " ".join(trial.faults[:3])
@@ -182,14 +182,14 @@ class Bench:
         outcome = self._execute(trial, limit_s, "run.log", arguments, watch)
         result = self._scored(trial, outcome)
         if result.status == "valid":
-            result = doubt(trial, result)
+            result = check(trial, result)
         if result.status == "valid":
             self._cache.promote(trial.node)
         self._cache.drop(trial.node)
         self._with_outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
-    def exercise(
+    def run_module_test(
         self, trial: Trial, module: WrittenModule, limit_s: float, watch: Watch | None
     ) -> NodeResult | None:
         """Execute the test of a newly written module; return None if it passes."""
@@ -202,7 +202,7 @@ class Bench:
         return _failed(trial, reason, failure, smoke_seconds=outcome.seconds)
 
     @contextmanager
-    def aside(self, trial: Trial, mark: str) -> Iterator[Trial]:
+    def temporary_checkout(self, trial: Trial, mark: str) -> Iterator[Trial]:
         """Yield a temporary second checkout of the revision, next to the node's folder."""
         copy = trial.workspace.with_name(f"{trial.workspace.name}{mark}")
         self._check_out(self.lineage.read(trial.commit), copy)
@@ -211,19 +211,21 @@ class Bench:
         finally:
             shutil.rmtree(copy, ignore_errors=True)
 
-    def execute_on(self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None) -> Outcome:
+    def execute_with_metadata(
+        self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None
+    ) -> Outcome:
         """Execute once on other metadata than the prepared; the caches are discarded."""
         try:
             return self._execute(trial, limit_s, "run.log", (), watch, metadata=metadata)
         finally:
-            self._cache.drop(trial.node, ASIDE)
+            self._cache.drop(trial.node, TEMPORARY_SUFFIX)
 
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
         """Execute the same code with another seed; return (score, seconds), score None on failure."""
         seed = self._settings.seed + SEED_STEP * number
-        with self.aside(trial, f"-repeat{number}") as again:
-            outcome = self._execute(again, limit_s, "run.log", (), None, seed)
-            result = self._scored(again, outcome)
+        with self.temporary_checkout(trial, f"-repeat{number}") as copy:
+            outcome = self._execute(copy, limit_s, "run.log", (), None, seed)
+            result = self._scored(copy, outcome)
         self._cache.drop(trial.node)
         return (result.metric if result.status == "valid" else None), outcome.seconds
 
@@ -286,7 +288,7 @@ class Bench:
             (trial.workspace / FROZEN).parent.mkdir()
             shutil.copyfile(frozen, trial.workspace / FROZEN)
         self._link_weights(trial.workspace)
-        earnest = script == "main.py" and "--smoke" not in arguments
+        is_full_run = script == "main.py" and "--smoke" not in arguments
         saving_s = SAVING_S if "--save" in arguments else 0.0
         with self._gpus.lease(watch) as gpu:
             job = Job(
@@ -297,7 +299,9 @@ class Bench:
                 limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),
                 time_hint_s=limit_s * TOLD_SHARE,
                 threads=self._settings.threads,
-                cache=self._cache.open(trial.node, ASIDE * bool(metadata)) if earnest else None,
+                cache=self._cache.open(trial.node, TEMPORARY_SUFFIX * bool(metadata))
+                if is_full_run
+                else None,
                 gpu=gpu,
                 script=script,
                 arguments=arguments,
@@ -306,13 +310,13 @@ class Bench:
             return self._executor.execute(job, watch)
 
     def _failure(self, stage: Stage, trial: Trial, outcome: Outcome) -> Failure:
-        told = None
+        redacted = None
         if outcome.status == "failed":
             files = self.lineage.read(trial.commit)
-            told = tell_exception(read_log(outcome.log), trial.workspace.resolve(), files)
-        if told is None:
+            redacted = tell_exception(read_log(outcome.log), trial.workspace.resolve(), files)
+        if redacted is None:
             return Failure(stage=stage, told=outcome.reason)
-        return Failure(stage=stage, told=told.sentence, frames=told.frames)
+        return Failure(stage=stage, told=redacted.sentence, frames=redacted.frames)
 
     def _link_weights(self, workspace: Path) -> None:
         """Link the user's weights into the workspace; links out of it are removed after each execution.
@@ -326,7 +330,7 @@ class Bench:
                 (folder / "weights").symlink_to(self._weights)
 
     def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
-        curve = thinned(ProgressReader(trial.progress_file).poll())
+        curve = thin_curve(ProgressReader(trial.progress_file).poll())
         if outcome.status != "ok":
             pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
             failed = _failed(trial, outcome.reason, self._failure("run", trial, outcome), outcome.seconds)

@@ -20,13 +20,13 @@ from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, changes_between
 from agent.search.scheduler import Propose, Repeat, only
-from agent.session import Run, carry_out, new_run, open_run
+from agent.session import Run, new_run, open_run, run_experiment
 
 SEEDS = 3
 # Keeps the seeds of every verification apart from those of the run, its repeats and other verifications.
 _SEED_STEP = 100_000
 _WITHOUT, _WITH = 1, 2  # nodes of a verification
-_MINUTES_AT_LEAST = 0.5
+_MIN_MINUTES = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class _Origin:
+class _Comparison:
     """The recorded comparison that is repeated."""
 
     run: Run
@@ -105,7 +105,7 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
             given = Given(commit=run.lineage.keep_given(origin.edited), idea=pair.without.idea)
             settings = settings.model_copy(update={"given": given})
         headline = f"Run {run.id}: {describe(lesson.changes)}, on {seeds} new seed(s)"
-        carry_out(run, settings, pair, home, observer, heartbeat, headline)
+        run_experiment(run, settings, pair, home, observer, heartbeat, headline)
         for node in run.state.nodes.values():
             if not node.is_valid:
                 reason = node.result.reason if node.result else "The solution did not run."
@@ -125,7 +125,7 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
     return Verification(run.id, lesson, evidence, after)
 
 
-def _origin(lesson: Lesson, home: Home) -> _Origin:
+def _origin(lesson: Lesson, home: Home) -> _Comparison:
     """Return the lesson's latest comparison that can be repeated."""
     if not lesson.changes:
         about = "is about edits of code" if lesson.edit_hash else "is not about a change of slots"
@@ -139,7 +139,7 @@ def _origin(lesson: Lesson, home: Home) -> _Origin:
     raise SetupError(f"Lesson {lesson.id}: none of its comparisons can be repeated here. {reasons[0]}")
 
 
-def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
+def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Comparison:
     run = open_run(item.run, home)
     parent, child = run.state.nodes.get(item.parent), run.state.nodes.get(item.child)
     blueprint = parent.idea.blueprint if parent else None
@@ -153,7 +153,7 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     changed = family.fill({**slots, **{change.slot: change.new for change in lesson.changes}}, where)
     if changes_between(slots, changed) != lesson.changes:
         raise SetupError(f"Node {item.parent} of run {run.id} does not have the lesson's old values.")
-    return _Origin(
+    return _Comparison(
         run,
         parent,
         child,
@@ -163,15 +163,15 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     )
 
 
-def _without(origin: _Origin) -> Propose:
+def _without(origin: _Comparison) -> Propose:
     if origin.edited is None:
         return only(origin.without)
     # The recorded idea with its cited lessons. Rendered, it is the code that the edits were merged into.
-    told = {"blueprint": origin.without, "moves": (), "changes": (), "edits": ()}
-    return Propose("draft", (), origin.parent.idea.model_copy(update=told), None)
+    changed = {"blueprint": origin.without, "moves": (), "changes": (), "edits": ()}
+    return Propose("draft", (), origin.parent.idea.model_copy(update=changed), None)
 
 
-def _changed(lesson: Lesson, origin: _Origin) -> Propose:
+def _changed(lesson: Lesson, origin: _Comparison) -> Propose:
     words = origin.child.idea
     idea = Idea(
         title=f"Only {describe(lesson.changes)}",
@@ -185,11 +185,11 @@ def _changed(lesson: Lesson, origin: _Origin) -> Propose:
     return Propose("improve", (_WITHOUT,), idea, None)
 
 
-def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
+def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
     """Return the origin's settings, with the child's time limit for every execution."""
     run = origin.run
     limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
-    node_minutes = max(limits[origin.child.id] / 60, _MINUTES_AT_LEAST)
+    node_minutes = max(limits[origin.child.id] / 60, _MIN_MINUTES)
     return run.state.run.model_copy(
         update={
             "seed": run.state.run.seed + _SEED_STEP * comparisons,

@@ -55,7 +55,7 @@ def open_executor(
 
 
 @dataclass(frozen=True)
-class Code:
+class NodeCode:
     """Files of a node, with one sentence per fault that keeps them from implementing the idea."""
 
     files: dict[str, str]
@@ -64,28 +64,28 @@ class Code:
 
 def node_code(
     state: RunState, node: Node, lineage: Lineage, render: Callable[[Idea], dict[str, str]]
-) -> Code:
+) -> NodeCode:
     """Return a node's code with all its fixes so far. Ensembles are assembled elsewhere.
 
     Fixes that no longer apply, because the fixed code is rendered differently now, are all omitted and give
     a fault.
     """
-    if state.is_given(node):
+    if state.is_imported(node):
         assert state.run.given is not None
-        code = Code(lineage.read(state.run.given.commit))
+        code = NodeCode(lineage.read(state.run.given.commit))
     else:
         parent = None if node.parent is None else state.nodes[node.parent]
         code = idea_code(state, node.idea, parent, lineage, render)
     try:
-        files = _mended(code.files, node)
+        files = _with_modules_and_fixes(code.files, node)
     except EditError as error:
-        return Code(code.files, code.faults or (f"An earlier fix cannot be made: {error.sentence}",))
+        return NodeCode(code.files, code.faults or (f"An earlier fix cannot be made: {error.sentence}",))
     if _plan_of(state, node):
         files["requirements.txt"] = own_code.requirements_of(files)
-    return Code(files, code.faults)
+    return NodeCode(files, code.faults)
 
 
-def _mended(files: dict[str, str], node: Node) -> dict[str, str]:
+def _with_modules_and_fixes(files: dict[str, str], node: Node) -> dict[str, str]:
     """Return the files with the node's written modules and fixes, in the order they came."""
     files = _with_fixes(files, node, written=0)
     for number, module in enumerate(node.modules, start=1):
@@ -121,38 +121,38 @@ def idea_code(
     parent: Node | None,
     lineage: Lineage,
     render: Callable[[Idea], dict[str, str]],
-) -> Code:
+) -> NodeCode:
     """Return the code of an idea: its blueprint merged with the parent's edits, then its own edits.
 
     Edits that do not apply are all omitted and give a fault.
     """
-    base = _unedited(state, idea, parent, lineage, render)
+    base = _base_code(state, idea, parent, lineage, render)
     if base.faults or not idea.edits:
         return base
     try:
-        return Code(apply_edits(base.files, idea.edits))
+        return NodeCode(apply_edits(base.files, idea.edits))
     except EditError as error:
-        return Code(base.files, (error.sentence,))
+        return NodeCode(base.files, (error.sentence,))
 
 
-def _unedited(
+def _base_code(
     state: RunState,
     idea: Idea,
     parent: Node | None,
     lineage: Lineage,
     render: Callable[[Idea], dict[str, str]],
-) -> Code:
+) -> NodeCode:
     """Return the code before the idea's own edits, including the edits of the parent's branch."""
     if parent is None:
-        return Code(render(idea))
+        return NodeCode(render(idea))
     assert parent.result is not None
     if idea.blueprint is None:  # only edits change the parent's code
         files = lineage.read(parent.result.commit) | {"idea.json": idea_json(idea)}
         if plan := _plan_of(state, parent):
             files["README.md"] = render(idea.model_copy(update={"plan": plan}))["README.md"]
-        return Code(files)
+        return NodeCode(files)
     if parent.idea.blueprint is None or state.is_rendered(parent):
-        return Code(render(idea))
+        return NodeCode(render(idea))
     found = merged(lineage, render(parent.idea), parent.result.commit, render(idea))
     faults = (f"The change conflicts with what was edited before in {name}." for name in found.conflicts)
-    return Code(found.files, tuple(faults))
+    return NodeCode(found.files, tuple(faults))

@@ -33,7 +33,7 @@ from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
 from agent.thinking import Agents
-from agent.trial import Bench
+from agent.trial import TrialRunner
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -157,7 +157,7 @@ class Silent:
 
 
 @dataclass
-class Editing:
+class EditingPlanner:
     """The library planner's ideas with edits of their own, by the number of the node."""
 
     planner: Planner
@@ -195,7 +195,7 @@ class ScriptedRun:
         state = RunState(higher_is_better=True)
         journal = self._journal(engine, state)
         clock = ScriptedClock(state.elapsed_s)
-        bench = Bench(
+        runner = TrialRunner(
             self.prepared,
             Lineage(self.folder / "repository.git", 1_700_000_000),
             executor(clock),
@@ -213,13 +213,13 @@ class ScriptedRun:
             run="run",
             chronicle=Chronicle(journal, state, Silent(kill_at), clock),
             lessons=LessonStore(engine),
-            bench=bench,
+            runner=runner,
             renderers={"toy": Renderer(self.family, task)},
             competition=task,
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )
-        editing = Editing(planner, self.edits)
+        editing = EditingPlanner(planner, self.edits)
         reflector = Reflector(self.thinker, task, self._read) if self.thinker else None
         try:
             agents = Agents(editing, debugger=self.debugger, reflector=reflector)

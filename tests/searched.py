@@ -10,9 +10,9 @@ from agent.competition.sources import locate_data
 from agent.database import open_database
 from agent.paths import Home
 from agent.record.state import RunState
-from agent.request import RunRequest, settings_of
+from agent.request import RunRequest, make_settings
 from agent.search.scheduler import Propose
-from agent.session import Run, carry_out, new_run, open_run, start
+from agent.session import Run, new_run, open_run, run_experiment, start
 from tests.conftest import TOY, run_script
 from tests.runs import Silent
 
@@ -98,7 +98,7 @@ def carried_out(home: Home, *steps: Propose, **request: object) -> Run:
     asked = RunRequest(**{"competition": "toy", "minutes": 1.0, **request})  # type: ignore[arg-type]
     competition = find_competition(asked.competition, home)
     prepared = prepare(competition.spec, locate_data(competition, home, "auto", run_script), home)
-    settings = settings_of(asked, prepared, competition.folder, home)
+    settings = make_settings(asked, prepared, competition.folder, home)
     with new_run(prepared, home, open_database(home.database)) as (run, heartbeat):
-        carry_out(run, settings, Script(steps), home, Silent(), heartbeat, "As the script says")
+        run_experiment(run, settings, Script(steps), home, Silent(), heartbeat, "As the script says")
     return open_run(run.id, home)

@@ -22,7 +22,7 @@ from agent.record.events import (
 from agent.record.state import RunState
 from agent.record.store import Journal
 from agent.redecide import redecide
-from agent.request import planner_of
+from agent.request import make_planner
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.session import Run
@@ -51,7 +51,7 @@ def test_a_record_that_was_tampered_with_is_found_out(searched: tuple[Home, Run]
         event for event in run.journal.events() if isinstance(event, NodeProposed) and event.node == 2
     )
     forged = second.model_copy(update={"idea": second.idea.model_copy(update={"title": "Forged"})})
-    journal = Forged(run, second, forged)
+    journal = ForgedJournal(run, second, forged)
     found = {one.what: one for one in redecide(_with(run, journal), home)}
     assert not found["node 002"].same
     assert found["node 002"].reason == f"Now the decision would be a draft: {second.idea.title}."
@@ -127,9 +127,9 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     chronicle.record(
         RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=run.state.lessons)
     )
-    library = planner_of(settings, run.prepared, home)
+    library = make_planner(settings, run.prepared, home)
     briefing = Briefing.of(run.prepared, settings, library.ground)
-    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda node: {})
+    planner = LlmPlanner(library, briefing, UnusableModel(chronicle), lambda node: {})
     scheduler = Scheduler(make_policy(settings.policy), planner)
     commit = run.lineage.commit({"main.py": ""}, [], "what every node of this test is", 99)
     for number in range(1, 13):
@@ -149,7 +149,7 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     assert [one.what for one in redecide(thought, home) if not one.same] == []
 
 
-class Speechless:
+class UnusableModel:
     """A model that thinks for half a minute and says nothing that could be used."""
 
     def __init__(self, chronicle: Chronicle) -> None:
@@ -167,7 +167,7 @@ class Speechless:
         raise LlmUnusable("Nothing came.")
 
 
-class Forged:
+class ForgedJournal:
     """A journal of which one event says something else."""
 
     def __init__(self, run: Run, event: NodeProposed, instead: NodeProposed) -> None:
@@ -178,5 +178,5 @@ class Forged:
         return list(self._events)
 
 
-def _with(run: Run, journal: Forged) -> Run:
+def _with(run: Run, journal: ForgedJournal) -> Run:
     return Run(run.id, run.folder, run.prepared, run.metric, journal, run.state)  # type: ignore[arg-type]

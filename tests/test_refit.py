@@ -18,7 +18,7 @@ from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.search.budget import Budget, refit_s
 from agent.solution.card import describe, load_card
-from agent.trial import Bench
+from agent.trial import TrialRunner
 from agent.workbench import cache_layers, open_executor
 from tests.runs import ScriptedClock, ScriptedExecutor, ScriptedRun
 from tests.searched import blending_home, search
@@ -313,21 +313,23 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
     cache = cache_layers(home, run.prepared, run.folder)
     families = known_families(home).values()
     with open_executor(run.state.run, run.prepared, families, home, run.nodes, cache) as executor:
-        bench = Bench(run.prepared, run.lineage, executor, run.nodes, run.state.run, cache, home.weights)
+        runner = TrialRunner(
+            run.prepared, run.lineage, executor, run.nodes, run.state.run, cache, home.weights
+        )
         state = RunState.replay(run.journal.events(), higher_is_better=True)
         state.settings = state.run.model_copy(update={"refit_rows": 1.25})
-        plan = plan_refit(state, bench, ensemble, left_s=100.0)
-        assert plan.hindrance == ""
+        plan = plan_refit(state, runner, ensemble, left_s=100.0)
+        assert plan.blocker == ""
         assert plan.expected_s > 3 * len(ensemble.parents)
-        result = execute_refit(run.prepared, bench, run.metric, ensemble, 60.0, None)
+        result = execute_refit(run.prepared, runner, run.metric, ensemble, 60.0, None)
         assert result.status == "kept", result.reason
         assert ensemble.result is not None
         assert ensemble.result.audit_metric is not None
         assert result.audit_metric is not None
         assert result.audit_metric > ensemble.result.audit_metric
-        assert not (bench.refit_workspace(ensemble.id) / "working").exists()
-        (bench.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
-        lacking = plan_refit(state, bench, ensemble, left_s=100.0).hindrance
+        assert not (runner.refit_workspace(ensemble.id) / "working").exists()
+        (runner.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
+        lacking = plan_refit(state, runner, ensemble, left_s=100.0).blocker
         assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
 
 

@@ -27,13 +27,14 @@ def distill(
         changes: the changed slots.
         evidence: the measured effect.
         scores: both metrics in words.
-        edits: the child's edits. With edits the effect is not the slots' alone, so the lesson has a hash of
-            all changes instead.
+        edits: the child's edits. With edits the effect is not the slots' alone, so the lesson has a hash
+            of all changes instead of slot changes.
     """
+    error = _error_change(evidence.effect, evidence.standard_error)
     findings = (
-        f"Node {evidence.child:03d} against node {evidence.parent:03d} on the same validation rows: {scores}, "
-        f"error {_effect(evidence.effect, evidence.standard_error)} (paired over rows, with the variance "
-        f"between seeds), run time {evidence.time_factor:.2f} times.{_edited(edits, changes)}"
+        f"Node {evidence.child:03d} against node {evidence.parent:03d} on the same validation rows: "
+        f"{scores}, error {error} (paired over rows, with the variance between seeds), "
+        f"run time {evidence.time_factor:.2f} times.{_edits_sentence(edits, changes)}"
     )
     lesson = Lesson(
         id=UNNUMBERED,
@@ -44,7 +45,7 @@ def distill(
         key_lesson="",
         scope=scope,
         changes=() if edits else changes,
-        edit_hash=hash_of(edits, changes) if edits else "",
+        edit_hash=change_hash(edits, changes) if edits else "",
         evidence=(evidence,),
     )
     return worded(lesson)
@@ -77,7 +78,7 @@ def worded(lesson: Lesson) -> Lesson:
     evidence.
     """
     if lesson.edit_hash:
-        return lesson.model_copy(update=_of_edits(lesson))
+        return lesson.model_copy(update=_edit_texts(lesson))
     if not lesson.changes:
         return lesson
     what = describe(lesson.changes)
@@ -96,7 +97,7 @@ def worded(lesson: Lesson) -> Lesson:
     )
 
 
-def _of_edits(lesson: Lesson) -> dict[str, str]:
+def _edit_texts(lesson: Lesson) -> dict[str, str]:
     words = lesson.words
     plan = words.plan if words is not None else lesson.title
     if words is not None and lesson.is_in_words:
@@ -108,19 +109,17 @@ def _of_edits(lesson: Lesson) -> dict[str, str]:
 
 def _summary(lesson: Lesson) -> str:
     count = len(lesson.evidence)
-    return (
-        f"Error {_effect(lesson.effect, lesson.standard_error)}, run time {lesson.time_factor:.2f} times "
-        f"({count} pair{'s' if count > 1 else ''})."
-    )
+    error = _error_change(lesson.effect, lesson.standard_error)
+    return f"Error {error}, run time {lesson.time_factor:.2f} times ({count} pair{'s' if count > 1 else ''})."
 
 
-def hash_of(edits: Sequence[Edit], changes: Sequence[Change]) -> str:
+def change_hash(edits: Sequence[Edit], changes: Sequence[Change]) -> str:
     """Return the hex SHA-256 of edits and slot changes together."""
     content = [[one.model_dump() for one in edits], [one.model_dump() for one in changes]]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _edited(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
+def _edits_sentence(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
     """Return a sentence that names the edited files and the slot changes; empty without edits."""
     if not edits:
         return ""
@@ -128,7 +127,7 @@ def _edited(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
     return f" Edited: {files}" + (f", together with {describe(changes)}." if changes else ".")
 
 
-def _effect(effect: float, error: float) -> str:
+def _error_change(effect: float, error: float) -> str:
     """Return the relative change of the error, e.g. `-8.0 % ± 1.0 %` for a reduction by 8 %."""
     return f"{0.0 - 100 * effect:+.1f} % ± {100 * error:.1f} %"
 

@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 Likeness = Callable[[str, Sequence[str]], list[float]]
 """Similarity of a text to each of several others, from about 0 (unrelated) to 1 (equal)."""
 
-_WORD = re.compile(r"[^\W\d_]{3,}")
+_WORD_PATTERN = re.compile(r"[^\W\d_]{3,}")
 # Stop words; among few texts their inverse document frequency would be too high.
-_COMMON = frozenset(
-    _WORD.findall(
+_STOP_WORDS = frozenset(
+    _WORD_PATTERN.findall(
         "about all and any are but can did does for from had has have into its more most not one only other "
         "over some such than that the their then these they this those too two under was were what when "
         "where which while who with without"
     )
 )
-_STEM = 6  # letters of a stem: `augmented` and `augmentation` are one word
+_STEM_LETTERS = 6  # letters of a stem: `augmented` and `augmentation` are one word
 _DIGITS = 9  # rounding hides differences between C libraries
 
 
@@ -37,7 +37,7 @@ def by_words(about: str, texts: Sequence[str]) -> list[float]:
 
 
 def _stems(text: str) -> list[str]:
-    return [word[:_STEM] for word in _WORD.findall(text.lower()) if word not in _COMMON]
+    return [word[:_STEM_LETTERS] for word in _WORD_PATTERN.findall(text.lower()) if word not in _STOP_WORDS]
 
 
 def _cosine(one: dict[str, float], other: dict[str, float]) -> float:

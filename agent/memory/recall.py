@@ -9,7 +9,7 @@ from agent.memory.likeness import Likeness, by_words
 LIMIT = 30
 _HALF_LIFE = 50.0  # in lessons: the weight halves with every 50 newer lessons
 # Text similarity 1 weighs as much as this many half-lives.
-LIKENESS_WORTH = 8.0
+SIMILARITY_HALF_LIVES = 8.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ def candidates(lessons: Sequence[Lesson], scopes: Sequence[Scope]) -> list[Candi
 def ranked(found: Sequence[Candidate], about: str, likeness: Likeness) -> list[Candidate]:
     """Return the candidates, best first."""
     alike = likeness(about, [said_by(one.lesson) for one in found]) if about else [0.0] * len(found)
-    worth = [one.worth * 2 ** (LIKENESS_WORTH * max(how, 0.0)) for one, how in zip(found, alike, strict=True)]
+    worth = [
+        one.worth * 2 ** (SIMILARITY_HALF_LIVES * max(how, 0.0))
+        for one, how in zip(found, alike, strict=True)
+    ]
     order = sorted(range(len(found)), key=lambda index: (-worth[index], found[index].lesson.id))
     return [found[index] for index in order]
 

@@ -63,7 +63,7 @@ def merged(known: Lesson, new: Lesson) -> Lesson:
     return worded(new.model_copy(update=same))
 
 
-def absorbed(known: Lesson, other: Lesson) -> Lesson:
+def with_evidence_of(known: Lesson, other: Lesson) -> Lesson:
     """Return the known lesson with the evidence of an equivalent lesson about other edits."""
     both = {
         "findings": other.findings,
@@ -100,7 +100,7 @@ class LessonStore:
             SetupError: no lesson has this id.
         """
         with self._engine.connect() as connection:
-            found = _followed(lesson_id, connection) if lesson_id.isdecimal() else None
+            found = _resolve(lesson_id, connection) if lesson_id.isdecimal() else None
         if found is None:
             raise SetupError(f"No lesson has the id {lesson_id}; `mars lessons list` shows all lessons.")
         return found
@@ -111,12 +111,12 @@ class LessonStore:
         row = connection.execute(select(lessons_table).where(lessons_table.c.key == key)).one_or_none()
         if row is not None:
             known = Lesson.model_validate_json(row.payload)
-            other = _followed(known.same_as, connection) if known.same_as else None
-            return _written(absorbed(other, lesson) if other else merged(known, lesson), connection)
+            other = _resolve(known.same_as, connection) if known.same_as else None
+            return _save(with_evidence_of(other, lesson) if other else merged(known, lesson), connection)
         result = connection.execute(insert(lessons_table).values(key=key, payload=""))
         assert result.inserted_primary_key is not None
         number = int(result.inserted_primary_key[0])
-        return _written(lesson.model_copy(update={"id": f"{number:05d}", "same_as": ""}), connection)
+        return _save(lesson.model_copy(update={"id": f"{number:05d}", "same_as": ""}), connection)
 
     def reword(self, lesson_id: str, words: Words, same_as: str, connection: Connection) -> Lesson:
         """Word a lesson with a model's words, or merge the lesson into an equivalent one.
@@ -133,13 +133,13 @@ class LessonStore:
         Returns:
             The lesson that has the evidence now.
         """
-        lesson, other = _followed(lesson_id, connection), _followed(same_as or lesson_id, connection)
+        lesson, other = _resolve(lesson_id, connection), _resolve(same_as or lesson_id, connection)
         assert lesson is not None
-        told = worded(lesson.model_copy(update={"words": words}))
+        rephrased = worded(lesson.model_copy(update={"words": words}))
         if other is None or not lesson.may_be_the_same(other):
-            return _written(told, connection)
-        _written(lesson.model_copy(update={"same_as": other.id}), connection)
-        return _written(absorbed(other, told), connection)
+            return _save(rephrased, connection)
+        _save(lesson.model_copy(update={"same_as": other.id}), connection)
+        return _save(with_evidence_of(other, rephrased), connection)
 
     def import_all(self, lessons: list[Lesson]) -> int:
         """Merge recorded lessons; return their number."""
@@ -149,15 +149,15 @@ class LessonStore:
         return len(lessons)
 
 
-def _followed(lesson_id: str, connection: Connection) -> Lesson | None:
+def _resolve(lesson_id: str, connection: Connection) -> Lesson | None:
     """Return a lesson by id, following merges to the last lesson; None if unknown."""
     query = select(lessons_table.c.payload).where(lessons_table.c.number == int(lesson_id))
     payload = connection.execute(query).scalar_one_or_none()
     lesson = Lesson.model_validate_json(payload) if payload else None
-    return _followed(lesson.same_as, connection) if lesson is not None and lesson.same_as else lesson
+    return _resolve(lesson.same_as, connection) if lesson is not None and lesson.same_as else lesson
 
 
-def _written(lesson: Lesson, connection: Connection) -> Lesson:
+def _save(lesson: Lesson, connection: Connection) -> Lesson:
     """Write the lesson to its row and return it."""
     where = lessons_table.c.number == int(lesson.id)
     connection.execute(update(lessons_table).where(where).values(payload=lesson.model_dump_json()))

@@ -13,7 +13,7 @@ from agent.errors import SetupError
 
 _BEAT_S = 1.0
 # A process that only asks whether a run is active holds the lock for a moment.
-_ASKING_S = 0.5
+_LOCK_WAIT_S = 0.5
 _LOCK, _HOLDER = "lock", "holder"
 
 
@@ -33,14 +33,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
-class Holder:
+class RunProcess:
     """The process that holds a run. Its start time distinguishes it from a later process with the same id."""
 
     pid: int
     started: str  # clock ticks since boot (Linux); empty on other systems
 
     @classmethod
-    def of(cls, pid: int) -> "Holder":
+    def of(cls, pid: int) -> "RunProcess":
         try:
             status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -85,16 +85,16 @@ def run_lock(folder: Path) -> Iterator[Heartbeat]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = file.open("a")
     with handle:
-        deadline = time.monotonic() + _ASKING_S
-        while not _taken(handle, fcntl.LOCK_EX):
+        deadline = time.monotonic() + _LOCK_WAIT_S
+        while not _try_lock(handle, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise SetupError(
                     f"Run {folder.name} is active in another process; wait for its end, "
                     f"or stop it with `mars stop {folder.name}`."
                 )
-            time.sleep(_ASKING_S / 10)
+            time.sleep(_LOCK_WAIT_S / 10)
         heartbeat = Heartbeat(file)
-        me = Holder.of(os.getpid())
+        me = RunProcess.of(os.getpid())
         # In a separate file, since the lock file's modification time is the heartbeat.
         (folder / _HOLDER).write_text(f"{me.pid} {me.started}", encoding="utf-8")
         yield heartbeat
@@ -107,11 +107,11 @@ def is_locked(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     with handle:
-        return not _taken(handle, fcntl.LOCK_SH)
+        return not _try_lock(handle, fcntl.LOCK_SH)
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[bool]:
+def try_run_lock(folder: Path) -> Iterator[bool]:
     """Lock the run for a short block; yields False if another process holds it or there is no run."""
     try:
         handle = (folder / _LOCK).open()
@@ -119,19 +119,19 @@ def claimed(folder: Path) -> Iterator[bool]:
         yield False
         return
     with handle:
-        yield _taken(handle, fcntl.LOCK_EX)
+        yield _try_lock(handle, fcntl.LOCK_EX)
 
 
-def holder(folder: Path) -> Holder | None:
+def holder(folder: Path) -> RunProcess | None:
     """Return the process that locked the run last; `is_locked` tells whether it still holds the lock."""
     try:
         pid, _, started = (folder / _HOLDER).read_text(encoding="utf-8").partition(" ")
-        return Holder(int(pid), started)
+        return RunProcess(int(pid), started)
     except (OSError, ValueError):
         return None
 
 
-def _taken(handle: IO[str], how: int) -> bool:
+def _try_lock(handle: IO[str], how: int) -> bool:
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:

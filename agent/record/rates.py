@@ -23,7 +23,7 @@ def rates(state: RunState) -> Rates:
     Ensembles and imported repositories have no planner and do not count.
     """
     planned = [
-        node for node in state.nodes.values() if node.operator != "ensemble" and not state.is_given(node)
+        node for node in state.nodes.values() if node.operator != "ensemble" and not state.is_imported(node)
     ]
     offered = [node for node in planned if state.offered or _any_taught(state, node)]
     citing = sum(bool(node.idea.cited_lessons) for node in offered)

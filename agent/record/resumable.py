@@ -35,7 +35,7 @@ def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tu
         if ended_too or not has_ended(events):
             return row.id, at_work
         ended.append(row.id)
-    reasons = [said_at_work(at_work)] if at_work else []
+    reasons = [active_runs_sentence(at_work)] if at_work else []
     if ended:
         reasons.append(f"Run {ended[0]} has ended: `mars resume {ended[0]} --minutes M` gives it more time.")
     advice = " ".join(reasons) or "Start a run with `mars run`."
@@ -43,7 +43,7 @@ def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tu
 
 
 @contextmanager
-def naming_itself(journal: Journal) -> Iterator[None]:
+def name_run_in_interrupt(journal: Journal) -> Iterator[None]:
     """Turn a KeyboardInterrupt into one that names the run, once the run has an event to resume from.
 
     Raises:
@@ -57,7 +57,7 @@ def naming_itself(journal: Journal) -> Iterator[None]:
         raise
 
 
-def said_at_work(runs: list[str]) -> str:
+def active_runs_sentence(runs: list[str]) -> str:
     """Return a sentence that names the runs of other processes."""
     one = len(runs) == 1
     return f"Active in {'another process' if one else 'other processes'}: {', '.join(runs)}."

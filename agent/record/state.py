@@ -212,7 +212,7 @@ class RunState:
         """Return the lessons whose change covers exactly these slots."""
         return self._by_slots.get(frozenset(slots), {}).values()
 
-    def _file(self, lesson: Lesson) -> None:
+    def _index_lesson(self, lesson: Lesson) -> None:
         slots = frozenset(change.slot for change in lesson.changes)
         self._by_slots.setdefault(slots, {})[lesson.id] = lesson
         self._proven.pop(lesson.id, None)
@@ -230,7 +230,7 @@ class RunState:
             line.append(node)
         return line
 
-    def is_given(self, node: Node) -> bool:
+    def is_imported(self, node: Node) -> bool:
         """Whether the node is the imported repository."""
         return self.run.given is not None and node.id == 1
 
@@ -238,7 +238,7 @@ class RunState:
         """Whether the node's code equals its rendered blueprint: no edit in the node or its ancestors."""
         line = [node, *self.ancestors(node)]
         edited = node.last_edited is not None or any(one.idea.blueprint is None for one in line)
-        return not edited and not self.is_given(line[-1])
+        return not edited and not self.is_imported(line[-1])
 
     def apply(self, event: Event) -> None:
         """Apply an event; the state changes in no other way."""
@@ -249,7 +249,7 @@ class RunState:
                 self.missing_guarantees = event.missing_guarantees
                 self.offered = {lesson.id: lesson for lesson in event.lessons}
                 for lesson in event.lessons:
-                    self._file(lesson)
+                    self._index_lesson(lesson)
             case RunResumed():
                 moved = {"llm_host": event.llm_host} if event.llm_host else {}
                 self.settings = self.run.model_copy(update={"minutes": event.minutes, **moved})
@@ -282,7 +282,7 @@ class RunState:
                 self.calls.setdefault(event.node, []).append(event.call)
             case LessonLearned():
                 self.learned[event.lesson.id] = event.lesson
-                self._file(event.lesson)
+                self._index_lesson(event.lesson)
                 taught = self.nodes[event.node].lessons
                 if event.lesson.id not in taught:  # two fixes of a node may teach the same lesson
                     taught.append(event.lesson.id)
@@ -330,7 +330,7 @@ class RunState:
 
     def _reword(self, event: LessonWorded) -> None:
         self.learned[event.lesson.id] = event.lesson
-        self._file(event.lesson)
+        self._index_lesson(event.lesson)
         if event.instead_of:
             gone = self.learned.pop(event.instead_of)
             self._by_slots[frozenset(change.slot for change in gone.changes)].pop(gone.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.errors import SetupError
-from agent.record.lock import Holder, holder, is_locked
+from agent.record.lock import RunProcess, holder, is_locked
 from agent.record.store import list_runs
 
 _POLL_S = 0.05
@@ -43,7 +43,7 @@ def stop_run(folder: Path, wait_s: float) -> bool:
     if not is_locked(folder):
         raise SetupError(f"Run {name} is not active, so there is nothing to stop.")
     process = holder(folder)
-    if process is None or Holder.of(process.pid) != process:
+    if process is None or RunProcess.of(process.pid) != process:
         raise SetupError(
             f"Run {name} is active in a process of another container or machine, which cannot be signalled "
             "from here; stop the run there."

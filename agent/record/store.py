@@ -140,7 +140,7 @@ class Journal:
         )
         self._next += 1
 
-    def keep_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
+    def store_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
         """Store texts by id; existing texts stay unchanged."""
         there = select(texts_table.c.id).where(texts_table.c.id.in_(texts))
         known = set(connection.execute(there).scalars())

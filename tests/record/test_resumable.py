@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from agent.errors import Interrupted, SetupError
 from agent.record.events import RunFinished, RunResumed, RunStarted
 from agent.record.lock import run_lock
-from agent.record.resumable import latest_resumable, naming_itself
+from agent.record.resumable import latest_resumable, name_run_in_interrupt
 from agent.record.store import Journal
 from tests.states import SETTINGS
 
@@ -69,6 +69,6 @@ def test_an_interrupt_names_the_run_that_it_ended_once_that_can_be_resumed(engin
 
 def _interrupted(journal: Journal) -> str | None:
     """The run that an interrupt names."""
-    with pytest.raises(KeyboardInterrupt) as caught, naming_itself(journal):
+    with pytest.raises(KeyboardInterrupt) as caught, name_run_in_interrupt(journal):
         raise KeyboardInterrupt
     return caught.value.run if isinstance(caught.value, Interrupted) else None

@@ -1,4 +1,4 @@
-"""Candidates whose predictions follow the validation answers, and honest ones, executed for real."""
+"""Leakage gate on real executions: candidates that leak validation labels, and honest ones."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.cli.commands import mars
 from tests.searched import carried_out, search
 from tests.test_workbench import SCRIPT
 
-# Of few labelled rows none is withheld, so that no audit score tells.
+# With so few labelled rows there are no audit rows, so only the probe can detect a leak.
 _ROWS = 600
 _PREDICT = "    labels = predict(validation)\n"
 _NEAREST = '''
@@ -53,7 +53,7 @@ LEAKY = {
 
 @pytest.fixture
 def small(home: Home) -> Home:
-    """The toy with so few rows that nothing but validation rows scores a candidate."""
+    """The toy with so few rows that only validation rows score a candidate."""
     script = home.root / "benchmarks" / "toy" / "make_data.py"
     code = script.read_text()
     fewer = code.replace("2000", str(_ROWS)).replace("range(2100)", f"range({_ROWS + 100})")
@@ -63,7 +63,7 @@ def small(home: Home) -> Home:
 
 
 def _own(home: Home, folder: Path, predicts: str) -> Path:
-    """A user's repository: the toy as it is rendered, but for how it comes by its labels."""
+    """Return a user's repository: the rendered toy with other code for the labels."""
     plain = search(home, max_nodes=1)
     result = _result(plain, 1)
     for name, text in plain.lineage.read(result.commit).items():
@@ -141,7 +141,7 @@ def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
 
 
 def test_only_code_of_its_own_that_would_lead_is_probed(home: Home) -> None:
-    """The script has edited drafts and children, rendered ones, and some that fail."""
+    """The script has edited and rendered nodes, and nodes that fail."""
     run = carried_out(home, *SCRIPT)
     best: float | None = None
     for node in run.state.nodes.values():
@@ -175,7 +175,7 @@ def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) ->
 
 
 def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) -> None:
-    """The rows are joined to count them; a user's own repository without a blueprint is read as a whole."""
+    """Joining rows only to count them is a finding; without a blueprint all the code is checked."""
     counts = '    known = len(read("train") + read("val"))\n    print(known)\n'
     own = _own(small, tmp_path / "own", counts + HONEST["tunes a threshold"])
     (own / "idea.json").unlink()

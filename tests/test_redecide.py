@@ -1,4 +1,4 @@
-"""Decisions follow from the record: made again they come out the same, and what differs is named."""
+"""Verified decisions: repeated from the record they are equal, and differences are named."""
 
 from typing import Any, NoReturn
 
@@ -41,7 +41,7 @@ def test_every_decision_of_a_search_comes_out_as_recorded(searched: tuple[Home, 
     events = run.journal.events()
     decided = [event for event in events if isinstance(event, NodeProposed | RepeatProposed)]
     found = list(redecide(run, home))
-    assert len(found) == len(decided) - 1  # a blend is not the scheduler's
+    assert len(found) == len(decided) - 1  # the scheduler does not decide ensembles
     assert all(one.same and not one.reason for one in found)
 
 
@@ -116,7 +116,7 @@ def test_a_family_of_other_slots_is_told(
 
 
 def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
-    """Some moves wait for a part of the run's time to be used, which may happen within a call."""
+    """Some moves become available at a share of the run's time, which may pass during a call."""
     home, run = searched
     journal = Journal.create(run.journal.engine, "thinking", "toy", CREATED)
     state = RunState(higher_is_better=True)
@@ -150,7 +150,7 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
 
 
 class UnusableModel:
-    """A model that thinks for half a minute and says nothing that could be used."""
+    """Model that takes 30 s and gives no usable answer."""
 
     def __init__(self, chronicle: Chronicle) -> None:
         self._chronicle = chronicle
@@ -168,7 +168,7 @@ class UnusableModel:
 
 
 class ForgedJournal:
-    """A journal of which one event says something else."""
+    """Journal with one replaced event."""
 
     def __init__(self, run: Run, event: NodeProposed, instead: NodeProposed) -> None:
         self._events = [instead if one == event else one for one in run.journal.events()]

@@ -1,4 +1,4 @@
-"""`mars run --refit`: the solution learns from all labelled rows at the end, and audit rows judge that."""
+"""`mars run --refit`: the chosen node trains on all labelled rows, and audit rows score the refit."""
 
 import csv
 import json
@@ -91,7 +91,7 @@ def test_a_refit_that_is_worse_by_chance_is_kept(scripted: ScriptedRun) -> None:
 
 @dataclass
 class _FailsToRefit(ScriptedExecutor):
-    """What a candidate that cannot be refitted does."""
+    """Executor of a candidate whose refit fails."""
 
     how: str = "error"
     said: list[str] = field(default_factory=list)
@@ -153,7 +153,7 @@ def test_the_record_says_what_time_a_refit_was_given(scripted: ScriptedRun, kill
     jobs: list[Job] = []
 
     def executor(clock: ScriptedClock) -> ScriptedExecutor:
-        clock.now += 7.0 * killed_first  # between a resumption and the first execution
+        clock.now += 7.0 * killed_first  # time between resuming and the first execution
         return ScriptedExecutor(clock, jobs=jobs)
 
     if killed_first:
@@ -268,7 +268,7 @@ def test_a_member_that_knows_no_refit_is_named() -> None:
 
 
 def accuracy(submission: Path, home: Path) -> float:
-    """Of the rows to hand in, by the toy's rule: the label is the sign of x."""
+    """Return the accuracy on the rows to predict; the toy's label is the sign of x."""
     (test,) = (home / "workspaces" / "_prepared").rglob("public/metadata/test.csv")
     (ids,) = (home / "workspaces" / "_prepared").rglob("private/ids.csv")
     with ids.open() as stream:
@@ -334,7 +334,7 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
 
 
 def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:
-    """A link that leads out of the workspace is gone after the smoke run."""
+    """Links out of the workspace are removed after the smoke run."""
     home = blending_home(tmp_path)
     home.weights.mkdir()
     (home.weights / "net.pth").write_text("weights")

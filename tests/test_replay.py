@@ -1,4 +1,4 @@
-"""What the record of a run gives back: repositories byte by byte, metrics by executing them again."""
+"""Reproduction from the record: repositories byte by byte, metrics by repeated execution."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
 
 @pytest.fixture
 def template(searched: tuple[Home, Run]) -> Iterator[Path]:
-    """A template of the toy, put back after the test."""
+    """A template of the toy, restored after the test."""
     file = searched[0].families / "toy" / "library" / "config.py.j2"
     before, times = file.read_text(), (file.stat().st_atime, file.stat().st_mtime)
     yield file
@@ -95,7 +95,7 @@ def test_a_metric_that_moved_is_told_with_its_difference(tmp_path: Path) -> None
     home = blending_home(tmp_path)
     main = home.families / "toy" / "main.py.j2"
     code = main.read_text()
-    # A candidate whose score depends on where it runs.
+    # A candidate whose score depends on its folder.
     moved = code.replace("< QUALITY", "< QUALITY - 0.1 * ('.again-' in os.getcwd())")
     assert moved != code
     main.write_text(moved)
@@ -123,7 +123,7 @@ def test_a_run_at_work_is_not_executed_again(searched: tuple[Home, Run]) -> None
 
 
 def _gain_polish(home: Home, text: str = "") -> None:
-    """The toy gains a slot, which its templates ask for, and a move that is worth more than any other."""
+    """Add a slot that the toy's templates use, and a move with the highest prior."""
     toy = home.families / "toy"
     family = (toy / "family.yaml").read_text()
     slot = "slots:\n  polish: {values: [1, 2], default: 1, description: New., modules: [models]}\n"
@@ -172,7 +172,7 @@ class _KilledAtTheThird(Silent):
 
 @pytest.fixture
 def killed(tmp_path: Path) -> tuple[Home, str]:
-    """A home with a run that was killed while its third node was under way."""
+    """A home with a run that was killed during its third node."""
     home = blending_home(tmp_path)
     asked = RunRequest(competition="toy", minutes=1.0, max_nodes=5)
     with pytest.raises(Killed):

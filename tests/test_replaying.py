@@ -1,4 +1,4 @@
-"""Whole runs that give back what a recorded run proposed: elsewhere, interrupted, and decided anew."""
+"""The planner replay in whole runs: other seeds, interruption, verified decisions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whole searches with scripted candidates: what they find, and that a killed run is the same run."""
+"""Whole searches with scripted candidates: results, and equality of killed and uninterrupted runs."""
 
 import json
 import math
@@ -80,7 +80,7 @@ def test_lessons_carry_the_change_and_its_effect(scripted: ScriptedRun) -> None:
 
 @dataclass
 class _BuildsCaches(ScriptedExecutor):
-    """Says of itself what no candidate can be believed."""
+    """Executor whose candidate reports implausible cache times."""
 
     says: object = 0.0
 
@@ -105,7 +105,7 @@ def test_time_for_caches_is_told_apart_as_far_as_it_can_be_true(
 
 @dataclass
 class _FirstIsPerfect(ScriptedExecutor):
-    """The first candidate makes no mistake; all others do."""
+    """Executor whose first candidate makes no mistake; all others do."""
 
     def _write(self, job: Job, quality: float) -> float:
         return super()._write(job, 1.1 if job.workspace.name.startswith("001") else quality)
@@ -138,7 +138,7 @@ CRASHES = Edit(file="library/config.py", find="GAIN =", replace='CRASH = "crashi
 
 
 class Mending:
-    """A fake debugger: its first fix misses, its second mends."""
+    """Fake debugger whose first fix fails and whose second fix works."""
 
     def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
         if node.attempts:
@@ -180,7 +180,7 @@ def test_without_a_debugger_what_fails_stays_failed(scripted: ScriptedRun) -> No
 
 
 def _shape(events: list[Event]) -> list[tuple[object, ...]]:
-    """Decisions and results; the spend of a lost attempt is not compared."""
+    """Return decisions and results, without the time of lost attempts."""
     shape: list[tuple[object, ...]] = []
     for event in events:
         match event:
@@ -224,7 +224,7 @@ MARKS = {
 
 
 def _told(run: ScriptedRun) -> dict[str, str]:
-    """Titles of the lessons in memory, by id."""
+    """Return the titles of the lessons in memory, by id."""
     return {lesson.id: lesson.title for lesson in run.lessons().all()}
 
 
@@ -246,7 +246,7 @@ def test_what_edits_teach_is_told_in_a_models_words_once_it_is_on_record(scripte
 
 
 def test_no_value_of_a_row_is_told_to_whoever_finds_the_words(scripted: ScriptedRun) -> None:
-    """Numbers of the tables, but for short ones, which mean something else too."""
+    """Return the long numbers of the tables; short numbers may occur by chance."""
     thinker = WellReading()
     scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 4}, MARKS, thinker
     scripted.go()
@@ -260,7 +260,7 @@ def test_no_value_of_a_row_is_told_to_whoever_finds_the_words(scripted: Scripted
 
 
 def _folded_again(run: ScriptedRun) -> dict[str, Lesson]:
-    """What the state knows when it is folded from the record."""
+    """Return the lessons of the state rebuilt from the record."""
     return RunState.replay(run.events(), higher_is_better=True).learned
 
 
@@ -294,7 +294,7 @@ def test_a_model_that_says_the_opposite_changes_nothing(scripted: ScriptedRun) -
 def test_a_lesson_that_says_nothing_new_adds_its_evidence_to_the_known_one(
     scripted: ScriptedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fake calls each lesson the same as the last of those that it is asked about."""
+    """The fake reviewer calls each lesson equivalent to the last known one."""
     monkeypatch.setattr(reflecting, "ALIKE", 0.0)
 
     @dataclass
@@ -318,7 +318,7 @@ def test_a_lesson_that_says_nothing_new_adds_its_evidence_to_the_known_one(
 
 @dataclass
 class _FifthOverruns(ScriptedExecutor):
-    """The fifth candidate ends after the run should have."""
+    """Executor whose fifth candidate ends after the run's budget."""
 
     def _write(self, job: Job, quality: float) -> float:
         self.clock.now += 200.0 if job.workspace.name.startswith("005") else 0.0

@@ -1,4 +1,4 @@
-"""What is wrong with a file that a user wrote is one sentence, whichever file it is."""
+"""Errors in user files are one sentence that names the file."""
 
 from collections.abc import Callable
 from pathlib import Path

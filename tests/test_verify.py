@@ -1,4 +1,4 @@
-"""Lessons put to the test: the pair runs again, and the lesson carries what it showed."""
+"""Verified lessons: the pair runs again, and the lesson gains the evidence."""
 
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +17,7 @@ from agent.verify import verify
 from tests.runs import Silent
 from tests.searched import blending_home, search
 
-# The seed moves every score, by another step for each of the seeds of a verification.
+# Every seed of a verification shifts the scores by a different step.
 _MOVED = "< QUALITY + 0.02 * (int(os.environ['MARS_SEED']) // 1000 % 3) * (1 + int({})) "
 
 

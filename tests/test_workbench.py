@@ -1,4 +1,4 @@
-"""The code of nodes whose line was edited: rendered, merged, edited on top; recorded, replayed, reused."""
+"""Code of nodes with edits in their lineage: rendering, merging, editing, replay and reuse."""
 
 import json
 from pathlib import Path
@@ -135,7 +135,7 @@ def test_a_conflict_and_an_edit_that_fits_not_are_faults_of_their_nodes(edited: 
 
 
 def test_edits_meet_those_of_the_line(edited: tuple[Home, Run]) -> None:
-    """The block is still there once, so that the same edit may be made again below."""
+    """The block still occurs once, so that a child may repeat the same edit."""
     _, run = edited
     assert run.state.nodes[9].is_valid
     assert _files(run, 9)["library/loss.py"].count("MARK = 'kept'") == 2
@@ -288,7 +288,7 @@ def test_a_run_with_edits_that_is_killed_goes_on_as_if_nothing_had_happened(
 
 
 def _shape(events: list[Event]) -> list[tuple[object, ...]]:
-    """Decisions with their edits and results with their commits."""
+    """Return decisions with their edits, and results with their commits."""
     shape: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, NodeProposed):

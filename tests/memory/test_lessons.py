@@ -16,7 +16,7 @@ SCOPE = Scope(task="classification", family="toy", magnitude=3)
 
 
 def test_a_large_effect_that_was_hardly_measured_is_not_believed() -> None:
-    """2.6 standard errors, but changes of one slot do a tenth as a rule: of many, some look so by chance."""
+    """2.6 standard errors, but the prior for one slot is 0.1, and some of many such effects are chance."""
     unsure = lesson("depth", 1, 2, evidence(-0.5, 0.19))
     assert unsure.verdict == "inconclusive"
     assert unsure.doubt > 0.5

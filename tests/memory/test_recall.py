@@ -1,4 +1,4 @@
-"""Which lessons are offered, by what they say; the embedding model is a fake here, but for one slow test."""
+"""Recall of lessons by text; the embedding model is a fake, except in one slow test."""
 
 import importlib.util
 from pathlib import Path
@@ -39,7 +39,7 @@ MANY = [_saying(number, f"Trees of depth {number} on tables") for number in rang
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a model is, for a fake of the package that reads it."""
+    """Folder with a model for a fake sentence-transformers package."""
     package = tmp_path / "packages" / "sentence_transformers"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(FAKE)
@@ -102,7 +102,7 @@ def test_only_the_most_worth_are_embedded(weights: Path, monkeypatch: pytest.Mon
 def test_a_model_that_fails_leaves_the_choice_to_the_words(
     weights: Path, monkeypatch: pytest.MonkeyPatch, fake: str, said: str
 ) -> None:
-    monkeypatch.setattr(meaning, "_WITHIN_S", 1.0 if "sleep" in fake else 60.0)
+    monkeypatch.setattr(meaning, "_TIMEOUT_S", 1.0 if "sleep" in fake else 60.0)
     (weights.parent / "packages" / "sentence_transformers" / "__init__.py").write_text(fake)
     found = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights)
     assert list(found.lessons) == recall(MANY, [SCOPE], about=ABOUT)

@@ -1,4 +1,4 @@
-"""Lessons in a model's words: they hold while the evidence does, and one lesson is not told twice."""
+"""Lessons in a model's words: valid while the verdict holds; equivalent lessons merge."""
 
 from pathlib import Path
 

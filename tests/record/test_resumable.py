@@ -1,4 +1,4 @@
-"""What can be resumed: which one of several runs, and what an interrupted one says."""
+"""Which of several runs is resumed, and which run an interrupt names."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_an_interrupt_names_the_run_that_it_ended_once_that_can_be_resumed(engin
 
 
 def _interrupted(journal: Journal) -> str | None:
-    """The run that an interrupt names."""
+    """Return the run that an interrupt names."""
     with pytest.raises(KeyboardInterrupt) as caught, name_run_in_interrupt(journal):
         raise KeyboardInterrupt
     return caught.value.run if isinstance(caught.value, Interrupted) else None

@@ -1,4 +1,4 @@
-"""`mars stop latest` with several runs: which one is stopped."""
+"""`mars stop latest` with several runs."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_the_latest_is_the_newest_that_a_process_is_at_work_on(engine: Engine, t
     for day, name in enumerate(("first", "second", "not-at-work"), start=1):
         _run(engine, name, day)
     with run_lock(tmp_path / "not-at-work"):
-        pass  # it was at work once
+        pass  # it was active before
     with run_lock(tmp_path / "first"):
         assert latest_at_work(engine, tmp_path) == "first"
         with run_lock(tmp_path / "second"):

@@ -1,4 +1,4 @@
-"""Exported repositories, run as whoever gets them runs them."""
+"""Exported repositories, run as their recipients run them."""
 
 import math
 import os

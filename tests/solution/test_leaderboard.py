@@ -1,4 +1,4 @@
-"""What a leaderboard said is kept beside validation and audit, with its history, and checked."""
+"""Leaderboard scores on the card: history and range checks."""
 
 import json
 import math

@@ -85,7 +85,7 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     assert more.kept is not None
 
 
-def test_a_run_at_work_is_not_touched(searched: tuple[Home, Run], temporary: Path) -> None:
+def test_an_active_run_is_not_touched(searched: tuple[Home, Run], temporary: Path) -> None:
     home, run = searched
     (run.folder / "cache" / "features.npy").write_bytes(b"x" * 1000)
     before = _files(home.root)
@@ -131,7 +131,7 @@ def test_a_link_of_a_candidate_leads_nowhere(searched: tuple[Home, Run], tempora
     assert (precious / "val_outputs.npz").read_text() == "mine"
 
 
-def test_what_killed_processes_left_goes_and_what_living_ones_fill_stays(
+def test_folders_of_killed_processes_are_removed_and_those_of_live_ones_stay(
     searched: tuple[Home, Run], temporary: Path
 ) -> None:
     home, _ = searched

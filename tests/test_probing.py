@@ -106,7 +106,7 @@ def test_honest_code_that_looks_at_validation_rows_passes(small: Home, tmp_path:
     assert run.state.best is run.state.nodes[1]
 
 
-def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
+def test_the_user_sees_the_probe(small: Home, tmp_path: Path) -> None:
     own = _own(small, tmp_path / "own", HONEST["tunes a threshold"])
     for cold in ((), ("--cold",)):
         mars("run", "--competition", "toy", "--from", str(own), "--minutes", "1", "--max-nodes", "1", *cold)
@@ -153,7 +153,7 @@ def test_only_code_of_its_own_that_would_lead_is_probed(home: Home) -> None:
     assert sum(_result(run, number).probe is not None for number in run.state.nodes) >= 2
 
 
-def test_a_probe_that_does_not_run_says_nothing(small: Home, tmp_path: Path) -> None:
+def test_a_failed_probe_has_no_verdict(small: Home, tmp_path: Path) -> None:
     fails = """    labels = predict(validation)
     if sum(labels[row["id"]] == row["label"] for row in validation) < 0.6 * len(validation):
         raise RuntimeError("secret cell")
@@ -174,7 +174,7 @@ def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) ->
     assert "reads '../../private/val.csv'; a solution has input/" in result.reason
 
 
-def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) -> None:
+def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -> None:
     """Joining rows only to count them is a finding; without a blueprint all the code is checked."""
     counts = '    known = len(read("train") + read("val"))\n    print(known)\n'
     own = _own(small, tmp_path / "own", counts + HONEST["tunes a threshold"])
@@ -189,7 +189,7 @@ def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) 
     assert result.probe.verdict == "passed"
 
 
-def test_a_doubt_that_no_probe_clears_makes_suspect(small: Home, tmp_path: Path) -> None:
+def test_a_leakage_finding_without_a_probe_makes_suspect(small: Home, tmp_path: Path) -> None:
     slow = '    known = len(read("train") + read("val"))\n    time.sleep(4.5 + 0 * known)\n'
     own = _own(small, tmp_path / "own", slow + HONEST["tunes a threshold"])
     result = _result(search(small, given=own, max_nodes=1, minutes=8 / 60), 1)

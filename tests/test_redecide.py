@@ -36,7 +36,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
     return home, search(home)
 
 
-def test_every_decision_of_a_search_comes_out_as_recorded(searched: tuple[Home, Run]) -> None:
+def test_every_decision_of_a_search_is_repeated(searched: tuple[Home, Run]) -> None:
     home, run = searched
     events = run.journal.events()
     decided = [event for event in events if isinstance(event, NodeProposed | RepeatProposed)]
@@ -45,7 +45,7 @@ def test_every_decision_of_a_search_comes_out_as_recorded(searched: tuple[Home, 
     assert all(one.same and not one.reason for one in found)
 
 
-def test_a_record_that_was_tampered_with_is_found_out(searched: tuple[Home, Run]) -> None:
+def test_a_forged_record_is_detected(searched: tuple[Home, Run]) -> None:
     home, run = searched
     second = next(
         event for event in run.journal.events() if isinstance(event, NodeProposed) and event.node == 2
@@ -58,7 +58,7 @@ def test_a_record_that_was_tampered_with_is_found_out(searched: tuple[Home, Run]
     assert found["node 001"].same
 
 
-def test_a_family_that_knows_better_now_decides_otherwise(searched: tuple[Home, Run]) -> None:
+def test_a_changed_family_decides_differently(searched: tuple[Home, Run]) -> None:
     home, run = searched
     family = home.families / "toy" / "family.yaml"
     before = family.read_text()
@@ -93,7 +93,7 @@ _FINISH = """  finish:
         ("tasks: [classification]", "tasks: [regression]", "The decision cannot be repeated: toy: no family"),
     ],
 )
-def test_a_family_of_other_slots_is_told(
+def test_changed_slots_of_a_family_are_reported(
     searched: tuple[Home, Run], old: str, new: str, reason: str | None
 ) -> None:
     home, run = searched
@@ -115,7 +115,7 @@ def test_a_family_of_other_slots_is_told(
         assert not found[-1].same
 
 
-def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
+def test_the_time_of_calls_counts_in_decisions(searched: tuple[Home, Run]) -> None:
     """Some moves become available at a share of the run's time, which may pass during a call."""
     home, run = searched
     journal = Journal.create(run.journal.engine, "thinking", "toy", CREATED)

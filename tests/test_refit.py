@@ -66,7 +66,7 @@ def test_the_chosen_node_is_refitted_once_and_scored_on_audit_rows(scripted: Scr
     ]
 
 
-def test_without_the_wish_nothing_is_refitted(scripted: ScriptedRun) -> None:
+def test_without_the_option_nothing_is_refitted(scripted: ScriptedRun) -> None:
     scripted.settings["refit_rows"] = None
     state = scripted.go()
     assert not any(isinstance(event, RefitProposed) for event in scripted.events())
@@ -122,7 +122,7 @@ def test_a_refit_that_fails_costs_nothing_but_its_time(scripted: ScriptedRun, ho
     assert state.nodes[refit.node].status == "valid"
 
 
-def test_a_refit_that_failed_is_tried_again_when_the_run_goes_on(scripted: ScriptedRun) -> None:
+def test_a_failed_refit_is_tried_again_on_resume(scripted: ScriptedRun) -> None:
     scripted.go(executor=lambda clock: _FailsToRefit(clock, how="error"))
     state = scripted.go()
     refit = refit_of(state)
@@ -132,7 +132,7 @@ def test_a_refit_that_failed_is_tried_again_when_the_run_goes_on(scripted: Scrip
     assert sum(isinstance(event, RefitProposed) for event in scripted.events()) == 2, "kept is kept"
 
 
-def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted: ScriptedRun) -> None:
+def test_a_killed_refit_fails_if_the_frozen_choices_are_gone(scripted: ScriptedRun) -> None:
     whole = [event.kind for event in _events_of(scripted)]
     killed = ScriptedRun(
         scripted.folder.parent / "killed", scripted.prepared, scripted.family, dict(SETTINGS)
@@ -149,7 +149,7 @@ def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted
 
 
 @pytest.mark.parametrize("killed_first", [False, True], ids=["at once", "after a kill"])
-def test_the_record_says_what_time_a_refit_was_given(scripted: ScriptedRun, killed_first: bool) -> None:
+def test_the_refit_limit_follows_from_the_record(scripted: ScriptedRun, killed_first: bool) -> None:
     jobs: list[Job] = []
 
     def executor(clock: ScriptedClock) -> ScriptedExecutor:
@@ -175,7 +175,7 @@ def _events_of(run: ScriptedRun) -> list[Event]:
     return run.events()
 
 
-def test_too_little_time_is_said_in_a_line(scripted: ScriptedRun) -> None:
+def test_too_little_time_for_a_refit_is_reported(scripted: ScriptedRun) -> None:
     scripted.settings |= {"minutes": 0.25, "node_minutes": 0.25, "max_nodes": 1}
     state = scripted.go()
     assert refit_of(state) is None
@@ -184,7 +184,7 @@ def test_too_little_time_is_said_in_a_line(scripted: ScriptedRun) -> None:
     assert not any(isinstance(event, RefitProposed) for event in scripted.events())
 
 
-def test_a_repository_that_knows_no_refit_is_named(
+def test_a_repository_without_refit_is_named(
     scripted: ScriptedRun, toy_family: Family, tmp_path: Path
 ) -> None:
     main = shutil.copytree(toy_family.folder, tmp_path / "older") / "main.py.j2"
@@ -195,7 +195,7 @@ def test_a_repository_that_knows_no_refit_is_named(
     assert "does not support --refit" in state.finished.no_refit
 
 
-def test_a_node_that_left_no_choices_is_named(scripted: ScriptedRun) -> None:
+def test_a_node_without_frozen_choices_is_named(scripted: ScriptedRun) -> None:
     class Forgets(ScriptedExecutor):
         def _write(self, job: Job, quality: float) -> float:
             score = super()._write(job, quality)
@@ -262,7 +262,7 @@ def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
     assert limit_s > 150.0
 
 
-def test_a_member_that_knows_no_refit_is_named() -> None:
+def test_a_member_without_refit_is_named() -> None:
     files = {"main.py": "--refit", "members/003/main.py": "", "members/004/main.py": "--refit"}
     assert without_refit({**files, "members/004/library/main.py": ""}) == ["members/003/main.py"]
 
@@ -280,7 +280,7 @@ def accuracy(submission: Path, home: Path) -> float:
     return sum(right[opaque[row["id"]]] == row["label"] for row in rows) / len(rows)
 
 
-def test_what_is_kept_is_the_refits_submission_and_the_card_says_so(tmp_path: Path) -> None:
+def test_the_refits_submission_is_kept_and_noted_on_the_card(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     run = search(home, refit=True)
     assert run.state.finished is not None
@@ -354,7 +354,7 @@ def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["a file", "a link"])
-def test_what_a_smoke_run_leaves_among_members_leads_weights_nowhere(tmp_path: Path, left: str) -> None:
+def test_weights_are_linked_only_into_real_member_folders(tmp_path: Path, left: str) -> None:
     home = blending_home(tmp_path)
     home.weights.mkdir()
     main = home.root / "templates" / "toy" / "main.py.j2"

@@ -72,7 +72,7 @@ def test_every_verification_has_seeds_of_its_own(searched: tuple[Home, Run]) -> 
     assert len(second.after.evidence) == len(first.after.evidence) + 1
 
 
-def test_a_pair_that_fails_says_which_and_leaves_the_lesson(searched: tuple[Home, Run]) -> None:
+def test_a_failed_pair_names_the_solution_and_leaves_the_lesson(searched: tuple[Home, Run]) -> None:
     home, run = searched
     before = _store(home).get(_one(run).id)
     main = home.families / "toy" / "main.py.j2"
@@ -98,7 +98,7 @@ def test_a_lesson_from_elsewhere_cannot_be_verified_here(searched: tuple[Home, R
         verify("99", 1, home, Silent())
 
 
-def test_what_a_user_edited_is_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
+def test_user_edits_are_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
     home, own = blending_home(tmp_path / "home"), tmp_path / "own"
     first = search(home, max_nodes=1)
     assert first.state.nodes[1].result is not None

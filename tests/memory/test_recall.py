@@ -51,7 +51,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
-def test_words_that_are_shared_and_rare_make_texts_alike() -> None:
+def test_shared_rare_words_make_texts_similar() -> None:
     texts = ["Calls of birds in recordings", "Birds", "A forest of random trees", "The prices and these", ""]
     first, second, third, fourth, empty = by_words(ABOUT, texts)
     assert first > third > fourth == empty == 0.0
@@ -61,7 +61,7 @@ def test_words_that_are_shared_and_rare_make_texts_alike() -> None:
     assert by_words("", ["x"]) == [0.0]
 
 
-def test_what_is_alike_goes_before_what_is_younger() -> None:
+def test_similar_lessons_rank_before_newer_ones() -> None:
     old = _saying(1, "Listen to birds and their calls in the forest")
     assert old not in recall([old, *MANY], [SCOPE])
     assert recall([old, *MANY], [SCOPE], about=ABOUT)[0] == old
@@ -69,7 +69,7 @@ def test_what_is_alike_goes_before_what_is_younger() -> None:
     assert elsewhere not in recall([elsewhere, *MANY], [SCOPE], about=ABOUT)
 
 
-def test_what_means_the_same_is_recalled_whatever_its_words(weights: Path) -> None:
+def test_embeddings_recall_lessons_with_other_words(weights: Path) -> None:
     old = _saying(1, "Use mel spectrograms for audio")
     found = recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights)
     assert old not in recall([old, *MANY], [SCOPE], about=ABOUT)
@@ -85,7 +85,7 @@ def test_nothing_is_embedded_where_all_are_offered(weights: Path) -> None:
     assert not (weights / "a-model" / "used").exists()
 
 
-def test_only_the_most_worth_are_embedded(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_preselected_lessons_are_embedded(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning, "POOL", len(MANY))
     old = _saying(1, "Use mel spectrograms for audio")
     assert old not in recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights).lessons
@@ -99,7 +99,7 @@ def test_only_the_most_worth_are_embedded(weights: Path, monkeypatch: pytest.Mon
         ("import time; time.sleep(60)", "took more than 1 s."),
     ],
 )
-def test_a_model_that_fails_leaves_the_choice_to_the_words(
+def test_a_failed_model_falls_back_to_words(
     weights: Path, monkeypatch: pytest.MonkeyPatch, fake: str, said: str
 ) -> None:
     monkeypatch.setattr(meaning, "_TIMEOUT_S", 1.0 if "sleep" in fake else 60.0)
@@ -110,9 +110,7 @@ def test_a_model_that_fails_leaves_the_choice_to_the_words(
     assert said in found.how
 
 
-def test_without_package_or_weights_it_says_what_is_missing(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_or_model_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning, "PACKAGE", "no_such_package")
     nowhere = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights.parent / "nowhere")
     assert nowhere.how.endswith("and package no_such_package is missing.")
@@ -121,7 +119,7 @@ def test_without_package_or_weights_it_says_what_is_missing(
 
 
 @pytest.mark.slow
-def test_a_real_model_knows_what_is_meant(tmp_path: Path) -> None:
+def test_a_real_model_recalls_by_embeddings(tmp_path: Path) -> None:
     for name in ("sentence_transformers", meaning.PACKAGE):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")

@@ -22,7 +22,7 @@ def _run(engine: Engine, name: str, day: int, *, ended: bool = False) -> Journal
     return journal
 
 
-def test_the_latest_is_the_newest_that_waits_to_go_on(engine: Engine, tmp_path: Path) -> None:
+def test_latest_is_the_newest_resumable_run(engine: Engine, tmp_path: Path) -> None:
     for day, name in enumerate(("older", "interrupted", "first-at-work", "second-at-work"), start=1):
         _run(engine, name, day)
     _run(engine, "ended", 5, ended=True)
@@ -42,13 +42,13 @@ def test_an_experiment_is_passed_over(engine: Engine, tmp_path: Path) -> None:
     assert latest_resumable(engine, tmp_path, ended_too=True) == ("interrupted", [])
 
 
-def test_an_ended_run_that_was_resumed_and_interrupted_waits_again(engine: Engine, tmp_path: Path) -> None:
+def test_an_ended_run_that_was_resumed_and_interrupted_is_resumable(engine: Engine, tmp_path: Path) -> None:
     journal = _run(engine, "again", 1, ended=True)
     journal.append(RunResumed(elapsed_s=1.0, minutes=9.0))
     assert latest_resumable(engine, tmp_path, ended_too=False) == ("again", [])
 
 
-def test_none_that_waits_is_one_message_that_names_the_others(engine: Engine, tmp_path: Path) -> None:
+def test_no_resumable_run_is_reported_with_the_others(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"^No run can be resumed\. Start a run with `mars run`\.$"):
         latest_resumable(engine, tmp_path, ended_too=False)
     _run(engine, "ended", 1, ended=True)

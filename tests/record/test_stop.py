@@ -16,7 +16,7 @@ def _run(engine: Engine, name: str, day: int) -> None:
     Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
 
 
-def test_the_latest_is_the_newest_that_a_process_is_at_work_on(engine: Engine, tmp_path: Path) -> None:
+def test_latest_is_the_newest_active_run(engine: Engine, tmp_path: Path) -> None:
     for day, name in enumerate(("first", "second", "not-at-work"), start=1):
         _run(engine, name, day)
     with run_lock(tmp_path / "not-at-work"):
@@ -27,7 +27,7 @@ def test_the_latest_is_the_newest_that_a_process_is_at_work_on(engine: Engine, t
             assert latest_at_work(engine, tmp_path) == "second"
 
 
-def test_none_at_work_is_one_sentence(engine: Engine, tmp_path: Path) -> None:
+def test_no_active_run_is_reported(engine: Engine, tmp_path: Path) -> None:
     said = r"^No run is active, so there is nothing to stop\.$"
     with pytest.raises(SetupError, match=said):
         latest_at_work(engine, tmp_path)

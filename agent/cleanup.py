@@ -166,7 +166,7 @@ def _removed(
 
 
 def _is_inside(folder: Path, path: Path) -> bool:
-    """Whether the path leads out of the folder by no link; candidates may have created links."""
+    """Whether the path stays inside the folder when links are followed; candidates may create links."""
     return path.resolve() == folder.resolve() / path.relative_to(folder)
 
 

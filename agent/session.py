@@ -200,7 +200,7 @@ def open_run(
     journal = Journal.open(engine or open_database(home.database), name)
     events = journal.events()
     if not events or not isinstance(events[0], RunStarted):
-        raise SetupError(f"Run {journal.run} ended before it started; start a new run with `mars run`.")
+        raise SetupError(f"Run {journal.run} stopped before its search; start a new run with `mars run`.")
     prepared = load_prepared(home.prepared / events[0].settings.prepared)
     metric = metric_of(prepared.spec, run_script)
     state = RunState.replay(events, metric.higher_is_better, families)

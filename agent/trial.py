@@ -27,7 +27,7 @@ from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
 
 SMOKE_LIMIT_S = 60.0
-# Share of the time limit that a candidate is told; the rest covers start-up, which it cannot time.
+# Share of the time limit that is passed to a candidate; the rest covers start-up, which it cannot time.
 TOLD_SHARE = 0.85
 # Extra seconds of an execution that saves its model, for imports and for writing.
 SAVING_S = 30.0
@@ -46,7 +46,7 @@ class Trial:
     node: int
     commit: str
     workspace: Path
-    code: str  # hash of the code without comments and texts
+    code: str  # hash of the files without idea.json and README.md
     faults: tuple[str, ...]  # faults of the idea, then violations of the repository contract
     idea_failed: bool = False  # the idea cannot be implemented
     doubts: tuple[str, ...] = ()  # possible leaks that reading the code found

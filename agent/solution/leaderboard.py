@@ -18,7 +18,7 @@ def report_score(folder: Path, score: float) -> Card:
     """
     card = load_card(folder)
     if card is None:
-        raise SetupError(f"{folder.parent} has no solution of '{folder.name}'; `mars run` makes one.")
+        raise SetupError(f"{folder.parent} has no solution of '{folder.name}'; create one with `mars run`.")
     if card.data_kind == "sample":
         raise SetupError(
             f"The solution of {card.competition} was made on its generated sample, which no leaderboard "

@@ -153,7 +153,7 @@ def test_the_kept_submission_can_be_graded(searched: str, home: Home) -> None:
         (("tree", "nothing"), "No run is called 'nothing'."),
         (("resume", "nothing"), "No run is called 'nothing'."),
         (("lessons", "show", "9"), "No lesson has the id 9"),
-        (("solutions", "toy"), "has no solution of 'toy'"),
+        (("solutions", "toy"), "No solution of 'toy' is kept"),
     ],
 )
 def test_a_wrong_call_is_one_sentence_and_exit_code_2(

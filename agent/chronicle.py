@@ -1,4 +1,4 @@
-"""What happens in a run: on record first, then in the state, then on the screen."""
+"""Records each event of a run: first in the journal, then in the state, then on the screen."""
 
 import time
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from agent.report.observer import Observer
 
 
 class Clock(Protocol):
-    """Seconds that the run has been at work, earlier sessions and lost attempts included."""
+    """Clock of a run in seconds of work, including earlier sessions and lost attempts."""
 
     def elapsed_s(self) -> float: ...
 
 
 @dataclass(frozen=True)
 class RealClock:
-    """Counts on from what the record says."""
+    """Monotonic clock that starts at the elapsed time in the record."""
 
     before_s: float = 0.0
     started: float = field(default_factory=time.monotonic)
@@ -31,7 +31,7 @@ class RealClock:
 
 @dataclass(frozen=True)
 class Chronicle:
-    """The one way in which events come about; also records what is said to language models (`Recorder`)."""
+    """Writes all events of a run, and its language-model calls (implements `Recorder`)."""
 
     journal: Journal
     state: RunState
@@ -39,15 +39,20 @@ class Chronicle:
     clock: Clock
 
     def record(self, event: Event, texts: Mapping[str, str] | None = None) -> None:
-        """Records an event, with texts that it names by their ids, and lets it happen."""
+        """Write an event and the texts that it refers to, then apply the event.
+
+        Args:
+            event: the new event.
+            texts: texts by id, e.g. prompts and answers of a language model.
+        """
         with self.journal.transaction() as connection:
             if texts:
-                self.journal.keep_texts(texts, connection)
+                self.journal.store_texts(texts, connection)
             self.journal.append(event, connection)
-        self.happen(event)
+        self.apply(event)
 
-    def happen(self, event: Event) -> None:
-        """Lets an event happen that is on record already."""
+    def apply(self, event: Event) -> None:
+        """Apply an event that the journal already holds, and show it."""
         self.state.apply(event)
         self.observer.happened(event, self.state)
 

@@ -1,4 +1,4 @@
-"""Removes what a home can spare; what a live run, a resume, a solution or the record needs stays."""
+"""Garbage collection: removes files that no live run, resume, solution or record needs."""
 
 import contextlib
 import os
@@ -14,51 +14,56 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.errors import MarsError
-from agent.held import TEMPORARY, is_held
+from agent.held import TEMPORARY, is_folder_locked
 from agent.paths import Home
 from agent.record.events import NodeProposed, RunStarted, has_ended
-from agent.record.lock import claimed
+from agent.record.lock import try_run_lock
 from agent.record.store import Journal, list_runs
 
 _OUTPUTS = ("*/working/*_outputs.npz", "*/members/*/working/*_outputs.npz")
 _SCRATCH = ("nodes/*/.mars/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
-# How folders are called while they are filled, and while the one that they replace still is there.
-_ASIDE = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
-# A process makes a folder a moment before it holds it.
-_SETTLED_S = 60.0
+# Names of folders that are being filled, and of the old folders that they replace.
+_UNFINISHED = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
+# A process creates its folder a moment before it locks the folder.
+_MIN_AGE_S = 60.0
 
 
 @dataclass(frozen=True)
 class Spare:
-    """A file or folder that nothing needs."""
+    """A removable file or folder."""
 
     path: Path
     kind: str
-    size: int  # bytes that its removal frees
+    size: int  # bytes freed by the removal
 
 
 def clean(
     home: Home, engine: Engine, cache_bytes: int, *, dry_run: bool, temporary: Path | None = None
 ) -> Iterator[Spare]:
-    """Yields what can be spared, removed already unless `dry_run` is set.
+    """Remove unneeded files and yield each one; `dry_run` only yields them.
 
-    Caches of runs that are not at work may keep `cache_bytes` together; the least recently used go first.
-    `temporary` is the system's folder for temporary files.
+    Args:
+        home: the folder that holds everything MARS writes.
+        engine: the database with the runs.
+        cache_bytes: total size in bytes that the caches of idle runs may keep. The least recently used
+            files go first.
+        dry_run: list the files without removing them.
+        temporary: the system's folder for temporary files.
     """
     counted: set[tuple[int, int]] = set()
     names = [row.id for row in list_runs(engine)]
     for name in names:
-        with claimed(home.workspaces / name) as free:
+        with try_run_lock(home.workspaces / name) as free:
             if free:
                 run = home.workspaces / name
-                yield from _removed(run, _of_run(run, engine), counted, dry_run)
+                yield from _removed(run, _run_files(run, engine), counted, dry_run)
     yield from _shrunk_caches(home, names, cache_bytes, dry_run)
-    yield from _removed(home.root, _asides(home), counted, dry_run)
+    yield from _removed(home.root, _unfinished_folders(home), counted, dry_run)
     temporary = temporary or Path(tempfile.gettempdir())
-    yield from _removed(temporary, _left_behind(temporary), counted, dry_run)
+    yield from _removed(temporary, _abandoned_temporary(temporary), counted, dry_run)
 
 
-def _of_run(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
+def _run_files(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
     for pattern in _SCRATCH:
         for path in run.glob(pattern):
             yield path, "scratch of a run"
@@ -69,10 +74,13 @@ def _of_run(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
 
 
 def _is_blended(run: str, engine: Engine) -> bool:
-    """Whether nothing will blend the run's raw outputs (again): it ended with its ensemble, or needs none."""
+    """Whether no ensemble will read the run's raw outputs any more.
+
+    True for an ended run that has its ensemble or that needs none.
+    """
     try:
         events = Journal.open(engine, run).events()
-    except (MarsError, ValueError):  # of another version: what it needs is not known
+    except (MarsError, ValueError):  # recorded by another version, so its needs are unknown
         return False
     if not has_ended(events) or not isinstance(events[0], RunStarted):
         return False
@@ -81,21 +89,21 @@ def _is_blended(run: str, engine: Engine) -> bool:
 
 
 def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> Iterator[Spare]:
-    """Cache files beyond the limit, those of live runs neither counted nor touched."""
+    """Remove cache files beyond `limit` bytes; caches of live runs are neither counted nor touched."""
     found: list[tuple[float, int, Path, Path]] = []  # last use, size, file, owner
     live = False
     for name in names:
-        with claimed(home.workspaces / name) as free:
+        with try_run_lock(home.workspaces / name) as free:
             live = live or not free
             if free:
                 found += _cache_files(home.workspaces / name, "cache/**/[!.]*")
-    if not live:  # any run may read the shared cache
+    if not live:  # any live run may read the shared cache
         found += _cache_files(home.cache, "**/[!.]*")
     excess = sum(size for _, size, _, _ in found) - limit
     for _, size, path, owner in sorted(found):
         if excess <= 0:
             return
-        with claimed(owner) if owner != home.cache else contextlib.nullcontext(True) as free:
+        with try_run_lock(owner) if owner != home.cache else contextlib.nullcontext(True) as free:
             if free:
                 if not dry_run:
                     path.unlink(missing_ok=True)
@@ -106,16 +114,16 @@ def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> I
 def _cache_files(owner: Path, pattern: str) -> Iterator[tuple[float, int, Path, Path]]:
     for path in owner.glob(pattern):
         status = path.lstat()
-        if stat.S_ISREG(status.st_mode) and _lies_in(owner, path):
+        if stat.S_ISREG(status.st_mode) and _is_inside(owner, path):
             yield max(status.st_atime, status.st_mtime), status.st_size, path, owner
 
 
-def _asides(home: Home) -> Iterator[tuple[Path, str]]:
-    """Folders that killed processes left half-filled beside their target."""
+def _unfinished_folders(home: Home) -> Iterator[tuple[Path, str]]:
+    """Yield half-filled folders that killed processes left beside their target."""
     runs = [path for path in home.workspaces.glob("[!_.]*") if path.is_dir()]
     for parent in (home.solutions, *home.data.glob("*"), *home.prepared.glob("*"), *runs):
-        found = [(path, match) for path in parent.glob(".*") if (match := _ASIDE.fullmatch(path.name))]
-        # Killed between its two renames, a process leaves the only whole copy under the old one's name.
+        found = [(path, match) for path in parent.glob(".*") if (match := _UNFINISHED.fullmatch(path.name))]
+        # A process killed between its two renames leaves the only complete copy under the old name.
         stranded = {match["name"] for _, match in found if match["old"] or match["kept"]}
         for path, match in found:
             whole = match["name"] not in stranded or (parent / match["name"]).exists()
@@ -123,27 +131,27 @@ def _asides(home: Home) -> Iterator[tuple[Path, str]]:
                 yield path, "left by a killed process"
 
 
-def _left_behind(temporary: Path) -> Iterator[tuple[Path, str]]:
+def _abandoned_temporary(temporary: Path) -> Iterator[tuple[Path, str]]:
     for path in temporary.glob(f"{TEMPORARY}*"):
         if _is_abandoned(path):
             yield path, "left by a killed process"
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether this is a folder of this user's that no process holds, nor is just about to."""
+    """Whether this user owns the folder, and no process has locked it or is about to."""
     try:
         status = path.lstat()
     except OSError:
         return False
     mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-    return mine and time.time() - status.st_mtime > _SETTLED_S and not is_held(path)
+    return mine and time.time() - status.st_mtime > _MIN_AGE_S and not is_folder_locked(path)
 
 
 def _removed(
     below: Path, found: Iterator[tuple[Path, str]], counted: set[tuple[int, int]], dry_run: bool
 ) -> Iterator[Spare]:
     for path, kind in found:
-        if not _lies_in(below, path):
+        if not _is_inside(below, path):
             continue
         size = _size(path, counted)
         if not dry_run:
@@ -157,13 +165,13 @@ def _removed(
         yield Spare(path, kind, size)
 
 
-def _lies_in(folder: Path, path: Path) -> bool:
-    """Whether no link leads from the folder to the path: candidates wrote below it."""
+def _is_inside(folder: Path, path: Path) -> bool:
+    """Whether the path stays inside the folder when links are followed; candidates may create links."""
     return path.resolve() == folder.resolve() / path.relative_to(folder)
 
 
 def _size(path: Path, counted: set[tuple[int, int]]) -> int:
-    """Bytes below the path; a file with several names counts once."""
+    """Return the bytes below the path; a file with several hard links counts once."""
     total = 0
     for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
         status = file.lstat()

@@ -1,4 +1,4 @@
-"""The one SQLite database below the home: runs, events and lessons, shared by several processes."""
+"""The SQLite database of a home: runs, events and lessons, shared by several processes."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,11 @@ _BUSY_S = 30
 
 
 def open_database(file: Path) -> Engine:
-    """Opens (or makes) the database; raises SetupError where it cannot be written."""
+    """Open the database, or create it.
+
+    Raises:
+        SetupError: the file cannot be written.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": _BUSY_S})
@@ -21,16 +25,16 @@ def open_database(file: Path) -> Engine:
         engine.connect().close()
     except (OSError, DBAPIError) as error:
         raise SetupError(
-            f"{file}: the record cannot be opened ({error.__cause__ or error}); "
-            "point MARS_HOME to a folder that you may write."
+            f"{file}: the database cannot be opened ({error.__cause__ or error}); "
+            "set MARS_HOME to a writable folder."
         ) from error
     return engine
 
 
 def writing(engine: Engine) -> Engine:
-    """The engine, for transactions that write: they take the write lock first.
+    """Return the engine for transactions that write; they take the write lock first.
 
-    A transaction that reads before it writes could otherwise decide on what another process then changes.
+    Without that lock another process could change the rows between a transaction's read and its write.
     """
     return engine.execution_options(writes=True)
 
@@ -41,10 +45,10 @@ def _begin(connection: Connection) -> None:
 
 
 def _configure(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
+    connection.isolation_level = None  # `_begin` starts transactions, not the driver
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    # What is committed survives the death of every process; a power cut may take the last moments, never
-    # the order: the run then resumes from a little earlier.
+    # Committed data survives the death of every process. A power cut may lose the last commits, but never
+    # their order, so the run resumes from a slightly earlier state.
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()

@@ -1,4 +1,4 @@
-"""The kinds of failure that reach a user; a failed candidate is no error but an Outcome."""
+"""Errors that reach a user. A failed candidate is an Outcome, not an error."""
 
 
 class MarsError(Exception):
@@ -6,11 +6,11 @@ class MarsError(Exception):
 
 
 class SetupError(MarsError):
-    """The call or the set-up is wrong; the message says what to do (exit code 2)."""
+    """The command or the set-up is wrong; the message says what to do (exit code 2)."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, or SIGTERM, while a process was at work on a run that can be resumed."""
+    """Ctrl-C or SIGTERM during a run that can be resumed."""
 
     def __init__(self, run: str) -> None:
         super().__init__(run)
@@ -18,4 +18,4 @@ class Interrupted(KeyboardInterrupt):
 
 
 class InfrastructureError(MarsError):
-    """The machine failed, not the candidate (disk full, sandbox gone); the run can be resumed."""
+    """The machine failed, not the candidate (e.g. disk full, sandbox gone); the run can be resumed."""

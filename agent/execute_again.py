@@ -1,4 +1,4 @@
-"""Executes the recorded repositories of a run once more, as they were executed then, and compares."""
+"""Executes the recorded repositories of a run again under the same conditions, and compares the scores."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,53 +14,53 @@ from agent.repository.family import known_families
 from agent.search.budget import Budget, refit_limit_s
 from agent.session import Run
 from agent.solution.ensemble import place_outputs
-from agent.trial import Bench
+from agent.trial import TrialRunner
 from agent.workbench import cache_layers, open_executor
 
 TOLERANCE = 1e-6
-"""Of the metric, absolute: on a CPU the same seed and threads give the same score; printing may round."""
+"""Absolute tolerance of the metric. On a CPU the same seed and threads give the same score up to rounding."""
 
 
 @dataclass(frozen=True)
 class Again:
-    """A node's recorded result beside that of its new execution."""
+    """Recorded and new result of one node."""
 
     node: int
     recorded: NodeResult
-    again: NodeResult | None  # None: it was not executed
-    reason: str = ""  # why not, or why it does not agree
+    again: NodeResult | None  # None: the node was not executed
+    reason: str = ""  # why the node was not executed, or why the results disagree
     agrees: bool = True
 
     @property
     def difference(self) -> float | None:
-        """Of the metrics, new minus recorded."""
+        """New minus recorded metric; None where either is missing."""
         if self.again is None or self.again.metric is None or self.recorded.metric is None:
             return None
         return self.again.metric - self.recorded.metric
 
 
 def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
-    """Yields a comparison per finished node, by id, as it is done; the run's own workspaces stay as they are.
+    """Execute every finished node again, by id, and yield one comparison each.
 
-    Seed, threads, isolation and each node's time limit are the recorded ones. An ensemble blends the new
-    outputs of its members.
+    Seed, threads, isolation and time limits are the recorded ones. An ensemble blends the new outputs of its
+    members. The run's own workspaces stay unchanged.
 
     Raises:
-        SetupError: a process is at work on the run.
+        SetupError: another process is working on the run.
     """
     limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
-    with open_bench(run, home) as bench:
+    with open_trial_runner(run, home) as runner:
         for node in run.state.nodes.values():
             if node.result is not None:
-                yield _compared(run, bench, node, node.result, limits[node.id], tolerance)
+                yield _compared(run, runner, node, node.result, limits[node.id], tolerance)
 
 
 @contextmanager
-def open_bench(run: Run, home: Home) -> Iterator[Bench]:
-    """A bench for a finished run's nodes, in a folder of its own that is gone afterwards.
+def open_trial_runner(run: Run, home: Home) -> Iterator[TrialRunner]:
+    """Yield a trial runner for the nodes of a finished run, in a temporary folder.
 
     Raises:
-        SetupError: a process is at work on the run.
+        SetupError: another process is working on the run.
     """
     used = {node.idea.blueprint.family for node in run.state.nodes.values() if node.idea.blueprint}
     families = [family for name, family in known_families(home).items() if name in used]
@@ -68,7 +68,7 @@ def open_bench(run: Run, home: Home) -> Iterator[Bench]:
     with run_lock(run.folder), temporary_folder(".again-", run.folder) as nodes_root:
         executor = open_executor(run.state.run, run.prepared, families, home, nodes_root, cache)
         with executor as opened:
-            yield Bench(
+            yield TrialRunner(
                 prepared=run.prepared,
                 lineage=run.lineage,
                 executor=opened,
@@ -80,7 +80,7 @@ def open_bench(run: Run, home: Home) -> Iterator[Bench]:
 
 
 def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int, float]:
-    """Seconds that each node was given when it was started for the last time: a function of the events."""
+    """Return the time limit in seconds of each node's last start, computed from the events."""
     state, limits = RunState(higher_is_better), {}
     for event in events:
         state.apply(event)
@@ -93,7 +93,10 @@ def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int
 
 
 def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: int) -> float:
-    """Seconds that the (latest) refit of a node was given, which was begun after the event before its end."""
+    """Return the time limit in seconds of a node's latest refit, computed from the events.
+
+    The refit starts right after the event that precedes its end.
+    """
     state, limit_s = RunState(higher_is_better), 0.0
     for event in events:
         if isinstance(event, RefitFinished) and event.node == node:
@@ -103,27 +106,28 @@ def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: 
 
 
 def _compared(
-    run: Run, bench: Bench, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
+    run: Run, runner: TrialRunner, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
 ) -> Again:
     if recorded.status == "pruned":
-        return Again(node.id, recorded, None, "It was pruned: how far it got depended on the others.")
+        reason = "The node was pruned, which depends on the other nodes."
+        return Again(node.id, recorded, None, reason)
     if recorded.status == "failed" and recorded.seconds == recorded.smoke_seconds == 0:
-        return Again(node.id, recorded, None, f"It was not executed then: {recorded.reason}")
-    trial = bench.set_up_again(node.id, recorded.commit)
+        return Again(node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}")
+    trial = runner.set_up_recorded(node.id, recorded.commit)
     if node.operator == "ensemble":
         members = [run.state.nodes[member] for member in node.parents]
-        workspaces: dict[int, Path] = {member.id: bench.workspace(member.id) for member in members}
+        workspaces: dict[int, Path] = {member.id: runner.workspace(member.id) for member in members}
         try:
             place_outputs(members, workspaces, trial.workspace)
         except OSError as error:
-            reason = f"A member left no outputs ({error.filename})."
+            reason = f"A member wrote no outputs ({error.filename})."
             return Again(node.id, recorded, None, reason, agrees=False)
-    again = bench.run(trial, limit_s, None, smoke=False)
+    again = runner.run(trial, limit_s, None, smoke=False)
     if again.status != ("valid" if recorded.is_doubted else recorded.status):
         words = f"{again.status}{f': {again.reason}' if again.reason else ''}"
         return Again(node.id, recorded, again, words, agrees=False)
     compared = Again(node.id, recorded, again)
     if compared.difference is not None and abs(compared.difference) > tolerance:
-        reason = "The score differs; training that is cut by its time limit depends on the machine's speed."
+        reason = "The score differs; training that hits its time limit depends on the machine's speed."
         return Again(node.id, recorded, again, reason, agrees=False)
     return compared

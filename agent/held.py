@@ -1,4 +1,4 @@
-"""Folders that belong to a living process, by a lock that the system releases when that process dies."""
+"""Locks on folders; the system releases a lock when its process dies."""
 
 import contextlib
 import fcntl
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = "mars-held-"
-"""How the names of this program's own folders among the system's temporary files begin."""
+"""Prefix of this program's folders in the system's temporary folder."""
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Marks the folder as in use until the block ends, also when it is renamed meanwhile."""
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock the folder until the block ends; a rename keeps the lock."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks; `is_held` then says so of all
+        with contextlib.suppress(OSError):  # without file-system locks, `is_folder_locked` is always true
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
@@ -26,17 +26,22 @@ def held(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
-    """A new folder, held, that is gone after the block; below `parent`, else among temporary files."""
+    """Yield a new locked folder and remove it after the block.
+
+    Args:
+        prefix: how the folder's name begins.
+        parent: where to create the folder; None means the system's temporary folder.
+    """
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     try:
-        with held(folder):
+        with lock_folder(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a process holds the folder, or might: where that cannot be told, it does."""
+def is_folder_locked(folder: Path) -> bool:
+    """Whether a process has locked the folder; also true where this cannot be determined."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Executes a node once more so that it keeps what it learns, and exports what predicts from that alone."""
+"""Executes a node again, saves the trained model, and exports a repository that predicts with it."""
 
 import math
 import shutil
@@ -10,7 +10,7 @@ from agent.competition.evaluation import SUBMISSION_FILE, evaluate_submission
 from agent.competition.files import machine_errors
 from agent.competition.untrusted import SubmissionError
 from agent.errors import MarsError, SetupError
-from agent.execute_again import TOLERANCE, open_bench, recorded_limits, recorded_refit_limit
+from agent.execute_again import TOLERANCE, open_trial_runner, recorded_limits, recorded_refit_limit
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
 from agent.paths import Home
@@ -21,59 +21,62 @@ from agent.solution.ensemble import place_outputs
 from agent.solution.export import require_new_folder
 from agent.solution.inference import (
     MODEL,
-    Difference,
+    SubmissionDifference,
     compare_submissions,
     export_predictor,
-    with_weight,
+    weighted_members,
     write_predictor,
     write_tables,
 )
-from agent.trial import FROZEN, REFIT, TOLD_SHARE, Bench
+from agent.trial import FROZEN, REFIT_SUFFIX, TOLD_SHARE, TrialRunner
 
 _WHY_DIFFERENT = (
-    "training that is cut by its time limit depends on the machine's speed, and a GPU's sums on their order"
+    "training that hits its time limit depends on the machine's speed, and sums on a GPU on their order"
 )
 
-_PREDICT_S = 60.0  # at least: it imports libraries that a node of a few seconds found imported
+# Minimum time of a prediction: it imports the libraries that a warm node finds imported.
+_MIN_PREDICT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Exported:
-    """How the saving execution went, and how what the folder predicts compares with it and the record."""
+    """Result of the saving execution, and how the exported predictions compare with it and with the run."""
 
-    refitted: bool  # whether it holds what the refit learned that the run kept, not the node's own run
+    refitted: bool  # whether the folder holds the model of the kept refit instead of the node's own run
     executed: str
-    difference: Difference
-    kept: Difference | None = None  # to the refit's submission, where the run (still) holds it
+    difference: SubmissionDifference
+    kept: SubmissionDifference | None = None  # to the refit's submission; None where the run has lost it
 
     def compared(self, folder: str) -> str:
-        """A sentence about what is predicted from the folder."""
-        said = f"Predictions from {folder} against those of that execution: {self.difference}"
+        """Return a sentence that compares the predictions of `folder`."""
+        sentence = f"Predictions from {folder} against those of that execution: {self.difference}"
         if not self.refitted:
-            return f"{said}."
+            return f"{sentence}."
         if self.kept is None:
-            return f"{said}. The run no longer holds the refit's submission that it kept, to compare with."
+            return f"{sentence}. The run has lost the refit's submission, so that is not compared."
         why = f"; {_WHY_DIFFERENT}" if self.kept.rows else ""
-        return f"{said}. Against the refit's submission that the run kept: {self.kept}{why}."
+        return f"{sentence}. Against the refit's submission that the run kept: {self.kept}{why}."
 
 
 @dataclass(frozen=True)
 class _Saved:
-    """What a saving execution left: by place in the repository, the workspace with what was learned there."""
+    """Workspaces of a saving execution by their place in the repository, and a sentence about the scores."""
 
     workspaces: dict[str, Path]
-    said: str
+    sentence: str
 
 
 def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_input: bool) -> Exported:
-    """Writes a folder that only predicts; seed, threads, isolation and time limits are the recorded ones.
+    """Write a folder that only predicts.
 
-    It holds what the node's refit learned if the run kept that, else what the node's own run did. The members
-    of an ensemble are executed before it, in a refit within it.
+    The folder holds the model of the node's refit if the run kept the refit, else the model of the node's own
+    run. Seed, threads, isolation and time limits are the recorded ones. The members of an ensemble run before
+    the ensemble; a refit runs its members itself.
 
     Raises:
-        SetupError: the folder is not empty, the node has no score, its repository knows no `--predict`, what
-            its refit was bound to is gone, or a process is at work on the run. Nothing was executed then.
+        SetupError: the folder is not empty, the node has no score, its repository lacks `--predict`, the
+            frozen choices of its refit are gone, or another process is working on the run. Nothing was
+            executed then.
         MarsError: an execution failed.
     """
     require_new_folder(target)
@@ -82,16 +85,16 @@ def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_inp
     kept = _kept(run, node, members) if node.refit_kept else None
     recorded = recorded_limits(run.journal.events(), run.metric.higher_is_better)
     limits = {one.id: recorded[one.id] for one in (*members, node)}
-    with open_bench(run, home) as bench:
+    with open_trial_runner(run, home) as runner:
         if node.refit_kept:
-            saved = _save_refit(run, bench, node, members)
+            saved = _save_refit(run, runner, node, members)
         else:
-            saved = _save(run, bench, node, members, limits)
+            saved = _save(run, runner, node, members, limits)
         predicted = _predict(run, node, files, saved.workspaces, sum(limits.values()))
         id_column = run.prepared.spec.id_column
         done = Exported(
             refitted=node.refit_kept,
-            executed=saved.said,
+            executed=saved.sentence,
             difference=compare_submissions(id_column, saved.workspaces[""], predicted),
             kept=compare_submissions(id_column, kept, predicted) if kept is not None else None,
         )
@@ -116,100 +119,102 @@ def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_inp
 
 
 def _files(run: Run, node: Node) -> dict[str, str]:
-    """The node's repository, if it can do what is asked of it."""
+    """Return the files of the node's repository; SetupError if it cannot save and predict."""
     if node.result is None or node.metric is None:
-        raise SetupError(f"Node {node.name} has no score, so that nothing it learned is worth keeping.")
+        raise SetupError(f"Node {node.name} has no score; choose a node that has one.")
     files = run.lineage.read(node.result.commit)
     unable = without_predict(files)
     if unable:
         raise SetupError(
-            f"{unable[0]} of node {node.name} knows no --save and --predict: its family has none, or an "
-            "older version, a user or an edit wrote it; leave --inference out to export what trains."
+            f"{unable[0]} of node {node.name} does not support --save and --predict: its family lacks them, "
+            "or an older version, a user or an edit wrote it; omit --inference to export the training code."
         )
     return files
 
 
 def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
-    """The workspace with the refit's submission that the run kept, if it is still there."""
+    """Return the workspace with the refit's submission that the run kept; None if the submission is gone."""
     for one in (node, *members):
         frozen = run.nodes / one.name / FROZEN
         if not frozen.is_file():
             raise SetupError(
-                f"{frozen}: is gone, and the refit of node {node.name} was bound to it; "
-                "leave --inference out to export a repository that trains."
+                f"{frozen}: the file is gone, and the refit of node {node.name} needs it; "
+                "omit --inference to export the training code."
             )
-    kept = run.nodes / f"{node.name}{REFIT}"
+    kept = run.nodes / f"{node.name}{REFIT_SUFFIX}"
     if not (kept / SUBMISSION_FILE).is_file():
         return None
     try:
         evaluate_submission(run.prepared, kept, run_script)
     except SubmissionError as error:
         raise SetupError(
-            f"{kept / SUBMISSION_FILE}: is not as the run kept it any more; remove it to export without "
-            f"comparing with it. {error}"
+            f"{kept / SUBMISSION_FILE}: the file has changed since the run; remove it to export without "
+            f"this comparison. {error}"
         ) from error
     return kept
 
 
-def _save(run: Run, bench: Bench, node: Node, members: list[Node], limits: Mapping[int, float]) -> _Saved:
-    """Executes the members and the node with `--save`."""
-    said = " ".join(_save_one(run, bench, one, members, limits[one.id]) for one in (*members, node))
-    workspaces = {"": bench.workspace(node.id)}
-    for member in with_weight(workspaces[""], members):
-        workspaces[f"members/{member.name}"] = bench.workspace(member.id)
-    return _Saved(workspaces, said)
+def _save(
+    run: Run, runner: TrialRunner, node: Node, members: list[Node], limits: Mapping[int, float]
+) -> _Saved:
+    """Execute the members and the node with `--save`."""
+    sentence = " ".join(_save_one(run, runner, one, members, limits[one.id]) for one in (*members, node))
+    workspaces = {"": runner.workspace(node.id)}
+    for member in weighted_members(workspaces[""], members):
+        workspaces[f"members/{member.name}"] = runner.workspace(member.id)
+    return _Saved(workspaces, sentence)
 
 
-def _save_one(run: Run, bench: Bench, node: Node, members: list[Node], limit_s: float) -> str:
-    """Executes the node with `--save`; a sentence compares its score with the recorded one."""
+def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], limit_s: float) -> str:
+    """Execute the node with `--save`; return a sentence that compares its score with the recorded one."""
     assert node.result is not None
-    trial = bench.set_up_again(node.id, node.result.commit)
+    trial = runner.set_up_recorded(node.id, node.result.commit)
     if node.operator == "ensemble":
-        place_outputs(members, {one.id: bench.workspace(one.id) for one in members}, trial.workspace)
+        place_outputs(members, {one.id: runner.workspace(one.id) for one in members}, trial.workspace)
         for member in members:
             place = trial.workspace / "members" / member.name / MODEL
-            shutil.copytree(bench.workspace(member.id) / MODEL, place, symlinks=True)
-    again = bench.run(trial, limit_s, None, smoke=False, arguments=("--save",))
-    if again.metric is None or not (trial.workspace / MODEL).is_dir():
-        reason = again.reason or f"It left no {MODEL}."
+            shutil.copytree(runner.workspace(member.id) / MODEL, place, symlinks=True)
+    result = runner.run(trial, limit_s, None, smoke=False, arguments=("--save",))
+    if result.metric is None or not (trial.workspace / MODEL).is_dir():
+        reason = result.reason or f"it wrote no {MODEL}."
         raise MarsError(f"Node {node.name}, executed again with --save, failed: {reason}")
     assert node.metric is not None
-    named = f"{run.metric.name} {again.metric:.6g}"
-    if abs(again.metric - node.metric) <= TOLERANCE:
+    named = f"{run.metric.name} {result.metric:.6g}"
+    if abs(result.metric - node.metric) <= TOLERANCE:
         return f"Node {node.name} scored {named} again."
-    return f"Node {node.name} scored {named}, not {node.metric:.6g} as recorded: {_WHY_DIFFERENT}."
+    return f"Node {node.name} scored {named} instead of the recorded {node.metric:.6g}: {_WHY_DIFFERENT}."
 
 
-def _save_refit(run: Run, bench: Bench, node: Node, members: list[Node]) -> _Saved:
-    """Executes the node with `--refit --save`, bound to what it and its members decided in the run."""
+def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) -> _Saved:
+    """Execute the node with `--refit --save`, using the choices that it and its members froze in the run."""
     assert node.result is not None
     failed = f"Node {node.name}, executed again with --refit --save, failed"
     with machine_errors(f"Refitting node {node.name}"):
         for one in (node, *members):
-            place = bench.workspace(one.id) / FROZEN
+            place = runner.workspace(one.id) / FROZEN
             place.parent.mkdir(parents=True)
             shutil.copyfile(run.nodes / one.name / FROZEN, place)
     limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
     numbers = [member.id for member in members]
-    outcome = bench.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
+    outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
     if outcome.status != "ok":
         raise MarsError(f"{failed}: {outcome.reason}")
-    folder = bench.refit_workspace(node.id)
+    folder = runner.refit_workspace(node.id)
     evaluate_submission(run.prepared, folder, run_script)
     workspaces = {"": folder}
-    for member in with_weight(folder, members):
+    for member in weighted_members(folder, members):
         workspaces[f"members/{member.name}"] = folder / "members" / member.name
     for name, workspace in workspaces.items():
         if not (workspace / MODEL).is_dir():
-            raise MarsError(f"{failed}: It left no {Path(name) / MODEL}.")
-    said = f"Node {node.name} was refitted again; no labelled row is left to give that a validation score."
-    return _Saved(workspaces, said)
+            raise MarsError(f"{failed}: it wrote no {Path(name) / MODEL}.")
+    sentence = f"Node {node.name} was refitted again on all labelled rows, so it has no validation score."
+    return _Saved(workspaces, sentence)
 
 
 def _predict(
     run: Run, node: Node, files: dict[str, str], workspaces: Mapping[str, Path], limit_s: float
 ) -> Path:
-    """The workspace of a prediction from what was saved, with nothing else in sight."""
+    """Predict with the saved model alone; return the workspace."""
     root = workspaces[""].parent
     folder, tables = root / "predict", root / "predict-metadata"
     write_predictor(files, workspaces, folder)
@@ -219,7 +224,7 @@ def _predict(
         input=run.prepared.input,
         metadata=tables,
         seed=run.state.run.seed,
-        limits=Limits(time_s=max(limit_s, _PREDICT_S)),
+        limits=Limits(time_s=max(limit_s, _MIN_PREDICT_S)),
         time_hint_s=math.ceil(limit_s * TOLD_SHARE),
         threads=run.state.run.threads,
         arguments=("--predict",),
@@ -230,6 +235,6 @@ def _predict(
     finally:
         executor.close()
     if outcome.status != "ok":
-        raise MarsError(f"Node {node.name} could not predict from what it kept: {outcome.reason}")
+        raise MarsError(f"Node {node.name} could not predict with its saved model: {outcome.reason}")
     evaluate_submission(run.prepared, folder, run_script)
     return folder

@@ -1,4 +1,4 @@
-"""Puts a finished node on record together with what it teaches."""
+"""Records a finished node together with its lessons."""
 
 from dataclasses import dataclass
 
@@ -11,59 +11,63 @@ from agent.record.state import Node
 from agent.reflect import fixes_taught, lesson_from
 from agent.reviewer.reflecting import Reflector
 from agent.search.budget import Budget
-from agent.trial import Bench
+from agent.trial import TrialRunner
 
 
 @dataclass(frozen=True)
 class Learner:
-    """What a run's nodes teach."""
+    """Derives lessons from the finished nodes of a run."""
 
     run: str
     chronicle: Chronicle
     lessons: LessonStore
-    bench: Bench
+    runner: TrialRunner
     metric: Metric
 
     def finish(
         self, node: Node, result: NodeResult, limit_s: float, reflector: Reflector | None = None
     ) -> None:
-        """Records a result and its lessons in one transaction: a kill loses neither or both.
+        """Record a result and its lessons in one transaction, so that a kill loses both or neither.
 
-        A node that had less time (`limit_s`) than its fellows may owe its score to that, and teaches nothing
-        but what was wrong with its code.
+        Args:
+            node: the finished node.
+            result: its result, not yet in the state.
+            limit_s: the node's time limit in seconds. A node with less time than the others may owe its
+                score to that, so it teaches debug lessons only.
+            reflector: words lessons about edits; None leaves the generated words.
         """
         state, journal = self.chronicle.state, self.chronicle.journal
-        taught = fixes_taught(state, self.run, self.bench.prepared, node, result)
+        taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
         if limit_s >= state.run.node_limit_s:
-            learned = lesson_from(state, self.run, self.bench, self.metric, node, result)
+            learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
             taught += [learned] if learned else []
         now, stored = self.chronicle.clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         with journal.transaction() as connection:
-            for lesson in taught:  # what its idea taught is the last
+            for lesson in taught:  # the solution lesson comes last
                 stored = self.lessons.add(lesson, connection)
                 events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
             for event in events:
                 journal.append(event, connection)
         for event in events:
-            self.chronicle.happen(event)
-        # Nobody is asked when the time is used up: two questions without an answer would end all others too.
+            self.chronicle.apply(event)
+        # No request once the time is used up: two failed requests would open the circuit breaker.
         if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
             self._word(node, stored, reflector)
 
     def _word(self, node: Node, lesson: Lesson, reflector: Reflector) -> None:
-        """Has a model tell what slots cannot say. The lesson is on record: a kill costs only the words."""
+        """Let a model word a lesson about edits. The lesson is already recorded; a kill loses only words."""
         found = reflector.reflect(self.chronicle.state, node, lesson, self.lessons.all)
         if found is None:
             return
         journal = self.chronicle.journal
         with journal.transaction() as connection:
-            told = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
+            stored = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
             event = LessonWorded(
                 elapsed_s=self.chronicle.clock.elapsed_s(),
                 node=node.id,
-                lesson=told,
-                instead_of="" if told.id == lesson.id else lesson.id,
+                lesson=stored,
+                instead_of="" if stored.id == lesson.id else lesson.id,
             )
             journal.append(event, connection)
-        self.chronicle.happen(event)
+        self.chronicle.apply(event)

@@ -1,4 +1,4 @@
-"""Where the data folders are, for a checkout and for an installed wheel alike."""
+"""Paths of the data folders, for a checkout and for an installed wheel."""
 
 import os
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
 
 
-def in_checkout() -> bool:
-    """Whether the package runs from a source checkout (which then is the default home)."""
+def is_checkout() -> bool:
+    """Whether the package runs from a source checkout, which is then the default home."""
     return (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "templates").is_dir()
 
 
 def _bundled(name: str) -> Path:
-    return (_CHECKOUT if in_checkout() else _PACKAGE / "_data") / name
+    return (_CHECKOUT if is_checkout() else _PACKAGE / "_data") / name
 
 
 def templates_dir() -> Path:
@@ -39,22 +39,22 @@ class Home:
 
     @property
     def families(self) -> Path:
-        """A user's own families, beside the bundled ones."""
+        """The user's own families, in addition to the bundled ones."""
         return self.root / "templates"
 
     @property
     def benchmarks(self) -> Path:
-        """A user's own competitions, beside the bundled ones."""
+        """The user's own competitions, in addition to the bundled ones."""
         return self.root / "benchmarks"
 
     @property
     def weights(self) -> Path:
-        """A user's own pretrained weights, `<backbone>.safetensors` or `.pth`."""
+        """The user's own pretrained weights, `<backbone>.safetensors` or `.pth`."""
         return self.root / "weights"
 
     @property
     def prices(self) -> Path:
-        """What a user's language models cost, before the bundled table."""
+        """The user's own prices of language models, which take precedence over the bundled table."""
         return self.root / "prices.yaml"
 
     @property
@@ -84,11 +84,11 @@ class Home:
 
 
 def home() -> Home:
-    """MARS_HOME, else the checkout, else a folder in the user's data directory."""
+    """Return MARS_HOME, else the checkout, else a folder in the user's data directory."""
     configured = os.environ.get("MARS_HOME")
     if configured:
         return Home(Path(configured).expanduser().resolve())
-    if in_checkout():
+    if is_checkout():
         return Home(_CHECKOUT)
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Home(Path(base) / "mars")

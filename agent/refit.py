@@ -1,4 +1,4 @@
-"""The refit: the node that a run keeps learns from all labelled rows; audit rows say whether that helped."""
+"""Refit: trains the kept node on all labelled rows and compares the scores on the audit rows."""
 
 import math
 from collections.abc import Callable
@@ -15,58 +15,66 @@ from agent.record.state import Node, RunState
 from agent.report import wording
 from agent.repository.checks import without_refit
 from agent.search.budget import refit_s
-from agent.trial import FROZEN, Bench
+from agent.trial import FROZEN, TrialRunner
 
 
 @dataclass(frozen=True)
 class Refit:
-    """Whether a node can be refitted: in how many seconds, or why it cannot."""
+    """Plan of a refit: expected seconds, and what blocks it ("" if nothing does)."""
 
     node: Node
     expected_s: float
-    hindrance: str = ""
+    blocker: str = ""
 
 
-def plan_refit(state: RunState, bench: Bench, node: Node, left_s: float) -> Refit:
-    """What a refit of the node takes, and what stands in its way."""
+def plan_refit(state: RunState, runner: TrialRunner, node: Node, left_s: float) -> Refit:
+    """Return the expected seconds of the node's refit and what blocks it.
+
+    Args:
+        state: the state of the run.
+        runner: gives access to the node's files.
+        node: the node to refit.
+        left_s: seconds left of the run's budget.
+    """
     expected_s = refit_s(state, node)
-    return Refit(node, expected_s, _hindrance(bench, node, expected_s, left_s))
+    return Refit(node, expected_s, _blocker(runner, node, expected_s, left_s))
 
 
-def _hindrance(bench: Bench, node: Node, expected_s: float, left_s: float) -> str:
+def _blocker(runner: TrialRunner, node: Node, expected_s: float, left_s: float) -> str:
     assert node.result is not None
-    older = without_refit(bench.lineage.read(node.result.commit))
+    older = without_refit(runner.lineage.read(node.result.commit))
     if older:
         return (
-            f"{older[0]} of node {node.name} knows no --refit: an older version, a user or an edit wrote it."
+            f"{older[0]} of node {node.name} does not support --refit: an older version, a user or an edit "
+            "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not (bench.workspace(number) / FROZEN).is_file():
-            return f"Node {number:03d} left no {FROZEN}, which says what a refit has to keep."
+        if not (runner.workspace(number) / FROZEN).is_file():
+            return f"Node {number:03d} wrote no {FROZEN}, which a refit needs."
     if expected_s > left_s:
         needs, left = wording.duration(expected_s), wording.duration(max(left_s, 0.0))
         return (
-            f"No time is left for the refit of node {node.name}: about {needs} are needed, {left} left; "
-            "`mars resume` with more --minutes makes room for it."
+            f"No time is left for the refit of node {node.name}: it needs about {needs}, and {left} are "
+            "left; run `mars resume` with more --minutes."
         )
     return ""
 
 
 def execute_refit(
     prepared: Prepared,
-    bench: Bench,
+    runner: TrialRunner,
     metric: Metric,
     node: Node,
     limit_s: float,
     watch: Callable[[float], str | None] | None,
 ) -> RefitResult:
-    """Refits the node and compares its two submissions. A fault of the candidate is a result."""
+    """Refit the node and compare its two submissions. A failed candidate gives a failed result."""
     assert node.result is not None
-    outcome = bench.refit(node.id, node.result.commit, _members(node), limit_s, watch)
+    outcome = runner.refit(node.id, node.result.commit, _members(node), limit_s, watch)
     seconds = outcome.seconds
     if outcome.status != "ok":
         return RefitResult(status="failed", reason=outcome.reason, seconds=seconds)
-    after, before = bench.refit_workspace(node.id), bench.workspace(node.id)
+    after, before = runner.refit_workspace(node.id), runner.workspace(node.id)
     try:
         score, error = evaluate_submission(prepared, after, run_script)
         paired = _compared(prepared, metric, before, after) if score is not None else None
@@ -82,11 +90,11 @@ def execute_refit(
     )
 
 
-def submission_of(bench: Bench, node: Node) -> Path:
-    """The workspace whose submission stands for the node: its refit's where that is no worse."""
-    refitted = bench.refit_workspace(node.id)
+def submission_of(runner: TrialRunner, node: Node) -> Path:
+    """Return the workspace with the node's final submission: the refit's if the run kept it."""
+    refitted = runner.refit_workspace(node.id)
     return (
-        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else bench.workspace(node.id)
+        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else runner.workspace(node.id)
     )
 
 
@@ -95,20 +103,20 @@ def _members(node: Node) -> tuple[int, ...]:
 
 
 def _compared(prepared: Prepared, metric: Metric, before: Path, after: Path) -> PairedEffect:
-    """What the refit did to the score of the audit rows."""
+    """Return the refit's paired effect on the score of the audit rows."""
     truth, former = load_hold_out(prepared, "audit", before / SUBMISSION_FILE)
     _, new = load_hold_out(prepared, "audit", after / SUBMISSION_FILE)
     return paired_effect(metric, truth, former, new)
 
 
 def _worse(paired: PairedEffect) -> str:
-    """A sentence if the audit score fell by more than chance would explain."""
+    """Return a sentence if the audit score fell by more than chance explains, else ""."""
     difference = paired.effect * paired.scale
-    if not math.isfinite(paired.upper):  # A metric too slow to be resampled leaves nothing but this.
-        return f"It is worse by {-difference:.4g} on the audit rows." if difference < 0 else ""
+    if not math.isfinite(paired.upper):  # The metric is too slow to resample, so there is no interval.
+        return f"The refit is worse by {-difference:.4g} on the audit rows." if difference < 0 else ""
     if paired.upper >= 0:
         return ""
     return (
-        f"It is worse by {-difference:.4g} on the audit rows "
+        f"The refit is worse by {-difference:.4g} on the audit rows "
         f"(95 % interval of the gain {paired.lower:+.4g} to {paired.upper:+.4g})."
     )

@@ -1,4 +1,4 @@
-"""What a finished node teaches: its comparison with its parent, or with the best before it."""
+"""Derives lessons from a finished node by comparison with its parent, or with the previous best."""
 
 import math
 
@@ -11,36 +11,45 @@ from agent.memory.lesson import OWN_CODE, Evidence, FixTried, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.idea import changes_between
-from agent.trial import Bench
+from agent.trial import TrialRunner
 
-# Before any repeat has measured it, the seeds' spread is taken as this part of the score's standard error.
+# Assumed standard deviation between seeds before any repeat, as a share of the score's standard error.
 SEED_SHARE = 0.5
 
 
 def seed_variance(state: RunState, standard_error: float) -> float:
-    """Variance of the metric between seeds, from the repeats of this run.
+    """Return the variance of the metric between seeds, from the repeats of this run.
 
-    It begins as a guess from the standard error of a score, which counts like one repeat beside those that
-    were made: two runs that happen to score alike do not prove that no seed matters.
+    A guess from the score's standard error counts like one more repeat. Two runs with equal scores by
+    chance do not prove that seeds do not matter.
     """
     squares = [
-        (again - other.metric) ** 2 / 2
+        (repeat - other.metric) ** 2 / 2
         for other in state.nodes.values()
         if other.metric is not None
-        for again in other.repeats
+        for repeat in other.repeats
     ]
     return (guessed_seed_variance(standard_error) + sum(squares)) / (1 + len(squares))
 
 
 def guessed_seed_variance(standard_error: float) -> float:
-    """What the variance between seeds may be, as long as no repeat has measured it."""
+    """Return the assumed variance between seeds before any repeat."""
     return (SEED_SHARE * standard_error) ** 2
 
 
 def lesson_from(
-    state: RunState, run: str, bench: Bench, metric: Metric, node: Node, result: NodeResult
+    state: RunState, run: str, runner: TrialRunner, metric: Metric, node: Node, result: NodeResult
 ) -> Lesson | None:
-    """The lesson of a node whose result is not in the state yet; None without anything to compare with."""
+    """Return the solution lesson of a node; None without a node to compare with.
+
+    Args:
+        state: the state of the run, without the node's result.
+        run: id of the run.
+        runner: gives access to the nodes' predictions.
+        metric: the competition's metric.
+        node: the node.
+        result: its result.
+    """
     other = state.best if node.parent is None else state.nodes[node.parent]
     if result.status != "valid" or node.operator == "ensemble" or other is None or not other.is_valid:
         return None
@@ -48,13 +57,13 @@ def lesson_from(
     if (mine.family if mine else "") != (theirs.family if theirs else ""):
         return None
     if other.id != node.parent and not (state.is_rendered(node) and state.is_rendered(other)):
-        return None  # Edits tell the two apart as well as slots do, and nobody made them as one change.
+        return None  # Unrelated edits separate the two nodes, so the slots do not explain the difference.
     changes, edits = changes_between(theirs.slots, mine.slots) if mine and theirs else (), node.edits
     if not changes and not edits:
         return None
-    prepared = bench.prepared
+    prepared = runner.prepared
     scope = _scope(prepared, node)
-    evidence = _compare(state, run, bench, metric, node, result, other)
+    evidence = _compare(state, run, runner, metric, node, result, other)
     if evidence is None:
         return None
     scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
@@ -64,7 +73,7 @@ def lesson_from(
 def fixes_taught(
     state: RunState, run: str, prepared: Prepared, node: Node, result: NodeResult
 ) -> list[Lesson]:
-    """A debug lesson for each fix of a node whose result is not in the state yet, mended or not."""
+    """Return a debug lesson per fix of a node, successful or not; its result is not in the state yet."""
     scope = _scope(prepared, node)
     after = [*(attempt.failed for attempt in node.attempts), result][1:]
     taught = []
@@ -92,20 +101,20 @@ def _scope(prepared: Prepared, node: Node) -> Scope:
 def _compare(
     state: RunState,
     run: str,
-    bench: Bench,
+    runner: TrialRunner,
     metric: Metric,
     node: Node,
     result: NodeResult,
     other: Node,
 ) -> Evidence | None:
-    """Effect of going from `other` to `node`, paired over the validation rows; None where it has no error.
+    """Return the effect of going from `other` to `node`, paired over the validation rows.
 
-    A competition's own metric may be too slow to be resampled, or fail where it did not before.
+    None without a standard error: a competition's own metric may be too slow to resample, or may fail.
     """
-    prepared = bench.prepared
+    prepared = runner.prepared
     file = "working/val_submission.csv"
-    truth, after = load_hold_out(prepared, "val", bench.workspace(node.id) / file)
-    _, before = load_hold_out(prepared, "val", bench.workspace(other.id) / file)
+    truth, after = load_hold_out(prepared, "val", runner.workspace(node.id) / file)
+    _, before = load_hold_out(prepared, "val", runner.workspace(other.id) / file)
     try:
         paired = paired_effect(metric, truth, before, after)
     except SetupError:
@@ -113,7 +122,7 @@ def _compare(
     if not math.isfinite(paired.standard_error):
         return None
     seeds = 2 * seed_variance(state, result.metric_se or 0.0) / paired.scale**2
-    # Two candidates that agree on every row are not known to be equal: one row more could tell them apart.
+    # Two candidates that agree on every row may still differ on one more row.
     resolution = 1.0 / (prepared.rows.val * paired.scale)
     return Evidence(
         run=run,

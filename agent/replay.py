@@ -1,4 +1,4 @@
-"""Proves that the record of a run holds all of it: every node is rendered anew, and compared to the byte."""
+"""Proves that the record of a run is complete: renders every node again and compares byte by byte."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,26 +19,26 @@ Verdict = Literal["identical", "different", "not rendered"]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A file that the record does not give back byte by byte."""
+class FileDifference:
+    """A file that differs from its commit when rendered again."""
 
     file: str
-    what: Literal["changed", "missing", "added"]  # as rendered now, against the commit
-    reason: str  # the likely one, a sentence
+    what: Literal["changed", "missing", "added"]  # the file as rendered now, against the commit
+    reason: str  # the likely reason, one sentence
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """How a node's repository, rendered from the record, compares with its commit."""
+    """Comparison of a node's repository, rendered from the record, with its commit."""
 
     node: int
     verdict: Verdict
-    differences: tuple[Difference, ...] = ()
-    reason: str = ""  # why nothing could be compared, or why it cannot be rendered any more
+    differences: tuple[FileDifference, ...] = ()
+    reason: str = ""  # why the node was not compared, or why rendering fails now
 
 
 class Replay:
-    """Renders the nodes of one run from its events and the families of today."""
+    """Renders the nodes of one run from its events and the present families."""
 
     def __init__(self, run: Run, home: Home) -> None:
         self._run = run
@@ -46,31 +46,31 @@ class Replay:
         self._families = known_families(home)
         self._renderers: dict[str, Renderer] = {}
         self._rendered: dict[int, dict[str, str]] = {}
-        self._faults: dict[int, tuple[str, ...]] = {}  # of merges and edits, as made now
+        self._faults: dict[int, tuple[str, ...]] = {}  # faults of merges and edits, as found now
 
     def nodes(self) -> list[Replayed]:
-        """One verdict per node, by id."""
+        """Return one verdict per node, by id."""
         return [self._replayed(node) for node in self._run.state.nodes.values()]
 
     def _replayed(self, node: Node) -> Replayed:
         if node.result is None:
-            return Replayed(node.id, "not rendered", reason="It is not finished.")
-        if self._run.state.is_given(node):
+            return Replayed(node.id, "not rendered", reason="The node is not finished.")
+        if self._run.state.is_imported(node):
             self._rendered[node.id] = self._run.lineage.read(node.result.commit)
-            return Replayed(node.id, "not rendered", reason="Its code was given, not rendered.")
+            return Replayed(node.id, "not rendered", reason="The user's own code is not rendered.")
         try:
             files = self._rendered[node.id] = self._files(node)
         except RenderError as error:
-            return Replayed(node.id, "different", reason=f"It cannot be rendered any more: {error}")
+            return Replayed(node.id, "different", reason=f"The node can no longer be rendered: {error}")
         recorded = self._run.lineage.blobs(node.result.commit)
         differences = [
-            Difference(name, _what(name, files, recorded), self._reason(node, name))
+            FileDifference(name, _what(name, files, recorded), self._reason(node, name))
             for name in sorted({*files, *recorded})
             if name not in files or blob_id(files[name]) != recorded.get(name)
         ]
         if self._run.lineage.parents(node.result.commit) != parent_commits(self._run.state, node):
             differences.append(
-                Difference("(parents)", "changed", "The commit has other parents than the node.")
+                FileDifference("(parents)", "changed", "Commit and node have different parents.")
             )
         return Replayed(node.id, "different" if differences else "identical", tuple(differences))
 
@@ -90,7 +90,7 @@ class Replay:
             return own_code.frame(idea, self._task)
         name = idea.blueprint.family
         if name not in self._families:
-            raise RenderError(f"there is no family '{name}' here (any more).")
+            raise RenderError(f"no family is called '{name}' here.")
         if name not in self._renderers:
             self._renderers[name] = Renderer(self._families[name], self._task)
         try:
@@ -100,12 +100,12 @@ class Replay:
             raise RenderError(f"{error}{f' ({slots})' if slots else ''}") from error
 
     def _reason(self, node: Node, name: str) -> str:
-        """Why a file likely differs, from what is at hand: names, slots, ages of templates."""
+        """Return the likely reason why a file differs, from names, slots and ages of templates."""
         parts = Path(name).parts
         if node.operator == "ensemble" and parts[0] == "members":
             return f"See node {parts[1]}."
         if name == "idea.json":
-            return "The format of ideas changed, or the record did."
+            return "The format of ideas or the record has changed."
         recorded = node.result.reason if node.result else ""
         new = [fault for fault in self._faults.get(node.id, ()) if fault not in recorded]
         if new:
@@ -121,13 +121,13 @@ class Replay:
                 return f"{slots}."
         sources = template_sources(folder, f"{name}.j2")
         if not sources:
-            return f"Family {folder.name} has no template of this name (any more)."
+            return f"Family {folder.name} has no template of this name now."
         began = self._run.journal.created_at.timestamp()
         newer = sorted(file.name for file in sources if file.stat().st_mtime > began)
         if newer:
             return f"Changed since the run began: {', '.join(newer)}."
         return (
-            "Its templates are older than the run: MARS itself, the data's description or the record changed."
+            "The templates are older than the run, so MARS, the data's description or the record has changed."
         )
 
 
@@ -140,14 +140,14 @@ def _what(
 
 
 def _slots_since(family: Family, node: Node) -> str:
-    """What of its slots the family has changed since the node was proposed; empty if nothing."""
+    """Return how the family's slots have changed since the node was proposed; empty if they have not."""
     assert node.idea.blueprint is not None
     slots = node.idea.blueprint.slots
     then, now = set(slots), set(family.slots)
     refused = {f"{name}={slots[name]}" for name in then & now if not family.slots[name].accepts(slots[name])}
-    said = [
+    changes = [
         f"{what} {', '.join(sorted(names))}"
         for what, names in (("gained", now - then), ("lost", then - now), ("ruled out", refused))
         if names
     ]
-    return f"Family {family.id} has {' and '.join(said)} since" if said else ""
+    return f"Family {family.id} has since {' and '.join(changes)}" if changes else ""

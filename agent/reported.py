@@ -1,4 +1,4 @@
-"""What a candidate says of itself: progress, log and analysis. Nothing of it decides what it is worth."""
+"""Reads a candidate's own reports: progress, log and analysis. None of them affects its score."""
 
 import json
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint
 from agent.record.state import Node
 
-MAX_CACHE_SHARE = 0.95  # of a run that is believed to have built caches
+MAX_CACHE_SHARE = 0.95  # largest accepted share of a run's time that built caches
 _CURVE_POINTS = 60
 _ANALYSIS_BYTES = 1_000_000
 _LOG_BYTES = 4_000_000
 
 
-def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
-    """Progress records that say how far they are, as at most `limit` curve points; the last is kept."""
+def thin_curve(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
+    """Return the progress records with a fraction as at most `limit` curve points, the last included."""
     points = [
         CurvePoint(
             stage=record.stage,
@@ -37,18 +37,18 @@ def thinned(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tu
 
 
 def read_log(file: Path) -> str:
-    """A log, as far as it is not absurdly long."""
+    """Return the beginning of a log, at most `_LOG_BYTES` long."""
     with file.open("rb") as stream:
         return stream.read(_LOG_BYTES).decode("utf-8", "replace")
 
 
 def progress_of(node: Node, file: Path) -> ProgressReader | None:
-    """Where a node's progress is read; what the tests of its modules write on made-up data is none."""
+    """Return a reader of the node's progress; None during module tests, which run on made-up data."""
     return None if node.unwritten else ProgressReader(file)
 
 
 def read_analysis(file: Path) -> dict[str, object]:
-    """What the candidate says of itself; untrusted, so anything odd is as good as nothing."""
+    """Return the candidate's analysis; {} if missing or malformed, since the file is untrusted."""
     try:
         if file.stat().st_size > _ANALYSIS_BYTES:
             return {}
@@ -59,15 +59,15 @@ def read_analysis(file: Path) -> dict[str, object]:
 
 
 def cache_seconds(analysis: dict[str, object], seconds: float) -> float:
-    """Time spent building caches, as reported; a part of the run always counts as its own."""
+    """Return the reported seconds spent building caches, capped at `MAX_CACHE_SHARE` of the run."""
     reported = analysis.get("cache_seconds")
-    if not isinstance(reported, int | float) or not reported > 0:  # not a number compares with nothing
+    if not isinstance(reported, int | float) or not reported > 0:  # NaN is not above 0
         return 0.0
     return min(float(reported), MAX_CACHE_SHARE * seconds)
 
 
 def facts(analysis: dict[str, object]) -> dict[str, str]:
-    """The weights that it says it used, cut to what a table can show."""
+    """Return the pretrained weights that the candidate reports, shortened for tables."""
     weights = analysis.get("weights")
     if not isinstance(weights, dict):
         return {}

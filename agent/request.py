@@ -1,4 +1,4 @@
-"""What a run was asked for, as the settings and the planner that it works with."""
+"""Turns the request of `mars run` into the settings and the planner of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from agent.repository.idea import Blueprint, Idea, load_blueprint
 from agent.repository.lineage import Lineage, repository_of
 from agent.thinking import find_models
 
-# A node may use this part of the run's time, near the end twice that, unless --node-minutes says otherwise.
+# Default share of the run's time per node; near the end a node gets twice that.
 NODE_SHARE = 1 / 6
 FINAL_NODE_FACTOR = 2
 MIN_NODE_MINUTES = 0.5
@@ -33,7 +33,7 @@ MIN_NODE_MINUTES = 0.5
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What `mars run` was asked for."""
+    """Options of `mars run`."""
 
     competition: str
     minutes: float = 10.0
@@ -60,8 +60,12 @@ class RunRequest:
     offline: bool = False
 
 
-def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
-    """What the run keeps to; SetupError where the request asks for what this machine lacks."""
+def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
+    """Return the run's settings.
+
+    Raises:
+        SetupError: options contradict each other, or this machine cannot satisfy them.
+    """
     blueprint = None
     if request.blueprint is not None:
         families = known_families(home)
@@ -73,7 +77,8 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
     gpus = len(visible_gpus())
     if device() == "cuda" and workers > gpus and not request.share_gpus:
         raise SetupError(
-            f"--workers {workers}: GPUs here: {gpus}; ask for no more workers, or add --share-gpus."
+            f"--workers {workers}: this machine has {gpus} GPU(s); use at most {gpus} worker(s), or add "
+            "--share-gpus."
         )
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
@@ -99,12 +104,12 @@ def settings_of(request: RunRequest, prepared: Prepared, folder: Path, home: Hom
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
         offline=request.offline,
-        **_thinking(request, prepared, home),
+        **_planner_settings(request, prepared, home),
     )
 
 
-def _thinking(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
-    """The settings of the planner; SetupError where they do not fit together or are not whole."""
+def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
+    """Return the planner's settings; SetupError where options contradict each other or are missing."""
     of_planners: dict[str, tuple[object, PlannerName]] = {
         "--model": (request.model, "llm"),
         "--max-usd": (request.max_usd, "llm"),
@@ -112,14 +117,14 @@ def _thinking(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, 
     }
     for option, (value, planner) in of_planners.items():
         if value is not None and request.planner != planner:
-            raise SetupError(f"{option}: is for --planner {planner}; add that, or leave {option} out.")
+            raise SetupError(f"{option}: needs --planner {planner}; add that, or omit {option}.")
     if request.planner == "library":
         return {}
     if request.blueprint is not None:
-        raise SetupError(f"--blueprint: executes that one blueprint; leave --planner {request.planner} out.")
+        raise SetupError(f"--blueprint: executes one blueprint only; omit --planner {request.planner}.")
     if request.planner == "replay":
         if request.given is not None:
-            raise SetupError("--from: a replay begins as the recorded run did; leave --from out.")
+            raise SetupError("--from: a replay starts as the recorded run did; omit --from.")
         source = find_source(open_database(home.database), request.replay_of, prepared.spec.id)
         return {"planner": "replay", "replayed": source}
     models, host = find_models(request.model, home, request.offline)
@@ -127,21 +132,29 @@ def _thinking(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, 
 
 
 def can_write(settings: RunSettings) -> bool:
-    """Whether a run's planner can write a solution that no family renders, or has one on record."""
+    """Whether a run's planner can write a solution without a family, or replays recorded solutions."""
     return settings.planner == "replay" or (
         settings.planner == "llm" and LOCAL not in settings.models.values()
     )
 
 
-def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: bool = False) -> LibraryPlanner:
-    """The planner over the families that serve the data and can do what the user pinned.
+def make_planner(
+    settings: RunSettings, prepared: Prepared, home: Home, given: bool = False
+) -> LibraryPlanner:
+    """Return the planner over the families that serve the data and satisfy the constraints.
 
-    There may be none where a model can write a solution, or the run starts from a repository of the user's.
-    `given` says so ahead of the settings, which name it once it is committed.
+    The planner may have no family if a model can write a solution, or if the run starts from an imported
+    repository.
+
+    Args:
+        settings: the run's settings.
+        prepared: the prepared data.
+        home: the folder with the user's own families.
+        given: whether the run starts from an imported repository. The settings name that repository only
+            after its commit.
 
     Raises:
-        SetupError: no family serves the data and there is no such repository; or wishes that no family can
-            meet.
+        SetupError: no family serves the data and nothing else can, or no family satisfies the constraints.
     """
     spec = prepared.spec
     roles = frozenset(column.role for column in spec.inputs)
@@ -153,18 +166,18 @@ def planner_of(settings: RunSettings, prepared: Prepared, home: Home, given: boo
             raise SetupError(unserved(spec, families))
         if settings.pinned or settings.forbidden:
             raise SetupError(
-                f"--set and --forbid are about a family's slots and moves, and no family serves {spec.id}; "
-                "leave them out."
+                f"--set and --forbid constrain a family's slots and moves, but no family serves {spec.id}; "
+                "omit them."
             )
         return LibraryPlanner({}, at)
     asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)
 
 
-def given_code(
+def imported_code(
     request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
 ) -> tuple[dict[str, str], Idea] | None:
-    """The user's own code that the run starts from, if any; a replay starts from that of the recorded run."""
+    """Return the imported repository that the run starts from; a replay uses that of the recorded run."""
     if request.given is not None:
         return read_repository(request.given, planner.families)
     if settings.replayed is None:
@@ -176,7 +189,7 @@ def given_code(
     repository = repository_of(home.workspaces / source.run)
     if not repository.is_dir():
         raise SetupError(
-            f"Run {source.run} began with a repository of your own, and {repository} is gone; "
+            f"Run {source.run} started from an imported repository, but {repository} is gone; "
             "replay another run."
         )
     given = started.settings.given

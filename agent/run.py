@@ -1,4 +1,4 @@
-"""The search: decide, execute, score, record, learn, until the budget is used; then blend, choose, refit."""
+"""The search loop: decide, execute, score, record and learn until the budget ends; then blend and refit."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from agent.competition.metrics import Metric
 from agent.execution.progress import ProgressReader
 from agent.learning import Learner
 from agent.memory.store import LessonStore
-from agent.probing import CloserLook
+from agent.probing import LeakageGate
 from agent.record.events import (
     CurvePoint,
     FixProposed,
@@ -29,7 +29,7 @@ from agent.record.events import (
 )
 from agent.record.state import Node
 from agent.refit import execute_refit, plan_refit
-from agent.reported import progress_of, thinned
+from agent.reported import progress_of, thin_curve
 from agent.repository import own_code
 from agent.repository.idea import Fix, Idea
 from agent.repository.render import Renderer, TaskView
@@ -39,22 +39,22 @@ from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
 from agent.thinking import Agents
-from agent.trial import Bench, Trial
-from agent.workbench import Code, node_code, parent_commits
+from agent.trial import Trial, TrialRunner
+from agent.workbench import NodeCode, node_code, parent_commits
 
 TICK_S = 0.25
-# A candidate that is expected to end sooner than this is its own smoke run.
+# A candidate that is expected to end sooner needs no smoke run.
 SMOKE_WORTH_S = 5.0
 
 
 @dataclass
 class _Active:
-    """A node (or a repeat or the refit of one) that is being executed."""
+    """A node, a repeat or a refit that is being executed."""
 
     node: Node
     trial: Trial
     limit_s: float
-    repeat: int = 0  # 0: the node itself
+    repeat: int = 0  # number of the repeat; 0 for the node itself
     refit: bool = False
     reader: ProgressReader | None = None
     curve: list[CurvePoint] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Search:
         run: str,
         chronicle: Chronicle,
         lessons: LessonStore,
-        bench: Bench,
+        runner: TrialRunner,
         renderers: dict[str, Renderer],
         competition: TaskView,
         metric: Metric,
@@ -79,22 +79,24 @@ class Search:
         self.state = chronicle.state
         self._chronicle = chronicle
         self._record = chronicle.record
-        self._bench = bench
+        self._runner = runner
         self._renderers = renderers
         self._competition = competition
         self._metric = metric
         self._clock = chronicle.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
-        self._learner = Learner(run, chronicle, lessons, bench, metric)
-        self._look = CloserLook(self.state, bench, self._clock, self._render)
+        self._learner = Learner(run, chronicle, lessons, runner, metric)
+        self._gate = LeakageGate(self.state, runner, self._clock, self._render)
         self._agents: Agents | None = None
 
     def run(self, decisions: Decisions, agents: Agents | None = None) -> Node | None:
-        """Searches until nothing may be started any more; returns the chosen node.
+        """Search until the budget ends; return the chosen node.
 
-        The agents, if there are any, write the modules of ideas that no family renders, mend what fails, may
-        veto what would lead, and find words for what was learned.
+        Args:
+            decisions: decides which action starts next.
+            agents: the run's language models. They write modules, fix failures, review leading nodes and
+                word lessons.
         """
         self._agents = agents
         with ThreadPoolExecutor(max_workers=self.state.run.workers) as pool:
@@ -117,7 +119,7 @@ class Search:
     # -- decide and start ------------------------------------------------------------------------------
 
     def _fill(self, pool: ThreadPoolExecutor, decisions: Decisions) -> None:
-        """Starts actions until all workers are busy or there is nothing to start."""
+        """Start actions until all workers are busy or nothing is left to start."""
         while len(self._active) < self.state.run.workers:
             match decisions.next(self.state):
                 case Propose() as action:
@@ -145,7 +147,7 @@ class Search:
         return self.state.nodes[number]
 
     def _launch(self, pool: ThreadPoolExecutor, node: Node) -> None:
-        """Executes what a node has come to: the test of the module that was written last, or all of it."""
+        """Execute a node: the test of its latest module, or the whole repository once it is complete."""
         if node.idea.plan and not node.modules:
             self._write(pool, node)
             return
@@ -161,20 +163,20 @@ class Search:
             return active.stop
 
         if node.unwritten:
-            future = pool.submit(self._bench.exercise, trial, node.modules[-1], limit_s, watch)
+            future = pool.submit(self._runner.run_module_test, trial, node.modules[-1], limit_s, watch)
         else:
             smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
-            doubt = self._look.at(node, limit_s, watch)
-            future = pool.submit(self._bench.run, trial, limit_s, watch, smoke, doubt=doubt)
+            check = self._gate.result_check(node, limit_s, watch)
+            future = pool.submit(self._runner.run, trial, limit_s, watch, smoke, check=check)
         self._active[future] = active
 
     def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:
-        """Has the next module of a node written, and goes on with it; the node fails where none comes."""
+        """Let a model write the node's next module and continue; the node fails if no module comes."""
         code = self._files(node)
         try:
             writer = self._agents.writer if self._agents else None
             if writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_late:
-                raise CannotWrite(f"Nobody is there, or no time left, to write {node.unwritten[0].file}.")
+                raise CannotWrite(f"No language model or no time is left to write {node.unwritten[0].file}.")
             module = writer.write(self.state, node, code.files)
         except CannotWrite as error:
             trial = self._set_up(node, code)
@@ -184,24 +186,24 @@ class Search:
         self._record(ModuleWritten(elapsed_s=self._clock.elapsed_s(), node=node.id, module=module))
         self._launch(pool, node)
 
-    def _set_up(self, node: Node, code: Code) -> Trial:
-        """The next revision of a node, committed and checked out."""
+    def _set_up(self, node: Node, code: NodeCode) -> Trial:
+        """Commit and check out the next revision of a node."""
         message = f"{node.operator}: {node.idea.title}"
         if node.attempts:
             message = f"fix: {node.attempts[-1].fix.title}"
-        parents, read = parent_commits(self.state, node), self._look.read(node, code.files)
-        return self._bench.set_up(node.id, code.files, parents, message, code.faults, read)
+        parents, leaks = parent_commits(self.state, node), self._gate.find_leaks(node, code.files)
+        return self._runner.set_up(node.id, code.files, parents, message, code.faults, leaks)
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
         assert node.result is not None
-        trial = Trial(node.id, node.result.commit, self._bench.workspace(node.id), "", ())
+        trial = Trial(node.id, node.result.commit, self._runner.workspace(node.id), "", ())
         number = len(node.repeats) + 1
         limit_s = self._limit_s()
-        future = pool.submit(self._bench.repeat, trial, number, limit_s)
+        future = pool.submit(self._runner.repeat, trial, number, limit_s)
         self._active[future] = _Active(node, trial, limit_s, repeat=number)
 
     def _repeat_unfinished(self, pool: ThreadPoolExecutor) -> None:
-        """What a killed session had under way is done again; its decisions stand."""
+        """Repeat the executions that a killed session left unfinished; its decisions stand."""
         for node in self.state.running:
             self._launch(pool, node)
         for node in self.state.nodes.values():
@@ -214,7 +216,7 @@ class Search:
     # -- wait and record -------------------------------------------------------------------------------
 
     def _collect(self, pool: ThreadPoolExecutor) -> None:
-        """Waits until something is done, keeping an eye on what runs."""
+        """Wait until an execution ends, then record its result."""
         self._show()
         while True:
             done, _ = wait(self._active, timeout=TICK_S, return_when=FIRST_COMPLETED)
@@ -236,23 +238,23 @@ class Search:
                 self._settle(pool, active, future.result())
 
     def _settle(self, pool: ThreadPoolExecutor, active: _Active, result: NodeResult | None) -> None:
-        """Goes on with the next module or a fix of what failed, or records the result and what it teaches."""
+        """Continue with the next module or a fix, or record the result and its lessons."""
         node, agents = active.node, self._agents
-        if result is None:  # the test of a module has passed
+        if result is None:  # a module test has passed
             self._write(pool, node)
             return
         if (fix := self._fix(active, result)) is not None:
             self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
             self._launch(pool, node)
             return
-        result = self._look.reviewed(agents.reviewer if agents else None, node, result)
+        result = self._gate.reviewed(agents.reviewer if agents else None, node, result)
         self._learner.finish(node, result, active.limit_s, agents.reflector if agents else None)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
-            self._bench.keep_outputs(best | {running.id for running in self.state.running})
+            self._runner.keep_outputs(best | {running.id for running in self.state.running})
 
     def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
-        """What the debugger makes of a failure, while there is time to execute it once more."""
+        """Return the debugger's fix of a failure; None without a fix or without time to execute it."""
         debugger = self._agents.debugger if self._agents else None
         if debugger is None or result.status != "failed" or active.stop is not None:
             return None
@@ -262,12 +264,12 @@ class Search:
         return None if Budget.of(self.state).is_late else fix
 
     def pulse(self) -> None:
-        """A sign of life; reads the progress of what runs, stops what is hopeless, shows the rest."""
+        """Touch the heartbeat, read progress, stop hopeless candidates and update the display."""
         self._heartbeat()
         for active in self._active.values():
             if active.reader is None:
                 continue
-            active.curve += thinned(active.reader.poll())
+            active.curve += thin_curve(active.reader.poll())
             if active.stop is None and not active.refit:
                 active.stop = hopeless(self.state, active.node, active.curve)
         self._show()
@@ -279,7 +281,7 @@ class Search:
     # -- end -------------------------------------------------------------------------------------------
 
     def _blend(self, pool: ThreadPoolExecutor) -> None:
-        """The ensemble node, unless there is one already or too little to blend."""
+        """Execute the ensemble node, unless the run has one or has fewer than two members."""
         if self.state.run.blueprint or any(node.operator == "ensemble" for node in self.state.nodes.values()):
             return
         members = ensemble.members(self.state, self._workspaces())
@@ -292,9 +294,9 @@ class Search:
             self._collect(pool)
 
     def _refit(self, pool: ThreadPoolExecutor) -> str:
-        """Executes the node that will be kept once more, on all labelled rows; why not, if it cannot be.
+        """Refit the chosen node on all labelled rows; return what blocked the refit, else "".
 
-        One that failed is tried again when the run is resumed.
+        A failed refit is tried again when the run is resumed.
         """
         node = choose(self.state)
         if self.state.run.refit_rows is None or node is None:
@@ -303,22 +305,22 @@ class Search:
             return ""
         now = self._clock.elapsed_s()
         left_s = self.state.run.budget_s - now
-        # Time is no hindrance to a refit that a killed session began: it was decided.
-        plan = plan_refit(self.state, self._bench, node, math.inf if node.refitting else left_s)
-        if plan.hindrance:
+        # Time does not block a refit that a killed session began, since its decision stands.
+        plan = plan_refit(self.state, self._runner, node, math.inf if node.refitting else left_s)
+        if plan.blocker:
             if node.refitting:
-                failed = RefitResult(status="failed", reason=plan.hindrance, seconds=0.0)
+                failed = RefitResult(status="failed", reason=plan.blocker, seconds=0.0)
                 self._record(RefitFinished(elapsed_s=now, node=node.id, result=failed))
-            return plan.hindrance
+            return plan.blocker
         if not node.refitting:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=plan.expected_s))
         assert node.result is not None
         limit_s = refit_limit_s(self.state, node)
-        trial = Trial(node.id, node.result.commit, self._bench.refit_workspace(node.id), "", ())
+        trial = Trial(node.id, node.result.commit, self._runner.refit_workspace(node.id), "", ())
         active = _Active(node, trial, limit_s, refit=True, reader=ProgressReader(trial.progress_file))
-        prepared, metric = self._bench.prepared, self._metric
+        prepared, metric = self._runner.prepared, self._metric
         future = pool.submit(
-            execute_refit, prepared, self._bench, metric, node, limit_s, lambda _: active.stop
+            execute_refit, prepared, self._runner, metric, node, limit_s, lambda _: active.stop
         )
         self._active[future] = active
         while self._active:
@@ -334,17 +336,17 @@ class Search:
 
     # -- helpers ---------------------------------------------------------------------------------------
 
-    def _files(self, node: Node) -> Code:
-        return node_code(self.state, node, self._bench.lineage, self._render)
+    def _files(self, node: Node) -> NodeCode:
+        return node_code(self.state, node, self._runner.lineage, self._render)
 
     def _render(self, idea: Idea) -> dict[str, str]:
         if idea.blueprint is None:
             return own_code.frame(idea, self._competition)
         return self._renderers[idea.blueprint.family].render(idea)
 
-    def _ensemble_files(self, members: list[Node], idea: Idea) -> Code:
-        files = {m.id: self._bench.lineage.read(m.result.commit) for m in members if m.result}
-        return Code(ensemble.ensemble_files(members, files, self._competition, idea), ())
+    def _ensemble_files(self, members: list[Node], idea: Idea) -> NodeCode:
+        files = {m.id: self._runner.lineage.read(m.result.commit) for m in members if m.result}
+        return NodeCode(ensemble.ensemble_files(members, files, self._competition, idea), ())
 
     def _workspaces(self) -> dict[int, Path]:
-        return {number: self._bench.workspace(number) for number in self.state.nodes}
+        return {number: self._runner.workspace(number) for number in self.state.nodes}

@@ -1,4 +1,4 @@
-"""Wires the rooms for one session of a run: a new one, or one that goes on from its record."""
+"""Wires the components for one session of a run: a new run or a resumed one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,7 +20,7 @@ from agent.errors import SetupError
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.lesson import Lesson
-from agent.memory.meaning import recall_by_meaning
+from agent.memory.meaning import recall_by_embeddings
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.paths import Home
@@ -29,7 +29,7 @@ from agent.planner.library import LibraryPlanner
 from agent.planner.replay import recorded_ideas
 from agent.record.events import Given, RunResumed, RunSettings, RunStarted
 from agent.record.lock import Heartbeat, new_run_folder, run_lock
-from agent.record.resumable import latest_resumable, naming_itself, said_at_work
+from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.state import Node, RunState
 from agent.record.store import LATEST, Journal
 from agent.refit import submission_of
@@ -38,14 +38,14 @@ from agent.report.wording import wishes
 from agent.repository.family import Family, known_families
 from agent.repository.lineage import Lineage, repository_of
 from agent.repository.render import Renderer, TaskView
-from agent.request import RunRequest, can_write, given_code, planner_of, settings_of
+from agent.request import RunRequest, can_write, imported_code, make_planner, make_settings
 from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
-from agent.thinking import host_now, open_agents
-from agent.trial import Bench
+from agent.thinking import current_host, open_agents
+from agent.trial import TrialRunner
 from agent.workbench import cache_layers, open_executor
 
 
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def nodes(self) -> Path:
-        """The workspaces, one folder per node."""
+        """Folder of the workspaces, one subfolder per node."""
         return self.folder / "nodes"
 
     @property
@@ -72,7 +72,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a session ended."""
+    """Result of a session."""
 
     run: Run
     chosen: Node | None
@@ -80,9 +80,12 @@ class Summary:
 
 
 def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
-    """`mars run`: prepares the competition, opens a new run and searches.
+    """Run `mars run`: prepare the competition, register a new run and search.
 
-    `make_observer` is given the metric's name.
+    Args:
+        request: the options of `mars run`.
+        home: the folder that holds everything MARS writes.
+        make_observer: makes the display, given the metric's name.
     """
     make_policy(request.policy)
     competition = find_competition(request.competition, home)
@@ -92,15 +95,15 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     prepared = prepare(competition.spec, raw, home)
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
-    settings = settings_of(request, prepared, competition.folder, home)
-    planner = planner_of(settings, prepared, home, given=request.given is not None)
+    settings = make_settings(request, prepared, competition.folder, home)
+    planner = make_planner(settings, prepared, home, given=request.given is not None)
     if not planner.families and not can_write(settings):
-        observer.note(f"No family serves {prepared.spec.id}: nothing but the given repository is tried.")
-    given = given_code(request, settings, planner, home)
+        observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
+    given = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
-    with new_run(prepared, home, engine) as (run, heartbeat), naming_itself(run.journal):
+    with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
         if given is not None:
             files, idea = given
             settings = settings.model_copy(
@@ -111,7 +114,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
 
 
 def _cited(settings: RunSettings, engine: Engine) -> set[str]:
-    """The lessons that ideas of another run rest on, if they are given back."""
+    """Return the ids of the lessons that replayed ideas cite."""
     if settings.replayed is None:
         return set()
     ideas = recorded_ideas(engine, settings.replayed)
@@ -124,7 +127,7 @@ def _cited(settings: RunSettings, engine: Engine) -> set[str]:
 def new_run(
     prepared: Prepared, home: Home, engine: Engine, mark: str = ""
 ) -> Iterator[tuple[Run, Heartbeat]]:
-    """Registers a run, `mark` in its id, and holds it until the block ends."""
+    """Register a run with `mark` in its id, and lock it until the block ends."""
     now = datetime.now(UTC)
     folder = new_run_folder(home.workspaces, f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}")
     run_id = folder.name
@@ -135,7 +138,7 @@ def new_run(
         yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
 
 
-def carry_out(
+def run_experiment(
     run: Run,
     settings: RunSettings,
     decisions: Decisions,
@@ -144,51 +147,60 @@ def carry_out(
     heartbeat: Heartbeat,
     headline: str,
 ) -> None:
-    """Executes and records in a new run what `decisions` say; its best is an experiment and is not kept."""
-    planner, lessons = planner_of(settings, run.prepared, home), LessonStore(run.journal.engine)
+    """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
+    planner, lessons = make_planner(settings, run.prepared, home), LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
-    """`mars resume`: goes on where the record of a run ends; `minutes` replaces its budget.
+    """Run `mars resume`: continue a run from its record.
 
-    `latest` is the latest that can go on: not at work elsewhere, and not ended unless it is given minutes.
+    Args:
+        name: id of the run or part of it. `latest` is the newest run that can continue: no other process
+            works on it, and it has not ended unless `minutes` is given.
+        minutes: replaces the run's budget.
+        home: the folder that holds everything MARS writes.
+        make_observer: makes the display, given the metric's name.
     """
     engine = open_database(home.database)
     passed_over: list[str] = []
     if name == LATEST:
         name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     journal = Journal.open(engine, name)
-    with run_lock(home.workspaces / journal.run) as heartbeat, naming_itself(journal):
+    with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
         families = known_families(home)
         run = open_run(journal.run, home, engine, families)
         if run.state.run.experiment:
             raise SetupError(
-                f"Run {run.id} puts a lesson to the test and cannot be resumed; start it again with "
+                f"Run {run.id} verifies a lesson and cannot be resumed; start again with "
                 "`mars lessons verify`."
             )
         _check_blueprints(run, families)
-        if run.state.run.replayed is not None:  # what is gone should be said before the session is on record
+        if run.state.run.replayed is not None:  # report missing ideas before the session is recorded
             recorded_ideas(engine, run.state.run.replayed)
         observer = make_observer(run.metric.name)
         if passed_over:
-            observer.note(f"{said_at_work(passed_over)} The latest of the others goes on.")
-        planner = planner_of(run.state.run, run.prepared, home)
+            observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
+        planner = make_planner(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.go_on(minutes, heartbeat.last_alive)
+        return session.continue_run(minutes, heartbeat.last_alive)
 
 
 def open_run(
     name: str, home: Home, engine: Engine | None = None, families: Mapping[str, Family] | None = None
 ) -> Run:
-    """A recorded run by id, part of it or `latest`; its state is folded from its events.
+    """Open a recorded run and rebuild its state from its events.
 
-    `families` are given where the run is to go on with them: they complete what it recorded.
+    Args:
+        name: id of the run, part of it, or `latest`.
+        home: the folder that holds everything MARS writes.
+        engine: the open database; None opens it.
+        families: for a run that continues; they add new slots to recorded blueprints.
     """
     journal = Journal.open(engine or open_database(home.database), name)
     events = journal.events()
     if not events or not isinstance(events[0], RunStarted):
-        raise SetupError(f"Run {journal.run} was stopped before it began; start a new one with `mars run`.")
+        raise SetupError(f"Run {journal.run} stopped before its search; start a new run with `mars run`.")
     prepared = load_prepared(home.prepared / events[0].settings.prepared)
     metric = metric_of(prepared.spec, run_script)
     state = RunState.replay(events, metric.higher_is_better, families)
@@ -196,25 +208,25 @@ def open_run(
 
 
 def _check_blueprints(run: Run, families: Mapping[str, Family]) -> None:
-    """SetupError when a family no longer takes what the run has made with it, or is needed and gone."""
+    """Raise SetupError if a needed family is gone or no longer accepts the run's blueprints."""
     state = run.state
     recorded = {f"node {node.name}": node.blueprint for node in state.nodes.values()}
     to_render = {"--blueprint", *(f"node {node.name}" for node in state.running)}
     for name, blueprint in {**recorded, "--blueprint": state.run.blueprint}.items():
         if blueprint is None:
             continue
-        family, where = families.get(blueprint.family), f"Run {run.id} cannot go on, {name}"
+        family, where = families.get(blueprint.family), f"Run {run.id} cannot continue, {name}"
         try:
             if family is not None:
                 family.fill(blueprint.slots, where)
             elif name in to_render:
-                raise SetupError(f"{where}: no family is called '{blueprint.family}' (any more).")
+                raise SetupError(f"{where}: no family is called '{blueprint.family}'.")
         except SetupError as error:
             raise SetupError(f"{error} Start a new run with `mars run`.") from error
 
 
 class _Session:
-    """One stretch of work on a run, from its wiring to the kept solution."""
+    """One session of a run, from its wiring to the kept solution."""
 
     def __init__(
         self,
@@ -251,35 +263,35 @@ class _Session:
             return self._work(executor, headline)
 
     def _recalled(self) -> tuple[Lesson, ...]:
-        """What memory offers the run: lessons about ideas and, as many again at most, about errors.
+        """Return the lessons offered to the run: solution lessons, then as many debug lessons at most.
 
-        With those, in a replay, that the ideas rest on.
+        A replay adds the lessons that its ideas cite.
         """
         about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
-        recalled = recall_by_meaning(solution_lessons(known), scopes, about, self._home.weights)
+        recalled = recall_by_embeddings(solution_lessons(known), scopes, about, self._home.weights)
         if recalled.how:
             self._observer.note(recalled.how)
         offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
         cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
         return (*offered, *(lesson for lesson in known if lesson.id in cited))
 
-    def go_on(self, minutes: float | None, last_alive: float) -> Summary:
+    def continue_run(self, minutes: float | None, last_alive: float) -> Summary:
         state, journal = self._run.state, self._run.journal
-        # What was under way when the process died is spent, and will be done again.
-        again = any(node.repeating or node.refitting for node in state.nodes.values())
-        busy = bool(state.running) or again or bool(state.spend.asked)
+        # The time of unfinished executions is spent, and they are repeated.
+        repeated = any(node.repeating or node.refitting for node in state.nodes.values())
+        busy = bool(state.running) or repeated or bool(state.spend.asked)
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
-        host, before = host_now(state.run), state.run.llm_host
+        host, before = current_host(state.run), state.run.llm_host
         resumed = RunResumed(
             elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
         )
         journal.append(resumed)
         state.apply(resumed)
         if host != before:
-            self._observer.note(f"Language models are asked at {host} from now on; before, at {before}.")
+            self._observer.note(f"Language models are now asked at {host}, before at {before}.")
         with self._executor() as executor:
-            return self._work(executor, f"Run {self._run.id} goes on: {self._run.prepared.spec.title}")
+            return self._work(executor, f"Run {self._run.id} continues: {self._run.prepared.spec.title}")
 
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
@@ -287,7 +299,7 @@ class _Session:
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
         task = TaskView.of(run.prepared)
-        bench = Bench(
+        runner = TrialRunner(
             prepared=run.prepared,
             lineage=run.lineage,
             executor=executor,
@@ -299,22 +311,22 @@ class _Session:
         )
         chronicle = Chronicle(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(chronicle, bench, task)
-            kept = self._keep(bench, chosen) if chosen and not state.run.experiment else None
+            chosen = self._search(chronicle, runner, task)
+            kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, chronicle: Chronicle, bench: Bench, task: TaskView) -> Node | None:
-        """With decisions of its own, or a scheduler's."""
+    def _search(self, chronicle: Chronicle, runner: TrialRunner, task: TaskView) -> Node | None:
+        """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
         search = Search(
             run=run.id,
             chronicle=chronicle,
             lessons=self._lessons,
-            bench=bench,
+            runner=runner,
             renderers={name: Renderer(family, task) for name, family in library.families.items()},
             competition=task,
             metric=run.metric,
@@ -326,17 +338,17 @@ class _Session:
             scheduler = scheduler_of(run.state.run, agents.planner)
             return search.run(scheduler, agents)
 
-    def _keep(self, bench: Bench, node: Node) -> Kept:
+    def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run
         assert node.result is not None
         return keep(
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            bench.lineage.read(node.result.commit),
-            bench.workspace(node.id),
+            runner.lineage.read(node.result.commit),
+            runner.workspace(node.id),
             run.folder / "best",
-            submission=submission_of(bench, node),
+            submission=submission_of(runner, node),
         )
 
     def _executor(self) -> AbstractContextManager[Executor]:

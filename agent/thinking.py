@@ -1,4 +1,4 @@
-"""Opens the language models of a session: a provider's endpoint, or a small model beside this process."""
+"""Opens the language models of a session: a provider's endpoint, or a small local model."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -33,44 +33,44 @@ from agent.reviewer.reflecting import Reflector
 from agent.reviewer.review import LlmReviewer, Reviewer
 from agent.search.budget import Budget
 
-# Of a run's time, for one question: an endpoint that hangs would use up all of it before anything is tried.
-QUESTION_SHARE = 0.2
+# Largest share of a run's time for one request; else a hanging endpoint would use up the whole run.
+REQUEST_SHARE = 0.2
 
 
 def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[dict[Role, str], str]:
-    """The model of every role, and where they are asked; nothing is sent.
+    """Return the model of every role, and the host that serves them; nothing is sent.
 
     Args:
-        model: as `--model` says; None leaves it to the environment.
-        home: where the user's own prices are.
-        offline: only a server on this machine will do.
+        model: value of `--model`; None takes the model from the environment.
+        home: the folder with the user's own prices.
+        offline: accept only a server on this machine.
 
     Raises:
-        SetupError: a package, the endpoint, the key or the model is missing, or the user's prices are faulty.
+        SetupError: a package, the endpoint, the key or the model is missing, or the prices are invalid.
     """
     load_prices(home.prices)
     require_packages()
     if is_local(model):
         model_file(os.environ)
         return dict.fromkeys(ROLES, LOCAL), "this machine"
-    endpoint = _allowed(find_endpoint(model), offline)
+    endpoint = _check_offline(find_endpoint(model), offline)
     return dict(endpoint.models), endpoint.host
 
 
-def host_now(run: RunSettings) -> str:
-    """Where the models of a recorded run would be asked now; "" of one that asks none.
+def current_host(run: RunSettings) -> str:
+    """Return the host that would serve the models of a recorded run now; "" without models.
 
     Raises:
-        SetupError: the environment names no endpoint, or, under `--offline`, one elsewhere.
+        SetupError: the environment names no endpoint, or `--offline` forbids it.
     """
     if run.planner != "llm" or LOCAL in run.models.values():
         return run.llm_host
-    return _allowed(find_endpoint(run.models["planner"]), run.offline).host
+    return _check_offline(find_endpoint(run.models["planner"]), run.offline).host
 
 
 @dataclass(frozen=True)
 class Agents:
-    """Who thinks for a run; without a model nobody but the library planner."""
+    """Planner and language-model helpers of a run; without a model only the library planner."""
 
     planner: Planner
     debugger: Debugger | None = None
@@ -82,7 +82,7 @@ class Agents:
 def make_agents(
     library: LibraryPlanner, prepared: Prepared, run: RunSettings, read_commit: ReadCommit, thinker: Thinker
 ) -> Agents:
-    """Those of a run that asks models; `read_commit` gives the files of a revision."""
+    """Return the agents of a run that uses models; `read_commit` gives the files of a revision."""
     briefing = Briefing.of(prepared, run, library.ground)
     competition = briefing.competition
 
@@ -90,7 +90,7 @@ def make_agents(
         return read_commit(node.commit)
 
     planner = LlmPlanner(library, briefing, thinker, read_code)
-    if briefing.terse:  # it has neither code nor words that are worth reading
+    if briefing.terse:  # a small model's code and words are not good enough
         return Agents(planner)
     debugger = LlmDebugger(thinker, competition, library.scopes, read_commit)
     writer = LlmWriter(thinker, competition, library.scopes, briefing.aggregates)
@@ -99,14 +99,14 @@ def make_agents(
     return Agents(planner, debugger, writer, reflector, reviewer)
 
 
-def replaying_agents(
+def make_replay_agents(
     library: LibraryPlanner,
     engine: Engine,
     source: Replayed,
     read_commit: ReadCommit,
     note: Callable[[str], None],
 ) -> Agents:
-    """Those of a run that gives back what another one did; `note` is told what is left out."""
+    """Return the agents of a replay; `note` reports the ideas that are skipped."""
     ideas = recorded_ideas(engine, source)
     planner = ReplayPlanner(source, ideas, library.ground, note)
     return Agents(planner, ReplayDebugger(ideas, read_commit), ReplayWriter(ideas))
@@ -120,12 +120,17 @@ def open_agents(
     read_commit: ReadCommit,
     pulse: Callable[[], None],
 ) -> Iterator[Agents]:
-    """The planner that the run was asked to use, and who else asks its models.
+    """Yield the run's planner and the other agents that use its models.
 
-    `read_commit` gives the files of a revision; `pulse` is called while a model thinks.
+    Args:
+        library: the library planner, which is also the fallback.
+        chronicle: records the calls.
+        prepared: the prepared data.
+        read_commit: gives the files of a revision.
+        pulse: is called while a request waits for its answer.
 
     Raises:
-        SetupError: no endpoint is set up, or what a model needs is not installed.
+        SetupError: no endpoint is set up, or a package is missing.
     """
     state = chronicle.state
     if state.run.planner == "library":
@@ -134,7 +139,7 @@ def open_agents(
     note = chronicle.observer.note
     if state.run.replayed is not None:
         engine = chronicle.journal.engine
-        yield replaying_agents(library, engine, state.run.replayed, read_commit, note)
+        yield make_replay_agents(library, engine, state.run.replayed, read_commit, note)
         return
     with _endpoint(state.run) as endpoint:
         allowance = Allowance(state.run.max_usd, used=lambda: state.spend.used)
@@ -144,12 +149,12 @@ def open_agents(
             allowance,
             pulse,
             lambda: _seconds_left(chronicle),
-            question_s=QUESTION_SHARE * state.run.budget_s,
+            question_s=REQUEST_SHARE * state.run.budget_s,
         )
         thinker = PatientThinker(
             client,
-            lambda reason: note(f"The library planner goes on without the language model: {reason}"),
-            fresh=all(map(state.is_given, state.nodes.values())),
+            lambda reason: note(f"The library planner continues without the language model: {reason}"),
+            fresh=all(map(state.is_imported, state.nodes.values())),
         )
         try:
             yield make_agents(library, prepared, state.run, read_commit, thinker)
@@ -159,26 +164,26 @@ def open_agents(
 
 @contextmanager
 def _endpoint(run: RunSettings) -> Iterator[Endpoint]:
-    """As the run's settings say; the key is never among them."""
+    """Yield the endpoint that the settings name; the key comes from the environment."""
     if LOCAL in run.models.values():
         with open_local() as endpoint:
             yield endpoint
         return
-    endpoint = _allowed(find_endpoint(run.models["planner"]), run.offline)
+    endpoint = _check_offline(find_endpoint(run.models["planner"]), run.offline)
     yield replace(endpoint, models=run.models)
 
 
-def _allowed(endpoint: Endpoint, offline: bool) -> Endpoint:
-    """The endpoint; SetupError where it is not on this machine and nothing else may be asked."""
+def _check_offline(endpoint: Endpoint, offline: bool) -> Endpoint:
+    """Return the endpoint; SetupError if `offline` and the endpoint is not on this machine."""
     if offline and not endpoint.is_loopback:
         raise SetupError(
-            f"--offline: the language model is asked at {endpoint.host}, which is not this machine; pass "
-            "--model local, or let OPENAI_BASE_URL lead to a server here."
+            f"--offline: the language model is at {endpoint.host}, which is not this machine; pass "
+            "--model local, or set OPENAI_BASE_URL to a server on this machine."
         )
     return endpoint
 
 
 def _seconds_left(chronicle: Chronicle) -> float:
-    """Until candidates may not start any more."""
+    """Return the seconds until no candidate may start any more."""
     budget = Budget.of(chronicle.state)
     return budget.limit_s - budget.reserve_s - chronicle.clock.elapsed_s()

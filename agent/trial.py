@@ -19,7 +19,7 @@ from agent.execution.layers import CacheLayers
 from agent.execution.progress import ProgressReader
 from agent.execution.telling import tell_exception, without_values
 from agent.record.events import Failure, NodeResult, RunSettings, Stage
-from agent.reported import cache_seconds, facts, read_analysis, read_log, thinned
+from agent.reported import cache_seconds, facts, read_analysis, read_log, thin_curve
 from agent.repository.checks import check_repository
 from agent.repository.idea import WrittenModule
 from agent.repository.leakage import Leakage
@@ -27,16 +27,16 @@ from agent.repository.lineage import Lineage
 from agent.repository.render import tree_hash, write_tree
 
 SMOKE_LIMIT_S = 60.0
-# The part of its limit that a candidate is told of; the rest is for what its own clock cannot see.
+# Share of the time limit that is passed to a candidate; the rest covers start-up, which it cannot time.
 TOLD_SHARE = 0.85
-# Beside its limit where it keeps what it learns: libraries that write that are imported, and it is written.
+# Extra seconds of an execution that saves its model, for imports and for writing.
 SAVING_S = 30.0
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
-FROZEN = "working/frozen.json"  # what a node decided by its validation rows or under its time limit
-REFIT = "-refit"  # ends the name of the folder that a node is refitted in
-ASIDE = "-aside"  # ends the name of the cache of an execution that leaves nothing behind
-OUTPUTS = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw, for ensembles
-MEMORY_SHARE = 0.8  # of the machine's, shared by the workers
+FROZEN = "working/frozen.json"  # choices that a node made on validation rows or under its time limit
+REFIT_SUFFIX = "-refit"  # suffix of the folder in which a node is refitted
+TEMPORARY_SUFFIX = "-aside"  # suffix of the private cache of a temporary execution
+OUTPUT_FILES = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw outputs, for ensembles
+MEMORY_SHARE = 0.8  # share of the machine's memory that the workers divide
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,21 @@ class Trial:
     node: int
     commit: str
     workspace: Path
-    code: str  # hash of the code, without the words
-    faults: tuple[str, ...]  # of its idea, then against the repository contract
-    idea_failed: bool = False  # what its idea wants cannot be made
-    doubts: tuple[str, ...] = ()  # what its code, read, seems to leak
+    code: str  # hash of the files without idea.json and README.md
+    faults: tuple[str, ...]  # faults of the idea, then violations of the repository contract
+    idea_failed: bool = False  # the idea cannot be implemented
+    doubts: tuple[str, ...] = ()  # possible leaks that reading the code found
 
     @property
     def progress_file(self) -> Path:
         return self.workspace / "working" / "progress.jsonl"
 
 
-Doubt = Callable[[Trial, NodeResult], NodeResult]
-"""What becomes of a valid result on a closer look, before anything that the candidate built is shared."""
+ResultCheck = Callable[[Trial, NodeResult], NodeResult]
+"""Check of a valid result; runs before the candidate's caches are shared."""
 
 
-class Bench:
+class TrialRunner:
     """Sets up and executes the trials of one run."""
 
     def __init__(
@@ -84,20 +84,20 @@ class Bench:
         self._gpus = gpus or GpuLeases(())
         self._memory_bytes = int(MEMORY_SHARE * memory_bytes() / settings.workers)
         self._smoked: set[str] = set()
-        found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUTS[0]}")}
-        # What a killed run leaves of a repeat, `003-repeat1`, is no node.
+        found = {file.parts[-3] for file in nodes_root.glob(f"[0-9]*/{OUTPUT_FILES[0]}")}
+        # A killed repeat leaves a folder such as `003-repeat1`, which is not a node's.
         self._with_outputs = {int(name) for name in found if name.isdecimal()}
 
     @property
     def seed(self) -> int:
-        """The run's."""
+        """The run's seed."""
         return self._settings.seed
 
     def workspace(self, node: int) -> Path:
         return self._nodes_root / f"{node:03d}"
 
     def refit_workspace(self, node: int) -> Path:
-        return self._nodes_root / f"{node:03d}{REFIT}"
+        return self._nodes_root / f"{node:03d}{REFIT_SUFFIX}"
 
     def set_up(
         self,
@@ -106,23 +106,28 @@ class Bench:
         parents: Sequence[str],
         message: str,
         faults: Sequence[str] = (),
-        read: Leakage | None = None,
+        leaks: Leakage | None = None,
     ) -> Trial:
-        """Commits the files and checks them out; a lost attempt's leftovers are removed first.
+        """Commit the files and check them out; leftovers of a lost attempt are removed first.
 
-        `faults` are those of the idea, sentences that say why the files are not what it wants; `read` is what
-        their code seems to leak.
+        Args:
+            node: number of the node.
+            files: the repository's files.
+            parents: parent commits.
+            message: the commit message.
+            faults: sentences that say why the files do not implement the idea.
+            leaks: leakage findings in the code.
         """
         commit = self.lineage.commit(files, list(parents), message, node)
         workspace = self.workspace(node)
         self._check_out(files, workspace)
-        read = read or Leakage()
-        all_faults = (*faults, *check_repository(files), *read.faults)
+        leaks = leaks or Leakage()
+        all_faults = (*faults, *check_repository(files), *leaks.faults)
         code = tree_hash(files)
-        return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=read.doubts)
+        return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=leaks.doubts)
 
-    def set_up_again(self, node: int, commit: str) -> Trial:
-        """A recorded revision, checked out for another execution."""
+    def set_up_recorded(self, node: int, commit: str) -> Trial:
+        """Check out a recorded revision for another execution."""
         files = self.lineage.read(commit)
         self._check_out(files, self.workspace(node))
         faults = tuple(check_repository(files))
@@ -137,9 +142,9 @@ class Bench:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
 
     def keep_outputs(self, nodes: set[int]) -> None:
-        """Drops the raw outputs (hundreds of MB each on large data) of all other nodes."""
+        """Remove the raw outputs of all other nodes; on large data they take hundreds of MB each."""
         for node in self._with_outputs - nodes:
-            for name in OUTPUTS:
+            for name in OUTPUT_FILES:
                 (self.workspace(node) / name).unlink(missing_ok=True)
         self._with_outputs &= nodes
 
@@ -150,11 +155,17 @@ class Bench:
         watch: Watch | None,
         smoke: bool,
         arguments: tuple[str, ...] = (),
-        doubt: Doubt = lambda trial, result: result,
+        check: ResultCheck = lambda trial, result: result,
     ) -> NodeResult:
-        """Smoke run, full run with the arguments, score. A candidate's fault is a result, no exception.
+        """Execute a smoke run and the full run, then score. A failed candidate gives a failed result.
 
-        What is valid by then stays so if `doubt` leaves it so.
+        Args:
+            trial: the revision to execute.
+            limit_s: time limit in seconds.
+            watch: stops the execution early.
+            smoke: whether a smoke run comes first.
+            arguments: command-line arguments of the full run.
+            check: check of a valid result, which may make it suspect.
         """
         if trial.faults:
             reason = " ".join(trial.faults[:3])
@@ -171,17 +182,17 @@ class Bench:
         outcome = self._execute(trial, limit_s, "run.log", arguments, watch)
         result = self._scored(trial, outcome)
         if result.status == "valid":
-            result = doubt(trial, result)
+            result = check(trial, result)
         if result.status == "valid":
             self._cache.promote(trial.node)
         self._cache.drop(trial.node)
         self._with_outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
-    def exercise(
+    def run_module_test(
         self, trial: Trial, module: WrittenModule, limit_s: float, watch: Watch | None
     ) -> NodeResult | None:
-        """Executes the test of a module that was just written; None where it passes."""
+        """Execute the test of a newly written module; return None if it passes."""
         limit_s = min(SMOKE_LIMIT_S, limit_s)
         outcome = self._execute(trial, limit_s, "test.log", (), watch, script=module.test_file)
         if outcome.status == "ok":
@@ -191,8 +202,8 @@ class Bench:
         return _failed(trial, reason, failure, smoke_seconds=outcome.seconds)
 
     @contextmanager
-    def aside(self, trial: Trial, mark: str) -> Iterator[Trial]:
-        """The revision checked out once more, beside the node's folder; it is gone afterwards."""
+    def temporary_checkout(self, trial: Trial, mark: str) -> Iterator[Trial]:
+        """Yield a temporary second checkout of the revision, next to the node's folder."""
         copy = trial.workspace.with_name(f"{trial.workspace.name}{mark}")
         self._check_out(self.lineage.read(trial.commit), copy)
         try:
@@ -200,19 +211,21 @@ class Bench:
         finally:
             shutil.rmtree(copy, ignore_errors=True)
 
-    def execute_on(self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None) -> Outcome:
-        """One execution on other metadata than the prepared; what it caches, nobody gets."""
+    def execute_with_metadata(
+        self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None
+    ) -> Outcome:
+        """Execute once on other metadata than the prepared; the caches are discarded."""
         try:
             return self._execute(trial, limit_s, "run.log", (), watch, metadata=metadata)
         finally:
-            self._cache.drop(trial.node, ASIDE)
+            self._cache.drop(trial.node, TEMPORARY_SUFFIX)
 
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
-        """(score, seconds) of the same code with another seed; the score is None when it failed."""
+        """Execute the same code with another seed; return (score, seconds), score None on failure."""
         seed = self._settings.seed + SEED_STEP * number
-        with self.aside(trial, f"-repeat{number}") as again:
-            outcome = self._execute(again, limit_s, "run.log", (), None, seed)
-            result = self._scored(again, outcome)
+        with self.temporary_checkout(trial, f"-repeat{number}") as copy:
+            outcome = self._execute(copy, limit_s, "run.log", (), None, seed)
+            result = self._scored(copy, outcome)
         self._cache.drop(trial.node)
         return (result.metric if result.status == "valid" else None), outcome.seconds
 
@@ -226,13 +239,18 @@ class Bench:
         *,
         save: bool = False,
     ) -> Outcome:
-        """Executes a node's revision in a folder of its own with `--refit`, bound to what the node decided.
+        """Execute a node's revision with `--refit` in a separate folder, using the node's frozen choices.
 
-        `members` are the nodes that an ensemble blends; they decided too. With `save` it keeps what it
-        learns, and all else below `working/` stays too.
+        Args:
+            node: number of the node.
+            commit: the revision.
+            members: nodes that an ensemble blends; their frozen choices are used too.
+            limit_s: time limit in seconds.
+            watch: stops the execution early.
+            save: keep the trained model and everything else below `working/`.
 
         Raises:
-            InfrastructureError: what a node decided is not there (any more).
+            InfrastructureError: the frozen choices of a node are missing.
         """
         copy = self.refit_workspace(node)
         self._check_out(self.lineage.read(commit), copy)
@@ -264,13 +282,13 @@ class Bench:
         script: str = "main.py",
         metadata: Path | None = None,
     ) -> Outcome:
-        for name in ("working", "submission"):  # what the smoke run left must not pass for a result
+        for name in ("working", "submission"):  # files of the smoke run must not count as results
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
         if frozen is not None:
             (trial.workspace / FROZEN).parent.mkdir()
             shutil.copyfile(frozen, trial.workspace / FROZEN)
         self._link_weights(trial.workspace)
-        earnest = script == "main.py" and "--smoke" not in arguments
+        is_full_run = script == "main.py" and "--smoke" not in arguments
         saving_s = SAVING_S if "--save" in arguments else 0.0
         with self._gpus.lease(watch) as gpu:
             job = Job(
@@ -281,7 +299,9 @@ class Bench:
                 limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),
                 time_hint_s=limit_s * TOLD_SHARE,
                 threads=self._settings.threads,
-                cache=self._cache.open(trial.node, ASIDE * bool(metadata)) if earnest else None,
+                cache=self._cache.open(trial.node, TEMPORARY_SUFFIX * bool(metadata))
+                if is_full_run
+                else None,
                 gpu=gpu,
                 script=script,
                 arguments=arguments,
@@ -290,18 +310,18 @@ class Bench:
             return self._executor.execute(job, watch)
 
     def _failure(self, stage: Stage, trial: Trial, outcome: Outcome) -> Failure:
-        told = None
+        redacted = None
         if outcome.status == "failed":
             files = self.lineage.read(trial.commit)
-            told = tell_exception(read_log(outcome.log), trial.workspace.resolve(), files)
-        if told is None:
+            redacted = tell_exception(read_log(outcome.log), trial.workspace.resolve(), files)
+        if redacted is None:
             return Failure(stage=stage, told=outcome.reason)
-        return Failure(stage=stage, told=told.sentence, frames=told.frames)
+        return Failure(stage=stage, told=redacted.sentence, frames=redacted.frames)
 
     def _link_weights(self, workspace: Path) -> None:
-        """Anew for every execution: afterwards, links that lead out of the workspace are removed.
+        """Link the user's weights into the workspace; links out of it are removed after each execution.
 
-        A smoke run may have left anything there; what is no folder of the workspace's own gets no link.
+        A smoke run may have left anything, so only real folders of the workspace get a link.
         """
         members = workspace / "members"
         inside = members.iterdir() if _is_real_folder(members) else ()
@@ -310,7 +330,7 @@ class Bench:
                 (folder / "weights").symlink_to(self._weights)
 
     def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
-        curve = thinned(ProgressReader(trial.progress_file).poll())
+        curve = thin_curve(ProgressReader(trial.progress_file).poll())
         if outcome.status != "ok":
             pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
             failed = _failed(trial, outcome.reason, self._failure("run", trial, outcome), outcome.seconds)
@@ -359,10 +379,11 @@ def _failed(
 
 
 def unscored(error: MarsError) -> Failure:
-    """Of predictions that have no score, what may be told: a sentence about them may quote them.
+    """Return the failure of predictions that could not be scored, without values from the data.
 
-    What a competition's own metric says when it fails may quote answers, with nothing to tell them by.
+    An error of a competition's own metric may quote answers that redaction cannot recognise, so its message
+    is replaced.
     """
     if not isinstance(error, SubmissionError):
-        return Failure(stage="score", told="What computes the metric failed on these predictions.")
+        return Failure(stage="score", told="The metric failed on these predictions.")
     return Failure(stage="score", told=without_values(str(error)))

@@ -1,4 +1,4 @@
-"""Puts a lesson to the test: the same solution with and without its one change, on new seeds."""
+"""Verifies a lesson: runs the same solution with and without its change, on new seeds."""
 
 import math
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, changes_between
 from agent.search.scheduler import Propose, Repeat, only
-from agent.session import Run, carry_out, new_run, open_run
+from agent.session import Run, new_run, open_run, run_experiment
 
 SEEDS = 3
-# Far from the seeds of the run and of its repeats, and other ones for every verification.
+# Keeps the seeds of every verification apart from those of the run, its repeats and other verifications.
 _SEED_STEP = 100_000
 _WITHOUT, _WITH = 1, 2  # nodes of a verification
-_MINUTES_AT_LEAST = 0.5
+_MIN_MINUTES = 0.5
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What came out: the lesson before, the new comparison, and the lesson with all its evidence."""
+    """Result of a verification: the lesson before, the new comparison, and the lesson afterwards."""
 
     run: str
     before: Lesson
@@ -40,7 +40,7 @@ class Verification:
 
     @property
     def finding(self) -> str:
-        """In a word, whether the new seeds say what the lesson said."""
+        """Whether the new seeds agree with the lesson: "confirmed", "contradicted", ..."""
         before, now = self.before.verdict, self.before.verdict_of(self.evidence)
         if now == before:
             return "confirmed"
@@ -50,20 +50,20 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class _Origin:
-    """The recorded comparison that is made again."""
+class _Comparison:
+    """The recorded comparison that is repeated."""
 
     run: Run
     parent: Node
     child: Node
     without: Blueprint
     changed: Blueprint
-    edited: dict[str, str] | None  # the parent's files where they are not what its blueprint renders to
+    edited: dict[str, str] | None  # the parent's files, if they differ from its rendered blueprint
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Both solutions once, then each once more per further seed."""
+    """Decisions of a verification: both solutions once, then one repeat of each per further seed."""
 
     without: Propose
     changed: Propose
@@ -84,14 +84,14 @@ class _Pair:
 
 
 def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verification:
-    """Runs the pair of a lesson on `seeds` new seeds and adds what it finds to the lesson's evidence.
+    """Run the pair of a lesson on `seeds` new seeds and add the result to the lesson's evidence.
 
-    The pair is a recorded run of its own, on the prepared data of the run that the lesson came from. What had
-    been edited there, by hand or by an idea, both of the pair have too.
+    The pair is a separate recorded run on the prepared data of the lesson's run. Both solutions include the
+    edits that the original pair had.
 
     Raises:
-        SetupError: no such lesson, or none of its comparisons can be made again here.
-        MarsError: one of the two solutions failed this time.
+        SetupError: the lesson is unknown, or none of its comparisons can be repeated here.
+        MarsError: one of the two solutions failed.
     """
     engine = open_database(home.database)
     store = LessonStore(engine)
@@ -101,16 +101,19 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
     pair = _Pair(_without(origin), _changed(lesson, origin), seeds)
     settings = _settings(origin, seeds, len(lesson.evidence))
     with new_run(prepared, home, engine, f"verify-{lesson.id}-") as (run, heartbeat):
-        if origin.edited is not None:  # the first node is that code, the second a merge into it
+        if origin.edited is not None:  # the first node has the edited code, the second merges into it
             given = Given(commit=run.lineage.keep_given(origin.edited), idea=pair.without.idea)
             settings = settings.model_copy(update={"given": given})
         headline = f"Run {run.id}: {describe(lesson.changes)}, on {seeds} new seed(s)"
-        carry_out(run, settings, pair, home, observer, heartbeat, headline)
+        run_experiment(run, settings, pair, home, observer, heartbeat, headline)
         for node in run.state.nodes.values():
             if not node.is_valid:
-                reason = node.result.reason if node.result else "it did not run."
+                reason = node.result.reason if node.result else "The solution did not run."
                 which = "with" if node.id == _WITH else "without"
-                raise MarsError(f"Lesson {lesson.id} says nothing new: {which} its change, {reason}")
+                raise MarsError(
+                    f"Lesson {lesson.id} could not be verified: the solution {which} its change failed. "
+                    f"{reason}"
+                )
         evidence = _evidence(run)
         means = f"{_mean(run, _WITH):.5f} against {_mean(run, _WITHOUT):.5f}"
         scores = f"{run.metric.name} {means}, means of {seeds} seed(s)"
@@ -122,21 +125,21 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
     return Verification(run.id, lesson, evidence, after)
 
 
-def _origin(lesson: Lesson, home: Home) -> _Origin:
-    """The latest comparison behind the lesson that can be made again."""
+def _origin(lesson: Lesson, home: Home) -> _Comparison:
+    """Return the lesson's latest comparison that can be repeated."""
     if not lesson.changes:
         about = "is about edits of code" if lesson.edit_hash else "is not about a change of slots"
-        raise SetupError(f"Lesson {lesson.id} {about}; only a change of slots can be verified.")
+        raise SetupError(f"Lesson {lesson.id} {about}; only changes of slots can be verified.")
     reasons = []
     for item in reversed(lesson.evidence):
         try:
             return _recorded(lesson, item, home)
         except MarsError as error:
             reasons.append(str(error))
-    raise SetupError(f"Lesson {lesson.id}: none of its comparisons can be made again here. {reasons[0]}")
+    raise SetupError(f"Lesson {lesson.id}: none of its comparisons can be repeated here. {reasons[0]}")
 
 
-def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
+def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Comparison:
     run = open_run(item.run, home)
     parent, child = run.state.nodes.get(item.parent), run.state.nodes.get(item.child)
     blueprint = parent.idea.blueprint if parent else None
@@ -149,8 +152,8 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     slots = family.fill(blueprint.slots, where)
     changed = family.fill({**slots, **{change.slot: change.new for change in lesson.changes}}, where)
     if changes_between(slots, changed) != lesson.changes:
-        raise SetupError(f"Node {item.parent} of run {run.id} has other values than the lesson's change.")
-    return _Origin(
+        raise SetupError(f"Node {item.parent} of run {run.id} does not have the lesson's old values.")
+    return _Comparison(
         run,
         parent,
         child,
@@ -160,15 +163,15 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Origin:
     )
 
 
-def _without(origin: _Origin) -> Propose:
+def _without(origin: _Comparison) -> Propose:
     if origin.edited is None:
         return only(origin.without)
-    # As recorded, lessons cited: rendered, it is the code that the edits were merged into.
-    told = {"blueprint": origin.without, "moves": (), "changes": (), "edits": ()}
-    return Propose("draft", (), origin.parent.idea.model_copy(update=told), None)
+    # The recorded idea with its cited lessons. Rendered, it is the code that the edits were merged into.
+    changed = {"blueprint": origin.without, "moves": (), "changes": (), "edits": ()}
+    return Propose("draft", (), origin.parent.idea.model_copy(update=changed), None)
 
 
-def _changed(lesson: Lesson, origin: _Origin) -> Propose:
+def _changed(lesson: Lesson, origin: _Comparison) -> Propose:
     words = origin.child.idea
     idea = Idea(
         title=f"Only {describe(lesson.changes)}",
@@ -182,11 +185,11 @@ def _changed(lesson: Lesson, origin: _Origin) -> Propose:
     return Propose("improve", (_WITHOUT,), idea, None)
 
 
-def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
-    """Those of the origin, with the time that its child had for every execution."""
+def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
+    """Return the origin's settings, with the child's time limit for every execution."""
     run = origin.run
     limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
-    node_minutes = max(limits[origin.child.id] / 60, _MINUTES_AT_LEAST)
+    node_minutes = max(limits[origin.child.id] / 60, _MIN_MINUTES)
     return run.state.run.model_copy(
         update={
             "seed": run.state.run.seed + _SEED_STEP * comparisons,
@@ -200,7 +203,7 @@ def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
             "refit_rows": None,
             "pinned": (),
             "forbidden": (),
-            "planner": "library",  # it decides by itself; nobody is asked
+            "planner": "library",  # needs no language model
             "models": {},
             "llm_host": "",
             "max_usd": None,
@@ -210,7 +213,7 @@ def _settings(origin: _Origin, seeds: int, comparisons: int) -> RunSettings:
 
 
 def _evidence(run: Run) -> Evidence:
-    """The pair's effect: rows paired on the first seed, scores averaged over all seeds."""
+    """Return the pair's effect: paired over rows on the first seed, scores averaged over all seeds."""
     without, changed = run.state.nodes[_WITHOUT], run.state.nodes[_WITH]
     assert without.result is not None
     assert changed.result is not None
@@ -246,7 +249,7 @@ def _mean(run: Run, number: int) -> float:
 
 
 def _between_seeds(state: RunState) -> float:
-    """Variance of the metric between seeds, pooled over both solutions, with the guess as one more repeat."""
+    """Return the variance between seeds, pooled over both solutions; a guess counts as one more repeat."""
     groups = [_scores(node) for node in state.nodes.values()]
     freedom = sum(len(group) - 1 for group in groups)
     squares = sum((score - fmean(group)) ** 2 for group in groups for score in group)

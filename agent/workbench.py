@@ -1,4 +1,4 @@
-"""The executor and the code of a run's candidates, for the search as for what repeats it."""
+"""Opens the executor and assembles the code of candidates, for searches and their reproduction."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from agent.repository.render import idea_json
 
 
 def cache_layers(home: Home, prepared: Prepared, run_folder: Path) -> CacheLayers:
-    """The caches of a run; what its candidates share, they share with all runs on the same prepared data."""
+    """Return the caches of a run; runs on the same prepared data use the same shared cache."""
     shared = home.cache / prepared.spec.id / f"{prepared.kind}-{prepared.fingerprint[:16]}"
     return CacheLayers(shared, run_folder / "cache")
 
@@ -36,7 +36,7 @@ def open_executor(
     nodes_root: Path,
     cache: CacheLayers,
 ) -> Iterator[Executor]:
-    """An executor for workspaces below `nodes_root`; `families` say what warm candidates find imported."""
+    """Yield an executor for workspaces below `nodes_root`; `families` name the libraries to preload."""
     preload = {name for family in families for name in family.preload} or set(own_code.PRELOAD)
     for folder in (nodes_root, cache.shared):
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +55,8 @@ def open_executor(
 
 
 @dataclass(frozen=True)
-class Code:
-    """The files of a node, and why they are not what its idea wants: a sentence per fault."""
+class NodeCode:
+    """Files of a node, with one sentence per fault that keeps them from implementing the idea."""
 
     files: dict[str, str]
     faults: tuple[str, ...] = ()
@@ -64,29 +64,29 @@ class Code:
 
 def node_code(
     state: RunState, node: Node, lineage: Lineage, render: Callable[[Idea], dict[str, str]]
-) -> Code:
-    """A node's code with the fixes made so far, whoever made it; an ensemble's is its members'.
+) -> NodeCode:
+    """Return a node's code with all its fixes so far. Ensembles are assembled elsewhere.
 
-    Fixes that cannot be made (what they mended is rendered otherwise now) leave the files without any of
-    them, and a fault.
+    Fixes that no longer apply, because the fixed code is rendered differently now, are all omitted and give
+    a fault.
     """
-    if state.is_given(node):
+    if state.is_imported(node):
         assert state.run.given is not None
-        code = Code(lineage.read(state.run.given.commit))
+        code = NodeCode(lineage.read(state.run.given.commit))
     else:
         parent = None if node.parent is None else state.nodes[node.parent]
         code = idea_code(state, node.idea, parent, lineage, render)
     try:
-        files = _mended(code.files, node)
+        files = _with_modules_and_fixes(code.files, node)
     except EditError as error:
-        return Code(code.files, code.faults or (f"An earlier fix cannot be made: {error.sentence}",))
+        return NodeCode(code.files, code.faults or (f"An earlier fix cannot be made: {error.sentence}",))
     if _plan_of(state, node):
         files["requirements.txt"] = own_code.requirements_of(files)
-    return Code(files, code.faults)
+    return NodeCode(files, code.faults)
 
 
-def _mended(files: dict[str, str], node: Node) -> dict[str, str]:
-    """The files with the modules that were written for the node, and its fixes, in the order they came."""
+def _with_modules_and_fixes(files: dict[str, str], node: Node) -> dict[str, str]:
+    """Return the files with the node's written modules and fixes, in the order they came."""
     files = _with_fixes(files, node, written=0)
     for number, module in enumerate(node.modules, start=1):
         tests = {module.test_file: module.test} if module.test else {}
@@ -95,12 +95,12 @@ def _mended(files: dict[str, str], node: Node) -> dict[str, str]:
 
 
 def _plan_of(state: RunState, node: Node) -> tuple[ModulePlan, ...]:
-    """What was planned for the draft that a node's line began with; empty where nobody wrote its modules."""
+    """Return the module plan of the draft at the root of the node's branch; empty without a plan."""
     return [node, *state.ancestors(node)][-1].idea.plan
 
 
 def _with_fixes(files: dict[str, str], node: Node, written: int) -> dict[str, str]:
-    """The files after the fixes that were made while so many of the node's modules were written."""
+    """Return the files after the fixes that were made when `written` modules existed."""
     for attempt in node.attempts:
         if attempt.modules == written:
             files = apply_edits(files, attempt.fix.edits)
@@ -108,7 +108,7 @@ def _with_fixes(files: dict[str, str], node: Node, written: int) -> dict[str, st
 
 
 def parent_commits(state: RunState, node: Node) -> list[str]:
-    """The revisions that a node's next one follows: the one that failed last, else its parents'."""
+    """Return the parent commits of a node's next revision: its last failed one, else its parents'."""
     if node.attempts:
         return [node.attempts[-1].failed.commit]
     results = [state.nodes[parent].result for parent in node.parents]
@@ -121,38 +121,38 @@ def idea_code(
     parent: Node | None,
     lineage: Lineage,
     render: Callable[[Idea], dict[str, str]],
-) -> Code:
-    """The code of an idea below a finished parent: its blueprint's, merged with earlier edits, then its own.
+) -> NodeCode:
+    """Return the code of an idea: its blueprint merged with the parent's edits, then its own edits.
 
-    Edits that cannot be made leave the files without any of them, and a fault.
+    Edits that do not apply are all omitted and give a fault.
     """
-    base = _unedited(state, idea, parent, lineage, render)
+    base = _base_code(state, idea, parent, lineage, render)
     if base.faults or not idea.edits:
         return base
     try:
-        return Code(apply_edits(base.files, idea.edits))
+        return NodeCode(apply_edits(base.files, idea.edits))
     except EditError as error:
-        return Code(base.files, (error.sentence,))
+        return NodeCode(base.files, (error.sentence,))
 
 
-def _unedited(
+def _base_code(
     state: RunState,
     idea: Idea,
     parent: Node | None,
     lineage: Lineage,
     render: Callable[[Idea], dict[str, str]],
-) -> Code:
-    """The code before the idea's own edits; where its parent's line was edited, with these."""
+) -> NodeCode:
+    """Return the code before the idea's own edits, including the edits of the parent's branch."""
     if parent is None:
-        return Code(render(idea))
+        return NodeCode(render(idea))
     assert parent.result is not None
-    if idea.blueprint is None:  # the parent's code goes on by edits alone
+    if idea.blueprint is None:  # only edits change the parent's code
         files = lineage.read(parent.result.commit) | {"idea.json": idea_json(idea)}
         if plan := _plan_of(state, parent):
             files["README.md"] = render(idea.model_copy(update={"plan": plan}))["README.md"]
-        return Code(files)
+        return NodeCode(files)
     if parent.idea.blueprint is None or state.is_rendered(parent):
-        return Code(render(idea))
+        return NodeCode(render(idea))
     found = merged(lineage, render(parent.idea), parent.result.commit, render(idea))
     faults = (f"The change conflicts with what was edited before in {name}." for name in found.conflicts)
-    return Code(found.files, tuple(faults))
+    return NodeCode(found.files, tuple(faults))

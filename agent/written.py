@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic file writes."""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +10,14 @@ from agent.errors import InfrastructureError
 
 @contextmanager
 def file_aside(file: Path, what: str) -> Iterator[Path]:
-    """A path beside `file` to write to; renamed to it in the end.
+    """Yield a temporary path next to `file`; rename the result to `file` after the block.
+
+    Args:
+        file: the final path.
+        what: what the file contains, for the error message.
 
     Raises:
-        InfrastructureError: The disk does not let it; names the file and `what` it was to be.
+        InfrastructureError: the file cannot be written.
     """
     path = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:

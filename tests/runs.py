@@ -1,4 +1,4 @@
-"""A whole run with a scripted executor and clock: everything is real but the candidates' processes."""
+"""A whole run with a scripted executor and clock; only the candidates' processes are fake."""
 
 import csv
 import json
@@ -33,14 +33,14 @@ from agent.run import Search
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
 from agent.thinking import Agents
-from agent.trial import Bench
+from agent.trial import TrialRunner
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass
 class ScriptedClock:
-    """Goes forward only when a candidate has used time."""
+    """Clock that advances only by the time that candidates use."""
 
     now: float = 0.0
 
@@ -49,17 +49,17 @@ class ScriptedClock:
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing below may handle it."""
+    """Simulates SIGKILL; no code under test may handle it."""
 
 
 @dataclass
 class ScriptedExecutor:
-    """Acts as the toy's main.py would, for the price of writing three files."""
+    """Executor that writes the files of the toy's main.py without running it."""
 
     clock: ScriptedClock
     guarantees: Guarantees = field(default_factory=lambda: Guarantees(True, True, True, True, True, True))
     jobs: list[Job] = field(default_factory=list)
-    refit_gain: float = 0.01  # of right answers, by learning from all labelled rows
+    refit_gain: float = 0.01  # gain in accuracy from all labelled rows
 
     def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
         self.jobs.append(job)
@@ -85,7 +85,7 @@ class ScriptedExecutor:
         pass
 
     def _refit(self, job: Job) -> Outcome:
-        """The validation rows add a hundredth of right answers."""
+        """The validation rows add `refit_gain` to the accuracy."""
         quality = json.loads((job.workspace / "working" / "frozen.json").read_text())["quality"]
         seconds = 6.0
         self.clock.now += seconds
@@ -137,7 +137,7 @@ def _table(file: Path, rows: Sequence[Mapping[str, str]], labels: Sequence[str])
 
 @dataclass
 class Silent:
-    """An observer that remembers, and may kill the run at an event."""
+    """Observer that keeps the events, and may kill the run at one of them."""
 
     kill_at: int | None = None
     events: list[Event] = field(default_factory=list)
@@ -157,8 +157,8 @@ class Silent:
 
 
 @dataclass
-class Editing:
-    """The library planner's ideas with edits of their own, by the number of the node."""
+class EditingPlanner:
+    """Planner that adds edits to the library planner's ideas, by node."""
 
     planner: Planner
     edits: Mapping[int, tuple[Edit, ...]]
@@ -173,7 +173,7 @@ class Editing:
 
 @dataclass
 class ScriptedRun:
-    """One run over the toy; `go` starts it or goes on with it."""
+    """One run over the toy; `go` starts or resumes the run."""
 
     folder: Path
     prepared: Prepared
@@ -181,7 +181,7 @@ class ScriptedRun:
     settings: dict[str, object] = field(default_factory=dict)
     edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)  # by node
     debugger: Debugger | None = None
-    thinker: Thinker | None = None  # finds the words for what edits teach
+    thinker: Thinker | None = None  # words lessons about edits
 
     def engine(self) -> Engine:
         return open_database(self.folder / "mars.db")
@@ -195,7 +195,7 @@ class ScriptedRun:
         state = RunState(higher_is_better=True)
         journal = self._journal(engine, state)
         clock = ScriptedClock(state.elapsed_s)
-        bench = Bench(
+        runner = TrialRunner(
             self.prepared,
             Lineage(self.folder / "repository.git", 1_700_000_000),
             executor(clock),
@@ -213,13 +213,13 @@ class ScriptedRun:
             run="run",
             chronicle=Chronicle(journal, state, Silent(kill_at), clock),
             lessons=LessonStore(engine),
-            bench=bench,
+            runner=runner,
             renderers={"toy": Renderer(self.family, task)},
             competition=task,
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )
-        editing = Editing(planner, self.edits)
+        editing = EditingPlanner(planner, self.edits)
         reflector = Reflector(self.thinker, task, self._read) if self.thinker else None
         try:
             agents = Agents(editing, debugger=self.debugger, reflector=reflector)

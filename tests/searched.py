@@ -1,4 +1,4 @@
-"""Short real searches over the toy, in this process: for tests of what is done with a run afterwards."""
+"""Short real searches over the toy in this process, for tests of finished runs."""
 
 import shutil
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from agent.competition.sources import locate_data
 from agent.database import open_database
 from agent.paths import Home
 from agent.record.state import RunState
-from agent.request import RunRequest, settings_of
+from agent.request import RunRequest, make_settings
 from agent.search.scheduler import Propose
-from agent.session import Run, carry_out, new_run, open_run, start
+from agent.session import Run, new_run, open_run, run_experiment, start
 from tests.conftest import TOY, run_script
 from tests.runs import Silent
 
@@ -40,7 +40,7 @@ _PREDICTED_OUTPUTS = """    write_outputs("predicted", predict(read("test"), qua
 
 
 def blending_home(root: Path) -> Home:
-    """A home whose toys leave raw outputs, so that a search ends with an ensemble."""
+    """Return a home whose toys write raw outputs, so that a search ends with an ensemble."""
     shutil.copytree(TOY / "families", root / "templates")
     shutil.copytree(TOY / "competition", root / "benchmarks" / "toy")
     main = root / "templates" / "toy" / "main.py.j2"
@@ -58,9 +58,9 @@ def blending_home(root: Path) -> Home:
 
 
 def complementary_home(root: Path) -> Home:
-    """A home whose toys err on rows of their own and say where they are unsure: their blend is the best.
+    """Return a home whose toys err on different rows with low confidence, so that their blend is the best.
 
-    Half of what they lack is learned by a refit, so that it changes the blend too.
+    A refit halves the errors, so that it changes the blend too.
     """
     home = blending_home(root)
     main = home.families / "toy" / "main.py.j2"
@@ -77,7 +77,7 @@ def complementary_home(root: Path) -> Home:
 
 
 def search(home: Home, **request: object) -> Run:
-    """A finished run, opened anew from its record."""
+    """Return a finished run, opened from its record."""
     asked = RunRequest(**{"competition": "toy", "minutes": 1.0, "max_nodes": 3, **request})  # type: ignore[arg-type]
     summary = start(asked, home, lambda metric: Silent())
     return open_run(summary.run.id, home)
@@ -85,7 +85,7 @@ def search(home: Home, **request: object) -> Run:
 
 @dataclass(frozen=True)
 class Script:
-    """Decisions that were made beforehand: one node after the other."""
+    """Predefined decisions, one node after the other."""
 
     steps: tuple[Propose, ...]
 
@@ -94,11 +94,11 @@ class Script:
 
 
 def carried_out(home: Home, *steps: Propose, **request: object) -> Run:
-    """A finished run whose nodes are those of the script, opened anew from its record."""
+    """Return a finished run with the script's nodes, opened from its record."""
     asked = RunRequest(**{"competition": "toy", "minutes": 1.0, **request})  # type: ignore[arg-type]
     competition = find_competition(asked.competition, home)
     prepared = prepare(competition.spec, locate_data(competition, home, "auto", run_script), home)
-    settings = settings_of(asked, prepared, competition.folder, home)
+    settings = make_settings(asked, prepared, competition.folder, home)
     with new_run(prepared, home, open_database(home.database)) as (run, heartbeat):
-        carry_out(run, settings, Script(steps), home, Silent(), heartbeat, "As the script says")
+        run_experiment(run, settings, Script(steps), home, Silent(), heartbeat, "As the script says")
     return open_run(run.id, home)

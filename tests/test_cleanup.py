@@ -1,4 +1,4 @@
-"""What `mars gc` may remove, and what it must never touch."""
+"""`mars gc`: which files it removes, and which it must never touch."""
 
 import os
 import tempfile
@@ -31,7 +31,7 @@ def searched(tmp_path: Path) -> tuple[Home, Run]:
 
 @pytest.fixture
 def temporary(tmp_path: Path) -> Path:
-    """Stands for /tmp, where what other programs and living processes have must stay."""
+    """Stand-in for /tmp, where files of other programs and live processes must stay."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     (folder / "mars-pictures").mkdir()
@@ -62,7 +62,7 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     scratch.write_bytes(b"x" * 1000)
     (run.folder / "nodes" / "001-repeat1").mkdir()
     refitted = run.folder / "nodes" / "001-refit" / "submission" / "submission.csv"
-    refitted.parent.mkdir(parents=True)  # what a resumed run may still have to keep
+    refitted.parent.mkdir(parents=True)  # a resumed run may still keep this submission
     refitted.write_text("id,label")
     before = _files(home.root)
 
@@ -85,7 +85,7 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     assert more.kept is not None
 
 
-def test_a_run_at_work_is_not_touched(searched: tuple[Home, Run], temporary: Path) -> None:
+def test_an_active_run_is_not_touched(searched: tuple[Home, Run], temporary: Path) -> None:
     home, run = searched
     (run.folder / "cache" / "features.npy").write_bytes(b"x" * 1000)
     before = _files(home.root)
@@ -131,7 +131,7 @@ def test_a_link_of_a_candidate_leads_nowhere(searched: tuple[Home, Run], tempora
     assert (precious / "val_outputs.npz").read_text() == "mine"
 
 
-def test_what_killed_processes_left_goes_and_what_living_ones_fill_stays(
+def test_folders_of_killed_processes_are_removed_and_those_of_live_ones_stay(
     searched: tuple[Home, Run], temporary: Path
 ) -> None:
     home, _ = searched

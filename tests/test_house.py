@@ -103,7 +103,7 @@ def test_every_room_has_its_place_in_the_order() -> None:
     assert rooms == set(ORDER)
 
 
-def test_the_code_knows_no_benchmark_by_name() -> None:
+def test_the_code_names_no_benchmark() -> None:
     names = [
         folder.name for folder in (ROOT / "benchmarks").iterdir() if (folder / "competition.yaml").exists()
     ]

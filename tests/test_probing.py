@@ -1,4 +1,4 @@
-"""Candidates whose predictions follow the validation answers, and honest ones, executed for real."""
+"""Leakage gate on real executions: candidates that leak validation labels, and honest ones."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.cli.commands import mars
 from tests.searched import carried_out, search
 from tests.test_workbench import SCRIPT
 
-# Of few labelled rows none is withheld, so that no audit score tells.
+# With so few labelled rows there are no audit rows, so only the probe can detect a leak.
 _ROWS = 600
 _PREDICT = "    labels = predict(validation)\n"
 _NEAREST = '''
@@ -53,7 +53,7 @@ LEAKY = {
 
 @pytest.fixture
 def small(home: Home) -> Home:
-    """The toy with so few rows that nothing but validation rows scores a candidate."""
+    """The toy with so few rows that only validation rows score a candidate."""
     script = home.root / "benchmarks" / "toy" / "make_data.py"
     code = script.read_text()
     fewer = code.replace("2000", str(_ROWS)).replace("range(2100)", f"range({_ROWS + 100})")
@@ -63,7 +63,7 @@ def small(home: Home) -> Home:
 
 
 def _own(home: Home, folder: Path, predicts: str) -> Path:
-    """A user's repository: the toy as it is rendered, but for how it comes by its labels."""
+    """Return a user's repository: the rendered toy with other code for the labels."""
     plain = search(home, max_nodes=1)
     result = _result(plain, 1)
     for name, text in plain.lineage.read(result.commit).items():
@@ -106,7 +106,7 @@ def test_honest_code_that_looks_at_validation_rows_passes(small: Home, tmp_path:
     assert run.state.best is run.state.nodes[1]
 
 
-def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
+def test_the_user_sees_the_probe(small: Home, tmp_path: Path) -> None:
     own = _own(small, tmp_path / "own", HONEST["tunes a threshold"])
     for cold in ((), ("--cold",)):
         mars("run", "--competition", "toy", "--from", str(own), "--minutes", "1", "--max-nodes", "1", *cold)
@@ -143,7 +143,7 @@ def test_a_user_is_told_of_the_probe(small: Home, tmp_path: Path) -> None:
 
 
 def test_only_code_of_its_own_that_would_lead_is_probed(home: Home) -> None:
-    """The script has edited drafts and children, rendered ones, and some that fail."""
+    """The script has edited and rendered nodes, and nodes that fail."""
     run = carried_out(home, *SCRIPT)
     best: float | None = None
     for node in run.state.nodes.values():
@@ -155,7 +155,7 @@ def test_only_code_of_its_own_that_would_lead_is_probed(home: Home) -> None:
     assert sum(_result(run, number).probe is not None for number in run.state.nodes) >= 2
 
 
-def test_a_probe_that_does_not_run_says_nothing(small: Home, tmp_path: Path) -> None:
+def test_a_failed_probe_has_no_verdict(small: Home, tmp_path: Path) -> None:
     fails = """    labels = predict(validation)
     if sum(labels[row["id"]] == row["label"] for row in validation) < 0.6 * len(validation):
         raise RuntimeError("secret cell")
@@ -176,8 +176,8 @@ def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) ->
     assert "reads '../../private/val.csv'; a solution has input/" in result.reason
 
 
-def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) -> None:
-    """The rows are joined to count them; a user's own repository without a blueprint is read as a whole."""
+def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -> None:
+    """Joining rows only to count them is a finding; without a blueprint all the code is checked."""
     counts = '    known = len(read("train") + read("val"))\n    print(known)\n'
     own = _own(small, tmp_path / "own", counts + HONEST["tunes a threshold"])
     (own / "idea.json").unlink()
@@ -191,12 +191,12 @@ def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) 
     assert result.probe.verdict == "passed"
 
 
-def test_a_doubt_that_no_probe_clears_makes_suspect(small: Home, tmp_path: Path) -> None:
+def test_a_leakage_finding_without_a_probe_makes_suspect(small: Home, tmp_path: Path) -> None:
     slow = '    known = len(read("train") + read("val"))\n    time.sleep(4.5 + 0 * known)\n'
     own = _own(small, tmp_path / "own", slow + HONEST["tunes a threshold"])
     result = _result(search(small, given=own, max_nodes=1, minutes=8 / 60), 1)
     assert result.status == "suspect"
-    assert result.reason.endswith("No probe could clear that: No time was left for it.")
+    assert result.reason.endswith("No probe could refute this: No time was left for the probe.")
 
 
 def test_without_time_nothing_is_probed(small: Home, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decisions follow from the record: made again they come out the same, and what differs is named."""
+"""Verified decisions: repeated from the record they are equal, and differences are named."""
 
 from typing import Any, NoReturn
 
@@ -22,7 +22,7 @@ from agent.record.events import (
 from agent.record.state import RunState
 from agent.record.store import Journal
 from agent.redecide import redecide
-from agent.request import planner_of
+from agent.request import make_planner
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from agent.session import Run
@@ -36,29 +36,29 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
     return home, search(home)
 
 
-def test_every_decision_of_a_search_comes_out_as_recorded(searched: tuple[Home, Run]) -> None:
+def test_every_decision_of_a_search_is_repeated(searched: tuple[Home, Run]) -> None:
     home, run = searched
     events = run.journal.events()
     decided = [event for event in events if isinstance(event, NodeProposed | RepeatProposed)]
     found = list(redecide(run, home))
-    assert len(found) == len(decided) - 1  # a blend is not the scheduler's
+    assert len(found) == len(decided) - 1  # the scheduler does not decide ensembles
     assert all(one.same and not one.reason for one in found)
 
 
-def test_a_record_that_was_tampered_with_is_found_out(searched: tuple[Home, Run]) -> None:
+def test_a_forged_record_is_detected(searched: tuple[Home, Run]) -> None:
     home, run = searched
     second = next(
         event for event in run.journal.events() if isinstance(event, NodeProposed) and event.node == 2
     )
     forged = second.model_copy(update={"idea": second.idea.model_copy(update={"title": "Forged"})})
-    journal = Forged(run, second, forged)
+    journal = ForgedJournal(run, second, forged)
     found = {one.what: one for one in redecide(_with(run, journal), home)}
     assert not found["node 002"].same
-    assert found["node 002"].reason == f"Now it would be a draft: {second.idea.title}."
+    assert found["node 002"].reason == f"Now the decision would be a draft: {second.idea.title}."
     assert found["node 001"].same
 
 
-def test_a_family_that_knows_better_now_decides_otherwise(searched: tuple[Home, Run]) -> None:
+def test_a_changed_family_decides_differently(searched: tuple[Home, Run]) -> None:
     home, run = searched
     family = home.families / "toy" / "family.yaml"
     before = family.read_text()
@@ -68,7 +68,7 @@ def test_a_family_that_knows_better_now_decides_otherwise(searched: tuple[Home, 
     finally:
         family.write_text(before)
     assert not found[0].same
-    assert found[0].reason == "Now it would be a draft: Plainer."
+    assert found[0].reason == "Now the decision would be a draft: Plainer."
 
 
 _GAINED = """  extra:
@@ -89,11 +89,11 @@ _FINISH = """  finish:
     ("old", "new", "reason"),
     [
         ("  kind:\n", _GAINED, None),
-        (_FINISH, "", "It cannot be decided again: family toy has lost finish since."),
-        ("tasks: [classification]", "tasks: [regression]", "It cannot be decided again: toy: no family"),
+        (_FINISH, "", "The decision cannot be repeated: family toy no longer has finish."),
+        ("tasks: [classification]", "tasks: [regression]", "The decision cannot be repeated: toy: no family"),
     ],
 )
-def test_a_family_of_other_slots_is_told(
+def test_changed_slots_of_a_family_are_reported(
     searched: tuple[Home, Run], old: str, new: str, reason: str | None
 ) -> None:
     home, run = searched
@@ -115,8 +115,8 @@ def test_a_family_of_other_slots_is_told(
         assert not found[-1].same
 
 
-def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
-    """Some moves wait for a part of the run's time to be used, which may happen within a call."""
+def test_the_time_of_calls_counts_in_decisions(searched: tuple[Home, Run]) -> None:
+    """Some moves become available at a share of the run's time, which may pass during a call."""
     home, run = searched
     journal = Journal.create(run.journal.engine, "thinking", "toy", CREATED)
     state = RunState(higher_is_better=True)
@@ -127,9 +127,9 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     chronicle.record(
         RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=run.state.lessons)
     )
-    library = planner_of(settings, run.prepared, home)
+    library = make_planner(settings, run.prepared, home)
     briefing = Briefing.of(run.prepared, settings, library.ground)
-    planner = LlmPlanner(library, briefing, Speechless(chronicle), lambda node: {})
+    planner = LlmPlanner(library, briefing, UnusableModel(chronicle), lambda node: {})
     scheduler = Scheduler(make_policy(settings.policy), planner)
     commit = run.lineage.commit({"main.py": ""}, [], "what every node of this test is", 99)
     for number in range(1, 13):
@@ -149,8 +149,8 @@ def test_time_passes_while_a_model_thinks(searched: tuple[Home, Run]) -> None:
     assert [one.what for one in redecide(thought, home) if not one.same] == []
 
 
-class Speechless:
-    """A model that thinks for half a minute and says nothing that could be used."""
+class UnusableModel:
+    """Model that takes 30 s and gives no usable answer."""
 
     def __init__(self, chronicle: Chronicle) -> None:
         self._chronicle = chronicle
@@ -167,8 +167,8 @@ class Speechless:
         raise LlmUnusable("Nothing came.")
 
 
-class Forged:
-    """A journal of which one event says something else."""
+class ForgedJournal:
+    """Journal with one replaced event."""
 
     def __init__(self, run: Run, event: NodeProposed, instead: NodeProposed) -> None:
         self._events = [instead if one == event else one for one in run.journal.events()]
@@ -178,5 +178,5 @@ class Forged:
         return list(self._events)
 
 
-def _with(run: Run, journal: Forged) -> Run:
+def _with(run: Run, journal: ForgedJournal) -> Run:
     return Run(run.id, run.folder, run.prepared, run.metric, journal, run.state)  # type: ignore[arg-type]

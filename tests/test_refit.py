@@ -1,4 +1,4 @@
-"""`mars run --refit`: the solution learns from all labelled rows at the end, and audit rows judge that."""
+"""`mars run --refit`: the chosen node trains on all labelled rows, and audit rows score the refit."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.search.budget import Budget, refit_s
 from agent.solution.card import describe, load_card
-from agent.trial import Bench
+from agent.trial import TrialRunner
 from agent.workbench import cache_layers, open_executor
 from tests.runs import ScriptedClock, ScriptedExecutor, ScriptedRun
 from tests.searched import blending_home, search
@@ -66,7 +66,7 @@ def test_the_chosen_node_is_refitted_once_and_scored_on_audit_rows(scripted: Scr
     ]
 
 
-def test_without_the_wish_nothing_is_refitted(scripted: ScriptedRun) -> None:
+def test_without_the_option_nothing_is_refitted(scripted: ScriptedRun) -> None:
     scripted.settings["refit_rows"] = None
     state = scripted.go()
     assert not any(isinstance(event, RefitProposed) for event in scripted.events())
@@ -91,7 +91,7 @@ def test_a_refit_that_is_worse_by_chance_is_kept(scripted: ScriptedRun) -> None:
 
 @dataclass
 class _FailsToRefit(ScriptedExecutor):
-    """What a candidate that cannot be refitted does."""
+    """Executor of a candidate whose refit fails."""
 
     how: str = "error"
     said: list[str] = field(default_factory=list)
@@ -122,7 +122,7 @@ def test_a_refit_that_fails_costs_nothing_but_its_time(scripted: ScriptedRun, ho
     assert state.nodes[refit.node].status == "valid"
 
 
-def test_a_refit_that_failed_is_tried_again_when_the_run_goes_on(scripted: ScriptedRun) -> None:
+def test_a_failed_refit_is_tried_again_on_resume(scripted: ScriptedRun) -> None:
     scripted.go(executor=lambda clock: _FailsToRefit(clock, how="error"))
     state = scripted.go()
     refit = refit_of(state)
@@ -132,7 +132,7 @@ def test_a_refit_that_failed_is_tried_again_when_the_run_goes_on(scripted: Scrip
     assert sum(isinstance(event, RefitProposed) for event in scripted.events()) == 2, "kept is kept"
 
 
-def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted: ScriptedRun) -> None:
+def test_a_killed_refit_fails_if_the_frozen_choices_are_gone(scripted: ScriptedRun) -> None:
     whole = [event.kind for event in _events_of(scripted)]
     killed = ScriptedRun(
         scripted.folder.parent / "killed", scripted.prepared, scripted.family, dict(SETTINGS)
@@ -145,15 +145,15 @@ def test_a_refit_whose_session_was_killed_fails_if_its_choices_are_gone(scripted
     refit = refit_of(state)
     assert refit is not None
     assert refit.result.status == "failed"
-    assert "left no working/frozen.json" in refit.result.reason
+    assert "wrote no working/frozen.json" in refit.result.reason
 
 
 @pytest.mark.parametrize("killed_first", [False, True], ids=["at once", "after a kill"])
-def test_the_record_says_what_time_a_refit_was_given(scripted: ScriptedRun, killed_first: bool) -> None:
+def test_the_refit_limit_follows_from_the_record(scripted: ScriptedRun, killed_first: bool) -> None:
     jobs: list[Job] = []
 
     def executor(clock: ScriptedClock) -> ScriptedExecutor:
-        clock.now += 7.0 * killed_first  # between a resumption and the first execution
+        clock.now += 7.0 * killed_first  # time between resuming and the first execution
         return ScriptedExecutor(clock, jobs=jobs)
 
     if killed_first:
@@ -175,7 +175,7 @@ def _events_of(run: ScriptedRun) -> list[Event]:
     return run.events()
 
 
-def test_too_little_time_is_said_in_a_line(scripted: ScriptedRun) -> None:
+def test_too_little_time_for_a_refit_is_reported(scripted: ScriptedRun) -> None:
     scripted.settings |= {"minutes": 0.25, "node_minutes": 0.25, "max_nodes": 1}
     state = scripted.go()
     assert refit_of(state) is None
@@ -184,7 +184,7 @@ def test_too_little_time_is_said_in_a_line(scripted: ScriptedRun) -> None:
     assert not any(isinstance(event, RefitProposed) for event in scripted.events())
 
 
-def test_a_repository_that_knows_no_refit_is_named(
+def test_a_repository_without_refit_is_named(
     scripted: ScriptedRun, toy_family: Family, tmp_path: Path
 ) -> None:
     main = shutil.copytree(toy_family.folder, tmp_path / "older") / "main.py.j2"
@@ -192,10 +192,10 @@ def test_a_repository_that_knows_no_refit_is_named(
     scripted.family = load_family(main.parent)
     state = scripted.go()
     assert state.finished is not None
-    assert "knows no --refit" in state.finished.no_refit
+    assert "does not support --refit" in state.finished.no_refit
 
 
-def test_a_node_that_left_no_choices_is_named(scripted: ScriptedRun) -> None:
+def test_a_node_without_frozen_choices_is_named(scripted: ScriptedRun) -> None:
     class Forgets(ScriptedExecutor):
         def _write(self, job: Job, quality: float) -> float:
             score = super()._write(job, quality)
@@ -204,7 +204,7 @@ def test_a_node_that_left_no_choices_is_named(scripted: ScriptedRun) -> None:
 
     state = scripted.go(executor=Forgets)
     assert state.finished is not None
-    assert "left no working/frozen.json" in state.finished.no_refit
+    assert "wrote no working/frozen.json" in state.finished.no_refit
 
 
 def test_a_run_killed_at_any_transaction_refits_as_if_nothing_had_happened(
@@ -262,13 +262,13 @@ def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
     assert limit_s > 150.0
 
 
-def test_a_member_that_knows_no_refit_is_named() -> None:
+def test_a_member_without_refit_is_named() -> None:
     files = {"main.py": "--refit", "members/003/main.py": "", "members/004/main.py": "--refit"}
     assert without_refit({**files, "members/004/library/main.py": ""}) == ["members/003/main.py"]
 
 
 def accuracy(submission: Path, home: Path) -> float:
-    """Of the rows to hand in, by the toy's rule: the label is the sign of x."""
+    """Return the accuracy on the rows to predict; the toy's label is the sign of x."""
     (test,) = (home / "workspaces" / "_prepared").rglob("public/metadata/test.csv")
     (ids,) = (home / "workspaces" / "_prepared").rglob("private/ids.csv")
     with ids.open() as stream:
@@ -280,7 +280,7 @@ def accuracy(submission: Path, home: Path) -> float:
     return sum(right[opaque[row["id"]]] == row["label"] for row in rows) / len(rows)
 
 
-def test_what_is_kept_is_the_refits_submission_and_the_card_says_so(tmp_path: Path) -> None:
+def test_the_refits_submission_is_kept_and_noted_on_the_card(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     run = search(home, refit=True)
     assert run.state.finished is not None
@@ -299,7 +299,7 @@ def test_what_is_kept_is_the_refits_submission_and_the_card_says_so(tmp_path: Pa
     assert card.refit.audit_after is not None
     assert card.refit.audit_before is not None
     assert card.refit.audit_after > card.refit.audit_before
-    assert "`submission.csv` is its" in describe(card)
+    assert "`submission.csv` is the refit's" in describe(card)
     former = run.nodes / node.name / "submission" / "submission.csv"
     assert (solution / "predictions" / "audit.csv").read_bytes() != former.read_bytes()
     assert accuracy(solution / "submission.csv", tmp_path) > 0.85
@@ -313,26 +313,28 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
     cache = cache_layers(home, run.prepared, run.folder)
     families = known_families(home).values()
     with open_executor(run.state.run, run.prepared, families, home, run.nodes, cache) as executor:
-        bench = Bench(run.prepared, run.lineage, executor, run.nodes, run.state.run, cache, home.weights)
+        runner = TrialRunner(
+            run.prepared, run.lineage, executor, run.nodes, run.state.run, cache, home.weights
+        )
         state = RunState.replay(run.journal.events(), higher_is_better=True)
         state.settings = state.run.model_copy(update={"refit_rows": 1.25})
-        plan = plan_refit(state, bench, ensemble, left_s=100.0)
-        assert plan.hindrance == ""
+        plan = plan_refit(state, runner, ensemble, left_s=100.0)
+        assert plan.blocker == ""
         assert plan.expected_s > 3 * len(ensemble.parents)
-        result = execute_refit(run.prepared, bench, run.metric, ensemble, 60.0, None)
+        result = execute_refit(run.prepared, runner, run.metric, ensemble, 60.0, None)
         assert result.status == "kept", result.reason
         assert ensemble.result is not None
         assert ensemble.result.audit_metric is not None
         assert result.audit_metric is not None
         assert result.audit_metric > ensemble.result.audit_metric
-        assert not (bench.refit_workspace(ensemble.id) / "working").exists()
-        (bench.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
-        lacking = plan_refit(state, bench, ensemble, left_s=100.0).hindrance
-        assert lacking.startswith(f"Node {ensemble.parents[0]:03d} left no working/frozen.json")
+        assert not (runner.refit_workspace(ensemble.id) / "working").exists()
+        (runner.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
+        lacking = plan_refit(state, runner, ensemble, left_s=100.0).blocker
+        assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
 
 
 def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:
-    """A link that leads out of the workspace is gone after the smoke run."""
+    """Links out of the workspace are removed after the smoke run."""
     home = blending_home(tmp_path)
     home.weights.mkdir()
     (home.weights / "net.pth").write_text("weights")
@@ -352,7 +354,7 @@ def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["a file", "a link"])
-def test_what_a_smoke_run_leaves_among_members_leads_weights_nowhere(tmp_path: Path, left: str) -> None:
+def test_weights_are_linked_only_into_real_member_folders(tmp_path: Path, left: str) -> None:
     home = blending_home(tmp_path)
     home.weights.mkdir()
     main = home.root / "templates" / "toy" / "main.py.j2"

@@ -1,4 +1,4 @@
-"""What comparisons of nodes are taken to prove."""
+"""Variance between seeds in comparisons of nodes."""
 
 import pytest
 

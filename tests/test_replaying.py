@@ -1,4 +1,4 @@
-"""Whole runs that give back what a recorded run proposed: elsewhere, interrupted, and decided anew."""
+"""The planner replay in whole runs: other seeds, interruption, verified decisions."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_a_run_on_another_seed_has_the_same_ideas_and_its_own_blend(searched: tu
     assert all(one.same for one in decided)
 
 
-def test_a_replay_of_a_replay_has_to_be_named(searched: tuple[Home, Run]) -> None:
+def test_a_replay_of_a_replay_needs_its_id(searched: tuple[Home, Run]) -> None:
     home, source = searched
     short = search(home, planner="replay", max_nodes=2)
     by_default = search(home, planner="replay", max_nodes=1)
@@ -60,7 +60,7 @@ def test_a_replay_of_a_replay_has_to_be_named(searched: tuple[Home, Run]) -> Non
     assert _ideas(named) == _ideas(source)[:2]
 
 
-def test_killed_and_resumed_it_goes_on_with_what_is_left(searched: tuple[Home, Run]) -> None:
+def test_a_killed_replay_resumes_with_the_remaining_ideas(searched: tuple[Home, Run]) -> None:
     home, source = searched
     with pytest.raises(Killed):
         start(REPLAY, home, lambda _: Silent(kill_at=7))
@@ -72,7 +72,7 @@ def test_killed_and_resumed_it_goes_on_with_what_is_left(searched: tuple[Home, R
     assert all(one.same for one in redecide(done, home))
 
 
-def test_it_says_when_the_ideas_are_gone(tmp_path: Path) -> None:
+def test_missing_ideas_are_reported(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     source = search(home, max_nodes=3)
     with pytest.raises(Killed):
@@ -86,7 +86,7 @@ def test_it_says_when_the_ideas_are_gone(tmp_path: Path) -> None:
     assert len(open_run(killed.id, home).journal.events()) == len(killed.journal.events())
 
 
-def test_edits_are_made_again_to_the_byte(tmp_path: Path) -> None:
+def test_replayed_edits_are_byte_identical(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     slots = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
     edit = Edit(file="main.py", find='= read("val")', replace='= list(read("val"))')
@@ -105,7 +105,7 @@ def test_edits_are_made_again_to_the_byte(tmp_path: Path) -> None:
     assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
 
 
-def test_a_run_that_began_with_a_users_own_code_begins_with_it_again(tmp_path: Path) -> None:
+def test_a_replay_starts_from_the_recorded_imported_repository(tmp_path: Path) -> None:
     home = blending_home(tmp_path / "home")
     made = search(home, max_nodes=1)
     write_tree(_code(made, made.state.nodes[1]), tmp_path / "own")
@@ -116,7 +116,7 @@ def test_a_run_that_began_with_a_users_own_code_begins_with_it_again(tmp_path: P
     assert all(one.same for one in redecide(again, home))
 
 
-def test_lessons_that_the_ideas_cite_are_at_hand(tmp_path: Path) -> None:
+def test_lessons_cited_by_the_ideas_are_offered(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     elsewhere = Scope(task="regression", family="toy", magnitude=3)
     learned = lesson("depth", 1, 2).model_copy(update={"scope": elsewhere})
@@ -135,18 +135,18 @@ def test_lessons_that_the_ideas_cite_are_at_hand(tmp_path: Path) -> None:
     [
         ({"planner": "replay"}, "no recorded run of toy has proposed anything"),
         ({"planner": "replay", "replay_of": "nothing"}, "No run is called 'nothing'"),
-        ({"replay_of": "latest"}, "--replay-of: is for --planner replay"),
-        ({"planner": "replay", "model": "m"}, "--model: is for --planner llm"),
-        ({"planner": "replay", "given": Path("own")}, "--from: a replay begins as the recorded run did"),
-        ({"planner": "llm", "replay_of": "latest"}, "--replay-of: is for --planner replay"),
+        ({"replay_of": "latest"}, "--replay-of: needs --planner replay"),
+        ({"planner": "replay", "model": "m"}, "--model: needs --planner llm"),
+        ({"planner": "replay", "given": Path("own")}, "--from: a replay starts as the recorded run did"),
+        ({"planner": "llm", "replay_of": "latest"}, "--replay-of: needs --planner replay"),
     ],
 )
-def test_what_does_not_fit_is_told(home: Home, asked: dict[str, object], said: str) -> None:
+def test_contradicting_options_are_refused(home: Home, asked: dict[str, object], said: str) -> None:
     with pytest.raises(SetupError, match=said):
         search(home, **asked)
 
 
-def test_what_is_recorded_says_whose_idea_it_was(searched: tuple[Home, Run]) -> None:
+def test_the_record_names_the_source_of_each_idea(searched: tuple[Home, Run]) -> None:
     home, _ = searched
     again = search(home, planner="replay", max_nodes=2)
     proposed = [event for event in again.journal.events() if isinstance(event, NodeProposed)]

@@ -1,4 +1,4 @@
-"""Whole searches with scripted candidates: what they find, and that a killed run is the same run."""
+"""Whole searches with scripted candidates: results, and equality of killed and uninterrupted runs."""
 
 import json
 import math
@@ -80,7 +80,7 @@ def test_lessons_carry_the_change_and_its_effect(scripted: ScriptedRun) -> None:
 
 @dataclass
 class _BuildsCaches(ScriptedExecutor):
-    """Says of itself what no candidate can be believed."""
+    """Executor whose candidate reports implausible cache times."""
 
     says: object = 0.0
 
@@ -93,7 +93,7 @@ class _BuildsCaches(ScriptedExecutor):
     ("says", "counted"),
     [(2.0, 2.0), (1e9, 0.95 * 5.0), (-1.0, 0.0), ("all of it", 0.0), (math.nan, 0.0), (None, 0.0)],
 )
-def test_time_for_caches_is_told_apart_as_far_as_it_can_be_true(
+def test_reported_cache_time_counts_as_far_as_plausible(
     scripted: ScriptedRun, says: object, counted: float
 ) -> None:
     scripted.settings = {"max_nodes": 1}
@@ -105,7 +105,7 @@ def test_time_for_caches_is_told_apart_as_far_as_it_can_be_true(
 
 @dataclass
 class _FirstIsPerfect(ScriptedExecutor):
-    """The first candidate makes no mistake; all others do."""
+    """Executor whose first candidate makes no mistake; all others do."""
 
     def _write(self, job: Job, quality: float) -> float:
         return super()._write(job, 1.1 if job.workspace.name.startswith("001") else quality)
@@ -120,7 +120,7 @@ def test_a_lesson_against_a_perfect_score_says_that_the_change_hurts(scripted: S
     assert all(lesson.standard_error < 1.0 for lesson in learned)
 
 
-def test_a_run_killed_at_any_transaction_goes_on_as_if_nothing_had_happened(
+def test_a_run_killed_at_any_transaction_resumes_to_the_same_result(
     tmp_path: Path, toy_prepared: Prepared, toy_family: Family
 ) -> None:
     settings = {"max_nodes": 5}
@@ -138,7 +138,7 @@ CRASHES = Edit(file="library/config.py", find="GAIN =", replace='CRASH = "crashi
 
 
 class Mending:
-    """A fake debugger: its first fix misses, its second mends."""
+    """Fake debugger whose first fix fails and whose second fix works."""
 
     def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
         if node.attempts:
@@ -150,7 +150,7 @@ class Mending:
         )
 
 
-def test_a_failed_node_goes_on_with_fixes_and_a_kill_at_any_moment_changes_nothing(
+def test_a_failed_node_continues_with_fixes_and_a_kill_changes_nothing(
     tmp_path: Path, toy_prepared: Prepared, toy_family: Family
 ) -> None:
     def make(name: str) -> ScriptedRun:
@@ -174,13 +174,13 @@ def test_a_failed_node_goes_on_with_fixes_and_a_kill_at_any_moment_changes_nothi
         assert _shape(_without_resumes(run.events())) == expected, f"killed at event {kill_at}"
 
 
-def test_without_a_debugger_what_fails_stays_failed(scripted: ScriptedRun) -> None:
+def test_without_a_debugger_failed_nodes_stay_failed(scripted: ScriptedRun) -> None:
     scripted.settings, scripted.edits = {"max_nodes": 2}, {2: (CRASHES,)}
     assert scripted.go().nodes[2].status == "failed"
 
 
 def _shape(events: list[Event]) -> list[tuple[object, ...]]:
-    """Decisions and results; the spend of a lost attempt is not compared."""
+    """Return decisions and results, without the time of lost attempts."""
     shape: list[tuple[object, ...]] = []
     for event in events:
         match event:
@@ -224,11 +224,11 @@ MARKS = {
 
 
 def _told(run: ScriptedRun) -> dict[str, str]:
-    """Titles of the lessons in memory, by id."""
+    """Return the titles of the lessons in memory, by id."""
     return {lesson.id: lesson.title for lesson in run.lessons().all()}
 
 
-def test_what_edits_teach_is_told_in_a_models_words_once_it_is_on_record(scripted: ScriptedRun) -> None:
+def test_recorded_lessons_about_edits_are_worded_by_a_model(scripted: ScriptedRun) -> None:
     scripted.settings, scripted.edits = {"max_nodes": 6}, MARKS
     thinker = WellReading()
     scripted.thinker = thinker
@@ -245,8 +245,8 @@ def test_what_edits_teach_is_told_in_a_models_words_once_it_is_on_record(scripte
     assert _folded_again(scripted) == state.learned
 
 
-def test_no_value_of_a_row_is_told_to_whoever_finds_the_words(scripted: ScriptedRun) -> None:
-    """Numbers of the tables, but for short ones, which mean something else too."""
+def test_no_row_value_reaches_the_model_that_words_lessons(scripted: ScriptedRun) -> None:
+    """Return the long numbers of the tables; short numbers may occur by chance."""
     thinker = WellReading()
     scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 4}, MARKS, thinker
     scripted.go()
@@ -260,11 +260,11 @@ def test_no_value_of_a_row_is_told_to_whoever_finds_the_words(scripted: Scripted
 
 
 def _folded_again(run: ScriptedRun) -> dict[str, Lesson]:
-    """What the state knows when it is folded from the record."""
+    """Return the lessons of the state rebuilt from the record."""
     return RunState.replay(run.events(), higher_is_better=True).learned
 
 
-def test_a_kill_between_a_lesson_and_its_words_costs_only_the_words(scripted: ScriptedRun) -> None:
+def test_a_kill_between_a_lesson_and_its_words_loses_only_the_words(scripted: ScriptedRun) -> None:
     scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 5}, MARKS, WellReading()
     whole = ScriptedRun(scripted.folder.parent / "whole", scripted.prepared, scripted.family)
     whole.settings, whole.edits = scripted.settings, MARKS
@@ -282,7 +282,7 @@ def test_a_kill_between_a_lesson_and_its_words_costs_only_the_words(scripted: Sc
     ]
 
 
-def test_a_model_that_says_the_opposite_changes_nothing(scripted: ScriptedRun) -> None:
+def test_words_with_the_opposite_verdict_are_ignored(scripted: ScriptedRun) -> None:
     scripted.settings, scripted.edits = {"max_nodes": 4}, MARKS
     scripted.thinker = WellReading({"verdict": "perhaps"})
     state = scripted.go()
@@ -291,10 +291,10 @@ def test_a_model_that_says_the_opposite_changes_nothing(scripted: ScriptedRun) -
     assert not any(isinstance(event, LessonWorded) for event in scripted.events())
 
 
-def test_a_lesson_that_says_nothing_new_adds_its_evidence_to_the_known_one(
+def test_an_equivalent_lesson_adds_its_evidence_to_the_known_one(
     scripted: ScriptedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fake calls each lesson the same as the last of those that it is asked about."""
+    """The fake reviewer calls each lesson equivalent to the last known one."""
     monkeypatch.setattr(reflecting, "ALIKE", 0.0)
 
     @dataclass
@@ -318,14 +318,14 @@ def test_a_lesson_that_says_nothing_new_adds_its_evidence_to_the_known_one(
 
 @dataclass
 class _FifthOverruns(ScriptedExecutor):
-    """The fifth candidate ends after the run should have."""
+    """Executor whose fifth candidate ends after the run's budget."""
 
     def _write(self, job: Job, quality: float) -> float:
         self.clock.now += 200.0 if job.workspace.name.startswith("005") else 0.0
         return super()._write(job, quality)
 
 
-def test_nobody_is_asked_for_words_when_the_time_is_used_up(scripted: ScriptedRun) -> None:
+def test_no_model_is_asked_for_words_after_the_time_limit(scripted: ScriptedRun) -> None:
     thinker = WellReading()
     scripted.edits, scripted.thinker = MARKS, thinker
     state = scripted.go(executor=_FifthOverruns)

@@ -1,4 +1,4 @@
-"""What is wrong with a file that a user wrote is one sentence, whichever file it is."""
+"""Errors in user files are one sentence that names the file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +23,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     ("content", "sentence"),
     [
         (None, r"cannot be read \(No such file or directory\)\."),
-        ("title: Café".encode("latin-1"), r"is no text in UTF-8; save it in that encoding\."),
-        (b"title: [", r"is no valid YAML: "),
+        ("title: Café".encode("latin-1"), r"the text is not in UTF-8; save the file in that encoding\."),
+        (b"title: [", r"invalid YAML: "),
         (b"", r"'top level': "),
         (b"- a list", r"'top level': "),
         (b"{}", r"'\w+': Field required\."),
@@ -49,5 +49,5 @@ def test_lessons_are_refused_by_the_place_of_the_first_fault(
 ) -> None:
     file = tmp_path / "lessons.json"
     file.write_bytes(content)
-    with pytest.raises(SetupError, match=rf"^{file}: is no list of lessons \('{place}': "):
+    with pytest.raises(SetupError, match=rf"^{file}: not a list of lessons \('{place}': "):
         read_lessons(file)

@@ -1,4 +1,4 @@
-"""Lessons put to the test: the pair runs again, and the lesson carries what it showed."""
+"""Verified lessons: the pair runs again, and the lesson gains the evidence."""
 
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +17,7 @@ from agent.verify import verify
 from tests.runs import Silent
 from tests.searched import blending_home, search
 
-# The seed moves every score, by another step for each of the seeds of a verification.
+# Every seed of a verification shifts the scores by a different step.
 _MOVED = "< QUALITY + 0.02 * (int(os.environ['MARS_SEED']) // 1000 % 3) * (1 + int({})) "
 
 
@@ -61,7 +61,7 @@ def test_a_verified_lesson_carries_the_new_comparison(searched: tuple[Home, Run]
     assert [item.run for item in stored.evidence] == [*(item.run for item in lesson.evidence), found.run]
     assert (home.solutions / "toy" / "card.json").read_bytes() == card, "an experiment is no solution"
     assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
-    with pytest.raises(SetupError, match="puts a lesson to the test and cannot be resumed"):
+    with pytest.raises(SetupError, match="verifies a lesson and cannot be resumed"):
         resume(found.run, 5.0, home, lambda _: Silent())
 
 
@@ -72,14 +72,16 @@ def test_every_verification_has_seeds_of_its_own(searched: tuple[Home, Run]) -> 
     assert len(second.after.evidence) == len(first.after.evidence) + 1
 
 
-def test_a_pair_that_fails_says_which_and_leaves_the_lesson(searched: tuple[Home, Run]) -> None:
+def test_a_failed_pair_names_the_solution_and_leaves_the_lesson(searched: tuple[Home, Run]) -> None:
     home, run = searched
     before = _store(home).get(_one(run).id)
     main = home.families / "toy" / "main.py.j2"
     code = main.read_text()
     try:
         main.write_text(code.replace("    began =", "    raise ValueError('broken')\n    began ="))
-        with pytest.raises(MarsError, match="says nothing new: without its change, "):
+        with pytest.raises(
+            MarsError, match=r"could not be verified: the solution without its change failed\. "
+        ):
             verify(before.id, 2, home, Silent())
     finally:
         main.write_text(code)
@@ -90,13 +92,13 @@ def test_a_lesson_from_elsewhere_cannot_be_verified_here(searched: tuple[Home, R
     lessons = _store(searched[0]).all()
     home = blending_home(tmp_path)
     _store(home).import_all(lessons)
-    with pytest.raises(SetupError, match="none of its comparisons can be made again here"):
+    with pytest.raises(SetupError, match="none of its comparisons can be repeated here"):
         verify("1", 1, home, Silent())
     with pytest.raises(SetupError, match="No lesson has the id 99"):
         verify("99", 1, home, Silent())
 
 
-def test_what_a_user_edited_is_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
+def test_user_edits_are_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
     home, own = blending_home(tmp_path / "home"), tmp_path / "own"
     first = search(home, max_nodes=1)
     assert first.state.nodes[1].result is not None

@@ -1,4 +1,4 @@
-"""The wheel carries everything: built, installed and run away from the checkout."""
+"""The wheel is complete: built, installed and run outside the checkout."""
 
 import json
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the wheel was installed to, without its dependencies."""
+    """Folder with the installed wheel, without its dependencies."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""The code of nodes whose line was edited: rendered, merged, edited on top; recorded, replayed, reused."""
+"""Code of nodes with edits in their lineage: rendering, merging, editing, replay and reuse."""
 
 import json
 from pathlib import Path
@@ -112,7 +112,7 @@ def test_a_child_that_changes_slots_keeps_the_edits_and_all_else_is_its_renderin
     assert "edits" not in json.loads(_files(run, 2)["idea.json"]), "they are its line's, not its own"
 
 
-def test_edits_go_on_top_of_what_the_line_gives_and_change_what_is_measured(edited: tuple[Home, Run]) -> None:
+def test_edits_apply_on_top_of_the_lineage_and_change_the_score(edited: tuple[Home, Run]) -> None:
     _, run = edited
     without, edits_alone, crossed = (run.state.nodes[number].metric for number in (2, 3, 4))
     assert without is not None
@@ -124,7 +124,7 @@ def test_edits_go_on_top_of_what_the_line_gives_and_change_what_is_measured(edit
     assert _files(run, 4)["library/loss.py"] == _files(run, 1)["library/loss.py"]
 
 
-def test_a_conflict_and_an_edit_that_fits_not_are_faults_of_their_nodes(edited: tuple[Home, Run]) -> None:
+def test_conflicts_and_edits_that_do_not_apply_are_faults_of_their_nodes(edited: tuple[Home, Run]) -> None:
     home, run = edited
     assert _reason(run, 6) == "The change conflicts with what was edited before in library/config.py."
     assert "library/config.py does not hold the block; nearest" in _reason(run, 8)
@@ -135,7 +135,7 @@ def test_a_conflict_and_an_edit_that_fits_not_are_faults_of_their_nodes(edited: 
 
 
 def test_edits_meet_those_of_the_line(edited: tuple[Home, Run]) -> None:
-    """The block is still there once, so that the same edit may be made again below."""
+    """The block still occurs once, so that a child may repeat the same edit."""
     _, run = edited
     assert run.state.nodes[9].is_valid
     assert _files(run, 9)["library/loss.py"].count("MARK = 'kept'") == 2
@@ -158,10 +158,10 @@ def test_executed_again_every_node_agrees(edited: tuple[Home, Run]) -> None:
     home, run = edited
     compared = list(execute_again(run, home, TOLERANCE))
     assert all(one.agrees for one in compared)
-    assert "not executed then: The change conflicts" in compared[5].reason
+    assert "not executed in the run: The change conflicts" in compared[5].reason
 
 
-def test_what_is_kept_was_refitted_edits_included(edited: tuple[Home, Run]) -> None:
+def test_the_kept_solution_is_refitted_with_its_edits(edited: tuple[Home, Run]) -> None:
     _, run = edited
     assert run.state.finished is not None
     assert not run.state.finished.no_refit
@@ -171,7 +171,7 @@ def test_what_is_kept_was_refitted_edits_included(edited: tuple[Home, Run]) -> N
     assert refit.status == "kept"
 
 
-def test_a_template_that_no_longer_fits_an_edit_is_told_as_the_reason(edited: tuple[Home, Run]) -> None:
+def test_an_edit_that_no_longer_applies_is_named_as_the_reason(edited: tuple[Home, Run]) -> None:
     home, run = edited
     file = home.families / "toy" / "library" / "loss.py.j2"
     before = file.read_text()
@@ -195,7 +195,7 @@ def _lessons_of(run: Run, number: int) -> list[Lesson]:
     return [run.state.learned[name] for name in run.state.nodes[number].lessons]
 
 
-def test_what_edits_did_is_no_evidence_about_slots(edited: tuple[Home, Run]) -> None:
+def test_effects_of_edits_are_not_evidence_about_slots(edited: tuple[Home, Run]) -> None:
     _, run = edited
     (below,) = _lessons_of(run, 2)
     assert [change.slot for change in below.changes] == ["depth"], "both sides have the edits"
@@ -219,9 +219,7 @@ def test_what_edits_did_is_no_evidence_about_slots(edited: tuple[Home, Run]) -> 
 def test_a_lesson_about_edits_is_not_verified_and_says_why(edited: tuple[Home, Run]) -> None:
     home, run = edited
     (lesson,) = _lessons_of(run, 3)
-    with pytest.raises(
-        SetupError, match=f"Lesson {lesson.id} is about edits of code; only a change of slots"
-    ):
+    with pytest.raises(SetupError, match=f"Lesson {lesson.id} is about edits of code; only changes of slots"):
         verify(lesson.id, 1, home, Silent())
 
 
@@ -254,7 +252,7 @@ def test_an_edited_solution_is_searched_on_from(edited: tuple[Home, Run], tmp_pa
         assert _files(found, child.id)["library/extra.py"] == NEW.replace
 
 
-def test_code_without_a_blueprint_goes_on_by_edits_alone(edited: tuple[Home, Run]) -> None:
+def test_code_without_a_blueprint_changes_by_edits_alone(edited: tuple[Home, Run]) -> None:
     _, run = edited
     own = idea("By edits alone", edits=(Edit(file="library/loss.py", find="'kept'", replace="'changed'"),))
     bare = Node(99, "improve", (1,), own.model_copy(update={"blueprint": None}), None, 0.0)
@@ -270,7 +268,7 @@ def test_code_without_a_blueprint_goes_on_by_edits_alone(edited: tuple[Home, Run
 PLANNED = {1: (MARKED,), 2: (NEW,), 3: (NOWHERE,), 4: (*USED, CLASH)}
 
 
-def test_a_run_with_edits_that_is_killed_goes_on_as_if_nothing_had_happened(
+def test_a_killed_run_with_edits_resumes_to_the_same_result(
     tmp_path: Path, toy_prepared: Prepared, toy_family: Family
 ) -> None:
     settings = {"max_nodes": 6, "policy": "greedy"}
@@ -290,7 +288,7 @@ def test_a_run_with_edits_that_is_killed_goes_on_as_if_nothing_had_happened(
 
 
 def _shape(events: list[Event]) -> list[tuple[object, ...]]:
-    """Decisions with their edits and results with their commits."""
+    """Return decisions with their edits, and results with their commits."""
     shape: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, NodeProposed):
@@ -302,7 +300,7 @@ def _shape(events: list[Event]) -> list[tuple[object, ...]]:
     return shape
 
 
-def test_fixes_of_code_that_is_rendered_otherwise_now_are_a_fault_and_no_end(tmp_path: Path) -> None:
+def test_fixes_that_no_longer_apply_are_a_fault_not_a_crash(tmp_path: Path) -> None:
     state = started()
     node = state.nodes[propose(state)]
     failed = NodeResult(status="failed", commit="c" * 40, seconds=1.0)

@@ -1,4 +1,4 @@
-"""Fakes of whoever answers a planner's questions."""
+"""Fake language models."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ Answer = Mapping[str, Any] | Exception
 
 @dataclass
 class ScriptedThinker:
-    """A fake: gives back what a function of the schema says, or raises it; remembers the questions."""
+    """Fake that answers by a function of the schema, or raises its error, and keeps the questions."""
 
     answer: Callable[[Mapping[str, Any]], Answer]
     questions: list[Sequence[Prompt]] = field(default_factory=list)
@@ -38,7 +38,7 @@ class ScriptedThinker:
 
 
 def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
-    """A value that keeps to the schema, as an endpoint with constrained answers gives."""
+    """Return a random value that satisfies the schema, as an endpoint with constrained answers would."""
     if "anyOf" in schema:
         return any_answer(schema["anyOf"][int(rng.integers(len(schema["anyOf"])))], rng)
     if "enum" in schema:
@@ -46,14 +46,14 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
     match schema["type"]:
         case "object":
             parts = dict(schema["properties"])
-            if "look" in parts:  # what may be looked at is to be edited next, which nobody can at random
+            if "look" in parts:  # a requested file has to be edited next, which a random answer cannot do
                 parts["look"] = {**parts["look"], "maxItems": 0}
                 if "changes" in parts:
                     parts["changes"] = {**parts["changes"], "minItems": 1}
-            if "start" in parts:  # nor can anybody write modules at random
+            if "start" in parts:  # random answers cannot write modules
                 starts = [start for start in parts["start"]["enum"] if start != OWN_CODE]
                 parts["start"] = {**parts["start"], "enum": starts}
-            if "sound" in parts:  # a veto at random would end what is tested
+            if "sound" in parts:  # a random veto would end the test
                 parts["sound"] = {"enum": [True]}
             return {name: any_answer(part, rng) for name, part in parts.items()}
         case "array":
@@ -67,9 +67,9 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
 
 @dataclass
 class WellReading:
-    """A fake reviewer: tells what a comparison taught, in the direction that its question names."""
+    """Fake reviewer that words a lesson with the verdict that the question names."""
 
-    said: Mapping[str, Any] = field(default_factory=dict)  # instead of its own words
+    said: Mapping[str, Any] = field(default_factory=dict)  # replaces its generated words
     questions: list[Query[Any]] = field(default_factory=list)
 
     def ask(self, query: Query[T]) -> T:

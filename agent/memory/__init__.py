@@ -1,1 +1,1 @@
-"""Lessons: what comparing experiments taught, with the evidence."""
+"""Lessons from comparisons of experiments, with their evidence."""

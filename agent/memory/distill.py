@@ -1,4 +1,4 @@
-"""Turns the comparison of two nodes into a lesson with a measured effect (after MARS, reflective memory)."""
+"""Turns comparisons of nodes into lessons with measured effects (MARS, arXiv 2602.02660)."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from agent.memory.lesson import UNNUMBERED, Evidence, FixTried, Lesson, Scope
 from agent.repository.edits import Edit
 from agent.repository.idea import Change, Fix
 
-_WORDS = {"helps": "helps", "hurts": "hurts", "inconclusive": "makes no measurable difference"}
+_VERDICTS = {"helps": "helps", "hurts": "hurts", "inconclusive": "makes no measurable difference"}
 
 
 def distill(
@@ -19,14 +19,22 @@ def distill(
     scores: str,
     edits: Sequence[Edit] = (),
 ) -> Lesson:
-    """A lesson from one comparison; `title` names the child's idea, `scores` says both metrics.
+    """Return the solution lesson of one comparison.
 
-    Where the child has edits, no effect is its slots' alone: the lesson has their hash instead of changes.
+    Args:
+        scope: where the lesson was learned.
+        title: title of the child's idea.
+        changes: the changed slots.
+        evidence: the measured effect.
+        scores: both metrics in words.
+        edits: the child's edits. With edits the effect is not the slots' alone, so the lesson has a hash
+            of all changes instead of slot changes.
     """
+    error = _error_change(evidence.effect, evidence.standard_error)
     findings = (
-        f"Node {evidence.child:03d} against {evidence.parent:03d} on the same validation rows: {scores}; "
-        f"error reduced by {_effect(evidence.effect, evidence.standard_error)} (paired over rows, seeds "
-        f"included), time {evidence.time_factor:.2f} times.{_edited(edits, changes)}"
+        f"Node {evidence.child:03d} against node {evidence.parent:03d} on the same validation rows: "
+        f"{scores}, error {error} (paired over rows, with the variance between seeds), "
+        f"run time {evidence.time_factor:.2f} times.{_edits_sentence(edits, changes)}"
     )
     lesson = Lesson(
         id=UNNUMBERED,
@@ -37,16 +45,16 @@ def distill(
         key_lesson="",
         scope=scope,
         changes=() if edits else changes,
-        edit_hash=hash_of(edits, changes) if edits else "",
+        edit_hash=change_hash(edits, changes) if edits else "",
         evidence=(evidence,),
     )
     return worded(lesson)
 
 
 def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried: FixTried) -> Lesson:
-    """A debug lesson from one fix, in the words of who made it; the error's are free of data."""
+    """Return the debug lesson of one fix, in the debugger's words; `error` contains no data values."""
     where = f" in {frames[0]}" if frames else ""
-    outcome = "the error was gone afterwards" if tried.mended else "the error stayed"
+    outcome = "the fix removed the error" if tried.mended else "the error remained"
     return worded(
         Lesson(
             id=UNNUMBERED,
@@ -64,68 +72,70 @@ def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried
 
 
 def worded(lesson: Lesson) -> Lesson:
-    """The lesson with title, summary and rule that fit all of its evidence.
+    """Return the lesson with title, summary and rule that match all of its evidence.
 
-    A model's words stay for as long as the evidence says what it said when they were found; numbers are
-    always those of all the evidence.
+    A model's words stay while the verdict is the one they were written for. Numbers always cover all the
+    evidence.
     """
     if lesson.edit_hash:
-        return lesson.model_copy(update=_of_edits(lesson))
+        return lesson.model_copy(update=_edit_texts(lesson))
     if not lesson.changes:
         return lesson
     what = describe(lesson.changes)
+    title = f"{what[:1].upper()}{what[1:]}{':' if len(lesson.changes) > 1 else ''}"
     rule = {
         "helps": f"Prefer {what} on {lesson.scope.task} tasks of this size.",
         "hurts": f"Avoid {what} on {lesson.scope.task} tasks of this size.",
-        "inconclusive": f"Do not spend time on {what} before something larger is solved.",
+        "inconclusive": f"Try larger changes before {what}.",
     }[lesson.verdict]
     return lesson.model_copy(
         update={
-            "title": f"{what[:1].upper()}{what[1:]} {_WORDS[lesson.verdict]}",
+            "title": f"{title} {_VERDICTS[lesson.verdict]}",
             "summary": _summary(lesson),
             "key_lesson": rule,
         }
     )
 
 
-def _of_edits(lesson: Lesson) -> dict[str, str]:
+def _edit_texts(lesson: Lesson) -> dict[str, str]:
     words = lesson.words
     plan = words.plan if words is not None else lesson.title
     if words is not None and lesson.is_in_words:
         summary = f"{words.summary} {_summary(lesson)}".strip()
         return {"title": words.title, "summary": summary, "key_lesson": words.key_lesson}
-    rule = f"The edit '{plan}' {_WORDS[lesson.verdict]} on {lesson.scope.task} tasks of this size."
+    rule = f"The edit '{plan}' {_VERDICTS[lesson.verdict]} on {lesson.scope.task} tasks of this size."
     return {"title": plan, "summary": _summary(lesson), "key_lesson": rule}
 
 
 def _summary(lesson: Lesson) -> str:
     count = len(lesson.evidence)
-    return (
-        f"Relative error reduction {_effect(lesson.effect, lesson.standard_error)} at "
-        f"{lesson.time_factor:.2f} times the run time, from {count} comparison{'s' if count > 1 else ''}."
-    )
+    error = _error_change(lesson.effect, lesson.standard_error)
+    return f"Error {error}, run time {lesson.time_factor:.2f} times ({count} pair{'s' if count > 1 else ''})."
 
 
-def hash_of(edits: Sequence[Edit], changes: Sequence[Change]) -> str:
-    """Hex SHA-256 of a change that is more than slots: equal for equal edits beside equal changes."""
+def change_hash(edits: Sequence[Edit], changes: Sequence[Change]) -> str:
+    """Return the hex SHA-256 of edits and slot changes together."""
     content = [[one.model_dump() for one in edits], [one.model_dump() for one in changes]]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _edited(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
-    """What was edited, and what changed beside it, as a further sentence; empty without edits."""
+def _edits_sentence(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
+    """Return a sentence that names the edited files and the slot changes; empty without edits."""
     if not edits:
         return ""
     files = ", ".join(dict.fromkeys(edit.file for edit in edits))
     return f" Edited: {files}" + (f", together with {describe(changes)}." if changes else ".")
 
 
-def _effect(effect: float, error: float) -> str:
-    return f"{effect:+.1%} ± {error:.1%}"
+def _error_change(effect: float, error: float) -> str:
+    """Return the relative change of the error, e.g. `-8.0 % ± 1.0 %` for a reduction by 8 %."""
+    return f"{0.0 - 100 * effect:+.1f} % ± {100 * error:.1f} %"
 
 
 def describe(changes: tuple[Change, ...]) -> str:
-    """The changes in words: `loss asymmetric instead of bce and epochs 8 instead of 5`."""
-    return " and ".join(
-        f"{change.slot.replace('_', ' ')} {change.new} instead of {change.old}" for change in changes
-    )
+    """Return the changes: `loss asymmetric instead of bce`, or `loss bce → asymmetric, epochs 5 → 8`."""
+    named = [(change.slot.replace("_", " "), change) for change in changes]
+    if len(named) == 1:
+        ((slot, change),) = named
+        return f"{slot} {change.new} instead of {change.old}"
+    return ", ".join(f"{slot} {change.old} → {change.new}" for slot, change in named)

@@ -1,7 +1,7 @@
-"""Embeds texts with a sentence-transformers model; a process of its own, started by `agent.memory.meaning`.
+"""Embeds texts with a sentence-transformers model; runs as a separate process of `agent.memory.meaning`.
 
-Reads one JSON object from stdin (`model`: a folder, `texts`) and prints the cosine of the first text with
-each of the others.
+Reads one JSON object from stdin (`model`: a folder, `texts`: N texts) and prints the N - 1 cosines of the
+first text with the others.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What an experiment taught, with the evidence that it rests on."""
+"""Lessons and the evidence that supports them."""
 
 import copy
 import math
@@ -14,15 +14,15 @@ from agent.repository.idea import Change
 Verdict = Literal["helps", "hurts", "inconclusive"]
 VERDICTS: tuple[Verdict, ...] = ("helps", "hurts", "inconclusive")
 
-# An effect within this many standard errors of zero steers nothing (DESIGN.md, Memory).
+# An effect within this many standard errors of zero is inconclusive.
 CONCLUSIVE_ERRORS = 2.0
-# What a change of one slot usually does to the error: a little more than the families' priors say.
+# Prior standard deviation of the effect of one slot change, slightly above the families' priors.
 TYPICAL_EFFECT = 0.1
 UNNUMBERED = "00000"
-"""Id of a lesson that no store has numbered yet."""
+"""Id of a lesson before a store numbers it."""
 
 
-# The family of lessons about code that no family renders.
+# Family of lessons about code that no family renders.
 OWN_CODE = "own code"
 
 
@@ -34,7 +34,7 @@ class Scope(_Frozen):
     """Where a lesson was learned."""
 
     task: Task
-    family: str = Field(description="`own code` where no family renders it.")
+    family: str = Field(description="Id of the family; `own code` for code that no family renders.")
     magnitude: int = Field(description="Number of training rows, as round(log10(n)).")
 
     @staticmethod
@@ -51,40 +51,43 @@ class Evidence(_Frozen):
     parent: int
     child: int
     effect: float = Field(
-        description="Relative error reduction, of the larger of both errors; above 0 the change helped."
+        description="Error reduction relative to the larger of both errors; above 0 the change helped."
     )
-    standard_error: float = Field(description="Paired over rows, plus the variance between seeds.")
+    standard_error: float = Field(description="Paired over rows, including the variance between seeds.")
     time_factor: float = Field(description="Seconds of the child over those of the parent.")
 
 
 class FixTried(_Frozen):
-    """One fix of a node that failed, and whether the error was gone afterwards."""
+    """One fix of a failed node, and whether the fix removed the error."""
 
     run: str
     competition: str
     data_kind: str
     node: int
-    number: int = Field(description="Of the node's fixes, from 1.")
+    number: int = Field(description="Number among the node's fixes, from 1.")
     mended: bool
 
 
 def doubt(standard_error: float, changes: int = 1) -> float:
-    """How large an effect must be before its sign is believed, as a relative error reduction.
+    """Return the smallest conclusive effect, as a relative error reduction.
 
-    Of many changes that do little, some seem to do much by chance, the more so the less exactly they were
-    measured. Hence an effect counts after it was shrunk towards what changes usually do (normal prior of
-    mean 0, `TYPICAL_EFFECT` squared for each changed slot): two standard errors where it was measured well,
-    more where it was not.
+    Among many changes with small effects, some look large by chance, the more so the larger their standard
+    error. So the effect is first shrunk towards 0 with a normal prior (mean 0, variance `TYPICAL_EFFECT`
+    squared per changed slot). The threshold is two standard errors for exact measurements, else more.
+
+    Args:
+        standard_error: standard error of the effect.
+        changes: number of changed slots.
     """
     usual = TYPICAL_EFFECT * math.sqrt(max(changes, 1))
     return CONCLUSIVE_ERRORS * standard_error * math.sqrt(1 + (standard_error / usual) ** 2)
 
 
 class Words(_Frozen):
-    """A lesson as a language model told it after one comparison; what was measured stands beside it."""
+    """A language model's wording of a lesson after one comparison."""
 
-    verdict: Verdict = Field(description="What the evidence said then; the words hold while it still does.")
-    plan: str = Field(description="Title of the idea that was compared; what the lesson is called without.")
+    verdict: Verdict = Field(description="Verdict at that time; the words are used while the verdict holds.")
+    plan: str = Field(description="Title of the compared idea; the lesson's title without these words.")
     run: str
     node: int = Field(description="The child of the comparison.")
     findings: str
@@ -94,7 +97,7 @@ class Words(_Frozen):
 
 
 class Lesson(_Frozen):
-    """A general rule, the change it is about and every comparison that speaks for or against it."""
+    """A rule, the change it is about, and all comparisons for and against it."""
 
     id: str = Field(pattern=r"^\d{5}$")
     kind: Literal["solution", "debug"]
@@ -103,26 +106,24 @@ class Lesson(_Frozen):
     findings: str
     key_lesson: str
     scope: Scope
-    changes: tuple[Change, ...] = Field(
-        description="The change in machine-readable form; empty where slots are not all that changed."
-    )
-    edit_hash: str = Field(default="", description="Of the edits, and slots beside them, that it is about.")
+    changes: tuple[Change, ...] = Field(description="The changed slots; empty if edits changed too.")
+    edit_hash: str = Field(default="", description="Hash of the edits and of the slots changed with them.")
     evidence: tuple[Evidence, ...]
-    fixes: tuple[FixTried, ...] = Field(default=(), description="What a debug lesson rests on.")
-    words: Words | None = Field(default=None, description="Of a model, for what no slots can say.")
+    fixes: tuple[FixTried, ...] = Field(default=(), description="Evidence of a debug lesson.")
+    words: Words | None = Field(default=None, description="A model's words, for lessons about edits.")
     same_as: str = Field(
         default="",
-        description="Id of the lesson that says the same and that it has gone into.",
+        description="Id of the equivalent lesson that this lesson was merged into.",
     )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy that computes everything anew: pydantic's would keep what the old evidence came to."""
+        """Return a copy without cached properties; pydantic's copy would keep those of the old evidence."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_construct(**(copy.deepcopy(fields) if deep else fields) | dict(update or {}))
 
     @cached_property
     def effect(self) -> float:
-        """Mean of the effects, weighted by inverse variance; 0 where none was measured."""
+        """Mean of the effects, weighted by inverse variance; 0 without evidence."""
         if not self.evidence:
             return 0.0
         weights = [_weight(item) for item in self.evidence]
@@ -130,12 +131,12 @@ class Lesson(_Frozen):
 
     @cached_property
     def standard_error(self) -> float:
-        """Infinite where nothing was measured."""
+        """Standard error of the effect; infinite without evidence."""
         return math.sqrt(1.0 / sum(map(_weight, self.evidence))) if self.evidence else math.inf
 
     @cached_property
     def time_factor(self) -> float:
-        """Geometric mean over the evidence; 1 without any."""
+        """Geometric mean of the time factors; 1 without evidence."""
         if not self.evidence:
             return 1.0
         logs = [math.log(max(item.time_factor, 1e-3)) for item in self.evidence]
@@ -146,12 +147,12 @@ class Lesson(_Frozen):
         return self._verdict(self.effect, self.doubt)
 
     def verdict_of(self, item: Evidence) -> Verdict:
-        """What one comparison alone would say."""
+        """Return the verdict of one comparison alone."""
         return self._verdict(item.effect, doubt(item.standard_error, len(self.changes)))
 
     @cached_property
     def doubt(self) -> float:
-        """How large the effect must be before it steers anything."""
+        """Smallest conclusive effect."""
         return doubt(self.standard_error, len(self.changes))
 
     @staticmethod
@@ -162,18 +163,18 @@ class Lesson(_Frozen):
 
     @property
     def is_in_words(self) -> bool:
-        """Whether its title, summary and rule are a model's, which the evidence still bears out."""
+        """Whether title, summary and rule are a model's words that still match the verdict."""
         return self.words is not None and self.words.verdict == self.verdict
 
     def may_be_the_same(self, other: "Lesson") -> bool:
-        """Whether two lessons that no slots can say might be one: of one kind, scope and direction."""
+        """Whether two lessons about edits may be equivalent: same kind, scope and verdict."""
         both_edits = bool(self.edit_hash and other.edit_hash)
         agree = (self.kind, self.scope, self.verdict) == (other.kind, other.scope, other.verdict)
         return both_edits and agree and self.id != other.id and not (self.same_as or other.same_as)
 
     @cached_property
     def confirmations(self) -> int:
-        """Comparisons that point the way of the pooled effect."""
+        """Number of comparisons with the sign of the pooled effect."""
         return sum(item.effect * self.effect > 0 for item in self.evidence)
 
     @cached_property
@@ -182,10 +183,10 @@ class Lesson(_Frozen):
 
     @cached_property
     def confidence(self) -> float:
-        """Probability that it is right.
+        """Probability that the lesson is right.
 
-        Of a measured effect: that its sign is (0.5..1, normal approximation). Of fixes: that the next one
-        mends (rule of succession).
+        For a measured effect: probability of its sign (0.5..1, normal approximation). For fixes: probability
+        that the next fix works (rule of succession).
         """
         if self.fixes:
             return (1 + sum(tried.mended for tried in self.fixes)) / (2 + len(self.fixes))

@@ -1,7 +1,7 @@
-"""How much two texts are about the same, by their words: TF-IDF, and the cosine between the two.
+"""Text similarity: cosine of TF-IDF vectors.
 
-Plain Python on purpose: decisions rest on it, so it must come out the same on every machine and with every
-version of a library.
+Plain Python on purpose: decisions depend on the similarity, so the result must be the same on every machine
+and with every version of a library.
 """
 
 import math
@@ -10,23 +10,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 Likeness = Callable[[str, Sequence[str]], list[float]]
-"""How alike a text and each of some others are, about 0 (unrelated) to 1 (the same)."""
+"""Similarity of a text to each of several others, from about 0 (unrelated) to 1 (equal)."""
 
-_WORD = re.compile(r"[^\W\d_]{3,}")
-# They stand in every text; among few texts they would count as if they were rare.
-_COMMON = frozenset(
-    _WORD.findall(
+_WORD_PATTERN = re.compile(r"[^\W\d_]{3,}")
+# Stop words; among few texts their inverse document frequency would be too high.
+_STOP_WORDS = frozenset(
+    _WORD_PATTERN.findall(
         "about all and any are but can did does for from had has have into its more most not one only other "
         "over some such than that the their then these they this those too two under was were what when "
         "where which while who with without"
     )
 )
-_STEM = 6  # first letters: `augmented` and `augmentation` are one word
-_DIGITS = 9  # what different C libraries may compute differently is cut off
+_STEM_LETTERS = 6  # letters of a stem: `augmented` and `augmentation` are one word
+_DIGITS = 9  # rounding hides differences between C libraries
 
 
 def by_words(about: str, texts: Sequence[str]) -> list[float]:
-    """The likeness of `about` and each of the texts; a word counts the more the fewer texts have it."""
+    """Return the TF-IDF cosine of `about` with each of the texts."""
     counts = [Counter(_stems(text)) for text in (about, *texts)]
     having = Counter(word for one in counts for word in one)
     rarity = {word: math.log(1 + len(counts) / times) for word, times in having.items()}
@@ -37,7 +37,7 @@ def by_words(about: str, texts: Sequence[str]) -> list[float]:
 
 
 def _stems(text: str) -> list[str]:
-    return [word[:_STEM] for word in _WORD.findall(text.lower()) if word not in _COMMON]
+    return [word[:_STEM_LETTERS] for word in _WORD_PATTERN.findall(text.lower()) if word not in _STOP_WORDS]
 
 
 def _cosine(one: dict[str, float], other: dict[str, float]) -> float:

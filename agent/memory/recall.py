@@ -1,4 +1,4 @@
-"""Which lessons are offered: relevance x confidence x recency x likeness, at most 30 (DESIGN.md, Memory)."""
+"""Recall of lessons, ranked by relevance x confidence x recency x text similarity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from agent.memory.lesson import Lesson, Scope
 from agent.memory.likeness import Likeness, by_words
 
 LIMIT = 30
-_HALF_LIFE = 50.0  # in lessons: one that 50 newer ones follow counts half
-# A lesson that says just what is asked about (likeness 1) counts as if it were so many half-lives younger.
-LIKENESS_WORTH = 8.0
+_HALF_LIFE = 50.0  # in lessons: the weight halves with every 50 newer lessons
+# Text similarity 1 weighs as much as this many half-lives.
+SIMILARITY_HALF_LIVES = 8.0
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A lesson that may be offered, and what it is worth whatever it says."""
+    """A relevant lesson, with its rank weight before text similarity."""
 
     lesson: Lesson
     worth: float
 
 
 def relevance(lesson: Lesson, scope: Scope) -> float:
-    """1 for the same task, family and size of data; 0 for another task."""
+    """Return the relevance: 1 for the same task, family and data size; 0 for another task."""
     if lesson.scope.task != scope.task:
         return 0.0
     same_family = 1.0 if lesson.scope.family == scope.family else 0.3
@@ -29,12 +29,12 @@ def relevance(lesson: Lesson, scope: Scope) -> float:
 
 
 def solution_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """Those that tell of ideas, not of errors in code."""
+    """Return the lessons about ideas."""
     return [lesson for lesson in lessons if lesson.kind == "solution"]
 
 
 def debug_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """Those that tell of errors in code."""
+    """Return the lessons about errors in code."""
     return [lesson for lesson in lessons if lesson.kind == "debug"]
 
 
@@ -45,20 +45,20 @@ def recall(
     about: str = "",
     likeness: Likeness = by_words,
 ) -> list[Lesson]:
-    """The lessons to offer, best first.
+    """Return the lessons to offer, best first.
 
     Args:
-        lessons: oldest first.
-        scopes: one per family.
-        limit: at most so many.
-        about: what they should be about, in words; "" leaves what they say out of it.
-        likeness: of that and what they say.
+        lessons: all lessons, oldest first.
+        scopes: one scope per family.
+        limit: largest number of returned lessons.
+        about: the topic in words; "" ignores the lessons' texts.
+        likeness: text similarity of the topic and the lessons' texts.
     """
     return [one.lesson for one in ranked(candidates(lessons, scopes), about, likeness)[:limit]]
 
 
 def candidates(lessons: Sequence[Lesson], scopes: Sequence[Scope]) -> list[Candidate]:
-    """The lessons that are relevant at all; arguments as for `recall`."""
+    """Return the lessons with a relevance above 0; arguments as for `recall`."""
     found = []
     for age, lesson in enumerate(reversed(lessons)):
         fit = max((relevance(lesson, scope) for scope in scopes), default=0.0)
@@ -69,15 +69,18 @@ def candidates(lessons: Sequence[Lesson], scopes: Sequence[Scope]) -> list[Candi
 
 
 def ranked(found: Sequence[Candidate], about: str, likeness: Likeness) -> list[Candidate]:
-    """The candidates, best first."""
+    """Return the candidates, best first."""
     alike = likeness(about, [said_by(one.lesson) for one in found]) if about else [0.0] * len(found)
-    worth = [one.worth * 2 ** (LIKENESS_WORTH * max(how, 0.0)) for one, how in zip(found, alike, strict=True)]
+    worth = [
+        one.worth * 2 ** (SIMILARITY_HALF_LIVES * max(how, 0.0))
+        for one, how in zip(found, alike, strict=True)
+    ]
     order = sorted(range(len(found)), key=lambda index: (-worth[index], found[index].lesson.id))
     return [found[index] for index in order]
 
 
 def said_by(lesson: Lesson) -> str:
-    """What a lesson is about, in words: its numbers, which the summary tells, say nothing of that."""
+    """Return a lesson's text for comparison, without the summary, whose numbers carry no topic."""
     on = [*(item.competition for item in lesson.evidence), *(fix.competition for fix in lesson.fixes)]
     learned_on = sorted(set(on))
     return f"{lesson.title}. {lesson.key_lesson} Learned on {', '.join(learned_on)}."

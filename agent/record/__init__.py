@@ -1,1 +1,1 @@
-"""The durable record of runs that every state is rebuilt from."""
+"""The durable record of runs, from which every state is rebuilt."""

@@ -1,4 +1,4 @@
-"""What can happen in a run; the state of a search is folded from these, in order."""
+"""Events of a run. The state of a search is rebuilt by applying them in order."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -19,31 +19,31 @@ class _Frozen(BaseModel):
 
 
 class Given(_Frozen):
-    """A repository of the user's that the run starts from."""
+    """Imported repository that the run starts from."""
 
-    commit: str = Field(description="In the run's git repository.")
+    commit: str = Field(description="Commit in the run's git repository.")
     idea: Idea
 
 
 class Replayed(_Frozen):
-    """The run whose ideas are given back."""
+    """The run whose ideas are replayed."""
 
     run: str
-    ideas: int = Field(description="So many of them; what it proposed later came too late.")
+    ideas: int = Field(description="Number of replayed ideas; ideas proposed later are excluded.")
 
 
 class RunSettings(_Frozen):
-    """What was asked of a run; never changes but for the minutes, which `mars resume` may extend."""
+    """Settings of a run. Only `minutes` may change later, by `mars resume`."""
 
     competition: str = Field(description="Id of the competition.")
-    folder: str = Field(description="Where its competition.yaml was found.")
+    folder: str = Field(description="Folder of competition.yaml.")
     prepared: str = Field(description="Prepared data folder, relative to the home's prepared folder.")
     data_kind: Literal["full", "sample"]
     fingerprint: str
     minutes: float = Field(gt=0)
     node_minutes: float = Field(gt=0, description="Limit of one execution.")
     final_node_minutes: float | None = Field(
-        default=None, description="Limit near the end of the run, when the best is trained at more length."
+        default=None, description="Limit near the end of the run, when the best is trained longer."
     )
     max_nodes: int | None = None
     policy: str = "mcts"
@@ -53,25 +53,26 @@ class RunSettings(_Frozen):
     seed: int = 0
     cold: bool = False
     blueprint: Blueprint | None = Field(
-        default=None, description="Execute this one blueprint and nothing else."
+        default=None, description="The only blueprint to execute; None: the planner proposes."
     )
-    given: Given | None = Field(default=None, description="The first node, as the user's own code.")
-    pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea keeps.")
-    forbidden: tuple[str, ...] = Field(default=(), description="Moves, or `slot=value`, that no idea has.")
-    hint: str = Field(default="", description="What the user said in words; for planners that can read.")
-    offline: bool = Field(default=False, description="Nothing beyond this machine is asked.")
+    given: Given | None = Field(default=None, description="Imported repository that is the first node.")
+    pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea must have.")
+    forbidden: tuple[str, ...] = Field(
+        default=(), description="Moves, or `slot=value`, that no idea may have."
+    )
+    hint: str = Field(default="", description="The user's hint in words, for language-model planners.")
+    offline: bool = Field(default=False, description="Use nothing beyond this machine.")
     planner: PlannerName = "library"
-    models: dict[Role, str] = Field(default_factory=dict, description="Of the planner llm, by role.")
-    llm_host: str = Field(default="", description="Where its models are asked.")
-    max_usd: float | None = Field(default=None, description="The most that its calls may cost.")
-    replayed: Replayed | None = Field(default=None, description="Of the planner replay.")
+    models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
+    llm_host: str = Field(default="", description="Host that serves the models.")
+    max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")
+    replayed: Replayed | None = Field(default=None, description="Source of the planner replay.")
     refit_rows: float | None = Field(
         default=None,
-        description="At the end the chosen node learns from all labelled rows, so many times its training "
-        "rows; None: it does not.",
+        description="Rows of the final refit over training rows; None: no refit.",
     )
     experiment: bool = Field(
-        default=False, description="It puts a lesson to the test; nothing of it is kept."
+        default=False, description="The run verifies a lesson; no solution of it is kept."
     )
 
     @property
@@ -88,10 +89,10 @@ class RunSettings(_Frozen):
 
 
 class CurvePoint(_Frozen):
-    """One line of a candidate's progress file, thinned out."""
+    """One line of a candidate's progress file, after thinning."""
 
     stage: str
-    fraction: float = Field(description="Of the stage that is done, 0..1.")
+    fraction: float = Field(description="Finished share of the stage, 0..1.")
     member: str | None = None
     fold: int | None = None
     epoch: int | None = None
@@ -101,52 +102,52 @@ class CurvePoint(_Frozen):
 
 
 Stage = Literal["idea", "check", "test", "smoke", "run", "score"]
-"""Where a node failed: its edits cannot be made, it breaks the contract, a module's test, ..."""
+"""Stage in which a node failed: idea (edits do not apply), check (contract), test (of a module), ..."""
 
 
 class Failure(_Frozen):
-    """What may be told of a failure to a language model: nothing that comes from the data."""
+    """A failure as language models may see it, without values from the data."""
 
     stage: Stage
-    told: str = Field(description="A sentence, or an exception's type and what of its message is no value.")
+    told: str = Field(description="A sentence, or an exception's type and its redacted message.")
     frames: tuple[str, ...] = Field(
-        default=(), description="Of the candidate's own code, e.g. `library/train.py line 12 in fit`."
+        default=(), description="Frames of the candidate's code, e.g. `library/train.py line 12 in fit`."
     )
 
     @property
     def place(self) -> tuple[str, ...]:
-        """Equal for the same error in the same place, wherever the lines have moved to."""
+        """Key that is equal for the same error in the same function, independent of line numbers."""
         files = (frame.partition(" line ")[0] + frame.partition(" in ")[2] for frame in self.frames[-1:])
         return (self.stage, self.told, *files)
 
 
 class Probe(_Frozen):
-    """What a candidate made of validation answers that were shuffled among their rows."""
+    """Result of a label permutation test on a candidate: validation labels shuffled among their rows."""
 
     verdict: Literal["passed", "follows", "none"] = Field(
-        description="follows: its predictions fit the shuffle that it saw, as no honest ones can; none: the "
-        "probe could not be made or says nothing."
+        description="follows: the predictions fit the shuffled labels, which proves a leak; none: the test "
+        "failed or is inconclusive."
     )
-    reason: str = Field(description="What was found, or why nothing was, in a sentence.")
-    seconds: float = Field(description="Of the execution; no part of the node's own.")
+    reason: str = Field(description="The finding, or why there is none, in one sentence.")
+    seconds: float = Field(description="Time of the test, not part of the node's own time.")
 
 
 class Review(_Frozen):
-    """What a language model thinks of a valid score, having read the code."""
+    """A language model's judgement of a valid score, after reading the code."""
 
     sound: bool
-    reason: str = Field(description="In a sentence of its own; may be empty where it is sound.")
+    reason: str = Field(description="One sentence; may be empty for a sound score.")
 
 
 class NodeResult(_Frozen):
-    """What executing and scoring a node gave."""
+    """Result of executing and scoring a node."""
 
     status: Status
-    reason: str = Field(default="", description="Why it is not valid, in one sentence.")
-    failure: Failure | None = Field(default=None, description="Of one that failed, for who mends it.")
+    reason: str = Field(default="", description="Why the node is not valid, in one sentence.")
+    failure: Failure | None = Field(default=None, description="Details of a failure, for the debugger.")
     commit: str
-    seconds: float = Field(description="Execution without smoke run.")
-    cache_seconds: float = Field(default=0.0, description="Of these, what built caches for later nodes.")
+    seconds: float = Field(description="Time of the execution without the smoke run.")
+    cache_seconds: float = Field(default=0.0, description="Part of `seconds` that built caches.")
     smoke_seconds: float = 0.0
     metric: float | None = Field(default=None, description="Validation score, recomputed by the harness.")
     metric_se: float | None = None
@@ -155,21 +156,22 @@ class NodeResult(_Frozen):
     curve: tuple[CurvePoint, ...] = ()
     facts: dict[str, str] = Field(
         default_factory=dict,
-        description="What the candidate reported about itself, e.g. the weights it used.",
+        description="The candidate's own reports, e.g. the pretrained weights it used.",
     )
     doubts: tuple[str, ...] = Field(
-        default=(), description="What its code, read, seems to leak, a sentence each; a probe clears it."
+        default=(),
+        description="Possible leaks found in the code, one sentence each; a probe may refute them.",
     )
     probe: Probe | None = Field(
-        default=None, description="Of a candidate that nobody's templates alone wrote, before it leads."
+        default=None, description="Test of a leading candidate whose code is not purely rendered."
     )
     review: Review | None = Field(
-        default=None, description="A veto makes it suspect; nothing makes it valid."
+        default=None, description="A veto makes the node suspect; no review makes a node valid."
     )
 
     @property
     def is_doubted(self) -> bool:
-        """Whether it ran and scored well and became suspect on a closer look."""
+        """Whether a probe or a review made a well-scored node suspect."""
         vetoed = self.review is not None and not self.review.sound
         return self.status == "suspect" and (self.probe is not None or vetoed)
 
@@ -179,32 +181,32 @@ class NodeResult(_Frozen):
 
 
 class RefitResult(_Frozen):
-    """What executing a node once more, on all labelled rows, gave. Only audit rows can score it."""
+    """Result of a refit on all labelled rows. Only audit rows can score a refit."""
 
-    status: Literal["kept", "worse", "failed"] = Field(description="kept: its submission is the solution's.")
-    reason: str = Field(default="", description="Why its submission is not kept, in one sentence.")
+    status: Literal["kept", "worse", "failed"] = Field(description="kept: the solution uses its submission.")
+    reason: str = Field(default="", description="Why the refit's submission is not kept, in one sentence.")
     seconds: float
     audit_metric: float | None = None
     audit_se: float | None = None
 
 
 class _Event(_Frozen):
-    elapsed_s: float = Field(description="Seconds the run has been at work when it happened.")
+    elapsed_s: float = Field(description="Seconds of work of the run before the event.")
 
 
 class RunStarted(_Event):
     kind: Literal["run_started"] = "run_started"
     settings: RunSettings
     missing_guarantees: tuple[str, ...]
-    lessons: tuple[Lesson, ...] = Field(description="What memory offered; later decisions use these.")
+    lessons: tuple[Lesson, ...] = Field(description="Lessons from memory that later decisions use.")
 
 
 class RunResumed(_Event):
-    """A later session; `elapsed_s` includes the attempt that was lost."""
+    """A later session started; `elapsed_s` includes the lost attempt."""
 
     kind: Literal["run_resumed"] = "run_resumed"
     minutes: float
-    llm_host: str = Field(default="", description="Where its models are asked from now on; empty: as before.")
+    llm_host: str = Field(default="", description="Host of the models from now on; empty: unchanged.")
 
 
 class NodeProposed(_Event):
@@ -214,12 +216,12 @@ class NodeProposed(_Event):
     parents: tuple[int, ...]
     idea: Idea
     expected_s: float | None = None
-    note: str = Field(default="", description="How the planner came by the idea, where that is worth a word.")
-    replays: int | None = Field(default=None, description="The node of the replayed run whose idea it is.")
+    note: str = Field(default="", description="The planner's note on the origin of the idea; may be empty.")
+    replays: int | None = Field(default=None, description="The node of the replayed run that had the idea.")
 
 
 class ModuleWritten(_Event):
-    """A planned module was written; its test is executed next, or, after main.py, the node."""
+    """A planned module was written; next its test is executed, or the node after main.py."""
 
     kind: Literal["module_written"] = "module_written"
     node: int
@@ -227,11 +229,11 @@ class ModuleWritten(_Event):
 
 
 class FixProposed(_Event):
-    """A revision of a node that failed; the node goes on with it."""
+    """A fix for the failed revision of a node; the node continues with it."""
 
     kind: Literal["fix_proposed"] = "fix_proposed"
     node: int
-    failed: NodeResult = Field(description="What the revision before came to.")
+    failed: NodeResult = Field(description="Result of the revision before the fix.")
     fix: Fix
 
 
@@ -242,7 +244,7 @@ class NodeFinished(_Event):
 
 
 class RepeatProposed(_Event):
-    """A valid node is run once more with another seed, to measure the variance between seeds."""
+    """A valid node will run again with another seed, to measure the variance between seeds."""
 
     kind: Literal["repeat_proposed"] = "repeat_proposed"
     node: int
@@ -256,7 +258,7 @@ class RepeatFinished(_Event):
 
 
 class RefitProposed(_Event):
-    """The node that the run will keep is executed once more, on all labelled rows."""
+    """The chosen node will be executed again on all labelled rows."""
 
     kind: Literal["refit_proposed"] = "refit_proposed"
     node: int
@@ -270,10 +272,10 @@ class RefitFinished(_Event):
 
 
 class LlmCallBegan(_Event):
-    """A language model is about to be asked; what that may cost is committed."""
+    """A call to a language model is about to start; its largest possible cost is committed."""
 
     kind: Literal["llm_call_began"] = "llm_call_began"
-    node: int = Field(description="The node that is being thought of.")
+    node: int = Field(description="The node that the call is about.")
     call: CallBegun
 
 
@@ -290,19 +292,19 @@ class LessonLearned(_Event):
 
 
 class LessonWorded(_Event):
-    """A language model has told what a node taught, or found that a known lesson says it already."""
+    """A language model has worded a node's lesson, or merged it into a known lesson."""
 
     kind: Literal["lesson_worded"] = "lesson_worded"
     node: int
-    lesson: Lesson = Field(description="With the words, and with all the evidence.")
-    instead_of: str = Field(default="", description="Id of the lesson that has gone into this one.")
+    lesson: Lesson = Field(description="The lesson with its new words and all its evidence.")
+    instead_of: str = Field(default="", description="Id of the lesson that was merged into this one.")
 
 
 class RunFinished(_Event):
     kind: Literal["run_finished"] = "run_finished"
     reason: str
-    chosen: int | None = Field(description="The node that was kept as this run's solution.")
-    no_refit: str = Field(default="", description="Why it was not refitted though that was asked for.")
+    chosen: int | None = Field(description="The node that is this run's solution.")
+    no_refit: str = Field(default="", description="Why the requested refit did not happen.")
 
 
 Event = Annotated[
@@ -327,11 +329,11 @@ event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def is_experiment(events: Sequence[Event]) -> bool:
-    """Whether a run puts a lesson to the test, which is begun again rather than resumed."""
+    """Whether a run verifies a lesson; such a run cannot be resumed."""
     return bool(events) and isinstance(events[0], RunStarted) and events[0].settings.experiment
 
 
 def has_ended(events: Sequence[Event]) -> bool:
-    """Whether a run came to its end and was not resumed since."""
+    """Whether a run has finished and was not resumed since."""
     last = next((item for item in reversed(events) if isinstance(item, RunFinished | RunResumed)), None)
     return isinstance(last, RunFinished)

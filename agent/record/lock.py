@@ -1,4 +1,4 @@
-"""One process per run: a lock that the system releases when the process dies, and a sign of life."""
+"""Lock of a run (one process per run, released when the process dies) and its heartbeat."""
 
 import fcntl
 import os
@@ -12,13 +12,13 @@ from typing import IO
 from agent.errors import SetupError
 
 _BEAT_S = 1.0
-# Whoever only asks whether a run is at work holds its lock for a moment.
-_ASKING_S = 0.5
+# A process that only asks whether a run is active holds the lock for a moment.
+_LOCK_WAIT_S = 0.5
 _LOCK, _HOLDER = "lock", "holder"
 
 
 class Heartbeat:
-    """Touches the lock file about once a second, so that a lost attempt's time can be told afterwards."""
+    """Touches the lock file about once a second, which shows when a killed process was last alive."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -33,14 +33,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
-class Holder:
-    """The process that holds a run; its start tells it from a later one with the same number."""
+class RunProcess:
+    """The process that holds a run. Its start time distinguishes it from a later process with the same id."""
 
     pid: int
-    started: str  # clock ticks since boot as Linux counts them; empty where the system does not say
+    started: str  # clock ticks since boot (Linux); empty on other systems
 
     @classmethod
-    def of(cls, pid: int) -> "Holder":
+    def of(cls, pid: int) -> "RunProcess":
         try:
             status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -49,7 +49,7 @@ class Holder:
 
 
 def new_run_folder(parent: Path, stem: str) -> Path:
-    """Makes `stem-NNN` below `parent`, with the first number that no process has taken before."""
+    """Create `stem-NNN` below `parent`, with the first unused number."""
     number = 0
     with _writable(parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -69,65 +69,69 @@ def _writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SetupError(
-            f"{folder}: cannot be written ({error.strerror}); point MARS_HOME to a folder that you may write."
+            f"{folder}: cannot be written ({error.strerror}); set MARS_HOME to a writable folder."
         ) from error
 
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[Heartbeat]:
-    """Holds the run; SetupError when another process does, or when the folder cannot be written."""
+    """Lock the run until the block ends.
+
+    Raises:
+        SetupError: another process holds the lock, or the folder cannot be written.
+    """
     file = folder / _LOCK
     with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = file.open("a")
     with handle:
-        deadline = time.monotonic() + _ASKING_S
-        while not _taken(handle, fcntl.LOCK_EX):
+        deadline = time.monotonic() + _LOCK_WAIT_S
+        while not _try_lock(handle, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"Run {folder.name} is at work in another process; wait for its end, "
-                    f"or end it: `mars stop {folder.name}`."
+                    f"Run {folder.name} is active in another process; wait for its end, "
+                    f"or stop it with `mars stop {folder.name}`."
                 )
-            time.sleep(_ASKING_S / 10)
+            time.sleep(_LOCK_WAIT_S / 10)
         heartbeat = Heartbeat(file)
-        me = Holder.of(os.getpid())
-        # Beside the lock, whose time of change is the sign of life.
+        me = RunProcess.of(os.getpid())
+        # In a separate file, since the lock file's modification time is the heartbeat.
         (folder / _HOLDER).write_text(f"{me.pid} {me.started}", encoding="utf-8")
         yield heartbeat
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process is at work on the run in this folder."""
+    """Whether a process is working on the run in this folder."""
     try:
         handle = (folder / _LOCK).open()
     except FileNotFoundError:
         return False
     with handle:
-        return not _taken(handle, fcntl.LOCK_SH)
+        return not _try_lock(handle, fcntl.LOCK_SH)
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[bool]:
-    """Keeps others from the run for a moment; False when one is at work on it, or there is no run."""
+def try_run_lock(folder: Path) -> Iterator[bool]:
+    """Lock the run for a short block; yields False if another process holds it or there is no run."""
     try:
         handle = (folder / _LOCK).open()
     except OSError:
         yield False
         return
     with handle:
-        yield _taken(handle, fcntl.LOCK_EX)
+        yield _try_lock(handle, fcntl.LOCK_EX)
 
 
-def holder(folder: Path) -> Holder | None:
-    """Who held the run last, by its own word; only `is_locked` tells whether it still does."""
+def holder(folder: Path) -> RunProcess | None:
+    """Return the process that locked the run last; `is_locked` tells whether it still holds the lock."""
     try:
         pid, _, started = (folder / _HOLDER).read_text(encoding="utf-8").partition(" ")
-        return Holder(int(pid), started)
+        return RunProcess(int(pid), started)
     except (OSError, ValueError):
         return None
 
 
-def _taken(handle: IO[str], how: int) -> bool:
+def _try_lock(handle: IO[str], how: int) -> bool:
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:

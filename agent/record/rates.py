@@ -1,8 +1,7 @@
-"""How much use lessons are: the two rates that MARS reports (arXiv 2602.02660), from what ideas cite.
+"""Utilisation and transfer rates of lessons, from citations (MARS, arXiv 2602.02660).
 
-Utilisation is the share of solutions that use a lesson; transfer the share of used lessons that come from
-another branch. A citation that a child inherits with its parent's code counts for the child too: its solution
-uses the lesson.
+Utilisation is the share of solutions that cite a lesson. Transfer is the share of cited lessons that come
+from another branch. A citation that a child inherits with its parent's code counts for the child too.
 """
 
 from dataclasses import dataclass
@@ -12,19 +11,19 @@ from agent.record.state import Node, RunState
 
 @dataclass(frozen=True)
 class Rates:
-    """Shares in 0..1; None while there is nothing to divide by."""
+    """Shares in 0..1; None where the denominator is 0."""
 
-    utilisation: float | None  # nodes that cite a lesson, of those whose planner was offered any
-    transfer: float | None  # citations of a lesson from another branch or run, of all citations
+    utilisation: float | None  # nodes that cite a lesson, over nodes whose planner was offered lessons
+    transfer: float | None  # citations of lessons from another branch or run, over all citations
 
 
 def rates(state: RunState) -> Rates:
-    """Computed from the citations that the run's ideas carry.
+    """Compute the rates from the citations of the run's ideas.
 
-    A blend and a repository that the user gave are nobody's plan and count nowhere.
+    Ensembles and imported repositories have no planner and do not count.
     """
     planned = [
-        node for node in state.nodes.values() if node.operator != "ensemble" and not state.is_given(node)
+        node for node in state.nodes.values() if node.operator != "ensemble" and not state.is_imported(node)
     ]
     offered = [node for node in planned if state.offered or _any_taught(state, node)]
     citing = sum(bool(node.idea.cited_lessons) for node in offered)
@@ -34,7 +33,7 @@ def rates(state: RunState) -> Rates:
 
 
 def _any_taught(state: RunState, node: Node) -> bool:
-    """Whether this run had learned anything when the node was proposed."""
+    """Whether the run had learned a lesson before the node was proposed."""
     return any(
         other.lessons and other.finished_at_s is not None and other.finished_at_s <= node.proposed_at_s
         for other in state.nodes.values()
@@ -42,7 +41,7 @@ def _any_taught(state: RunState, node: Node) -> bool:
 
 
 def _is_foreign(state: RunState, node: Node, lesson: str) -> bool:
-    """Whether a cited lesson was taught by no node of the branch; one of memory is not."""
+    """Whether no node of the branch taught a cited lesson, e.g. because it comes from memory."""
     return not any(lesson in ancestor.lessons for ancestor in state.ancestors(node))
 
 

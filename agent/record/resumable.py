@@ -1,4 +1,4 @@
-"""What can be resumed: which one of several runs, and what an interrupted one says."""
+"""Finds the run to resume, and names the run in an interrupt."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,15 @@ from agent.record.store import FORMAT, Journal, list_runs
 
 
 def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tuple[str, list[str]]:
-    """The newest run that waits to go on, and the newer ones that are passed over as they are at work.
+    """Return the newest run that can be resumed, and the newer runs that are skipped as active.
 
-    A run that has ended waits only for more time (`ended_too`).
+    Args:
+        engine: the database.
+        workspaces: the folder with one subfolder per run.
+        ended_too: whether ended runs count, which need more minutes.
 
     Raises:
-        SetupError: there is none; it says which runs are at work, and which has ended.
+        SetupError: no run can be resumed; the message names active runs and the newest ended run.
     """
     at_work: list[str] = []
     ended: list[str] = []
@@ -32,19 +35,19 @@ def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tu
         if ended_too or not has_ended(events):
             return row.id, at_work
         ended.append(row.id)
-    reasons = [said_at_work(at_work)] if at_work else []
+    reasons = [active_runs_sentence(at_work)] if at_work else []
     if ended:
         reasons.append(f"Run {ended[0]} has ended: `mars resume {ended[0]} --minutes M` gives it more time.")
-    what_else = " ".join(reasons) or "Start one with `mars run`."
-    raise SetupError(f"No run waits to be resumed. {what_else}")
+    advice = " ".join(reasons) or "Start a run with `mars run`."
+    raise SetupError(f"No run can be resumed. {advice}")
 
 
 @contextmanager
-def naming_itself(journal: Journal) -> Iterator[None]:
-    """Lets an interrupt name the run, once it has begun; before that there is nothing to go on with.
+def name_run_in_interrupt(journal: Journal) -> Iterator[None]:
+    """Turn a KeyboardInterrupt into one that names the run, once the run has an event to resume from.
 
     Raises:
-        Interrupted: instead of the KeyboardInterrupt.
+        Interrupted: replaces the KeyboardInterrupt.
     """
     try:
         yield
@@ -54,7 +57,7 @@ def naming_itself(journal: Journal) -> Iterator[None]:
         raise
 
 
-def said_at_work(runs: list[str]) -> str:
-    """A sentence that names runs of other processes."""
+def active_runs_sentence(runs: list[str]) -> str:
+    """Return a sentence that names the runs of other processes."""
     one = len(runs) == 1
-    return f"At work in {'another process' if one else 'other processes'}: {', '.join(runs)}."
+    return f"Active in {'another process' if one else 'other processes'}: {', '.join(runs)}."

@@ -1,4 +1,4 @@
-"""The state of a search, folded from its events; never stored."""
+"""The state of a search, rebuilt from its events and never stored."""
 
 from bisect import insort
 from collections import Counter
@@ -38,11 +38,11 @@ from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModul
 
 @dataclass(frozen=True)
 class Attempt:
-    """A revision of a node that failed, and the fix that was made to it."""
+    """A failed revision of a node, and its fix."""
 
     failed: NodeResult
     fix: Fix
-    modules: int = 0  # how many were written when it failed
+    modules: int = 0  # number of modules written before the failure
 
 
 @dataclass
@@ -55,15 +55,13 @@ class Node:
     idea: Idea
     expected_s: float | None
     proposed_at_s: float
-    note: str = ""  # how the planner came by the idea
-    replays: int | None = None  # the node of the replayed run whose idea it is
-    last_edited: int | None = None  # the last in its line, itself included, whose code was edited
-    blueprint: Blueprint | None = None  # the idea's, with the slots that its family gained since
+    note: str = ""  # the planner's note on the origin of the idea
+    replays: int | None = None  # the node of the replayed run that had the idea
+    last_edited: int | None = None  # the latest node in the lineage, or itself, whose code was edited
+    blueprint: Blueprint | None = None  # the idea's, with slots that its family gained later
     finished_at_s: float | None = None
-    modules: list[WrittenModule] = field(
-        default_factory=list
-    )  # of the idea's plan, as far as they are written
-    attempts: list[Attempt] = field(default_factory=list)  # revisions that failed before it got its result
+    modules: list[WrittenModule] = field(default_factory=list)  # modules of the plan written so far
+    attempts: list[Attempt] = field(default_factory=list)  # failed revisions before the result
     result: NodeResult | None = None
     repeats: list[float] = field(default_factory=list)
     repeating: bool = False
@@ -74,27 +72,27 @@ class Node:
 
     @property
     def name(self) -> str:
-        """Three digits, as in folder and branch names."""
+        """The id with three digits, as in names of folders and branches."""
         return f"{self.id:03d}"
 
     @property
     def parent(self) -> int | None:
-        """The node it grew from; None for a draft. An ensemble hangs below its first member."""
+        """The parent node; None for a draft. An ensemble's parent is its first member."""
         return self.parents[0] if self.parents else None
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """Made to what its slots and its parent's line give: its idea's own, then its fixes'."""
+        """The edits of the idea, then those of the fixes."""
         return (*self.idea.edits, *(edit for attempt in self.attempts for edit in attempt.fix.edits))
 
     @property
     def unwritten(self) -> tuple[ModulePlan, ...]:
-        """The modules of its plan that are still to be written, in their order."""
+        """The modules of the plan that are not written yet, in order."""
         return self.idea.plan[len(self.modules) :]
 
     @property
     def cited_lessons(self) -> tuple[str, ...]:
-        """By its idea, and in the code that was written for it."""
+        """Ids of the lessons that the idea or its written modules cite."""
         written = (lesson for module in self.modules for lesson in module.cites)
         return tuple(sorted({*self.idea.cited_lessons, *written}))
 
@@ -108,7 +106,7 @@ class Node:
 
     @property
     def commit(self) -> str:
-        """The revision that gave its result."""
+        """The revision with the result."""
         assert self.result is not None
         return self.result.commit
 
@@ -118,12 +116,12 @@ class Node:
 
     @property
     def own_seconds(self) -> float:
-        """Without what built caches: the next node of its kind finds them."""
+        """Seconds without building caches, which later nodes reuse."""
         return self.result.own_seconds if self.result else 0.0
 
     @property
     def refit_kept(self) -> bool:
-        """Whether the submission that stands for the node is its refit's."""
+        """Whether the refit's submission replaces the node's own."""
         return self.refit is not None and self.refit.status == "kept"
 
     @property
@@ -132,23 +130,23 @@ class Node:
 
 
 def variant(blueprint: Blueprint, node: Node | None) -> str:
-    """Equal for equal code: a blueprint on top of the edits that a node holds (None: of none)."""
+    """Return a key that is equal for equal code: a blueprint on top of a node's edits (None: no edits)."""
     edited = node.last_edited if node is not None else None
     return blueprint.key if edited is None else f"{blueprint.key} after the edits of {edited}"
 
 
-LEADERS = 4  # An ensemble blends at most so many.
+LEADERS = 4  # largest number of members of an ensemble
 
 
 class RunState:
-    """Everything that decisions are made from.
+    """Everything that decisions depend on.
 
-    What decisions ask for again and again is kept as events come in: a decision should cost the same with
-    500 nodes as with 5.
+    Frequently used aggregates are updated with each event, so that a decision costs the same with 500 nodes
+    as with 5.
     """
 
     def __init__(self, higher_is_better: bool, families: Mapping[str, Family] | None = None) -> None:
-        """`families`, if given, complete the blueprints of a run that goes on with them."""
+        """Start with no events; `families` add new slots to the blueprints of a run that continues."""
         self.higher_is_better = higher_is_better
         self._families = families or {}
         self.settings: RunSettings | None = None
@@ -157,22 +155,22 @@ class RunState:
         self.learned: dict[str, Lesson] = {}
         self.nodes: dict[int, Node] = {}
         self.roots: list[Node] = []  # drafts
-        self.searched = 0  # nodes, ensembles not counted
+        self.searched = 0  # number of nodes without ensembles
         self.elapsed_s = 0.0
         self.decisions = 0
         self.best: Node | None = None
-        self.leaders: list[Node] = []  # the best valid nodes but for ensembles, the best first
+        self.leaders: list[Node] = []  # the best valid nodes without ensembles, best first
         self.valid_since_best = 0
         self.repeat_seconds = 0.0
         self.finished: RunFinished | None = None
         self.spend = Spend()
-        self.calls: dict[int, list[Call]] = {}  # to language models, by the node that they were about
+        self.calls: dict[int, list[Call]] = {}  # calls to language models, by node
         self._running: dict[int, Node] = {}
         self._valid: list[Node] = []
         self._by_slots: dict[frozenset[str], dict[str, Lesson]] = {}
         self._proven: dict[str, Lesson] = {}
-        self.variants: set[str] = set()  # of all that were proposed: none is tried twice
-        self.moves: Counter[str] = Counter()  # how often each was made
+        self.variants: set[str] = set()  # keys of all proposed variants; none is tried twice
+        self.moves: Counter[str] = Counter()  # number of uses by move
         self.best_history: list[tuple[float, int]] = []
 
     @classmethod
@@ -196,25 +194,25 @@ class RunState:
 
     @property
     def valid(self) -> Sequence[Node]:
-        """By id."""
+        """The valid nodes, by id."""
         return self._valid
 
     @property
     def lessons(self) -> list[Lesson]:
-        """Every lesson that may be used, the oldest first: what memory offered and what this run learned."""
+        """Every usable lesson, oldest first: lessons from memory and lessons of this run."""
         known = {**self.offered, **self.learned}
         return [known[number] for number in sorted(known)]
 
     @property
     def proven(self) -> Iterable[Lesson]:
-        """The lessons about one single change that helps."""
+        """The lessons about a single slot change that helps."""
         return self._proven.values()
 
     def lessons_about(self, slots: Iterable[str]) -> Iterable[Lesson]:
-        """The lessons whose change is of exactly these slots."""
+        """Return the lessons whose change covers exactly these slots."""
         return self._by_slots.get(frozenset(slots), {}).values()
 
-    def _file(self, lesson: Lesson) -> None:
+    def _index_lesson(self, lesson: Lesson) -> None:
         slots = frozenset(change.slot for change in lesson.changes)
         self._by_slots.setdefault(slots, {})[lesson.id] = lesson
         self._proven.pop(lesson.id, None)
@@ -225,25 +223,25 @@ class RunState:
         return a > b if self.higher_is_better else a < b
 
     def ancestors(self, node: Node) -> list[Node]:
-        """From the parent up to the draft."""
+        """Return the ancestors, from the parent up to the draft."""
         line = []
         while node.parent is not None:
             node = self.nodes[node.parent]
             line.append(node)
         return line
 
-    def is_given(self, node: Node) -> bool:
-        """Whether the node is the user's own repository, whose code no blueprint renders."""
+    def is_imported(self, node: Node) -> bool:
+        """Whether the node is the imported repository."""
         return self.run.given is not None and node.id == 1
 
     def is_rendered(self, node: Node) -> bool:
-        """Whether the node's code is what its blueprint renders to: nobody has edited it or its line."""
+        """Whether the node's code equals its rendered blueprint: no edit in the node or its ancestors."""
         line = [node, *self.ancestors(node)]
         edited = node.last_edited is not None or any(one.idea.blueprint is None for one in line)
-        return not edited and not self.is_given(line[-1])
+        return not edited and not self.is_imported(line[-1])
 
     def apply(self, event: Event) -> None:
-        """The only way the state changes."""
+        """Apply an event; the state changes in no other way."""
         self.elapsed_s = max(self.elapsed_s, event.elapsed_s)
         match event:
             case RunStarted():
@@ -251,7 +249,7 @@ class RunState:
                 self.missing_guarantees = event.missing_guarantees
                 self.offered = {lesson.id: lesson for lesson in event.lessons}
                 for lesson in event.lessons:
-                    self._file(lesson)
+                    self._index_lesson(lesson)
             case RunResumed():
                 moved = {"llm_host": event.llm_host} if event.llm_host else {}
                 self.settings = self.run.model_copy(update={"minutes": event.minutes, **moved})
@@ -284,9 +282,9 @@ class RunState:
                 self.calls.setdefault(event.node, []).append(event.call)
             case LessonLearned():
                 self.learned[event.lesson.id] = event.lesson
-                self._file(event.lesson)
+                self._index_lesson(event.lesson)
                 taught = self.nodes[event.node].lessons
-                if event.lesson.id not in taught:  # two fixes of a node may teach one and the same
+                if event.lesson.id not in taught:  # two fixes of a node may teach the same lesson
                     taught.append(event.lesson.id)
             case LessonWorded():
                 self._reword(event)
@@ -332,7 +330,7 @@ class RunState:
 
     def _reword(self, event: LessonWorded) -> None:
         self.learned[event.lesson.id] = event.lesson
-        self._file(event.lesson)
+        self._index_lesson(event.lesson)
         if event.instead_of:
             gone = self.learned.pop(event.instead_of)
             self._by_slots[frozenset(change.slot for change in gone.changes)].pop(gone.id)

@@ -1,4 +1,4 @@
-"""Asks the process that works on a run to end as an interrupt would have it end."""
+"""Stops the process that works on a run, as an interrupt would."""
 
 import os
 import signal
@@ -8,47 +8,54 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.errors import SetupError
-from agent.record.lock import Holder, holder, is_locked
+from agent.record.lock import RunProcess, holder, is_locked
 from agent.record.store import list_runs
 
 _POLL_S = 0.05
 
 
 def latest_at_work(engine: Engine, workspaces: Path) -> str:
-    """The newest run that a process is at work on: what `mars stop latest` ends.
+    """Return the newest active run, which `mars stop latest` stops.
 
     Raises:
-        SetupError: there is none.
+        SetupError: no run is active.
     """
     for row in list_runs(engine):
         if is_locked(workspaces / row.id):
             return row.id
-    raise SetupError("No run is at work, so there is nothing to stop.")
+    raise SetupError("No run is active, so there is nothing to stop.")
 
 
 def stop_run(folder: Path, wait_s: float) -> bool:
-    """Signals the run's process and waits for its end; False when it is still at work after `wait_s` seconds.
+    """Signal the run's process and wait for its end.
+
+    Args:
+        folder: the run's folder.
+        wait_s: longest wait in seconds.
+
+    Returns:
+        False if the process still works after `wait_s` seconds.
 
     Raises:
-        SetupError: no process is at work on the run, or this user or machine cannot signal it.
+        SetupError: no process works on the run, or this user or machine cannot signal the process.
     """
     name = folder.name
     if not is_locked(folder):
-        raise SetupError(f"Run {name} is not at work, so there is nothing to stop.")
+        raise SetupError(f"Run {name} is not active, so there is nothing to stop.")
     process = holder(folder)
-    if process is None or Holder.of(process.pid) != process:
+    if process is None or RunProcess.of(process.pid) != process:
         raise SetupError(
-            f"Run {name} is at work in a process that cannot be seen from here (another container or "
-            "machine); stop it there."
+            f"Run {name} is active in a process of another container or machine, which cannot be signalled "
+            "from here; stop the run there."
         )
     try:
-        # A shell lets its background jobs ignore SIGINT; `mars` takes SIGTERM for the same.
+        # Background jobs of a shell ignore SIGINT; `mars` handles SIGTERM in the same way.
         os.kill(process.pid, signal.SIGTERM)
     except ProcessLookupError:
         return True
     except PermissionError as error:
         raise SetupError(
-            f"Run {name} belongs to another user (process {process.pid}); stop it as that user."
+            f"Run {name} belongs to another user (process {process.pid}); stop the run as that user."
         ) from error
     deadline = time.monotonic() + wait_s
     while is_locked(folder):

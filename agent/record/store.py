@@ -1,4 +1,4 @@
-"""One SQLite database for all runs: an append-only list of events per run, and the lessons."""
+"""Journal: an append-only list of events per run, in one SQLite database for all runs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,10 +26,10 @@ from agent.errors import InfrastructureError, SetupError
 from agent.record.events import Event, event_adapter
 
 FORMAT = 1
-"""Version of the record; a run of another version is refused, never guessed at."""
+"""Version of the record. A run of another version is refused."""
 
 LATEST = "latest"
-"""Names the newest run wherever a run is asked for; to resume and to stop, the newest that can be."""
+"""Name of the newest run; for `mars resume` and `mars stop`, of the newest run that they can act on."""
 
 metadata = MetaData()
 runs_table = Table(
@@ -51,7 +51,7 @@ events_table = Table(
     Column("payload", Text, nullable=False),
 )
 
-# What was said to language models and what they answered: each text once, by its SHA-256.
+# Prompts and answers of language models, each text once, by its SHA-256.
 texts_table = Table(
     "texts", metadata, Column("id", String, primary_key=True), Column("text", Text, nullable=False)
 )
@@ -68,7 +68,7 @@ class Journal:
 
     @classmethod
     def create(cls, engine: Engine, run: str, competition: str, created_at: datetime) -> "Journal":
-        """Registers a new run; SetupError if its id is taken."""
+        """Register a new run; SetupError if the id is taken."""
         metadata.create_all(writing(engine))
         try:
             with writing(engine).begin() as connection:
@@ -78,17 +78,17 @@ class Journal:
                     )
                 )
         except IntegrityError as error:
-            raise SetupError(f"A run is already called {run}.") from error
+            raise SetupError(f"A run named {run} exists already; choose another name.") from error
         return cls(engine, run, created_at)
 
     @classmethod
     def open(cls, engine: Engine, run: str) -> "Journal":
-        """Opens a recorded run; SetupError when it is unknown or of another format."""
+        """Open a recorded run; SetupError if the run is unknown or has another format."""
         row = find_run(engine, run)
         if row.format != FORMAT:
             raise SetupError(
-                f"Run {run} was recorded in format {row.format}, and this version reads format {FORMAT}: "
-                "use the version of MARS that made it."
+                f"Run {run} was recorded in format {row.format}, and this version reads format {FORMAT}; "
+                "use the version of MARS that recorded the run."
             )
         return cls(engine, row.id, row.created_at)
 
@@ -99,7 +99,7 @@ class Journal:
         return [event_adapter.validate_json(payload) for payload in rows]
 
     def last_recorded_at(self) -> datetime:
-        """When the latest event was recorded; the run's creation before there is any."""
+        """Return the time of the latest event, or of the run's creation if there is no event."""
         query = select(func.max(events_table.c.recorded_at)).where(events_table.c.run == self.run)
         with self.engine.connect() as connection:
             latest = connection.execute(query).scalar_one()
@@ -107,7 +107,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All or nothing: what is written through the connection, events included."""
+        """Yield a connection whose writes, events included, all succeed or all fail."""
         before = self._next
         try:
             with writing(self.engine).begin() as connection:
@@ -123,7 +123,7 @@ class Journal:
             raise
 
     def append(self, item: Event, connection: Connection | None = None) -> None:
-        """Adds an event, in a transaction of its own unless a connection is given."""
+        """Append an event, in a separate transaction unless a connection is given."""
         if connection is None:
             with self.transaction() as own:
                 self.append(item, own)
@@ -140,8 +140,8 @@ class Journal:
         )
         self._next += 1
 
-    def keep_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
-        """Keeps texts by their ids; those that are kept already stay as they are."""
+    def store_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
+        """Store texts by id; existing texts stay unchanged."""
         there = select(texts_table.c.id).where(texts_table.c.id.in_(texts))
         known = set(connection.execute(there).scalars())
         new = [{"id": name, "text": text} for name, text in texts.items() if name not in known]
@@ -149,7 +149,7 @@ class Journal:
             connection.execute(insert(texts_table), new)
 
     def text(self, name: str) -> str | None:
-        """A kept text by its id."""
+        """Return a stored text by id; None if unknown."""
         query = select(texts_table.c.text).where(texts_table.c.id == name)
         with self.engine.connect() as connection:
             found: str | None = connection.execute(query).scalar_one_or_none()
@@ -163,7 +163,7 @@ class Journal:
 
 @dataclass(frozen=True)
 class RunRow:
-    """What the table of runs knows of one run."""
+    """One row of the table of runs."""
 
     id: str
     format: int
@@ -172,7 +172,7 @@ class RunRow:
 
 
 def list_runs(engine: Engine) -> list[RunRow]:
-    """All runs, the latest first."""
+    """Return all runs, newest first."""
     metadata.create_all(writing(engine))
     with engine.connect() as connection:
         rows = connection.execute(select(runs_table).order_by(runs_table.c.created_at.desc())).all()
@@ -182,13 +182,14 @@ def list_runs(engine: Engine) -> list[RunRow]:
 
 
 def find_run(engine: Engine, name: str) -> RunRow:
-    """A run by its id or by an unambiguous part of it; `latest` is the newest."""
+    """Return a run by id or by an unambiguous part of it; `latest` is the newest run."""
     rows = list_runs(engine)
     exact = [row for row in rows if row.id == name] or (rows[:1] if name == LATEST else [])
     found = exact or [row for row in rows if name in row.id]
     if len(found) == 1:
         return found[0]
     if found:
-        raise SetupError(f"'{name}' fits {len(found)} runs: {', '.join(row.id for row in found[:5])}.")
-    hint = f"The latest is {rows[0].id}." if rows else "There are none yet: start with `mars run`."
+        names = ", ".join(row.id for row in found[:5])
+        raise SetupError(f"'{name}' matches {len(found)} runs; use more of the id: {names}.")
+    hint = f"The newest is {rows[0].id}." if rows else "No run exists yet; start one with `mars run`."
     raise SetupError(f"No run is called '{name}'. {hint}")

@@ -1,4 +1,4 @@
-"""What a kept solution says of itself."""
+"""Card of a kept solution: its origin, scores and environment."""
 
 import platform
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ README = "README.md"
 
 
 class LeaderboardScore(BaseModel):
-    """A score that the user reported back after a submission."""
+    """A leaderboard score that the user reported after a submission."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,19 +27,19 @@ class LeaderboardScore(BaseModel):
 
 
 class RefitScores(BaseModel):
-    """What learning from all labelled rows, with every choice frozen, did to the audit score."""
+    """Audit scores before and after a refit on all labelled rows with frozen choices."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kept: bool = Field(description="Whether `submission.csv` is the refit's.")
-    reason: str = Field(description="Why it is not; empty where it is.")
+    reason: str = Field(description="Why the refit was not kept; empty if it was.")
     audit_before: float | None
     audit_after: float | None
     seconds: float
 
 
 class Card(BaseModel):
-    """Where a solution comes from and what its scores are. Stored as `card.json` beside the repository."""
+    """Origin and scores of a solution. Stored as `card.json` next to the repository."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,42 +51,42 @@ class Card(BaseModel):
     higher_is_better: bool
     validation: float
     validation_se: float | None
-    audit: float | None = Field(description="Score on labelled rows that no candidate could see; None: none.")
+    audit: float | None = Field(description="Score on the audit rows; None without audit rows.")
     audit_se: float | None
-    audit_protected: bool = Field(description="Whether isolation kept the audit labels out of reach.")
+    audit_protected: bool = Field(description="Whether isolation kept the audit labels from candidates.")
     run: str
     node: int
     operator: str
     lineage: tuple[int, ...] = Field(
-        description="The nodes it grew from, the draft last; of an ensemble its members."
+        description="Ancestors of the node, the draft last; for an ensemble its members."
     )
     idea: str
     lessons: tuple[str, ...]
     facts: dict[str, str]
     probe: Probe | None = Field(
-        default=None, description="Of leakage, where edits or a user wrote part of the code."
+        default=None, description="Leakage probe, if edits or a user wrote part of the code."
     )
-    seconds: float = Field(description="Run time of `python main.py`, of an ensemble with its members.")
+    seconds: float = Field(description="Run time of `python main.py`, for an ensemble with its members.")
     seed: int
     threads: int
     nodes: int
     environment: dict[str, str]
     kept_at: str
     refit: RefitScores | None = Field(
-        default=None, description="Where it was refitted; `audit` is that of the submission that is kept."
+        default=None, description="Scores of the refit, if any; `audit` belongs to the kept submission."
     )
     leaderboard: tuple[LeaderboardScore, ...] = Field(
-        default=(), description="Reported by the user, the latest last; no part of any choice."
+        default=(), description="Scores reported by the user, the latest last; no choice uses them."
     )
 
 
 def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_is_better: bool) -> Card:
-    """The card of a valid node."""
+    """Return the card of a valid node."""
     result: NodeResult | None = node.result
     assert result is not None
     assert result.metric is not None
     blended = node.operator == "ensemble"
-    # The search scores a blend from recorded outputs; who runs it alone waits for its members too.
+    # The search blends recorded outputs; a stand-alone run of an ensemble also runs its members.
     refit = node.refit
     scored = refit if refit is not None and node.refit_kept else result
     origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
@@ -130,18 +130,18 @@ def _refit_scores(result: NodeResult, refit: RefitResult) -> RefitScores:
 
 
 def load_card(folder: Path) -> Card | None:
-    """The card of a kept solution; None when there is no solution, SetupError when its card is damaged."""
+    """Return the card of a kept solution; None without a solution, SetupError if the card is damaged."""
     file = folder / FILE
     if not file.exists():
         return None
     try:
         return Card.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
-        raise SetupError(f"{file}: is no card of a solution; move {folder} away and run again.") from error
+        raise SetupError(f"{file}: not a valid solution card; move {folder} away and run again.") from error
 
 
 def describe(card: Card) -> str:
-    """The card as a Markdown page."""
+    """Return the card as a Markdown page."""
     sample = (
         "\n> **This is a score on the competition's generated sample, not on its real data.**\n"
         if card.data_kind == "sample"
@@ -149,7 +149,7 @@ def describe(card: Card) -> str:
     )
     audit = "none (too few labelled rows)" if card.audit is None else _score(card.audit, card.audit_se)
     if card.audit is not None and not card.audit_protected:
-        audit += ", **unprotected**: the run had no full isolation"
+        audit += ", **unprotected**: the run was not fully isolated"
     rows = [
         ("metric", f"{card.metric}, {'higher' if card.higher_is_better else 'lower'} is better"),
         ("validation", _score(card.validation, card.validation_se)),
@@ -157,7 +157,7 @@ def describe(card: Card) -> str:
         *_refitted(card),
         *_reported(card),
         ("found by", f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {card.nodes} nodes"),
-        ("grew from", ", ".join(f"{node:03d}" for node in card.lineage) or "nothing: a draft"),
+        ("lineage", ", ".join(f"{node:03d}" for node in card.lineage) or "none (a draft)"),
         ("lessons cited", ", ".join(card.lessons) or "none"),
         *_probed(card),
         ("run time", f"{card.seconds:.0f} s with {card.threads} CPU thread(s), seed {card.seed}"),
@@ -168,35 +168,38 @@ def describe(card: Card) -> str:
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (
         f"# {card.competition}: {card.idea}\n{sample}\n| | |\n| --- | --- |\n{table}\n\n"
-        "`repository/` runs alone: `pip install -r requirements.txt`, then `python main.py` in a copy that "
-        "has `input/` and `metadata/` of the prepared competition beside it (`mars prepare` makes them).\n"
-        "`submission.csv` fits the competition's format; `predictions/` holds what was scored.\n"
+        "`repository/` runs without MARS: copy the folder, add `input/` and `metadata/` of the prepared "
+        "competition (`mars prepare` makes them), then `pip install -r requirements.txt` and "
+        "`python main.py`.\n"
+        "`submission.csv` has the competition's format; `predictions/` contains the scored predictions.\n"
     )
 
 
 def _probed(card: Card) -> list[tuple[str, str]]:
-    """What came of shuffled validation answers, if that was tried."""
+    """Return the table row of the leakage probe, if there is one."""
     if card.probe is None:
         return []
-    passed = "passed" if card.probe.verdict == "passed" else "says nothing"
+    passed = "passed" if card.probe.verdict == "passed" else "no result"
     return [("leakage probe (validation answers shuffled)", f"{passed}: {card.probe.reason}")]
 
 
 def _refitted(card: Card) -> list[tuple[str, str]]:
-    """What came of learning from all labelled rows, if that was tried."""
+    """Return the table row of the refit, if there is one."""
     refit = card.refit
     if refit is None:
         return []
     before, after = (
         "none" if score is None else f"{score:.5f}" for score in (refit.audit_before, refit.audit_after)
     )
-    said = f"audit {before} before, {after} after, {refit.seconds:.0f} s"
-    kept = "`submission.csv` is its" if refit.kept else f"`submission.csv` is the former one. {refit.reason}"
-    return [("refit on training and validation rows (`python main.py --refit`)", f"{said}; {kept}")]
+    scores = f"audit {before} before, {after} after, {refit.seconds:.0f} s"
+    kept = "`submission.csv` is the refit's"
+    if not refit.kept:
+        kept = f"`submission.csv` is the original one. {refit.reason}"
+    return [("refit on training and validation rows (`python main.py --refit`)", f"{scores}; {kept}")]
 
 
 def _reported(card: Card) -> list[tuple[str, str]]:
-    """The leaderboard's line, if the user has reported any."""
+    """Return the table row of the leaderboard, if the user has reported a score."""
     if not card.leaderboard:
         return []
     latest, *earlier = [f"{one.score:.5f} ({one.reported_at[:10]})" for one in reversed(card.leaderboard)]

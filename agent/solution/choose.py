@@ -1,4 +1,4 @@
-"""Which node is a run's solution: validation and audit together, each as far as it can be trusted."""
+"""Chooses a run's solution by validation and audit scores, weighted by inverse variance."""
 
 import heapq
 import math
@@ -12,18 +12,22 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a node's score is believed to be, with its standard error."""
+    """Estimate of a node's score, with its standard error."""
 
     value: float
     standard_error: float
 
 
 def pooled(node: Node, candidates: int = 1) -> Estimate | None:
-    """Validation and audit scores of a node, averaged by inverse variance.
+    """Return the mean of a node's validation and audit scores, weighted by inverse variance.
 
-    The best validation score among k nodes is too good by about se * sqrt(2 ln k) (expected maximum of k
-    normal errors), so the validation's standard error is widened by that much; the audit never chose
-    anything and is taken as it is.
+    The best validation score among k nodes is too good by about se * sqrt(2 ln k), the expected maximum of k
+    normal errors. The validation's standard error is widened by that much. The audit score chooses nothing
+    during the search, so its standard error stays.
+
+    Args:
+        node: the node.
+        candidates: number k of nodes that the validation score was chosen from.
     """
     result = node.result
     if result is None or result.metric is None:
@@ -37,17 +41,14 @@ def pooled(node: Node, candidates: int = 1) -> Estimate | None:
 
 
 def best_by_validation(state: RunState, count: int) -> list[Node]:
-    """The valid nodes with the best validation scores, best first; the earlier node on a tie."""
+    """Return the `count` valid nodes with the best validation scores, best first; ties by age."""
     sign = -1.0 if state.higher_is_better else 1.0
     scored = ((sign * node.metric, node.id) for node in state.valid if node.metric is not None)
     return [state.nodes[number] for _, number in heapq.nsmallest(count, scored)]
 
 
 def finalists(state: RunState) -> list[Node]:
-    """The best few, and whoever validation cannot tell from the very best (one standard error).
-
-    A suspect node is never among them.
-    """
+    """Return the best few valid nodes, and all within one standard error of the best validation score."""
     ranked = best_by_validation(state, len(state.nodes))
     if not ranked or ranked[0].result is None or ranked[0].metric is None:
         return ranked
@@ -57,7 +58,7 @@ def finalists(state: RunState) -> list[Node]:
 
 
 def choose(state: RunState) -> Node | None:
-    """The finalist with the best pooled score; the earlier node on a tie."""
+    """Return the finalist with the best pooled score; on a tie the earlier node."""
     estimates = [(pooled(node, len(state.valid)), node) for node in finalists(state)]
     sign = 1.0 if state.higher_is_better else -1.0
     scored = [(sign * estimate.value, -node.id, node) for estimate, node in estimates if estimate is not None]

@@ -1,4 +1,4 @@
-"""The ensemble at the end of a run: a repository that blends the best nodes' recorded outputs."""
+"""Ensemble at the end of a run: a repository that blends the recorded outputs of the best nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from agent.repository.idea import Idea
 from agent.repository.render import TaskView, idea_json, own_metric_file, template_environment, template_names
 from agent.solution.choose import best_by_validation
 
-CANDIDATES = 8  # of so many of the best, the raw outputs are kept
+CANDIDATES = 8  # number of best nodes whose raw outputs are kept
 _OUTPUTS = ("val_outputs.npz", "test_outputs.npz")
 
 
 @dataclass(frozen=True)
 class Member:
-    """One blended node, as the template sees it."""
+    """One member of the ensemble, for the template."""
 
     node: str
     title: str
 
 
 def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADERS) -> list[Node]:
-    """The best valid nodes that left their raw outputs; fewer than two make no ensemble."""
+    """Return the best valid nodes with raw outputs; an ensemble needs at least two."""
     found = [
         node
         for node in best_by_validation(state, CANDIDATES)
@@ -35,14 +35,14 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADER
 
 
 def ensemble_idea(nodes: list[Node]) -> Idea:
-    """The plan in words; the code is the members' own plus a blending `main.py`."""
+    """Return the ensemble's idea; its code is the members' own plus a blending `main.py`."""
     names = ", ".join(node.name for node in nodes)
     return Idea(
         title=f"Blend of nodes {names}",
         model=f"The trained solutions of nodes {names}, unchanged.",
         data="As each member reads it.",
-        training="No training beside the members': weights by greedy selection with replacement.",
-        evaluation="Weights and thresholds never saw the validation rows that they are scored on.",
+        training="Only the members train; blending weights come from greedy selection with replacement.",
+        evaluation="Weights and thresholds are cross-fitted: each validation row is scored out of fold.",
         blueprint=None,
     )
 
@@ -50,7 +50,7 @@ def ensemble_idea(nodes: list[Node]) -> Idea:
 def ensemble_files(
     nodes: list[Node], member_files: Mapping[int, dict[str, str]], competition: TaskView, idea: Idea
 ) -> dict[str, str]:
-    """The repository: `members/<node>/` unmodified and what blends them."""
+    """Return the repository: unmodified `members/<node>/` and the blending code."""
     folder = templates_dir() / "ensemble"
     environment = template_environment(folder)
     listed = [Member(node.name, node.idea.title) for node in nodes]
@@ -66,7 +66,7 @@ def ensemble_files(
 
 
 def place_outputs(nodes: list[Node], workspaces: Mapping[int, Path], workspace: Path) -> None:
-    """Puts the members' recorded outputs where the ensemble looks before it runs a member."""
+    """Copy the members' recorded outputs to where the ensemble looks before it runs a member."""
     for node in nodes:
         target = workspace / "members" / node.name / "working"
         target.mkdir(parents=True, exist_ok=True)

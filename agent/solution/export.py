@@ -1,4 +1,4 @@
-"""Writes the repository of a node as a folder that runs anywhere, with its tables and without MARS."""
+"""Exports the repository of a node as a folder that runs without MARS, with its tables."""
 
 import math
 import platform
@@ -20,9 +20,9 @@ from agent.repository.render import template_environment, template_names, write_
 
 README = "README.md"
 _REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-_FACT = "weights of "  # what a candidate says of itself: `weights of NAME` -> `file NAME.safetensors`
+_FACT = "weights of "  # a candidate's own report: `weights of NAME` -> `file NAME.safetensors`
 _FILE = "file "
-_MEMBERS_SHARE = 0.9  # as templates/ensemble/library/members.py.j2 has it
+_MEMBERS_SHARE = 0.9  # must equal the share in templates/ensemble/library/members.py.j2
 
 
 def export(
@@ -37,13 +37,23 @@ def export(
     *,
     copy_input: bool = False,
 ) -> None:
-    """Writes `files`, the repository of a finished node, with all that it needs to run, to `target`.
+    """Write the repository of a finished node with everything it needs to run.
 
-    `limits_s` says, by node, what time the search told it to keep to. Tables are copied; media are linked
-    unless `copy_input` is set. Nothing is there if anything fails.
+    Tables are copied. `target` is not created if anything fails.
+
+    Args:
+        run: id of the run.
+        state: the state of the run.
+        node: the finished node.
+        files: the node's repository.
+        prepared: the prepared data.
+        home: the folder with the user's own weights.
+        target: a new or empty folder.
+        limits_s: time limit in seconds by node, as in the search.
+        copy_input: copy the media instead of linking them.
 
     Raises:
-        SetupError: the folder is not empty, or may not be written.
+        SetupError: the folder is not empty or not writable.
         InfrastructureError: the disk is full.
     """
     require_new_folder(target)
@@ -64,11 +74,11 @@ def export(
 
 
 def require_new_folder(target: Path) -> None:
-    """Raises SetupError unless an export may be written to `target`."""
+    """Raise SetupError unless `target` is a new or empty folder."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise SetupError(f"{target}: is not empty; name a folder that is new or empty.")
+        raise SetupError(f"{target}: is not empty; choose a new or empty folder.")
     if target.is_symlink():
-        raise SetupError(f"{target}: is a link; name a folder.")
+        raise SetupError(f"{target}: is a link; choose a folder.")
 
 
 def add_own_files(
@@ -80,7 +90,7 @@ def add_own_files(
     folder: Path,
     context: Mapping[str, object],
 ) -> None:
-    """Adds what every export has: names of the rows, versions, a script, a section of the README."""
+    """Add the common files of exports: row ids, package versions, a script, a section of the README."""
     assert node.result is not None
     _write_ids(prepared, folder / "ids.csv")
     (folder / "constraints.txt").write_text(_constraints(files), encoding="utf-8")
@@ -117,13 +127,13 @@ def _place_media(prepared: Prepared, target: Path, copy: bool) -> Literal["none"
 
 
 def _write_ids(prepared: Prepared, target: Path) -> None:
-    """The names of the rows to hand in; those of the audit rows stay with the harness."""
+    """Write the original ids of the rows to predict, without the audit rows."""
     ids = read_table(prepared.private, "ids.csv")
     write_table(ids[ids["part"] == "test"][["opaque", "original"]], target)
 
 
 def _constraints(files: dict[str, str]) -> str:
-    """Exact versions of what the repository (and its members) require, as they are installed here."""
+    """Return the installed versions of the packages that the repository and its members require."""
     lines = [
         line
         for name, text in files.items()
@@ -137,21 +147,21 @@ def _constraints(files: dict[str, str]) -> str:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-        # A build's own label, as in 2.8.0+cpu, is known to few package indices.
+        # Most package indices do not know local version labels such as 2.8.0+cpu.
         pinned.append(f"{name}=={version.partition('+')[0]}\n")
     return "".join(pinned)
 
 
 def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> float:
-    """The time limit under which the node, run alone, trains as it did in the search."""
+    """Return the time limit in seconds with which the node alone trains as in the search."""
     if not members:
         return limits_s[node.id]
-    # An ensemble gives each member in turn this part of an equal share of what is left.
+    # An ensemble gives each member in turn this share of an equal part of the time left.
     return len(members) * max(limits_s[member.id] for member in members) / _MEMBERS_SHARE
 
 
 def _place_weights(node: Node, members: list[Node], home: Home, folder: Path) -> list[str]:
-    """Copies the user's own weights that the node or its members started from to where they look for them."""
+    """Copy the user's own weights that the node or its members use into their folders."""
     owners = [(member, folder / "members" / member.name) for member in members] or [(node, folder)]
     placed = []
     for owner, place in owners:

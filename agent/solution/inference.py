@@ -1,4 +1,4 @@
-"""Writes a repository that only predicts: the code, what it learned, and no row that it learned from."""
+"""Writes a repository that only predicts: code and trained model, without training rows."""
 
 import json
 import shutil
@@ -19,56 +19,56 @@ from agent.repository.render import write_tree
 from agent.solution.export import add_own_files
 
 MODEL = Path("working") / "model"
-TABLES = ("test.csv", "classes.csv", "sample_submission.csv")  # no labelled row is in any of them
+TABLES = ("test.csv", "classes.csv", "sample_submission.csv")  # tables without labelled rows
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Between two submissions: rows of which a cell differs, and the largest difference of two numbers."""
+class SubmissionDifference:
+    """Difference of two submissions."""
 
-    rows: int
-    of: int
-    largest: float
+    rows: int  # number of rows with a different cell
+    of: int  # number of all rows
+    largest: float  # largest absolute difference of two numbers
 
     def __str__(self) -> str:
         if not self.rows:
             return f"all {self.of} rows are equal"
-        largest = f", numbers by {self.largest:.3g} at most" if self.largest else ""
+        largest = f", numbers by at most {self.largest:.3g}" if self.largest else ""
         return f"{self.rows} of {self.of} rows differ{largest}"
 
 
-def with_weight(ensemble: Path, members: Sequence[Node]) -> list[Node]:
-    """The members that an ensemble's workspace gives weight to; the others' networks predict nothing."""
+def weighted_members(ensemble: Path, members: Sequence[Node]) -> list[Node]:
+    """Return the members with a weight above 0 in an ensemble's workspace; the others do not predict."""
     try:
         weights = json.loads((ensemble / MODEL / "decisions.json").read_text(encoding="utf-8"))["weights"]
         return [member for member in members if weights[member.name] > 0]
-    except (OSError, ValueError, KeyError, TypeError):  # a candidate wrote it
+    except (OSError, ValueError, KeyError, TypeError):  # the file is a candidate's, so it may be malformed
         return list(members)
 
 
 def write_predictor(files: dict[str, str], workspaces: Mapping[str, Path], folder: Path) -> None:
-    """The repository with what its own workspace (at "") and its members' hold in `working/model`."""
+    """Write the repository with the trained models of its own workspace (key "") and of its members."""
     write_tree(files, folder)
     for place, workspace in workspaces.items():
         shutil.copytree(workspace / MODEL, folder / place / MODEL, symlinks=True)
 
 
 def write_tables(prepared: Prepared, target: Path) -> None:
-    """Copies the tables that predicting takes."""
+    """Copy the tables that prediction needs."""
     target.mkdir(parents=True)
     for name in TABLES:
         if (prepared.metadata / name).is_file():
             shutil.copyfile(prepared.metadata / name, target / name)
 
 
-def compare_submissions(id_column: str, before: Path, after: Path) -> Difference:
-    """Compares the submissions of two workspaces, which have the same ids."""
+def compare_submissions(id_column: str, before: Path, after: Path) -> SubmissionDifference:
+    """Compare the submissions of two workspaces, which must have the same ids."""
     first, second = (read_table(folder, SUBMISSION_FILE).set_index(id_column) for folder in (before, after))
     second = second.loc[first.index, first.columns]
     numbers = [table.apply(pd.to_numeric, errors="coerce") for table in (first, second)]
     largest = (numbers[0] - numbers[1]).abs().max().max()
     rows = int((first != second).any(axis=1).sum())
-    return Difference(rows, len(first), float(largest) if largest > 0 else 0.0)
+    return SubmissionDifference(rows, len(first), float(largest) if largest > 0 else 0.0)
 
 
 def export_predictor(
@@ -83,10 +83,20 @@ def export_predictor(
     *,
     copy_input: bool,
 ) -> None:
-    """Writes to `target`, a new or empty folder, what `python main.py --predict` takes.
+    """Write a folder that runs `python main.py --predict`.
 
-    `workspaces` are those that a saving execution left (see `write_predictor`); `words` say how well that
-    went. Nothing is there if anything fails.
+    `target` is not created if anything fails.
+
+    Args:
+        run: id of the run.
+        state: the state of the run.
+        node: the node.
+        files: the node's repository.
+        prepared: the prepared data.
+        workspaces: workspaces of a saving execution (see `write_predictor`).
+        target: a new or empty folder.
+        words: results of that execution, for the README.
+        copy_input: copy the media instead of linking them.
 
     Raises:
         InfrastructureError: the disk is full.
@@ -100,7 +110,7 @@ def export_predictor(
 
 
 def _place_media(prepared: Prepared, target: Path, copy: bool) -> Literal["none", "copied", "linked"]:
-    """Those of the rows to predict, or a link to all."""
+    """Place the media of the rows to predict, or a link to all media."""
     table = read_table(prepared.metadata, "test.csv")
     if FILE_COLUMN not in table.columns or not any(prepared.input.iterdir()):
         target.mkdir()
@@ -111,6 +121,6 @@ def _place_media(prepared: Prepared, target: Path, copy: bool) -> Literal["none"
     target.mkdir()
     for name in table[FILE_COLUMN]:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        if (prepared.input / name).is_file():  # a medium may be missing; the repository copes with that
+        if (prepared.input / name).is_file():  # the repository accepts missing media
             shutil.copyfile(prepared.input / name, target / name)
     return "copied"

@@ -1,4 +1,4 @@
-"""Keeps the best solution per competition, replaced atomically and only by a better one on the same data."""
+"""Keeps the best solution per competition; only a better one on the same data replaces it, atomically."""
 
 import math
 import shutil
@@ -18,7 +18,7 @@ PREDICTIONS = "predictions"
 
 @dataclass(frozen=True)
 class Kept:
-    """Where a run's solution is, and whether it is the competition's best now."""
+    """Folder of a run's solution, and whether it is now the competition's best."""
 
     folder: Path
     replaced: bool
@@ -34,10 +34,16 @@ def keep(
     fallback: Path,
     submission: Path | None = None,
 ) -> Kept:
-    """Writes the solution below `root` (one folder per competition) when it deserves the place.
+    """Write the solution to `root` if it is better than the kept one, else to `fallback`.
 
-    Otherwise it goes to `fallback`, so that a run's own best is never lost. `submission` is the workspace
-    whose submission is kept, where that is not `workspace`, which holds the validation rows' predictions.
+    Args:
+        root: the folder with one subfolder per competition.
+        prepared: the prepared data.
+        card: the solution's card.
+        files: its repository.
+        workspace: its workspace, with the predictions for the validation rows.
+        fallback: the run's own folder for its best solution.
+        submission: the workspace of the kept submission; None means `workspace`.
     """
     place = root / prepared.spec.id
     final = (submission or workspace) / SUBMISSION_FILE
@@ -51,19 +57,19 @@ def keep(
 
 
 def _verdict(place: Path, prepared: Prepared, card: Card, validation: Path, final: Path) -> str | None:
-    """Why the present holder of the place stays, in a sentence; None when it gives way."""
+    """Return a sentence why the kept solution stays; None if the new one replaces it."""
     holder = load_card(place)
     if holder is None or (holder.data_kind == "sample" and card.data_kind == "full"):
         return None
     if holder.metric != card.metric:
         return (
-            f"The kept solution of {card.competition} was scored by {holder.metric}, not by {card.metric}, "
-            "and stays: scores by different metrics are not compared."
+            f"The kept solution of {card.competition} stays: it was scored by {holder.metric}, this run's "
+            f"by {card.metric}, and different metrics are not compared."
         )
     if (holder.data_kind, holder.fingerprint) != (card.data_kind, card.fingerprint):
         return (
-            f"The kept solution of {card.competition} was scored on other data ({holder.data_kind}, "
-            f"{holder.fingerprint[:8]}) and stays: scores on different data are not compared."
+            f"The kept solution of {card.competition} stays: it was scored on other data "
+            f"({holder.data_kind}, {holder.fingerprint[:8]}), and scores on different data are not compared."
         )
     lower = _gain_lower_bound(prepared, place / PREDICTIONS, validation, final)
     if lower > 0:
@@ -76,13 +82,13 @@ def _verdict(place: Path, prepared: Prepared, card: Card, validation: Path, fina
 
 
 def _gain_lower_bound(prepared: Prepared, kept: Path, validation: Path, final: Path) -> float:
-    """2.5 % bound of the new solution's gain over the held one: on the audit rows, else on validation."""
+    """Return the 2.5 % bound of the gain over the kept solution, on audit rows, else on validation rows."""
     metric = metric_of(prepared.spec, run_script)
     part, new = ("audit", final) if prepared.rows.audit else ("val", validation)
     truth, before = load_hold_out(prepared, part, kept / f"{part}.csv")  # type: ignore[arg-type]
     _, after = load_hold_out(prepared, part, new)  # type: ignore[arg-type]
     paired = paired_effect(metric, truth, before, after)
-    # A metric too slow to be resampled leaves nothing but the difference itself.
+    # A metric that is too slow to resample has no interval, so the difference decides.
     return paired.lower if math.isfinite(paired.lower) else paired.effect * paired.scale
 
 

@@ -1,4 +1,4 @@
-"""Scores that a user brings back from a leaderboard: kept on the solution's card, never used by a search."""
+"""Leaderboard scores that a user reports: kept on the solution's card, never used by a search."""
 
 import math
 from datetime import UTC, datetime
@@ -10,18 +10,18 @@ from agent.written import file_aside
 
 
 def report_score(folder: Path, score: float) -> Card:
-    """Adds a leaderboard's score to the card and the page of the solution in `folder`; earlier ones stay.
+    """Add a leaderboard score to the card and the page of the solution in `folder`; earlier scores stay.
 
     Raises:
-        SetupError: no solution, one of a generated sample, or a score that its metric cannot have.
+        SetupError: there is no solution, it was made on a generated sample, or the score is impossible.
         InfrastructureError: the card cannot be written.
     """
     card = load_card(folder)
     if card is None:
-        raise SetupError(f"No solution of '{folder.name}' is kept in {folder.parent}; `mars run` makes one.")
+        raise SetupError(f"{folder.parent} has no solution of '{folder.name}'; create one with `mars run`.")
     if card.data_kind == "sample":
         raise SetupError(
-            f"The solution of {card.competition} was made on its generated sample, whose rows no leaderboard "
+            f"The solution of {card.competition} was made on its generated sample, which no leaderboard "
             f"scores; run on the real data with `mars run --competition {card.competition} --data full`."
         )
     _check(card, score)
@@ -35,13 +35,13 @@ def report_score(folder: Path, score: float) -> Card:
 
 
 def _check(card: Card, score: float) -> None:
-    """Every metric is 1 at best where higher is better, else 0 (see `agent.competition.metrics`)."""
+    """Check the range: the best score is 1 where higher is better, else 0 (`agent.competition.metrics`)."""
     if card.higher_is_better and score > 1:
-        hint = f"; as a share of 100 it is {score / 100:g}" if score <= 100 else ""
-        raise SetupError(f"--leaderboard {score:g}: {card.metric} is 1 at best{hint}.")
+        hint = f"; for a percentage, give {score / 100:g}" if score <= 100 else ""
+        raise SetupError(f"--leaderboard {score:g}: {card.metric} is at most 1{hint}.")
     if not card.higher_is_better and score < 0:
         raise SetupError(
-            f"--leaderboard {score:g}: {card.metric} is 0 at best and lower is better; leave out the sign."
+            f"--leaderboard {score:g}: {card.metric} is at least 0 and lower is better; omit the sign."
         )
     if not math.isfinite(score):
-        raise SetupError(f"--leaderboard {score}: is no score of {card.metric}; give a number.")
+        raise SetupError(f"--leaderboard {score}: not a score of {card.metric}; give a finite number.")

@@ -48,7 +48,7 @@ def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
 
     recorded = len(open_run(first, slow).state.nodes)
     resumed = mars("resume", "latest", "--minutes", "0.1", "--json", code=0)
-    assert f"At work in another process: {second}." in resumed.stderr
+    assert f"Active in another process: {second}." in resumed.stderr
     assert json.loads(resumed.stdout)["run_id"] == first
     assert json.loads(resumed.stdout)["nodes"] >= recorded
     mars("stop", second)
@@ -58,17 +58,17 @@ def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
 def test_stop_says_when_there_is_nothing_to_stop(home: Home) -> None:
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json")
     run = json.loads(done.stdout)["run_id"]
-    assert f"Run {run} is not at work" in mars("stop", run, code=2).stderr
+    assert f"Run {run} is not active" in mars("stop", run, code=2).stderr
     assert "No run is called 'nothing'" in mars("stop", "nothing", code=2).stderr
 
 
 def test_stop_latest_means_the_newest_run_that_is_at_work(slow: Home) -> None:
-    assert "No run is at work" in mars("stop", "latest", code=2).stderr
+    assert "No run is active" in mars("stop", "latest", code=2).stderr
     process, at_work = start_run(slow)
     mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1")
     assert f"Run {at_work} is stopped" in mars("stop", "latest").stdout
     assert process.wait(timeout=30) == 130
-    assert "No run is at work" in mars("stop", "latest", code=2).stderr
+    assert "No run is active" in mars("stop", "latest", code=2).stderr
 
 
 def test_a_stopped_verification_is_never_said_to_be_resumable(slow: Home) -> None:

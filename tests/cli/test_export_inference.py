@@ -116,8 +116,8 @@ def test_a_family_without_predict_is_refused_before_anything_is_executed(
     shutil.rmtree(run.prepared.input)  # an execution would fail for lack of it
     refused = mars("export", run.id, str(tmp_path / "out"), "--inference", code=2)
     sentence = " ".join(refused.stderr.split())
-    assert "main.py of node 001 knows no --save and --predict" in sentence
-    assert "leave --inference out" in sentence
+    assert "main.py of node 001 does not support --save and --predict" in sentence
+    assert "omit --inference" in sentence
     assert not (tmp_path / "out").exists()
 
 

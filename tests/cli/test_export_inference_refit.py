@@ -176,16 +176,16 @@ def test_a_kept_submission_that_is_gone_or_damaged_is_said(single: Searched, tmp
     kept = home.workspaces / run.id / "nodes" / "001-refit" / "submission" / "submission.csv"
     kept.write_text("id,label\n")
     refused = export((home, run), str(tmp_path / "out"), code=2)
-    assert "is not as the run kept it any more; remove it to export without comparing" in refused
+    assert "the file has changed since the run; remove it to export without this comparison" in refused
     kept.unlink()
     said = export((home, run), str(tmp_path / "out"))
     assert said.count("rows are equal") == 1
-    assert "The run no longer holds the refit's submission" in said
+    assert "The run has lost the refit's submission" in said
 
 
 @pytest.mark.parametrize(
     ("instead", "reason"),
-    [("pass", "It left no working/model."), ("sys.exit(int('--save' in sys.argv))", "exit code 1")],
+    [("pass", "it wrote no working/model."), ("sys.exit(int('--save' in sys.argv))", "exit code 1")],
 )
 def test_a_refit_that_keeps_nothing_is_an_error_in_one_sentence(
     instead: str, reason: str, tmp_path: Path
@@ -213,5 +213,5 @@ def test_choices_that_are_gone_are_named_before_anything_is_executed(
     shutil.rmtree(media)  # an execution would fail for lack of it
     refused = export((home, run), str(tmp_path / "out"), code=2)
     assert f"nodes/{member}/working/frozen.json: is gone" in refused
-    assert "leave --inference out" in refused
+    assert "omit --inference" in refused
     assert not (tmp_path / "out").exists()

@@ -45,7 +45,7 @@ def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server
     assert all(one["same"] and not one["reason"] for one in decided)
     (home.root / "benchmarks" / "toy" / "description.md").write_text("Quite another description.\n")
     replayed = mars("replay", "latest").stdout
-    assert "node 001: decided the same. A model would be asked in other words now (draft)." in replayed
+    assert "node 001: decided the same. Prompts have changed since the run (draft)." in replayed
     assert server.asked == asked, "nothing was sent"
 
 
@@ -118,7 +118,7 @@ def test_a_key_that_stops_working_halfway_leaves_the_search_to_the_library(
 ) -> None:
     server.faults = dict.fromkeys(range(3, 99), lambda _: failure(401, "Incorrect API key provided."))
     done = mars(*RUN, "--max-nodes", "5")
-    assert "The library planner goes on without the language model" in done.stdout
+    assert "The library planner continues without the language model" in done.stdout
     state = open_run("latest", home).state
     assert len(state.valid) == len(state.nodes) >= 5
     assert [bool(node.note) for node in state.nodes.values()][:5] == [False, False, True, True, True]
@@ -176,7 +176,7 @@ def test_a_run_that_goes_on_with_another_endpoint_says_so(
         monkeypatch.setenv("OPENAI_BASE_URL", other.url)
         host = f"{http.host}:{http.port}"
         done = mars("resume", "latest", "--minutes", "0.12")
-    assert f"Language models are asked at {host} from now on; before, at {before}." in one_line(done.stdout)
+    assert f"Language models are now asked at {host}, before at {before}." in one_line(done.stdout)
     run = open_run("latest", home)
     assert run.state.run.llm_host == host
     hosts = [event.llm_host for event in run.journal.events() if isinstance(event, RunResumed)]
@@ -227,7 +227,7 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--model", "m"), "--model: is for --planner llm"),
+        (("--model", "m"), "--model: needs --planner llm"),
         (("--planner", "llm", "--offline"), "--offline: the language model is asked at llm.invalid"),
         (("--planner", "llm", "--blueprint", "x.yaml"), "x.yaml"),
         (("--planner", "llm"), "OPENAI_API_KEY"),

@@ -43,7 +43,7 @@ def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp
     summary = json.loads(done.stdout)
     assert (summary["nodes"], summary["valid_nodes"]) == (1, 1)
     assert summary["best"]["val"] > 0.75
-    assert "No family serves signals: nothing but the given repository is tried." in _one_line(done.stderr)
+    assert "No family serves signals, so only the imported repository is tried." in _one_line(done.stderr)
     run = open_run(summary["run_id"], home)
     files = run.lineage.read(run.state.nodes[1].commit)
     assert all(files[module.name] == module.code for module in signals_script().modules)
@@ -56,4 +56,4 @@ def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp
 @pytest.mark.parametrize("wish", [("--set", "depth=2"), ("--forbid", "deeper")])
 def test_wishes_about_slots_are_refused_where_there_are_none(home: Home, wish: tuple[str, str]) -> None:
     done = mars("run", "--competition", "signals", "--from", str(FOLDER / "repository"), *wish, code=2)
-    assert "no family serves signals; leave them out" in _one_line(done.stderr)
+    assert "no family serves signals; omit them" in _one_line(done.stderr)

@@ -15,8 +15,8 @@ from tests.states import evidence, lesson
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
 
 
-def test_a_large_effect_that_was_hardly_measured_is_not_believed() -> None:
-    """2.6 standard errors, but changes of one slot do a tenth as a rule: of many, some look so by chance."""
+def test_a_large_but_uncertain_effect_is_inconclusive() -> None:
+    """2.6 standard errors, but the prior for one slot is 0.1, and some of many such effects are chance."""
     unsure = lesson("depth", 1, 2, evidence(-0.5, 0.19))
     assert unsure.verdict == "inconclusive"
     assert unsure.doubt > 0.5
@@ -25,17 +25,17 @@ def test_a_large_effect_that_was_hardly_measured_is_not_believed() -> None:
     assert unsure.confidence < again.confidence
 
 
-def test_a_lesson_with_more_evidence_forgets_what_the_old_came_to() -> None:
+def test_new_evidence_updates_the_cached_effect() -> None:
     first = lesson("depth", 1, 2, evidence(0.1, 0.01))
     assert (first.verdict, first.effect) == ("helps", pytest.approx(0.1))
     second = lesson("depth", 1, 2, evidence(-0.3, 0.01, child=3))
     assert second.verdict == "hurts"
     both = merged(first, second)
     assert both.effect == pytest.approx(-0.1)
-    assert "-10.0%" in both.summary
+    assert "Error +10.0 %" in both.summary
 
 
-def test_a_change_of_many_slots_is_allowed_more() -> None:
+def test_a_change_of_many_slots_has_a_wider_prior() -> None:
     one = lesson("depth", 1, 2, evidence(-0.5, 0.19))
     eight = one.model_copy(update={"changes": one.changes * 8})
     assert (one.verdict, eight.verdict) == ("inconclusive", "hurts")
@@ -59,15 +59,15 @@ def test_evidence_is_pooled_by_inverse_variance() -> None:
     assert 0.99 < pooled.confidence <= 1
 
 
-def test_distilled_words_say_the_change_and_the_verdict() -> None:
+def test_distilled_text_names_change_and_verdict() -> None:
     change = Change(slot="loss", old="bce", new="asymmetric")
     made = distill(SCOPE, "Asymmetric loss", (change,), evidence(0.08, 0.01), "f1 0.6 against 0.5")
     assert made.title == "Loss asymmetric instead of bce helps"
-    assert "+8.0% ± 1.0%" in made.summary
+    assert "Error -8.0 % ± 1.0 %" in made.summary
     assert "f1 0.6 against 0.5" in made.findings
 
 
-def test_what_edits_did_is_said_of_the_edits_and_merges_with_the_same_edits(tmp_path: Path) -> None:
+def test_lessons_about_edits_merge_for_equal_edits(tmp_path: Path) -> None:
     edit = Edit(file="library/loss.py", find="a", replace="b")
     change = Change(slot="loss", old="bce", new="asymmetric")
 
@@ -77,7 +77,7 @@ def test_what_edits_did_is_said_of_the_edits_and_merges_with_the_same_edits(tmp_
     lesson_of_both = made(2, edit, changes=(change,))
     assert lesson_of_both.changes == ()
     assert lesson_of_both.key_lesson == "The edit 'Smooth' helps on classification tasks of this size."
-    assert "+8.0% ± 1.0%" in lesson_of_both.summary
+    assert "Error -8.0 % ± 1.0 %" in lesson_of_both.summary
     assert lesson_of_both.findings.endswith(
         "Edited: library/loss.py, together with loss asymmetric instead of bce."
     )
@@ -87,7 +87,7 @@ def test_what_edits_did_is_said_of_the_edits_and_merges_with_the_same_edits(tmp_
     assert store.import_all(told) == 4
     merged, second, third = store.all()
     assert [item.child for item in merged.evidence] == [2, 3]
-    assert "from 2 comparisons" in merged.summary
+    assert "(2 pairs)" in merged.summary
     assert "'Again'" in merged.key_lesson
     assert len({merged.edit_hash, second.edit_hash, third.edit_hash}) == 3
 
@@ -115,7 +115,7 @@ def test_exported_lessons_come_back_and_damaged_files_are_refused(tmp_path: Path
     write_lessons(lessons, file)
     assert read_lessons(file) == lessons
     file.write_text('[{"id": "1"}]')
-    with pytest.raises(SetupError, match=r"lessons\.json: is no list of lessons"):
+    with pytest.raises(SetupError, match=r"lessons\.json: not a list of lessons"):
         read_lessons(file)
     with pytest.raises(SetupError, match=r"nowhere\.json: cannot be read"):
         read_lessons(tmp_path / "nowhere.json")
@@ -126,7 +126,7 @@ def test_an_unknown_lesson_says_where_to_look(tmp_path: Path) -> None:
         LessonStore(open_database(tmp_path / "mars.db")).get("7")
 
 
-def test_recall_prefers_what_is_relevant_sure_and_recent() -> None:
+def test_recall_prefers_relevant_certain_and_recent_lessons() -> None:
     other = lesson("depth", 1, 2, lesson_id="00001").model_copy(
         update={"scope": Scope(task="regression", family="toy", magnitude=3)}
     )

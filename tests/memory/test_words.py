@@ -1,4 +1,4 @@
-"""Lessons in a model's words: they hold while the evidence does, and one lesson is not told twice."""
+"""Lessons in a model's words: valid while the verdict holds; equivalent lessons merge."""
 
 from pathlib import Path
 
@@ -37,17 +37,17 @@ def _reword(store: LessonStore, number: str, same_as: str = "", words: Words = W
         return store.reword(number, words, same_as, connection)
 
 
-def test_words_hold_while_the_evidence_says_what_it_said(store: LessonStore) -> None:
+def test_a_models_words_hold_while_the_verdict_holds(store: LessonStore) -> None:
     first = of_edit(1, "Half the rate", replace="same")
     store.import_all([first])
     told = _reword(store, "00001")
     assert (told.title, told.key_lesson) == (WORDS.title, WORDS.key_lesson)
-    assert told.summary.startswith("A calmer step. Relative error reduction +20.0% ± 1.0%")
+    assert told.summary.startswith("A calmer step. Error -20.0 % ± 1.0 %")
     assert "accuracy 0.8 against 0.7" in told.findings
 
     store.import_all([of_edit(1, "Again", 0.4, replace="same", child=3)])
     assert store.get("1").key_lesson == WORDS.key_lesson
-    assert "+30.0% ± 0.7%" in store.get("1").summary, "numbers are those of all the evidence"
+    assert "-30.0 % ± 0.7 %" in store.get("1").summary, "numbers are those of all the evidence"
 
     store.import_all([of_edit(1, "Again", -2.0, replace="same", child=4)])
     turned = store.get("1")
@@ -59,7 +59,7 @@ def test_words_hold_while_the_evidence_says_what_it_said(store: LessonStore) -> 
     assert worded(turned) == turned
 
 
-def test_what_says_the_same_goes_into_the_known_lesson(store: LessonStore, tmp_path: Path) -> None:
+def test_an_equivalent_lesson_merges_into_the_known_one(store: LessonStore, tmp_path: Path) -> None:
     store.import_all([of_edit(1, "Slower steps"), of_edit(2, "Half the rate", child=5)])
     one = _reword(store, "00002", same_as="00001")
     assert one.id == "00001"
@@ -113,7 +113,7 @@ def test_the_state_has_the_lesson_that_the_words_went_to() -> None:
     assert [one.id for one in state.lessons_about([])] == ["00001"]
 
 
-def test_a_lesson_told_in_words_stays_the_nodes_own() -> None:
+def test_a_worded_lesson_stays_the_nodes_own() -> None:
     state: RunState = started()
     finish(state, propose(state), 0.7)
     learned = of_edit(2, "Half the rate")

@@ -8,5 +8,5 @@ from agent.database import open_database
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    """A record of runs that is new."""
+    """A new, empty database."""
     return open_database(tmp_path / "mars.db")

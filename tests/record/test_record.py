@@ -46,7 +46,7 @@ def test_a_transaction_is_all_or_nothing(engine: Engine) -> None:
     assert [event.elapsed_s for event in Journal.open(engine, "toy-1").events()] == [2.0]
 
 
-def test_a_full_disk_is_one_sentence_that_says_how_to_go_on(engine: Engine) -> None:
+def test_a_full_disk_error_says_how_to_resume(engine: Engine) -> None:
     journal = Journal.create(engine, "toy-1", "toy", NOW)
     with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -77,12 +77,12 @@ def test_part_of_a_name_is_enough_when_it_is_unambiguous(engine: Engine) -> None
         Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
     assert Journal.open(engine, "y-a").run == "toy-a"
     assert Journal.open(engine, "latest").run == "toy-b"
-    with pytest.raises(SetupError, match="fits 2 runs"):
+    with pytest.raises(SetupError, match="matches 2 runs"):
         Journal.open(engine, "toy")
 
 
 def test_one_process_per_run(tmp_path: Path) -> None:
-    busy = pytest.raises(SetupError, match="is at work in another process")
+    busy = pytest.raises(SetupError, match="is active in another process")
     with run_lock(tmp_path / "run"), busy, run_lock(tmp_path / "run"):
         pass
     with run_lock(tmp_path / "run") as heartbeat:
@@ -105,7 +105,7 @@ def test_a_folder_without_rights_says_what_to_do(tmp_path: Path) -> None:
         new_run_folder(tmp_path / "file", "run")
 
 
-def test_events_are_told_apart_by_their_kind() -> None:
+def test_events_are_distinguished_by_kind() -> None:
     event = RunResumed(elapsed_s=1.0, minutes=2.0)
     assert event_adapter.validate_json(event.model_dump_json()) == event
 
@@ -140,7 +140,7 @@ def _citing(state: RunState, parent: int | None, *lessons: str) -> int:
     return node
 
 
-def test_a_lesson_that_another_branch_confirms_later_was_the_own_branchs_when_it_was_used() -> None:
+def test_a_later_confirmation_by_another_branch_is_not_a_transfer() -> None:
     state = started()
     root = add(state, None, 0.5)
     state.apply(LessonLearned(elapsed_s=10.0, node=root, lesson=lesson("depth", 1, 2)))

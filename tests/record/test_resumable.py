@@ -1,4 +1,4 @@
-"""What can be resumed: which one of several runs, and what an interrupted one says."""
+"""Which of several runs is resumed, and which run an interrupt names."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from agent.errors import Interrupted, SetupError
 from agent.record.events import RunFinished, RunResumed, RunStarted
 from agent.record.lock import run_lock
-from agent.record.resumable import latest_resumable, naming_itself
+from agent.record.resumable import latest_resumable, name_run_in_interrupt
 from agent.record.store import Journal
 from tests.states import SETTINGS
 
@@ -22,7 +22,7 @@ def _run(engine: Engine, name: str, day: int, *, ended: bool = False) -> Journal
     return journal
 
 
-def test_the_latest_is_the_newest_that_waits_to_go_on(engine: Engine, tmp_path: Path) -> None:
+def test_latest_is_the_newest_resumable_run(engine: Engine, tmp_path: Path) -> None:
     for day, name in enumerate(("older", "interrupted", "first-at-work", "second-at-work"), start=1):
         _run(engine, name, day)
     _run(engine, "ended", 5, ended=True)
@@ -42,19 +42,19 @@ def test_an_experiment_is_passed_over(engine: Engine, tmp_path: Path) -> None:
     assert latest_resumable(engine, tmp_path, ended_too=True) == ("interrupted", [])
 
 
-def test_an_ended_run_that_was_resumed_and_interrupted_waits_again(engine: Engine, tmp_path: Path) -> None:
+def test_an_ended_run_that_was_resumed_and_interrupted_is_resumable(engine: Engine, tmp_path: Path) -> None:
     journal = _run(engine, "again", 1, ended=True)
     journal.append(RunResumed(elapsed_s=1.0, minutes=9.0))
     assert latest_resumable(engine, tmp_path, ended_too=False) == ("again", [])
 
 
-def test_none_that_waits_is_one_message_that_names_the_others(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"^No run waits to be resumed\. Start one with `mars run`\.$"):
+def test_no_resumable_run_is_reported_with_the_others(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^No run can be resumed\. Start a run with `mars run`\.$"):
         latest_resumable(engine, tmp_path, ended_too=False)
     _run(engine, "ended", 1, ended=True)
     _run(engine, "busy", 2)
     said = (
-        r"At work in another process: busy\. Run ended has ended: `mars resume ended --minutes M` gives it "
+        r"Active in another process: busy\. Run ended has ended: `mars resume ended --minutes M` gives it "
         r"more time\.$"
     )
     with run_lock(tmp_path / "busy"), pytest.raises(SetupError, match=said):
@@ -68,7 +68,7 @@ def test_an_interrupt_names_the_run_that_it_ended_once_that_can_be_resumed(engin
 
 
 def _interrupted(journal: Journal) -> str | None:
-    """The run that an interrupt names."""
-    with pytest.raises(KeyboardInterrupt) as caught, naming_itself(journal):
+    """Return the run that an interrupt names."""
+    with pytest.raises(KeyboardInterrupt) as caught, name_run_in_interrupt(journal):
         raise KeyboardInterrupt
     return caught.value.run if isinstance(caught.value, Interrupted) else None

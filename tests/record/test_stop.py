@@ -1,4 +1,4 @@
-"""`mars stop latest` with several runs: which one is stopped."""
+"""`mars stop latest` with several runs."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,19 +16,19 @@ def _run(engine: Engine, name: str, day: int) -> None:
     Journal.create(engine, name, "toy", datetime(2026, 1, day, tzinfo=UTC))
 
 
-def test_the_latest_is_the_newest_that_a_process_is_at_work_on(engine: Engine, tmp_path: Path) -> None:
+def test_latest_is_the_newest_active_run(engine: Engine, tmp_path: Path) -> None:
     for day, name in enumerate(("first", "second", "not-at-work"), start=1):
         _run(engine, name, day)
     with run_lock(tmp_path / "not-at-work"):
-        pass  # it was at work once
+        pass  # it was active before
     with run_lock(tmp_path / "first"):
         assert latest_at_work(engine, tmp_path) == "first"
         with run_lock(tmp_path / "second"):
             assert latest_at_work(engine, tmp_path) == "second"
 
 
-def test_none_at_work_is_one_sentence(engine: Engine, tmp_path: Path) -> None:
-    said = r"^No run is at work, so there is nothing to stop\.$"
+def test_no_active_run_is_reported(engine: Engine, tmp_path: Path) -> None:
+    said = r"^No run is active, so there is nothing to stop\.$"
     with pytest.raises(SetupError, match=said):
         latest_at_work(engine, tmp_path)
     _run(engine, "interrupted", 1)

@@ -35,7 +35,7 @@ def test_suspects_and_failures_are_never_chosen() -> None:
     assert finalists(state) == []
 
 
-def test_the_more_candidates_the_less_the_validation_counts() -> None:
+def test_more_candidates_reduce_the_weight_of_validation() -> None:
     state = started()
     node = state.nodes[_scored(state, 0.9, audit=0.7)]
     few, many = pooled(node, 1), pooled(node, 50)
@@ -61,7 +61,7 @@ def test_on_noisy_candidates_audit_selection_has_less_regret_than_the_best_valid
     assert difference.mean() > 2 * difference.std() / len(difference) ** 0.5
 
 
-def test_of_nodes_that_validation_cannot_tell_apart_the_audit_decides_however_many_they_are() -> None:
+def test_the_audit_decides_among_nodes_with_similar_validation() -> None:
     state = started()
     for audit in (0.97, 0.98, 0.97, 0.96, 0.98, 0.97):
         finish(state, propose(state), 1.0, metric_se=0.004, audit_metric=audit, audit_se=0.01)

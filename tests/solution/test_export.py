@@ -1,4 +1,4 @@
-"""Exported repositories, run as whoever gets them runs them."""
+"""Exported repositories, run as their recipients run them."""
 
 import math
 import os
@@ -87,9 +87,7 @@ def test_an_export_holds_no_answers_and_exact_versions(searched: tuple[Home, Run
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_folder_that_holds_something_is_refused_and_stays(
-    searched: tuple[Home, Run], tmp_path: Path
-) -> None:
+def test_a_non_empty_folder_is_refused_and_stays(searched: tuple[Home, Run], tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     with pytest.raises(SetupError, match="is not empty"):
         _export(searched, 1, tmp_path)

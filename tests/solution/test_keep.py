@@ -1,4 +1,4 @@
-"""A kept solution gives way only to one that was scored in the same way on the same data."""
+"""Only a solution with the same metric on the same data replaces a kept one."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def card(prepared: Prepared, **fields: object) -> Card:
 
 @pytest.fixture
 def workspace(tmp_path: Path, toy_prepared: Prepared) -> Path:
-    """A node that answers every validation row rightly."""
+    """Workspace of a node with correct predictions for all validation rows."""
     folder = tmp_path / "workspace"
     for name, source in (
         ("working/val_submission.csv", toy_prepared.private / "val.csv"),
@@ -54,7 +54,7 @@ def test_the_first_solution_takes_the_place(tmp_path: Path, toy_prepared: Prepar
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"metric": "macro_f1"}, "was scored by macro_f1, not by accuracy, and stays"),
+        ({"metric": "macro_f1"}, "stays: it was scored by macro_f1, this run's by accuracy"),
         ({"fingerprint": "0" * 64}, "was scored on other data"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a leaderboard said is kept beside validation and audit, with its history, and checked."""
+"""Leaderboard scores on the card: history and range checks."""
 
 import json
 import math
@@ -58,11 +58,11 @@ def test_a_card_of_before_leaderboards_can_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "score", "sentence"),
     [
-        ({}, 63.0, r"micro_f1 is 1 at best; as a share of 100 it is 0\.63\."),
-        ({}, math.inf, "micro_f1 is 1 at best"),
-        ({}, math.nan, "nan: is no score of micro_f1"),
-        ({"metric": "rmse", "higher_is_better": False}, -0.4, "rmse is 0 at best and lower is better"),
-        ({"metric": "rmse", "higher_is_better": False}, math.inf, "inf: is no score of rmse"),
+        ({}, 63.0, r"micro_f1 is at most 1; for a percentage, give 0\.63\."),
+        ({}, math.inf, "micro_f1 is at most 1"),
+        ({}, math.nan, "nan: not a score of micro_f1"),
+        ({"metric": "rmse", "higher_is_better": False}, -0.4, "rmse is at least 0 and lower is better"),
+        ({"metric": "rmse", "higher_is_better": False}, math.inf, "inf: not a score of rmse"),
         ({"data_kind": "sample"}, 0.5, "made on its generated sample"),
     ],
 )
@@ -77,7 +77,7 @@ def test_impossible_scores_are_refused(
 
 
 def test_without_a_solution_there_is_nothing_to_report_on(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="No solution of 'houses' is kept"):
+    with pytest.raises(SetupError, match="has no solution of 'houses'"):
         report_score(tmp_path / "houses", 0.5)
 
 

@@ -1,6 +1,6 @@
-"""The embedded planner: needs no model, no key, no network.
+"""The embedded planner, which needs no language model, no key and no network.
 
-It treats a family's moves as arms whose gain and cost it knows from priors and from the evidence in memory.
+A family's moves are arms of a bandit. Their gain and cost come from priors and from lessons in memory.
 """
 
 from agent.memory.lesson import Scope
@@ -13,7 +13,7 @@ from agent.record.state import Node, RunState
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint
 
-# Two things are changed at once this often; more would leave a lesson without a cause.
+# Share of improvements that combine two moves. With more moves, a lesson could not name the cause.
 PAIR_SHARE = 0.25
 REDRAFT_ATTEMPTS = 20
 
@@ -33,7 +33,7 @@ class LibraryPlanner:
 
     @property
     def scopes(self) -> list[Scope]:
-        """What lessons should be about to be of use here."""
+        """Scopes of the lessons that apply here."""
         return self.ground.scopes
 
     def propose(self, request: Request) -> Proposal | None:
@@ -51,7 +51,7 @@ class LibraryPlanner:
         return self._redraft(request, options)
 
     def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
-        """All drafts are used: one of them again, with what was proven and a few moves at random."""
+        """Return a used draft with proven slot values and a few random moves, once all drafts are used."""
         started = [self._with_proven(family, draft, request.state) for family, draft in options]
         for attempt in range(REDRAFT_ATTEMPTS if options else 0):
             number = int(request.rng.integers(len(options)))
@@ -116,7 +116,7 @@ class LibraryPlanner:
     def _with_proven(
         self, family: Family, draft: Draft, state: RunState
     ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
-        """The draft's slots with what lessons proved, where the draft itself says nothing of a slot."""
+        """Return the draft's slots and citations; lessons' proven values fill slots the draft leaves open."""
         wishes = self.ground.wishes
         slots = wishes.start(family, draft)
         cites: dict[str, tuple[str, ...]] = {}
@@ -133,7 +133,7 @@ class LibraryPlanner:
 
 
 def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
-    """Whether a draft of this kind exists already (whatever lessons it was started with)."""
+    """Return whether the run has this draft, with or without values from lessons."""
     return any(
         node.idea.blueprint is not None
         and node.idea.blueprint.family == family.id

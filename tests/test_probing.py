@@ -183,7 +183,7 @@ def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) 
     result = _result(run, 1)
     assert result.status == "valid"
     assert [doubt.partition(": ")[2] for doubt in result.doubts] == [
-        "validation rows are put together with those that are learned from."
+        "validation rows are joined to training rows."
     ]
     assert result.probe is not None
     assert result.probe.verdict == "passed"

@@ -127,10 +127,10 @@ def test_edits_go_on_top_of_what_the_line_gives_and_change_what_is_measured(edit
 def test_a_conflict_and_an_edit_that_fits_not_are_faults_of_their_nodes(edited: tuple[Home, Run]) -> None:
     home, run = edited
     assert _reason(run, 6) == "The change conflicts with what was edited before in library/config.py."
-    assert "library/config.py does not hold the block; nearest" in _reason(run, 8)
+    assert "library/config.py does not contain the block; nearest" in _reason(run, 8)
     rendered = _rendered(home, run, run.state.nodes[8].idea)
     assert _files(run, 8) == rendered, "of several edits all are made or none"
-    assert "Edit 1 of 1: library/loss.py holds the block" not in _reason(run, 7)
+    assert "Edit 1 of 1: library/loss.py contains the block" not in _reason(run, 7)
     assert run.state.finished is not None
 
 
@@ -185,7 +185,7 @@ def test_a_template_that_no_longer_fits_an_edit_is_told_as_the_reason(edited: tu
         "library/loss.py": "changed",
         "library/extra.py": "missing",
     }
-    assert all("library/loss.py does not hold the block" in one.reason for one in first.differences)
+    assert all("library/loss.py does not contain the block" in one.reason for one in first.differences)
 
 
 # -- lessons -------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from tests.repository.fixes import FILES, alarm, changed
 )
 def test_constants_in_the_place_of_predictions_are_told(old: str, new: str) -> None:
     said = alarm(changed(old, new))
-    assert "puts a constant where a prediction stood" in said
+    assert "replaces a prediction by a constant" in said
 
 
 @pytest.mark.parametrize(

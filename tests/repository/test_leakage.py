@@ -91,7 +91,7 @@ def test_validation_rows_among_those_to_learn_from_are_a_doubt(code: str) -> Non
     assert found.doubts
     line = found.doubts[0].partition(": ")
     assert line[0].startswith("library/train.py:")
-    assert line[2] == "validation rows are put together with those that are learned from."
+    assert line[2] == "validation rows are joined to training rows."
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def test_without_an_answer_there_is_no_fix(toy_prepared: Prepared, error: Except
 @pytest.mark.parametrize(
     ("edits", "said"),
     [
-        ([], "edits: there is none."),
-        ([{**EDIT, "find": "2 / 0"}], "main.py does not hold the block"),
+        ([], "edits: the list is empty"),
+        ([{**EDIT, "find": "2 / 0"}], "main.py does not contain the block"),
         ([{**EDIT, "file": "../main.py"}], "may not be edited"),
         (
             [
@@ -84,7 +84,7 @@ def test_without_an_answer_there_is_no_fix(toy_prepared: Prepared, error: Except
                     "replace": "try:\n    print(1 / 0)\nexcept Exception:\n    pass",
                 }
             ],
-            "passes over",
+            "hides every error",
         ),
     ],
 )

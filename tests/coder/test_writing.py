@@ -36,10 +36,13 @@ def _module(file: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (_design(_module("library/__init__.py")), "library/__init__.py is there already"),
-        (_design(_module("library/metric.py")), "library/metric.py is there already"),
+        (_design(_module("library/__init__.py")), "library/__init__.py exists and cannot be replaced"),
+        (_design(_module("library/metric.py")), "library/metric.py exists and cannot be replaced"),
         (_design(_module("library/Config.py")), "planned twice"),
-        (_design(uses=["library/extra.py"]), "main.py uses library/extra.py, which does not come before"),
+        (
+            _design(uses=["library/extra.py"]),
+            "main.py uses library/extra.py, which is not planned before main.py",
+        ),
     ],
 )
 def test_a_plan_that_gets_in_the_way_of_what_is_there_goes_back(answer: dict[str, Any], said: str) -> None:
@@ -66,9 +69,9 @@ def _written(code: str, test: str = TEST, lessons: tuple[Lesson, ...] = (), **mo
         ("class Loader:\n    def load(self):\n        return 1\n", "does not define load"),
         ("def other():\n    def load():\n        return 1\n", "does not define load"),
         (f"# coding: bogus\n{CODE}", "unknown encoding"),
-        (f"{CODE}\nx = '\ud800'\n", "Python cannot read it"),
+        (f"{CODE}\nx = '\ud800'\n", "Python cannot parse the code"),
         (f"{CODE}\nx = '\0'\n", "null bytes"),
-        (f"{CODE}\nx = {'-' * 9000}1\n", "Python cannot read it"),
+        (f"{CODE}\nx = {'-' * 9000}1\n", "Python cannot parse the code"),
     ],
 )
 def test_a_module_that_others_could_not_import_goes_back(code: str, said: str) -> None:

@@ -124,14 +124,14 @@ def test_without_an_answer_there_are_no_words(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"verdict": "hurts"}, "it was measured and is 'helps', not 'hurts'"),
-        ({"verdict": "perhaps"}, "verdict: it was measured"),
-        ({"key_lesson": "  \n"}, "key_lesson: it is empty"),
-        ({"title": ""}, "title: it is empty"),
+        ({"verdict": "hurts"}, "the measured verdict is 'helps', not 'hurts'"),
+        ({"verdict": "perhaps"}, "verdict: the measured verdict is"),
+        ({"key_lesson": "  \n"}, "key_lesson: the text is empty"),
+        ({"title": ""}, "title: the text is empty"),
         ({"findings": None}, "findings: "),
         ({"title": "Error down by 12.5 %"}, "title: leave percentages out"),
         ({"key_lesson": "It saves 20 percent."}, "key_lesson: leave percentages out"),
-        ({"same_as": "00009"}, "same_as: '00009' is none of 00007; or leave it empty"),
+        ({"same_as": "00009"}, "same_as: '00009' is unknown; name one of 00007, or leave it empty"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(state: RunState, answer: dict[str, Any], said: str) -> None:

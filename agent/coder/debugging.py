@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.coder.fixes import FIX_LESSONS, Look, fix_form
+from agent.coder.fixes import FIX_LESSONS, ModuleRequest, fix_form
 from agent.llm.calls import Prompt
 from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
 from agent.llm.prompts import render_prompt
@@ -48,14 +48,14 @@ class LlmDebugger:
 
     def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
         failure = failed.failure
-        if failure is None or not may_be_mended(node, failure):
+        if failure is None or not may_be_fixed(node, failure):
             return None
         files = self.read_commit(failed.commit)
         shown = _modules_involved(failure, files)
         lessons = lessons_about(state.lessons, self.scopes, failure)
         try:
             answer = self._ask(state, node, failed, failure, files, shown, lessons, may_look=True)
-            if isinstance(answer, Look):
+            if isinstance(answer, ModuleRequest):
                 shown = list(dict.fromkeys([*shown, *answer.files]))
                 answer = self._ask(state, node, failed, failure, files, shown, lessons, may_look=False)
         except (LlmUnusable, LlmUnavailable, LeftAlone):
@@ -73,7 +73,7 @@ class LlmDebugger:
         shown: Sequence[str],
         lessons: Sequence[Lesson],
         may_look: bool,
-    ) -> Fix | Look:
+    ) -> Fix | ModuleRequest:
         rules = render_prompt("coder_rules", competition=self.competition)
         prompts = [
             Prompt(
@@ -97,7 +97,7 @@ class LlmDebugger:
         return self.thinker.ask(query)
 
 
-def may_be_mended(node: Node, failure: Failure) -> bool:
+def may_be_fixed(node: Node, failure: Failure) -> bool:
     """Return whether another fix may help: fewer than `FIXES` so far, and the error still moves."""
     if failure.stage == "idea" or node.operator == "ensemble":
         return False

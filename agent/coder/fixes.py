@@ -11,11 +11,11 @@ from agent.planner.answers import (
     Answer,
     cites_schema,
     closed_object,
-    parsed,
-    plain,
+    one_line,
+    parse_answer,
     text_schema,
 )
-from agent.planner.editing import edited, edits_schema
+from agent.planner.editing import apply_checked_edits, edits_schema
 from agent.record.state import Node
 from agent.repository.edits import Edit
 from agent.repository.idea import Fix
@@ -26,7 +26,7 @@ LOOKS = 2  # further modules that the model may ask to see
 
 
 @dataclass(frozen=True)
-class Look:
+class ModuleRequest:
     """Further modules that the model asks to see before it answers."""
 
     files: tuple[str, ...]
@@ -41,7 +41,7 @@ class FixAnswer(Answer):
 
 def fix_form(
     node: Node, files: Mapping[str, str], modules: Sequence[str], lessons: Sequence[Lesson]
-) -> Form[Fix | Look]:
+) -> Form[Fix | ModuleRequest]:
     """Return the form of a fix: edits of the failed files, or a request to see some of `modules`.
 
     The form refuses answers that were tried before, cannot be applied, or hide the error.
@@ -58,24 +58,24 @@ def fix_form(
         }
     )
 
-    def read(answer: object) -> Fix | Look:
-        fix = parsed(FixAnswer, answer)
+    def read(answer: object) -> Fix | ModuleRequest:
+        fix = parse_answer(FixAnswer, answer)
         if fix.look and not fix.edits:
             if set(fix.look) - set(modules) or len(fix.look) > LOOKS:
                 raise AnswerError(f"look: name at most {LOOKS} modules among {', '.join(modules) or 'none'}.")
-            return Look(fix.look)
+            return ModuleRequest(fix.look)
         if any(attempt.fix.edits == fix.edits for attempt in node.attempts):
             raise AnswerError("These edits were tried before and did not help; fix the error another way.")
-        made = edited(files, fix.edits)
+        made = apply_checked_edits(files, fix.edits)
         if faults := _test_faults(node, fix.edits, made):
             raise AnswerError(faults[0])
         unknown = sorted(set(fix.cites) - {lesson.id for lesson in lessons})
         if unknown:
-            raise AnswerError(f"cites: lesson '{plain(unknown[0], 20)}' was not offered.")
+            raise AnswerError(f"cites: lesson '{one_line(unknown[0], 20)}' was not offered.")
         return Fix(
-            title=plain(fix.title, TITLE_LENGTH) or "A fix",
-            cause=plain(fix.cause, PART_LENGTH),
-            signs=plain(fix.signs, PART_LENGTH),
+            title=one_line(fix.title, TITLE_LENGTH) or "A fix",
+            cause=one_line(fix.cause, PART_LENGTH),
+            signs=one_line(fix.signs, PART_LENGTH),
             edits=fix.edits,
             cites=tuple(dict.fromkeys(fix.cites)),
         )

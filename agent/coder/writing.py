@@ -11,8 +11,16 @@ from agent.llm.prompts import render_prompt
 from agent.llm.query import Query, Thinker
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall, solution_lessons
-from agent.planner.answers import EDITS, Answer, cited, cites_schema, closed_object, parsed, text_schema
-from agent.planner.editing import TOLD, cited_in_code, outline
+from agent.planner.answers import (
+    EDITS,
+    Answer,
+    cites_by_slot,
+    cites_schema,
+    closed_object,
+    parse_answer,
+    text_schema,
+)
+from agent.planner.editing import FAULTS_SHOWN, cited_in_code, outline
 from agent.record.state import Node, RunState
 from agent.repository.edits import LARGEST_MODULE, Edit
 from agent.repository.idea import ModulePlan, WrittenModule
@@ -99,7 +107,7 @@ def module_form(
     earlier = [name for name in files if name.startswith("library/")]
 
     def read(answer: object) -> WrittenModule:
-        written = parsed(ModuleAnswer, answer)
+        written = parse_answer(ModuleAnswer, answer)
         code, test = f"{written.code.strip()}\n", f"{written.test.strip()}\n" if has_test else ""
         if len(code) > LARGEST_MODULE or len(test) > LARGEST_MODULE:
             raise AnswerError(f"code, test: each may have at most {LARGEST_MODULE} characters.")
@@ -107,8 +115,8 @@ def module_form(
         faults += test_faults(module, test) if has_test else []
         faults += silenced(dict(files), {**files, module.file: code})
         if faults:
-            raise AnswerError(" ".join(faults[:TOLD]))
-        in_answer = cited(written.cites, lessons, {}, ()).get(EDITS, ())
+            raise AnswerError(" ".join(faults[:FAULTS_SHOWN]))
+        in_answer = cites_by_slot(written.cites, lessons, {}, ()).get(EDITS, ())
         in_code = cited_in_code([Edit(file=module.file, find="", replace=code)], files, lessons)
         cites = tuple(dict.fromkeys([*in_answer, *in_code]))
         return WrittenModule(file=module.file, code=code, test=test, cites=cites)

@@ -103,7 +103,7 @@ def cites_schema(lessons: Sequence[Lesson]) -> Schema:
 # -- answers -------------------------------------------------------------------------------------------
 
 
-def parsed(kind: type[A], answer: object) -> A:
+def parse_answer(kind: type[A], answer: object) -> A:
     """Parse an answer into `kind`.
 
     Raises:
@@ -163,7 +163,7 @@ def _as_typed(slot: Slot, value: Value) -> Value | None:
     return same[0] if same else None
 
 
-def cited(
+def cites_by_slot(
     ids: Iterable[str], lessons: Sequence[Lesson], slots: Mapping[str, Value], changes: Sequence[Change]
 ) -> dict[str, tuple[str, ...]]:
     """Group cited lessons by slot.
@@ -187,7 +187,7 @@ def cited(
     return cites
 
 
-def joined(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def merge_cites(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Merge citations; each lesson appears once per slot."""
     places = dict.fromkeys(place for part in parts for place in part)
     return {
@@ -196,7 +196,7 @@ def joined(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def plain(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
     """Return the text on one line of printable characters, cut at a word end to `limit` characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0]

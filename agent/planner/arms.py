@@ -11,7 +11,7 @@ from agent.repository.family import Move, Value
 from agent.repository.idea import Change
 
 # Variance factor for lessons about the same new values with other old values.
-LIKE_CHANGE_INFLATION = 4.0
+SIMILAR_CHANGE_VARIANCE_FACTOR = 4.0
 
 
 @dataclass(frozen=True)
@@ -93,5 +93,5 @@ def _relation(lesson: Lesson, query: _ChangeQuery, scope: Scope) -> tuple[float,
     if lesson.changes == query.undone:
         return -1.0, distance
     if {(change.slot, change.new) for change in lesson.changes} == query.target:
-        return 1.0, distance * LIKE_CHANGE_INFLATION
+        return 1.0, distance * SIMILAR_CHANGE_VARIANCE_FACTOR
     return None

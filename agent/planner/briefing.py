@@ -16,7 +16,7 @@ from agent.planner.base import Request
 from agent.planner.design import NEEDED, packages, scouted
 from agent.planner.editing import outline
 from agent.planner.ground import Ground
-from agent.planner.offer import DRAFT_CHANGES, LOOKS, Look, Start, may_write_own
+from agent.planner.offer import DRAFT_CHANGES, LOOKS, EditPlan, StartingPoint, may_write_own
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
@@ -133,7 +133,7 @@ class Briefing:
         request: Request,
         parent: Node,
         files: Mapping[str, str],
-        look: Look,
+        look: EditPlan,
         lessons: Sequence[Lesson],
     ) -> Prompt:
         """Return the prompt for the edits of a plan, with the modules that the model asked to see."""
@@ -190,7 +190,7 @@ class Briefing:
             eda=self.aggregates if full else f"rows: {self.competition.n_train}",
             families=list(ground.families.values()),
             choices=choices,
-            starts=[Start(*option) for option in ground.drafts()],
+            starts=[StartingPoint(*option) for option in ground.drafts()],
             pinned=ground.wishes.pinned,
             moves={name: ground.moves(family) for name, family in ground.families.items()},
             full=full,

@@ -7,12 +7,12 @@ from agent.planner.base import Circumstances
 from agent.repository.family import Condition, Family, Value
 
 
-def serves(family: Family, at: Circumstances) -> bool:
+def serves(family: Family, context: Circumstances) -> bool:
     """Return whether the family supports the task and its inputs."""
     return (
-        at.task in family.serves.tasks
-        and set(family.serves.requires) <= at.roles
-        and bool(set(family.serves.reads) & at.roles)
+        context.task in family.serves.tasks
+        and set(family.serves.requires) <= context.roles
+        and bool(set(family.serves.reads) & context.roles)
     )
 
 
@@ -31,14 +31,14 @@ def unserved(spec: CompetitionSpec, families: Iterable[str]) -> str:
     )
 
 
-def holds(condition: Condition, at: Circumstances, slots: Mapping[str, Value] | None = None) -> bool:
+def is_met(condition: Condition, context: Circumstances, slots: Mapping[str, Value] | None = None) -> bool:
     """Return whether a condition is met; without `slots`, conditions on slots are ignored."""
     return (
-        (not condition.tasks or at.task in condition.tasks)
-        and (not condition.metrics or at.metric in condition.metrics)
-        and set(condition.roles) <= at.roles
-        and (condition.min_train is None or at.n_train >= condition.min_train)
-        and (condition.max_train is None or at.n_train <= condition.max_train)
-        and (condition.device is None or at.device == condition.device)
+        (not condition.tasks or context.task in condition.tasks)
+        and (not condition.metrics or context.metric in condition.metrics)
+        and set(condition.roles) <= context.roles
+        and (condition.min_train is None or context.n_train >= condition.min_train)
+        and (condition.max_train is None or context.n_train <= condition.max_train)
+        and (condition.device is None or context.device == condition.device)
         and (slots is None or all(slots[name] in values for name, values in condition.slots.items()))
     )

@@ -12,17 +12,17 @@ from agent.planner.answers import (
     TITLE_LENGTH,
     EditAnswer,
     Schema,
-    cited,
+    cites_by_slot,
     cites_schema,
     closed_object,
-    joined,
-    parsed,
-    plain,
+    merge_cites,
+    one_line,
+    parse_answer,
     text_schema,
 )
 from agent.planner.base import Proposal, Request
 from agent.planner.ground import inherited_cites
-from agent.planner.offer import Look
+from agent.planner.offer import EditPlan
 from agent.planner.words import idea_of
 from agent.record.state import Node
 from agent.repository.citations import cited_in
@@ -31,7 +31,7 @@ from agent.repository.silencing import silenced
 
 EDITS_AT_ONCE = 8
 FILE_LENGTH = 80
-TOLD = 3  # faults reported for one answer
+FAULTS_SHOWN = 3  # faults reported for one answer
 BLOCK_LENGTH = 8000  # characters
 MODULE_LENGTH = 40_000
 
@@ -55,7 +55,7 @@ def outline(files: Files) -> list[str]:
 
 
 def edit_form(
-    request: Request, parent: Node, files: Files, look: Look, lessons: Sequence[Lesson]
+    request: Request, parent: Node, files: Files, look: EditPlan, lessons: Sequence[Lesson]
 ) -> Form[Proposal]:
     """Return the form of an edit answer: blocks to replace, or whole modules among those shown.
 
@@ -76,18 +76,18 @@ def edit_form(
     slots = blueprint.slots if blueprint else {}
 
     def read(answer: object) -> Proposal:
-        edit_answer = _with_rewrites(parsed(EditAnswer, answer), files)
+        edit_answer = _with_rewrites(parse_answer(EditAnswer, answer), files)
         children = [request.state.nodes[child] for child in parent.children]
         if any(child.idea.edits == edit_answer.edits for child in children):
             raise AnswerError("These edits were tried before; edit something else.")
-        edited(files, edit_answer.edits)
-        title = plain(edit_answer.title, TITLE_LENGTH) or look.title
-        reason = plain(edit_answer.reason, PART_LENGTH) or look.reason
+        apply_checked_edits(files, edit_answer.edits)
+        title = one_line(edit_answer.title, TITLE_LENGTH) or look.title
+        reason = one_line(edit_answer.reason, PART_LENGTH) or look.reason
         parts = {part: getattr(parent.idea, part) for part in ("model", "data", "training", "evaluation")}
         parts["training"] = f"{parts['training']} Edited: {title}. {reason}".strip()
-        in_answer = cited(edit_answer.cites, lessons, slots, ())
+        in_answer = cites_by_slot(edit_answer.cites, lessons, slots, ())
         in_code = cited_in_code(edit_answer.edits, files, lessons)
-        cites = joined(inherited_cites(parent, slots), in_answer, {EDITS: in_code} if in_code else {})
+        cites = merge_cites(inherited_cites(parent, slots), in_answer, {EDITS: in_code} if in_code else {})
         idea = idea_of(title or "An edit of the code", parts, blueprint, cites=cites)
         return Proposal(idea.model_copy(update={"edits": edit_answer.edits}), parent.seconds)
 
@@ -98,7 +98,7 @@ def _with_rewrites(answer: EditAnswer, files: Files) -> EditAnswer:
     """Return the answer with each rewritten module expressed as one edit of the whole file."""
     unknown = [rewrite.file for rewrite in answer.rewrites if rewrite.file not in files]
     if unknown:
-        raise AnswerError(f"rewrites: the file {plain(unknown[0], FILE_LENGTH)} does not exist.")
+        raise AnswerError(f"rewrites: the file {one_line(unknown[0], FILE_LENGTH)} does not exist.")
     whole = (
         Edit(file=rewrite.file, find=files[rewrite.file], replace=f"{rewrite.code.strip()}\n")
         for rewrite in answer.rewrites
@@ -113,7 +113,7 @@ def edits_schema(least: int = 1) -> Schema:
     return {"type": "array", "minItems": least, "maxItems": EDITS_AT_ONCE, "items": edit}
 
 
-def edited(files: Files, edits: Sequence[Edit]) -> dict[str, str]:
+def apply_checked_edits(files: Files, edits: Sequence[Edit]) -> dict[str, str]:
     """Return the files with the edits applied.
 
     Raises:
@@ -126,7 +126,7 @@ def edited(files: Files, edits: Sequence[Edit]) -> dict[str, str]:
     except EditError as error:
         raise AnswerError(str(error)) from error
     if hidden := silenced(dict(files), made):
-        raise AnswerError(" ".join(hidden[:TOLD]))
+        raise AnswerError(" ".join(hidden[:FAULTS_SHOWN]))
     return made
 
 

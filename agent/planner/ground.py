@@ -7,7 +7,7 @@ from typing import Literal
 from agent.memory.lesson import OWN_CODE, Scope
 from agent.planner.arms import Arm, believe
 from agent.planner.base import Circumstances, Request
-from agent.planner.conditions import holds, serves
+from agent.planner.conditions import is_met, serves
 from agent.planner.wishes import Wishes
 from agent.record.state import Node, RunState, variant
 from agent.repository.family import Draft, Family, Move, Value
@@ -18,9 +18,9 @@ FINISH_FROM = 0.25
 # Estimates across structures are rough, and candidates fit their training to their time limit.
 DRAFT_SLACK = 5.0
 # Nodes whose costs differ by less than this log ratio are equally good references for an estimate.
-LIKE_COST = math.log(1.5)
+SIMILAR_COST = math.log(1.5)
 # An estimate from a similar node may use at most this share of the limit.
-SURE_SHARE = 0.8
+SAFE_SHARE = 0.8
 
 
 class Ground:
@@ -31,7 +31,7 @@ class Ground:
     ) -> None:
         self.families = {name: family for name, family in families.items() if serves(family, circumstances)}
         self.wishes = wishes or Wishes()
-        self._at = circumstances
+        self._context = circumstances
         self._costs: dict[str, float] = {}
         magnitude = Scope.magnitude_of(circumstances.n_train)
         self.scope_of = {
@@ -41,7 +41,7 @@ class Ground:
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
-        return self._at.device
+        return self._context.device
 
     @property
     def scopes(self) -> list[Scope]:
@@ -55,14 +55,18 @@ class Ground:
                 (family, draft)
                 for family in self.families.values()
                 for draft in family.drafts
-                if holds(draft.when, self._at)
+                if is_met(draft.when, self._context)
             ),
             key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
         )
 
     def moves(self, family: Family) -> list[Move]:
         """Return the moves that suit the data and the machine and that the user allows."""
-        return [move for move in family.moves if self.wishes.allow_move(move) and holds(move.when, self._at)]
+        return [
+            move
+            for move in family.moves
+            if self.wishes.allows_move(move) and is_met(move.when, self._context)
+        ]
 
     def arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
         """Yield every applicable move that is new, in its stage, and fits the time limit."""
@@ -72,32 +76,34 @@ class Ground:
             slots = self.apply(family, move, blueprint.slots)
             if slots is None or (early and move.stage == "finish"):
                 continue
-            if not self.may_be(request.state, family, slots, parent):
+            if not self.is_new_and_allowed(request.state, family, slots, parent):
                 continue
             changes = changes_between(blueprint.slots, slots)
             evidence = request.state.lessons_about(change.slot for change in changes)
             gain, sd, time_factor, lessons = believe(move, changes, evidence, scope)
-            if not self.surely_fits(request, family, slots, parent.seconds * time_factor):
+            if not self.improvement_fits(request, family, slots, parent.seconds * time_factor):
                 continue
             tries = request.state.moves[move.id]
             yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
 
     def apply(self, family: Family, move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
         """Return the slots after the move; None if it is forbidden, does not apply or changes nothing."""
-        if not self.wishes.allow_move(move) or not holds(move.when, self._at, slots):
+        if not self.wishes.allows_move(move) or not is_met(move.when, self._context, slots):
             return None
         return move.applied_to(slots, family)
 
-    def may_be(self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None) -> bool:
+    def is_new_and_allowed(
+        self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None
+    ) -> bool:
         """Return whether a blueprint is new below the parent (None: as a draft) and allowed by the user."""
         is_new = variant(Blueprint(family=family.id, slots=slots), parent) not in state.variants
-        return is_new and self.wishes.allow(slots)
+        return is_new and self.wishes.allows(slots)
 
-    def surely_fits(
+    def improvement_fits(
         self, request: Request, family: Family, slots: dict[str, Value], expected_s: float
     ) -> bool:
         """Return whether an improvement ends in time, even if it must build caches that its parent found."""
-        if expected_s > SURE_SHARE * request.limit_s:
+        if expected_s > SAFE_SHARE * request.limit_s:
             return False
         if not _is_short(request):
             return True  # a full limit, as the other nodes had; candidates fit their training to the limit
@@ -118,7 +124,7 @@ class Ground:
         if not known:
             return None
         distances = [abs(math.log(other / cost)) for other, _ in known]
-        near = min(distances) + LIKE_COST
+        near = min(distances) + SIMILAR_COST
         return max(
             seconds * cost / other
             for distance, (other, seconds) in zip(distances, known, strict=True)
@@ -132,11 +138,11 @@ class Ground:
         return self._costs[blueprint.key]
 
 
-def fits_roughly(expected_s: float | None, request: Request) -> bool:
+def draft_fits(expected_s: float | None, request: Request) -> bool:
     """Return whether a draft may be tried; with less than a full node limit left, the bound is strict."""
     if expected_s is None:
         return True
-    return expected_s <= (SURE_SHARE if _is_short(request) else DRAFT_SLACK) * request.limit_s
+    return expected_s <= (SAFE_SHARE if _is_short(request) else DRAFT_SLACK) * request.limit_s
 
 
 def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:

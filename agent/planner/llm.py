@@ -68,7 +68,7 @@ class LlmPlanner:
     def _design(self, request: Request, lessons: list[Lesson], seed: int) -> Proposal:
         """Ask for a solution whose modules the model writes itself."""
         prompts = self._briefing.design(request, lessons)
-        form = design_form(request.state, lessons, own_code.given_modules(self._briefing.competition))
+        form = design_form(request.state, lessons, own_code.frame_modules(self._briefing.competition))
         node = len(request.state.nodes) + 1
         query = Query("planner", "design", prompts, form, DESIGN_TOKENS, seed=seed, node=node)
         return self._thinker.ask(query)

@@ -13,16 +13,16 @@ from agent.planner.answers import (
     ImproveAnswer,
     Schema,
     changes_schema,
-    cited,
+    cites_by_slot,
     cites_schema,
     closed_object,
-    parsed,
-    plain,
+    one_line,
+    parse_answer,
     text_schema,
     with_changes,
 )
 from agent.planner.base import Proposal, Request
-from agent.planner.ground import Ground, fits_roughly, inherited_cites
+from agent.planner.ground import Ground, draft_fits, inherited_cites
 from agent.planner.words import PARTS, draft_idea, idea_of, improved_texts
 from agent.record.state import Node
 from agent.repository.family import Draft, Family, Value
@@ -35,7 +35,7 @@ LOOKS = 2  # modules; showing all of them would cost more tokens than the rest o
 
 
 @dataclass(frozen=True)
-class Look:
+class EditPlan:
     """A plan that needs edits: the modules that the model asks to see before it edits them."""
 
     files: tuple[str, ...]
@@ -44,7 +44,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingPoint:
     """A draft of a family, with the name that answers use."""
 
     family: Family
@@ -93,19 +93,19 @@ def draft_form(
     )
 
     def read(answer: object) -> Proposal | OwnCode:
-        draft = parsed(DraftAnswer, answer)
+        draft = parse_answer(DraftAnswer, answer)
         if draft.start == OWN_CODE and may_write:
             return OwnCode()
         if draft.start not in starts:
             raise AnswerError(f"start: '{draft.start}' is unknown; choose one of {', '.join(starts)}.")
         start = starts[draft.start]
-        base = ground.wishes.start(start.family, start.draft)
+        base = ground.wishes.draft_slots(start.family, start.draft)
         changed = with_changes(base, draft.changes, start.family, DRAFT_CHANGES)
         _require_new(request, ground, start.family, changed, None)
         expected = ground.draft_seconds(request.state, start.family, changed)
-        if not fits_roughly(expected, request):
+        if not draft_fits(expected, request):
             raise AnswerError(_too_long(expected or 0.0, request.limit_s))
-        cites = cited(draft.cites, lessons, changed, changes_between(base, changed))
+        cites = cites_by_slot(draft.cites, lessons, changed, changes_between(base, changed))
         idea = draft_idea(start.family, start.draft, changed, (), cites)
         return Proposal(_with_answer_texts(draft, idea), expected)
 
@@ -119,7 +119,7 @@ def improve_form(
     parent: Node,
     modules: Sequence[str] = (),
     terse: bool = False,
-) -> Form[Proposal | Look] | None:
+) -> Form[Proposal | EditPlan] | None:
     """Return the form of an improvement, or None if no single change is new and fits the time.
 
     The answer changes one or two slots of the parent, or asks to see modules before it edits them.
@@ -134,13 +134,15 @@ def improve_form(
     """
     blueprint = parent.blueprint
     if blueprint is None and modules and not terse:
-        return _look_form(modules, lessons)
+        return _edit_plan_form(modules, lessons)
     if blueprint is None or blueprint.family not in ground.families:
         return None
     family = ground.families[blueprint.family]
     possible = _possible(request, ground, family, parent, blueprint)
     may_edit = (
-        bool(modules) and not terse and ground.surely_fits(request, family, blueprint.slots, parent.seconds)
+        bool(modules)
+        and not terse
+        and ground.improvement_fits(request, family, blueprint.slots, parent.seconds)
     )
     if not possible and not may_edit:
         return None
@@ -148,66 +150,71 @@ def improve_form(
     schema = closed_object(
         {
             **({"changes": changes_schema(possible, IMPROVE_CHANGES, least)} if possible else {}),
-            **({"look": _looks_schema(modules)} if may_edit else {}),
+            **({"look": _modules_schema(modules)} if may_edit else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
             **cites_schema(lessons),
         }
     )
 
-    def read(answer: object) -> Proposal | Look:
-        improvement = parsed(ImproveAnswer, answer)
+    def read(answer: object) -> Proposal | EditPlan:
+        improvement = parse_answer(ImproveAnswer, answer)
         if improvement.look and not improvement.changes:
-            return _read_look(improvement, modules)
+            return _read_edit_plan(improvement, modules)
         changed = with_changes(blueprint.slots, improvement.changes, family, IMPROVE_CHANGES)
         changes = changes_between(blueprint.slots, changed)
         if not changes:
             raise AnswerError("changes: every slot keeps the parent's value; change at least one slot.")
         _require_new(request, ground, family, changed, parent)
         expected = parent.seconds * family.relative_cost(changed) / family.relative_cost(blueprint.slots)
-        if not ground.surely_fits(request, family, changed, expected):
+        if not ground.improvement_fits(request, family, changed, expected):
             raise AnswerError(_too_long(expected, request.limit_s))
         first = [parent, *request.state.ancestors(parent)][-1]
         made = {(change.slot, change.new) for change in changes}
         arms = ground.arms(request, parent, family, blueprint)
         idea = idea_of(
-            plain(improvement.title, TITLE_LENGTH) or _title_of(changes),
-            improved_texts(family, first, changed, plain(improvement.reason, PART_LENGTH)),
+            one_line(improvement.title, TITLE_LENGTH) or _title_of(changes),
+            improved_texts(family, first, changed, one_line(improvement.reason, PART_LENGTH)),
             Blueprint(family=family.id, slots=changed),
             moves=tuple(arm.move.id for arm in arms if {(one.slot, one.new) for one in arm.changes} <= made),
             changes=changes,
-            cites=inherited_cites(parent, changed) | cited(improvement.cites, lessons, changed, changes),
+            cites=inherited_cites(parent, changed)
+            | cites_by_slot(improvement.cites, lessons, changed, changes),
         )
         return Proposal(idea, expected)
 
     return Form("improve", schema, read)
 
 
-def _look_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[Proposal | Look]:
+def _edit_plan_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[Proposal | EditPlan]:
     """Return the form for code without a blueprint: a plan, and the modules to see before the edit."""
     schema = closed_object(
         {
-            "look": {**_looks_schema(modules), "minItems": 1},
+            "look": {**_modules_schema(modules), "minItems": 1},
             **{name: text_schema(LENGTHS[name]) for name in ("title", "reason")},
             **cites_schema(lessons),
         }
     )
-    return Form("improve", schema, lambda answer: _read_look(parsed(ImproveAnswer, answer), modules))
+    return Form(
+        "improve", schema, lambda answer: _read_edit_plan(parse_answer(ImproveAnswer, answer), modules)
+    )
 
 
-def _looks_schema(modules: Sequence[str]) -> Schema:
+def _modules_schema(modules: Sequence[str]) -> Schema:
     return {"type": "array", "maxItems": LOOKS, "items": {"type": "string", "enum": list(modules)}}
 
 
-def _read_look(answer: ImproveAnswer, modules: Sequence[str]) -> Look:
+def _read_edit_plan(answer: ImproveAnswer, modules: Sequence[str]) -> EditPlan:
     unknown = sorted(set(answer.look) - set(modules))
     if unknown or not 0 < len(answer.look) <= LOOKS:
         raise AnswerError(f"look: name one to {LOOKS} modules among {', '.join(modules) or 'none'}.")
-    return Look(answer.look, plain(answer.title, TITLE_LENGTH), plain(answer.reason, PART_LENGTH))
+    return EditPlan(answer.look, one_line(answer.title, TITLE_LENGTH), one_line(answer.reason, PART_LENGTH))
 
 
 def _with_answer_texts(answer: DraftAnswer, idea: Idea) -> Idea:
     """Return the idea with its texts replaced by those that the answer gives."""
-    texts = {name: plain(getattr(answer, name), limit) for name, limit in LENGTHS.items() if name != "reason"}
+    texts = {
+        name: one_line(getattr(answer, name), limit) for name, limit in LENGTHS.items() if name != "reason"
+    }
     return idea.model_copy(update={name: text for name, text in texts.items() if text})
 
 
@@ -224,26 +231,28 @@ def _possible(
     for name, slot in family.slots.items():
         for value in slot.values:
             slots = {**blueprint.slots, name: value}
-            if value == blueprint.slots[name] or not ground.may_be(request.state, family, slots, parent):
+            if value == blueprint.slots[name] or not ground.is_new_and_allowed(
+                request.state, family, slots, parent
+            ):
                 continue
             expected = parent.seconds * family.relative_cost(slots) / own_cost
-            if ground.surely_fits(request, family, slots, expected):
+            if ground.improvement_fits(request, family, slots, expected):
                 found.setdefault(name, []).append(value)
     return found
 
 
-def _starts_in_time(request: Request, ground: Ground) -> list[Start]:
+def _starts_in_time(request: Request, ground: Ground) -> list[StartingPoint]:
     """Return the unchanged starting points that fit the time, the cheapest first."""
-    starts = [Start(*option) for option in ground.drafts()]
+    starts = [StartingPoint(*option) for option in ground.drafts()]
     return [start for start in starts if _fits(request, ground, start, {})]
 
 
-def _fits(request: Request, ground: Ground, start: Start, more: Mapping[str, Value]) -> bool:
-    slots = {**ground.wishes.start(start.family, start.draft), **more}
-    return fits_roughly(ground.draft_seconds(request.state, start.family, slots), request)
+def _fits(request: Request, ground: Ground, start: StartingPoint, more: Mapping[str, Value]) -> bool:
+    slots = {**ground.wishes.draft_slots(start.family, start.draft), **more}
+    return draft_fits(ground.draft_seconds(request.state, start.family, slots), request)
 
 
-def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str, list[Value]]:
+def _open_values(request: Request, ground: Ground, lightest: StartingPoint) -> dict[str, list[Value]]:
     """Return, by slot, the values that the user left open and that fit the time with the cheapest start.
 
     If several families have a slot, the values of all of them are returned.
@@ -256,7 +265,7 @@ def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str,
                 continue
             for value in slot.values:
                 in_time = family.id != lightest.family.id or _fits(request, ground, lightest, {name: value})
-                if in_time and (name, value) not in wishes.ruled_out:
+                if in_time and (name, value) not in wishes.forbidden_values:
                     found.setdefault(name, {})[type(value), value] = None  # True and 1 are different values
     return {name: [value for _, value in values] for name, values in found.items()}
 
@@ -264,9 +273,9 @@ def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str,
 def _require_new(
     request: Request, ground: Ground, family: Family, slots: dict[str, Value], parent: Node | None
 ) -> None:
-    if not ground.wishes.allow(slots):
+    if not ground.wishes.allows(slots):
         raise AnswerError("changes: the user pinned or forbade one of these values; change other slots.")
-    if not ground.may_be(request.state, family, slots, parent):
+    if not ground.is_new_and_allowed(request.state, family, slots, parent):
         raise AnswerError("This combination of slots was tried before; change other slots or more of them.")
 
 

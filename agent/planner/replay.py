@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from agent.errors import SetupError
 from agent.planner.base import Proposal, Request
-from agent.planner.ground import SURE_SHARE, Ground
+from agent.planner.ground import SAFE_SHARE, Ground
 from agent.record.events import FixProposed, ModuleWritten, NodeProposed, Replayed, RunStarted
 from agent.record.state import Attempt, Node, RunState
 from agent.record.store import Journal, list_runs
@@ -160,7 +160,7 @@ class ReplayPlanner:
         except SetupError as error:
             return str(error)
         wishes = self._ground.wishes
-        if not wishes.allow(slots) or wishes.moves & set(recorded.idea.moves):
+        if not wishes.allows(slots) or wishes.forbidden_moves & set(recorded.idea.moves):
             return "the user pinned or forbade one of its values or moves."
         return ""
 
@@ -170,7 +170,7 @@ class ReplayPlanner:
         With a full node limit every idea fits, because candidates adapt their training to the limit.
         """
         expected = self._expected_s(state, idea, parent)
-        if limit_s >= state.run.node_limit_s or expected is None or expected <= SURE_SHARE * limit_s:
+        if limit_s >= state.run.node_limit_s or expected is None or expected <= SAFE_SHARE * limit_s:
             return ""
         return f"it needs about {expected:.0f} s, but only {limit_s:.0f} s are left."
 

@@ -14,20 +14,20 @@ class Wishes:
     """Pinned slot values, forbidden slot values and forbidden moves; they hold for every idea."""
 
     pinned: Mapping[str, Value] = field(default_factory=dict)
-    ruled_out: frozenset[tuple[str, Value]] = frozenset()
-    moves: frozenset[str] = frozenset()
+    forbidden_values: frozenset[tuple[str, Value]] = frozenset()
+    forbidden_moves: frozenset[str] = frozenset()
 
-    def start(self, family: Family, draft: Draft) -> dict[str, Value]:
+    def draft_slots(self, family: Family, draft: Draft) -> dict[str, Value]:
         """Return the slots of a draft with the pinned values."""
         return {**family.defaults, **draft.set, **self.pinned}
 
-    def allow(self, slots: Mapping[str, Value]) -> bool:
+    def allows(self, slots: Mapping[str, Value]) -> bool:
         """Return whether an idea may have these slots."""
         kept = all(slots[name] == value for name, value in self.pinned.items())
-        return kept and not any((name, value) in self.ruled_out for name, value in slots.items())
+        return kept and not any((name, value) in self.forbidden_values for name, value in slots.items())
 
-    def allow_move(self, move: Move) -> bool:
-        return move.id not in self.moves
+    def allows_move(self, move: Move) -> bool:
+        return move.id not in self.forbidden_moves
 
 
 def read_wishes(
@@ -57,12 +57,12 @@ def read_wishes(
     }
     if not suitable:
         raise SetupError(f"--set: no single family has all of {', '.join(pins)}; pin fewer slots.")
-    ruled_out = frozenset(_parse_pair(text, "--forbid", families) for text in forbidden if "=" in text)
-    if clash := ruled_out & set(pinned.items()):
+    forbidden_values = frozenset(_parse_pair(text, "--forbid", families) for text in forbidden if "=" in text)
+    if clash := forbidden_values & set(pinned.items()):
         name, value = min(clash, key=str)
         raise SetupError(f"--forbid {name}={value}: --set pins the slot to that value.")
-    moves = frozenset(_parse_move(text, families) for text in forbidden if "=" not in text)
-    return Wishes(pinned, ruled_out, moves), suitable
+    forbidden_moves = frozenset(_parse_move(text, families) for text in forbidden if "=" not in text)
+    return Wishes(pinned, forbidden_values, forbidden_moves), suitable
 
 
 def _parse_pair(text: str, option: str, families: Mapping[str, Family]) -> tuple[str, Value]:

@@ -42,8 +42,8 @@ def replaced_predictions(old: list[Module], new: list[Module]) -> Iterator[str]:
             for place, values in was.values.items():
                 if not any(_is_predicted(value, place, was, module) for value in values):
                     continue
-                made_up, computed = _counts(place, now, now_module)
-                made_up_before, computed_before = _counts(place, was, module)
+                made_up, computed = _count_constants(place, now, now_module)
+                made_up_before, computed_before = _count_constants(place, was, module)
                 if made_up > made_up_before and computed < computed_before:
                     yield (
                         f"{module.name}:{now.lines[place]}: {name} replaces a prediction by a constant; "
@@ -51,7 +51,7 @@ def replaced_predictions(old: list[Module], new: list[Module]) -> Iterator[str]:
                     )
 
 
-def _counts(place: tuple[str, ...], places: _Places, module: Module) -> tuple[int, int]:
+def _count_constants(place: tuple[str, ...], places: _Places, module: Module) -> tuple[int, int]:
     """Return how many values of a place are and stay constant, and how many are computed."""
     # Empty lists, empty dictionaries and None are ignored: code often fills them later.
     values = [value for value in places.values.get(place, ()) if not _is_empty(value)]
@@ -88,7 +88,7 @@ def _places(module: Module, node: ast.AST) -> _Places:
                 _call(part, module, places)
     for _ in range(2):  # follows values derived from a prediction over two assignments
         for place, values in places.values.items():
-            if place[0] == "assigned" and any(_calls_model(value, places, module) for value in values):
+            if place[0] == "assigned" and any(_depends_on_model(value, places, module) for value in values):
                 places.predicted.add(place[1])
     return places
 
@@ -131,10 +131,10 @@ def _is_predicted(value: ast.expr, place: tuple[str, ...], places: _Places, modu
     named = place[0] == "assigned" and bool(_words(place[1]) & _PREDICTIONS)
     if named and any(isinstance(part, ast.Call) for part in ast.walk(value)):
         return True
-    return _calls_model(value, places, module)
+    return _depends_on_model(value, places, module)
 
 
-def _calls_model(value: ast.expr, places: _Places, module: Module) -> bool:
+def _depends_on_model(value: ast.expr, places: _Places, module: Module) -> bool:
     pending: list[ast.AST] = [value]
     while pending:
         part = pending.pop()

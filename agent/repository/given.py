@@ -9,7 +9,7 @@ from agent.errors import SetupError
 from agent.repository.checks import check_repository
 from agent.repository.family import Family
 from agent.repository.idea import Blueprint, Idea, idea_told_by
-from agent.repository.lineage import Lineage, Merged
+from agent.repository.lineage import Lineage, MergeResult
 from agent.repository.render import idea_json
 
 # Files that a run links or writes, or that `mars export` adds; they are not part of a solution. The row ids
@@ -90,7 +90,7 @@ def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     return found.model_copy(update=applied | {"blueprint": known})
 
 
-def merged(lineage: Lineage, base: dict[str, str], ours: str, theirs: dict[str, str]) -> Merged:
+def merged(lineage: Lineage, base: dict[str, str], ours: str, theirs: dict[str, str]) -> MergeResult:
     """Merge a child's rendered changes into its parent's edited code.
 
     Only code can conflict; `idea.json` is always the child's.
@@ -103,4 +103,4 @@ def merged(lineage: Lineage, base: dict[str, str], ours: str, theirs: dict[str, 
     """
     found = lineage.merge(base, ours, theirs)
     code = tuple(name for name in found.conflicts if name.endswith(".py"))
-    return Merged(found.files | {"idea.json": theirs["idea.json"]}, code)
+    return MergeResult(found.files | {"idea.json": theirs["idea.json"]}, code)

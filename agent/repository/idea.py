@@ -132,13 +132,13 @@ def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint
 
 
 def idea_told_by(
-    teller: str,
+    source: str,
     title: str,
     blueprint: Blueprint | None,
     cites: dict[str, tuple[str, ...]] | None = None,
 ) -> Idea:
     """Return an idea whose parts only refer to a source such as `the blueprint`."""
-    text = f"As {teller} says."
+    text = f"As {source} says."
     return Idea(
         title=title,
         model=text,

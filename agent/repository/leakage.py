@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.repository.syntax import Function, Module, functions_of, own_nodes, parsed
+from agent.repository.syntax import Function, Module, functions_of, own_nodes, parse_modules
 
 _TABLE = re.compile(r"(?:.*/)?(train|val|test|sample_submission)(?:\.csv)?")
 _OUTSIDE = re.compile(
@@ -78,7 +78,7 @@ def leakage(before: Mapping[str, str], after: Mapping[str, str]) -> Leakage:
         before: Texts by path, before the change.
         after: Texts by path, after the change.
     """
-    old, new = parsed(before), parsed(after)
+    old, new = parse_modules(before), parse_modules(after)
     was = [module for module in old if before[module.name] != after.get(module.name)]
     now = [module for module in new if after[module.name] != before.get(module.name)]
     faults = _new_findings([*_reads_outside(was)], [*_reads_outside(now)])

@@ -23,7 +23,7 @@ def repository_of(run: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergeResult:
     """The files of a merge, and the paths of the conflicting files."""
 
     files: dict[str, str]
@@ -66,7 +66,7 @@ class Lineage:
         """Commit an imported repository on the branch `given`; return the commit's hex id."""
         return self._commit(files, [], "The repository that was given", "given", 0)
 
-    def merge(self, base: dict[str, str], ours: str, theirs: dict[str, str]) -> "Merged":
+    def merge(self, base: dict[str, str], ours: str, theirs: dict[str, str]) -> "MergeResult":
         """Merge the changes from `base` to `theirs` into the commit `ours`.
 
         Conflicting files are taken from `theirs`.
@@ -83,7 +83,7 @@ class Lineage:
             blob = self._repository[entry.id]
             if entry.path not in conflicts and isinstance(blob, pygit2.Blob):
                 files[entry.path] = blob.data.decode("utf-8", "replace")
-        return Merged(files, tuple(conflicts))
+        return MergeResult(files, tuple(conflicts))
 
     def _commit(
         self, files: dict[str, str], parents: list[str], message: str, branch: str, number: int

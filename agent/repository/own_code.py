@@ -44,7 +44,7 @@ def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
     return files | own_metric_file(competition)
 
 
-def given_modules(competition: TaskView) -> tuple[str, ...]:
+def frame_modules(competition: TaskView) -> tuple[str, ...]:
     """Return the modules of the frame, which exist before any module is written and never change."""
     return ("library/__init__.py", *own_metric_file(competition))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.repository.constant_predictions import replaced_predictions
-from agent.repository.syntax import Module, functions_of, is_constant, own_nodes, parsed
+from agent.repository.syntax import Module, functions_of, is_constant, own_nodes, parse_modules
 
 VAL_FILE = "val_submission"
 METRIC = "Final Validation Metric"
@@ -41,7 +41,7 @@ def silenced(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
         after: Texts by path, of the fix. Modules that do not parse are ignored; `check_repository` reports
             them.
     """
-    old, new = parsed(before), parsed(after)
+    old, new = parse_modules(before), parse_modules(after)
     unread = {name for name in before if name.endswith(".py")} - {module.name for module in old}
     # If the old module does not parse, no code of the new module is known to be new.
     changed = {name for name, text in after.items() if text != before.get(name)} - unread

@@ -35,7 +35,7 @@ class Module:
         return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def parsed(files: Mapping[str, str]) -> list[Module]:
+def parse_modules(files: Mapping[str, str]) -> list[Module]:
     """Return the modules that Python can parse; modules with too deep nesting are left out."""
     modules = (_module(name, text) for name, text in files.items() if name.endswith(".py"))
     return [module for module in modules if module is not None]

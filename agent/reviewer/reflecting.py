@@ -18,7 +18,7 @@ from agent.llm.query import Query, Thinker
 from agent.memory.lesson import VERDICTS, Lesson, Words
 from agent.memory.likeness import by_words
 from agent.memory.recall import said_by
-from agent.planner.answers import closed_object, parsed, plain, text_schema
+from agent.planner.answers import closed_object, one_line, parse_answer, text_schema
 from agent.planner.briefing import curve
 from agent.planner.editing import ReadCode
 from agent.record.state import Node, RunState
@@ -30,10 +30,10 @@ ANSWER_TOKENS = 4000  # long enough for models that reason before they answer
 SEED_STEP = 1000
 LENGTHS = {"findings": 600, "title": 100, "summary": 300, "key_lesson": 300}  # characters
 DIFF_LENGTHS = (24_000, 6_000)  # characters, full and short prompt
-KNOWN = 5
+MAX_KNOWN = 5
 # Lowest text similarity of lessons that are shown to the model as possible duplicates. It is low because
 # models describe equal changes in different words: the model decides, this threshold only bounds the list.
-ALIKE = 0.15
+MIN_SIMILARITY = 0.15
 # Measured numbers are stored separately from the text and change with every comparison.
 _MEASURED = re.compile(r"\d\s*(%|percent|per cent)", re.I)
 
@@ -132,7 +132,7 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
     )
 
     def read(answer: object) -> Reflection:
-        reflection = parsed(_Answer, answer)
+        reflection = parse_answer(_Answer, answer)
         if reflection.verdict != lesson.verdict:
             raise AnswerError(
                 f"verdict: the measured verdict is '{lesson.verdict}', not '{reflection.verdict}'; describe "
@@ -143,7 +143,7 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
                 f"same_as: '{reflection.same_as}' is unknown; name one of {', '.join(ids) or 'none'}, or "
                 "leave it empty."
             )
-        texts = {name: plain(getattr(reflection, name), length) for name, length in LENGTHS.items()}
+        texts = {name: one_line(getattr(reflection, name), length) for name, length in LENGTHS.items()}
         for name in ("findings", "title", "key_lesson"):
             if not texts[name]:
                 raise AnswerError(f"{name}: the text is empty.")
@@ -167,7 +167,7 @@ def _similar_lessons(lesson: Lesson, memory: Sequence[Lesson]) -> list[Lesson]:
     others = [other for other in memory if lesson.may_be_the_same(other)]
     similarity = by_words(_change(lesson), [_change(other) for other in others])
     order = sorted(range(len(others)), key=lambda index: (-similarity[index], others[index].id))
-    return [others[index] for index in order if similarity[index] >= ALIKE][:KNOWN]
+    return [others[index] for index in order if similarity[index] >= MIN_SIMILARITY][:MAX_KNOWN]
 
 
 def _change(lesson: Lesson) -> str:

@@ -9,7 +9,7 @@ from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
 from agent.llm.forms import AnswerError, Form
 from agent.llm.prompts import render_prompt
 from agent.llm.query import Query, Thinker
-from agent.planner.answers import Answer, closed_object, parsed, plain, text_schema
+from agent.planner.answers import Answer, closed_object, one_line, parse_answer, text_schema
 from agent.record.events import CurvePoint, NodeResult, Review
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
@@ -59,8 +59,8 @@ class LlmReviewer:
                     node=node,
                     result=result,
                     parent=parent,
-                    curve=curve_told(result.curve),
-                    diff=cut(diff, length),
+                    curve=format_curve(result.curve),
+                    diff=truncate(diff, length),
                     doubts=result.doubts,
                     whole=not before,
                 ),
@@ -85,8 +85,8 @@ def review_form() -> Form[Review]:
     schema = closed_object({"reason": text_schema(REASON_LENGTH), "sound": {"type": "boolean"}})
 
     def read(answer: object) -> Review:
-        review = parsed(_ReviewAnswer, answer)
-        reason = plain(review.reason, REASON_LENGTH)
+        review = parse_answer(_ReviewAnswer, answer)
+        reason = one_line(review.reason, REASON_LENGTH)
         if not review.sound and not reason:
             raise AnswerError("reason: say what is wrong, and where.")
         return Review(sound=review.sound, reason=reason)
@@ -104,12 +104,12 @@ def reviewed(result: NodeResult, review: Review | None) -> NodeResult:
     return with_review.model_copy(update={"status": "suspect", "reason": f"The reviewer: {review.reason}"})
 
 
-def cut(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """Return the first `length` characters, and how many are left out."""
     return text if len(text) <= length else f"{text[:length]}\n[{len(text) - length} characters left out]"
 
 
-def curve_told(curve: tuple[CurvePoint, ...]) -> list[str]:
+def format_curve(curve: tuple[CurvePoint, ...]) -> list[str]:
     """Format a few points of the training curve; numbers only, because candidates' texts may quote data."""
     step = max(-(-len(curve) // POINTS), 1)
     chosen = list(curve[::-step])[::-1]  # includes the last point

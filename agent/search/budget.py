@@ -58,7 +58,7 @@ class Budget:
     final_node_limit_s: float
     nodes_left: int | None
     refit_reserve_s: float = 0.0
-    one_blueprint: bool = False
+    has_one_blueprint: bool = False
     replayed: str = ""
 
     @classmethod
@@ -108,7 +108,7 @@ class Budget:
     @property
     def why_it_ends(self) -> str:
         """Reason reported when the search ends."""
-        if self.one_blueprint:
+        if self.has_one_blueprint:
             return "the given blueprint was executed"
         if self.exhausted:
             return "the budget is used up"

@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.errors import SetupError
 from agent.record.state import Node, RunState
-from agent.search.reward import TIME_WEIGHT, values
+from agent.search.reward import TIME_WEIGHT, node_values
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class MCTS:
         roots = [node for node in state.roots if node.operator != "ensemble"]
         if len(roots) < _first_drafts(state, self.first_drafts) or self._stagnates(state):
             return Step(parent=None)
-        value = values(state, self.time_weight)
+        value = node_values(state, self.time_weight)
         children, visits = roots, sum(value[node.id][1] for node in roots)
         while children:
             node = max(children, key=lambda child: self._uct(value[child.id], visits))

@@ -19,7 +19,7 @@ from agent.search.policy import Policy, Step, improvable, make_policy
 REPEAT_SHARE = 0.06
 MAX_REPEATS = 3
 MAX_FAILURES = 8
-FIRST = 1  # the node of the imported repository, in the source run and in its replay
+IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay
 FALLBACKS = 10  # best nodes to try if the planner has no idea for the policy's choice
 
 
@@ -62,13 +62,13 @@ class Scheduler:
         if state.run.blueprint is not None:
             return None if state.nodes else only(state.run.blueprint)
         if state.run.given is not None and not state.nodes:
-            replays = FIRST if state.run.replayed is not None else None
+            replays = IMPORTED_NODE if state.run.replayed is not None else None
             return Propose("draft", (), state.run.given.idea, None, replays=replays)
         budget = Budget.of(state)
-        if budget.exhausted or _hopeless(state):
+        if budget.exhausted or _is_failing(state):
             return None
         rng = np.random.default_rng([state.run.seed, state.decisions])
-        if (node := _worth_repeating(state, budget)) is not None:
+        if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
         for step in self._steps(state, budget, rng):
             parent = None if step.parent is None else state.nodes[step.parent]
@@ -122,13 +122,13 @@ def only(blueprint: Blueprint) -> Propose:
     return Propose("draft", (), idea_told_by("the blueprint", "The given blueprint", blueprint), None)
 
 
-def _hopeless(state: RunState) -> bool:
+def _is_failing(state: RunState) -> bool:
     """Return whether the last nodes all failed, so that the cause is unlikely to be in their ideas."""
     recent = list(state.nodes.values())[-MAX_FAILURES:]
     return len(recent) == MAX_FAILURES and all(node.status == "failed" for node in recent)
 
 
-def _worth_repeating(state: RunState, budget: Budget) -> Node | None:
+def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:
     """Return the best node if a repeat is useful and within the repeats' share of the budget."""
     best = state.best
     repeated = [node for node in state.nodes.values() if node.repeats or node.repeating]

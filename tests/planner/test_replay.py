@@ -123,7 +123,9 @@ def test_what_cannot_be_made_here_is_left_out_with_what_grew_from_it(
     toy_family: Family, lost: RecordedIdea, reason: str
 ) -> None:
     below = RecordedIdea(2, 1, idea("Below", dict(SLOTS)))
-    replaying = Replaying(toy_family, [lost, below, IDEAS[3]], Wishes(ruled_out=frozenset({("width", 6)})))
+    replaying = Replaying(
+        toy_family, [lost, below, IDEAS[3]], Wishes(forbidden_values=frozenset({("width", 6)}))
+    )
     assert replaying.titles() == ["Crossed"]
     assert len(replaying.notes) == 2
     assert reason in replaying.notes[0]

@@ -81,7 +81,7 @@ def test_other_code_is_taken_without_a_blueprint(
         ("notes.txt", b"x" * 1_000_001, "notes.txt is larger than 1 MB"),
     ],
 )
-def test_what_keeps_not_the_contract_is_refused_in_one_sentence(
+def test_a_repository_that_does_not_meet_the_contract_is_refused_in_one_sentence(
     files: dict[str, str], toy_family: Family, tmp_path: Path, name: str, content: bytes | None, said: str
 ) -> None:
     write_tree(files, tmp_path)

@@ -15,7 +15,7 @@ from agent.record.state import Node, RunState
 from agent.repository.family import Family
 from agent.repository.render import TaskView
 from agent.reviewer.diffs import code_diff
-from agent.reviewer.review import DIFF_LENGTHS, LlmReviewer, curve_told, reviewed
+from agent.reviewer.review import DIFF_LENGTHS, LlmReviewer, format_curve, reviewed
 from agent.thinking import make_agents
 from tests.states import SETTINGS, finish, idea, propose, started
 from tests.thinkers import Answer, ScriptedThinker
@@ -156,11 +156,11 @@ def test_a_diff_is_of_modules_that_differ() -> None:
 
 
 def test_of_a_long_curve_a_few_points_are_told_the_last_among_them() -> None:
-    told = curve_told(CURVE)
+    told = format_curve(CURVE)
     assert 5 < len(told) <= 12
     assert told[-1] == "done 1, epoch 40, metric 0.4"
-    assert curve_told(()) == []
-    assert curve_told(CURVE[:1]) == ["done 0.025, epoch 1, metric 0.01"]
+    assert format_curve(()) == []
+    assert format_curve(CURVE[:1]) == ["done 0.025, epoch 1, metric 0.01"]
 
 
 def test_the_very_small_model_is_not_asked(toy_prepared: Prepared, toy_family: Family) -> None:

@@ -252,7 +252,7 @@ def _fits(request: Request, ground: Ground, start: StartingPoint, more: Mapping[
     return draft_fits(ground.draft_seconds(request.state, start.family, slots), request)
 
 
-def _open_values(request: Request, ground: Ground, lightest: StartingPoint) -> dict[str, list[Value]]:
+def _open_values(request: Request, ground: Ground, cheapest: StartingPoint) -> dict[str, list[Value]]:
     """Return, by slot, the values that the user left open and that fit the time with the cheapest start.
 
     If several families have a slot, the values of all of them are returned.
@@ -264,7 +264,7 @@ def _open_values(request: Request, ground: Ground, lightest: StartingPoint) -> d
             if name in wishes.pinned:
                 continue
             for value in slot.values:
-                in_time = family.id != lightest.family.id or _fits(request, ground, lightest, {name: value})
+                in_time = family.id != cheapest.family.id or _fits(request, ground, cheapest, {name: value})
                 if in_time and (name, value) not in wishes.forbidden_values:
                     found.setdefault(name, {})[type(value), value] = None  # True and 1 are different values
     return {name: [value for _, value in values] for name, values in found.items()}

@@ -129,7 +129,7 @@ def test_there_is_an_end_to_fixes(toy_prepared: Prepared) -> None:
     assert not may_be_fixed(node, FAILURE)
 
 
-def test_an_idea_that_cannot_be_made_has_no_code_to_mend() -> None:
+def test_an_idea_that_cannot_be_made_has_no_code_to_fix() -> None:
     _, node = _state()
     assert not may_be_fixed(node, Failure(stage="idea", told="The change conflicts."))
 

@@ -1,4 +1,4 @@
-"""Designs and modules as a model may answer them: what is taken, and what goes back with a sentence."""
+"""Answers with designs and modules: which are accepted, and which are refused with a message."""
 
 import warnings
 from pathlib import Path
@@ -45,7 +45,7 @@ def _module(file: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_plan_that_gets_in_the_way_of_what_is_there_goes_back(answer: dict[str, Any], said: str) -> None:
+def test_a_plan_that_conflicts_with_existing_files_is_refused(answer: dict[str, Any], said: str) -> None:
     with pytest.raises(AnswerError, match=said):
         design_form(started(), [], GIVEN).read(answer)
 
@@ -74,7 +74,7 @@ def _written(code: str, test: str = TEST, lessons: tuple[Lesson, ...] = (), **mo
         (f"{CODE}\nx = {'-' * 9000}1\n", "Python cannot parse the code"),
     ],
 )
-def test_a_module_that_others_could_not_import_goes_back(code: str, said: str) -> None:
+def test_a_module_that_others_cannot_import_is_refused(code: str, said: str) -> None:
     with pytest.raises(AnswerError, match=said):
         _written(code)
 
@@ -111,7 +111,7 @@ def test_a_written_module_cites_what_its_answer_and_its_comments_cite() -> None:
         _written(code, lessons=lessons, cites=["00003"])
 
 
-def test_a_fix_may_mend_a_test_but_not_take_its_teeth() -> None:
+def test_a_fix_may_correct_a_test_but_not_weaken_it() -> None:
     state, node = _node_with_a_test()
     form = fix_form(node, {PLAN.file: CODE, "tests/test_config.py": TEST}, (), ())
 

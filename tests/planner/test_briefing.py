@@ -1,4 +1,4 @@
-"""What others wrote stays material in a question, and within bounds."""
+"""Text from users and candidates stays quoted data in a prompt, and within limits."""
 
 import re
 from dataclasses import replace
@@ -77,7 +77,7 @@ def test_edits_are_asked_for_in_the_same_first_words_without_what_may_be_chosen(
     assert "# Family toy" not in edited.stable
 
 
-def test_moves_that_never_make_sense_on_the_data_are_not_told(
+def test_moves_that_never_apply_to_the_data_are_not_listed(
     toy_family: Family, toy_prepared: Prepared
 ) -> None:
     first, *others = toy_family.moves

@@ -163,7 +163,7 @@ def test_a_child_keeps_what_the_code_of_its_line_cites(talk: Talk) -> None:
     assert made.idea.cites == {"edits": ("00002", "00001"), "width": ("00001",)}
 
 
-def test_an_edit_that_cannot_be_made_is_told_with_the_nearest_lines(talk: Talk) -> None:
+def test_an_edit_that_cannot_be_applied_is_refused_with_the_nearest_lines(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS}
     wrong = {**EDIT, "find": "  rate = 0.1 \n"}
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [wrong]})
@@ -216,7 +216,7 @@ def test_a_question_tells_the_competition_the_slots_the_tree_and_the_lessons(tal
     assert "lessons 00001" in prompt.asked
 
 
-def test_no_value_of_a_row_is_told(talk: Talk, toy_prepared: Prepared) -> None:
+def test_no_value_of_a_row_is_in_a_prompt(talk: Talk, toy_prepared: Prepared) -> None:
     """Numbers of the tables, but for small ones, which mean something else too."""
     talk.propose(_with_node(), 1, IMPROVE)
     said = json.dumps([[prompt.stable, prompt.asked] for prompt in talk.thinker.questions[0]])
@@ -266,12 +266,12 @@ def test_a_key_that_stops_working_halfway_ends_no_search(talk: Talk) -> None:
     assert "wrong key" in talk.propose(_with_node(), 1, LlmRefused("wrong key")).note
 
 
-def test_a_wrong_key_is_told_at_once(talk: Talk) -> None:
+def test_a_wrong_key_is_reported_at_once(talk: Talk) -> None:
     with pytest.raises(LlmRefused):
         talk.propose(started(), None, LlmRefused("wrong key"))
 
 
-def test_a_wrong_key_is_told_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
+def test_a_wrong_key_is_reported_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
     state = started(given=Given(commit="0" * 40, idea=idea("Mine", slots=dict(SLOTS))))
     finish(state, propose(state, what=idea("Mine", slots=dict(SLOTS))), 0.7, seconds=10)
     with pytest.raises(LlmRefused):

@@ -1,4 +1,4 @@
-"""What a language model may answer, and that nothing else becomes an idea."""
+"""The answers that forms accept, and that no other answer becomes an idea."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -90,7 +90,9 @@ def test_an_improvement_names_its_change_its_move_and_its_lesson(ground: Ground)
         ({"title": None}, "title"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(ground: Ground, answer: dict[str, Any], said: str) -> None:
+def test_an_impossible_answer_is_refused_with_a_message(
+    ground: Ground, answer: dict[str, Any], said: str
+) -> None:
     state = _with_node()
     form = improve_form(_request(state, 1), ground, state.lessons, state.nodes[1])
     assert form is not None

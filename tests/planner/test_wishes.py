@@ -1,4 +1,4 @@
-"""What users pin and forbid holds in every idea."""
+"""The user's constraints hold in every idea."""
 
 import numpy as np
 import pytest

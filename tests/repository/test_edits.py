@@ -1,4 +1,4 @@
-"""Search/replace changes of a repository's modules: made to the byte, or refused in a sentence that helps."""
+"""Search/replace edits of modules: applied to the byte, or refused with a message that helps."""
 
 import json
 import time
@@ -128,7 +128,7 @@ def test_nothing_but_the_repositorys_own_modules_may_be_edited(name: str) -> Non
         assert len(str(error)) < 600
 
 
-def test_a_module_that_is_not_there_is_told_with_those_there_are() -> None:
+def test_a_missing_module_is_reported_with_the_existing_ones() -> None:
     error = _refused(Edit(file="library/training.py", find="range(5)", replace="range(8)"))
     assert "the file library/training.py does not exist; the files are" in str(error)
     assert "library/train.py" in str(error)
@@ -154,26 +154,26 @@ def test_a_module_that_is_not_there_is_told_with_those_there_are() -> None:
         ("    lost = np.maen(rows-labels)", "nearest is line 11", 11),
     ],
 )
-def test_a_block_that_is_nowhere_is_told_the_nearest_lines(find: str, said: str, line: int) -> None:
+def test_a_missing_block_is_reported_with_the_nearest_lines(find: str, said: str, line: int) -> None:
     error = _refused(Edit(file="library/train.py", find=find, replace="pass\n"))
     assert error.sentence.startswith("Edit 1 of 1: library/train.py does not contain the block; ")
     assert said in error.sentence
     assert f"{line:>4} | {TRAIN.splitlines()[line - 1]}" in error.quoted
 
 
-def test_a_block_that_is_like_nothing_is_told_so() -> None:
+def test_a_block_without_similar_lines_is_reported() -> None:
     error = _refused(Edit(file="library/train.py", find="@@ 77 $$", replace="pass"))
     assert "none of the file's 13 lines is similar" in str(error)
     assert not error.quoted
 
 
-def test_a_block_that_an_earlier_edit_changed_is_told_so() -> None:
+def test_a_block_that_an_earlier_edit_changed_is_reported() -> None:
     first = Edit(file="main.py", find="done", replace="finished")
     error = _refused(first, first)
     assert "Edit 2 of 2: an earlier edit of this answer changed the block in main.py" in str(error)
 
 
-def test_a_block_that_is_there_more_than_once_is_told_all_its_lines() -> None:
+def test_a_repeated_block_is_reported_with_all_its_lines() -> None:
     error = _refused(Edit(file="library/train.py", find="rows, labels", replace="rows"))
     assert "contains the block more than once, starting at lines 4, 6, 10" in str(error)
     overlapping = FILES | {"main.py": "X = 'aaa'\n"}

@@ -1,4 +1,4 @@
-"""A repository of the user's own as the start of a run, and children merged with its edits."""
+"""Imported repositories as the start of a run, and children merged with their edits."""
 
 import json
 from pathlib import Path

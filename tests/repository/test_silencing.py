@@ -1,4 +1,4 @@
-"""Fixes that hide an error are told; what only looks a little like one is not."""
+"""Fixes that hide an error are reported; code that only looks similar is not."""
 
 from textwrap import dedent, indent
 
@@ -43,7 +43,7 @@ def _replaced(old: str, new: str) -> dict[str, str]:
         "except Exception:\n    sys.stderr.write('x')\n    model = {}\n",
     ],
 )
-def test_a_handler_that_passes_over_everything_is_told(handler: str) -> None:
+def test_a_handler_that_hides_every_error_is_reported(handler: str) -> None:
     after = _handled(handler)
     line = after["main.py"][: after["main.py"].index("    except")].count("\n") + 1
     said = silenced(FILES, after)[0]
@@ -93,7 +93,7 @@ def test_a_handler_that_was_there_is_not_new_wherever_it_stands_now() -> None:
         ("from contextlib import suppress as quiet", "quiet(Exception)"),
     ],
 )
-def test_suppressing_everything_is_told(imported: str, call: str) -> None:
+def test_suppressing_every_error_is_reported(imported: str, call: str) -> None:
     after = _replaced('    model = fit(read("train"))\n', f"with {call}:\n    model = fit(read('train'))\n")
     said = alarm(after | {"main.py": f"{imported}\n{after['main.py']}"})
     assert "`suppress` hides every error" in said
@@ -118,7 +118,7 @@ def test_suppressing_one_error_or_a_function_of_that_name_passes(call: str) -> N
         ('warnings.warn("ignore")', False),
     ],
 )
-def test_ignoring_all_warnings_is_told_and_naming_one_is_not(call: str, told: bool) -> None:
+def test_ignoring_all_warnings_is_reported_and_naming_one_is_not(call: str, told: bool) -> None:
     after = changed(
         "import numpy as np\n\n\ndef fit", f"import numpy as np\n\n{call}\n\n\ndef fit", "library/train.py"
     )
@@ -139,7 +139,7 @@ def test_ignoring_all_warnings_is_told_and_naming_one_is_not(call: str, told: bo
         "import os as o\no._exit(0)",
     ],
 )
-def test_an_end_midway_that_looks_like_success_is_told(statement: str) -> None:
+def test_an_exit_midway_that_looks_like_success_is_reported(statement: str) -> None:
     new = f"if not val_rows:\n{indent(statement, '    ')}\nval_labels = predict(model, val_rows)\n"
     said = alarm(_replaced("    val_labels = predict(model, val_rows)\n", new))
     assert "the process exits here as if it had succeeded" in said
@@ -187,7 +187,7 @@ def test_the_scored_file_may_be_written_in_another_way() -> None:
     assert silenced(FILES, looped) == []
 
 
-def test_validation_that_is_skipped_is_told() -> None:
+def test_skipped_validation_is_reported() -> None:
     skipped = changed(
         '    for row in read("val"):\n        right += row in rows\n', "    right = len(rows)\n"
     )

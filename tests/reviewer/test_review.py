@@ -1,4 +1,4 @@
-"""What a reviewer is shown, and that it can only veto; the model is a fake (a real server: tests/cli)."""
+"""The reviewer's prompt, and that a review can only veto; the model is a fake (real server: tests/cli)."""
 
 import re
 
@@ -155,7 +155,7 @@ def test_a_diff_is_of_modules_that_differ() -> None:
     assert "-X = 1" in code_diff({"library/x.py": "X = 1\n"}, {})
 
 
-def test_of_a_long_curve_a_few_points_are_told_the_last_among_them() -> None:
+def test_a_long_curve_is_cut_to_a_few_points_with_the_last() -> None:
     told = format_curve(CURVE)
     assert 5 < len(told) <= 12
     assert told[-1] == "done 1, epoch 40, metric 0.4"

@@ -22,7 +22,7 @@ def test_one_broken_solution_does_not_make_the_others_look_alike() -> None:
     assert normalised_scores(state) == pytest.approx({1: 0.0, 2: 0.0, 3: 0.5, 4: 1.0})
 
 
-def test_where_most_are_best_the_others_are_told_apart_from_them() -> None:
+def test_if_most_nodes_are_best_the_others_still_differ_from_them() -> None:
     state = started()
     for metric in (0.8, 1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0):
         add(state, None, metric)

@@ -312,4 +312,4 @@ def test_fixes_of_code_that_is_rendered_otherwise_now_are_a_fault_and_no_end(tmp
     code = node_code(state, node, Lineage(tmp_path / "repository.git"), lambda idea: files)
     assert code.files == files
     assert len(code.faults) == 1
-    assert code.faults[0].startswith("An earlier fix cannot be made: Edit 1 of 1: main.py does not hold")
+    assert code.faults[0].startswith("An earlier fix cannot be made: Edit 1 of 1: main.py does not contain")

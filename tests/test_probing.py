@@ -171,7 +171,7 @@ def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) ->
     run = search(small, given=_own(small, tmp_path / "own", reads), max_nodes=1)
     result = _result(run, 1)
     assert (result.status, result.seconds) == ("failed", 0.0)
-    assert "reads '../../private/val.csv'; a solution has input/" in result.reason
+    assert "reads '../../private/val.csv'; a solution may read only input/" in result.reason
 
 
 def test_a_doubt_is_cleared_by_a_probe_that_passes(small: Home, tmp_path: Path) -> None:

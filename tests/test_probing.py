@@ -173,7 +173,7 @@ def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) ->
     run = search(small, given=_own(small, tmp_path / "own", reads), max_nodes=1)
     result = _result(run, 1)
     assert (result.status, result.seconds) == ("failed", 0.0)
-    assert "reads '../../private/val.csv'; a solution has input/" in result.reason
+    assert "reads '../../private/val.csv'; a solution may read only input/" in result.reason
 
 
 def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -
     result = _result(run, 1)
     assert result.status == "valid"
     assert [doubt.partition(": ")[2] for doubt in result.doubts] == [
-        "validation rows are put together with those that are learned from."
+        "validation rows are joined to training rows."
     ]
     assert result.probe is not None
     assert result.probe.verdict == "passed"

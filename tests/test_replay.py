@@ -199,8 +199,8 @@ def test_a_run_resumes_with_a_new_slot_of_its_family(killed: tuple[Home, str]) -
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("breadth", "span", "node 001: family toy has no slot 'breadth'; it has depth, "),
-        ("plain", "simple", "node 001: slot 'kind' does not take 'plain'"),
+        ("breadth", "span", "node 001: family toy has no slot 'breadth'; its slots are depth, "),
+        ("plain", "simple", "node 001: slot 'kind' does not accept 'plain'"),
         ("id: toy", "id: play", "node 003: no family is called 'toy'\\."),
     ],
 )

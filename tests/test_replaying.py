@@ -43,7 +43,7 @@ def test_a_run_on_another_seed_has_the_same_ideas_and_its_own_blend(searched: tu
     assert _ideas(again) == _ideas(source)
     assert [node.operator for node in again.state.nodes.values()].count("ensemble") == 1
     assert again.state.finished is not None
-    assert again.state.finished.reason == f"what can be made of the ideas of run {source.id} was made"
+    assert again.state.finished.reason == f"all ideas of run {source.id} that can be reproduced were executed"
     assert any(node.repeats for node in again.state.nodes.values()), "repeats are the scheduler's, as ever"
     decided = list(redecide(again, home))
     assert [one.what for one in decided if "repeat" not in one.what] == [f"node 00{n}" for n in range(1, 7)]
@@ -81,7 +81,7 @@ def test_missing_ideas_are_reported(tmp_path: Path) -> None:
     with writing(open_database(home.database)).begin() as connection:
         for table, column in ((events_table, events_table.c.run), (runs_table, runs_table.c.id)):
             connection.execute(delete(table).where(column == source.id))
-    with pytest.raises(SetupError, match=f"What run {source.id} proposed is to be given back, and cannot"):
+    with pytest.raises(SetupError, match=f"The ideas of run {source.id}, which this run replays, cannot"):
         resume(killed.id, None, home, lambda _: Silent())
     assert len(open_run(killed.id, home).journal.events()) == len(killed.journal.events())
 
@@ -133,7 +133,7 @@ def test_lessons_cited_by_the_ideas_are_offered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"planner": "replay"}, "no recorded run of toy has proposed anything"),
+        ({"planner": "replay"}, "no recorded run of toy has ideas of its own"),
         ({"planner": "replay", "replay_of": "nothing"}, "No run is called 'nothing'"),
         ({"replay_of": "latest"}, "--replay-of: needs --planner replay"),
         ({"planner": "replay", "model": "m"}, "--model: needs --planner llm"),

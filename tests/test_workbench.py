@@ -127,10 +127,10 @@ def test_edits_apply_on_top_of_the_lineage_and_change_the_score(edited: tuple[Ho
 def test_conflicts_and_edits_that_do_not_apply_are_faults_of_their_nodes(edited: tuple[Home, Run]) -> None:
     home, run = edited
     assert _reason(run, 6) == "The change conflicts with what was edited before in library/config.py."
-    assert "library/config.py does not hold the block; nearest" in _reason(run, 8)
+    assert "library/config.py does not contain the block; nearest" in _reason(run, 8)
     rendered = _rendered(home, run, run.state.nodes[8].idea)
     assert _files(run, 8) == rendered, "of several edits all are made or none"
-    assert "Edit 1 of 1: library/loss.py holds the block" not in _reason(run, 7)
+    assert "Edit 1 of 1: library/loss.py contains the block" not in _reason(run, 7)
     assert run.state.finished is not None
 
 
@@ -185,7 +185,7 @@ def test_an_edit_that_no_longer_applies_is_named_as_the_reason(edited: tuple[Hom
         "library/loss.py": "changed",
         "library/extra.py": "missing",
     }
-    assert all("library/loss.py does not hold the block" in one.reason for one in first.differences)
+    assert all("library/loss.py does not contain the block" in one.reason for one in first.differences)
 
 
 # -- lessons -------------------------------------------------------------------------------------------
@@ -310,4 +310,4 @@ def test_fixes_that_no_longer_apply_are_a_fault_not_a_crash(tmp_path: Path) -> N
     code = node_code(state, node, Lineage(tmp_path / "repository.git"), lambda idea: files)
     assert code.files == files
     assert len(code.faults) == 1
-    assert code.faults[0].startswith("An earlier fix cannot be made: Edit 1 of 1: main.py does not hold")
+    assert code.faults[0].startswith("An earlier fix cannot be made: Edit 1 of 1: main.py does not contain")

@@ -1,1 +1,1 @@
-"""Asks language models for code: fixes of what failed, and modules that no template renders."""
+"""Language models that write code: fixes of failed nodes, and modules that no template renders."""

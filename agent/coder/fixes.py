@@ -1,4 +1,4 @@
-"""What a language model may answer when code has failed: edits that mend it, or modules to see first."""
+"""The form of a debugging answer: edits that fix the code, or modules that the model asks to see first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from agent.planner.answers import (
     Answer,
     cites_schema,
     closed_object,
-    parsed,
-    plain,
+    one_line,
+    parse_answer,
     text_schema,
 )
-from agent.planner.editing import edited, edits_schema
+from agent.planner.editing import apply_checked_edits, edits_schema
 from agent.record.state import Node
 from agent.repository.edits import Edit
 from agent.repository.idea import Fix
 from agent.repository.own_code import test_faults
 
 FIX_LESSONS = 5
-LOOKS = 2  # modules more than those that were shown
+LOOKS = 2  # further modules that the model may ask to see
 
 
 @dataclass(frozen=True)
-class Look:
-    """Further modules that the model wants to see first."""
+class ModuleRequest:
+    """Further modules that the model asks to see before it answers."""
 
     files: tuple[str, ...]
 
@@ -41,10 +41,10 @@ class FixAnswer(Answer):
 
 def fix_form(
     node: Node, files: Mapping[str, str], modules: Sequence[str], lessons: Sequence[Lesson]
-) -> Form[Fix | Look]:
-    """Edits of the files that failed; `modules` may be asked for instead, if there are any.
+) -> Form[Fix | ModuleRequest]:
+    """Return the form of a fix: edits of the failed files, or a request to see some of `modules`.
 
-    An answer is refused that was tried before, cannot be made, or hides the error instead of mending it.
+    The form refuses answers that were tried before, cannot be applied, or hide the error.
     """
     looks = {"type": "array", "maxItems": LOOKS, "items": {"type": "string", "enum": list(modules)}}
     schema = closed_object(
@@ -58,35 +58,35 @@ def fix_form(
         }
     )
 
-    def read(answer: object) -> Fix | Look:
-        given = parsed(FixAnswer, answer)
-        if given.look and not given.edits:
-            if set(given.look) - set(modules) or len(given.look) > LOOKS:
-                raise AnswerError(f"look: at most {LOOKS} of {', '.join(modules) or 'none'}.")
-            return Look(given.look)
-        if any(attempt.fix.edits == given.edits for attempt in node.attempts):
-            raise AnswerError("These edits were tried already and did not help; mend it in another way.")
-        made = edited(files, given.edits)
-        if blunted := _blunted(node, given.edits, made):
-            raise AnswerError(blunted[0])
-        unknown = sorted(set(given.cites) - {lesson.id for lesson in lessons})
+    def read(answer: object) -> Fix | ModuleRequest:
+        fix = parse_answer(FixAnswer, answer)
+        if fix.look and not fix.edits:
+            if set(fix.look) - set(modules) or len(fix.look) > LOOKS:
+                raise AnswerError(f"look: name at most {LOOKS} modules among {', '.join(modules) or 'none'}.")
+            return ModuleRequest(fix.look)
+        if any(attempt.fix.edits == fix.edits for attempt in node.attempts):
+            raise AnswerError("These edits were tried before and did not help; fix the error another way.")
+        made = apply_checked_edits(files, fix.edits)
+        if faults := _test_faults(node, fix.edits, made):
+            raise AnswerError(faults[0])
+        unknown = sorted(set(fix.cites) - {lesson.id for lesson in lessons})
         if unknown:
-            raise AnswerError(f"cites: lesson '{plain(unknown[0], 20)}' was not offered.")
+            raise AnswerError(f"cites: lesson '{one_line(unknown[0], 20)}' was not offered.")
         return Fix(
-            title=plain(given.title, TITLE_LENGTH) or "A fix",
-            cause=plain(given.cause, PART_LENGTH),
-            signs=plain(given.signs, PART_LENGTH),
-            edits=given.edits,
-            cites=tuple(dict.fromkeys(given.cites)),
+            title=one_line(fix.title, TITLE_LENGTH) or "A fix",
+            cause=one_line(fix.cause, PART_LENGTH),
+            signs=one_line(fix.signs, PART_LENGTH),
+            edits=fix.edits,
+            cites=tuple(dict.fromkeys(fix.cites)),
         )
 
     return Form("fix", schema, read)
 
 
-def _blunted(node: Node, edits: Sequence[Edit], made: Mapping[str, str]) -> list[str]:
-    """What is wrong with the tests of written modules that a fix has edited, as when they were written."""
+def _test_faults(node: Node, edits: Sequence[Edit], made: Mapping[str, str]) -> list[str]:
+    """Return the faults of edited test scripts, by the same rules as for new test scripts."""
     edited_files = {edit.file for edit in edits}
-    written = zip(node.idea.plan, node.modules, strict=False)  # the plan goes on
+    written = zip(node.idea.plan, node.modules, strict=False)  # the plan may hold modules not written yet
     return [
         fault
         for planned, module in written

@@ -1,4 +1,4 @@
-"""The coder of a run that gives back another's ideas: modules as they were written there, and their fixes."""
+"""Debugger and writer of a run that replays another run's ideas, with the recorded modules and fixes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,35 +14,35 @@ from agent.repository.idea import Fix, WrittenModule
 
 @dataclass(frozen=True)
 class ReplayDebugger:
-    """Gives back the recorded fixes of an idea, one after the other, while it fails as it did there."""
+    """Returns the recorded fixes of an idea in order, while it fails as in the source run."""
 
     ideas: Sequence[RecordedIdea]
     read_commit: ReadCommit
 
     def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
-        """The fix of this very failure; None where there is none, or the code is another."""
-        mended = next((one.mended for one in self.ideas if one.node == node.replays), ())
-        if len(node.attempts) >= len(mended) or failed.failure is None:
+        """Return the recorded fix of this failure; None if the failure or the code differs."""
+        attempts = next((recorded.mended for recorded in self.ideas if recorded.node == node.replays), ())
+        if len(node.attempts) >= len(attempts) or failed.failure is None:
             return None
-        there = mended[len(node.attempts)]
-        before = there.failed.failure
-        if before is None or before.place != failed.failure.place or there.modules != len(node.modules):
+        attempt = attempts[len(node.attempts)]
+        before = attempt.failed.failure
+        if before is None or before.place != failed.failure.place or attempt.modules != len(node.modules):
             return None
         try:
-            apply_edits(self.read_commit(failed.commit), there.fix.edits)
+            apply_edits(self.read_commit(failed.commit), attempt.fix.edits)
         except EditError:
             return None
-        return there.fix
+        return attempt.fix
 
 
 @dataclass(frozen=True)
 class ReplayWriter:
-    """Gives back the modules that were written for an idea."""
+    """Returns the recorded modules of an idea in order."""
 
     ideas: Sequence[RecordedIdea]
 
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
-        written = next((one.modules for one in self.ideas if one.node == node.replays), ())
+        written = next((recorded.modules for recorded in self.ideas if recorded.node == node.replays), ())
         if len(node.modules) >= len(written):
-            raise CannotWrite(f"{node.unwritten[0].file} was not written there.")
+            raise CannotWrite(f"{node.unwritten[0].file} was not written in the source run.")
         return written[len(node.modules)]

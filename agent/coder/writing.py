@@ -1,4 +1,4 @@
-"""Writes the modules of an idea that no family renders (MARS, Implement), each given the earlier ones."""
+"""Writes the modules of an idea that no family renders, one after the other (MARS, Implement)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,16 @@ from agent.llm.prompts import render_prompt
 from agent.llm.query import Query, Thinker
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall, solution_lessons
-from agent.planner.answers import EDITS, Answer, cited, cites_schema, closed_object, parsed, text_schema
-from agent.planner.editing import TOLD, cited_in_code, outline
+from agent.planner.answers import (
+    EDITS,
+    Answer,
+    cites_by_slot,
+    cites_schema,
+    closed_object,
+    parse_answer,
+    text_schema,
+)
+from agent.planner.editing import FAULTS_SHOWN, cited_in_code, outline
 from agent.record.state import Node, RunState
 from agent.repository.edits import LARGEST_MODULE, Edit
 from agent.repository.idea import ModulePlan, WrittenModule
@@ -28,26 +36,26 @@ SEED_STEP = 1000
 
 
 class CannotWrite(Exception):  # noqa: N818 (it says what happened)
-    """No usable module came; says why."""
+    """The model gave no usable module; the message gives the reason."""
 
 
 class Writer(Protocol):
-    """Writes modules; a pure function of the state, the files and of what language models answered."""
+    """Writes modules; a pure function of the state, the files and the language models' answers."""
 
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
-        """The next module of the node's plan, given the files so far; raises CannotWrite."""
+        """Return the next module of the node's plan, given the files so far; may raise CannotWrite."""
         ...
 
 
 @dataclass(frozen=True)
 class LlmWriter:
-    """Asks the coder's model for one module at a time."""
+    """Asks a language model for one module at a time."""
 
     thinker: Thinker
     competition: TaskView
     scopes: Sequence[Scope]
     eda: str
-    """Aggregates over the training rows."""
+    """Statistics of the training rows as text."""
 
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
         module = node.unwritten[0]
@@ -67,7 +75,7 @@ class LlmWriter:
                     limit_s=round(state.run.node_limit_s),
                 ),
             )
-            for names in (module.uses, ())  # in full and in short
+            for names in (module.uses, ())  # full and short
         ]
         form = module_form(node, module, files, lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.modules)
@@ -87,7 +95,7 @@ class ModuleAnswer(Answer):
 def module_form(
     node: Node, module: ModulePlan, files: Mapping[str, str], lessons: Sequence[Lesson]
 ) -> Form[WrittenModule]:
-    """The code of one module and the script that tries it out, refused where a look at them shows a fault."""
+    """Return the form of one module: its code and test script, refused if static checks find a fault."""
     has_test = module.file != "main.py"
     schema = closed_object(
         {
@@ -99,18 +107,18 @@ def module_form(
     earlier = [name for name in files if name.startswith("library/")]
 
     def read(answer: object) -> WrittenModule:
-        given = parsed(ModuleAnswer, answer)
-        code, test = f"{given.code.strip()}\n", f"{given.test.strip()}\n" if has_test else ""
+        written = parse_answer(ModuleAnswer, answer)
+        code, test = f"{written.code.strip()}\n", f"{written.test.strip()}\n" if has_test else ""
         if len(code) > LARGEST_MODULE or len(test) > LARGEST_MODULE:
-            raise AnswerError(f"A module may have {LARGEST_MODULE} characters.")
+            raise AnswerError(f"code, test: each may have at most {LARGEST_MODULE} characters.")
         faults = module_faults(module, code, earlier)
         faults += test_faults(module, test) if has_test else []
         faults += silenced(dict(files), {**files, module.file: code})
         if faults:
-            raise AnswerError(" ".join(faults[:TOLD]))
-        told = cited(given.cites, lessons, {}, ()).get(EDITS, ())
+            raise AnswerError(" ".join(faults[:FAULTS_SHOWN]))
+        in_answer = cites_by_slot(written.cites, lessons, {}, ()).get(EDITS, ())
         in_code = cited_in_code([Edit(file=module.file, find="", replace=code)], files, lessons)
-        cites = tuple(dict.fromkeys([*told, *in_code]))
+        cites = tuple(dict.fromkeys([*in_answer, *in_code]))
         return WrittenModule(file=module.file, code=code, test=test, cites=cites)
 
     return Form("module", schema, read)

@@ -1,1 +1,1 @@
-"""Proposes ideas; one Protocol, several planners."""
+"""Planners: they propose ideas behind one Protocol."""

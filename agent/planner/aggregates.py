@@ -1,4 +1,7 @@
-"""What is known of the rows to learn from, in few words: a line per column, not its keys again and again."""
+"""Formats training-data statistics for prompts, one line per column.
+
+Columns with the same keys share one heading line, so that the keys are not repeated for every column.
+"""
 
 import json
 from collections.abc import Mapping
@@ -10,26 +13,32 @@ _COLUMNS = "columns"
 
 @dataclass(frozen=True)
 class Aggregates:
-    """The text, and which columns it tells of with their roles."""
+    """Statistics as text, and the columns that the text describes."""
 
     text: str
     columns: frozenset[str]
 
 
 def aggregates(eda: Mapping[str, object]) -> Aggregates:
-    """The analysis as JSON, its columns as tables with a heading each; columns that find no room are counted.
+    """Format the analysis as JSON, followed by tables of columns with one heading each.
 
-    Names are JSON strings, so that none can begin a line of its own.
+    Column names are JSON strings, so that a name cannot start a new line.
+
+    Args:
+        eda: The analysis of the training rows.
+
+    Returns:
+        At most about `LENGTH` characters; the last line counts the columns that did not fit.
     """
     rest = _json({name: part for name, part in eda.items() if name != _COLUMNS})
-    told = (
+    summary = (
         rest if len(rest) <= LENGTH else f"{rest[:LENGTH]} [{len(rest) - LENGTH} further characters left out]"
     )
     columns = eda.get(_COLUMNS)
     tables: dict[tuple[str, ...], list[str]] = {}
     for name, facts in columns.items() if isinstance(columns, dict) else ():
         tables.setdefault(tuple(facts), []).append(name)
-    lines, named, left = [told], set(), LENGTH - len(told)
+    lines, described, left = [summary], set(), LENGTH - len(summary)
     for keys, names in tables.items():
         lines.append("; ".join(("column", *keys)))
         left -= len(lines[-1])
@@ -38,11 +47,11 @@ def aggregates(eda: Mapping[str, object]) -> Aggregates:
             left -= len(line)
             if left >= 0:
                 lines.append(line)
-                named.add(name)
-    left_out = sum(map(len, tables.values())) - len(named)
+                described.add(name)
+    left_out = sum(map(len, tables.values())) - len(described)
     if left_out:
         lines.append(f"({left_out} further columns left out)")
-    return Aggregates("\n".join(lines), frozenset(named))
+    return Aggregates("\n".join(lines), frozenset(described))
 
 
 def _value(value: object) -> str:
@@ -54,7 +63,7 @@ def _json(value: object) -> str:
 
 
 def _rounded(value: object) -> object:
-    """Four digits of every number; more cost tokens and tell nothing."""
+    """Round every number to four significant digits; further digits cost tokens and add nothing."""
     if isinstance(value, dict):
         return {name: _rounded(part) for name, part in value.items()}
     if isinstance(value, list):

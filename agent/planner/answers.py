@@ -1,4 +1,4 @@
-"""The answers of language models about ideas: their schemas, and how they become typed values."""
+"""Language models' answers about ideas: JSON schemas, and parsing into typed values."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from agent.repository.idea import Change
 TITLE_LENGTH = 100
 PART_LENGTH = 400
 LENGTHS = {"title": TITLE_LENGTH, "reason": PART_LENGTH, **dict.fromkeys(PARTS, PART_LENGTH)}
-EDITS = "edits"  # where lessons are cited that speak of no slot
+EDITS = "edits"  # key of citations that belong to no slot
 
 Schema = dict[str, object]
 A = TypeVar("A", bound=BaseModel)
@@ -30,7 +30,7 @@ class SlotValue(BaseModel):
 
 
 class Answer(BaseModel):
-    """What all answers have; lengths are cut rather than refused, since words decide nothing."""
+    """Fields that all answers share. Long texts are cut, because no decision depends on prose."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -69,7 +69,7 @@ class EditAnswer(Answer):
 
 
 def closed_object(properties: Schema) -> Schema:
-    """Strict endpoints want every property required and no other allowed."""
+    """Return an object schema for strict endpoints: all properties required, no others allowed."""
     return {
         "type": "object",
         "properties": properties,
@@ -79,12 +79,12 @@ def closed_object(properties: Schema) -> Schema:
 
 
 def text_schema(limit: int) -> Schema:
-    """Characters; what is longer all the same is cut when it is read."""
+    """Return the schema of a text of at most `limit` characters; longer texts are cut when they are read."""
     return {"type": "string", "maxLength": limit}
 
 
 def changes_schema(values: Mapping[str, Sequence[Value]], most: int, least: int) -> Schema:
-    """A list of slots, each with one of its own values."""
+    """Return the schema of a list of `least` to `most` slots, each with one of its own values."""
     items = [
         closed_object({"slot": {"type": "string", "enum": [name]}, "value": {"enum": list(options)}})
         for name, options in values.items()
@@ -93,7 +93,7 @@ def changes_schema(values: Mapping[str, Sequence[Value]], most: int, least: int)
 
 
 def cites_schema(lessons: Sequence[Lesson]) -> Schema:
-    """The property `cites`, where there is anything to cite."""
+    """Return the property `cites`, or nothing if there are no lessons to cite."""
     if not lessons:
         return {}
     ids = {"type": "string", "enum": [lesson.id for lesson in lessons]}
@@ -103,8 +103,12 @@ def cites_schema(lessons: Sequence[Lesson]) -> Schema:
 # -- answers -------------------------------------------------------------------------------------------
 
 
-def parsed(kind: type[A], answer: object) -> A:
-    """The answer as a typed value; AnswerError names the field that is wrong."""
+def parse_answer(kind: type[A], answer: object) -> A:
+    """Parse an answer into `kind`.
+
+    Raises:
+        AnswerError: Names the field that is wrong.
+    """
     try:
         return kind.model_validate(answer)
     except ValidationError as error:
@@ -116,7 +120,11 @@ def parsed(kind: type[A], answer: object) -> A:
 def with_changes(
     base: Mapping[str, Value], changes: Iterable[SlotValue], family: Family, most: int
 ) -> dict[str, Value]:
-    """The slots after the changes of an answer; AnswerError says which cannot be."""
+    """Return the slots of `base` with the changes of an answer applied.
+
+    Raises:
+        AnswerError: There are more than `most` changes, or a slot or value is unknown.
+    """
     slots = dict(base)
     for number, change in enumerate(changes):
         if number == most:
@@ -124,21 +132,25 @@ def with_changes(
         slot = family.slots.get(change.slot)
         if slot is None:
             raise AnswerError(
-                f"changes: family {family.id} has no slot '{change.slot}'; it has {', '.join(family.slots)}."
+                f"changes: family {family.id} has no slot '{change.slot}'; its slots are "
+                f"{', '.join(family.slots)}."
             )
         value = _as_typed(slot, change.value)
         if value is None:
             known = ", ".join(str(option) for option in slot.values)
             raise AnswerError(
-                f"changes: slot '{change.slot}' does not take {change.value!r}; it takes {known}."
+                f"changes: slot '{change.slot}' does not accept {change.value!r}; its values are {known}."
             )
         slots[change.slot] = value
     return slots
 
 
 def _as_typed(slot: Slot, value: Value) -> Value | None:
-    """The value as the slot has it: JSON knows 1.0 and "32" where a slot says 1 or 32. None: not accepted."""
-    for known in slot.values:  # 1 where the slot says 1.0 would pass for another blueprint
+    """Return the value in the type that the slot declares, or None if the slot does not accept it.
+
+    JSON may hold 1.0 or "32" where the slot declares 1 or 32.
+    """
+    for known in slot.values:  # 1 instead of the slot's 1.0 would count as a different blueprint
         if isinstance(known, bool) == isinstance(value, bool) and known == value:
             return known
     if slot.accepts(value):
@@ -151,25 +163,32 @@ def _as_typed(slot: Slot, value: Value) -> Value | None:
     return same[0] if same else None
 
 
-def cited(
+def cites_by_slot(
     ids: Iterable[str], lessons: Sequence[Lesson], slots: Mapping[str, Value], changes: Sequence[Change]
 ) -> dict[str, tuple[str, ...]]:
-    """Each cited lesson below the slot that it speaks of, else below the first that changed, else `EDITS`."""
+    """Group cited lessons by slot.
+
+    A lesson goes to a changed slot that the lesson is about, else to any slot that the lesson is about, else
+    to the first changed slot, else to `EDITS`.
+
+    Raises:
+        AnswerError: A cited lesson was not offered.
+    """
     offered = {lesson.id: lesson for lesson in lessons}
     cites: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys(ids):
         if name not in offered:
             known = ", ".join(offered) or "none"
-            raise AnswerError(f"cites: lesson '{name}' was not offered; those at hand: {known}.")
+            raise AnswerError(f"cites: lesson '{name}' was not offered; the lessons offered are: {known}.")
         about = [change.slot for change in offered[name].changes if change.slot in slots]
-        own = [slot for slot in about if slot in {change.slot for change in changes}]
-        place = next(iter([*own, *about, *(change.slot for change in changes), EDITS]))
+        changed = [slot for slot in about if slot in {change.slot for change in changes}]
+        place = next(iter([*changed, *about, *(change.slot for change in changes), EDITS]))
         cites[place] = (*cites.get(place, ()), name)
     return cites
 
 
-def joined(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """All citations together, each lesson once below a place."""
+def merge_cites(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Merge citations; each lesson appears once per slot."""
     places = dict.fromkeys(place for part in parts for place in part)
     return {
         place: tuple(dict.fromkeys(name for part in parts for name in part.get(place, ())))
@@ -177,7 +196,7 @@ def joined(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def plain(text: str, limit: int) -> str:
-    """One line of printable characters, cut to the limit at the end of a word."""
+def one_line(text: str, limit: int) -> str:
+    """Return the text on one line of printable characters, cut at a word end to `limit` characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0]

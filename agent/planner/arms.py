@@ -1,4 +1,4 @@
-"""Moves as arms of a bandit: a prior, what lessons say of it, and a sample of its worth."""
+"""Moves as arms of a bandit: prior gain, posterior given the lessons, Thompson samples."""
 
 import math
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from agent.memory.lesson import Lesson, Scope
 from agent.repository.family import Move, Value
 from agent.repository.idea import Change
 
-# How much less a lesson about a like change says than one about this very change (factor on its variance).
-LIKE_CHANGE_INFLATION = 4.0
+# Variance factor for lessons about the same new values with other old values.
+SIMILAR_CHANGE_VARIANCE_FACTOR = 4.0
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A move that can be applied to the parent, and what is believed of it."""
+    """A move that can be applied to the parent, with its posterior gain and time factor."""
 
     move: Move
     slots: dict[str, Value]
@@ -24,11 +24,14 @@ class Arm:
     gain: float  # posterior mean, relative error reduction
     gain_sd: float
     time_factor: float
-    lessons: tuple[str, ...]  # ids of the lessons that speak for it
-    tries: int  # how often this run has made the move already
+    lessons: tuple[str, ...]  # ids of the supporting lessons
+    tries: int  # how often this run has made the move so far
 
     def sample(self, rng: np.random.Generator, per_cost: bool) -> float:
-        """Thompson sample of the gain, per cost if asked; a move tried before counts less each time."""
+        """Draw a Thompson sample of the gain, divided by the number of earlier tries plus one.
+
+        With `per_cost` the gain is taken relative to the time factor.
+        """
         gain = float(rng.normal(self.gain, self.gain_sd)) / (1 + self.tries)
         if not per_cost:
             return gain
@@ -38,18 +41,18 @@ class Arm:
 def believe(
     move: Move, changes: tuple[Change, ...], lessons: Iterable[Lesson], scope: Scope
 ) -> tuple[float, float, float, tuple[str, ...]]:
-    """(mean, sd, time factor, ids of supporting lessons) of a move's gain.
+    """Return the posterior of a move's gain: (mean, sd, time factor, ids of supporting lessons).
 
-    Normal prior times normal evidence. Inconclusive lessons leave the gain as it is (they steer nothing), but
-    their measured times count.
+    Normal prior times normal likelihoods. Inconclusive lessons do not change the gain, but their measured
+    times count.
     """
     precision = 1.0 / move.gain.sd**2
     mean = move.gain.mean * precision
     log_times = [math.log(move.cost)]
     support = []
-    wanted = _Wanted.of(changes)
+    query = _ChangeQuery.of(changes)
     for lesson in lessons:
-        relation = _relation(lesson, wanted, scope)
+        relation = _relation(lesson, query, scope)
         if relation is None:
             continue
         sign, inflation = relation
@@ -67,28 +70,28 @@ def believe(
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """Changes in the forms in which lessons are compared with them, made once for all lessons."""
+class _ChangeQuery:
+    """Changes in the forms that lessons are matched against, computed once for all lessons."""
 
     changes: tuple[Change, ...]
     undone: tuple[Change, ...]
     target: frozenset[tuple[str, Value]]
 
     @classmethod
-    def of(cls, changes: tuple[Change, ...]) -> "_Wanted":
+    def of(cls, changes: tuple[Change, ...]) -> "_ChangeQuery":
         undone = tuple(Change(slot=c.slot, old=c.new, new=c.old) for c in changes)
         return cls(changes, undone, frozenset((change.slot, change.new) for change in changes))
 
 
-def _relation(lesson: Lesson, wanted: _Wanted, scope: Scope) -> tuple[float, float] | None:
-    """(sign, variance inflation) of what the lesson says about the changes; None when it says nothing."""
+def _relation(lesson: Lesson, query: _ChangeQuery, scope: Scope) -> tuple[float, float] | None:
+    """Return (sign, variance factor) of a lesson's evidence about the changes, or None if it is unrelated."""
     if (lesson.scope.task, lesson.scope.family) != (scope.task, scope.family) or not lesson.changes:
         return None
     distance = (1.0 + abs(lesson.scope.magnitude - scope.magnitude)) ** 2
-    if lesson.changes == wanted.changes:
+    if lesson.changes == query.changes:
         return 1.0, distance
-    if lesson.changes == wanted.undone:
+    if lesson.changes == query.undone:
         return -1.0, distance
-    if {(change.slot, change.new) for change in lesson.changes} == wanted.target:
-        return 1.0, distance * LIKE_CHANGE_INFLATION
+    if {(change.slot, change.new) for change in lesson.changes} == query.target:
+        return 1.0, distance * SIMILAR_CHANGE_VARIANCE_FACTOR
     return None

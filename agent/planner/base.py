@@ -1,4 +1,4 @@
-"""The door of the planners: a request comes in, an idea goes out."""
+"""Planner interface: takes a request, returns a proposal."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -12,36 +12,36 @@ from agent.repository.idea import Idea
 
 @dataclass(frozen=True)
 class Request:
-    """What the search wants an idea for."""
+    """The search's request for one idea."""
 
     state: RunState
     parent: Node | None  # None: a draft
-    limit_s: float  # the longest that the candidate may take
-    finishing: bool  # the time goes to the best now: gain counts, cost only has to fit
+    limit_s: float  # time limit of the candidate, in seconds
+    finishing: bool  # the rest of the time goes to the best node: rank by gain, not by gain per cost
     rng: np.random.Generator
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An idea and how long the planner thinks it takes (None: no way to know yet)."""
+    """An idea with its expected run time."""
 
     idea: Idea
-    expected_s: float | None
-    note: str = ""  # how the planner came by it, where that is worth a word
-    replays: int | None = None  # the node of another run whose idea it is
+    expected_s: float | None  # seconds; None: no estimate yet
+    note: str = ""  # for the user: where the idea comes from
+    replays: int | None = None  # the node of another run that the idea is taken from
 
 
 class Planner(Protocol):
-    """Proposes ideas; a pure function of the request and of what language models answered."""
+    """Proposes ideas; a pure function of the request and of the language models' answers."""
 
     def propose(self, request: Request) -> Proposal | None:
-        """The next idea, or None when the planner has nothing new for this parent."""
+        """Return the next idea, or None if the planner has nothing new for this parent."""
         ...
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What conditions of moves and drafts are asked about."""
+    """Properties of the task, the data and the machine that conditions of moves and drafts test."""
 
     task: Task
     metric: str

@@ -1,4 +1,4 @@
-"""What a language model is told before it proposes an idea: never a row, never a value of one."""
+"""Prompts of the planner's questions. They hold statistics of the data, never a row or a value of a row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from agent.planner.base import Request
 from agent.planner.design import NEEDED, packages, scouted
 from agent.planner.editing import outline
 from agent.planner.ground import Ground
-from agent.planner.offer import DRAFT_CHANGES, LOOKS, Look, Start, may_write_own
+from agent.planner.offer import DRAFT_CHANGES, LOOKS, EditPlan, StartingPoint, may_write_own
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
 
 DESCRIPTION_FILE = "description.md"
 DESCRIPTION_LENGTH = 6000  # characters
-ABOUT_LENGTH = 600  # an embedding reads no more, the title and an idea beside it
+ABOUT_LENGTH = 600  # characters; with a title and an idea, an embedding model reads no more
 COLUMNS = 200
 SHORT_COLUMNS = 20
-NODES = 40  # the best and the latest
+NODES = 40  # the best and the latest nodes
 ARMS = 10
 SHORT_NODES = 8
 SHORT_LESSONS = 6
@@ -35,7 +35,7 @@ SHORT_DESCRIPTION = 600
 
 @dataclass(frozen=True)
 class Briefing:
-    """Writes the questions of one session; all begin with the same words, which providers cache."""
+    """Builds the prompts of one session; all share a prefix, which providers cache."""
 
     competition: TaskView
     ground: Ground
@@ -43,11 +43,11 @@ class Briefing:
     eda: dict[str, object]
     hint: str
     terse: bool = False
-    """The model is very small: it is told little, and asked for choices without words."""
+    """Whether the model is very small: prompts are short and ask for choices without prose."""
 
     @classmethod
     def of(cls, prepared: Prepared, run: RunSettings, ground: Ground) -> "Briefing":
-        """For a run on prepared data."""
+        """Return the briefing of a run on prepared data."""
         return cls(
             competition=TaskView.of(prepared),
             ground=ground,
@@ -58,9 +58,9 @@ class Briefing:
         )
 
     def about(self, parent: Node | None) -> str:
-        """What lessons should be about, in words, to be of use here, or for an improvement of `parent`."""
+        """Return the text that lessons are matched against, for a draft or an improvement of `parent`."""
         task = self.competition
-        said = [
+        parts = [
             f"{task.title}. {task.task}, {task.metric}. Inputs: "
             f"{', '.join(sorted({column.role for column in task.inputs}))}.",
             self.description[:ABOUT_LENGTH],
@@ -68,16 +68,16 @@ class Briefing:
         ]
         if parent is not None:
             idea = parent.idea
-            said += [idea.title, idea.model, idea.data, idea.training, idea.evaluation]
-        return "\n".join(part for part in said if part)
+            parts += [idea.title, idea.model, idea.data, idea.training, idea.evaluation]
+        return "\n".join(part for part in parts if part)
 
     def draft(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
-        """The question for a new structure, in full and in short."""
+        """Return the prompts for a new draft, full and short."""
         more: dict[str, object] = {"may_write": may_write_own(self.ground, self.terse)}
         return [self._prompt("draft", full, request, lessons, more) for full in self._lengths]
 
     def design(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
-        """The question for a solution whose modules the model writes itself, in full and in short."""
+        """Return the prompts for a solution whose modules the model writes itself, full and short."""
         more: dict[str, object] = {
             "scouted": scouted(request.state),
             "packages": packages(),
@@ -92,15 +92,19 @@ class Briefing:
 
     @property
     def aggregates(self) -> str:
-        """What is known of the rows to learn from, in short."""
+        """Statistics of the training rows as text."""
         return self._aggregates.text
 
     def improve(
         self, request: Request, lessons: Sequence[Lesson], parent: Node, modules: Sequence[str]
     ) -> list[Prompt]:
-        """The question for a better version of the parent, in full and in short.
+        """Return the prompts for an improvement of the parent, full and short.
 
-        `modules` outline those that may be edited, a line each; none: only slots may change.
+        Args:
+            request: The search's request.
+            lessons: The lessons to show.
+            parent: The node to improve.
+            modules: One outline line for each module that may be edited; if empty, only slots may change.
         """
         family = self.ground.families[parent.blueprint.family] if parent.blueprint else None
         arms: list[Arm] = []
@@ -129,10 +133,10 @@ class Briefing:
         request: Request,
         parent: Node,
         files: Mapping[str, str],
-        look: Look,
+        look: EditPlan,
         lessons: Sequence[Lesson],
     ) -> Prompt:
-        """The question for the edits of a plan, with the modules that it is about."""
+        """Return the prompt for the edits of a plan, with the modules that the model asked to see."""
         asked = render_prompt(
             "edit",
             competition=self.competition,
@@ -157,12 +161,12 @@ class Briefing:
         lessons: Sequence[Lesson],
         context: dict[str, object],
     ) -> Prompt:
-        told = _told(request.state, NODES if full else SHORT_NODES)
+        rows = _node_rows(request.state, NODES if full else SHORT_NODES)
         asked = render_prompt(
             name,
             competition=self.competition,
-            nodes=told,
-            left_out=len(request.state.nodes) - len(told),
+            nodes=rows,
+            left_out=len(request.state.nodes) - len(rows),
             lessons=lessons if full else lessons[:SHORT_LESSONS],
             limit_s=round(request.limit_s),
             draft_changes=DRAFT_CHANGES,
@@ -172,7 +176,7 @@ class Briefing:
         return Prompt(self._rules(full), asked)
 
     def _rules(self, full: bool, choices: bool = True) -> str:
-        """The unchanging part; without `choices` it ends before the families, the longest part of it."""
+        """Return the part that all prompts share; without `choices` it leaves out the families."""
         ground = self.ground
         described = self._aggregates.columns if full else frozenset()
         return render_prompt(
@@ -186,15 +190,15 @@ class Briefing:
             eda=self.aggregates if full else f"rows: {self.competition.n_train}",
             families=list(ground.families.values()),
             choices=choices,
-            starts=[Start(*option) for option in ground.drafts()],
+            starts=[StartingPoint(*option) for option in ground.drafts()],
             pinned=ground.wishes.pinned,
             moves={name: ground.moves(family) for name, family in ground.families.items()},
             full=full,
         )
 
 
-def _told(state: RunState, limit: int) -> list[dict[str, object]]:
-    """Nodes as rows of a table, by number; the best and the latest where there are too many."""
+def _node_rows(state: RunState, limit: int) -> list[dict[str, object]]:
+    """Return nodes as table rows by number; beyond `limit`, only the best and the latest."""
     nodes = list(state.nodes.values())
     if len(nodes) > limit:
         sign = -1.0 if state.higher_is_better else 1.0
@@ -209,20 +213,20 @@ def _told(state: RunState, limit: int) -> list[dict[str, object]]:
             "status": node.status,
             "metric": "" if node.metric is None else f"{node.metric:.5g}",
             "seconds": round(node.seconds),
-            "what": _what(node),
+            "what": _summary(node),
         }
         for node in nodes
     ]
 
 
-def _what(node: Node) -> str:
+def _summary(node: Node) -> str:
     changes = [f"{one.slot} {one.old} -> {one.new}" for one in node.idea.changes]
     changed = ", ".join([*changes, *(f"{name} edited" for name in node.idea.edited_files)])
     return f"{node.idea.title} ({changed})" if changed else node.idea.title
 
 
 def curve(node: Node) -> str:
-    """A few points of the node's training: epoch, loss, validation metric."""
+    """Format a few points of the node's training curve: epoch, loss, validation metric."""
     points = [point for point in (node.result.curve if node.result else ()) if point.epoch is not None]
     step = max(len(points) // 6, 1)
     return "; ".join(
@@ -241,4 +245,4 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""  # a description is welcome, not needed
+        return ""  # the description is optional

@@ -1,4 +1,4 @@
-"""A solution of the model's own: the idea and its decomposition into modules (MARS, Design and Decompose)."""
+"""Solutions that a language model designs itself: an idea and its modules (MARS, Design and Decompose)."""
 
 import importlib.util
 import keyword
@@ -11,11 +11,11 @@ from agent.planner.answers import (
     PART_LENGTH,
     TITLE_LENGTH,
     Answer,
-    cited,
+    cites_by_slot,
     cites_schema,
     closed_object,
-    parsed,
-    plain,
+    one_line,
+    parse_answer,
     text_schema,
 )
 from agent.planner.base import Proposal
@@ -27,10 +27,10 @@ from agent.repository.idea import Idea, ModulePlan
 from agent.repository.own_code import MOST_MODULES, plan_faults
 
 CANDIDATES = 5
-NAMES = 12  # of one module
-TOLD = 3  # faults of one answer
+NAMES = 12  # defined by one module
+FAULTS_SHOWN = 3  # faults reported for one answer
 NEEDED = (*(f"library/{name}.py" for name in LIBRARY if name != "__init__"), "main.py")
-# What a solution may want to import; told as far as it is installed.
+# Packages that a solution may import; the prompt lists those that are installed.
 _USEFUL = (
     "numpy",
     "pandas",
@@ -55,20 +55,23 @@ class DesignAnswer(Answer):
 
 
 def packages() -> list[str]:
-    """Those that code may import here."""
+    """Return the useful packages that are installed."""
     return [name for name in _USEFUL if importlib.util.find_spec(name) is not None]
 
 
 def scouted(state: RunState) -> tuple[str, ...]:
-    """The candidate models that earlier designs of the run have weighed."""
+    """Return the candidate models that earlier designs of the run have considered."""
     found = (one for node in state.nodes.values() for one in node.idea.scouted)
     return tuple(dict.fromkeys(found))
 
 
 def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]) -> Form[Proposal]:
-    """An idea in words, and modules in an order in which each uses only those before it.
+    """Return the form of a design: an idea in prose and its modules, each using only earlier modules.
 
-    `given` are the modules that are there without being planned.
+    Args:
+        state: The run's state; titles of its nodes may not be used again.
+        lessons: The lessons that the answer may cite.
+        given: Modules that exist without being planned.
     """
     names = {"type": "array", "maxItems": NAMES, "items": text_schema(80)}
     module = closed_object(
@@ -89,25 +92,25 @@ def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]
     )
 
     def read(answer: object) -> Proposal:
-        answered = parsed(DesignAnswer, answer)
-        title = plain(answered.title, TITLE_LENGTH) or "A solution of its own"
+        answered = parse_answer(DesignAnswer, answer)
+        title = one_line(answered.title, TITLE_LENGTH) or "A solution of its own"
         if any(node.idea.title == title for node in state.nodes.values()):
-            raise AnswerError("title: this was tried already; take another approach.")
+            raise AnswerError("title: another node has this title; choose a different approach.")
         wrong = [one.file for one in answered.modules if not _may_be_planned(one.file)]
         if wrong:
-            raise AnswerError(f"modules: {plain(wrong[0], 60)} is no main.py or library/<name>.py.")
+            raise AnswerError(f"modules: {one_line(wrong[0], 60)} is neither main.py nor library/<name>.py.")
         if faults := plan_faults(answered.modules, given):
-            raise AnswerError(" ".join(faults[:TOLD]))
+            raise AnswerError(" ".join(faults[:FAULTS_SHOWN]))
         idea = Idea(
             title=title,
-            model=plain(answered.model, PART_LENGTH),
-            data=plain(answered.data, PART_LENGTH),
-            training=plain(answered.training, PART_LENGTH),
-            evaluation=plain(answered.evaluation, PART_LENGTH),
+            model=one_line(answered.model, PART_LENGTH),
+            data=one_line(answered.data, PART_LENGTH),
+            training=one_line(answered.training, PART_LENGTH),
+            evaluation=one_line(answered.evaluation, PART_LENGTH),
             blueprint=None,
             plan=tuple(_plain_module(one) for one in answered.modules),
-            scouted=tuple(plain(one, TITLE_LENGTH) for one in answered.candidates[:CANDIDATES]),
-            cites=cited(answered.cites, lessons, {}, ()),
+            scouted=tuple(one_line(one, TITLE_LENGTH) for one in answered.candidates[:CANDIDATES]),
+            cites=cites_by_slot(answered.cites, lessons, {}, ()),
         )
         return Proposal(idea, expected_s=None)
 
@@ -119,6 +122,6 @@ def _may_be_planned(file: str) -> bool:
 
 
 def _plain_module(module: ModulePlan) -> ModulePlan:
-    """Its purpose on one line; names that are none are left out, since nobody could define them."""
+    """Return the plan with its purpose on one line and without invalid Python names."""
     names = tuple(name for name in module.names if name.isidentifier() and not keyword.iskeyword(name))
-    return module.model_copy(update={"purpose": plain(module.purpose, PART_LENGTH), "names": names})
+    return module.model_copy(update={"purpose": one_line(module.purpose, PART_LENGTH), "names": names})

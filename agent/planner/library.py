@@ -1,19 +1,19 @@
-"""The embedded planner: needs no model, no key, no network.
+"""The embedded planner, which needs no language model, no key and no network.
 
-It treats a family's moves as arms whose gain and cost it knows from priors and from the evidence in memory.
+A family's moves are arms of a bandit. Their gain and cost come from priors and from lessons in memory.
 """
 
 from agent.memory.lesson import Scope
 from agent.planner.arms import Arm
 from agent.planner.base import Circumstances, Proposal, Request
-from agent.planner.ground import Ground, fits_roughly, inherited_cites
+from agent.planner.ground import Ground, draft_fits, inherited_cites
 from agent.planner.wishes import Wishes
 from agent.planner.words import draft_idea, improved_idea
 from agent.record.state import Node, RunState
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint
 
-# Two things are changed at once this often; more would leave a lesson without a cause.
+# Share of improvements that combine two moves. With more moves, a lesson could not name the cause.
 PAIR_SHARE = 0.25
 REDRAFT_ATTEMPTS = 20
 
@@ -33,7 +33,7 @@ class LibraryPlanner:
 
     @property
     def scopes(self) -> list[Scope]:
-        """What lessons should be about to be of use here."""
+        """Scopes of the lessons that apply here."""
         return self.ground.scopes
 
     def propose(self, request: Request) -> Proposal | None:
@@ -42,17 +42,19 @@ class LibraryPlanner:
     def _draft(self, request: Request) -> Proposal | None:
         options = self.ground.drafts()
         for family, draft in options:
-            if _drafted(request.state, family, draft):
+            if _is_drafted(request.state, family, draft):
                 continue
-            slots, cites = self._with_proven(family, draft, request.state)
+            slots, cites = self._with_proven_values(family, draft, request.state)
             expected = self.ground.draft_seconds(request.state, family, slots)
-            if fits_roughly(expected, request) and self.ground.may_be(request.state, family, slots, None):
+            if draft_fits(expected, request) and self.ground.is_new_and_allowed(
+                request.state, family, slots, None
+            ):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
         return self._redraft(request, options)
 
     def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
-        """All drafts are used: one of them again, with what was proven and a few moves at random."""
-        started = [self._with_proven(family, draft, request.state) for family, draft in options]
+        """Return a used draft with proven slot values and a few random moves, once all drafts are used."""
+        started = [self._with_proven_values(family, draft, request.state) for family, draft in options]
         for attempt in range(REDRAFT_ATTEMPTS if options else 0):
             number = int(request.rng.integers(len(options)))
             (family, draft), (slots, cites) = options[number], started[number]
@@ -62,10 +64,10 @@ class LibraryPlanner:
                 changed = self.ground.apply(family, candidate, slots)
                 if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
-            if not self.ground.may_be(request.state, family, slots, None):
+            if not self.ground.is_new_and_allowed(request.state, family, slots, None):
                 continue
             expected = self.ground.draft_seconds(request.state, family, slots)
-            if fits_roughly(expected, request):
+            if draft_fits(expected, request):
                 return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
         return None
 
@@ -79,7 +81,7 @@ class LibraryPlanner:
             return None
         worth = [arm.sample(request.rng, per_cost=not request.finishing) for arm in arms]
         ranked = [arms[index] for index in sorted(range(len(arms)), key=lambda index: -worth[index])]
-        chosen = self._perhaps_two(request, parent, family, blueprint, ranked)
+        chosen = self._one_or_two(request, parent, family, blueprint, ranked)
         slots = dict(blueprint.slots)
         for arm in chosen:
             slots.update({change.slot: change.new for change in arm.changes})
@@ -94,7 +96,7 @@ class LibraryPlanner:
             expected *= arm.time_factor
         return Proposal(idea, expected)
 
-    def _perhaps_two(
+    def _one_or_two(
         self, request: Request, parent: Node, family: Family, blueprint: Blueprint, ranked: list[Arm]
     ) -> list[Arm]:
         first = ranked[0]
@@ -107,33 +109,33 @@ class LibraryPlanner:
                 both is not None
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
-                and self.ground.surely_fits(request, family, both, together)
-                and self.ground.may_be(request.state, family, both, parent)
+                and self.ground.improvement_fits(request, family, both, together)
+                and self.ground.is_new_and_allowed(request.state, family, both, parent)
             ):
                 return [first, second]
         return [first]
 
-    def _with_proven(
+    def _with_proven_values(
         self, family: Family, draft: Draft, state: RunState
     ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
-        """The draft's slots with what lessons proved, where the draft itself says nothing of a slot."""
+        """Return the draft's slots and citations; lessons' proven values fill slots the draft leaves open."""
         wishes = self.ground.wishes
-        slots = wishes.start(family, draft)
+        slots = wishes.draft_slots(family, draft)
         cites: dict[str, tuple[str, ...]] = {}
         scope = self.ground.scope_of[family.id]
         for lesson in sorted(state.proven, key=lambda lesson: lesson.confidence):
             (change,) = lesson.changes
             if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
                 continue
-            wanted = wishes.allow({**slots, change.slot: change.new})
+            wanted = wishes.allows({**slots, change.slot: change.new})
             if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new) and wanted:
                 slots[change.slot] = change.new
                 cites[change.slot] = (lesson.id,)
         return slots, cites
 
 
-def _drafted(state: RunState, family: Family, draft: Draft) -> bool:
-    """Whether a draft of this kind exists already (whatever lessons it was started with)."""
+def _is_drafted(state: RunState, family: Family, draft: Draft) -> bool:
+    """Return whether the run has this draft, with or without values from lessons."""
     return any(
         node.idea.blueprint is not None
         and node.idea.blueprint.family == family.id

@@ -1,7 +1,7 @@
-"""The planner that asks a language model; what the model may choose, and what becomes of it, is checked here.
+"""The planner that asks a language model for ideas and checks its answers.
 
-The family's slots are its vocabulary (DESIGN.md, Planners), so that even a very small model yields a running
-repository. Where it gives no usable answer, the library planner proposes instead: no provider is needed.
+The model chooses among a family's slots, so that even a very small model yields a repository that runs. If
+the model gives no usable answer, the library planner proposes the idea instead.
 """
 
 from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
@@ -24,7 +24,7 @@ SEED_STEP = 1000
 
 
 class LlmPlanner:
-    """Design of MARS by the slots of a family; the library planner stands in."""
+    """Asks a language model for ideas over a family's slots; falls back to the library planner."""
 
     def __init__(self, library: Planner, briefing: Briefing, thinker: Thinker, read_code: ReadCode) -> None:
         self._library = library
@@ -33,21 +33,21 @@ class LlmPlanner:
         self._read_code = read_code
 
     def propose(self, request: Request) -> Proposal | None:
-        """The model's idea, or the library planner's with a note that says why.
+        """Return the model's idea, or the library planner's idea with a note that gives the reason.
 
         Raises:
-            LlmRefused: the endpoint refuses the very first question of a run.
+            LlmRefused: The endpoint refuses the first question of a run.
         """
         try:
             proposal = self._ask(request)
         except (LlmUnusable, LlmUnavailable, LeftAlone) as error:
-            return self._stand_in(request, str(error))
+            return self._fall_back(request, str(error))
         if proposal is None:
-            return self._stand_in(request, "it would have had nothing to choose from.")
+            return self._fall_back(request, "there was nothing to choose from.")
         return proposal
 
     def _ask(self, request: Request) -> Proposal | None:
-        """None where there is nothing to choose from, so that nobody was asked."""
+        """Return the model's idea; None, without a question, if there is nothing to choose from."""
         ground, state = self._briefing.ground, request.state
         about = self._briefing.about(request.parent)
         lessons: list[Lesson] = recall(solution_lessons(state.lessons), ground.scopes, about=about)
@@ -66,15 +66,15 @@ class LlmPlanner:
         return self._improve(request, request.parent, lessons, seed)
 
     def _design(self, request: Request, lessons: list[Lesson], seed: int) -> Proposal:
-        """A solution whose modules the model will write itself."""
+        """Ask for a solution whose modules the model writes itself."""
         prompts = self._briefing.design(request, lessons)
-        form = design_form(request.state, lessons, own_code.given_modules(self._briefing.competition))
+        form = design_form(request.state, lessons, own_code.frame_modules(self._briefing.competition))
         node = len(request.state.nodes) + 1
         query = Query("planner", "design", prompts, form, DESIGN_TOKENS, seed=seed, node=node)
         return self._thinker.ask(query)
 
     def _improve(self, request: Request, parent: Node, lessons: list[Lesson], seed: int) -> Proposal | None:
-        """Other values of slots; or, in two questions, a plan and the edits that carry it out."""
+        """Ask for new slot values or, in two questions, for a plan and its edits."""
         terse = self._briefing.terse
         files = {} if terse else self._read_code(parent)
         form = improve_form(request, self._briefing.ground, lessons, parent, own_modules(files), terse)
@@ -90,9 +90,9 @@ class LlmPlanner:
         edits = edit_form(request, parent, files, answer, lessons)
         return self._thinker.ask(Query("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed, node=node))
 
-    def _stand_in(self, request: Request, reason: str) -> Proposal | None:
+    def _fall_back(self, request: Request, reason: str) -> Proposal | None:
         proposal = self._library.propose(request)
         if proposal is None:
             return None
-        note = f"The library planner's idea, since the language model gave none: {reason}"
+        note = f"The idea comes from the library planner because the language model gave none: {reason}"
         return Proposal(proposal.idea, proposal.expected_s, note)

@@ -1,4 +1,4 @@
-"""What a language model may answer when it is asked for an idea: JSON schemas, and answers made proposals."""
+"""Forms of the planner's questions: JSON schemas, and conversion of answers into proposals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from agent.planner.answers import (
     ImproveAnswer,
     Schema,
     changes_schema,
-    cited,
+    cites_by_slot,
     cites_schema,
     closed_object,
-    parsed,
-    plain,
+    one_line,
+    parse_answer,
     text_schema,
     with_changes,
 )
 from agent.planner.base import Proposal, Request
-from agent.planner.ground import Ground, fits_roughly, inherited_cites
+from agent.planner.ground import Ground, draft_fits, inherited_cites
 from agent.planner.words import PARTS, draft_idea, idea_of, improved_texts
 from agent.record.state import Node
 from agent.repository.family import Draft, Family, Value
 from agent.repository.idea import Blueprint, Change, Idea, changes_between
 
 DRAFT_CHANGES = 6
-IMPROVE_CHANGES = 2  # more would leave a lesson without a cause
-OWN_CODE = "own code"  # among the starting points: every module is written by the model
-LOOKS = 2  # modules; to see all of them would cost more than the rest of the question
+IMPROVE_CHANGES = 2  # with more changes, a lesson could not name the cause
+OWN_CODE = "own code"  # the starting point for which the model writes every module
+LOOKS = 2  # modules; showing all of them would cost more tokens than the rest of the prompt
 
 
 @dataclass(frozen=True)
-class Look:
-    """A plan that slots cannot carry out: modules that the model wants to see before it edits them."""
+class EditPlan:
+    """A plan that needs edits: the modules that the model asks to see before it edits them."""
 
     files: tuple[str, ...]
     title: str
@@ -44,8 +44,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Start:
-    """A starting point of a family, by the name that answers use."""
+class StartingPoint:
+    """A draft of a family, with the name that answers use."""
 
     family: Family
     draft: Draft
@@ -57,21 +57,26 @@ class Start:
 
 @dataclass(frozen=True)
 class OwnCode:
-    """The wish to write a solution itself instead of a family's."""
+    """The answer that the model will write all modules itself."""
 
 
 def may_write_own(ground: Ground, terse: bool) -> bool:
-    """Whether a model may write a solution itself: not a very small one, nor where slots are pinned."""
+    """Return whether the model may write all modules: it is not a small model, and no slot is pinned."""
     return not terse and not ground.wishes.pinned
 
 
 def draft_form(
     request: Request, ground: Ground, lessons: Sequence[Lesson], terse: bool = False
 ) -> Form[Proposal | OwnCode] | None:
-    """A new structure: a starting point and a few slots that differ from it; None where none fits the time.
+    """Return the form of a draft, or None if no starting point fits the time.
 
-    Or the wish to write all modules itself. `terse` asks for no words, and for no code: a very small model
-    has none that are worth reading.
+    The answer is a starting point with a few changed slots, or `OWN_CODE`.
+
+    Args:
+        request: The search's request.
+        ground: The search space.
+        lessons: The lessons that the answer may cite.
+        terse: Ask a small model for choices only, without prose or code.
     """
     may_write = may_write_own(ground, terse)
     starts = {start.name: start for start in _starts_in_time(request, ground)}
@@ -88,20 +93,21 @@ def draft_form(
     )
 
     def read(answer: object) -> Proposal | OwnCode:
-        given = parsed(DraftAnswer, answer)
-        if given.start == OWN_CODE and may_write:
+        draft = parse_answer(DraftAnswer, answer)
+        if draft.start == OWN_CODE and may_write:
             return OwnCode()
-        if given.start not in starts:
-            raise AnswerError(f"start: '{given.start}' is none of {', '.join(starts)}.")
-        start = starts[given.start]
-        base = ground.wishes.start(start.family, start.draft)
-        changed = with_changes(base, given.changes, start.family, DRAFT_CHANGES)
+        if draft.start not in starts:
+            raise AnswerError(f"start: '{draft.start}' is unknown; choose one of {', '.join(starts)}.")
+        start = starts[draft.start]
+        base = ground.wishes.draft_slots(start.family, start.draft)
+        changed = with_changes(base, draft.changes, start.family, DRAFT_CHANGES)
         _require_new(request, ground, start.family, changed, None)
         expected = ground.draft_seconds(request.state, start.family, changed)
-        if not fits_roughly(expected, request):
+        if not draft_fits(expected, request):
             raise AnswerError(_too_long(expected or 0.0, request.limit_s))
-        cites = cited(given.cites, lessons, changed, changes_between(base, changed))
-        return Proposal(_told(given, draft_idea(start.family, start.draft, changed, (), cites)), expected)
+        cites = cites_by_slot(draft.cites, lessons, changed, changes_between(base, changed))
+        idea = draft_idea(start.family, start.draft, changed, (), cites)
+        return Proposal(_with_answer_texts(draft, idea), expected)
 
     return Form("draft", schema, read)
 
@@ -113,21 +119,30 @@ def improve_form(
     parent: Node,
     modules: Sequence[str] = (),
     terse: bool = False,
-) -> Form[Proposal | Look] | None:
-    """One or two slots of the parent changed, or a plan for its modules, if any may be edited.
+) -> Form[Proposal | EditPlan] | None:
+    """Return the form of an improvement, or None if no single change is new and fits the time.
 
-    None where there is nothing to choose: no single change would be new and fit the time. `terse` as for
-    drafts.
+    The answer changes one or two slots of the parent, or asks to see modules before it edits them.
+
+    Args:
+        request: The search's request.
+        ground: The search space.
+        lessons: The lessons that the answer may cite.
+        parent: The node to improve.
+        modules: The modules that may be edited.
+        terse: Ask a small model for choices only, without prose or code.
     """
     blueprint = parent.blueprint
     if blueprint is None and modules and not terse:
-        return _look_form(modules, lessons)
+        return _edit_plan_form(modules, lessons)
     if blueprint is None or blueprint.family not in ground.families:
         return None
     family = ground.families[blueprint.family]
     possible = _possible(request, ground, family, parent, blueprint)
     may_edit = (
-        bool(modules) and not terse and ground.surely_fits(request, family, blueprint.slots, parent.seconds)
+        bool(modules)
+        and not terse
+        and ground.improvement_fits(request, family, blueprint.slots, parent.seconds)
     )
     if not possible and not may_edit:
         return None
@@ -135,105 +150,112 @@ def improve_form(
     schema = closed_object(
         {
             **({"changes": changes_schema(possible, IMPROVE_CHANGES, least)} if possible else {}),
-            **({"look": _looks_schema(modules)} if may_edit else {}),
+            **({"look": _modules_schema(modules)} if may_edit else {}),
             **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
             **cites_schema(lessons),
         }
     )
 
-    def read(answer: object) -> Proposal | Look:
-        given = parsed(ImproveAnswer, answer)
-        if given.look and not given.changes:
-            return _looked(given, modules)
-        changed = with_changes(blueprint.slots, given.changes, family, IMPROVE_CHANGES)
+    def read(answer: object) -> Proposal | EditPlan:
+        improvement = parse_answer(ImproveAnswer, answer)
+        if improvement.look and not improvement.changes:
+            return _read_edit_plan(improvement, modules)
+        changed = with_changes(blueprint.slots, improvement.changes, family, IMPROVE_CHANGES)
         changes = changes_between(blueprint.slots, changed)
         if not changes:
-            raise AnswerError("changes: every slot keeps its parent's value; change at least one.")
+            raise AnswerError("changes: every slot keeps the parent's value; change at least one slot.")
         _require_new(request, ground, family, changed, parent)
         expected = parent.seconds * family.relative_cost(changed) / family.relative_cost(blueprint.slots)
-        if not ground.surely_fits(request, family, changed, expected):
+        if not ground.improvement_fits(request, family, changed, expected):
             raise AnswerError(_too_long(expected, request.limit_s))
         first = [parent, *request.state.ancestors(parent)][-1]
         made = {(change.slot, change.new) for change in changes}
         arms = ground.arms(request, parent, family, blueprint)
         idea = idea_of(
-            plain(given.title, TITLE_LENGTH) or _said(changes),
-            improved_texts(family, first, changed, plain(given.reason, PART_LENGTH)),
+            one_line(improvement.title, TITLE_LENGTH) or _title_of(changes),
+            improved_texts(family, first, changed, one_line(improvement.reason, PART_LENGTH)),
             Blueprint(family=family.id, slots=changed),
             moves=tuple(arm.move.id for arm in arms if {(one.slot, one.new) for one in arm.changes} <= made),
             changes=changes,
-            cites=inherited_cites(parent, changed) | cited(given.cites, lessons, changed, changes),
+            cites=inherited_cites(parent, changed)
+            | cites_by_slot(improvement.cites, lessons, changed, changes),
         )
         return Proposal(idea, expected)
 
     return Form("improve", schema, read)
 
 
-def _look_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[Proposal | Look]:
-    """For code that no blueprint renders: a plan, and the modules that it is about."""
+def _edit_plan_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[Proposal | EditPlan]:
+    """Return the form for code without a blueprint: a plan, and the modules to see before the edit."""
     schema = closed_object(
         {
-            "look": {**_looks_schema(modules), "minItems": 1},
+            "look": {**_modules_schema(modules), "minItems": 1},
             **{name: text_schema(LENGTHS[name]) for name in ("title", "reason")},
             **cites_schema(lessons),
         }
     )
-    return Form("improve", schema, lambda answer: _looked(parsed(ImproveAnswer, answer), modules))
+    return Form(
+        "improve", schema, lambda answer: _read_edit_plan(parse_answer(ImproveAnswer, answer), modules)
+    )
 
 
-def _looks_schema(modules: Sequence[str]) -> Schema:
+def _modules_schema(modules: Sequence[str]) -> Schema:
     return {"type": "array", "maxItems": LOOKS, "items": {"type": "string", "enum": list(modules)}}
 
 
-def _looked(given: ImproveAnswer, modules: Sequence[str]) -> Look:
-    unknown = sorted(set(given.look) - set(modules))
-    if unknown or not 0 < len(given.look) <= LOOKS:
-        raise AnswerError(f"look: one to {LOOKS} of {', '.join(modules) or 'none'}.")
-    return Look(given.look, plain(given.title, TITLE_LENGTH), plain(given.reason, PART_LENGTH))
+def _read_edit_plan(answer: ImproveAnswer, modules: Sequence[str]) -> EditPlan:
+    unknown = sorted(set(answer.look) - set(modules))
+    if unknown or not 0 < len(answer.look) <= LOOKS:
+        raise AnswerError(f"look: name one to {LOOKS} modules among {', '.join(modules) or 'none'}.")
+    return EditPlan(answer.look, one_line(answer.title, TITLE_LENGTH), one_line(answer.reason, PART_LENGTH))
 
 
-def _told(given: DraftAnswer, idea: Idea) -> Idea:
-    """The idea in the words of the answer, as far as it has any."""
-    said = {name: plain(getattr(given, name), limit) for name, limit in LENGTHS.items() if name != "reason"}
-    return idea.model_copy(update={name: text for name, text in said.items() if text})
+def _with_answer_texts(answer: DraftAnswer, idea: Idea) -> Idea:
+    """Return the idea with its texts replaced by those that the answer gives."""
+    texts = {
+        name: one_line(getattr(answer, name), limit) for name, limit in LENGTHS.items() if name != "reason"
+    }
+    return idea.model_copy(update={name: text for name, text in texts.items() if text})
 
 
-def _said(changes: Sequence[Change]) -> str:
+def _title_of(changes: Sequence[Change]) -> str:
     return "; ".join(f"{change.slot.replace('_', ' ')} {change.new}, not {change.old}" for change in changes)
 
 
 def _possible(
     request: Request, ground: Ground, family: Family, parent: Node, blueprint: Blueprint
 ) -> dict[str, list[Value]]:
-    """Values by slot, each of which would by itself be new, allowed and short enough."""
+    """Return, by slot, the values whose change alone would be new, allowed and fit the time."""
     own_cost = family.relative_cost(blueprint.slots)
     found: dict[str, list[Value]] = {}
     for name, slot in family.slots.items():
         for value in slot.values:
             slots = {**blueprint.slots, name: value}
-            if value == blueprint.slots[name] or not ground.may_be(request.state, family, slots, parent):
+            if value == blueprint.slots[name] or not ground.is_new_and_allowed(
+                request.state, family, slots, parent
+            ):
                 continue
             expected = parent.seconds * family.relative_cost(slots) / own_cost
-            if ground.surely_fits(request, family, slots, expected):
+            if ground.improvement_fits(request, family, slots, expected):
                 found.setdefault(name, []).append(value)
     return found
 
 
-def _starts_in_time(request: Request, ground: Ground) -> list[Start]:
-    """The starting points that fit the time as they are, the lightest first."""
-    starts = [Start(*option) for option in ground.drafts()]
+def _starts_in_time(request: Request, ground: Ground) -> list[StartingPoint]:
+    """Return the unchanged starting points that fit the time, the cheapest first."""
+    starts = [StartingPoint(*option) for option in ground.drafts()]
     return [start for start in starts if _fits(request, ground, start, {})]
 
 
-def _fits(request: Request, ground: Ground, start: Start, more: Mapping[str, Value]) -> bool:
-    slots = {**ground.wishes.start(start.family, start.draft), **more}
-    return fits_roughly(ground.draft_seconds(request.state, start.family, slots), request)
+def _fits(request: Request, ground: Ground, start: StartingPoint, more: Mapping[str, Value]) -> bool:
+    slots = {**ground.wishes.draft_slots(start.family, start.draft), **more}
+    return draft_fits(ground.draft_seconds(request.state, start.family, slots), request)
 
 
-def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str, list[Value]]:
-    """What the user left open, slot by slot, and would fit the time if the lightest start had it.
+def _open_values(request: Request, ground: Ground, cheapest: StartingPoint) -> dict[str, list[Value]]:
+    """Return, by slot, the values that the user left open and that fit the time with the cheapest start.
 
-    A slot that several families have may take what any of them does.
+    If several families have a slot, the values of all of them are returned.
     """
     wishes = ground.wishes
     found: dict[str, dict[tuple[type, Value], None]] = {}
@@ -242,20 +264,23 @@ def _open_values(request: Request, ground: Ground, lightest: Start) -> dict[str,
             if name in wishes.pinned:
                 continue
             for value in slot.values:
-                in_time = family.id != lightest.family.id or _fits(request, ground, lightest, {name: value})
-                if in_time and (name, value) not in wishes.ruled_out:
-                    found.setdefault(name, {})[type(value), value] = None  # True is not 1 here
+                in_time = family.id != cheapest.family.id or _fits(request, ground, cheapest, {name: value})
+                if in_time and (name, value) not in wishes.forbidden_values:
+                    found.setdefault(name, {})[type(value), value] = None  # True and 1 are different values
     return {name: [value for _, value in values] for name, values in found.items()}
 
 
 def _require_new(
     request: Request, ground: Ground, family: Family, slots: dict[str, Value], parent: Node | None
 ) -> None:
-    if not ground.wishes.allow(slots):
-        raise AnswerError("changes: the user pinned or forbade one of these values; leave it as it is.")
-    if not ground.may_be(request.state, family, slots, parent):
-        raise AnswerError("This combination of slots was tried already; change something else or more.")
+    if not ground.wishes.allows(slots):
+        raise AnswerError("changes: the user pinned or forbade one of these values; change other slots.")
+    if not ground.is_new_and_allowed(request.state, family, slots, parent):
+        raise AnswerError("This combination of slots was tried before; change other slots or more of them.")
 
 
 def _too_long(expected_s: float, limit_s: float) -> str:
-    return f"It would take about {expected_s:.0f} s, and {limit_s:.0f} s may be used: make it cheaper."
+    return (
+        f"The expected run time of about {expected_s:.0f} s is too long for the limit of {limit_s:.0f} s; "
+        "choose cheaper values."
+    )

@@ -1,4 +1,4 @@
-"""The natural-language side of the library planner's ideas."""
+"""Texts of ideas: titles, the four parts, and the sentences that describe changed slots."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint, Change, Idea, changes_between
 
 PARTS = ("model", "data", "training", "evaluation")
-# Which part of an idea speaks of a library module.
+# The part of an idea that describes a library module.
 _PART_OF_MODULE = {
     "models": "model",
     "dataset": "data",
@@ -24,7 +24,7 @@ def draft_idea(
     moves: Sequence[Move],
     cites: dict[str, tuple[str, ...]],
 ) -> Idea:
-    """A draft in words; what lessons or extra moves add is said behind the draft's own text."""
+    """Return the idea of a draft; slots changed by lessons or extra moves follow the draft's own text."""
     base = {**family.defaults, **draft.set}
     texts = _with_changes(
         family, {part: getattr(draft, part) for part in PARTS}, changes_between(base, slots)
@@ -42,7 +42,10 @@ def improved_idea(
     moves: Sequence[Move],
     cites: dict[str, tuple[str, ...]],
 ) -> Idea:
-    """The parent with a few slots changed, told from the draft (`first`) that the branch began with."""
+    """Return the idea of the parent with changed slots.
+
+    The texts are those of `first`, the draft at the root of the branch, plus all changes since.
+    """
     assert parent.blueprint is not None
     reasons = " ".join(f"Why {move.title}: {move.reason}" for move in moves)
     return idea_of(
@@ -56,7 +59,7 @@ def improved_idea(
 
 
 def improved_texts(family: Family, first: Node, slots: dict[str, Value], reasons: str) -> dict[str, str]:
-    """The parts of the branch's first idea with every slot that has changed since, and why the latest did."""
+    """Return the parts of the branch's first idea, with all slots changed since and the latest reasons."""
     assert first.blueprint is not None
     parts = {part: getattr(first.idea, part) for part in PARTS}
     texts = _with_changes(family, parts, changes_between(first.blueprint.slots, slots))
@@ -73,7 +76,7 @@ def idea_of(
     changes: tuple[Change, ...] = (),
     cites: dict[str, tuple[str, ...]],
 ) -> Idea:
-    """An idea whose parts are given by name (`PARTS`)."""
+    """Return an idea from its parts by name (`PARTS`)."""
     return Idea(
         title=title,
         model=texts["model"],
@@ -88,12 +91,12 @@ def idea_of(
 
 
 def _with_changes(family: Family, texts: dict[str, str], changes: Sequence[Change]) -> dict[str, str]:
-    told = dict(texts)
+    result = dict(texts)
     for change in changes:
         module = next(
             (name for name in family.slots[change.slot].modules if name in _PART_OF_MODULE), "train"
         )
         part = _PART_OF_MODULE[module]
         name = change.slot.replace("_", " ")
-        told[part] = f"{told[part]} {name.capitalize()}: {change.new} instead of {change.old}."
-    return told
+        result[part] = f"{result[part]} {name.capitalize()}: {change.new} instead of {change.old}."
+    return result

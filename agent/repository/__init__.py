@@ -1,1 +1,1 @@
-"""Turns an idea into a repository: families, blueprints, rendering, checks, git lineage."""
+"""From idea to repository: families, blueprints, rendering, edits, checks, git lineage."""

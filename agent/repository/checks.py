@@ -1,4 +1,4 @@
-"""What can be said of a repository without running it."""
+"""Static checks of a repository against the contract."""
 
 import ast
 import re
@@ -13,9 +13,12 @@ _MAIN = re.compile(r"(members/[^/]+/)?main\.py")
 
 
 def check_repository(files: dict[str, str]) -> list[str]:
-    """Faults against the repository contract, a sentence each; empty when there are none.
+    """Return violations of the repository contract, one sentence each.
 
-    A repository with a folder `members/` is an ensemble.
+    A repository with a folder `members/` is checked as an ensemble.
+
+    Args:
+        files: Texts by path.
     """
     is_ensemble = any(name.startswith("members/") for name in files)
     required = ENSEMBLE_FILES if is_ensemble else CONTRACT_FILES
@@ -27,13 +30,13 @@ def check_repository(files: dict[str, str]) -> list[str]:
 
 
 def without_refit(files: dict[str, str]) -> list[str]:
-    """Every `main.py`, that of a member too, that knows no `--refit`: an older version, a user or an edit."""
+    """Return every `main.py`, members' included, that lacks `--refit`: old, imported or edited code."""
     mains = [name for name in files if _MAIN.fullmatch(name)]
     return [name for name in mains if "--refit" not in files[name]]
 
 
 def without_predict(files: dict[str, str]) -> list[str]:
-    """Every `main.py`, that of a member too, that cannot keep what it learned and predict from that alone."""
+    """Return every `main.py`, members' included, that lacks `--save` or `--predict`."""
     mains = [name for name in files if _MAIN.fullmatch(name)]
     return [name for name in mains if not all(word in files[name] for word in ("--save", "--predict"))]
 
@@ -41,13 +44,13 @@ def without_predict(files: dict[str, str]) -> list[str]:
 @lru_cache(maxsize=1024)  # a child shares most files with its parent
 def _check_module(name: str, text: str) -> tuple[str, ...]:
     try:
-        tree = ast.parse(text.encode(), filename=name)  # as bytes: a byte order mark is part of many files
+        tree = ast.parse(text.encode(), filename=name)  # bytes, since many files start with a byte order mark
     except SyntaxError as error:
         return (f"{name}:{error.lineno}: {error.msg}.",)
     except (RecursionError, MemoryError):
-        return (f"{name}: is nested too deeply for Python to read.",)
+        return (f"{name}: the code is nested too deeply for Python to parse.",)
     except ValueError:  # a null character, half of a surrogate pair
-        return (f"{name}: holds a character that no Python file can.",)
+        return (f"{name}: the file holds a character that Python files cannot hold.",)
     faults = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -57,5 +60,5 @@ def _check_module(name: str, text: str) -> tuple[str, ...]:
         else:
             continue
         if any(module.split(".")[0] == "agent" for module in modules):
-            faults.append(f"{name}:{node.lineno}: a solution must run alone and may not import agent.")
+            faults.append(f"{name}:{node.lineno}: a solution must run alone; do not import agent.")
     return tuple(faults)

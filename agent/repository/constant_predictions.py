@@ -1,4 +1,4 @@
-"""Places where a model's predictions stood, and stand something that is written down afterwards."""
+"""Detects changes that replace a model's predictions by constants."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from agent.repository.syntax import Module, functions_of, is_constant, own_nodes
 
 _MODELS = {"model", "net", "network", "estimator", "classifier", "regressor", "booster", "decision_function"}
 _PREDICTS = {"predict", "forward", "infer", "inference"}
-_ABOUT = {"len", "range", "print", "str", "repr", "isinstance", "type"}  # of these, nothing is a prediction
+_ABOUT = {"len", "range", "print", "str", "repr", "isinstance", "type"}  # calls that return no predictions
 _SIZES = {"shape", "size", "ndim", "dtype", "device"}
 _PREDICTIONS = {"prediction", "predictions", "pred", "preds", "logits", "proba", "probabilities", "probs"}
 _FILLERS = {"append", "extend", "update", "fill", "copy_", "add_", "index_add_", "scatter_", "setdefault"}
@@ -16,12 +16,12 @@ _FILLERS = {"append", "extend", "update", "fill", "copy_", "add_", "index_add_",
 
 @dataclass
 class _Places:
-    """What a function puts where: by target, returned value or argument, every value that it puts there."""
+    """The values that a function assigns, returns or passes, by target, `returned` or argument."""
 
     values: dict[tuple[str, ...], list[ast.expr]] = field(default_factory=dict)
     lines: dict[tuple[str, ...], int] = field(default_factory=dict)
-    filled: set[str] = field(default_factory=set)  # names that are filled after they were made
-    predicted: set[str] = field(default_factory=set)  # names whose value a model's call takes part in
+    filled: set[str] = field(default_factory=set)  # names that are filled after their creation
+    predicted: set[str] = field(default_factory=set)  # names whose value depends on a model's call
 
     def put(self, place: tuple[str, ...], value: ast.expr) -> None:
         self.values.setdefault(place, []).append(value)
@@ -29,7 +29,7 @@ class _Places:
 
 
 def replaced_predictions(old: list[Module], new: list[Module]) -> Iterator[str]:
-    """A sentence per place that held what a model's call gave and holds constants only in the new version."""
+    """Yield a sentence per place that held a model's output and holds a constant in the new version."""
     after = {
         (module.name, name): (module, node) for module in new for name, node in functions_of(module.tree)
     }
@@ -42,24 +42,24 @@ def replaced_predictions(old: list[Module], new: list[Module]) -> Iterator[str]:
             for place, values in was.values.items():
                 if not any(_is_predicted(value, place, was, module) for value in values):
                     continue
-                made_up, computed = _counts(place, now, now_module)
-                made_up_before, computed_before = _counts(place, was, module)
+                made_up, computed = _count_constants(place, now, now_module)
+                made_up_before, computed_before = _count_constants(place, was, module)
                 if made_up > made_up_before and computed < computed_before:
                     yield (
-                        f"{module.name}:{now.lines[place]}: {name} puts a constant where a prediction stood; "
-                        "mend what keeps the model from predicting."
+                        f"{module.name}:{now.lines[place]}: {name} replaces a prediction by a constant; "
+                        "fix the cause that keeps the model from predicting."
                     )
 
 
-def _counts(place: tuple[str, ...], places: _Places, module: Module) -> tuple[int, int]:
-    """How many of the values of a place are constant and stay so, and how many are computed."""
-    # An empty list or dictionary, and None, are how much begins that is filled later.
-    told = [value for value in places.values.get(place, ()) if not _is_empty(value)]
-    if place[0] == "argument":  # a word, a number of rows
-        told = [value for value in told if not isinstance(value, ast.Constant)]
-    constant = sum(is_constant(value, module) for value in told)
+def _count_constants(place: tuple[str, ...], places: _Places, module: Module) -> tuple[int, int]:
+    """Return how many values of a place are and stay constant, and how many are computed."""
+    # Empty lists, empty dictionaries and None are ignored: code often fills them later.
+    values = [value for value in places.values.get(place, ()) if not _is_empty(value)]
+    if place[0] == "argument":  # literal arguments are options or sizes, not predictions
+        values = [value for value in values if not isinstance(value, ast.Constant)]
+    constant = sum(is_constant(value, module) for value in values)
     is_filled = place[0] == "assigned" and place[1] in places.filled
-    return (0 if is_filled else constant), len(told) - constant
+    return (0 if is_filled else constant), len(values) - constant
 
 
 def _is_empty(value: ast.expr) -> bool:
@@ -86,9 +86,9 @@ def _places(module: Module, node: ast.AST) -> _Places:
                 places.put(("returned",), value)
             case ast.Call():
                 _call(part, module, places)
-    for _ in range(2):  # what is made of a prediction, and what is made of that
+    for _ in range(2):  # follows values derived from a prediction over two assignments
         for place, values in places.values.items():
-            if place[0] == "assigned" and any(_calls_model(value, places, module) for value in values):
+            if place[0] == "assigned" and any(_depends_on_model(value, places, module) for value in values):
                 places.predicted.add(place[1])
     return places
 
@@ -99,8 +99,8 @@ def _assign(target: ast.expr, value: ast.expr, places: _Places) -> None:
         values = (
             value.elts if pairs and isinstance(value, ast.Tuple | ast.List) else [value] * len(target.elts)
         )
-        for one, its in zip(target.elts, values, strict=True):
-            _assign(one, its, places)
+        for element, element_value in zip(target.elts, values, strict=True):
+            _assign(element, element_value, places)
         return
     if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Constant):
         places.filled.add(_root(target))
@@ -127,14 +127,14 @@ def _root(target: ast.expr) -> str:
 
 
 def _is_predicted(value: ast.expr, place: tuple[str, ...], places: _Places, module: Module) -> bool:
-    """Whether a model's call takes part in a value; under a name of predictions, any call."""
+    """Return whether a value depends on a model's call; for names such as `preds`, any call counts."""
     named = place[0] == "assigned" and bool(_words(place[1]) & _PREDICTIONS)
     if named and any(isinstance(part, ast.Call) for part in ast.walk(value)):
         return True
-    return _calls_model(value, places, module)
+    return _depends_on_model(value, places, module)
 
 
-def _calls_model(value: ast.expr, places: _Places, module: Module) -> bool:
+def _depends_on_model(value: ast.expr, places: _Places, module: Module) -> bool:
     pending: list[ast.AST] = [value]
     while pending:
         part = pending.pop()

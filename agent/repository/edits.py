@@ -1,4 +1,4 @@
-"""Edits: search/replace changes of a repository's own Python modules, all of an answer or none."""
+"""Search/replace edits of a repository's Python modules. All edits of an answer apply, or none."""
 
 import keyword
 import re
@@ -11,17 +11,17 @@ from agent.errors import MarsError
 from agent.repository.checks import check_repository
 from agent.repository.nearest import line_of, nearest, numbered
 
-MOST_EDITS = 20  # of one answer
-LONGEST_BLOCK = 60_000  # characters of a block to find, or of what replaces it
-LARGEST_MODULE = 200_000  # characters of a module that edits made larger
+MOST_EDITS = 20  # in one answer
+LONGEST_BLOCK = 60_000  # characters of a block to find or of its replacement
+LARGEST_MODULE = 200_000  # characters of a module that edits enlarge
 _MODULE = re.compile(r"(?:library/|tests/test_)([A-Za-z_][A-Za-z0-9_]{0,59})\.py")
-_MATCHES_TOLD = 10
-_FILES_TOLD = 40
-_NAME_TOLD = 80  # characters of a name that nobody has checked
+_MATCHES_SHOWN = 10
+_FILES_SHOWN = 40
+_NAME_SHOWN = 80  # characters of an unchecked name
 
 
 class EditError(MarsError):
-    """Edits that cannot be made: a sentence says why and what to do; the lines that it speaks of follow."""
+    """Edits that cannot be applied: a sentence with the reason and the remedy, then the quoted lines."""
 
     def __init__(self, sentence: str, quoted: str = "") -> None:
         super().__init__(f"{sentence}\n{quoted}" if quoted else sentence)
@@ -30,7 +30,7 @@ class EditError(MarsError):
 
 
 class Edit(BaseModel):
-    """One block of a module, and what stands there afterwards."""
+    """One block of a module and its replacement."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,27 +43,26 @@ class Edit(BaseModel):
     @field_validator("file", "find", "replace")
     @classmethod
     def _can_be_written(cls, text: str) -> str:
-        """Refuses what neither a file nor the record could hold; JSON can spell it."""
+        """Refuse text that cannot be encoded as UTF-8; JSON can hold such text, files cannot."""
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise ValueError("holds half of a surrogate pair, which no text in UTF-8 can") from error
+            raise ValueError("the text holds half of a surrogate pair, which UTF-8 cannot encode") from error
         return text
 
 
 def apply_edits(files: Mapping[str, str], edits: Sequence[Edit]) -> dict[str, str]:
-    """The repository with the edits made one after the other; what no block covers stays as it is.
+    """Return the repository with the edits applied in order.
 
     Args:
         files: Texts by path.
-        edits: Of one answer. A later one meets what the earlier ones left.
+        edits: The edits of one answer. Each edit sees the result of the edits before it.
 
     Raises:
-        EditError: names the first edit that cannot be made, or what the repository breaks afterwards. Nothing
-            of the answer counts then.
+        EditError: Names the first edit that cannot be applied, or the contract violation that results.
     """
     if len(edits) > MOST_EDITS:
-        raise EditError(f"There are {len(edits)} edits; at most {MOST_EDITS} may be made at once.")
+        raise EditError(f"There are {len(edits)} edits; an answer may hold at most {MOST_EDITS}.")
     found = dict(files)
     for number, edit in enumerate(edits, start=1):
         where = f"Edit {number} of {len(edits)}"
@@ -73,7 +72,7 @@ def apply_edits(files: Mapping[str, str], edits: Sequence[Edit]) -> dict[str, st
     if not edits:
         return found
     if found == dict(files):
-        raise EditError("The edits undo each other: together they change nothing.")
+        raise EditError("The edits undo each other, so the files do not change; give edits that change them.")
     _check_result(files, found)
     return found
 
@@ -82,78 +81,80 @@ def _check_block(edit: Edit, where: str) -> None:
     for part, text in (("find", edit.find), ("replace", edit.replace)):
         if len(text) > LONGEST_BLOCK:
             raise EditError(
-                f"{where}: `{part}` has {len(text)} characters; at most {LONGEST_BLOCK} are allowed, "
-                "so quote only the lines that change."
+                f"{where}: `{part}` has {len(text)} characters; at most {LONGEST_BLOCK} are allowed. "
+                "Quote only the lines that change."
             )
     if edit.find == edit.replace:
-        raise EditError(f"{where}: `find` and `replace` are the same, so that it changes nothing.")
+        raise EditError(f"{where}: `find` and `replace` are the same, so the edit changes nothing.")
 
 
 def _check_file(edit: Edit, files: Mapping[str, str], where: str) -> None:
     own = sorted(name for name in files if is_own_module(name))
-    there_are = f"there are {_listed(own)}"
+    choices = f"the files are {_listed(own)}"
     if not is_own_module(edit.file):
         raise EditError(
-            f"{where}: {_told(edit.file)} may not be edited, only main.py and library/<name>.py; {there_are}."
+            f"{where}: {_shortened(edit.file)} may not be edited, only main.py and library/<name>.py; "
+            f"{choices}."
         )
     if edit.file not in files and (edit.find or edit.file == "main.py"):
         raise EditError(
-            f"{where}: there is no file {edit.file}; {there_are}. An empty `find` makes a new module."
+            f"{where}: the file {edit.file} does not exist; {choices}. An empty `find` creates a new module."
         )
 
 
 def is_own_module(name: str) -> bool:
-    """Whether a repository may hold and edit it: main.py, library/<name>.py or tests/test_<name>.py."""
+    """Return whether edits may change the file: main.py, library/<name>.py or tests/test_<name>.py."""
     module = _MODULE.fullmatch(name)
     return name == "main.py" or (module is not None and not keyword.iskeyword(module[1]))
 
 
 def _replaced(edit: Edit, before: Mapping[str, str], files: Mapping[str, str], where: str) -> str:
-    """The file's text after the edit."""
+    """Return the file's text after the edit."""
     text = files.get(edit.file, "")
     if not edit.find:
         if text:
             raise EditError(
-                f"{where}: {edit.file} is there already and an empty `find` makes a new module; "
-                "quote the block that is to be replaced."
+                f"{where}: {edit.file} exists, and an empty `find` creates a new module; "
+                "quote the block to replace."
             )
         return edit.replace
     starts = _starts(text, edit.find)
     if not starts:
         if edit.find in before.get(edit.file, ""):
             raise EditError(
-                f"{where}: the block was in {edit.file}, but an earlier edit of this answer changed it; "
-                "edits are made in order, so quote what the earlier one leaves."
+                f"{where}: an earlier edit of this answer changed the block in {edit.file}; "
+                "edits are applied in order, so quote the text after the earlier edit."
             )
         near = nearest(text, edit.find)
-        raise EditError(f"{where}: {edit.file} does not hold the block; {near.sentence}", near.lines)
+        raise EditError(f"{where}: {edit.file} does not contain the block; {near.sentence}", near.lines)
     if len(starts) > 1:
-        lines = ", ".join(str(line_of(text, start)) for start in starts[:_MATCHES_TOLD])
-        more = " and more" if len(starts) > _MATCHES_TOLD else ""
+        lines = ", ".join(str(line_of(text, start)) for start in starts[:_MATCHES_SHOWN])
+        more = " and more" if len(starts) > _MATCHES_SHOWN else ""
         raise EditError(
-            f"{where}: {edit.file} holds the block more than once, from lines {lines}{more} on; "
-            "quote further lines around the one that is meant, so that the block is there once."
+            f"{where}: {edit.file} contains the block more than once, starting at lines {lines}{more}; "
+            "add lines around the intended block until it occurs only once."
         )
     made = text[: starts[0]] + edit.replace + text[starts[0] + len(edit.find) :]
     if len(made) > max(LARGEST_MODULE, len(text)):
         raise EditError(
-            f"{where}: {edit.file} would have {len(made)} characters; a module may have {LARGEST_MODULE}."
+            f"{where}: {edit.file} would have {len(made)} characters; a module may have at most "
+            f"{LARGEST_MODULE}."
         )
     return made
 
 
 def _starts(text: str, block: str) -> list[int]:
-    """Where the block begins, overlapping ones too; one more than are told at most."""
+    """Return where the block starts, overlaps included, up to one more than are shown."""
     starts: list[int] = []
     start = text.find(block)
-    while start >= 0 and len(starts) <= _MATCHES_TOLD:
+    while start >= 0 and len(starts) <= _MATCHES_SHOWN:
         starts.append(start)
         start = text.find(block, start + 1)
     return starts
 
 
 def _check_result(before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Refuses faults that the repository had not before; an edited module has to be valid Python."""
+    """Refuse new contract violations and edited modules that Python cannot compile."""
     known = set(check_repository(dict(before)))
     new = [fault for fault in check_repository(dict(after)) if fault not in known]
     if not new:
@@ -162,11 +163,11 @@ def _check_result(before: Mapping[str, str], after: Mapping[str, str]) -> None:
     if new:
         file, line = _place(new[0])
         quoted = _quoted(after.get(file, ""), line)
-        raise EditError(f"With the edits made, the repository breaks: {new[0]}", quoted)
+        raise EditError(f"The edits break the repository: {new[0]}", quoted)
 
 
 def _compile_fault(name: str, text: str) -> str:
-    """What Python has against a module that parses, such as a `return` outside of a function."""
+    """Return the compile error of a module that parses, such as a `return` outside a function, or ""."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd but valid code
@@ -174,27 +175,27 @@ def _compile_fault(name: str, text: str) -> str:
     except SyntaxError as error:
         return f"{name}:{error.lineno}: {error.msg}."
     except (RecursionError, MemoryError):
-        return f"{name}: is nested too deeply for Python to read."
+        return f"{name}: the code is nested too deeply for Python to parse."
     return ""
 
 
 def _place(fault: str) -> tuple[str, int]:
-    """File and line that a fault begins with; line 0 where it names none."""
+    """Return the file and line at the start of a fault; line 0 if the fault names none."""
     found = re.match(r"([^:\s]+):(\d+):", fault)
     return (found[1], int(found[2])) if found else ("", 0)
 
 
 def _quoted(text: str, line: int) -> str:
-    """The line that Python stumbled over and those beside it."""
+    """Return the faulty line with its neighbours, numbered."""
     return numbered(text.split("\n"), line - 3, line + 1) if line else ""
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FILES_TOLD} more" if len(names) > _FILES_TOLD else ""
-    return (", ".join(names[:_FILES_TOLD]) or "none") + more
+    more = f" and {len(names) - _FILES_SHOWN} more" if len(names) > _FILES_SHOWN else ""
+    return (", ".join(names[:_FILES_SHOWN]) or "none") + more
 
 
-def _told(name: str) -> str:
-    """A name that nobody has checked, on one line."""
+def _shortened(name: str) -> str:
+    """Return an unchecked name, quoted, on one line and shortened."""
     shown = repr(name)
-    return shown if len(shown) <= _NAME_TOLD else f"{shown[:_NAME_TOLD]}...'"
+    return shown if len(shown) <= _NAME_SHOWN else f"{shown[:_NAME_SHOWN]}...'"

@@ -1,4 +1,4 @@
-"""A family: templates for one kind of task, with its slots, moves and drafts, typed from `family.yaml`."""
+"""Families: templates for one kind of task, with slots, moves and drafts, read from `family.yaml`."""
 
 from functools import cached_property
 from pathlib import Path
@@ -36,11 +36,11 @@ class Slot(_Frozen):
     @model_validator(mode="after")
     def _default_is_a_value(self) -> "Slot":
         if not self.accepts(self.default):
-            raise ValueError(f"default {self.default!r} is none of {list(self.values)}")
+            raise ValueError(f"default {self.default!r} is not one of {list(self.values)}")
         return self
 
     def accepts(self, value: object) -> bool:
-        """Whether a blueprint may hold the value (True is not 1 here)."""
+        """Return whether a blueprint may hold the value; True and 1 are different values."""
         if any(type(value) is type(known) and value == known for known in self.values):
             return True
         if self.range is None or isinstance(value, bool) or not isinstance(value, int | float):
@@ -49,7 +49,7 @@ class Slot(_Frozen):
         return self.range[0] <= value <= self.range[1] and (isinstance(value, int) or not integral)
 
     def neighbour(self, value: Value, step: int) -> Value | None:
-        """The next rung up (step 1) or down (step -1) of the ladder; None at its end."""
+        """Return the next value up (step 1) or down (step -1) the ladder; None at the end."""
         if value in self.values:
             position = self.values.index(value) + step
             return self.values[position] if 0 <= position < len(self.values) else None
@@ -64,7 +64,7 @@ class Slot(_Frozen):
 
 
 class Condition(_Frozen):
-    """When a move or draft makes sense; what is left out is not asked."""
+    """When a move or draft applies; omitted fields are not tested."""
 
     tasks: tuple[Task, ...] = ()
     metrics: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Condition(_Frozen):
 
 
 class Gain(_Frozen):
-    """Prior of a move's effect, as relative error reduction (normal)."""
+    """Normal prior of a move's effect, as relative error reduction."""
 
     mean: float
     sd: float = Field(gt=0)
@@ -100,7 +100,7 @@ class Move(_Frozen):
     source: str = Field(description="Paper, repository or experience the prior comes from.")
 
     def applied_to(self, slots: dict[str, Value], family: "Family") -> dict[str, Value] | None:
-        """The changed slots, or None when the move changes nothing or leaves a ladder."""
+        """Return the changed slots; None if the move changes nothing or would leave a ladder."""
         changed = {**slots, **self.set}
         for names, step in ((self.raise_, 1), (self.lower, -1)):
             for name in names:
@@ -112,7 +112,7 @@ class Move(_Frozen):
 
 
 class Draft(_Frozen):
-    """A starting point; drafts of one family differ in structure and are listed lightest first."""
+    """A starting point; drafts of one family differ in structure and are listed cheapest first."""
 
     id: str
     title: str
@@ -125,7 +125,7 @@ class Draft(_Frozen):
 
 
 class Serves(_Frozen):
-    """What a family can be used for."""
+    """The tasks and inputs that a family supports."""
 
     tasks: tuple[Task, ...]
     requires: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
@@ -133,7 +133,7 @@ class Serves(_Frozen):
 
 
 class Family(_Frozen):
-    """Everything `family.yaml` declares, and where the templates are."""
+    """The content of `family.yaml` and the folder of the templates."""
 
     id: str
     title: str
@@ -152,10 +152,10 @@ class Family(_Frozen):
             ladder = (*owner.raise_, *owner.lower) if isinstance(owner, Move) else ()
             for name in (*owner.set, *owner.when.slots, *ladder):
                 if name not in self.slots:
-                    raise ValueError(f"{owner.id}: no slot is called {name!r}")
+                    raise ValueError(f"{owner.id}: unknown slot {name!r}; add it to `slots`")
             for name, value in owner.set.items():
                 if not self.slots[name].accepts(value):
-                    raise ValueError(f"{owner.id}: slot {name!r} does not take {value!r}")
+                    raise ValueError(f"{owner.id}: slot {name!r} does not accept {value!r}")
         return self
 
     @cached_property
@@ -166,36 +166,44 @@ class Family(_Frozen):
         return next(move for move in self.moves if move.id == move_id)
 
     def relative_cost(self, slots: dict[str, Value]) -> float:
-        """Product of the slots' relative costs; only ratios between blueprints mean anything."""
+        """Return the product of the slots' relative costs; only ratios between blueprints are meaningful."""
         cost = 1.0
         for name, value in slots.items():
             cost *= self.slots[name].cost_of(value)
         return cost
 
     def fill(self, chosen: dict[str, Value], where: str) -> dict[str, Value]:
-        """Defaults overlaid with the chosen values; SetupError names a wrong slot or value."""
+        """Return the defaults overlaid with the chosen values.
+
+        Args:
+            chosen: Values by slot.
+            where: The file or option that the values come from, for the error message.
+
+        Raises:
+            SetupError: Names an unknown slot or a value that the slot does not accept.
+        """
         for name, value in chosen.items():
             if name not in self.slots:
                 raise SetupError(
-                    f"{where}: family {self.id} has no slot '{name}'; it has {', '.join(self.slots)}."
+                    f"{where}: family {self.id} has no slot '{name}'; its slots are {', '.join(self.slots)}."
                 )
             if not self.slots[name].accepts(value):
                 known = ", ".join(str(option) for option in self.slots[name].values)
-                raise SetupError(f"{where}: slot '{name}' does not take {value!r}; it takes {known}.")
+                raise SetupError(f"{where}: slot '{name}' does not accept {value!r}; its values are {known}.")
         return {**self.defaults, **chosen}
 
 
 def load_family(folder: Path) -> Family:
-    """Reads `family.yaml` in the folder; raises SetupError naming the file and the key."""
+    """Read `family.yaml` in the folder; raise SetupError with the file and the key if it is wrong."""
     return read_yaml(folder / "family.yaml", Family, folder=folder)
 
 
 def load_families(*roots: Path) -> dict[str, Family]:
-    """Every family below the folders, by id; a later folder's family replaces an earlier one's."""
+    """Return every family below the folders by id; a later folder's family replaces an earlier one."""
     folders = [file.parent for root in roots for file in sorted(root.glob("*/family.yaml"))]
     return {family.id: family for family in map(load_family, folders)}
 
 
 def known_families(home: Home) -> dict[str, Family]:
-    """The bundled families and the user's own."""
+    """Return the bundled families and the user's own."""
     return load_families(templates_dir(), home.families)

@@ -1,4 +1,4 @@
-"""What one solution is to be: a plan in words and a value for every slot."""
+"""Ideas: the natural-language plan of one solution, with its blueprint or modules, and edits."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -22,12 +22,12 @@ class Blueprint(BaseModel):
 
     @cached_property
     def key(self) -> str:
-        """Equal for equal blueprints, whatever the order of their slots."""
+        """Key that is equal for equal blueprints, whatever the order of their slots."""
         return f"{self.family}:{sorted(self.slots.items())}"
 
 
 class Change(BaseModel):
-    """One slot that differs from the parent's."""
+    """One slot whose value differs from the parent's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,25 +37,25 @@ class Change(BaseModel):
 
 
 class ModulePlan(BaseModel):
-    """A module that is to be written for an idea without a blueprint."""
+    """A module to write for an idea without a blueprint."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: str = Field(description="main.py or library/<name>.py.")
     purpose: str
-    names: tuple[str, ...] = Field(description="What it defines for the others.")
-    uses: tuple[str, ...] = Field(default=(), description="Modules before it that it imports.")
+    names: tuple[str, ...] = Field(description="Names that the module defines for other modules.")
+    uses: tuple[str, ...] = Field(default=(), description="Earlier modules that the module imports.")
 
 
 class WrittenModule(BaseModel):
-    """A planned module with its code, and the script that tries it out."""
+    """A planned module with its code and its test script."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: str
     code: str
-    test: str = Field(default="", description="Empty for main.py, which a smoke run tries out.")
-    cites: tuple[str, ...] = Field(default=(), description="Lessons that its comments cite.")
+    test: str = Field(default="", description="Test script; empty for main.py, which a smoke run tests.")
+    cites: tuple[str, ...] = Field(default=(), description="Lessons that the module's comments cite.")
 
     @property
     def test_file(self) -> str:
@@ -64,9 +64,9 @@ class WrittenModule(BaseModel):
 
 
 class Idea(BaseModel):
-    """A natural-language plan, what carries it out, and the lessons that it rests on.
+    """A natural-language plan, its implementation, and the lessons that it cites.
 
-    What carries it out is a blueprint, the modules that are to be written, or the parent's code; and edits.
+    The implementation is a blueprint, modules to write or the parent's code, plus edits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,23 +80,24 @@ class Idea(BaseModel):
         description="None for an ensemble, whose code is its members', and where modules are written."
     )
     plan: tuple[ModulePlan, ...] = Field(
-        default=(), description="The modules to write, each after those that it uses; main.py is the last."
+        default=(), description="The modules to write, each after the modules that it uses; main.py is last."
     )
     scouted: tuple[str, ...] = Field(
-        default=(), description="Candidate models of distinct families, light ones first, that were weighed."
+        default=(),
+        description="Candidate models of distinct families that were considered, light ones first.",
     )
     moves: tuple[str, ...] = ()
     changes: tuple[Change, ...] = Field(default=(), description="Against the parent; empty for a draft.")
     edits: tuple[Edit, ...] = Field(
-        default=(), description="Of its own, made to what the slots and the parent's line give."
+        default=(), description="The idea's own edits, applied to the result of slots and ancestors' edits."
     )
     cites: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="Lesson ids by the slot whose value they speak for."
+        default_factory=dict, description="Lesson ids by the slot whose value they support."
     )
 
     @property
     def edited_files(self) -> tuple[str, ...]:
-        """The files that its own edits change, in their order."""
+        """The files that the idea's own edits change, in order."""
         return tuple(dict.fromkeys(edit.file for edit in self.edits))
 
     @property
@@ -105,21 +106,21 @@ class Idea(BaseModel):
 
 
 class Fix(BaseModel):
-    """A change of a failed node's code that is to mend it."""
+    """A change of a failed node's code that should correct the failure."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: str = Field(description="What is changed, in a few words.")
+    title: str = Field(description="The change, in a few words.")
     cause: str = Field(description="Why the code failed.")
-    signs: str = Field(default="", description="How the same error can be recognised elsewhere.")
+    signs: str = Field(default="", description="How to recognise the same error elsewhere.")
     edits: tuple[Edit, ...]
-    cites: tuple[str, ...] = Field(default=(), description="Debug lessons that it rests on.")
+    cites: tuple[str, ...] = Field(default=(), description="Debug lessons that the fix cites.")
 
 
 def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint:
-    """The blueprint with the defaults of slots that its family has gained since it was recorded.
+    """Return the blueprint with defaults for slots that the family gained after the recording.
 
-    As it is where the family is not among those given, or does not take the blueprint any more.
+    The blueprint is returned unchanged if its family is unknown or no longer accepts the blueprint.
     """
     family = families.get(blueprint.family)
     if family is None or family.slots.keys() <= blueprint.slots.keys():
@@ -131,26 +132,26 @@ def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint
 
 
 def idea_told_by(
-    teller: str,
+    source: str,
     title: str,
     blueprint: Blueprint | None,
     cites: dict[str, tuple[str, ...]] | None = None,
 ) -> Idea:
-    """An idea without words of its own: each part says that something else (`the blueprint`) tells it."""
-    words = f"As {teller} says."
+    """Return an idea whose parts only refer to a source such as `the blueprint`."""
+    text = f"As {source} says."
     return Idea(
         title=title,
-        model=words,
-        data=words,
-        training=words,
-        evaluation=words,
+        model=text,
+        data=text,
+        training=text,
+        evaluation=text,
         blueprint=blueprint,
         cites=cites or {},
     )
 
 
 def changes_between(old: dict[str, Value], new: dict[str, Value]) -> tuple[Change, ...]:
-    """The slots of the same family that differ, in the order of the new blueprint."""
+    """Return the slots of one family that differ, in the order of `new`."""
     return tuple(
         Change(slot=name, old=old[name], new=value)
         for name, value in new.items()
@@ -159,8 +160,14 @@ def changes_between(old: dict[str, Value], new: dict[str, Value]) -> tuple[Chang
 
 
 def load_blueprint(file: Path, families: dict[str, Family]) -> Blueprint:
-    """Reads a file (`family:` and `slots:`) and fills in defaults; SetupError names what is wrong."""
+    """Read a blueprint file (`family:` and `slots:`) and fill in defaults.
+
+    Raises:
+        SetupError: Names the file and the unknown family, slot or value.
+    """
     raw = read_yaml(file, Blueprint)
     if raw.family not in families:
-        raise SetupError(f"{file}: no family is called '{raw.family}'; there are {', '.join(families)}.")
+        raise SetupError(
+            f"{file}: unknown family '{raw.family}'; the installed families are {', '.join(families)}."
+        )
     return Blueprint(family=raw.family, slots=families[raw.family].fill(raw.slots, str(file)))

@@ -1,8 +1,8 @@
-"""What a change of code reads that a solution should not; only what is plain to see is found.
+"""Static checks for data leakage in a change of code; they find plain cases only.
 
-A read of anything outside the workspace is a fault. Validation rows among those that are learned from, and a
-sample submission read as data, are doubts: code that only joins inputs looks alike, so that an experiment has
-to tell (`agent.competition.placebo`).
+A read outside the workspace is a fault. Validation rows joined to training rows, and a sample submission read
+as data, are only suspected leaks: code that joins inputs looks the same. A label permutation test decides
+these cases (`agent.competition.placebo`).
 """
 
 import ast
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.repository.syntax import Function, Module, functions_of, own_nodes, parsed
+from agent.repository.syntax import Function, Module, functions_of, own_nodes, parse_modules
 
 _TABLE = re.compile(r"(?:.*/)?(train|val|test|sample_submission)(?:\.csv)?")
 _OUTSIDE = re.compile(
@@ -65,81 +65,86 @@ _ID = re.compile(r"(.*_)?(id|ids|key|index)", re.I)
 
 @dataclass(frozen=True)
 class Leakage:
-    """What a change reads beyond its data, and what may leak, a sentence each with file and line."""
+    """Findings of a change, one sentence each with file and line: faults, and suspected leaks (`doubts`)."""
 
     faults: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
 def leakage(before: Mapping[str, str], after: Mapping[str, str]) -> Leakage:
-    """What is new in `after`; what stood in `before`, wherever it stands now, is no finding."""
-    old, new = parsed(before), parsed(after)
+    """Return the findings that are new in `after`; code moved from elsewhere in `before` is not new.
+
+    Args:
+        before: Texts by path, before the change.
+        after: Texts by path, after the change.
+    """
+    old, new = parse_modules(before), parse_modules(after)
     was = [module for module in old if before[module.name] != after.get(module.name)]
     now = [module for module in new if after[module.name] != before.get(module.name)]
-    faults = _more([*_reads_outside(was)], [*_reads_outside(now)])
-    doubts = _more(_without_refits([*_doubts(was)], old), _without_refits([*_doubts(now)], new))
-    return Leakage(tuple(faults), tuple(doubts))
+    faults = _new_findings([*_reads_outside(was)], [*_reads_outside(now)])
+    suspected_before = _without_refits([*_suspected_leaks(was)], old)
+    suspected = _without_refits([*_suspected_leaks(now)], new)
+    return Leakage(tuple(faults), tuple(_new_findings(suspected_before, suspected)))
 
 
 @dataclass(frozen=True)
-class _Sign:
-    """A place in the code, its text, what is said of it, and the function that it stands in."""
+class _Finding:
+    """A place in the code with its text, a message and the enclosing function."""
 
     module: str
     line: int
     code: str
-    said: str
+    message: str
     function: str = ""
 
 
-def _more(old: list[_Sign], new: list[_Sign]) -> Iterator[str]:
-    known = Counter(sign.code for sign in old)
-    for sign in new:
-        if known[sign.code] > 0:
-            known[sign.code] -= 1
+def _new_findings(old: list[_Finding], new: list[_Finding]) -> Iterator[str]:
+    known = Counter(finding.code for finding in old)
+    for finding in new:
+        if known[finding.code] > 0:
+            known[finding.code] -= 1
         else:
-            yield f"{sign.module}:{sign.line}: {sign.said}"
+            yield f"{finding.module}:{finding.line}: {finding.message}"
 
 
 # -- outside the workspace -----------------------------------------------------------------------------
 
 
-def _reads_outside(modules: list[Module]) -> Iterator[_Sign]:
+def _reads_outside(modules: list[Module]) -> Iterator[_Finding]:
     for module in modules:
         for node in ast.walk(module.tree):
             for text in _read_paths(node, module):
                 if _OUTSIDE.match(text):
-                    said = (
-                        f"reads {text[:80]!r}; a solution has input/, metadata/, working/, weights/ and its "
-                        "cache, and nothing else."
+                    message = (
+                        f"reads {text[:80]!r}; a solution may read only input/, metadata/, working/, "
+                        "weights/ and its cache."
                     )
-                    yield _Sign(module.name, getattr(node, "lineno", 0), ast.unparse(node), said)
+                    yield _Finding(module.name, getattr(node, "lineno", 0), ast.unparse(node), message)
 
 
 def _read_paths(node: ast.AST, module: Module) -> Iterator[str]:
-    """Texts that are paths, or begin one, where something is read or a path is put together."""
+    """Yield literal paths, or their beginnings, where code reads something or builds a path."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        given: list[ast.expr] = [node.right]
+        arguments: list[ast.expr] = [node.right]
     elif isinstance(node, ast.Call) and _words(module.last_name(node.func)) & (_READS | {"join"}):
-        own = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
-        given = (
-            [] if own else [*node.args, *(word.value for word in node.keywords)]
-        )  # ", ".join(...) is no path
+        # ", ".join(...) does not build a path
+        of_literal = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
+        arguments = [] if of_literal else [*node.args, *(word.value for word in node.keywords)]
     else:
         return
     if any(isinstance(part, ast.Name) and part.id == "__file__" for part in ast.walk(node)):
-        return  # up from a module is down from the workspace
-    for value in given:
+        return  # paths relative to a module stay in the workspace
+    for value in arguments:
         if isinstance(value, ast.JoinedStr) and value.values:
             value = value.values[0]
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             yield value.value
 
 
-# -- rows that are not to be learned from --------------------------------------------------------------
+# -- validation rows and sample submissions used as training data --------------------------------------
 
 
-def _doubts(modules: list[Module]) -> Iterator[_Sign]:
+def _suspected_leaks(modules: list[Module]) -> Iterator[_Finding]:
     for module in modules:
         for name, function in functions_of(module.tree):
             if "refit" in name.lower():
@@ -152,21 +157,21 @@ def _doubts(modules: list[Module]) -> Iterator[_Sign]:
                     continue
                 joined = _joined_parts(node, names, module)
                 if {"train", "val"} <= joined and "test" not in joined:
-                    said = "validation rows are put together with those that are learned from."
-                    yield _Sign(module.name, node.lineno, ast.unparse(node), said, called)
+                    message = "validation rows are joined to training rows."
+                    yield _Finding(module.name, node.lineno, ast.unparse(node), message, called)
                 elif "sample_submission" in joined or _takes_sample(node, function, names, module):
-                    said = "the sample submission is read as data; only its ids and its header mean anything."
-                    yield _Sign(module.name, node.lineno, ast.unparse(node), said, called)
+                    message = "the sample submission is read as data; use only its ids and its header."
+                    yield _Finding(module.name, node.lineno, ast.unparse(node), message, called)
 
 
-def _without_refits(signs: list[_Sign], modules: list[Module]) -> list[_Sign]:
-    """Those in functions that not only a refit calls."""
-    refitting = _refitting(modules) if signs else set()
-    return [sign for sign in signs if sign.function not in refitting]
+def _without_refits(findings: list[_Finding], modules: list[Module]) -> list[_Finding]:
+    """Drop findings in functions that only a refit calls."""
+    refit_only = _refit_only_functions(modules) if findings else set()
+    return [finding for finding in findings if finding.function not in refit_only]
 
 
-def _refitting(modules: list[Module]) -> set[str]:
-    """Functions that are called below a condition on the refit, and nowhere else."""
+def _refit_only_functions(modules: list[Module]) -> set[str]:
+    """Return the functions that are called only below a condition on the refit."""
     inside: set[str] = set()
     outside: set[str] = set()
     for module in modules:
@@ -180,7 +185,7 @@ def _refitting(modules: list[Module]) -> set[str]:
 
 
 def _below_refit(function: Function | ast.Module) -> set[ast.AST]:
-    """What happens only in a refit: below conditions that name it, and after what ends without it."""
+    """Return nodes that run only in a refit: below its conditions, and after an early exit without it."""
     below: set[ast.AST] = set()
     for node in own_nodes(function):
         if isinstance(node, ast.If | ast.IfExp) and "refit" in ast.unparse(node.test).lower():
@@ -195,7 +200,7 @@ def _below_refit(function: Function | ast.Module) -> set[ast.AST]:
 
 
 def _parts_of_names(function: Function | ast.Module, module: Module) -> dict[str, str]:
-    """Of which table a name holds rows; "" where it holds several in turn or something else."""
+    """Return the table whose rows each name holds; "" for names with several tables or other values."""
     names: dict[str, str] = {}
     for node in own_nodes(function):
         if isinstance(node, ast.Assign):
@@ -219,7 +224,7 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.ex
 
 
 def _part(value: ast.AST, names: Mapping[str, str], module: Module) -> str:
-    """The table whose rows an expression holds: read from its file, or made of a name that holds them."""
+    """Return the table whose rows an expression holds, from the file it reads or the names it uses."""
     match value:
         case ast.Name(id=name):
             return names.get(name) or _named_part(name)
@@ -242,7 +247,7 @@ def _part(value: ast.AST, names: Mapping[str, str], module: Module) -> str:
 
 
 def _named_part(name: str) -> str:
-    """What a plain name says: `val`, `train_rows`, `y_val`; nothing of `val_loss`."""
+    """Return the table that a plain name stands for: `val`, `train_rows`, `y_val`, but not `val_loss`."""
     words = name.lower().split("_")
     parts = {_PARTS[word] for word in words if word in _PARTS}
     others = [word for word in words if word not in _PARTS]
@@ -250,7 +255,7 @@ def _named_part(name: str) -> str:
 
 
 def _table(path: ast.expr, module: Module) -> str:
-    """The table that a path names, as far as it is written down."""
+    """Return the table that the literal end of a path names."""
     match path:
         case ast.Constant(value=str(text)):
             found = _TABLE.fullmatch(text)
@@ -268,7 +273,7 @@ def _table(path: ast.expr, module: Module) -> str:
 
 
 def _joined_parts(node: ast.expr, names: Mapping[str, str], module: Module) -> set[str]:
-    """The tables whose rows an expression puts one behind the other."""
+    """Return the tables whose rows an expression concatenates."""
     match node:
         case ast.Call(func=func, args=args) if _words(module.last_name(func)) & _JOINS:
             parts: list[ast.expr] = [*args]
@@ -279,7 +284,7 @@ def _joined_parts(node: ast.expr, names: Mapping[str, str], module: Module) -> s
         case ast.List(elts=elements) if any(isinstance(one, ast.Starred) for one in elements):
             parts = list(elements)
         case ast.BinOp(op=ast.Add(), left=left, right=right):
-            # Of names alone, a sum may be one of numbers.
+            # A sum of plain names may add numbers, so only calls and known names count.
             known = [_part(side, {**names}, module) for side in (left, right)]
             sure = [isinstance(side, ast.Call) or names.get(_root(side)) for side in (left, right)]
             return {part for part in known if part} if all(sure) else set()
@@ -291,7 +296,7 @@ def _joined_parts(node: ast.expr, names: Mapping[str, str], module: Module) -> s
 def _takes_sample(
     node: ast.expr, function: Function | ast.Module, names: Mapping[str, str], module: Module
 ) -> bool:
-    """Whether it takes cells of a sample submission, ids and columns that it writes itself apart."""
+    """Return whether an expression reads cells of a sample submission other than ids and own columns."""
     match node:
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(column)), ctx=ast.Load()):
             if names.get(name) != "sample_submission" or _ID.fullmatch(column):

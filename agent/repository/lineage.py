@@ -1,7 +1,7 @@
-"""Every revision of every node, in one bare git repository per run.
+"""All revisions of all nodes, in one bare git repository per run.
 
-Commits are written straight into the object store and checked out as plain directories: a worktree per
-node would cost more with every node.
+Commits are written directly to the object store and checked out as plain directories, because the cost of
+git worktrees grows with every node.
 """
 
 from collections.abc import Iterator
@@ -18,22 +18,22 @@ _TREE_MODE = pygit2.enums.FileMode.TREE
 
 
 def repository_of(run: Path) -> Path:
-    """Where the commits of a run are, given its folder."""
+    """Return the path of a run's git repository, given the run's folder."""
     return run / "repository.git"
 
 
 @dataclass(frozen=True)
-class Merged:
-    """The files of a merge, and the paths of those that conflict."""
+class MergeResult:
+    """The files of a merge, and the paths of the conflicting files."""
 
     files: dict[str, str]
     conflicts: tuple[str, ...]
 
 
 class Lineage:
-    """The commits of a run; a branch `node-NNN` per node.
+    """The commits of a run, with one branch `node-NNN` per node.
 
-    Commit times are `epoch` plus the node's number: equal content gives equal hashes in a resumed run.
+    Commit times are `epoch` plus the node's number, so that a resumed run gives equal hashes.
     """
 
     def __init__(self, path: Path, epoch: int = 0) -> None:
@@ -42,32 +42,40 @@ class Lineage:
         try:
             self._repository = pygit2.Repository(str(path)) if path.exists() else self._create(path)
         except (pygit2.GitError, OSError) as error:
-            raise InfrastructureError(
-                f"{path}: the run's git repository cannot be opened ({error})."
-            ) from error
+            raise InfrastructureError(f"{path}: cannot open the run's git repository ({error}).") from error
 
     @staticmethod
     def _create(path: Path) -> pygit2.Repository:
         return pygit2.init_repository(str(path), bare=True, initial_head="node-001")
 
     def commit(self, files: dict[str, str], parents: list[str], message: str, node: int) -> str:
-        """Commits a whole tree on the node's branch; returns the commit's hex id. Idempotent."""
+        """Commit a whole tree on the node's branch; idempotent.
+
+        Args:
+            files: Texts by path.
+            parents: Hex ids of the parent commits.
+            message: Commit message.
+            node: Number of the node.
+
+        Returns:
+            Hex id of the commit.
+        """
         return self._commit(files, parents, message, f"node-{node:03d}", node)
 
     def keep_given(self, files: dict[str, str]) -> str:
-        """Commits what the user gave on the branch `given`; returns the commit's hex id."""
+        """Commit an imported repository on the branch `given`; return the commit's hex id."""
         return self._commit(files, [], "The repository that was given", "given", 0)
 
-    def merge(self, base: dict[str, str], ours: str, theirs: dict[str, str]) -> "Merged":
-        """A three-way merge: what `theirs` changed of `base`, made to the commit `ours`.
+    def merge(self, base: dict[str, str], ours: str, theirs: dict[str, str]) -> "MergeResult":
+        """Merge the changes from `base` to `theirs` into the commit `ours`.
 
-        Files that conflict are as in `theirs`.
+        Conflicting files are taken from `theirs`.
         """
         try:
             common, other = self._write_tree(base), self._write_tree(theirs)
             index = self._repository.merge_trees(common, self._repository[ours].peel(pygit2.Tree), other)
         except (pygit2.GitError, OSError) as error:
-            raise InfrastructureError(f"Revisions cannot be merged ({error}).") from error
+            raise InfrastructureError(f"Cannot merge revisions ({error}).") from error
         sides = [side for conflict in index.conflicts or () for side in conflict if side is not None]
         conflicts = sorted({side.path for side in sides})
         files = {name: theirs[name] for name in conflicts if name in theirs}
@@ -75,7 +83,7 @@ class Lineage:
             blob = self._repository[entry.id]
             if entry.path not in conflicts and isinstance(blob, pygit2.Blob):
                 files[entry.path] = blob.data.decode("utf-8", "replace")
-        return Merged(files, tuple(conflicts))
+        return MergeResult(files, tuple(conflicts))
 
     def _commit(
         self, files: dict[str, str], parents: list[str], message: str, branch: str, number: int
@@ -86,23 +94,26 @@ class Lineage:
             commit = self._repository.create_commit(None, signature, signature, message, tree, parents)
             self._repository.references.create(f"refs/heads/{branch}", commit, force=True)
         except (pygit2.GitError, OSError) as error:
-            raise InfrastructureError(f"The revision {branch} cannot be written ({error}).") from error
+            raise InfrastructureError(f"Cannot write revision {branch} ({error}).") from error
         return str(commit)
 
     def read(self, commit: str) -> dict[str, str]:
-        """The files of a revision, by path."""
+        """Return the files of a revision, by path."""
         root = self._repository[commit].peel(pygit2.Tree)
         return {path: blob.data.decode("utf-8", "replace") for path, blob in sorted(_walk(root, ""))}
 
     def blobs(self, commit: str) -> dict[str, str]:
-        """The git id of every file of a revision, by path: equal ids, equal bytes (see `blob_id`)."""
+        """Return the git blob id of every file of a revision, by path (see `blob_id`)."""
         return {path: str(blob.id) for path, blob in _walk(self._repository[commit].peel(pygit2.Tree), "")}
 
     def parents(self, commit: str) -> list[str]:
         return [str(parent) for parent in self._repository[commit].peel(pygit2.Commit).parent_ids]
 
     def diff(self, before: str | None, after: str) -> str:
-        """Unified diff of two revisions; against nothing when `before` is None. `idea.json` is left out."""
+        """Return the unified diff of two revisions, without `idea.json`.
+
+        If `before` is None, all files count as added.
+        """
         new = self._repository[after].peel(pygit2.Tree)
         if before is None:
             delta = new.diff_to_tree(swap=True)
@@ -125,7 +136,7 @@ class Lineage:
         return builder.write()
 
     def _blob(self, content: bytes) -> pygit2.Oid:
-        """A file's content in the object store; most files of a node are those of nodes before."""
+        """Write a file's content to the object store once; most files of a node exist there already."""
         name = pygit2.hash(content)
         if name not in self._blobs:
             self._blobs.add(self._repository.create_blob(content))
@@ -133,7 +144,7 @@ class Lineage:
 
 
 def blob_id(text: str) -> str:
-    """The id that git gives a file with this content."""
+    """Return the git blob id of a text."""
     return str(pygit2.hash(text.encode()))
 
 

@@ -1,6 +1,7 @@
-"""Where a text is most like a block that it does not hold, told to whoever quoted the block.
+"""Finds the lines of a text that are most similar to a block that the text does not contain.
 
-What it does depends on the texts alone, never on a clock, and is bounded: a model's answer may be anything.
+The message helps the author of a failed edit to quote the right lines. The work is bounded and depends on the
+texts alone, because a model's answer may be anything.
 """
 
 import heapq
@@ -11,22 +12,25 @@ from difflib import SequenceMatcher
 _MOST_LINES = 5_000  # of the text; no module is longer
 _MOST_BLOCK_LINES = 200
 _LINE_LENGTH = 120  # characters of a line that are compared and shown
-_ANCHORS = 4  # the longest lines of the block that are looked for by likeness
-_LIKELY = 12  # lines of the text that are compared in full with such a line
-_ALIKE = 0.6  # from this ratio on (difflib), two lines are taken for versions of one
-_SHOWN = 12
+_ANCHORS = 4  # the longest lines of the block that are searched for by similarity
+_LIKELY = 12  # lines of the text that are compared in full with each anchor
+_ALIKE = 0.6  # lowest difflib ratio of two versions of one line
+_SHOWN = 12  # lines in a message
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """A part of a sentence about the lines, and the lines themselves with their numbers (may be empty)."""
+    """The end of a message about the nearest lines, and the numbered lines (may be empty)."""
 
     sentence: str
     lines: str
 
 
 def nearest(text: str, block: str) -> Nearest:
-    """The lines of the text that are most like the block, which is not in it."""
+    """Return the lines of the text that are most similar to the block.
+
+    The text must not contain the block.
+    """
     have = text.split("\n")[:_MOST_LINES]
     want = block.split("\n")[:_MOST_BLOCK_LINES]
     while len(want) > 1 and not want[-1].strip():
@@ -35,7 +39,7 @@ def nearest(text: str, block: str) -> Nearest:
         want.pop(0)
     start = _best_start([_key(line) for line in have], [_key(line) for line in want])
     if start is None:
-        return Nearest(f"no line of its {len(have)} is like it, so look at the file again.", "")
+        return Nearest(f"none of the file's {len(have)} lines is similar, so read the file again.", "")
     first, last = max(start, 0), min(max(start + len(want), 1), len(have))
     found = have[first:last]
     which = f"line {first + 1}" if last - first == 1 else f"lines {first + 1} to {last}"
@@ -44,34 +48,34 @@ def nearest(text: str, block: str) -> Nearest:
         sentence = f"{which} differ{'s' if last - first == 1 else ''} only in {difference}"
     else:
         sentence = f"nearest {'is' if last - first == 1 else 'are'} {which}"
-    return Nearest(f"{sentence}: quote what is there to the character.", numbered(have, first, last))
+    return Nearest(f"{sentence}: quote the text exactly as it is.", numbered(have, first, last))
 
 
 def numbered(lines: list[str], first: int, last: int) -> str:
-    """Lines `first` to `last` (from 0, the end not counted) with their numbers, as many as are readable."""
+    """Return lines `first` to `last` (from 0, end excluded) with numbers, at most `_SHOWN` of them."""
     first, last = max(first, 0), min(last, len(lines))
     shown = range(first, min(last, first + _SHOWN))
-    told = [f"{index + 1:>4} | {_shown(lines[index])}" for index in shown]
+    rows = [f"{index + 1:>4} | {_shown(lines[index])}" for index in shown]
     if last - first > _SHOWN:
-        told.append(f"     | [{last - first - _SHOWN} further lines]")
-    return "\n".join(told)
+        rows.append(f"     | [{last - first - _SHOWN} further lines]")
+    return "\n".join(rows)
 
 
 def line_of(text: str, position: int) -> int:
-    """The number, from 1, of the line that a position is in."""
+    """Return the line number, from 1, of a position."""
     return text.count("\n", 0, position) + 1
 
 
 def _key(line: str) -> str:
-    """What is compared of a line: models indent blocks differently and drop white space at the ends."""
+    """Return the compared part of a line, without outer white space, which models often change."""
     return line.strip()[:_LINE_LENGTH]
 
 
 def _best_start(have: list[str], want: list[str]) -> int | None:
-    """The line (from 0) from which on the text is most like the block; None where nothing is.
+    """Return the line (from 0) where the most similar part of the text starts, or None.
 
-    Every pair of equal or similar lines votes, with its length, for the start that it would have if the block
-    stood there.
+    Every pair of equal or similar lines votes, weighted by its length, for the start that would align the two
+    lines.
     """
     places: dict[str, list[int]] = {}
     for index, line in enumerate(have):
@@ -90,7 +94,7 @@ def _best_start(have: list[str], want: list[str]) -> int | None:
 
 
 def _similar(line: str, others: list[str]) -> list[tuple[str, float]]:
-    """The lines that are like the given one; only those with most letters in common are compared in full."""
+    """Return similar lines with their ratios; only those with the most letters in common are compared."""
     matcher = SequenceMatcher(b=line, autojunk=False)
     letters = []
     for number, other in enumerate(others):
@@ -106,7 +110,7 @@ def _similar(line: str, others: list[str]) -> list[tuple[str, float]]:
 
 
 def _difference(found: list[str], want: list[str]) -> str:
-    """The kind of white space that alone tells the lines from the block; empty where more does."""
+    """Return the kind of white space that is the only difference, or "" if there are other differences."""
     if [line.rstrip("\r") for line in found] == [line.rstrip("\r") for line in want]:
         return "line endings or blank lines around them"
     if [line.rstrip() for line in found] == [line.rstrip() for line in want]:

@@ -1,4 +1,4 @@
-"""Repositories whose modules somebody writes, not a family's templates: frame, checks, requirements."""
+"""Repositories whose modules are written by a model instead of rendered: frame, checks, requirements."""
 
 import ast
 import importlib.util
@@ -14,12 +14,12 @@ from agent.repository.checks import LIBRARY
 from agent.repository.idea import Idea, ModulePlan
 from agent.repository.render import RenderError, TaskView, idea_json, own_metric_file, template_environment
 
-FOLDER = "own_code"  # below the templates; no family
+FOLDER = "own_code"  # below the templates; not a family
 MOST_MODULES = 14
-# What a fork server has imported for such code; the rest each candidate imports by itself.
+# Packages that the warm parent process imports; each candidate imports the others itself.
 PRELOAD = ("numpy", "pandas", "scipy", "sklearn", "torch")
 
-# Where the name of a distribution is not that of its package.
+# Distributions whose names differ from their packages' names.
 _DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "PIL": "pillow",
@@ -30,7 +30,7 @@ _DISTRIBUTIONS = {
 
 
 def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
-    """The files around the modules: README, idea, and what the competition brings along."""
+    """Return the files around the modules: README, idea and the competition's own metric."""
     environment = template_environment(templates_dir() / FOLDER)
     files = {}
     for name in ("README.md", "library/__init__.py"):
@@ -44,13 +44,13 @@ def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
     return files | own_metric_file(competition)
 
 
-def given_modules(competition: TaskView) -> tuple[str, ...]:
-    """The modules of the frame, which are there before any is written and stay as they are."""
+def frame_modules(competition: TaskView) -> tuple[str, ...]:
+    """Return the modules of the frame, which exist before any module is written and never change."""
     return ("library/__init__.py", *own_metric_file(competition))
 
 
 def requirements_of(files: Mapping[str, str]) -> str:
-    """`requirements.txt`: the distributions that the modules import, a line each."""
+    """Return `requirements.txt`: the distributions that the modules import, one per line."""
     imported = {
         package for name, text in files.items() if name.endswith(".py") for package in _packages(text)
     }
@@ -61,43 +61,41 @@ def requirements_of(files: Mapping[str, str]) -> str:
 
 
 def plan_faults(plan: Sequence[ModulePlan], given: Sequence[str] = ()) -> list[str]:
-    """What is wrong with a decomposition, a sentence each; `given` are the modules of its frame."""
+    """Return the faults of a plan of modules, one sentence each; `given` are the modules of the frame."""
     files = [module.file for module in plan]
     needed = [f"library/{name}.py" for name in LIBRARY if name != "__init__"]
-    faults = [f"There is no {name}; the contract wants it." for name in needed if name not in files]
+    faults = [f"{name} is missing; the contract requires it." for name in needed if name not in files]
     if not files or files[-1] != "main.py":
-        faults.append("The last module has to be main.py.")
-    faults += [
-        f"{name} is there already and stays as it is; leave it out." for name in given if name in files
-    ]
-    if len({name.casefold() for name in files}) < len(files):  # some file systems keep no two such names
+        faults.append("The last module must be main.py.")
+    faults += [f"{name} exists and cannot be replaced; leave it out." for name in given if name in files]
+    if len({name.casefold() for name in files}) < len(files):  # some file systems ignore case
         faults.append("A module is planned twice.")
     if len(files) > MOST_MODULES:
         faults.append(f"There are {len(files)} modules; at most {MOST_MODULES} may be planned.")
     for number, module in enumerate(plan):
         late = [name for name in module.uses if name not in (*given, *files[:number])]
         if late:
-            faults.append(f"{module.file} uses {late[0]}, which does not come before it.")
+            faults.append(f"{module.file} uses {late[0]}, which is not planned before {module.file}.")
     return faults
 
 
 def module_faults(module: ModulePlan, code: str, earlier: Sequence[str]) -> list[str]:
-    """What is wrong with a written module, a sentence each: syntax, names that it owes, imports.
+    """Return the faults of a written module, one sentence each: syntax, missing names, imports.
 
-    `earlier` are the files that were written before it.
+    `earlier` are the files that were written before the module.
     """
-    if "\0" in code:  # versions of Python tell it in different ways
-        return [f"{module.file}: holds null bytes."]
+    if "\0" in code:  # versions of Python report null bytes differently
+        return [f"{module.file}: the code holds null bytes."]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd but valid code
-            # As bytes, as Python will read it: with what it says of its encoding.
+            # Bytes, as Python reads the file, so that an encoding comment counts.
             tree = ast.parse(code.encode())
             compile(code.encode(), module.file, "exec", dont_inherit=True)
     except SyntaxError as error:
         return [f"{module.file}:{error.lineno}: {error.msg}."]
     except (ValueError, RecursionError, MemoryError):
-        return [f"{module.file}: Python cannot read it."]
+        return [f"{module.file}: Python cannot parse the code."]
     defined = _defined(tree)
     faults = [f"{module.file} does not define {name}." for name in module.names if name not in defined]
     for node in ast.walk(tree):
@@ -110,33 +108,33 @@ def module_faults(module: ModulePlan, code: str, earlier: Sequence[str]) -> list
 
 
 def test_faults(module: ModulePlan, test: str) -> list[str]:
-    """What is wrong with a module's test script, a sentence each."""
+    """Return the faults of a module's test script, one sentence each."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(test.encode())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return [f"The test cannot be read: {getattr(error, 'msg', type(error).__name__)}."]
+        return [f"The test cannot be parsed: {getattr(error, 'msg', type(error).__name__)}."]
     own = module.file.removesuffix(".py").replace("/", ".")
     names = {name for node in ast.walk(tree) for name, _ in _imports(node)}
     if not any(name == own or name.startswith(f"{own}.") for name in names):
         return [f"The test does not import {own}."]
     if not any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(tree)):
-        return ["The test asserts nothing, so that it cannot fail."]
+        return ["The test asserts nothing, so it cannot fail."]
     return []
 
 
 def _import_fault(name: str, earlier: Sequence[str]) -> str:
     top, _, rest = name.partition(".")
     if top == "agent":
-        return "a solution must run alone and may not import agent."
+        return "a solution must run alone; do not import agent."
     if top in ("library", "tests", "main"):
         file = f"library/{rest.partition('.')[0]}.py"
         known = top == "library" and (not rest or file in earlier)
-        return "" if known else f"{name} is not among the modules before it ({', '.join(earlier) or 'none'})."
+        return "" if known else f"{name} is not among the earlier modules ({', '.join(earlier) or 'none'})."
     if top in sys.stdlib_module_names or _is_installed(top):
         return ""
-    return f"package {top} is not installed, and nothing can be downloaded."
+    return f"package {top} is not installed and cannot be downloaded; use an installed package."
 
 
 @lru_cache(maxsize=256)
@@ -156,7 +154,7 @@ def _packages(code: str) -> set[str]:
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[str, int]]:
-    """The modules that a statement imports, with its line; `from library import loss` is `library.loss`."""
+    """Yield imported modules with line numbers; `from library import loss` gives `library.loss`."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, node.lineno) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -168,7 +166,7 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """Names that others can import: not what stands in functions and classes."""
+    """Return the names that other modules can import, without those inside functions and classes."""
     found: set[str] = set()
     pending: list[ast.AST] = list(tree.body)
     while pending:

@@ -1,4 +1,4 @@
-"""Blueprint -> files: strict Jinja, one environment per family."""
+"""Renders a blueprint to files: strict Jinja, one environment per family."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ class RenderError(MarsError):
 
 
 class TaskView(BaseModel):
-    """What a template may know of a competition (the variable `competition`)."""
+    """The view of a competition that templates and prompts receive as the variable `competition`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,7 +50,7 @@ class TaskView(BaseModel):
     fold_column: str | None = Field(
         default=None, description="Column of train.csv with the user's own folds, if it holds several."
     )
-    own_folds: int = Field(default=0, description="How many folds that column holds, numbered from 0.")
+    own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
 
     @classmethod
     def of(cls, prepared: Prepared) -> "TaskView":
@@ -81,7 +81,7 @@ class TaskView(BaseModel):
 
 
 def template_environment(folder: Path) -> jinja2.Environment:
-    """Strict Jinja over a folder of templates and its siblings (`_shared/...`)."""
+    """Return a strict Jinja environment over a folder of templates and its siblings (`_shared/...`)."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, folder.parent]),
         undefined=jinja2.StrictUndefined,
@@ -92,7 +92,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
 
 
 def template_names(folder: Path) -> list[str]:
-    """The templates that become files; those that begin with an underscore are partials."""
+    """Return the templates that become files; names that begin with an underscore are partials."""
     return sorted(
         str(file.relative_to(folder))
         for file in folder.rglob("*.j2")
@@ -101,7 +101,7 @@ def template_names(folder: Path) -> list[str]:
 
 
 def template_sources(folder: Path, name: str) -> list[Path]:
-    """The files that a template of the folder is made from: itself and what it includes or imports."""
+    """Return the source files of a template: its own file and those that it includes or imports."""
     environment = template_environment(folder)
     assert environment.loader is not None
     found: dict[str, Path] = {}
@@ -131,15 +131,21 @@ class Renderer:
         self._check_variables()
 
     def render(self, idea: Idea) -> dict[str, str]:
-        """File contents by relative path; `idea.json` among them, which holds the idea as it is given.
+        """Render all files of an idea.
 
-        Templates see `competition` (TaskView), `slots` (by name; the default of one that the family gained
-        after the idea was recorded), `idea` (Idea) and `cite(slot)`, which gives `  # Cite Lesson 00003` for
-        a slot that the idea cites lessons for and nothing otherwise.
+        Templates see `competition` (TaskView), `slots` (values by name, with defaults for slots that the
+        family gained after the recording), `idea` (Idea) and `cite(slot)`. `cite(slot)` gives
+        `  # Cite Lesson 00003` for a slot with cited lessons, and "" for other slots.
+
+        Returns:
+            File contents by relative path, including `idea.json` with the idea as passed.
+
+        Raises:
+            RenderError: The idea has no blueprint, or a template fails.
         """
         if idea.blueprint is None:
             raise RenderError(
-                f"'{idea.title}' has no blueprint, so family {self._family.id} cannot render it."
+                f"Idea '{idea.title}' has no blueprint, so family {self._family.id} cannot render it."
             )
         context = {
             "competition": self._competition,
@@ -168,21 +174,21 @@ class Renderer:
 
 
 def own_metric_file(competition: TaskView) -> dict[str, str]:
-    """The competition's own metric as a module of the repository, where it has one."""
+    """Return the competition's own metric as a module of the repository, or nothing."""
     return {} if competition.metric_code is None else {"library/metric.py": competition.metric_code}
 
 
 def idea_json(idea: Idea) -> str:
-    """The file `idea.json`."""
+    """Return the content of `idea.json`."""
     content = {"contract_version": CONTRACT_VERSION, **idea.model_dump(mode="json")}
-    for name in ("edits", "plan", "scouted"):  # so the file is what it was before there were any
+    for name in ("edits", "plan", "scouted"):  # keeps the file as it was before these fields existed
         if not content[name]:
             del content[name]
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def tree_hash(files: dict[str, str]) -> str:
-    """Hex SHA-256 over paths and contents: equal code, equal hash (`idea.json` and the README left out)."""
+    """Return the hex SHA-256 over paths and contents, without `idea.json` and the README."""
     digest = hashlib.sha256()
     for path in sorted(set(files) - {"idea.json", "README.md"}):
         digest.update(f"{path}\0{files[path]}\0".encode())
@@ -190,7 +196,7 @@ def tree_hash(files: dict[str, str]) -> str:
 
 
 def write_tree(files: dict[str, str], folder: Path) -> None:
-    """Writes rendered files below a folder."""
+    """Write rendered files below a folder."""
     for parent in {(folder / name).parent for name in files}:
         parent.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

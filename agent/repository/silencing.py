@@ -1,6 +1,6 @@
-"""Changes that hide an error instead of mending it, found in the syntax of both versions.
+"""Detects changes that hide an error instead of fixing it, by comparing the syntax of both versions.
 
-A fix is refused for what is here, so that only what is plain is found: what could be meant well passes.
+Findings refuse a fix, so the checks find plain cases only; code with a possible good reason passes.
 """
 
 import ast
@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.repository.constant_predictions import replaced_predictions
-from agent.repository.syntax import Module, functions_of, is_constant, own_nodes, parsed
+from agent.repository.syntax import Module, functions_of, is_constant, own_nodes, parse_modules
 
 VAL_FILE = "val_submission"
 METRIC = "Final Validation Metric"
 _BROAD = {"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"}
-_TELLS = {"print", "debug", "info", "warning", "warn", "error", "exception", "critical"} | {
+_LOG_CALLS = {"print", "debug", "info", "warning", "warn", "error", "exception", "critical"} | {
     "print_exc",
     "print_exception",
 }
@@ -25,61 +25,64 @@ _ROWS = {"loader", "rows", "ids", "data", "dataset", "set", "df", "frame", "tabl
 
 
 @dataclass(frozen=True)
-class _Sign:
-    """Something that hides errors, at a line of a module."""
+class _Finding:
+    """Code that hides errors, at a line of a module."""
 
     line: int
     code: str
-    said: str
+    message: str
 
 
 def silenced(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """What the change hides instead of mending it, a sentence each; empty where it does not.
+    """Return how a change hides errors instead of fixing them, one sentence each; empty if it does not.
 
     Args:
-        before: Texts by path, of the revision that failed.
-        after: Of its fix. Modules that are no Python are left out: `check_repository` tells of them.
+        before: Texts by path, of the failed revision.
+        after: Texts by path, of the fix. Modules that do not parse are ignored; `check_repository` reports
+            them.
     """
-    old, new = parsed(before), parsed(after)
+    old, new = parse_modules(before), parse_modules(after)
     unread = {name for name in before if name.endswith(".py")} - {module.name for module in old}
-    # Where the old module could not be read, nothing of the new one is known to be new.
+    # If the old module does not parse, no code of the new module is known to be new.
     changed = {name for name, text in after.items() if text != before.get(name)} - unread
     changed |= before.keys() - after.keys()
-    was, now = ([one for one in modules if one.name in changed] for modules in (old, new))
-    is_whole = len(new) == sum(name.endswith(".py") for name in after)  # what is gone may be in the unread
-    said: list[str] = []
+    was, now = ([module for module in modules if module.name in changed] for modules in (old, new))
+    is_whole = len(new) == sum(name.endswith(".py") for name in after)  # missing code may be in the unread
+    messages: list[str] = []
     for find in (_silent_handlers, _suppressions, _ignored_warnings, _exits):
-        said += _more(find, was, now)
-    for is_there, what in (
-        (_calls_with(VAL_FILE), f"The call that writes {VAL_FILE}.csv was removed; it is what is scored."),
-        (_calls_with(METRIC), f"The print of `{METRIC}` was removed; every solution has to make it."),
-        (_name_validation, "Nothing reads the validation rows any more; they have to be predicted."),
+        messages += _new_findings(find, was, now)
+    for is_present, message in (
+        (_calls_with(VAL_FILE), f"The call that writes {VAL_FILE}.csv was removed; this file is scored."),
+        (_calls_with(METRIC), f"The print of `{METRIC}` was removed; every solution must print it."),
+        (_name_validation, "No code reads the validation rows; every solution must predict them."),
     ):
-        if is_whole and not is_there(new) and is_there(old):
-            said.append(what)
-    return said + list(_skipped_loops(was, now)) + list(replaced_predictions(was, now))
+        if is_whole and not is_present(new) and is_present(old):
+            messages.append(message)
+    return messages + list(_skipped_loops(was, now)) + list(replaced_predictions(was, now))
 
 
-_Found = tuple[Module, _Sign]
+_Located = tuple[Module, _Finding]
 
 
-def _more(find: Callable[[Module], Iterator[_Sign]], old: list[Module], new: list[Module]) -> Iterator[str]:
-    """The signs of one kind that are new, as far as there are more of them than before.
+def _new_findings(
+    find: Callable[[Module], Iterator[_Finding]], old: list[Module], new: list[Module]
+) -> Iterator[str]:
+    """Yield the findings of one kind by which the new version exceeds the old one.
 
-    One that was there may stand elsewhere now; of several alike, that in the same function is the old one.
+    Old findings may have moved. Among equal findings, those in the same function as before are the old ones.
     """
-    before = [(module, sign) for module in old for sign in find(module)]
-    found = [(module, sign) for module in new for sign in find(module)]
+    before = [(module, finding) for module in old for finding in find(module)]
+    found = [(module, finding) for module in new for finding in find(module)]
     excess = max(len(found) - len(before), 0)
-    before, found = _unmatched(before, found, lambda one: (one[0].name, _function(*one), one[1].code))
-    _, found = _unmatched(before, found, lambda one: one[1].code)
-    yield from (f"{module.name}:{sign.line}: {sign.said}" for module, sign in found[:excess])
+    before, found = _unmatched(before, found, lambda pair: (pair[0].name, _function(*pair), pair[1].code))
+    _, found = _unmatched(before, found, lambda pair: pair[1].code)
+    yield from (f"{module.name}:{finding.line}: {finding.message}" for module, finding in found[:excess])
 
 
 def _unmatched(
-    before: list[_Found], found: list[_Found], key: Callable[[_Found], object]
-) -> tuple[list[_Found], list[_Found]]:
-    """What is left of both when all pairs of equal key are taken away."""
+    before: list[_Located], found: list[_Located], key: Callable[[_Located], object]
+) -> tuple[list[_Located], list[_Located]]:
+    """Return both lists without the pairs of equal key."""
     known = Counter(map(key, before))
     new = []
     for one in found:
@@ -95,27 +98,27 @@ def _unmatched(
     return old, new
 
 
-def _function(module: Module, sign: _Sign) -> str:
-    """The innermost function that a sign stands in."""
+def _function(module: Module, finding: _Finding) -> str:
+    """Return the innermost function that encloses a finding."""
     around = [
         (node.lineno, name)
         for name, node in functions_of(module.tree)
-        if not isinstance(node, ast.Module) and node.lineno <= sign.line <= (node.end_lineno or 0)
+        if not isinstance(node, ast.Module) and node.lineno <= finding.line <= (node.end_lineno or 0)
     ]
     return max(around)[1] if around else ""
 
 
-# -- what is new ---------------------------------------------------------------------------------------
+# -- added code that hides errors ----------------------------------------------------------------------
 
 
-def _silent_handlers(module: Module) -> Iterator[_Sign]:
+def _silent_handlers(module: Module) -> Iterator[_Finding]:
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.ExceptHandler) or not _is_broad(node.type, module):
             continue
-        if all(_says_nothing(statement, module) for statement in node.body):
+        if all(_ignores_error(statement, module) for statement in node.body):
             kind = "except:" if node.type is None else f"except {ast.unparse(node.type)}:"
-            said = f"`{kind}` passes over whatever goes wrong; mend the cause, or let it be raised."
-            yield _Sign(node.lineno, ast.unparse(node), said)
+            message = f"`{kind}` hides every error; fix the cause, or let the error be raised."
+            yield _Finding(node.lineno, ast.unparse(node), message)
 
 
 def _is_broad(caught: ast.expr | None, module: Module) -> bool:
@@ -124,8 +127,8 @@ def _is_broad(caught: ast.expr | None, module: Module) -> bool:
     return caught is None or module.dotted(caught) in _BROAD
 
 
-def _says_nothing(statement: ast.stmt, module: Module) -> bool:
-    """Whether a statement of a handler neither raises nor does anything about the error."""
+def _ignores_error(statement: ast.stmt, module: Module) -> bool:
+    """Return whether a statement of a handler neither raises nor handles the error."""
     match statement:
         case ast.Pass() | ast.Continue() | ast.Break() | ast.Global() | ast.Nonlocal():
             return True
@@ -136,33 +139,33 @@ def _says_nothing(statement: ast.stmt, module: Module) -> bool:
         case ast.AnnAssign(value=value):
             return value is None or is_constant(value, module)
         case ast.Expr(value=value):
-            return isinstance(value, ast.Constant) or _only_tells(value, module) or _ends_well(value, module)
+            return isinstance(value, ast.Constant) or _only_logs(value, module) or _exits_ok(value, module)
         case ast.Raise():
-            return _ends_well(statement.exc, module)
+            return _exits_ok(statement.exc, module)
         case ast.If(body=body, orelse=orelse) | ast.For(body=body, orelse=orelse):
-            return all(_says_nothing(one, module) for one in (*body, *orelse))
+            return all(_ignores_error(inner, module) for inner in (*body, *orelse))
         case ast.With(body=body):
-            return all(_says_nothing(one, module) for one in body)
+            return all(_ignores_error(inner, module) for inner in body)
     return False
 
 
-def _only_tells(value: ast.expr, module: Module) -> bool:
-    """Whether it is a call that prints or logs."""
+def _only_logs(value: ast.expr, module: Module) -> bool:
+    """Return whether an expression is a call that prints or logs."""
     if not isinstance(value, ast.Call):
         return False
     is_stream = module.dotted(value.func) in ("sys.stderr.write", "sys.stdout.write")
-    return is_stream or module.last_name(value.func) in _TELLS
+    return is_stream or module.last_name(value.func) in _LOG_CALLS
 
 
-def _suppressions(module: Module) -> Iterator[_Sign]:
+def _suppressions(module: Module) -> Iterator[_Finding]:
     for call in _calls(module):
         if module.dotted(call.func) == "contextlib.suppress" and any(_is_broad(a, module) for a in call.args):
-            said = "`suppress` passes over whatever goes wrong; name the one error that is meant."
-            yield _Sign(call.lineno, ast.unparse(call), said)
+            message = "`suppress` hides every error; name the specific error to suppress."
+            yield _Finding(call.lineno, ast.unparse(call), message)
 
 
-def _ignored_warnings(module: Module) -> Iterator[_Sign]:
-    """Filters that ignore every warning; one that names what it ignores is no sign."""
+def _ignored_warnings(module: Module) -> Iterator[_Finding]:
+    """Yield filters that ignore every warning; filters for named warnings are allowed."""
     for call in _calls(module):
         if module.dotted(call.func) not in ("warnings.filterwarnings", "warnings.simplefilter"):
             continue
@@ -173,24 +176,24 @@ def _ignored_warnings(module: Module) -> Iterator[_Sign]:
         narrows = [*narrower, *(keywords.get(name) for name in ("message", "category", "module"))]
         named = [one for one in narrows if one is not None and module.dotted(one) != "Warning"]
         if ignores and not named:
-            said = "every warning is ignored from here on; mend what is warned of, or name that one warning."
-            yield _Sign(call.lineno, ast.unparse(call), said)
+            message = "the filter ignores every warning; fix the cause, or name the one warning to ignore."
+            yield _Finding(call.lineno, ast.unparse(call), message)
 
 
-def _exits(module: Module) -> Iterator[_Sign]:
-    """Ends of the process that look like success, but for the last statement of the program."""
+def _exits(module: Module) -> Iterator[_Finding]:
+    """Yield exits that look like success, except the last statement of the program."""
     last = set(_last_statements(module.tree))
     for statement in ast.walk(module.tree):
         if not isinstance(statement, ast.Expr | ast.Raise | ast.Return) or statement in last:
             continue
         value = statement.exc if isinstance(statement, ast.Raise) else statement.value
-        if _ends_well(value, module):
-            said = "the process ends here as if all had gone well; mend what stands in the way."
-            yield _Sign(statement.lineno, ast.unparse(statement), said)
+        if _exits_ok(value, module):
+            message = "the process exits here as if it had succeeded; fix the cause of the failure."
+            yield _Finding(statement.lineno, ast.unparse(statement), message)
 
 
-def _ends_well(value: ast.expr | None, module: Module) -> bool:
-    """Whether it ends the process with exit code 0, or without its clean-up."""
+def _exits_ok(value: ast.expr | None, module: Module) -> bool:
+    """Return whether an expression ends the process with exit code 0, or without its clean-up."""
     if value is None:
         return False
     call = value if isinstance(value, ast.Call) else None
@@ -204,7 +207,7 @@ def _ends_well(value: ast.expr | None, module: Module) -> bool:
 
 
 def _last_statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Of the module, of its `if __name__ == "__main__"` and of its function `main`."""
+    """Yield the last statements of the module, of its `if` blocks and of its function `main`."""
     for body in (tree.body, *(one.body for one in tree.body if isinstance(one, ast.If))):
         yield from body[-1:]
     for one in tree.body:
@@ -212,7 +215,7 @@ def _last_statements(tree: ast.Module) -> Iterator[ast.stmt]:
             yield one.body[-1]
 
 
-# -- what is gone --------------------------------------------------------------------------------------
+# -- removed code that the contract needs --------------------------------------------------------------
 
 
 def _calls(module: Module) -> Iterator[ast.Call]:
@@ -220,10 +223,10 @@ def _calls(module: Module) -> Iterator[ast.Call]:
 
 
 def _calls_with(text: str) -> Callable[[list[Module]], bool]:
-    """Whether a call is made with a text, or with a name that the text is kept under."""
+    """Return a test for a call with a text, or with a name that holds the text, as an argument."""
 
     def found(modules: list[Module]) -> bool:
-        kept = [one for module in modules for one in _kept(module.tree, text)]
+        kept = [pair for module in modules for pair in _kept(module.tree, text)]
         names = {name for name, _ in kept}
         only_kept = {part for _, value in kept for part in ast.walk(value)}
         return any(
@@ -238,7 +241,7 @@ def _calls_with(text: str) -> Callable[[list[Module]], bool]:
 
 
 def _kept(tree: ast.Module, text: str) -> Iterator[tuple[str, ast.expr]]:
-    """Names that a value with the text is kept under, and these values."""
+    """Yield the names that hold a value with the text, with the values."""
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
@@ -252,14 +255,14 @@ def _holds(node: ast.AST, text: str) -> bool:
 
 
 def _name_validation(modules: list[Module]) -> bool:
-    """Whether anything names the table of the validation rows, as `val`, `val.csv` or the like."""
+    """Return whether a literal names the validation table, such as `val` or `val.csv`."""
     nodes = (node for module in modules for node in ast.walk(module.tree))
     texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return any(_VALIDATION.fullmatch(text) for text in texts)
 
 
 def _skipped_loops(old: list[Module], new: list[Module]) -> Iterator[str]:
-    """Functions that went through validation rows and do not even name them any more."""
+    """Yield functions that looped over validation rows before and do not mention them now."""
     after = {(module.name, name): node for module in new for name, node in functions_of(module.tree)}
     for module in old:
         for name, node in functions_of(module.tree):
@@ -269,11 +272,11 @@ def _skipped_loops(old: list[Module], new: list[Module]) -> Iterator[str]:
             ):
                 continue
             if isinstance(now, ast.Module):
-                continue  # what stood in the open may have become a function
+                continue  # top-level code may have moved into a function
             if not any(_is_validation(part) for part in own_nodes(now)):
                 yield (
-                    f"{module.name}:{now.lineno}: {name} does not go through the validation rows any more; "
-                    "mend what fails there."
+                    f"{module.name}:{now.lineno}: {name} no longer loops over the validation rows; "
+                    "fix the code that fails there."
                 )
 
 

@@ -1,4 +1,4 @@
-"""Modules of a repository as syntax trees, and what can be read from them without running anything."""
+"""Syntax trees of a repository's modules, and questions that static analysis can answer."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ _NO_NUMBERS = {"numpy.nan", "numpy.inf", "math.nan", "math.inf", "torch.nan", "t
 
 @dataclass(frozen=True)
 class Module:
-    """One module: its path in the repository, its tree, what its imports call by other names."""
+    """One module: path in the repository, syntax tree, and full names of its import aliases."""
 
     name: str
     tree: ast.Module
     aliases: Mapping[str, str]
 
     def dotted(self, node: ast.AST) -> str:
-        """The full name that an expression spells, `numpy.zeros` for `np.zeros`; empty for anything else."""
+        """Return the full name that an expression spells, `numpy.zeros` for `np.zeros`, or ""."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
@@ -31,12 +31,12 @@ class Module:
         return ".".join([self.aliases.get(node.id, node.id), *reversed(parts)])
 
     def last_name(self, node: ast.AST) -> str:
-        """The last part of a name or an attribute, whatever it is an attribute of."""
+        """Return the last part of a name or an attribute, or ""."""
         return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def parsed(files: Mapping[str, str]) -> list[Module]:
-    """The modules that Python can read; one whose syntax is nested beyond measure is left out too."""
+def parse_modules(files: Mapping[str, str]) -> list[Module]:
+    """Return the modules that Python can parse; modules with too deep nesting are left out."""
     modules = (_module(name, text) for name, text in files.items() if name.endswith(".py"))
     return [module for module in modules if module is not None]
 
@@ -45,7 +45,7 @@ def parsed(files: Mapping[str, str]) -> list[Module]:
 def _module(name: str, text: str) -> Module | None:
     try:
         tree = ast.parse(text.encode())
-        ast.unparse(tree)  # goes as deep as anything that is done with the tree here
+        ast.unparse(tree)  # recurses as deeply as any later use of the tree
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return Module(name, tree, _aliases(tree))
@@ -62,7 +62,7 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[str, Function | ast.Module]]:
-    """Every function by its qualified name, and the module itself as `the module`."""
+    """Yield every function by its qualified name, and the module itself as `the module`."""
     yield "the module", tree
     pending: list[tuple[str, ast.AST]] = [("", tree)]
     while pending:
@@ -75,7 +75,7 @@ def functions_of(tree: ast.Module) -> Iterator[tuple[str, Function | ast.Module]
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """What a function or module consists of, in order, without the functions and classes inside it."""
+    """Yield the nodes of a function or module in order, without nested functions and classes."""
     pending = list(reversed(list(ast.iter_child_nodes(node))))
     while pending:
         part = pending.pop()
@@ -85,7 +85,7 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def is_constant(value: ast.expr, module: Module) -> bool:
-    """Whether a value is written down rather than computed: 0, None, [], np.zeros(n), [0.5] * n, nan."""
+    """Return whether a value is a constant, not computed: 0, None, [], np.zeros(n), [0.5] * n, nan."""
     match value:
         case ast.Constant():
             return True
@@ -97,7 +97,7 @@ def is_constant(value: ast.expr, module: Module) -> bool:
             return all(is_constant(part, module) for part in parts)
         case ast.BinOp(left=left, right=right):
             sides = (is_constant(left, module), is_constant(right, module))
-            # A list times a number of rows is as constant as the list.
+            # A constant list times a number of rows is constant.
             return all(sides) or (
                 isinstance(value.op, ast.Mult) and any(_is_filled(s, module) for s in (left, right))
             )
@@ -111,7 +111,7 @@ def is_constant(value: ast.expr, module: Module) -> bool:
 
 
 def _is_filled(value: ast.expr, module: Module) -> bool:
-    """A list that is written down, with something in it."""
+    """Return whether a value is a constant, non-empty list or tuple."""
     return isinstance(value, ast.List | ast.Tuple) and bool(value.elts) and is_constant(value, module)
 
 
@@ -124,5 +124,5 @@ def _is_constant_call(call: ast.Call, module: Module) -> bool:
         return True
     if name in _EMPTY:
         return all(is_constant(part, module) for part in call.args[:1])
-    # As a method of something constant: np.zeros(n).astype(float)
+    # A method of a constant is constant: np.zeros(n).astype(float)
     return isinstance(call.func, ast.Attribute) and is_constant(call.func.value, module)

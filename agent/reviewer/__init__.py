@@ -1,1 +1,1 @@
-"""Reads what candidates did: a veto of code that scored well, words for what comparisons taught."""
+"""Language models that review candidates: a veto on leading scores, and texts of lessons."""

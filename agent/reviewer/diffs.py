@@ -1,4 +1,4 @@
-"""What differs in the code of two revisions, as models are shown it."""
+"""Code diffs of two revisions for prompts."""
 
 import difflib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ Files = Mapping[str, str]
 
 
 def code_diff(before: Files, after: Files, context: int = 3) -> str:
-    """A unified diff of the Python files, with so many lines around every change."""
+    """Return a unified diff of the Python files with `context` lines around every change."""
     names = sorted(name for name in {*before, *after} if name.endswith(".py"))
     lines: list[str] = []
     for name in names:

@@ -1,7 +1,7 @@
-"""Lessons in a language model's words: what it reads in a comparison, held to what was measured.
+"""Texts of lessons by a language model, checked against the measured verdict.
 
-Only where slots cannot say what changed: a lesson about slots is worded from its numbers, which is exact and
-costs nothing (`agent.memory.distill`).
+Only lessons about edited code need a model. The text of a lesson about slots follows from its numbers, which
+is exact and free (`agent.memory.distill`).
 """
 
 import re
@@ -18,7 +18,7 @@ from agent.llm.query import Query, Thinker
 from agent.memory.lesson import VERDICTS, Lesson, Words
 from agent.memory.likeness import by_words
 from agent.memory.recall import said_by
-from agent.planner.answers import closed_object, parsed, plain, text_schema
+from agent.planner.answers import closed_object, one_line, parse_answer, text_schema
 from agent.planner.briefing import curve
 from agent.planner.editing import ReadCode
 from agent.record.state import Node, RunState
@@ -29,21 +29,21 @@ PURPOSE = "reflect"
 ANSWER_TOKENS = 4000  # long enough for models that reason before they answer
 SEED_STEP = 1000
 LENGTHS = {"findings": 600, "title": 100, "summary": 300, "key_lesson": 300}  # characters
-DIFF_LENGTHS = (24_000, 6_000)  # characters, in full and in short
-KNOWN = 5
-# Least likeness by words of lessons that the model is asked about as perhaps the same. It is low, since equal
-# changes are told in other words by every model: the model says what is the same, this only bounds the list.
-ALIKE = 0.15
-# Numbers that were measured are kept beside the words and change with every comparison.
+DIFF_LENGTHS = (24_000, 6_000)  # characters, full and short prompt
+MAX_KNOWN = 5
+# Lowest text similarity of lessons that are shown to the model as possible duplicates. It is low because
+# models describe equal changes in different words: the model decides, this threshold only bounds the list.
+MIN_SIMILARITY = 0.15
+# Measured numbers are stored separately from the text and change with every comparison.
 _MEASURED = re.compile(r"\d\s*(%|percent|per cent)", re.I)
 
 
 @dataclass(frozen=True)
 class Reflection:
-    """What a model made of a comparison."""
+    """A model's reading of a comparison."""
 
     words: Words
-    same_as: str  # id of the known lesson that says the same; "" where none does
+    same_as: str  # id of the known lesson that says the same, or ""
 
 
 class _Answer(BaseModel):
@@ -59,7 +59,7 @@ class _Answer(BaseModel):
 
 @dataclass(frozen=True)
 class Reflector:
-    """Asks a model for the words of what a finished node taught."""
+    """Asks a language model for the text of a finished node's lesson."""
 
     thinker: Thinker
     competition: TaskView
@@ -68,18 +68,18 @@ class Reflector:
     def reflect(
         self, state: RunState, node: Node, lesson: Lesson, memory: Callable[[], Sequence[Lesson]]
     ) -> Reflection | None:
-        """The words for a lesson that is on record; None where they are not needed or not to be had.
+        """Return the text for a recorded lesson; None if the lesson needs no text or no model answers.
 
         Args:
-            state: the node is finished in it.
-            node: the child of the lesson's latest comparison.
-            lesson: as stored, with its id.
-            memory: every known lesson, asked for only where a model is.
+            state: The run's state, with the node finished.
+            node: The child of the lesson's latest comparison.
+            lesson: The stored lesson with its id.
+            memory: Returns every known lesson; called only if the model is asked.
         """
         if not lesson.edit_hash or lesson.is_in_words:
             return None
         other = state.nodes[lesson.evidence[-1].parent]
-        known = _alike(lesson, memory()) if len(lesson.evidence) == 1 else []
+        known = _similar_lessons(lesson, memory()) if len(lesson.evidence) == 1 else []
         query = Query(
             "reviewer",
             PURPOSE,
@@ -117,11 +117,11 @@ class Reflector:
 
 
 def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Reflection]:
-    """Findings first, then the comparison that ends in a rule, in the direction that was measured.
+    """Return the form of a lesson's text: findings, then a rule in the measured direction.
 
-    `known` are the lessons that may say the same already.
+    `known` are the lessons that may say the same.
     """
-    ids = [one.id for one in known]
+    ids = [other.id for other in known]
     schema = closed_object(
         {
             "findings": text_schema(LENGTHS["findings"]),
@@ -132,43 +132,44 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
     )
 
     def read(answer: object) -> Reflection:
-        given = parsed(_Answer, answer)
-        if given.verdict != lesson.verdict:
+        reflection = parse_answer(_Answer, answer)
+        if reflection.verdict != lesson.verdict:
             raise AnswerError(
-                f"verdict: it was measured and is '{lesson.verdict}', not '{given.verdict}'; say what that "
-                "teaches."
+                f"verdict: the measured verdict is '{lesson.verdict}', not '{reflection.verdict}'; describe "
+                "what the measured verdict teaches."
             )
-        if given.same_as not in ("", *ids):
+        if reflection.same_as not in ("", *ids):
             raise AnswerError(
-                f"same_as: '{given.same_as}' is none of {', '.join(ids) or 'none'}; or leave it empty."
+                f"same_as: '{reflection.same_as}' is unknown; name one of {', '.join(ids) or 'none'}, or "
+                "leave it empty."
             )
-        told = {name: plain(getattr(given, name), length) for name, length in LENGTHS.items()}
+        texts = {name: one_line(getattr(reflection, name), length) for name, length in LENGTHS.items()}
         for name in ("findings", "title", "key_lesson"):
-            if not told[name]:
-                raise AnswerError(f"{name}: it is empty.")
+            if not texts[name]:
+                raise AnswerError(f"{name}: the text is empty.")
         for name in ("title", "summary", "key_lesson"):
-            if _MEASURED.search(told[name]):
-                raise AnswerError(f"{name}: leave percentages out; what was measured is kept beside it.")
+            if _MEASURED.search(texts[name]):
+                raise AnswerError(f"{name}: leave percentages out; measured numbers are stored separately.")
         words = Words(
             verdict=lesson.verdict,
             plan=node.idea.title,
             run=lesson.evidence[-1].run,
             node=node.id,
-            **told,
+            **texts,
         )
-        return Reflection(words, given.same_as)
+        return Reflection(words, reflection.same_as)
 
     return Form(PURPOSE, schema, read)
 
 
-def _alike(lesson: Lesson, memory: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons that may say the same, the most alike first."""
-    others = [one for one in memory if lesson.may_be_the_same(one)]
-    alike = by_words(_change(lesson), [_change(one) for one in others])
-    order = sorted(range(len(others)), key=lambda index: (-alike[index], others[index].id))
-    return [others[index] for index in order if alike[index] >= ALIKE][:KNOWN]
+def _similar_lessons(lesson: Lesson, memory: Sequence[Lesson]) -> list[Lesson]:
+    """Return the lessons that may say the same, the most similar first."""
+    others = [other for other in memory if lesson.may_be_the_same(other)]
+    similarity = by_words(_change(lesson), [_change(other) for other in others])
+    order = sorted(range(len(others)), key=lambda index: (-similarity[index], others[index].id))
+    return [others[index] for index in order if similarity[index] >= MIN_SIMILARITY][:MAX_KNOWN]
 
 
 def _change(lesson: Lesson) -> str:
-    """What a lesson says; where that is a model's words, also what its idea was called."""
+    """Return the lesson's text, preceded by the idea's title if a model wrote the text."""
     return f"{lesson.words.plan}. {said_by(lesson)}" if lesson.words else said_by(lesson)

@@ -1,4 +1,4 @@
-"""A language model's reading of code that would lead: it may find a score unsound, and nothing else."""
+"""Review of code with a leading score by a language model, which may only declare the score unsound."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
 from agent.llm.forms import AnswerError, Form
 from agent.llm.prompts import render_prompt
 from agent.llm.query import Query, Thinker
-from agent.planner.answers import Answer, closed_object, parsed, plain, text_schema
+from agent.planner.answers import Answer, closed_object, one_line, parse_answer, text_schema
 from agent.record.events import CurvePoint, NodeResult, Review
 from agent.record.state import Node, RunState
 from agent.repository.render import TaskView
 from agent.reviewer.diffs import code_diff
 
-DIFF_LENGTHS = (30_000, 8_000)  # characters, in full and in short
+DIFF_LENGTHS = (30_000, 8_000)  # characters, full and short prompt
 REASON_LENGTH = 300
 REVIEW_TOKENS = 3000
 SEED_STEP = 1000
@@ -26,16 +26,19 @@ Files = Mapping[str, str]
 
 
 class Reviewer(Protocol):
-    """Judges a score by the code; a pure function of its arguments and of what language models answered."""
+    """Judges a score by its code; a pure function of its arguments and the language models' answers."""
 
     def review(self, state: RunState, node: Node, result: NodeResult, before: Files) -> Review | None:
-        """What it thinks of a valid result whose code was made from `before`; None where it says nothing."""
+        """Return the review of a valid result, or None if there is none.
+
+        `before` is the code that the result's code was made from.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class LlmReviewer:
-    """Shows a language model the change of the code, the curve and what was measured: never a row."""
+    """Asks a language model; the prompt holds the code diff, the curve and the measurements, never a row."""
 
     thinker: Thinker
     competition: TaskView
@@ -56,8 +59,8 @@ class LlmReviewer:
                     node=node,
                     result=result,
                     parent=parent,
-                    curve=curve_told(result.curve),
-                    diff=cut(diff, length),
+                    curve=format_curve(result.curve),
+                    diff=truncate(diff, length),
                     doubts=result.doubts,
                     whole=not before,
                 ),
@@ -78,38 +81,38 @@ class _ReviewAnswer(Answer):
 
 
 def review_form() -> Form[Review]:
-    """Sound or not, and why; a veto has to say what is wrong."""
+    """Return the form of a review: sound or not, with a reason, which a veto must give."""
     schema = closed_object({"reason": text_schema(REASON_LENGTH), "sound": {"type": "boolean"}})
 
     def read(answer: object) -> Review:
-        given = parsed(_ReviewAnswer, answer)
-        reason = plain(given.reason, REASON_LENGTH)
-        if not given.sound and not reason:
+        review = parse_answer(_ReviewAnswer, answer)
+        reason = one_line(review.reason, REASON_LENGTH)
+        if not review.sound and not reason:
             raise AnswerError("reason: say what is wrong, and where.")
-        return Review(sound=given.sound, reason=reason)
+        return Review(sound=review.sound, reason=reason)
 
     return Form("review", schema, read)
 
 
 def reviewed(result: NodeResult, review: Review | None) -> NodeResult:
-    """The result with what a reviewer said: who finds it unsound makes it suspect, nobody makes it valid."""
+    """Return the result with its review; an unsound valid result becomes suspect, no result becomes valid."""
     if review is None:
         return result
-    told = result.model_copy(update={"review": review})
+    with_review = result.model_copy(update={"review": review})
     if review.sound or result.status != "valid":
-        return told
-    return told.model_copy(update={"status": "suspect", "reason": f"The reviewer: {review.reason}"})
+        return with_review
+    return with_review.model_copy(update={"status": "suspect", "reason": f"The reviewer: {review.reason}"})
 
 
-def cut(text: str, length: int) -> str:
-    """The beginning, and how much is left out."""
+def truncate(text: str, length: int) -> str:
+    """Return the first `length` characters, and how many are left out."""
     return text if len(text) <= length else f"{text[:length]}\n[{len(text) - length} characters left out]"
 
 
-def curve_told(curve: tuple[CurvePoint, ...]) -> list[str]:
-    """A few points of the training, numbers only: a candidate's words may quote its data."""
+def format_curve(curve: tuple[CurvePoint, ...]) -> list[str]:
+    """Format a few points of the training curve; numbers only, because candidates' texts may quote data."""
     step = max(-(-len(curve) // POINTS), 1)
-    chosen = list(curve[::-step])[::-1]  # the last is told
+    chosen = list(curve[::-step])[::-1]  # includes the last point
     return [
         ", ".join(
             f"{name} {value:.4g}"

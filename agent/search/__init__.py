@@ -1,1 +1,1 @@
-"""The tree of nodes, the policies that grow it, reward, budget and pruning."""
+"""Search policies, scheduler, reward, budget and pruning."""

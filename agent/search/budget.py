@@ -1,26 +1,26 @@
-"""What is left of a run's time and nodes."""
+"""The remaining time and nodes of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.record.state import Node, RunState
 
-# Held back for the ensemble and for writing the solution.
+# Reserve for the ensemble and for writing the solution.
 RESERVE_SHARE = 0.05
 RESERVE_MIN_S = 3.0
-# From here on the time goes to the best found so far, not to new ground (DESIGN.md, Search).
+# With less than this share of the time left, the search improves the best nodes only.
 FINISH_SHARE = 0.3
-# A refit is told of less time than it has, and its own clock and its members' keep some back; it starts cold.
+# The refit's stated limit is lower than its real limit, its clocks keep reserves, and it starts cold.
 REFIT_MARGIN = 1.4
 REFIT_START_S = 3.0
-# It may hold back at most so much of a run's budget; a search has to come first.
+# Largest share of the budget reserved for the refit; the search needs the rest.
 REFIT_MOST_SHARE = 0.5
-# A candidate is not started with less than this: nothing can be learned from it.
+# Candidates do not start with less time, because nothing can be learned from them.
 SMALLEST_NODE_S = 5.0
 
 
 def refit_s(state: RunState, node: Node) -> float:
-    """Seconds that executing a node once more, on all labelled rows, will need; 0 if not asked for."""
+    """Return the expected seconds of a node's refit on all labelled rows; 0 if the run has no refit."""
     if state.run.refit_rows is None:
         return 0.0
     parts = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else [node]
@@ -28,7 +28,7 @@ def refit_s(state: RunState, node: Node) -> float:
 
 
 def refit_limit_s(state: RunState, node: Node) -> float:
-    """Limit of a refit that starts now: all that is left of the budget, and at least what it will need."""
+    """Return the limit of a refit that starts now: the rest of the budget, at least the expected seconds."""
     return max(state.run.budget_s - state.elapsed_s, refit_s(state, node))
 
 
@@ -37,11 +37,11 @@ def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
 
 
 def _refit_reserve_s(state: RunState) -> float:
-    """What a refit would need were the search over: that of an ensemble is one of all its members."""
+    """Return the seconds to reserve for a refit of the leaders; an ensemble's refit refits all members."""
     run = state.run
     if run.refit_rows is None:
         return 0.0
-    if run.blueprint and not state.leaders:  # The one node is not to take what its refit will need.
+    if run.blueprint and not state.leaders:  # the only node must leave time for its refit
         needed = REFIT_MARGIN * run.refit_rows
         return needed / (1 + needed) * run.budget_s
     nodes = state.leaders[:1] if run.blueprint else state.leaders
@@ -58,19 +58,19 @@ class Budget:
     final_node_limit_s: float
     nodes_left: int | None
     refit_reserve_s: float = 0.0
-    one_blueprint: bool = False
+    has_one_blueprint: bool = False
     replayed: str = ""
 
     @classmethod
     def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
-        """The budget now, or when so many seconds will have passed."""
+        """Return the budget now, or after `elapsed_s` seconds if that is later."""
         run = state.run
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
         limits = (run.node_limit_s, run.final_node_limit_s)
-        only = run.blueprint is not None
+        has_one_blueprint = run.blueprint is not None
         replayed = run.replayed.run if run.replayed is not None else ""
         at_s = max(state.elapsed_s, elapsed_s or 0.0)
-        return cls(run.budget_s, at_s, *limits, left, _refit_reserve_s(state), only, replayed)
+        return cls(run.budget_s, at_s, *limits, left, _refit_reserve_s(state), has_one_blueprint, replayed)
 
     @property
     def reserve_s(self) -> float:
@@ -83,12 +83,15 @@ class Budget:
 
     @property
     def next_limit_s(self) -> float:
-        """Longest that a candidate started now may take."""
+        """Time limit of a candidate that starts now, in seconds."""
         limit = self.final_node_limit_s if self.finishing else self.node_limit_s
         return min(limit, self.search_left_s)
 
     def granted_s(self, final: bool) -> float:
-        """Limit of an execution that starts now; the final one, the ensemble, may use all but the refit's."""
+        """Return the limit of an execution that starts now, in seconds.
+
+        The final execution, the ensemble, may use all the time that is not reserved for the refit.
+        """
         left_s = self.limit_s - self.elapsed_s - self.refit_reserve_s
         return max(left_s if final else self.next_limit_s, SMALLEST_NODE_S)
 
@@ -99,22 +102,21 @@ class Budget:
 
     @property
     def is_late(self) -> bool:
-        """Whether there is no time to execute anything more."""
+        """Whether the time left is too short for any execution."""
         return self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
 
     @property
     def why_it_ends(self) -> str:
-        """Said of a search that starts nothing more."""
-        if self.one_blueprint:
-            return "the given blueprint was tried"
+        """Reason reported when the search ends."""
+        if self.has_one_blueprint:
+            return "the given blueprint was executed"
         if self.exhausted:
-            return "the budget is used"
+            return "the budget is used up"
         if self.replayed:
-            return f"what can be made of the ideas of run {self.replayed} was made"
-        return (
-            "nothing new fits into the time that is left" if self.finishing else "nothing new is left to try"
-        )
+            return f"all ideas of run {self.replayed} that can be reproduced were executed"
+        return "no new idea fits the time left" if self.finishing else "no new idea is left to try"
 
     @property
     def finishing(self) -> bool:
+        """Whether the rest of the time goes to the best nodes."""
         return self.search_left_s < FINISH_SHARE * self.limit_s

@@ -1,4 +1,4 @@
-"""Where the tree grows next: budget-aware MCTS, and two simple policies to compare it with."""
+"""Search policies: budget-aware MCTS, and two simple policies as baselines."""
 
 import math
 from dataclasses import dataclass
@@ -8,47 +8,49 @@ import numpy as np
 
 from agent.errors import SetupError
 from agent.record.state import Node, RunState
-from agent.search.reward import TIME_WEIGHT, values
+from agent.search.reward import TIME_WEIGHT, node_values
 
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next: a draft when there is no parent, else an improvement of it."""
+    """The next step: an improvement of the parent, or a draft without a parent."""
 
     parent: int | None
 
 
 class Policy(Protocol):
-    """Chooses the next step; a pure function of the state and the generator."""
+    """Chooses the next step; a pure function of the state and the random generator."""
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step: ...
 
 
 def improvable(state: RunState) -> list[Node]:
-    """Valid nodes that can be grown from."""
+    """Return the valid nodes that can be improved."""
     return [node for node in state.valid if node.operator != "ensemble"]
 
 
-def _first_drafts(state: RunState, usual: int) -> int:
-    """How many structures are looked at before one is improved.
+def _first_drafts(state: RunState, default: int) -> int:
+    """Return how many drafts to try before the first improvement.
 
-    One where the user gave one, and one, as in the paper, where every module of a draft has to be written.
+    One draft is enough if the user gave a repository with a blueprint, or, as in the paper, if a model writes
+    every module of a draft.
     """
-    given = state.run.given
+    imported = state.run.given
     is_written = any(node.idea.plan and node.is_valid for node in state.roots)
-    return 1 if is_written or (given is not None and given.idea.blueprint is not None) else usual
+    return 1 if is_written or (imported is not None and imported.idea.blueprint is not None) else default
 
 
 @dataclass(frozen=True)
 class MCTS:
     """Budget-aware Monte Carlo tree search (MARS, arXiv 2602.02660).
 
-    UCT from the root to the first node that is not fully expanded. The root is fully expanded unless it has
-    fewer than `first_drafts` children or the best has not improved over the last `patience` valid nodes; a
-    valid node at `max_children`; any other node always. A fully expanded leaf leads back to the root.
+    UCT descends from the root to the first node that is not fully expanded. The root is fully expanded unless
+    it has fewer than `first_drafts` children, or the best score has not improved over the last `patience`
+    valid nodes. A valid node is fully expanded at `max_children`, any other node always. A fully expanded
+    leaf leads back to the root.
 
-    The paper starts from one draft and has a day; within minutes that would spend the whole budget below
-    the lightest draft, so several structures are looked at first.
+    The paper starts from one draft and has a day. In a run of minutes, one draft would use the whole budget
+    below the cheapest structure, so several drafts come first.
     """
 
     first_drafts: int = 3
@@ -61,7 +63,7 @@ class MCTS:
         roots = [node for node in state.roots if node.operator != "ensemble"]
         if len(roots) < _first_drafts(state, self.first_drafts) or self._stagnates(state):
             return Step(parent=None)
-        value = values(state, self.time_weight)
+        value = node_values(state, self.time_weight)
         children, visits = roots, sum(value[node.id][1] for node in roots)
         while children:
             node = max(children, key=lambda child: self._uct(value[child.id], visits))
@@ -73,7 +75,7 @@ class MCTS:
         return Step(parent=None)
 
     def _stagnates(self, state: RunState) -> bool:
-        """Whether the last valid nodes brought nothing and no draft has been tried since."""
+        """Return whether the last valid nodes brought no gain and no draft is among the last nodes."""
         if state.valid_since_best < self.patience:
             return False
         recent = [node for node in state.nodes.values() if node.operator != "ensemble"][-self.patience :]
@@ -90,7 +92,7 @@ class MCTS:
 
 @dataclass(frozen=True)
 class Greedy:
-    """Always improves the best; drafts first, and again when `patience` valid nodes brought nothing."""
+    """Improves the best node; drafts come first, and again after `patience` valid nodes without a gain."""
 
     drafts: int = 3
     patience: int = 8
@@ -106,7 +108,7 @@ class Greedy:
 
 @dataclass(frozen=True)
 class Random:
-    """A draft or an improvement of any valid node, with equal chance each."""
+    """Chooses a draft or an improvement of any valid node with equal probability."""
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
         choices: list[int | None] = [None, *(node.id for node in improvable(state))]
@@ -121,7 +123,7 @@ POLICIES: dict[str, type[MCTS] | type[Greedy] | type[Random]] = {
 
 
 def make_policy(name: str) -> Policy:
-    """A policy by name; SetupError lists the names."""
+    """Return a policy by name; raise SetupError with the known names if the name is unknown."""
     if name not in POLICIES:
-        raise SetupError(f"No policy is called '{name}'; there are {', '.join(POLICIES)}.")
+        raise SetupError(f"--policy {name}: unknown policy; the policies are {', '.join(POLICIES)}.")
     return POLICIES[name]()

@@ -1,22 +1,22 @@
-"""Stops a run that its own progress shows to be hopeless."""
+"""Stops candidates whose training curves are clearly behind those of earlier nodes."""
 
 from collections.abc import Sequence
 
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
 
-MIN_FRACTION = 0.4  # scores before this say little about the end
+MIN_FRACTION = 0.4  # earlier scores say little about the final score
 MIN_PEERS = 3
-# A candidate is stopped only when it is behind the worst valid peer by this share of the peers' spread.
+# A candidate is stopped only if it is behind the worst valid peer by this share of the peers' spread.
 MARGIN = 0.25
-NOISE_ERRORS = 2.0  # and by so many standard errors of a score
+NOISE_ERRORS = 2.0  # and by this many standard errors of a score
 
 
 def hopeless(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
-    """A sentence why the candidate should be stopped, or None.
+    """Return the reason to stop a candidate, or None.
 
-    Compared at the same fraction of the same stage, with valid nodes of the same family only (a median
-    rule as in Google Vizier, made stricter: behind all peers by a margin, and behind its parent).
+    The candidate is compared with valid nodes of the same family, at the same fraction of the same stage. It
+    must be behind all peers, its parent included, by a margin: a stricter median rule than Google Vizier's.
     """
     latest = next((point for point in reversed(curve) if point.metric is not None), None)
     if latest is None or latest.metric is None or latest.fraction < MIN_FRACTION or latest.fraction >= 0.95:
@@ -37,7 +37,7 @@ def hopeless(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | 
     if state.better(bar, latest.metric):
         return (
             f"pruned: {latest.metric:.4f} at {latest.fraction:.0%} of {latest.stage}, "
-            f"behind all {len(peers)} earlier nodes there (worst {scores[0]:.4f})"
+            f"behind all {len(peers)} earlier nodes at that point (worst {scores[0]:.4f})"
         )
     return None
 
@@ -47,7 +47,7 @@ def _family(node: Node) -> str | None:
 
 
 def _score_at(curve: Sequence[CurvePoint], point: CurvePoint) -> float | None:
-    """The peer's score at the nearest recorded fraction of the stage, if there is one close by."""
+    """Return the peer's score at the nearest fraction of the stage, or None if none is within 0.1."""
     scored = [peer for peer in curve if peer.stage == point.stage and peer.metric is not None]
     if not scored:
         return None

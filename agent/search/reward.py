@@ -1,16 +1,16 @@
-"""What a node is worth to the search: its score against the others', discounted by its time."""
+"""Budget-aware reward of a node: its normalised score, discounted by its run time."""
 
 from agent.record.state import Node, RunState
 
 TIME_WEIGHT = -0.07  # MARS (arXiv 2602.02660), after MnasNet; 0 and -0.15 are both worse there
-TIME_FLOOR = 0.02  # below this share of the limit a faster run earns nothing more
+TIME_FLOOR = 0.02  # below this share of the limit, a faster run earns no further reward
 
 
-def goodness(state: RunState) -> dict[int, float]:
-    """How good the valid nodes' metrics are, 1 the best; 0.5 for all while they are equal.
+def normalised_scores(state: RunState) -> dict[int, float]:
+    """Return the valid nodes' scores scaled to [0, 1], where 1 is the best; 0.5 for all if they are equal.
 
-    The paper's is min-max. Here 0 begins at the first quartile of four scores or more: else one broken
-    solution makes all others look alike (measured by `benchmarks/performance/search_policies.py`).
+    The paper uses min-max scaling. Here, with four scores or more, the first quartile maps to 0. Otherwise
+    one broken solution makes all others look equal (see `benchmarks/performance/search_policies.py`).
     """
     sign = 1.0 if state.higher_is_better else -1.0
     scores = {node.id: sign * metric for node in state.valid if (metric := node.metric) is not None}
@@ -25,27 +25,34 @@ def goodness(state: RunState) -> dict[int, float]:
     return {node: max((score - worst) / (best - worst), 0.0) for node, score in scores.items()}
 
 
-def reward(node: Node, goodness_of: dict[int, float], limit_s: float, weight: float = TIME_WEIGHT) -> float:
-    """R = G * (t / L) ** w for a valid node, 0 for any other (MARS, budget-aware reward)."""
-    if node.id not in goodness_of:
+def reward(node: Node, normalised: dict[int, float], limit_s: float, weight: float = TIME_WEIGHT) -> float:
+    """Return R = G * (t / L) ** w for a valid node, 0 for any other (MARS, budget-aware reward).
+
+    Args:
+        node: The node with run time t.
+        normalised: Normalised scores G by node.
+        limit_s: Time limit L of a node, in seconds.
+        weight: Exponent w.
+    """
+    if node.id not in normalised:
         return 0.0
     share = min(max(node.own_seconds / limit_s, TIME_FLOOR), 1.0)
-    return float(goodness_of[node.id] * share**weight)
+    return float(normalised[node.id] * share**weight)
 
 
-def values(state: RunState, weight: float = TIME_WEIGHT) -> dict[int, tuple[float, int]]:
-    """(mean reward, visits) of the subtree below each node, itself included.
+def node_values(state: RunState, weight: float = TIME_WEIGHT) -> dict[int, tuple[float, int]]:
+    """Return (mean reward, visits) of the subtree of each node, including the node.
 
-    A node that is still running counts as a visit without reward (virtual loss), so that parallel
-    workers spread out. An ensemble is the end of the search and counts nowhere.
+    A running node counts as a visit without reward (virtual loss), so that parallel workers spread out.
+    Ensembles do not count, because they end the search.
     """
-    goodness_of = goodness(state)
+    normalised = normalised_scores(state)
     totals = dict.fromkeys(state.nodes, 0.0)
     visits = dict.fromkeys(state.nodes, 0)
     for node in reversed(state.nodes.values()):  # children come after their parents
         if node.operator == "ensemble":
             continue
-        totals[node.id] += reward(node, goodness_of, state.run.node_limit_s, weight)
+        totals[node.id] += reward(node, normalised, state.run.node_limit_s, weight)
         visits[node.id] += 1
         if node.parent is not None:
             totals[node.parent] += totals[node.id]

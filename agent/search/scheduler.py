@@ -1,4 +1,4 @@
-"""What a run does next: a pure function of its state."""
+"""Decides the next action of a run, as a pure function of its state."""
 
 import heapq
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from agent.repository.idea import Blueprint, Idea, idea_told_by
 from agent.search.budget import Budget
 from agent.search.policy import Policy, Step, improvable, make_policy
 
-# Repeats measure the variance between seeds; they may use this share of the budget, this many times.
+# Repeats measure the variance between seeds; limits on their share of the budget and on their number.
 REPEAT_SHARE = 0.06
 MAX_REPEATS = 3
 MAX_FAILURES = 8
-FIRST = 1  # the node of the user's own code, in a run that is replayed as in this one
-FALLBACKS = 10  # best nodes that are asked for an idea when the policy's choice has none
+IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay
+FALLBACKS = 10  # best nodes to try if the planner has no idea for the policy's choice
 
 
 @dataclass(frozen=True)
@@ -32,59 +32,65 @@ class Propose:
     idea: Idea
     expected_s: float | None
     note: str = ""
-    replays: int | None = None  # the node of another run whose idea it is
+    replays: int | None = None  # the node of another run that the idea is taken from
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """The node once more, with another seed."""
+    """A repeat of a node with another seed."""
 
     node: int
 
 
 class Decisions(Protocol):
-    """Says what a run does next, from nothing but its state."""
+    """Decides the next action of a run from its state alone."""
 
     def next(self, state: RunState) -> Propose | Repeat | None:
-        """The next action, or None when nothing (more) should be started now."""
+        """Return the next action, or None if nothing should start now."""
         ...
 
 
 class Scheduler:
-    """Joins policy, planner and budget to one decision at a time."""
+    """Combines policy, planner and budget into one decision at a time."""
 
     def __init__(self, policy: Policy, planner: Planner) -> None:
         self._policy = policy
         self._planner = planner
 
     def next(self, state: RunState) -> Propose | Repeat | None:
-        """The next action, or None when nothing (more) should be started."""
+        """Return the next action, or None if nothing should start now."""
         if state.run.blueprint is not None:
             return None if state.nodes else only(state.run.blueprint)
         if state.run.given is not None and not state.nodes:
-            replays = FIRST if state.run.replayed is not None else None
+            replays = IMPORTED_NODE if state.run.replayed is not None else None
             return Propose("draft", (), state.run.given.idea, None, replays=replays)
         budget = Budget.of(state)
-        if budget.exhausted or _hopeless(state):
+        if budget.exhausted or _is_failing(state):
             return None
         rng = np.random.default_rng([state.run.seed, state.decisions])
-        if (node := _worth_repeating(state, budget)) is not None:
+        if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
         for step in self._steps(state, budget, rng):
             parent = None if step.parent is None else state.nodes[step.parent]
             request = Request(state, parent, budget.next_limit_s, budget.finishing, rng)
             proposal = self._planner.propose(request)
-            if Budget.of(state).exhausted:  # a model may have thought until the run's time was up
+            if Budget.of(state).exhausted:  # the model's answer may have used up the run's time
                 return None
             if proposal is not None:
                 operator: Operator = "draft" if parent is None else "improve"
                 parents = () if parent is None else (parent.id,)
-                told = (proposal.idea, proposal.expected_s, proposal.note, proposal.replays)
-                return Propose(operator, parents, *told)
+                return Propose(
+                    operator,
+                    parents,
+                    proposal.idea,
+                    proposal.expected_s,
+                    note=proposal.note,
+                    replays=proposal.replays,
+                )
         return None
 
     def _steps(self, state: RunState, budget: Budget, rng: np.random.Generator) -> Iterator[Step]:
-        """The policy's choice first; when its planner has nothing new there, the best nodes, then a draft."""
+        """Yield the policy's choice, then, as fallbacks, the best nodes and a draft."""
         if budget.finishing and state.best is not None:
             yield Step(state.best.id)
         yield self._policy.next(state, rng)
@@ -95,15 +101,15 @@ class Scheduler:
 
 
 def scheduler_of(run: RunSettings, planner: Planner) -> Scheduler:
-    """The scheduler of a run; a recorded tree says itself where it grows."""
+    """Return the scheduler of a run; in a replay, the recorded tree takes the place of the policy."""
     if isinstance(planner, ReplayPlanner):
-        return Scheduler(_Recorded(planner), planner)
+        return Scheduler(_RecordedTree(planner), planner)
     return Scheduler(make_policy(run.policy), planner)
 
 
 @dataclass(frozen=True)
-class _Recorded:
-    """The policy of a search that gives back what another run proposed."""
+class _RecordedTree:
+    """The policy of a run that replays the ideas of another run."""
 
     planner: ReplayPlanner
 
@@ -112,18 +118,18 @@ class _Recorded:
 
 
 def only(blueprint: Blueprint) -> Propose:
-    """The draft that carries out a given blueprint."""
+    """Return the draft of a given blueprint."""
     return Propose("draft", (), idea_told_by("the blueprint", "The given blueprint", blueprint), None)
 
 
-def _hopeless(state: RunState) -> bool:
-    """Whether so many nodes failed in a row that the fault must lie elsewhere than in their ideas."""
+def _is_failing(state: RunState) -> bool:
+    """Return whether the last nodes all failed, so that the cause is unlikely to be in their ideas."""
     recent = list(state.nodes.values())[-MAX_FAILURES:]
     return len(recent) == MAX_FAILURES and all(node.status == "failed" for node in recent)
 
 
-def _worth_repeating(state: RunState, budget: Budget) -> Node | None:
-    """The best node, once there are two to compare, while repeats are within their share."""
+def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:
+    """Return the best node if a repeat is useful and within the repeats' share of the budget."""
     best = state.best
     repeated = [node for node in state.nodes.values() if node.repeats or node.repeating]
     if best is None or best in repeated or len(state.valid) < 2 or len(repeated) >= MAX_REPEATS:

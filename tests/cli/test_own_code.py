@@ -195,8 +195,8 @@ def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Aut
     assert "library/config.py could not be written" in node.result.reason
     said = [call.reason for call in run.state.calls[1] if call.purpose == "module"]
     assert "does not define load_config" in said[0]
-    assert "may not import agent" in said[1]
-    assert "library.train is not among the modules before it" in said[2]
+    assert "do not import agent" in said[1]
+    assert "library.train is not among the earlier modules" in said[2]
     assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
 
 
@@ -280,10 +280,13 @@ def test_a_key_that_stops_working_while_modules_are_written_ends_the_node_alone(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda modules: modules[:-1], "The last module has to be main.py."),
-        (lambda modules: [*modules[:3], *modules[4:]], "There is no library/models.py"),
-        (lambda modules: [*reversed(modules[:-1]), modules[-1]], "which does not come before it"),
-        (lambda modules: [{**modules[0], "file": "../x.py"}, *modules[1:]], "is no main.py or library/"),
+        (lambda modules: modules[:-1], "The last module must be main.py."),
+        (lambda modules: [*modules[:3], *modules[4:]], "library/models.py is missing"),
+        (lambda modules: [*reversed(modules[:-1]), modules[-1]], "which is not planned before"),
+        (
+            lambda modules: [{**modules[0], "file": "../x.py"}, *modules[1:]],
+            "is neither main.py nor library/",
+        ),
     ],
 )
 def test_a_decomposition_that_cannot_be_written_goes_back(

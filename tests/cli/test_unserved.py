@@ -17,9 +17,9 @@ def _one_line(text: str) -> str:
 
 def test_a_run_says_that_no_family_serves_it_and_what_to_do(home: Home) -> None:
     said = _one_line(mars("run", "--competition", "signals", code=2).stderr)
-    assert "signals: no family serves classification on signal columns; there are " in said
-    assert "Let a language model write the code (--planner llm; the small local one cannot)" in said
-    assert "or give a repository of your own (--from DIR)." in said
+    assert "signals: no family serves classification on signal columns (families: " in said
+    assert "Let a language model write the code (--planner llm; the small local model cannot do this)" in said
+    assert "or start from your own repository (--from DIR)." in said
     assert not home.workspaces.exists() or not list(home.workspaces.glob("signals-*")), "no run was begun"
 
 

@@ -1,4 +1,4 @@
-"""Whoever writes code is told how the tables are to be read, and no label of theirs."""
+"""The coder's prompt explains how to read the tables, and holds no label from them."""
 
 from typing import get_args
 
@@ -28,7 +28,7 @@ def _rules(**fields: object) -> str:
     return render_prompt("coder_rules", competition=TaskView.model_validate({**view, **fields}))
 
 
-def test_ids_targets_and_cells_are_told_once_and_no_label() -> None:
+def test_ids_targets_and_cells_are_described_once_without_labels() -> None:
     rules = _rules()
     assert "inputs: left (signal), right (signal)" in rules
     assert rules.count(CELL_DESCRIPTIONS["signal"]) == 1

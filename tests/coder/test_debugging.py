@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.coder.debugging import FIXES, STUCK, LlmDebugger, may_be_mended
+from agent.coder.debugging import FIXES, STUCK, LlmDebugger, may_be_fixed
 from agent.competition.prepared import Prepared
 from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
 from agent.llm.query import Thinker
@@ -73,8 +73,8 @@ def test_without_an_answer_there_is_no_fix(toy_prepared: Prepared, error: Except
 @pytest.mark.parametrize(
     ("edits", "said"),
     [
-        ([], "edits: there is none."),
-        ([{**EDIT, "find": "2 / 0"}], "main.py does not hold the block"),
+        ([], "edits: the list is empty"),
+        ([{**EDIT, "find": "2 / 0"}], "main.py does not contain the block"),
         ([{**EDIT, "file": "../main.py"}], "may not be edited"),
         (
             [
@@ -84,7 +84,7 @@ def test_without_an_answer_there_is_no_fix(toy_prepared: Prepared, error: Except
                     "replace": "try:\n    print(1 / 0)\nexcept Exception:\n    pass",
                 }
             ],
-            "passes over",
+            "hides every error",
         ),
     ],
 )
@@ -116,22 +116,22 @@ def test_an_error_that_stays_where_it_is_changes_the_approach_and_is_given_up(to
     assert "take another approach" in thinker.questions[0][0].asked
     while len(node.attempts) < STUCK:
         node.attempts.append(_attempt(moved))
-    assert not may_be_mended(node, moved)
+    assert not may_be_fixed(node, moved)
     other = FAILURE.model_copy(update={"told": "KeyError: 'label'"})
-    assert may_be_mended(node, other), "another error is another matter"
+    assert may_be_fixed(node, other), "another error is another matter"
 
 
 def test_there_is_an_end_to_fixes(toy_prepared: Prepared) -> None:
     _, node = _state()
     for number in range(FIXES):
-        assert may_be_mended(node, FAILURE)
+        assert may_be_fixed(node, FAILURE)
         node.attempts.append(_attempt(FAILURE.model_copy(update={"told": f"error {number}"})))
-    assert not may_be_mended(node, FAILURE)
+    assert not may_be_fixed(node, FAILURE)
 
 
-def test_an_idea_that_cannot_be_made_has_no_code_to_mend() -> None:
+def test_an_idea_that_cannot_be_made_has_no_code_to_fix() -> None:
     _, node = _state()
-    assert not may_be_mended(node, Failure(stage="idea", told="The change conflicts."))
+    assert not may_be_fixed(node, Failure(stage="idea", told="The change conflicts."))
 
 
 def test_the_same_edits_are_not_tried_twice(toy_prepared: Prepared) -> None:

@@ -1,4 +1,4 @@
-"""Designs and modules as a model may answer them: what is taken, and what goes back with a sentence."""
+"""Answers with designs and modules: which are accepted, and which are refused with a message."""
 
 import warnings
 from pathlib import Path
@@ -36,13 +36,16 @@ def _module(file: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (_design(_module("library/__init__.py")), "library/__init__.py is there already"),
-        (_design(_module("library/metric.py")), "library/metric.py is there already"),
+        (_design(_module("library/__init__.py")), "library/__init__.py exists and cannot be replaced"),
+        (_design(_module("library/metric.py")), "library/metric.py exists and cannot be replaced"),
         (_design(_module("library/Config.py")), "planned twice"),
-        (_design(uses=["library/extra.py"]), "main.py uses library/extra.py, which does not come before"),
+        (
+            _design(uses=["library/extra.py"]),
+            "main.py uses library/extra.py, which is not planned before main.py",
+        ),
     ],
 )
-def test_a_plan_that_gets_in_the_way_of_what_is_there_goes_back(answer: dict[str, Any], said: str) -> None:
+def test_a_plan_that_conflicts_with_existing_files_is_refused(answer: dict[str, Any], said: str) -> None:
     with pytest.raises(AnswerError, match=said):
         design_form(started(), [], GIVEN).read(answer)
 
@@ -66,12 +69,12 @@ def _written(code: str, test: str = TEST, lessons: tuple[Lesson, ...] = (), **mo
         ("class Loader:\n    def load(self):\n        return 1\n", "does not define load"),
         ("def other():\n    def load():\n        return 1\n", "does not define load"),
         (f"# coding: bogus\n{CODE}", "unknown encoding"),
-        (f"{CODE}\nx = '\ud800'\n", "Python cannot read it"),
+        (f"{CODE}\nx = '\ud800'\n", "Python cannot parse the code"),
         (f"{CODE}\nx = '\0'\n", "null bytes"),
-        (f"{CODE}\nx = {'-' * 9000}1\n", "Python cannot read it"),
+        (f"{CODE}\nx = {'-' * 9000}1\n", "Python cannot parse the code"),
     ],
 )
-def test_a_module_that_others_could_not_import_goes_back(code: str, said: str) -> None:
+def test_a_module_that_others_cannot_import_is_refused(code: str, said: str) -> None:
     with pytest.raises(AnswerError, match=said):
         _written(code)
 
@@ -108,7 +111,7 @@ def test_a_written_module_cites_what_its_answer_and_its_comments_cite() -> None:
         _written(code, lessons=lessons, cites=["00003"])
 
 
-def test_a_fix_may_mend_a_test_but_not_take_its_teeth() -> None:
+def test_a_fix_may_correct_a_test_but_not_weaken_it() -> None:
     state, node = _node_with_a_test()
     form = fix_form(node, {PLAN.file: CODE, "tests/test_config.py": TEST}, (), ())
 

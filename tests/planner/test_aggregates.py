@@ -1,4 +1,4 @@
-"""Aggregates are told in tables: nothing is lost that there is room for, and what is left out is counted."""
+"""Statistics are formatted as tables: columns are listed while they fit, and the others are counted."""
 
 from agent.planner.aggregates import LENGTH, aggregates
 
@@ -19,7 +19,7 @@ def test_a_column_is_a_line_below_the_names_of_its_facts() -> None:
     assert told.columns == {"a", "b", "t"}
 
 
-def test_columns_without_room_are_counted_and_not_said_to_be_told() -> None:
+def test_columns_that_do_not_fit_are_counted_and_not_listed_as_described() -> None:
     told = aggregates({"rows": 9, "columns": {f"column_{number}": NUMBER for number in range(999)}})
     last = told.text.splitlines()[-1]
     assert last == f"({999 - len(told.columns)} further columns left out)"

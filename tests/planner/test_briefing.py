@@ -1,4 +1,4 @@
-"""What others wrote stays material in a question, and within bounds."""
+"""Text from users and candidates stays quoted data in a prompt, and within limits."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from agent.competition.spec import InputColumn
 from agent.planner.base import Circumstances, Request
 from agent.planner.briefing import Briefing
 from agent.planner.library import LibraryPlanner
-from agent.planner.offer import Look
+from agent.planner.offer import EditPlan
 from agent.repository.family import Condition, Family
 from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 
@@ -49,7 +49,7 @@ def test_nobodys_words_leave_the_part_that_is_material(
         *hostile.draft(request, [learned]),
         *hostile.improve(request, [learned], state.nodes[1], [words]),
         hostile.edit(
-            request, state.nodes[1], {"main.py": words}, Look(("main.py",), words, words), [learned]
+            request, state.nodes[1], {"main.py": words}, EditPlan(("main.py",), words, words), [learned]
         ),
     ):
         for said in (prompt.stable.partition("# The competition")[2], prompt.asked):
@@ -69,13 +69,15 @@ def test_edits_are_asked_for_in_the_same_first_words_without_what_may_be_chosen(
     finish(state, propose(state, what=idea("Plain", slots=slots)), 0.7, seconds=10)
     request = Request(state, state.nodes[1], 60.0, finishing=False, rng=np.random.default_rng(1))
     chosen = briefing.improve(request, [], state.nodes[1], [])[0].stable
-    edited = briefing.edit(request, state.nodes[1], {"main.py": "a = 1\n"}, Look(("main.py",), "t", "r"), [])
+    edited = briefing.edit(
+        request, state.nodes[1], {"main.py": "a = 1\n"}, EditPlan(("main.py",), "t", "r"), []
+    )
     assert chosen.startswith(edited.stable.rstrip()), "a provider's cache knows it"
     assert "# Family toy" in chosen
     assert "# Family toy" not in edited.stable
 
 
-def test_moves_that_never_make_sense_on_the_data_are_not_told(
+def test_moves_that_never_apply_to_the_data_are_not_listed(
     toy_family: Family, toy_prepared: Prepared
 ) -> None:
     first, *others = toy_family.moves

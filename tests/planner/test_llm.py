@@ -125,7 +125,10 @@ def test_a_module_may_be_written_anew_within_a_familys_repository(talk: Talk) ->
     assert (edit.find, edit.replace) == (MODELS, f"{new}\n")
     assert made.idea.blueprint is not None
     unknown = {**rewrite, "file": "library/other.py"}
-    assert "there is no library/other.py" in talk.propose(_with_node(), 1, LOOK, {"rewrites": [unknown]}).note
+    assert (
+        "the file library/other.py does not exist"
+        in talk.propose(_with_node(), 1, LOOK, {"rewrites": [unknown]}).note
+    )
 
 
 def test_what_comments_of_an_edit_cite_is_cited_by_the_idea(talk: Talk) -> None:
@@ -136,7 +139,7 @@ def test_what_comments_of_an_edit_cite_is_cited_by_the_idea(talk: Talk) -> None:
     assert "`# Cite Lesson 00003`; no other lesson" in talk.thinker.questions[1][0].asked
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [{**citing, "replace": "    # Cite Lesson 7\n"}]})
     assert made.idea.edits == ()
-    assert "library/models.py: its comment cites lesson '00007', which was not offered" in made.note
+    assert "library/models.py: a comment cites lesson '00007', which was not offered" in made.note
 
 
 def test_a_citation_that_stood_there_before_is_no_new_one(talk: Talk) -> None:
@@ -160,12 +163,12 @@ def test_a_child_keeps_what_the_code_of_its_line_cites(talk: Talk) -> None:
     assert made.idea.cites == {"edits": ("00002", "00001"), "width": ("00001",)}
 
 
-def test_an_edit_that_cannot_be_made_is_told_with_the_nearest_lines(talk: Talk) -> None:
+def test_an_edit_that_cannot_be_applied_is_refused_with_the_nearest_lines(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS}
     wrong = {**EDIT, "find": "  rate = 0.1 \n"}
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [wrong]})
     assert made.idea.edits == ()
-    assert "library/models.py does not hold the block" in made.note
+    assert "library/models.py does not contain the block" in made.note
     assert "rate = 0.1" in made.note
 
 
@@ -182,7 +185,7 @@ def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
     state = _with_node()
     made = talk.propose(state, 1, LOOK, {"edits": [EDIT]})
     finish(state, propose(state, 1, what=made.idea), 0.7, seconds=10)
-    assert "tried already" in talk.propose(state, 1, LOOK, {"edits": [EDIT]}).note
+    assert "tried before" in talk.propose(state, 1, LOOK, {"edits": [EDIT]}).note
     assert "Halve the rate (library/models.py edited)" in talk.thinker.questions[-2][0].asked
     # Below the edited node the parent's slots with another depth are new, whatever was tried elsewhere.
     finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.7, seconds=10)
@@ -213,7 +216,7 @@ def test_a_question_tells_the_competition_the_slots_the_tree_and_the_lessons(tal
     assert "lessons 00001" in prompt.asked
 
 
-def test_no_value_of_a_row_is_told(talk: Talk, toy_prepared: Prepared) -> None:
+def test_no_value_of_a_row_is_in_a_prompt(talk: Talk, toy_prepared: Prepared) -> None:
     """Numbers of the tables, but for small ones, which mean something else too."""
     talk.propose(_with_node(), 1, IMPROVE)
     said = json.dumps([[prompt.stable, prompt.asked] for prompt in talk.thinker.questions[0]])
@@ -263,12 +266,12 @@ def test_a_key_that_stops_working_halfway_ends_no_search(talk: Talk) -> None:
     assert "wrong key" in talk.propose(_with_node(), 1, LlmRefused("wrong key")).note
 
 
-def test_a_wrong_key_is_told_at_once(talk: Talk) -> None:
+def test_a_wrong_key_is_reported_at_once(talk: Talk) -> None:
     with pytest.raises(LlmRefused):
         talk.propose(started(), None, LlmRefused("wrong key"))
 
 
-def test_a_wrong_key_is_told_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
+def test_a_wrong_key_is_reported_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
     state = started(given=Given(commit="0" * 40, idea=idea("Mine", slots=dict(SLOTS))))
     finish(state, propose(state, what=idea("Mine", slots=dict(SLOTS))), 0.7, seconds=10)
     with pytest.raises(LlmRefused):

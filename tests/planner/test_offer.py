@@ -1,4 +1,4 @@
-"""What a language model may answer, and that nothing else becomes an idea."""
+"""The answers that forms accept, and that no other answer becomes an idea."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,19 +78,21 @@ def test_an_improvement_names_its_change_its_move_and_its_lesson(ground: Ground)
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"changes": [{"slot": "dept", "value": 2}]}, "no slot 'dept'; it has depth, width"),
-        ({"changes": [{"slot": "depth", "value": 9}]}, "'depth' does not take 9; it takes 1, 2, 3"),
-        ({"changes": [{"slot": "depth", "value": True}]}, "does not take True"),
-        ({"changes": [{"slot": "depth", "value": 1}]}, "every slot keeps its parent's value"),
-        ({"changes": []}, "every slot keeps its parent's value"),
+        ({"changes": [{"slot": "dept", "value": 2}]}, "no slot 'dept'; its slots are depth, width"),
+        ({"changes": [{"slot": "depth", "value": 9}]}, "'depth' does not accept 9; its values are 1, 2, 3"),
+        ({"changes": [{"slot": "depth", "value": True}]}, "does not accept True"),
+        ({"changes": [{"slot": "depth", "value": 1}]}, "every slot keeps the parent's value"),
+        ({"changes": []}, "every slot keeps the parent's value"),
         ({"changes": [{"slot": name, "value": 2} for name in ("depth", "width", "finish")]}, "at most 2"),
-        ({"cites": ["00009"]}, "'00009' was not offered; those at hand: 00001"),
+        ({"cites": ["00009"]}, "'00009' was not offered; the lessons offered are: 00001"),
         ({"changes": "deeper"}, "changes"),
         ({"changes": [{"slot": "depth"}]}, r"changes\.0\.value"),
         ({"title": None}, "title"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(ground: Ground, answer: dict[str, Any], said: str) -> None:
+def test_an_impossible_answer_is_refused_with_a_message(
+    ground: Ground, answer: dict[str, Any], said: str
+) -> None:
     state = _with_node()
     form = improve_form(_request(state, 1), ground, state.lessons, state.nodes[1])
     assert form is not None
@@ -129,7 +131,7 @@ def test_a_slot_that_two_families_have_offers_the_values_of_both(toy_family: Fam
     assert offered == [1, 2, 3, 4, 5, 6, 8]
     change = {"changes": [{"slot": "width", "value": 8}]}
     assert form.read({**DRAFT, **change, "start": "other/plain"})
-    with pytest.raises(AnswerError, match="'width' does not take 8"):
+    with pytest.raises(AnswerError, match="'width' does not accept 8"):
         form.read({**DRAFT, **change})
 
 
@@ -147,7 +149,7 @@ def test_what_was_tried_is_neither_offered_nor_taken_again(ground: Ground) -> No
     assert form is not None
     assert {"slot": "depth", "value": 2} not in _offered(form.schema)
     assert {"slot": "depth", "value": 3} in _offered(form.schema)
-    with pytest.raises(AnswerError, match="tried already"):
+    with pytest.raises(AnswerError, match="tried before"):
         form.read(IMPROVE)
 
 
@@ -157,7 +159,7 @@ def test_what_does_not_fit_the_time_is_neither_offered_nor_taken(ground: Ground)
     assert form is not None
     assert {"slot": "depth", "value": 2} not in _offered(form.schema)
     assert {"slot": "breadth", "value": 6} in _offered(form.schema)
-    with pytest.raises(AnswerError, match="about 12 s, and 14 s may be used"):
+    with pytest.raises(AnswerError, match="about 12 s is too long for the limit of 14 s"):
         form.read(IMPROVE)
     assert improve_form(_request(state, 1, limit_s=1.0), ground, [], state.nodes[1]) is None
 

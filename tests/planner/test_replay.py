@@ -1,4 +1,4 @@
-"""Recorded ideas come back below the nodes that stand for their parents; what cannot be made is left out."""
+"""Recorded ideas return below the nodes that replay their parents; impossible ideas are skipped."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_it_waits_for_a_parent_that_is_under_way_and_goes_on_elsewhere(toy_famil
     finish(replaying.state, 1, 0.7)
     assert replaying.titles() == ["Deeper", "Wider"]
     assert [node.parent for node in replaying.state.nodes.values()] == [None, None, 1, 3]
-    assert replaying.notes == [], "nothing is left out that only has to wait"
+    assert replaying.notes == [], "an idea that only has to wait is not skipped"
 
 
 def test_what_grew_from_a_node_that_is_not_valid_here_is_left_out(toy_family: Family) -> None:
@@ -93,8 +93,8 @@ def test_what_grew_from_a_node_that_is_not_valid_here_is_left_out(toy_family: Fa
     finish(replaying.state, 2, None)
     assert replaying.titles() == ["Crossed"]
     assert replaying.notes == [
-        "The idea of node 003 of run toy-then is left out: node 002, below which it was, is failed here as "
-        "node 002."
+        "The idea of node 003 of run toy-then is skipped: its parent, node 002, is not valid in this run "
+        "(node 002: failed)."
     ]
 
 
@@ -111,11 +111,11 @@ def _one(slots: dict[str, Value], family: str = "toy") -> RecordedIdea:
     [
         (_one(dict(SLOTS), family="gone"), "family 'gone' does not serve this competition"),
         (_one({**SLOTS, "height": 2}), "family toy has no slot 'height'"),
-        (_one({**SLOTS, "depth": 99}), "slot 'depth' does not take 99"),
+        (_one({**SLOTS, "depth": 99}), "slot 'depth' does not accept 99"),
         (_one({**SLOTS, "width": 6}), "the user pinned or forbade"),
         (
             RecordedIdea(1, None, idea("Lost").model_copy(update={"blueprint": None})),
-            "its code is of no family.",
+            "no family renders its code.",
         ),
     ],
 )
@@ -123,11 +123,13 @@ def test_what_cannot_be_made_here_is_left_out_with_what_grew_from_it(
     toy_family: Family, lost: RecordedIdea, reason: str
 ) -> None:
     below = RecordedIdea(2, 1, idea("Below", dict(SLOTS)))
-    replaying = Replaying(toy_family, [lost, below, IDEAS[3]], Wishes(ruled_out=frozenset({("width", 6)})))
+    replaying = Replaying(
+        toy_family, [lost, below, IDEAS[3]], Wishes(forbidden_values=frozenset({("width", 6)}))
+    )
     assert replaying.titles() == ["Crossed"]
     assert len(replaying.notes) == 2
     assert reason in replaying.notes[0]
-    assert replaying.notes[1].endswith("left out: node 001, below which it was, is left out.")
+    assert replaying.notes[1].endswith("skipped: its parent, node 001, is skipped.")
 
 
 def test_a_slot_that_the_family_has_gained_has_its_default(toy_family: Family) -> None:
@@ -154,5 +156,5 @@ def test_near_the_end_nothing_is_begun_that_surely_takes_longer(toy_family: Fami
     replaying.next()
     finish(replaying.state, 1, 0.7, seconds=50.0)
     assert replaying.next(limit_s=30.0) is None
-    assert "it would take about 60 s, and 30 s are left." in replaying.notes[0]
+    assert "it needs about 60 s, but only 30 s are left." in replaying.notes[0]
     assert replaying.next(limit_s=60.0) is not None, "with a node's usual time it may be tried"

@@ -1,4 +1,4 @@
-"""What users pin and forbid holds in every idea."""
+"""The user's constraints hold in every idea."""
 
 import numpy as np
 import pytest
@@ -50,13 +50,13 @@ def test_a_forbidden_value_and_a_forbidden_move_never_occur(toy_family: Family) 
 @pytest.mark.parametrize(
     ("pins", "forbidden", "said"),
     [
-        (["depht=2"], [], "no slot is called 'depht'; there are breadth, depth, finish, kind, width"),
-        (["depth=9"], [], "slot 'depth' does not take '9'; it takes 1, 2, 3, 4, 5, 6"),
+        (["depht=2"], [], "unknown slot 'depht'; the slots are breadth, depth, finish, kind, width"),
+        (["depth=9"], [], "slot 'depth' does not accept '9'; its values are 1, 2, 3, 4, 5, 6"),
         (["depth"], [], "write slot=value"),
         (["depth=2", "depth=3"], [], "pinned to 2 and to 3"),
         (["depth=2"], ["depth=2"], "--set pins the slot to that value"),
-        ([], ["deper"], "no move is called so; there are deeper"),
-        ([], ["depth=: ["], "does not take"),
+        ([], ["deper"], "unknown move; the moves are deeper"),
+        ([], ["depth=: ["], "does not accept"),
     ],
 )
 def test_what_no_family_has_is_refused_in_one_sentence(

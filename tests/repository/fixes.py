@@ -1,4 +1,4 @@
-"""A repository that is small enough to read, its fixes, and what is said of them."""
+"""A small repository and its fixes, with the findings of the static checks."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""Constants where a model's predictions stood are told; predictions that are made otherwise are not."""
+"""Constants that replace a model's predictions are reported; predictions made another way are not."""
 
 import pytest
 
@@ -20,9 +20,9 @@ from tests.repository.fixes import FILES, alarm, changed
         ('read("test"), predict(model, read("test")),', 'read("test"), np.zeros(100),'),
     ],
 )
-def test_constants_in_the_place_of_predictions_are_told(old: str, new: str) -> None:
+def test_constants_that_replace_predictions_are_reported(old: str, new: str) -> None:
     said = alarm(changed(old, new))
-    assert "puts a constant where a prediction stood" in said
+    assert "replaces a prediction by a constant" in said
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_predictions_that_are_made_otherwise_pass(old: str, new: str) -> None:
     assert silenced(FILES, changed(old, new)) == []
 
 
-def test_what_is_said_of_predictions_is_no_prediction() -> None:
+def test_calls_about_predictions_are_not_predictions() -> None:
     told = changed(
         "    outputs = model.predict(rows)\n",
         "    outputs = model.predict(rows)\n    n = len(outputs)\n    print(f'{outputs.shape} of {n}')\n",

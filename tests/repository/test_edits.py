@@ -1,4 +1,4 @@
-"""Search/replace changes of a repository's modules: made to the byte, or refused in a sentence that helps."""
+"""Search/replace edits of modules: applied to the byte, or refused with a message that helps."""
 
 import json
 import time
@@ -64,7 +64,7 @@ def test_an_empty_block_makes_a_new_module_or_fills_an_empty_one() -> None:
     assert apply_edits(FILES, [new]) == FILES | {"library/extra.py": "X = 1\n"}
     filled = Edit(file="library/loss.py", find="", replace="X = 1\n")
     assert apply_edits(FILES, [filled])["library/loss.py"] == "X = 1\n"
-    assert "is there already" in str(_refused(Edit(file="main.py", find="", replace="X = 1\n")))
+    assert "main.py exists, and" in str(_refused(Edit(file="main.py", find="", replace="X = 1\n")))
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ def test_nothing_but_the_repositorys_own_modules_may_be_edited(name: str) -> Non
     for find in ("", "done"):
         error = _refused(Edit(file=name, find=find, replace="X = 1\n"))
         assert "may not be edited, only main.py and library/<name>.py" in str(error)
-        assert "there are library/__init__.py, library/config.py" in str(error)
+        assert "the files are library/__init__.py, library/config.py" in str(error)
         assert len(str(error)) < 600
 
 
-def test_a_module_that_is_not_there_is_told_with_those_there_are() -> None:
+def test_a_missing_module_is_reported_with_the_existing_ones() -> None:
     error = _refused(Edit(file="library/training.py", find="range(5)", replace="range(8)"))
-    assert "there is no file library/training.py; there are" in str(error)
+    assert "the file library/training.py does not exist; the files are" in str(error)
     assert "library/train.py" in str(error)
-    assert "An empty `find` makes a new module" in str(error)
+    assert "An empty `find` creates a new module" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -154,43 +154,41 @@ def test_a_module_that_is_not_there_is_told_with_those_there_are() -> None:
         ("    lost = np.maen(rows-labels)", "nearest is line 11", 11),
     ],
 )
-def test_a_block_that_is_nowhere_is_told_the_nearest_lines(find: str, said: str, line: int) -> None:
+def test_a_missing_block_is_reported_with_the_nearest_lines(find: str, said: str, line: int) -> None:
     error = _refused(Edit(file="library/train.py", find=find, replace="pass\n"))
-    assert error.sentence.startswith("Edit 1 of 1: library/train.py does not hold the block; ")
+    assert error.sentence.startswith("Edit 1 of 1: library/train.py does not contain the block; ")
     assert said in error.sentence
     assert f"{line:>4} | {TRAIN.splitlines()[line - 1]}" in error.quoted
 
 
-def test_a_block_that_is_like_nothing_is_told_so() -> None:
+def test_a_block_without_similar_lines_is_reported() -> None:
     error = _refused(Edit(file="library/train.py", find="@@ 77 $$", replace="pass"))
-    assert "no line of its 13 is like it" in str(error)
+    assert "none of the file's 13 lines is similar" in str(error)
     assert not error.quoted
 
 
-def test_a_block_that_an_earlier_edit_changed_is_told_so() -> None:
+def test_a_block_that_an_earlier_edit_changed_is_reported() -> None:
     first = Edit(file="main.py", find="done", replace="finished")
     error = _refused(first, first)
-    assert "Edit 2 of 2: the block was in main.py, but an earlier edit of this answer changed it" in str(
-        error
-    )
+    assert "Edit 2 of 2: an earlier edit of this answer changed the block in main.py" in str(error)
 
 
-def test_a_block_that_is_there_more_than_once_is_told_all_its_lines() -> None:
+def test_a_repeated_block_is_reported_with_all_its_lines() -> None:
     error = _refused(Edit(file="library/train.py", find="rows, labels", replace="rows"))
-    assert "holds the block more than once, from lines 4, 6, 10 on" in str(error)
+    assert "contains the block more than once, starting at lines 4, 6, 10" in str(error)
     overlapping = FILES | {"main.py": "X = 'aaa'\n"}
     error = _refused(Edit(file="main.py", find="aa", replace="b"), files=overlapping)
-    assert "from lines 1, 1 on" in str(error)
+    assert "starting at lines 1, 1" in str(error)
     many = FILES | {"main.py": "x = 1\n" * 50}
     error = _refused(Edit(file="main.py", find="x = 1", replace="x = 2"), files=many)
-    assert "from lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and more on" in str(error)
+    assert "starting at lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and more" in str(error)
 
 
 def test_edits_that_change_nothing_are_refused() -> None:
     assert "changes nothing" in str(_refused(Edit(file="main.py", find="done", replace="done")))
     there = Edit(file="main.py", find="done", replace="gone")
     back = Edit(file="main.py", find="gone", replace="done")
-    assert "together they change nothing" in str(_refused(there, back))
+    assert "so the files do not change" in str(_refused(there, back))
 
 
 def test_too_many_and_too_large_edits_are_refused() -> None:
@@ -205,7 +203,7 @@ def test_too_many_and_too_large_edits_are_refused() -> None:
     ]
     error = _refused(*grown, files=FILES | {"main.py": "# 0\n"})
     assert "Edit 4 of 4: main.py would have 2399" in str(error)
-    assert f"a module may have {LARGEST_MODULE}" in str(error)
+    assert f"a module may have at most {LARGEST_MODULE}" in str(error)
 
 
 def test_a_large_file_of_the_users_own_may_still_be_edited() -> None:
@@ -219,15 +217,15 @@ def test_a_large_file_of_the_users_own_may_still_be_edited() -> None:
     [
         ("    return (epoch\n", "library/train.py:7: "),
         ("    return epoch]\n", "library/train.py:7: "),
-        ("import agent\n", "library/train.py:7: a solution must run alone and may not import agent"),
+        ("import agent\n", "library/train.py:7: a solution must run alone; do not import agent"),
         ("return epoch\n", "library/train.py:7: 'return' outside function"),
-        ("    return 1" + " + -" * 10_000 + "1\n", "is nested too deeply for Python to read"),
+        ("    return 1" + " + -" * 10_000 + "1\n", "the code is nested too deeply for Python to parse"),
         ("    return epoch  # \0\n", "library/train.py"),
     ],
 )
 def test_what_breaks_the_repository_is_refused(replace: str, said: str) -> None:
     error = _refused(Edit(file="library/train.py", find="    return epoch\n", replace=replace))
-    assert error.sentence.startswith("With the edits made, the repository breaks: ")
+    assert error.sentence.startswith("The edits break the repository: ")
     assert said in error.sentence
     assert len(str(error)) < 2500
 

@@ -39,7 +39,7 @@ def test_a_family_that_names_an_unknown_slot_or_key_is_refused(tmp_path: Path) -
         "set": {"deepness": 1},
         **dict.fromkeys(("model", "data", "training", "evaluation"), "x"),
     }
-    with pytest.raises(SetupError, match=r"family\.yaml.*no slot is called 'deepness'"):
+    with pytest.raises(SetupError, match=r"family\.yaml.*unknown slot 'deepness'"):
         load_family(_broken(tmp_path, drafts=[draft]))
     with pytest.raises(SetupError, match=r"'colour'"):
         load_family(_broken(tmp_path, colour="red"))
@@ -50,10 +50,10 @@ def test_a_blueprint_file_is_filled_with_defaults_and_checked(tmp_path: Path, to
     file.write_text("family: toy\nslots: {depth: 3}\n")
     assert load_blueprint(file, {"toy": toy_family}).slots["depth"] == 3
     file.write_text("family: toy\nslots: {depth: 9}\n")
-    with pytest.raises(SetupError, match="slot 'depth' does not take 9; it takes 1, 2, 3"):
+    with pytest.raises(SetupError, match="slot 'depth' does not accept 9; its values are 1, 2, 3"):
         load_blueprint(file, {"toy": toy_family})
     file.write_text("family: toi\nslots: {}\n")
-    with pytest.raises(SetupError, match="no family is called 'toi'; there are toy"):
+    with pytest.raises(SetupError, match="unknown family 'toi'; the installed families are toy"):
         load_blueprint(file, {"toy": toy_family})
 
 

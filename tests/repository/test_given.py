@@ -1,4 +1,4 @@
-"""A repository of the user's own as the start of a run, and children merged with its edits."""
+"""Imported repositories as the start of a run, and children merged with their edits."""
 
 import json
 from pathlib import Path
@@ -76,19 +76,19 @@ def test_other_code_is_taken_without_a_blueprint(
     [
         ("library/loss.py", None, "The file library/loss.py is missing"),
         ("main.py", b"def main(:\n", "main.py:1"),
-        ("main.py", b"import agent.run\n", "may not import agent"),
-        ("notes.bin", b"\xff\xfe", "notes.bin is no text in UTF-8"),
+        ("main.py", b"import agent.run\n", "do not import agent"),
+        ("notes.bin", b"\xff\xfe", "notes.bin is not UTF-8 text"),
         ("notes.txt", b"x" * 1_000_001, "notes.txt is larger than 1 MB"),
     ],
 )
-def test_what_keeps_not_the_contract_is_refused_in_one_sentence(
+def test_a_repository_that_does_not_meet_the_contract_is_refused_in_one_sentence(
     files: dict[str, str], toy_family: Family, tmp_path: Path, name: str, content: bytes | None, said: str
 ) -> None:
     write_tree(files, tmp_path)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
     with pytest.raises(SetupError, match=said):
         read_repository(tmp_path, {"toy": toy_family})
-    with pytest.raises(SetupError, match="is no folder"):
+    with pytest.raises(SetupError, match="this is not a folder"):
         read_repository(tmp_path / "nowhere", {"toy": toy_family})
 
 

@@ -1,4 +1,4 @@
-"""What a change reads that it should not is told; what only looks a little like it is not."""
+"""Leaks in a change of code are reported; code that only looks similar is not."""
 
 from pathlib import Path
 from textwrap import dedent, indent
@@ -85,13 +85,13 @@ def test_what_stays_in_the_workspace_is_none(code: str) -> None:
         "if config.smoke:\n    rows = joined(data.train, data.val)\n",
     ],
 )
-def test_validation_rows_among_those_to_learn_from_are_a_doubt(code: str) -> None:
+def test_validation_rows_joined_to_training_rows_are_suspected(code: str) -> None:
     found = _found(code)
     assert found.faults == ()
     assert found.doubts
     line = found.doubts[0].partition(": ")
     assert line[0].startswith("library/train.py:")
-    assert line[2] == "validation rows are put together with those that are learned from."
+    assert line[2] == "validation rows are joined to training rows."
 
 
 @pytest.mark.parametrize(

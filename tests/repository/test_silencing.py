@@ -1,4 +1,4 @@
-"""Fixes that hide an error are told; what only looks a little like one is not."""
+"""Fixes that hide an error are reported; code that only looks similar is not."""
 
 from textwrap import dedent, indent
 
@@ -43,12 +43,12 @@ def _replaced(old: str, new: str) -> dict[str, str]:
         "except Exception:\n    sys.stderr.write('x')\n    model = {}\n",
     ],
 )
-def test_a_handler_that_passes_over_everything_is_told(handler: str) -> None:
+def test_a_handler_that_hides_every_error_is_reported(handler: str) -> None:
     after = _handled(handler)
     line = after["main.py"][: after["main.py"].index("    except")].count("\n") + 1
     said = silenced(FILES, after)[0]
     assert said.startswith(f"main.py:{line}: `except")
-    assert "passes over whatever goes wrong; mend the cause" in said
+    assert "hides every error; fix the cause" in said
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_a_handler_that_was_there_is_not_new_wherever_it_stands_now() -> None:
         ("from contextlib import suppress as quiet", "quiet(Exception)"),
     ],
 )
-def test_suppressing_everything_is_told(imported: str, call: str) -> None:
+def test_suppressing_every_error_is_reported(imported: str, call: str) -> None:
     after = _replaced('    model = fit(read("train"))\n', f"with {call}:\n    model = fit(read('train'))\n")
     said = alarm(after | {"main.py": f"{imported}\n{after['main.py']}"})
-    assert "`suppress` passes over whatever goes wrong" in said
+    assert "`suppress` hides every error" in said
 
 
 @pytest.mark.parametrize("call", ["contextlib.suppress(FileNotFoundError)", "suppress(Exception)"])
@@ -118,12 +118,12 @@ def test_suppressing_one_error_or_a_function_of_that_name_passes(call: str) -> N
         ('warnings.warn("ignore")', False),
     ],
 )
-def test_ignoring_all_warnings_is_told_and_naming_one_is_not(call: str, told: bool) -> None:
+def test_ignoring_all_warnings_is_reported_and_naming_one_is_not(call: str, told: bool) -> None:
     after = changed(
         "import numpy as np\n\n\ndef fit", f"import numpy as np\n\n{call}\n\n\ndef fit", "library/train.py"
     )
     said = silenced(FILES, after)
-    assert [("library/train.py:5: every warning is ignored" in one) for one in said] == [True] * told
+    assert [("library/train.py:5: the filter ignores every warning" in one) for one in said] == [True] * told
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_ignoring_all_warnings_is_told_and_naming_one_is_not(call: str, told: bo
         "import os as o\no._exit(0)",
     ],
 )
-def test_an_end_midway_that_looks_like_success_is_told(statement: str) -> None:
+def test_an_exit_midway_that_looks_like_success_is_reported(statement: str) -> None:
     new = f"if not val_rows:\n{indent(statement, '    ')}\nval_labels = predict(model, val_rows)\n"
     said = alarm(_replaced("    val_labels = predict(model, val_rows)\n", new))
-    assert "the process ends here as if all had gone well" in said
+    assert "the process exits here as if it had succeeded" in said
 
 
 @pytest.mark.parametrize(
@@ -187,15 +187,14 @@ def test_the_scored_file_may_be_written_in_another_way() -> None:
     assert silenced(FILES, looped) == []
 
 
-def test_validation_that_is_skipped_is_told() -> None:
+def test_skipped_validation_is_reported() -> None:
     skipped = changed(
         '    for row in read("val"):\n        right += row in rows\n', "    right = len(rows)\n"
     )
-    assert "score does not go through the validation rows any more" in alarm(skipped)
+    assert "score no longer loops over the validation rows" in alarm(skipped)
     unread = MAIN.replace('"val"', '"train"').replace("val_rows", "rows").replace("val_labels", "labels")
     assert any(
-        "Nothing reads the validation rows any more" in one
-        for one in silenced(FILES, FILES | {"main.py": unread})
+        "No code reads the validation rows" in one for one in silenced(FILES, FILES | {"main.py": unread})
     )
 
 

@@ -1,4 +1,4 @@
-"""Lessons in a model's words; the model is a fake here."""
+"""Texts of lessons by a language model, which is a fake here."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def _node(state: RunState) -> Node:
     return state.nodes[2]
 
 
-def test_a_comparison_is_told_with_diff_and_numbers(state: RunState, toy_prepared: Prepared) -> None:
+def test_the_prompt_shows_a_comparison_with_diff_and_numbers(state: RunState, toy_prepared: Prepared) -> None:
     thinker = WellReading(GOOD)
     found = _reflector(toy_prepared, thinker).reflect(state, _node(state), state.learned["00001"], list)
     assert found is not None
@@ -74,7 +74,7 @@ def test_a_comparison_is_told_with_diff_and_numbers(state: RunState, toy_prepare
     assert is_closed(query.form.schema)
 
 
-def test_nothing_of_audit_rows_is_told(state: RunState, toy_prepared: Prepared) -> None:
+def test_the_prompt_holds_nothing_of_audit_rows(state: RunState, toy_prepared: Prepared) -> None:
     thinker = WellReading()
     _reflector(toy_prepared, thinker).reflect(state, _node(state), state.learned["00001"], list)
     for prompt in thinker.questions[0].prompts:
@@ -95,7 +95,9 @@ def test_a_long_diff_is_cut_and_shorter_still_where_the_context_is_short(
     assert full.stable == short.stable
 
 
-def test_what_slots_can_say_or_is_said_already_is_not_asked(state: RunState, toy_prepared: Prepared) -> None:
+def test_lessons_about_slots_and_worded_lessons_are_not_asked(
+    state: RunState, toy_prepared: Prepared
+) -> None:
     thinker = WellReading()
     reflector = _reflector(toy_prepared, thinker)
     assert reflector.reflect(state, _node(state), lesson("depth", 1, 2), list) is None
@@ -124,17 +126,19 @@ def test_without_an_answer_there_are_no_words(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"verdict": "hurts"}, "it was measured and is 'helps', not 'hurts'"),
-        ({"verdict": "perhaps"}, "verdict: it was measured"),
-        ({"key_lesson": "  \n"}, "key_lesson: it is empty"),
-        ({"title": ""}, "title: it is empty"),
+        ({"verdict": "hurts"}, "the measured verdict is 'helps', not 'hurts'"),
+        ({"verdict": "perhaps"}, "verdict: the measured verdict is"),
+        ({"key_lesson": "  \n"}, "key_lesson: the text is empty"),
+        ({"title": ""}, "title: the text is empty"),
         ({"findings": None}, "findings: "),
         ({"title": "Error down by 12.5 %"}, "title: leave percentages out"),
         ({"key_lesson": "It saves 20 percent."}, "key_lesson: leave percentages out"),
-        ({"same_as": "00009"}, "same_as: '00009' is none of 00007; or leave it empty"),
+        ({"same_as": "00009"}, "same_as: '00009' is unknown; name one of 00007, or leave it empty"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(state: RunState, answer: dict[str, Any], said: str) -> None:
+def test_an_impossible_answer_is_refused_with_a_message(
+    state: RunState, answer: dict[str, Any], said: str
+) -> None:
     form = reflect_form(_node(state), state.learned["00001"], [of_edit(7, "Slower steps")])
     with pytest.raises(AnswerError, match=said):
         form.read({**GOOD, **answer})

@@ -1,4 +1,4 @@
-"""What a reviewer is shown, and that it can only veto; the model is a fake (a real server: tests/cli)."""
+"""The reviewer's prompt, and that a review can only veto; the model is a fake (real server: tests/cli)."""
 
 import re
 
@@ -15,7 +15,7 @@ from agent.record.state import Node, RunState
 from agent.repository.family import Family
 from agent.repository.render import TaskView
 from agent.reviewer.diffs import code_diff
-from agent.reviewer.review import DIFF_LENGTHS, LlmReviewer, curve_told, reviewed
+from agent.reviewer.review import DIFF_LENGTHS, LlmReviewer, format_curve, reviewed
 from agent.thinking import make_agents
 from tests.states import SETTINGS, finish, idea, propose, started
 from tests.thinkers import Answer, ScriptedThinker
@@ -155,12 +155,12 @@ def test_a_diff_is_of_modules_that_differ() -> None:
     assert "-X = 1" in code_diff({"library/x.py": "X = 1\n"}, {})
 
 
-def test_of_a_long_curve_a_few_points_are_told_the_last_among_them() -> None:
-    told = curve_told(CURVE)
+def test_a_long_curve_is_cut_to_a_few_points_with_the_last() -> None:
+    told = format_curve(CURVE)
     assert 5 < len(told) <= 12
     assert told[-1] == "done 1, epoch 40, metric 0.4"
-    assert curve_told(()) == []
-    assert curve_told(CURVE[:1]) == ["done 0.025, epoch 1, metric 0.01"]
+    assert format_curve(()) == []
+    assert format_curve(CURVE[:1]) == ["done 0.025, epoch 1, metric 0.01"]
 
 
 def test_the_very_small_model_is_not_asked(toy_prepared: Prepared, toy_family: Family) -> None:

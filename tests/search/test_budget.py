@@ -24,13 +24,13 @@ def test_near_the_end_a_node_may_take_longer_but_never_more_than_is_left() -> No
 
 def test_a_search_says_why_it_ends() -> None:
     state = started()
-    assert Budget.of(state).why_it_ends == "nothing new is left to try"
+    assert Budget.of(state).why_it_ends == "no new idea is left to try"
     state.elapsed_s = 500.0
-    assert Budget.of(state).why_it_ends == "nothing new fits into the time that is left"
+    assert Budget.of(state).why_it_ends == "no new idea fits the time left"
     state.elapsed_s = 600.0
-    assert Budget.of(state).why_it_ends == "the budget is used"
+    assert Budget.of(state).why_it_ends == "the budget is used up"
     alone = started(blueprint=idea().blueprint)
-    assert Budget.of(alone).why_it_ends == "the given blueprint was tried"
+    assert Budget.of(alone).why_it_ends == "the given blueprint was executed"
 
 
 def test_an_ensemble_is_no_searched_node() -> None:

@@ -62,7 +62,7 @@ def show_command(
         Console().print(render_calls(asked, opened.journal.text))
         return
     found, files = find_node(opened, node), _files(opened)
-    page = render_node(opened.state, found, files.of(found), files.log(found), files.analysis(found))
+    page = render_node(opened.state, found, files.workspace(found), files.log(found), files.analysis(found))
     Console().print(page)
 
 
@@ -103,7 +103,7 @@ def report_command(
         run=opened.id,
         title=opened.prepared.spec.title,
         metric=opened.metric,
-        material=_files(opened).material,
+        load_files=_files(opened).load,
         kept=home.solutions / opened.prepared.spec.id if kept else None,
         home=home.root,
     )

@@ -1,37 +1,37 @@
-"""Folders as a page says them that is mailed to others: without where they are on this machine."""
+"""Replaces folders of this machine in a page that is sent to others."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 
-class Places:
-    """Says `$MARS_HOME` and `~` for the absolute folders that these are here."""
+class PathRedactor:
+    """Replaces the absolute path of MARS_HOME by `$MARS_HOME` and that of the user's folder by `~`."""
 
     def __init__(self, home: Path | None = None) -> None:
-        """`home` is the MARS_HOME, if the page knows of one."""
+        """Prepare the replacements; `home` is the MARS_HOME, if there is one."""
         user = Path.home()
-        said = {user: "~", user.resolve(): "~"}
+        names = {user: "~", user.resolve(): "~"}
         if home is not None:
-            said |= {home.absolute(): "$MARS_HOME", home.resolve(): "$MARS_HOME"}
-        self._said = {str(folder): name for folder, name in said.items() if folder != folder.parent}
-        longest_first = sorted(self._said, key=len, reverse=True)
+            names |= {home.absolute(): "$MARS_HOME", home.resolve(): "$MARS_HOME"}
+        self._names = {str(folder): name for folder, name in names.items() if folder != folder.parent}
+        longest_first = sorted(self._names, key=len, reverse=True)
         # Whole folders only: not /home/me in /home/me2, nor in /backup/home/me.
         self._known = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, longest_first))})(?![\w-])")
 
     def text(self, text: str) -> str:
-        """The text with every folder of the machine's that is known said in its own way."""
-        return self._known.sub(lambda found: self._said[found[0]], text) if self._said else text
+        """Return the text with every known folder replaced."""
+        return self._known.sub(lambda found: self._names[found[0]], text) if self._names else text
 
-    def all(self, content: Any) -> Any:
-        """The same for every text of a JSON value."""
+    def json(self, content: Any) -> Any:
+        """Return a JSON value with every known folder replaced in its keys and texts."""
         if isinstance(content, str):
             return self.text(content)
         if isinstance(content, dict):
-            return {self.all(key): self.all(value) for key, value in content.items()}
-        return [self.all(item) for item in content] if isinstance(content, list) else content
+            return {self.json(key): self.json(value) for key, value in content.items()}
+        return [self.json(item) for item in content] if isinstance(content, list) else content
 
     def folder(self, path: str) -> str:
-        """A folder below a known one; of any other absolute one only the name."""
-        said = self.text(path)
-        return Path(said).name if Path(said).is_absolute() else said
+        """Return a path below a known folder with that folder replaced; else the name of the folder."""
+        redacted = self.text(path)
+        return Path(redacted).name if Path(redacted).is_absolute() else redacted

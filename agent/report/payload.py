@@ -11,7 +11,7 @@ from agent.report import wording
 from agent.report.files import NodeFiles
 from agent.report.packing import pack_within
 
-# Largest number of characters (of curves: points) in total, and per file or node. A page must fit into a mail.
+# Largest number of characters (curves: points), in total and per file or node: a page must fit into a mail.
 _CODE_TOTAL, _CODE_MOST = 700_000, 60_000
 _LOG_TOTAL, _LOG_MOST = 300_000, 12_000
 _ANALYSIS_TOTAL, _ANALYSIS_MOST = 200_000, 8_000
@@ -105,7 +105,7 @@ def _lessons(state: RunState, node: Node) -> Json:
     def entry(lesson_id: str) -> Json:
         lesson = known.get(lesson_id)
         text = (
-            f"{wording.one_line(lesson.title)} ({wording.effect(lesson)})"
+            f"{wording.one_line(lesson.title)}: {wording.effect(lesson)}"
             if lesson
             else "not in this run's record"
         )

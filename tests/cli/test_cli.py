@@ -75,7 +75,7 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
     assert len(found) == 6
     assert all((slots["kind"], slots["depth"]) == ("plain", 1) and slots["width"] != 2 for slots in found)
     assert (state.run.hint, state.run.forbidden) == ("keep it plain", ("deeper", "width=2"))
-    assert "pinned kind=plain; forbidden deeper, width=2; hint: keep it plain" in done.stderr
+    assert "pinned: kind=plain; forbidden: deeper, width=2; hint: keep it plain" in done.stderr
     refused = mars("run", "--competition", "toy", "--set", "kind=pretty", code=2)
     assert "slot 'kind' does not take 'pretty'; it takes plain" in refused.stderr.replace("\n", " ")
     assert mars("runs").stdout.count("toy-") == 1, "what was refused left no run"

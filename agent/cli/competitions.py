@@ -63,7 +63,7 @@ def init_command(
         draft = draft_spec(directory)
         file = write_draft(draft, directory)
     else:
-        written = _drafted(directory, model, max_usd)
+        written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
         if written.prepared is not None:
             _describe(written.prepared)
@@ -85,7 +85,7 @@ def init_command(
         print(unserved(spec, families))
 
 
-def _drafted(directory: Path, model: str, max_usd: float | None) -> Written:
+def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> Written:
     """Draft with a language model; print the model, its cost and the file with all messages."""
     require_none_yet(directory)
     if model == LOCAL:

@@ -71,11 +71,11 @@ def gc_command(
     home = paths.home()
     engine = open_database(home.database)
     removable = list(clean(home, engine, int(cache_gb * 1e9), dry_run=dry_run))
-    sums: dict[tuple[str, str], list[int]] = defaultdict(list)
+    sizes_by_place: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in removable:
-        sums[item.kind, _place(item, home)].append(item.size)
+        sizes_by_place[item.kind, _place(item, home)].append(item.size)
     table = Table("what", "where", Column("items", justify="right"), Column("MB", justify="right"), box=None)
-    for (kind, place), sizes in sorted(sums.items()):
+    for (kind, place), sizes in sorted(sizes_by_place.items()):
         table.add_row(kind, place, str(len(sizes)), f"{sum(sizes) / 1e6:,.1f}")
     if removable:
         Console(soft_wrap=True).print(table)

@@ -45,14 +45,14 @@ def export_command(
     """Write a node's repository to a folder that runs without MARS. An ensemble includes its members."""
     home = paths.home()
     opened = open_run(run, home)
-    node = _chosen(opened) if len(target) == 1 else find_node(opened, _number(target))
+    node = _best_node(opened) if len(target) == 1 else find_node(opened, _number(target))
     if node.result is None:
         raise SetupError(f"Node {node.name} has not finished; export another node.")
     folder = Path(target[-1])
     if inference:
-        done = export_inference(opened, home, node, folder, copy_input=copy_input)
-        print(f"{done.executed} {done.compared(str(folder))}")
-        exported = "The refit of node" if done.refitted else "Node"
+        inference_export = export_inference(opened, home, node, folder, copy_input=copy_input)
+        print(f"{inference_export.executed} {inference_export.compared(str(folder))}")
+        exported = "The refit of node" if inference_export.refitted else "Node"
         print(
             f"{exported} {node.name} ({node.idea.title}) is in {folder}, ready to predict; see its README.md."
         )
@@ -80,7 +80,7 @@ def _number(target: list[str]) -> int:
     return int(target[0])
 
 
-def _chosen(run: Run) -> Node:
+def _best_node(run: Run) -> Node:
     """Return the node that the run kept, or would keep now."""
     finished = run.state.finished
     kept = finished.chosen if finished else None

@@ -11,10 +11,10 @@ from agent.errors import SetupError
 from agent.llm.prices import load_prices
 from agent.record.rates import Rates, rates
 from agent.record.state import Node
-from agent.report.files import RunFiles
 from agent.report.html import ReportContext, write_report
+from agent.report.node_files import RunFiles
+from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.plots import write_plots
-from agent.report.show import print_diff, render_calls, render_node
 from agent.report.spending import render_spending
 from agent.report.tree import render_tree
 from agent.session import Run, open_run
@@ -117,7 +117,7 @@ def report_command(
 def _lesson_use(found: Rates) -> str:
     if found.utilisation is None:
         return "lessons: none were available"
-    text = f"lessons: {100 * found.utilisation:.0f} % of the nodes with lessons available cite a lesson"
+    text = f"lessons: cited by {100 * found.utilisation:.0f} % of the nodes with lessons available"
     if found.transfer is None:
         return text
     return f"{text}; {100 * found.transfer:.0f} % of the citations refer to another branch or run"

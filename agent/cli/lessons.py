@@ -82,9 +82,9 @@ def verify_command(
         found = verify(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
     count = "1 new seed" if seeds == 1 else f"{seeds} new seeds"
-    print(f"Lesson {before.id} before: {before.title}: {wording.effect(before)}.")
+    print(f"Lesson {before.id} before: {wording.titled_effect(before)}.")
     print(f"Run {found.run} on {count}: {wording.comparison(before, new)}. The lesson is {found.finding}.")
-    print(f"Lesson {after.id} now: {after.title}: {wording.effect(after)}.")
+    print(f"Lesson {after.id} now: {wording.titled_effect(after)}.")
 
 
 def _describe(lesson: Lesson) -> list[str]:
@@ -97,8 +97,8 @@ def _describe(lesson: Lesson) -> list[str]:
         lesson.findings,
         *_model_findings(lesson),
         lesson.key_lesson,
-        f"Confidence {lesson.confidence:.2f}: {lesson.confirmations} pairs for, "
-        f"{lesson.contradictions} against.",
+        f"Confidence {lesson.confidence:.2f} (pairs for: {lesson.confirmations}, "
+        f"against: {lesson.contradictions}).",
         *(
             f"  {pair.competition} ({pair.data_kind}), run {pair.run}, node {pair.child:03d} against "
             f"{pair.parent:03d}: {wording.comparison(lesson, pair)}"

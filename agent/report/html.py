@@ -15,11 +15,11 @@ from agent.memory.lesson import Lesson
 from agent.record.rates import rates
 from agent.record.state import Node, RunState
 from agent.report import charts, wording
-from agent.report.files import NodeFiles
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
+from agent.report.live_layout import StatusCounts
+from agent.report.node_files import NodeFiles
+from agent.report.path_redaction import PathRedactor
 from agent.report.payload import code_payload, node_payload, script_json
-from agent.report.places import PathRedactor
-from agent.report.screen import StatusCounts
 from agent.written import file_aside
 
 _ASSETS = Path(__file__).parent / "assets"

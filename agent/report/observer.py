@@ -7,8 +7,8 @@ from rich.console import Console
 
 from agent.record.events import CurvePoint, Event
 from agent.record.state import RunState
-from agent.report.live import LiveScreen
-from agent.report.plain import PlainLines
+from agent.report.live_screen import LiveScreen
+from agent.report.plain_lines import PlainLines
 
 
 class Observer(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.report.files import NodeFiles
+from agent.report.node_files import NodeFiles
 from agent.report.packing import pack_within
 
 # Largest number of characters (curves: points), in total and per file or node: a page must fit into a mail.
@@ -104,11 +104,7 @@ def _lessons(state: RunState, node: Node) -> Json:
 
     def entry(lesson_id: str) -> Json:
         lesson = known.get(lesson_id)
-        text = (
-            f"{wording.one_line(lesson.title)}: {wording.effect(lesson)}"
-            if lesson
-            else "not in this run's record"
-        )
+        text = wording.titled_effect(lesson) if lesson else "not in this run's record"
         return {"id": lesson_id, "text": text}
 
     return {

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.report.screen import StatusCounts, status
+from agent.report.live_layout import StatusCounts, status
 
 _DEEP = 8  # levels from which the guide lines are drawn closer together
 

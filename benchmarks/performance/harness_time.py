@@ -21,7 +21,7 @@ from rich.console import Console
 
 from agent.paths import Home
 from agent.record.events import NodeFinished, RepeatFinished
-from agent.report.live import LiveScreen
+from agent.report.live_screen import LiveScreen
 from agent.request import RunRequest
 from agent.session import Run, start
 

@@ -79,28 +79,28 @@ def main() -> None:
             own = folder / f"seed-{seed}"
             own.mkdir(parents=True, exist_ok=True)
             if "search" in arguments.parts:
-                _once(own / "search.json", partial(_search, own, seed, arguments.minutes))
+                _run_once(own / "search.json", partial(_search, own, seed, arguments.minutes))
             if "ours" in arguments.parts:
                 solution = Path(str(json.loads((own / "search.json").read_text())["solution_path"]))
                 files = _files(solution / "repository")
-                _once(
+                _run_once(
                     own / "ours.json", partial(_predict, files, own / "ours", stage, seed, arguments.threads)
                 )
             if "seed-small" in arguments.parts:
                 recipe, workspace = _seed_small(stage), own / "seed-small"
-                _once(
+                _run_once(
                     own / "seed-small.json",
                     partial(_predict, recipe, workspace, stage, seed, arguments.threads),
                 )
             if "ensemble" in arguments.parts:
-                _once(own / "ensemble.json", partial(_ensemble, own, stage, seed, arguments.threads))
+                _run_once(own / "ensemble.json", partial(_ensemble, own, stage, seed, arguments.threads))
             if {"ours", "seed-small"} & set(arguments.parts):
                 _print_solutions(own, seed, stage)
             if "ensemble" in arguments.parts:
                 _print_ensemble(own, seed, stage)
 
 
-def _once(file: Path, work: Callable[[], str]) -> None:
+def _run_once(file: Path, work: Callable[[], str]) -> None:
     """Do the work and write its result to the file, unless the file exists."""
     if not file.exists():
         unfinished = file.with_suffix(".part")
@@ -218,7 +218,7 @@ def _print_solutions(folder: Path, seed: int, stage: Stage) -> None:
     print(
         f"run seed {seed}: {search['nodes']} nodes, {search['valid_nodes']} valid; "
         f"search {ours['seconds']:.0f} s, seed-small {theirs['seconds']:.0f} s; "
-        + _compared("search", ours["submission"], "seed-small", theirs["submission"], stage),
+        + _format_comparison("search", ours["submission"], "seed-small", theirs["submission"], stage),
         flush=True,
     )
 
@@ -234,7 +234,7 @@ def _print_ensemble(folder: Path, seed: int, stage: Stage) -> None:
     best_private = max(scores, key=lambda name: scores[name])
     print(
         f"run seed {seed}: "
-        + _compared(
+        + _format_comparison(
             f"ensemble of {len(submissions)}",
             Path(found["folder"]) / submission,
             f"its best member {found['best']}",
@@ -246,7 +246,7 @@ def _print_ensemble(folder: Path, seed: int, stage: Stage) -> None:
     )
 
 
-def _compared(name: str, mine: str | Path, other: str, theirs: str | Path, stage: Stage) -> str:
+def _format_comparison(name: str, mine: str | Path, other: str, theirs: str | Path, stage: Stage) -> str:
     """Format both scores and the paired interval of their difference."""
     form = SubmissionFormat.of(stage.prepared)
     ids, truth = read_truth(stage.answers, form)

@@ -38,8 +38,13 @@ def main() -> None:
         try:
             missing = cold.guarantees.missing()
             print("isolation complete" if not missing else f"isolation incomplete: {' '.join(missing)}")
-            _compare("warm", _executed(confined, root, "auto"), _executed(free, root, "none"), repeats)
-            _compare("cold", _executed(cold, root, "cold"), _plain(root / "plain"), repeats)
+            _compare(
+                "warm",
+                _candidate_runner(confined, root, "auto"),
+                _candidate_runner(free, root, "none"),
+                repeats,
+            )
+            _compare("cold", _candidate_runner(cold, root, "cold"), _plain_runner(root / "plain"), repeats)
         finally:
             for executor in (confined, free, cold):
                 executor.close()
@@ -56,7 +61,7 @@ def _warm(nodes: Path, root: Path, sandbox: str) -> Executor:
     )
 
 
-def _executed(executor: Executor, root: Path, name: str) -> Callable[[], None]:
+def _candidate_runner(executor: Executor, root: Path, name: str) -> Callable[[], None]:
     workspace = root / name / "node"
     workspace.mkdir(parents=True)
     (workspace / "main.py").write_text("")
@@ -70,7 +75,7 @@ def _executed(executor: Executor, root: Path, name: str) -> Callable[[], None]:
     return run
 
 
-def _plain(workspace: Path) -> Callable[[], None]:
+def _plain_runner(workspace: Path) -> Callable[[], None]:
     workspace.mkdir(parents=True)
     (workspace / "main.py").write_text("")
 

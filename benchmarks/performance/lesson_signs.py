@@ -28,8 +28,8 @@ from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.paths import Home
 from agent.report.observer import Observer
-from agent.report.plain import PlainLines
-from agent.report.wording import comparison, effect
+from agent.report.plain_lines import PlainLines
+from agent.report.wording import comparison, titled_effect
 from agent.request import RunRequest
 from agent.session import start
 from agent.verify import Verification, verify
@@ -52,7 +52,7 @@ class Rerun:
 
     @property
     def line(self) -> str:
-        before = f"{self.lesson.id} {self.lesson.title}: {effect(self.lesson)}"
+        before = f"{self.lesson.id} {titled_effect(self.lesson)}"
         if self.found is None:
             return f"{before}; not re-run: {self.reason}"
         outcome = "sign kept" if self.kept else "SIGN CHANGED"

@@ -59,7 +59,7 @@ from agent.record.state import RunState
 from agent.record.store import Journal
 from agent.report import wording
 from agent.report.observer import Observer
-from agent.report.plain import PlainLines
+from agent.report.plain_lines import PlainLines
 from agent.report.spending import render_spending
 from agent.request import RunRequest
 from agent.session import start

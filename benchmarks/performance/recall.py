@@ -35,24 +35,24 @@ def main() -> None:
     arguments = parser.parse_args()
     file = Path(__file__).with_name("recalled_lessons.yaml")
     topics = yaml.safe_load(file.read_text(encoding="utf-8"))
-    ways: dict[str, Likeness | None] = {"no query": None, "words": by_words}
+    methods: dict[str, Likeness | None] = {"no query": None, "words": by_words}
     try:
         model = find_model(arguments.weights)
-        ways["embeddings"] = _cached(lambda about, texts: embedded(model, about, texts))
+        methods["embeddings"] = _cached(lambda about, texts: embedded(model, about, texts))
     except NoMeaningError as error:
         print(f"Recall by embeddings is not available: {error}")
-    for way, likeness in ways.items():
+    for method, likeness in methods.items():
         began = time.perf_counter()
-        found, first = _measured(topics, likeness, arguments.seeds)
+        found, first = _measure(topics, likeness, arguments.seeds)
         print(
-            f"{way}: {statistics.fmean(found):.0%} of the relevant lessons are among the {LIMIT} recalled "
+            f"{method}: {statistics.fmean(found):.0%} of the relevant lessons are among the {LIMIT} recalled "
             f"({LIMIT / sum(len(topic['lessons']) for topic in topics):.0%} by chance), "
             f"{statistics.fmean(first):.0%} of the first {FIRST} are relevant; "
             f"{time.perf_counter() - began:.1f} s"
         )
 
 
-def _measured(
+def _measure(
     topics: Sequence[dict[str, object]], likeness: Likeness | None, seeds: int
 ) -> tuple[list[float], list[float]]:
     """Return recall and precision of the first ten, for each seed and competition."""

@@ -22,7 +22,7 @@ from agent.competition.sources import locate_data
 from agent.execution import run_script
 from agent.paths import Home
 from agent.record.events import NodeFinished
-from agent.report.plain import PlainLines
+from agent.report.plain_lines import PlainLines
 from agent.request import RunRequest
 from agent.session import Summary, start
 
@@ -54,7 +54,7 @@ def main() -> None:
             summary = start(request, Home(Path(folder)), lambda _: PlainLines(console))
             _print(summary)
             if arguments.splits:
-                grades.append(_graded(arguments.competition, Home(Path(folder)), split, summary))
+                grades.append(_grade(arguments.competition, Home(Path(folder)), split, summary))
                 print(f"split {split}: {grades[-1]:.4f} on the private answers", flush=True)
     if grades:
         print(f"mean over {len(grades)} splits: {statistics.mean(grades):.4f}")
@@ -75,7 +75,7 @@ def _print(summary: Summary) -> None:
         )
 
 
-def _graded(name: str, home: Home, split: int, summary: Summary) -> float:
+def _grade(name: str, home: Home, split: int, summary: Summary) -> float:
     competition = find_competition(name, home)
     raw = locate_data(competition, home, "auto", run_script, split)
     if summary.kept is None:

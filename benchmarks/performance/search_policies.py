@@ -231,14 +231,14 @@ def main() -> None:
         for kind in KINDS:
             if kind.name in arguments.kinds:
                 found[kind.name, budget] = compare(kind, budget, seeds, POLICIES, arguments.scheduler)
-        found["all", budget] = _joined([found[name, budget] for name in arguments.kinds])
+        found["all", budget] = _mean_over_kinds([found[name, budget] for name in arguments.kinds])
     console = Console(width=150)
     console.print(_regrets(found))
     console.print(_differences(found))
     console.print(_effective(found))
 
 
-def _joined(kinds: Sequence[dict[str, list[Result]]]) -> dict[str, list[Result]]:
+def _mean_over_kinds(kinds: Sequence[dict[str, list[Result]]]) -> dict[str, list[Result]]:
     """Return the mean over the kinds for each seed."""
     return {
         name: [

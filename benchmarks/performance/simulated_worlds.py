@@ -121,15 +121,15 @@ class World:
         if path not in self._known:
             # Seed sequences ignore trailing zeros, so numbers count from 1 here.
             rng = np.random.default_rng([self.seed, *(number + 1 for number in path)])
-            self._known[path] = self._improved(path, rng) if path[1:] else self._draft(path[0], rng)
+            self._known[path] = self._improve(path, rng) if path[1:] else self._draft(path[0], rng)
         return self._known[path]
 
     def _draft(self, number: int, rng: np.random.Generator) -> Solution:
         time, floor = self.structures[number % STRUCTURES]
         excess = EXCESS * np.exp(self.kind.start_sd * rng.standard_normal())
-        return _executed(floor, float(excess), float(TYPICAL_S * np.exp(time)), rng)
+        return _execute(floor, float(excess), float(TYPICAL_S * np.exp(time)), rng)
 
-    def _improved(self, path: Path, rng: np.random.Generator) -> Solution:
+    def _improve(self, path: Path, rng: np.random.Generator) -> Solution:
         parent = self.solution(path[:-1])
         cost = COST + COST_SD * rng.standard_normal()
         gain = GAIN + GAIN_SD * rng.standard_normal() + GAIN_PER_COST * cost
@@ -137,10 +137,10 @@ class World:
         if rng.random() < BROKEN_SHARE:
             gain = -BROKEN_SD * abs(rng.standard_normal())
         excess = float(parent.excess * np.exp(-gain))
-        return _executed(parent.floor, excess, float(parent.cost_s * np.exp(cost)), rng)
+        return _execute(parent.floor, excess, float(parent.cost_s * np.exp(cost)), rng)
 
 
-def _executed(floor: float, excess: float, cost_s: float, rng: np.random.Generator) -> Solution:
+def _execute(floor: float, excess: float, cost_s: float, rng: np.random.Generator) -> Solution:
     excess = min(excess, WORST_ERROR - floor)
     seconds = cost_s * float(np.exp(RUN_TIME_SD * rng.standard_normal()))
     measured = 1.0 - floor - excess + NOISE * float(rng.standard_normal())

@@ -72,8 +72,8 @@ def test_small_jobs_go_to_the_models_of_their_roles_and_what_that_saves_is_told(
     assert re.search(r"coder +small +edit +1 ", said)
     tokens = [(call.tokens_in or 0, call.tokens_out or 0) for call in calls]
     usd = sum(2.0 * tokens_in + 10.0 * tokens_out for tokens_in, tokens_out in tokens) / 1e6
-    assert f"the same tokens at the price of obedient alone: ${usd:.4f}" in " ".join(said.split())
-    assert f"together ${sum(call.usd or 0 for call in calls):.4f};" in said
+    assert f"the same tokens at the price of obedient only: ${usd:.4f}" in " ".join(said.split())
+    assert f"total ${sum(call.usd or 0 for call in calls):.4f};" in said
 
 
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:

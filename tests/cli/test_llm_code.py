@@ -35,11 +35,15 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
     (lesson,) = (state.learned[number] for number in edited.lessons)
     assert (lesson.verdict, lesson.key_lesson) == ("inconclusive", "The key_lesson of it.")
     shown = mars("lessons", "show", lesson.id).stdout
-    assert f"A model read, of node 004 of run {lesson.evidence[0].run}: The findings of it." in one_line(
-        shown
+    assert (
+        f"Findings of a language model on node 004 of run {lesson.evidence[0].run}: The findings of it."
+        in one_line(shown)
     )
     mars("report", "latest", "-o", str(home.root / "report.html"))
-    assert "of node 004 of this run: The findings of it." in (home.root / "report.html").read_text()
+    assert (
+        "Findings of a language model on node 004 of this run: The findings of it."
+        in (home.root / "report.html").read_text()
+    )
     assert "Count rows" in mars("show", "latest", "4").stdout
     assert '+    validation = list(read("val"))' in mars("diff", "latest", "4").stdout
     replayed = json.loads(mars("replay", "latest", "--json").stdout)

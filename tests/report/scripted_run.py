@@ -19,7 +19,7 @@ from agent.record.events import (
     Status,
 )
 from agent.record.state import Node
-from agent.report.files import NodeFiles
+from agent.report.node_files import NodeFiles
 from agent.repository.edits import Edit
 from agent.repository.idea import Blueprint, Change, Idea
 

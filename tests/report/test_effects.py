@@ -4,7 +4,7 @@ import pytest
 from scripted_run import lesson
 
 from agent.memory.lesson import FixTried
-from agent.report.wording import comparison, effect
+from agent.report.wording import comparison, effect, titled_effect
 
 FIX = FixTried(run="r", competition="toy", data_kind="full", node=3, number=1, mended=True)
 
@@ -37,6 +37,14 @@ def test_an_effect_is_one_readable_line(measured: float, error: float, text: str
     one = lesson("00001", 2, 1, measured, error, "Larger pictures")
     assert effect(one) == text
     assert comparison(one, one.evidence[0]) == of_one_pair
+
+
+def test_a_title_that_states_the_verdict_does_not_repeat_it() -> None:
+    helps = lesson("00001", 2, 1, 0.2, 0.02, "Larger pictures help")
+    assert titled_effect(helps) == "Larger pictures help: 20.0 % ± 2.0 % less error (1 pair)"
+    title = "Larger pictures make no measurable difference"
+    unclear = lesson("00001", 2, 1, 0.02, 0.02, title)
+    assert titled_effect(unclear) == f"{title} (error -2.0 % ± 2.0 %, 1 pair)"
 
 
 def test_an_effect_counts_its_pairs_and_fixes() -> None:

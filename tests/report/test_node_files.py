@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.record.state import Node, RunState
-from agent.report.files import RunFiles
+from agent.report.node_files import RunFiles
 from agent.repository.lineage import Lineage
 
 

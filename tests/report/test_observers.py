@@ -9,9 +9,9 @@ from scripted_run import Script, idea, lesson, result
 
 from agent.record.events import CurvePoint, Event, RunResumed
 from agent.record.state import RunState
-from agent.report.live import LiveScreen
+from agent.report.live_screen import LiveScreen
 from agent.report.observer import Observer, make_observer
-from agent.report.plain import PlainLines
+from agent.report.plain_lines import PlainLines
 
 HEADLINE = "iMet Collection 2020 on its sample (made here, 1,500 labelled rows)"
 
@@ -204,8 +204,8 @@ class TestLiveScreen:
         observer = LiveScreen(console, "micro_f1", now)
         state = send(observer, story)
         pictures = written(console).count(HEADLINE)
-        for tick in range(100):
-            now.now = tick / 100
+        for step in range(100):
+            now.now = step / 100
             observer.tick(state, {})
         assert written(console).count(HEADLINE) - pictures <= 4
         observer.close()

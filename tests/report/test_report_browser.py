@@ -12,8 +12,8 @@ from scripted_run import ANALYSIS, Script, idea, result
 
 from agent.competition.metrics import get_metric
 from agent.record.state import Node, RunState
-from agent.report.files import NodeFiles
 from agent.report.html import ReportContext, write_report
+from agent.report.node_files import NodeFiles
 
 ATTACK = "</script><img src=x onerror='document.title=\"owned\"'>"
 

@@ -10,8 +10,8 @@ from test_report_page import code_of
 
 from agent.competition.metrics import get_metric
 from agent.record.state import Node, RunState
-from agent.report.files import NodeFiles
 from agent.report.html import ReportContext, write_report
+from agent.report.node_files import NodeFiles
 
 __all__ = ["browser", "file"]
 

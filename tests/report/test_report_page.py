@@ -17,11 +17,11 @@ from agent.competition.metrics import get_metric
 from agent.errors import InfrastructureError
 from agent.record.events import CurvePoint, NodeResult, RefitFinished, RefitResult
 from agent.record.state import Node, RunState
-from agent.report.files import NodeFiles
 from agent.report.geometry import Scale, lay_out_tree, robust_range
 from agent.report.html import ReportContext, render_report, write_report
-from agent.report.places import PathRedactor
-from agent.report.show import render_node
+from agent.report.node_files import NodeFiles
+from agent.report.node_view import render_node
+from agent.report.path_redaction import PathRedactor
 from agent.report.wording import fair_limit
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"

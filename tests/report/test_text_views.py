@@ -9,7 +9,7 @@ from scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
 
 from agent.llm.calls import Call
 from agent.record.state import RunState
-from agent.report.show import print_diff, render_calls, render_node
+from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.tree import render_tree
 
 

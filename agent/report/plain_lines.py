@@ -102,7 +102,7 @@ def _sentence(event: Event, state: RunState) -> str:
         case LlmCallEnded():
             return f"node {event.node:03d}: {wording.call(event.call)}"
         case LessonLearned():
-            lesson = f"{wording.one_line(event.lesson.title)}: {wording.effect(event.lesson)}"
+            lesson = wording.titled_effect(event.lesson)
             return f"lesson {event.lesson.id} from node {event.node:03d}: {lesson}"
         case LessonWorded():
             merged = f" (merged with the lesson from node {event.node:03d})" if event.instead_of else ""

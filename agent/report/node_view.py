@@ -14,7 +14,7 @@ from agent.llm.calls import Call
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.report.screen import status
+from agent.report.live_layout import status
 
 LOG_CHARACTERS = 4_000
 _ANALYSIS_LINES = 40
@@ -213,11 +213,7 @@ def _lessons(state: RunState, node: Node) -> list[RenderableType]:
         parts.append(_section(title))
         for lesson_id in ids:
             lesson = known.get(lesson_id)
-            text = (
-                f"{wording.one_line(lesson.title)}: {wording.effect(lesson)}"
-                if lesson
-                else "not in this run's record"
-            )
+            text = wording.titled_effect(lesson) if lesson else "not in this run's record"
             parts.append(Text(f"{lesson_id}  {text}"))
     return parts
 

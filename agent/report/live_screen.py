@@ -11,7 +11,7 @@ from rich.text import Text
 from agent.record.events import CurvePoint, Event, LessonLearned, LessonWorded, NodeFinished, NodeProposed
 from agent.record.state import RunState
 from agent.report import wording
-from agent.report.screen import LATEST_NODES, StatusCounts, View, draw
+from agent.report.live_layout import LATEST_NODES, StatusCounts, View, draw
 
 REFRESH_EVERY_S = 0.25
 

@@ -174,7 +174,7 @@ def status(node: Node, is_best: bool) -> Text:
 
 def _running(view: View, width: int) -> RenderableType:
     if not view.running:
-        return Text(_idle(view.state), style="bright_black")
+        return Text(_idle_text(view.state), style="bright_black")
     grid = Table.grid(padding=(0, 2))
     for node_id, point in view.running.items():
         node = view.state.nodes[node_id]
@@ -189,7 +189,7 @@ def _running(view: View, width: int) -> RenderableType:
     return grid
 
 
-def _idle(state: RunState) -> str:
+def _idle_text(state: RunState) -> str:
     if state.finished:
         return "nothing: the run has ended"
     asked = state.spend.asked
@@ -200,5 +200,4 @@ def _lesson(lesson: Lesson | None) -> Text:
     line = _cut("last lesson  ", "bright_black")
     if lesson is None:
         return line.append("none yet", style="default")
-    line.append(f"{lesson.id} {wording.one_line(lesson.title)}", style="default")
-    return line.append(f": {wording.effect(lesson)}", style="default")
+    return line.append(f"{lesson.id} {wording.titled_effect(lesson)}", style="default")

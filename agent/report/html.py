@@ -160,4 +160,11 @@ def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
 
 
 def _setting(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """Format one setting: `yes` and `no` for booleans, `none` for empty values."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) or "none"

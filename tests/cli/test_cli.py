@@ -1,4 +1,4 @@
-"""The command line as a user meets it, in processes of their own, with the toy's real executions."""
+"""The command line in separate processes, with real executions of toy candidates."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from agent.record.events import RefitFinished
 from agent.session import open_run
 from tests.cli.commands import MARS, mars
 
-LONG_RUN = 40  # nodes; long enough to be interrupted, short enough to be waited for
+LONG_RUN = 40  # nodes; long enough to interrupt, short enough to wait for
 
 
 @pytest.fixture
 def searched(home: Home) -> str:
-    """A short finished run."""
+    """Return the id of a short finished run."""
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "5", "--json")
     return str(json.loads(done.stdout)["run_id"])
 

@@ -1,4 +1,4 @@
-"""`mars init` with a language model, as a user meets it."""
+"""`mars init` with a language model, through the command line."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Searches that a language model plans, as a user meets them; the server is a fake that keeps to its form."""
+"""Searches planned by a language model, through the command line; the model server is a fake."""
 
 import json
 import re
@@ -101,7 +101,7 @@ FAULTS: list[Fault] = [
 def test_no_fault_of_an_endpoint_loses_a_node(
     home: Home, server: Obedient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One search that meets them all, each at another question."""
+    """One search with every fault, each at another request."""
     monkeypatch.setenv("MARS_LLM_TIMEOUT_S", "1")
     server.faults = {1 + 2 * number: fault for number, fault in enumerate(FAULTS)}
     summary = json.loads(mars(*RUN, "--max-nodes", "12", "--json").stdout)

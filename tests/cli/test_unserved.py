@@ -1,4 +1,4 @@
-"""A competition that no family covers: what is said of it, and a given repository that is executed."""
+"""A competition that no family serves: messages, and the execution of an imported repository."""
 
 import json
 from pathlib import Path

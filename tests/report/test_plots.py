@@ -1,4 +1,4 @@
-"""The pictures as files."""
+"""Pictures of a run as PNG files."""
 
 import importlib.util
 import struct

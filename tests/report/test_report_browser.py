@@ -1,4 +1,4 @@
-"""The report in a real browser, opened from disk as a person would."""
+"""The report in a real browser, opened from disk."""
 
 import os
 import shutil
@@ -35,10 +35,10 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page and everything it complained about or asked for."""
+    """A page with its console errors and requests."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
 
@@ -46,8 +46,8 @@ def visit(browser: Browser, file: Path, width: int = 1280, scheme: str = "light"
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     seen = Visit(context.new_page())
     seen.page.set_default_timeout(10_000)
-    seen.page.on("console", lambda message: seen.complaints.append(message.text))
-    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    seen.page.on("console", lambda message: seen.errors.append(message.text))
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
     seen.page.on("request", lambda request: seen.requests.append(request.url))
     seen.page.goto(file.as_uri())
     return seen
@@ -63,7 +63,7 @@ def test_opens_from_disk_without_errors_or_requests(browser: Browser, file: Path
     seen = visit(browser, file)
     for name in ("003", "006", "011", "013"):
         seen.page.click(f".pill[href='#node-{name}']")
-    assert seen.complaints == []
+    assert seen.errors == []
     assert seen.requests == [file.as_uri()]
 
 
@@ -228,7 +228,7 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
     expect(seen.page.locator("#panel-title")).to_have_text(ATTACK, use_inner_text=True)
     expect(seen.page.locator("img")).to_have_count(0)
     assert seen.page.title() == title
-    assert seen.complaints == []
+    assert seen.errors == []
     assert seen.requests == [file.as_uri()]
 
 

@@ -206,7 +206,7 @@ def test_hostile_code_stays_text_in_every_view(browser: Browser, tmp_path: Path)
             summary.click()
         expect(seen.page.locator("#panel")).to_contain_text(ATTACK, use_inner_text=True)
     expect(seen.page.locator("img")).to_have_count(0)
-    assert seen.complaints == []
+    assert seen.errors == []
     assert seen.requests == [file.as_uri()]
 
 
@@ -221,7 +221,7 @@ def test_a_hundred_nodes_fit_into_a_mail(tmp_path: Path) -> None:
     state = RunState.replay(script.events, higher_is_better=True)
 
     def material(node: Node) -> NodeFiles:
-        """About 40,000 characters, of which a child changes every tenth line."""
+        """Return a file of about 40,000 characters; a child changes every tenth line."""
         lines = [
             f"    value_{k} = compute({k}, {node.id if k % 10 == node.id % 10 else 0})" for k in range(1_100)
         ]

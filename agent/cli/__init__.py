@@ -1,1 +1,1 @@
-"""The `mars` command: parse, call, print."""
+"""The `mars` command: each module parses arguments, calls the program and prints the outcome."""

@@ -1,4 +1,4 @@
-"""The `mars` command: groups, and how failures become exit codes."""
+"""The `mars` command: all subcommands, and the mapping of errors to exit codes."""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ EXIT_SETUP = 2
 
 app = typer.Typer(
     name="mars",
-    help="Searches small training repositories for a competition and keeps the best.",
+    help="Search small training repositories for a competition and keep the best one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,7 +24,7 @@ app.add_typer(lessons.app, name="lessons")
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command line; entry point of the console script."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         app()

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def competitions_command() -> None:
-    """Lists the competitions that have a name."""
+    """List the competitions that can be run by name."""
     table = Table("name", "task", "metric", "title", box=None)
     for found in list_competitions(paths.home()):
         table.add_row(found.spec.id, found.spec.task, found.spec.metric, found.spec.title)
@@ -44,26 +44,26 @@ def competitions_command() -> None:
 
 
 def init_command(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with your tables and images.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with your tables and media.")],
     model: Annotated[
         str | None,
         typer.Option(
-            help="Let this language model, at OPENAI_BASE_URL, read the folder's description too; left out, "
-            "nothing is asked of anybody."
+            help="Language model at OPENAI_BASE_URL that reads the folder's description. Default: no model "
+            "is asked."
         ),
     ] = None,
     max_usd: Annotated[
-        float | None, typer.Option(min=0.0, help="What the language model may cost at most.")
+        float | None, typer.Option(min=0.0, help="Spend limit for the language model, in USD.")
     ] = None,
 ) -> None:
-    """Writes competition.yaml for a folder of your own by looking at its files."""
+    """Write competition.yaml for your own folder from its files."""
     if model is None:
         if max_usd is not None:
-            raise SetupError("--max-usd: is for --model; without a model nothing is asked.")
+            raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
         draft = draft_spec(directory)
         file = write_draft(draft, directory)
     else:
-        written = _drafted(directory, model, max_usd)
+        written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
         if written.prepared is not None:
             _describe(written.prepared)
@@ -75,35 +75,35 @@ def init_command(
         print(f"  Please check: {question}")
     spec = draft.spec
     roles = frozenset(column.role for column in spec.inputs)
-    at = Circumstances(spec.task, spec.metric, roles, 0, device())
+    context = Circumstances(spec.task, spec.metric, roles, 0, device())
     families = known_families(paths.home())
-    able = [family.id for family in families.values() if serves(family, at)]
-    if able:
-        print(f"Families that can run it: {', '.join(able)}.")
-        print(f"Then: mars run --competition {directory}")
+    serving = [family.id for family in families.values() if serves(family, context)]
+    if serving:
+        print(f"Families that can run this competition: {', '.join(serving)}.")
+        print(f"Next: mars run --competition {directory}")
     else:
         print(unserved(spec, families))
 
 
-def _drafted(directory: Path, model: str, max_usd: float | None) -> Written:
-    """Lets a language model draft it; says whom it asks, what that took and where the words are."""
+def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> Written:
+    """Draft with a language model; print the model, its cost and the file with all messages."""
     require_none_yet(directory)
     if model == LOCAL:
         raise SetupError(
-            f"--model {LOCAL}: that model is too small to read a description; name one of an endpoint, or "
-            "leave --model out."
+            f"--model {LOCAL}: the local model is too small to read a description. Name a model of an "
+            "endpoint or leave --model out."
         )
     home = paths.home()
     load_prices(home.prices)
     require_packages()
     endpoint = find_endpoint(model)
     exchanges = Exchanges(directory)
-    print(f"Asks {endpoint.models['planner']} at {endpoint.host} what the competition is.")
+    print(f"Asking {endpoint.models['planner']} at {endpoint.host} to describe the competition.")
     try:
         with interruptible():
             return draft_with_model(directory, home, endpoint, exchanges, print, max_usd)
     finally:
-        print(f"Asked: {wording.spend(exchanges.spend)}; word by word in {exchanges.file}.")
+        print(f"Language model: {wording.spend(exchanges.spend)}. All messages: {exchanges.file}")
 
 
 def prepare_command(
@@ -111,16 +111,16 @@ def prepare_command(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Folder or zip with the competition's files, or what MLE-bench prepared of it."
+            "--from", help="Folder or zip file with the competition's files, or with its MLE-bench data."
         ),
     ] = None,
     data: options.Data = "auto",
 ) -> None:
-    """Makes a competition's data ready: tables, splits, media."""
+    """Prepare the data of a competition: tables, splits and media."""
     competition, home = find_competition(name, paths.home()), paths.home()
     if source is not None:
         if data == "sample":
-            raise SetupError("--from gives the full data; leave --data sample out.")
+            raise SetupError("--from provides the full data: leave --data sample out.")
         raw = import_data(competition, source, home)
     else:
         raw = locate_data(competition, home, data, run_script)
@@ -130,7 +130,7 @@ def prepare_command(
 
 def _describe(prepared: Prepared) -> None:
     rows = prepared.rows
-    print(f"Rows: {rows.train} train, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
     for warning in prepared.warnings:
         print(f"Warning: {warning}")
     print(f"Prepared: {prepared.root}")

@@ -1,4 +1,4 @@
-"""`mars doctor`: what works on this machine."""
+"""`mars doctor`: checks of this machine."""
 
 import importlib.util
 import os
@@ -31,8 +31,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor_command() -> None:
-    """Says what this machine offers: home, record, families, Kaggle, isolation, device, disk."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)  # "mars-search[image]" is no markup
+    """Check this machine: home, record, disk, device, families, Kaggle, models, recall, isolation."""
+    console = Console(
+        highlight=False, soft_wrap=True, markup=False
+    )  # keeps the brackets of "mars-search[image]"
     home = paths.home()
     console.print(f"home       {home.root}")
     try:
@@ -45,8 +47,8 @@ def doctor_command() -> None:
     console.print(f"machine    {cpu_count()} cores, {device()}")
     for family in known_families(paths.home()).values():
         missing = _missing(family)
-        advice = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
-        console.print(f"family     {family.id}: {advice}")
+        status = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
+        console.print(f"family     {family.id}: {status}")
     console.print(f"kaggle     {kaggle.readiness()}")
     console.print(f"model      {_endpoint()}")
     console.print(f"           --model local: {_local_model()}")
@@ -60,11 +62,11 @@ def _missing(family: Family) -> list[str]:
 
 
 def _endpoint() -> str:
-    """Where a language model would be asked; nothing is sent."""
+    """Return model and host of the endpoint. Nothing is sent to it."""
     if importlib.util.find_spec("openai") is None:
         return "the package openai is missing: pip install 'mars-search[llm]'"
     if is_local(None):
-        return "the one on this machine"
+        return "local, on this machine"
     try:
         endpoint = find_endpoint()
     except SetupError as error:
@@ -80,7 +82,7 @@ def _local_model() -> str:
 
 
 def _recall(home: paths.Home) -> str:
-    """How lessons are recalled."""
+    """Return the method of lesson recall, and how to get a better one."""
     try:
         return f"by meaning, {find_model(home.weights)}"
     except NoMeaningError as error:
@@ -88,7 +90,7 @@ def _recall(home: paths.Home) -> str:
 
 
 def _isolation() -> list[str]:
-    """What isolation lacks here, a sentence each."""
+    """Return the missing guarantees of isolation, one sentence each."""
     with tempfile.TemporaryDirectory() as folder:
         executor = make_executor(cold=True, nodes_root=Path(folder), preload=[], readable=[], sandbox="auto")
         try:

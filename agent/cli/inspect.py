@@ -1,4 +1,4 @@
-"""`mars tree`, `mars show`, `mars diff` and `mars report`: a run, looked at afterwards."""
+"""`mars tree`, `mars show`, `mars diff` and `mars report`: views of a recorded run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +11,16 @@ from agent.errors import SetupError
 from agent.llm.prices import load_prices
 from agent.record.rates import Rates, rates
 from agent.record.state import Node
-from agent.report.files import RunFiles
 from agent.report.html import ReportContext, write_report
+from agent.report.node_files import RunFiles
+from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.plots import write_plots
-from agent.report.show import print_diff, render_calls, render_node
 from agent.report.spending import render_spending
 from agent.report.tree import render_tree
 from agent.session import Run, open_run
 from agent.solution.card import load_card
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of it, or `latest`.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of the id, or `latest`.")]
 NodeName = Annotated[int, typer.Argument(metavar="NODE", help="Number of a node.")]
 
 
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tree_command(run: RunName) -> None:
-    """Draws the tree of experiments of a run, and says what its language models cost, by role and purpose."""
+    """Show the search tree of a run and the cost of its language models by role and purpose."""
     console = Console()
     home = paths.home()
     state = open_run(run, home).state
@@ -40,7 +40,7 @@ def tree_command(run: RunName) -> None:
     if state.calls:
         prices = load_prices(home.prices)
         console.print(render_spending(state, lambda model: prices.at(state.run.llm_host, model)))
-    console.print(_use_of_lessons(rates(state)))
+    console.print(_lesson_use(rates(state)))
 
 
 def show_command(
@@ -50,19 +50,19 @@ def show_command(
         bool,
         typer.Option(
             "--calls",
-            help="What language models were asked about it and answered, word by word; also where no "
-            "node came of it.",
+            help="Show all messages to and from language models about this node, also if the node was never "
+            "created.",
         ),
     ] = False,
 ) -> None:
-    """Shows a node: idea, scores, lessons, failure analysis and where its repository is."""
+    """Show a node: idea, scores, lessons, failure analysis and folder."""
     opened = open_run(run, paths.home())
     asked = opened.state.calls.get(node, [])
-    if calls and (asked or find_node(opened, node)):  # some are about a node that never came to be
+    if calls and (asked or find_node(opened, node)):  # calls may belong to a node that was never created
         Console().print(render_calls(asked, opened.journal.text))
         return
     found, files = find_node(opened, node), _files(opened)
-    page = render_node(opened.state, found, files.of(found), files.log(found), files.analysis(found))
+    page = render_node(opened.state, found, files.workspace(found), files.log(found), files.analysis(found))
     Console().print(page)
 
 
@@ -70,10 +70,10 @@ def diff_command(
     run: RunName,
     node: NodeName,
     other: Annotated[
-        int | None, typer.Argument(metavar="NODE", help="Compare with this node, not with the parent.")
+        int | None, typer.Argument(metavar="NODE", help="Compare with this node. Default: the parent.")
     ] = None,
 ) -> None:
-    """Prints how a node's code differs from its parent's or another node's."""
+    """Show the code diff of a node against its parent or another node."""
     opened = open_run(run, paths.home())
     found = find_node(opened, node)
     if other is None:
@@ -87,14 +87,14 @@ def report_command(
     run: RunName,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; by default report.html in the run's folder."),
+        typer.Option("--output", "-o", help="File to write. Default: report.html in the run's folder."),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option("--png", metavar="DIR", help="Also write its pictures as PNG files into this folder."),
+        typer.Option("--png", metavar="DIR", help="Also write the pictures as PNG files to this folder."),
     ] = None,
 ) -> None:
-    """Writes one self-contained HTML page about a run; prints the files it wrote."""
+    """Write a self-contained HTML report of a run and print the names of the written files."""
     opened = open_run(run, paths.home())
     home = paths.home()
     card = load_card(home.solutions / opened.prepared.spec.id)
@@ -103,7 +103,7 @@ def report_command(
         run=opened.id,
         title=opened.prepared.spec.title,
         metric=opened.metric,
-        material=_files(opened).material,
+        load_files=_files(opened).load,
         kept=home.solutions / opened.prepared.spec.id if kept else None,
         home=home.root,
     )
@@ -114,11 +114,13 @@ def report_command(
         print(written)
 
 
-def _use_of_lessons(found: Rates) -> str:
+def _lesson_use(found: Rates) -> str:
     if found.utilisation is None:
-        return "lessons: none were at hand"
-    other = "" if found.transfer is None else f"; {found.transfer:.0%} of citations came from elsewhere"
-    return f"lessons: cited by {found.utilisation:.0%} of the nodes that had any at hand{other}"
+        return "lessons: none were available"
+    text = f"lessons: cited by {100 * found.utilisation:.0f} % of the nodes with lessons available"
+    if found.transfer is None:
+        return text
+    return f"{text}; {100 * found.transfer:.0f} % of the citations refer to another branch or run"
 
 
 def _files(run: Run) -> RunFiles:
@@ -126,16 +128,24 @@ def _files(run: Run) -> RunFiles:
 
 
 def find_node(run: Run, number: int) -> Node:
-    """A node of the run; SetupError when there is none of this number."""
+    """Return a node of the run by its number.
+
+    Raises:
+        SetupError: The run has no node of this number.
+    """
     if number not in run.state.nodes:
-        thought = " Models were asked about it (`mars show --calls`)." if number in run.state.calls else ""
+        calls = (
+            f" To see its model calls: mars show {run.id} {number} --calls"
+            if number in run.state.calls
+            else ""
+        )
         raise SetupError(
-            f"Run {run.id} has no node {number}; its nodes are 1 to {len(run.state.nodes)}.{thought}"
+            f"Run {run.id} has no node {number}; its nodes are 1 to {len(run.state.nodes)}.{calls}"
         )
     return run.state.nodes[number]
 
 
 def _commit(node: Node) -> str:
     if node.result is None:
-        raise SetupError(f"Node {node.name} is not finished.")
+        raise SetupError(f"Node {node.name} has not finished, so it has no code to compare yet.")
     return node.result.commit

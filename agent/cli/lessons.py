@@ -1,4 +1,4 @@
-"""`mars lessons`: what was learned, across runs and competitions."""
+"""`mars lessons`: lessons of all runs and competitions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from rich.table import Table
 from agent import paths
 from agent.cli.run import interruptible
 from agent.database import open_database
-from agent.memory.lesson import Evidence, Lesson
+from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore, read_lessons, write_lessons
 from agent.report import wording
 from agent.report.observer import make_observer
 from agent.verify import SEEDS, verify
 
-app = typer.Typer(help="What experiments taught, with the evidence.", no_args_is_help=True)
+app = typer.Typer(help="Lessons from experiments, with their evidence.", no_args_is_help=True)
 
 
 def _store() -> LessonStore:
@@ -25,16 +25,16 @@ def _store() -> LessonStore:
 
 @app.command("list")
 def list_command() -> None:
-    """Lists the lessons, the surest first."""
+    """List the lessons, most confident first."""
     table = Table("id", "lesson", "effect", "for", "against", "time", "learned on", box=None)
     for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id)):
         table.add_row(
             lesson.id,
             lesson.title,
-            _effect(lesson) if lesson.evidence else wording.effect(lesson),
+            wording.effect(lesson),
             str(lesson.confirmations),
             str(lesson.contradictions),
-            f"{lesson.time_factor:.2f}x",
+            f"{lesson.time_factor:.2f} ×",
             f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
         )
     Console().print(table)
@@ -42,10 +42,10 @@ def list_command() -> None:
 
 @app.command("show")
 def show_command(lesson_id: Annotated[str, typer.Argument(metavar="ID", help="For example 00003.")]) -> None:
-    """Shows one lesson with all its evidence."""
+    """Show one lesson with all its evidence."""
     console = Console(highlight=False)
     lesson = _store().get(lesson_id)
-    for text in _page(lesson):
+    for text in _describe(lesson):
         console.print(text, markup=False)
 
 
@@ -53,7 +53,7 @@ def show_command(lesson_id: Annotated[str, typer.Argument(metavar="ID", help="Fo
 def export_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file to write.")],
 ) -> None:
-    """Writes all lessons to a file that `mars run --lessons` and `mars lessons import` read."""
+    """Write all lessons to a file for `mars run --lessons` and `mars lessons import`."""
     lessons = _store().all()
     write_lessons(lessons, file)
     print(f"{len(lessons)} lessons written to {file}.")
@@ -61,67 +61,70 @@ def export_command(
 
 @app.command("import")
 def import_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file that was exported.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file written by `mars lessons export`.")],
 ) -> None:
-    """Adds exported lessons; equal ones merge and add their evidence."""
+    """Add exported lessons. Equal lessons merge and pool their evidence."""
     print(f"{_store().import_all(read_lessons(file))} lessons read from {file}.")
 
 
 @app.command("verify")
 def verify_command(
     lesson_id: Annotated[str, typer.Argument(metavar="ID", help="For example 00003.")],
-    seeds: Annotated[int, typer.Option(min=1, help="New seeds; each takes two executions.")] = SEEDS,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of new seeds; each needs two executions.")
+    ] = SEEDS,
 ) -> None:
-    """Runs a lesson's pair, with only its change and without, on new seeds, and adds what it finds.
+    """Test a lesson on new seeds: run its pair of nodes with and without the change, and add the evidence.
 
-    The exit code is 1 when one of the two fails, and says nothing of the finding.
+    The exit code is 1 if an execution fails. It does not depend on the finding.
     """
     with interruptible():
         found = verify(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
-    print(f"Lesson {before.id} said: {before.title} ({_effect(before)}, {before.verdict}).")
-    said = f"{_effect(new)}, {before.verdict_of(new)}"
-    print(f"On {seeds} new seed(s), run {found.run}: {said}: {found.finding}.")
-    print(f"The lesson says now: {after.title} ({_effect(after)}, {after.verdict}).")
+    count = "1 new seed" if seeds == 1 else f"{seeds} new seeds"
+    print(f"Lesson {before.id} before: {wording.titled_effect(before)}.")
+    print(f"Run {found.run} on {count}: {wording.comparison(before, new)}. The lesson is {found.finding}.")
+    print(f"Lesson {after.id} now: {wording.titled_effect(after)}.")
 
 
-def _effect(item: Lesson | Evidence) -> str:
-    return f"{item.effect:+.1%} ± {item.standard_error:.1%}"
-
-
-def _page(lesson: Lesson) -> list[str]:
+def _describe(lesson: Lesson) -> list[str]:
     if lesson.kind == "debug":
-        return _page_of_fixes(lesson)
+        return _describe_fixes(lesson)
     return [
-        f"Lesson {lesson.id}: {lesson.title} ({lesson.verdict})",
+        f"Lesson {lesson.id}: {lesson.title}",
+        f"Effect: {wording.effect(lesson)}.",
         lesson.summary,
         lesson.findings,
-        *_read_by_a_model(lesson),
+        *_model_findings(lesson),
         lesson.key_lesson,
-        f"Confidence {lesson.confidence:.2f}; {lesson.confirmations} for, {lesson.contradictions} against.",
+        f"Confidence {lesson.confidence:.2f} (pairs for: {lesson.confirmations}, "
+        f"against: {lesson.contradictions}).",
         *(
-            f"  {item.competition} ({item.data_kind}), run {item.run}: node {item.child:03d} against "
-            f"{item.parent:03d}: {item.effect:+.1%} ± {item.standard_error:.1%}, {lesson.verdict_of(item)}"
-            for item in lesson.evidence
+            f"  {pair.competition} ({pair.data_kind}), run {pair.run}, node {pair.child:03d} against "
+            f"{pair.parent:03d}: {wording.comparison(lesson, pair)}"
+            for pair in lesson.evidence
         ),
     ]
 
 
-def _page_of_fixes(lesson: Lesson) -> list[str]:
+def _describe_fixes(lesson: Lesson) -> list[str]:
     return [
-        f"Lesson {lesson.id}: {lesson.title} ({wording.effect(lesson)})",
+        f"Lesson {lesson.id}: {lesson.title}",
+        f"Effect: {wording.effect(lesson)}.",
         lesson.summary,
         lesson.findings,
         lesson.key_lesson,
         f"Confidence {lesson.confidence:.2f}.",
         *(
-            f"  {tried.competition} ({tried.data_kind}), run {tried.run}: fix {tried.number} of node "
-            f"{tried.node:03d}, {'the error was gone' if tried.mended else 'the error stayed'}"
-            for tried in lesson.fixes
+            f"  {fix.competition} ({fix.data_kind}), run {fix.run}, fix {fix.number} of node "
+            f"{fix.node:03d}: {'the error was fixed' if fix.mended else 'the error remained'}"
+            for fix in lesson.fixes
         ),
     ]
 
 
-def _read_by_a_model(lesson: Lesson) -> list[str]:
+def _model_findings(lesson: Lesson) -> list[str]:
     words = lesson.words
-    return [f"A model read, of node {words.node:03d} of run {words.run}: {words.findings}"] if words else []
+    if words is None:
+        return []
+    return [f"Findings of a language model on node {words.node:03d} of run {words.run}: {words.findings}"]

@@ -1,4 +1,4 @@
-"""`mars replay`: what the record of a run is worth."""
+"""`mars replay`: checks that a run can be reproduced from its record."""
 
 import json
 from collections import Counter
@@ -25,20 +25,22 @@ def register(app: typer.Typer) -> None:
 def replay_command(
     run: RunName,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Also run every node again and compare the metrics.")
+        bool, typer.Option("--execute", help="Also execute every node again and compare the metrics.")
     ] = False,
     tolerance: Annotated[
         float,
-        typer.Option(min=0, help="Largest difference of a metric that counts as equal; a GPU needs more."),
+        typer.Option(
+            min=0, help="Largest difference of two metrics that count as equal. A GPU needs a larger value."
+        ),
     ] = TOLERANCE,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")
+        bool, typer.Option("--json", help="Print one JSON object to stdout and everything else to stderr.")
     ] = False,
 ) -> None:
-    """Decides and renders every node of a run anew from its record, and compares: decision and every byte.
+    """Repeat every decision and rendering of a run from its record, and compare them byte for byte.
 
-    Nothing is sent: language models' answers are the recorded ones. The exit code is 0 when all decisions and
-    repositories are the same (and, with --execute, all metrics agree), else 1.
+    Nothing is sent to a language model: its recorded answers are used. The exit code is 0 if all decisions
+    and repositories are equal (and, with --execute, all metrics agree), else 1.
     """
     opened, home = open_run(run, paths.home()), paths.home()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
@@ -50,60 +52,60 @@ def replay_command(
     if execute:
         for again in execute_again(opened, home, tolerance):
             compared.append(again)
-            Console(stderr=True).print(f"node {again.node:03d} is executed", style="dim")
+            Console(stderr=True).print(f"node {again.node:03d} executed", style="dim")
         _print_metrics(console, compared, opened.metric.name, tolerance)
     if as_json:
         print(json.dumps(_as_json(opened.id, decisions, replayed, compared if execute else None, tolerance)))
-    same = all(one.same for one in decisions) and all(one.agrees for one in compared)
-    if any(one.verdict == "different" for one in replayed) or not same:
+    same = all(item.same for item in decisions) and all(item.agrees for item in compared)
+    if any(item.verdict == "different" for item in replayed) or not same:
         raise typer.Exit(EXIT_DIFFERENT)
 
 
 def _print_decisions(console: Console, decisions: list[Redecided]) -> None:
-    for one in decisions:
-        if one.reason:
-            verdict = "decided the same" if one.same else "decided differently"
-            console.print(f"{one.what}: {verdict}. {one.reason}", markup=False)
-    same = sum(one.same for one in decisions)
-    console.print(f"{same} of {len(decisions)} decisions come out as recorded.")
+    for item in decisions:
+        if item.reason:
+            verdict = "same decision" if item.same else "different decision"
+            console.print(f"{item.what}: {verdict}. {item.reason}", markup=False)
+    same = sum(item.same for item in decisions)
+    console.print(f"{same} of {len(decisions)} decisions are equal to the recorded ones.")
     if same < len(decisions):
         console.print(
-            "What differs: MARS, a family or the competition changed since the run, or the record did."
+            "Possible causes: MARS, a family, the competition or the record has changed since the run."
         )
 
 
 def _print_repositories(console: Console, replayed: list[Replayed]) -> None:
-    for one in replayed:
-        if one.verdict == "identical":
+    for item in replayed:
+        if item.verdict == "identical":
             continue
-        console.print(f"node {one.node:03d}: {one.verdict}. {one.reason}".rstrip(), markup=False)
-        for difference in one.differences:
+        console.print(f"node {item.node:03d}: {item.verdict}. {item.reason}".rstrip(), markup=False)
+        for difference in item.differences:
             console.print(f"  {difference.file} {difference.what}. {difference.reason}", markup=False)
-    counts = Counter(one.verdict for one in replayed)
+    counts = Counter(item.verdict for item in replayed)
     console.print(
-        f"{counts['identical']} of {len(replayed)} repositories are byte-identical to their commits"
-        f", {counts['different']} differ, {counts['not rendered']} are not rendered."
+        f"{counts['identical']} of {len(replayed)} repositories are byte-identical to their commits, "
+        f"{counts['different']} differ, {counts['not rendered']} were not rendered."
     )
 
 
 def _print_metrics(console: Console, compared: list[Again], metric: str, tolerance: float) -> None:
-    table = Table("node", f"{metric} recorded", "again", "difference", "seconds", "verdict", box=None)
-    for one in compared:
-        again = one.again
+    table = Table("node", f"{metric} recorded", "now", "difference", "seconds", "verdict", box=None)
+    for item in compared:
+        again = item.again
         table.add_row(
-            f"{one.node:03d}",
-            _score(one.recorded.metric, one.recorded.status),
+            f"{item.node:03d}",
+            _score(item.recorded.metric, item.recorded.status),
             "-" if again is None else _score(again.metric, again.status),
-            "-" if one.difference is None else f"{one.difference:+.2e}",
-            f"{one.recorded.seconds:.1f}" + ("" if again is None else f" / {again.seconds:.1f}"),
-            _verdict(one),
+            "-" if item.difference is None else f"{item.difference:+.2e}",
+            f"{item.recorded.seconds:.1f}" + ("" if again is None else f" / {again.seconds:.1f}"),
+            _verdict(item),
         )
     console.print(table)
-    executed = [one for one in compared if one.again is not None]
-    agreeing = sum(one.agrees for one in executed)
+    executed = [item for item in compared if item.again is not None]
+    agreeing = sum(item.agrees for item in executed)
     console.print(
-        f"{agreeing} of {len(executed)} executions agree with the record; metrics count as equal within "
-        f"{tolerance:g} (--tolerance)."
+        f"{agreeing} of {len(executed)} executions agree with the record. Metrics within {tolerance:g} "
+        "(--tolerance) count as equal."
     )
 
 
@@ -111,8 +113,8 @@ def _score(metric: float | None, status: str) -> str:
     return status if metric is None else f"{metric:.6f}"
 
 
-def _verdict(one: Again) -> str:
-    return "agrees" if one.agrees and not one.reason else one.reason
+def _verdict(item: Again) -> str:
+    return "agrees" if item.agrees and not item.reason else item.reason
 
 
 def _as_json(
@@ -124,12 +126,12 @@ def _as_json(
 ) -> dict[str, object]:
     nodes = [
         {
-            "node": f"{one.node:03d}",
-            "verdict": one.verdict,
-            "reason": one.reason,
-            "differences": [vars(difference) for difference in one.differences],
+            "node": f"{item.node:03d}",
+            "verdict": item.verdict,
+            "reason": item.reason,
+            "differences": [vars(difference) for difference in item.differences],
         }
-        for one in replayed
+        for item in replayed
     ]
     report: dict[str, object] = {
         "run_id": run,
@@ -140,15 +142,15 @@ def _as_json(
         report["tolerance"] = tolerance
         report["executed"] = [
             {
-                "node": f"{one.node:03d}",
-                "status": one.recorded.status,
-                "metric": one.recorded.metric,
-                "status_again": one.again and one.again.status,
-                "metric_again": one.again and one.again.metric,
-                "difference": one.difference,
-                "agrees": one.agrees,
-                "reason": one.reason,
+                "node": f"{item.node:03d}",
+                "status": item.recorded.status,
+                "metric": item.recorded.metric,
+                "status_again": item.again and item.again.status,
+                "metric_again": item.again and item.again.metric,
+                "difference": item.difference,
+                "agrees": item.agrees,
+                "reason": item.reason,
             }
-            for one in compared
+            for item in compared
         ]
     return report

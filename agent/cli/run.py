@@ -48,7 +48,7 @@ def run_command(
     data: options.Data = "auto",
     seed: options.Seed = 0,
     cold: options.Cold = False,
-    given: options.From = None,
+    repository: options.From = None,
     pin: options.Pin = None,
     forbid: options.Forbid = None,
     hint: options.Hint = "",
@@ -56,7 +56,7 @@ def run_command(
     offline: options.Offline = False,
     as_json: options.Json = False,
 ) -> None:
-    """Searches for the best solution of a competition and keeps it."""
+    """Search for the best solution of a competition and keep it."""
     request = RunRequest(
         competition=competition,
         minutes=minutes,
@@ -73,7 +73,7 @@ def run_command(
         pinned=tuple(pin or ()),
         forbidden=tuple(forbid or ()),
         hint=hint,
-        given=given,
+        given=repository,
         refit=refit,
         planner=planner,
         model=model,
@@ -91,28 +91,30 @@ def resume_command(
         str,
         typer.Argument(
             metavar="RUN",
-            help="Id of a run, a part of it, or `latest`: the latest that was interrupted and that no "
-            "process is at work on; with --minutes it may have ended, too.",
+            help="Id of a run, a part of the id, or `latest`: the newest interrupted run that is not "
+            "running. With --minutes, `latest` may also be a finished run.",
         ),
     ],
-    minutes: Annotated[float | None, typer.Option(min=0.05, help="New total budget of the run.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.05, help="New total time budget of the run, in minutes.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Goes on with a run that was interrupted, killed or ended."""
+    """Continue a run that was interrupted, killed or finished."""
     with interruptible():
         summary = resume(run, minutes, paths.home(), _observers(as_json))
     _report(summary, as_json)
 
 
 def runs_command() -> None:
-    """Lists recorded runs, the latest first."""
+    """List the recorded runs, newest first."""
     home = paths.home()
     engine = open_database(home.database)
     rows = list_runs(engine)
-    # An id that is cut off cannot be copied.
+    # An id must not be cut off: users copy it.
     name = Column("run", no_wrap=True, min_width=max((len(row.id) for row in rows), default=3))
     best, minutes = Column("best", min_width=7), Column("minutes", min_width=7)
-    table = Table(name, "data", "metric", "nodes", "valid", best, minutes, "ended", box=None)
+    table = Table(name, "data", "metric", "nodes", "valid", best, minutes, "state", box=None)
     for row in rows:
         try:
             run = open_run(row.id, home, engine)
@@ -122,33 +124,33 @@ def runs_command() -> None:
         state = run.state
         score = f"{state.best.metric:.5f}" if state.best else "-"
         counts = (str(len(state.nodes)), str(len(state.valid)))
-        about = (row.id, state.run.data_kind, run.metric.name)
-        table.add_row(*about, *counts, score, f"{state.elapsed_s / 60:.1f}", _ended(run))
+        description = (row.id, state.run.data_kind, run.metric.name)
+        table.add_row(*description, *counts, score, f"{state.elapsed_s / 60:.1f}", _run_state(run))
     Console().print(table)
 
 
-def _ended(run: Run) -> str:
-    """How the run ended, or why it has not."""
+def _run_state(run: Run) -> str:
+    """Return why the run ended, or how to continue it."""
     if run.state.finished is not None:
         return run.state.finished.reason
     if is_locked(run.folder):
-        return "no: at work"
+        return "running"
     if run.state.run.experiment:
-        return "no: `mars lessons verify` starts anew"
-    return "no: `mars resume` goes on"
+        return "stopped: start again with `mars lessons verify`"
+    return "stopped: continue with `mars resume`"
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end a run in order: what runs is killed, what happened is on record."""
+    """Handle Ctrl-C and SIGTERM: print how to continue and exit with code 130. The record is complete."""
     try:
         yield
     except KeyboardInterrupt as error:
         if isinstance(error, Interrupted):
-            said = f"the state is saved: `mars resume {error.run}` goes on."
+            advice = f"The state is saved. Continue with `mars resume {error.run}`."
         else:
-            said = "there is nothing to resume, so start it again."
-        print(f"Interrupted; {said}", file=sys.stderr)
+            advice = "There is nothing to resume: start the command again."
+        print(f"Interrupted. {advice}", file=sys.stderr)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
@@ -158,12 +160,12 @@ def _observers(as_json: bool) -> Callable[[str], Observer]:
 
 
 def _report(summary: Summary, as_json: bool) -> None:
-    """Prints how it ended; exit code 1 when no valid solution was found."""
+    """Print the outcome of the run; exit with code 1 without a valid solution."""
     state, node, kept = summary.run.state, summary.chosen, summary.kept
     if as_json:
         print(json.dumps(_as_json(summary)))
     elif node is None or node.result is None or kept is None:
-        print(f"No valid solution was found. See: mars tree {summary.run.id}")
+        print(f"No valid solution was found. For the reasons: mars tree {summary.run.id}")
     else:
         audit = node.result.audit_metric
         print(
@@ -172,14 +174,14 @@ def _report(summary: Summary, as_json: bool) -> None:
             + f" ({len(state.valid)} of {len(state.nodes)} nodes valid, {state.elapsed_s:.0f} s).\n"
             f"{_refit_line(summary)}"
             f"Solution: {kept.folder / 'repository'}\n"
-            f"Look:     mars tree {summary.run.id} | mars report {summary.run.id}"
+            f"Next:     mars tree {summary.run.id} | mars report {summary.run.id}"
         )
     if node is None:
         raise typer.Exit(EXIT_NONE_KEPT)
 
 
 def _refit_line(summary: Summary) -> str:
-    """What came of `--refit`, or why nothing did; empty where it was not asked for."""
+    """Return the outcome of `--refit`, or why there was no refit; empty without `--refit`."""
     refit = summary.chosen.refit if summary.chosen else None
     finished = summary.run.state.finished
     if refit is not None:
@@ -190,8 +192,8 @@ def _refit_line(summary: Summary) -> str:
 def _as_json(summary: Summary) -> dict[str, object]:
     state, node = summary.run.state, summary.chosen
     result = node.result if node else None
-    asked = state.run.refit_rows is not None
-    refit = {"refit": node.refit.model_dump() if node and node.refit else None} if asked else {}
+    refit_requested = state.run.refit_rows is not None
+    refit = {"refit": node.refit.model_dump() if node and node.refit else None} if refit_requested else {}
     return refit | {
         "run_id": summary.run.id,
         "competition": state.run.competition,

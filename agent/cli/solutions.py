@@ -28,18 +28,24 @@ def register(app: typer.Typer) -> None:
 
 
 def solutions_command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A competition: shows its card.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Competition whose card is shown.")
+    ] = None,
     leaderboard: Annotated[
         float | None,
-        typer.Option(help="What a leaderboard gave NAME's submission; kept on its card, earlier ones too."),
+        typer.Option(
+            help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    """Lists the best solution per competition, or shows one's card."""
+    """List the best solution per competition, or show the card of one."""
     root = paths.home().solutions
     if leaderboard is not None:
         if name is None:
-            raise SetupError("--leaderboard needs the competition: mars solutions NAME --leaderboard SCORE.")
+            raise SetupError(
+                "--leaderboard needs the name of the competition: mars solutions NAME --leaderboard SCORE."
+            )
         reported = report_score(root / name, leaderboard)
         print(reported.model_dump_json() if as_json else _comparison(reported, leaderboard))
         return
@@ -57,7 +63,9 @@ def solutions_command(
 def _show(root: Path, name: str, as_json: bool) -> None:
     card = load_card(root / name)
     if card is None:
-        raise SetupError(f"No solution of '{name}' is kept in {root}; `mars run` makes one.")
+        raise SetupError(
+            f"No solution of '{name}' is kept in {root}. Create one with `mars run --competition {name}`."
+        )
     if as_json:
         print(card.model_dump_json())
     else:
@@ -75,27 +83,28 @@ def _table(cards: list[Card]) -> Table:
 
 
 def _comparison(card: Card, score: float) -> str:
-    """The reported score beside the harness's own, told in the metric's direction."""
+    """Compare the leaderboard score with the harness's own scores, in the direction of the metric."""
 
     def against(name: str, own: float) -> str:
         gain = score - own if card.higher_is_better else own - score
-        return f"{abs(gain):.5f} {'better' if gain >= 0 else 'worse'} than its {name} {own:.5f}"
+        return f"{abs(gain):.5f} {'better' if gain >= 0 else 'worse'} than the {name} score {own:.5f}"
 
-    told = [against("validation", card.validation)]
-    told += [against("audit", card.audit)] if card.audit is not None else []
+    comparisons = [against("validation", card.validation)]
+    comparisons += [against("audit", card.audit)] if card.audit is not None else []
     return (
-        f"Leaderboard {card.metric} {score:.5f} of {card.competition}: {', '.join(told)}; kept on its card."
+        f"Leaderboard {card.metric} {score:.5f} of {card.competition}: {', '.join(comparisons)}. "
+        "The score is added to the card."
     )
 
 
 def grade_command(
     submission: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A submission with the competition's own ids.")
+        Path, typer.Argument(metavar="FILE", help="Submission with the competition's own ids.")
     ],
     competition: Annotated[str, typer.Option(help="Name or folder of the competition.")],
     data: options.Data = "auto",
 ) -> None:
-    """Scores a submission against the competition's private answers."""
+    """Score a submission against the competition's private answers."""
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)
     grade = grade_submission(raw.graded(found.spec), raw.folder, submission, run=run_script)

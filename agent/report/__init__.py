@@ -1,1 +1,1 @@
-"""What a person looks at: live screen, plain lines, tree, node, diff and the report page."""
+"""Views of a run: live screen, plain lines, tree, node, diff, pictures and the report page."""

@@ -1,4 +1,4 @@
-"""The charts of a report, as positions for their SVG templates."""
+"""Positions of axes and marks in the charts of a report, for the SVG templates."""
 
 from dataclasses import dataclass
 
@@ -25,20 +25,20 @@ class Axis:
 
 @dataclass(frozen=True)
 class Mark:
-    """A node in a chart; error bars reach from `low` to `high`, None where there are none."""
+    """A node in a chart. Each error bar is a pair of positions (low, high), or None."""
 
     node: Node
     x: float
     y: float
     label: str
-    outside: bool = False  # drawn at the edge because it lies beyond the scale
+    outside: bool = False  # beyond the scale, so drawn at the edge
     x_error: tuple[float, float] | None = None
     y_error: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A frame with axes and marks; `line` is the chart's own SVG path."""
+    """A frame with axes and marks; `line` is the SVG path data of the chart's line."""
 
     x: Axis
     y: Axis
@@ -53,13 +53,16 @@ class Chart:
 
 
 def timeline(state: RunState, metric: str) -> Chart | None:
-    """Scored nodes over the time at which they finished, the best so far as steps; None without any."""
+    """Return scored nodes over their finishing times, with the best score so far as steps.
+
+    Returns None when no node has a score.
+    """
     scored = [node for node in state.nodes.values() if node.metric is not None]
     if not scored:
         return None
     in_minutes = state.elapsed_s >= 120
     unit = 60.0 if in_minutes else 1.0
-    # A suspect score often lies far off; it must not flatten the honest ones.
+    # A suspect score is often far off; it would flatten the valid scores.
     trusted = [node for node in scored if node.is_valid] or scored
     lo, hi = robust_range(node.metric for node in trusted if node.metric is not None)
     across = Scale(0.0, max(state.elapsed_s, 1.0) / unit, _LEFT, WIDTH - _RIGHT)
@@ -70,7 +73,7 @@ def timeline(state: RunState, metric: str) -> Chart | None:
             across((node.finished_at_s or 0.0) / unit),
             up(node.metric),
             _label(node),
-            not up.holds(node.metric),
+            not up.contains(node.metric),
         )
         for node in scored
         if node.metric is not None
@@ -92,7 +95,7 @@ def _steps(state: RunState, across: Scale, up: Scale, unit: float) -> str:
 
 
 def validation_against_audit(state: RunState) -> Chart | None:
-    """Validation across, audit up, on one scale; None unless a node has both."""
+    """Return validation (x) against audit (y) scores on one scale; None when no node has both."""
     nodes = [node for node in state.nodes.values() if node.result and node.result.audit_metric is not None]
     pairs = [
         (node, result.metric, result.audit_metric)
@@ -111,7 +114,7 @@ def validation_against_audit(state: RunState) -> Chart | None:
             across(validation),
             up(audit),
             _label(node),
-            not (across.holds(validation) and up.holds(audit)),
+            not (across.contains(validation) and up.contains(audit)),
             _bar(across, validation, node.result.metric_se if node.result else None),
             _bar(up, audit, node.result.audit_se if node.result else None),
         )
@@ -123,7 +126,7 @@ def validation_against_audit(state: RunState) -> Chart | None:
 
 @dataclass(frozen=True)
 class Interval:
-    """A lesson's effect as a dot on a bar as long as it must be to be believed; zero in the middle."""
+    """A lesson's effect as a dot on a bar; the effect is conclusive when the bar does not touch zero."""
 
     dot: float
     low: float
@@ -133,23 +136,19 @@ class Interval:
 
 
 def intervals(lessons: list[Lesson]) -> dict[str, Interval]:
-    """Of every lesson with evidence, by its id, all on one scale."""
+    """Return the interval of each lesson that has evidence, by id, on one common scale."""
     measured = [lesson for lesson in lessons if lesson.evidence]
-    _, reach = robust_range(abs(lesson.effect) + _half(lesson) for lesson in measured)
+    _, reach = robust_range(abs(lesson.effect) + lesson.doubt for lesson in measured)
     scale = Scale(-reach, reach, 4, 156)
     return {
         lesson.id: Interval(
             scale(lesson.effect),
-            scale(lesson.effect - _half(lesson)),
-            scale(lesson.effect + _half(lesson)),
+            scale(lesson.effect - lesson.doubt),
+            scale(lesson.effect + lesson.doubt),
             scale(0.0),
         )
         for lesson in measured
     }
-
-
-def _half(lesson: Lesson) -> float:
-    return lesson.doubt
 
 
 def _axis(scale: Scale, name: str) -> Axis:
@@ -165,9 +164,9 @@ def _bar(scale: Scale, value: float, error: float | None) -> tuple[float, float]
 
 def _label(node: Node) -> str:
     result = node.result
-    said = f"node {node.name}, {node.operator}, {node.status}"
+    text = f"node {node.name}, {node.operator}, {node.status}"
     if result:
-        said += f", validation {wording.score(result.metric, result.metric_se)}"
+        text += f", validation {wording.score(result.metric, result.metric_se)}"
         if result.audit_metric is not None:
-            said += f", audit {wording.score(result.audit_metric, result.audit_se)}"
-    return f"{said}: {wording.one_line(node.idea.title)}"
+            text += f", audit {wording.score(result.audit_metric, result.audit_se)}"
+    return f"{text}: {wording.one_line(node.idea.title)}"

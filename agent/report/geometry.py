@@ -1,4 +1,4 @@
-"""Where things stand in a picture: scales, ticks and the layout of a tree."""
+"""Geometry of the pictures: scales, ticks and the layout of the search tree."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.record.state import Node, RunState
 
-# From this many values on, what lies far outside the bulk is drawn at the edge instead of setting the scale.
+# From this many values on, outliers are drawn at the edge and do not set the scale.
 _ENOUGH_FOR_QUANTILES = 8
 
 PILL_WIDTH, PILL_HEIGHT = 118, 26
@@ -17,7 +17,7 @@ _COLUMN, _ROW, _MARGIN = 154, 34, 14
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps values of lo..hi linearly to positions of start..end; what lies outside is put at the edge."""
+    """Linear map from values lo..hi to positions start..end; values outside are clipped to the edge."""
 
     lo: float
     hi: float
@@ -28,11 +28,11 @@ class Scale:
         share = (value - self.lo) / (self.hi - self.lo)
         return round(self.start + min(max(share, 0.0), 1.0) * (self.end - self.start), 1)
 
-    def holds(self, value: float) -> bool:
+    def contains(self, value: float) -> bool:
         return self.lo <= value <= self.hi
 
     def ticks(self, about: int = 5) -> list[float]:
-        """Round values inside the scale, 1, 2 or 5 times a power of ten apart."""
+        """Return round values inside the scale; the step is 1, 2 or 5 times a power of ten."""
         raw = (self.hi - self.lo) / about
         magnitude = 10.0 ** math.floor(math.log10(raw))
         step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= raw)
@@ -42,7 +42,7 @@ class Scale:
 
 
 def robust_range(values: Iterable[float], pad: float = 0.06) -> tuple[float, float]:
-    """A range that shows the bulk of the values: (lo, hi), never empty."""
+    """Return a range (lo, hi), lo < hi, that shows the bulk of the values."""
     finite = np.array([value for value in values if math.isfinite(value)])
     if finite.size == 0:
         return 0.0, 1.0
@@ -55,8 +55,8 @@ def robust_range(values: Iterable[float], pad: float = 0.06) -> tuple[float, flo
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A node's pill, by its left edge and its middle."""
+class NodePosition:
+    """Position of a node's pill: `x` is its left edge, `y` its middle."""
 
     node: Node
     x: float
@@ -66,23 +66,23 @@ class Placed:
 @dataclass(frozen=True)
 class Edge:
     path: str  # SVG path data
-    secondary: bool  # from a further parent of an ensemble
+    secondary: bool  # from a parent other than the first, in an ensemble
 
 
 @dataclass(frozen=True)
 class TreeLayout:
     width: float
     height: float
-    nodes: tuple[Placed, ...]
+    nodes: tuple[NodePosition, ...]
     edges: tuple[Edge, ...]
 
 
 def lay_out_tree(state: RunState) -> TreeLayout:
-    """Children stand to the right of all parents; leaves one row apart, a parent amid its children."""
+    """Lay out the tree: children right of all their parents, leaves one row apart, parents centred."""
     depth: dict[int, int] = {}
     row: dict[int, float] = {}
     order = _preorder(state)
-    for node in state.nodes.values():  # by id, so that parents come first; an ensemble has several
+    for node in state.nodes.values():  # ordered by id, so parents come first
         depth[node.id] = max((depth[parent] + 1 for parent in node.parents), default=0)
     next_row = 0
     for node in order:
@@ -93,7 +93,7 @@ def lay_out_tree(state: RunState) -> TreeLayout:
         if node.children:
             row[node.id] = (row[node.children[0]] + row[node.children[-1]]) / 2
     placed = {
-        node.id: Placed(
+        node.id: NodePosition(
             node, _MARGIN + depth[node.id] * _COLUMN, _MARGIN + PILL_HEIGHT / 2 + row[node.id] * _ROW
         )
         for node in order
@@ -108,7 +108,7 @@ def lay_out_tree(state: RunState) -> TreeLayout:
 
 
 def _preorder(state: RunState) -> Sequence[Node]:
-    """A stack instead of recursion: chains of improvements can be long."""
+    """Return the nodes depth first. A stack replaces recursion because chains can be long."""
     stack, order = list(reversed(state.roots)), []
     while stack:
         node = stack.pop()
@@ -117,7 +117,7 @@ def _preorder(state: RunState) -> Sequence[Node]:
     return order
 
 
-def _edges(placed: dict[int, Placed]) -> Iterable[Edge]:
+def _edges(placed: dict[int, NodePosition]) -> Iterable[Edge]:
     for child in placed.values():
         for rank, parent_id in enumerate(child.node.parents):
             parent = placed[parent_id]

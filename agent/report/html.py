@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing but itself."""
+"""Renders the report of a run as one self-contained HTML file."""
 
 import base64
 import hashlib
@@ -15,15 +15,15 @@ from agent.memory.lesson import Lesson
 from agent.record.rates import rates
 from agent.record.state import Node, RunState
 from agent.report import charts, wording
-from agent.report.files import Material
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
+from agent.report.live_layout import StatusCounts
+from agent.report.node_files import NodeFiles
+from agent.report.path_redaction import PathRedactor
 from agent.report.payload import code_payload, node_payload, script_json
-from agent.report.places import Places
-from agent.report.screen import Tally
 from agent.written import file_aside
 
 _ASSETS = Path(__file__).parent / "assets"
-# In this order: what a script uses while it is read stands before it.
+# In load order: a script that another one uses at load time comes first.
 _SCRIPTS = tuple(
     f"{name}.js.j2"
     for name in (
@@ -44,14 +44,14 @@ _SCRIPTS = tuple(
 
 @dataclass(frozen=True)
 class ReportContext:
-    """What a report says beyond the state of the run."""
+    """Facts of a report beyond the state of the run."""
 
     run: str  # id of the run
-    title: str  # of the competition
+    title: str  # title of the competition
     metric: Metric
-    material: Callable[[Node], Material]  # `RunFiles.material`
-    kept: Path | None = None  # where this run's solution was kept
-    home: Path | None = None  # the MARS_HOME, which the page does not give away
+    load_files: Callable[[Node], NodeFiles]  # `RunFiles.load`
+    kept: Path | None = None  # folder of the kept solution, if this run provided it
+    home: Path | None = None  # MARS_HOME; the page shows `$MARS_HOME` instead of this path
 
 
 @dataclass(frozen=True)
@@ -59,38 +59,42 @@ class _LessonRow:
     lesson: Lesson
     is_new: bool
     interval: charts.Interval | None
-    used_in: tuple[Node, ...]
+    cited_by: tuple[Node, ...]
 
 
 def write_report(state: RunState, context: ReportContext, file: Path) -> None:
-    """Writes the page aside and renames it; raises InfrastructureError when the disk does not let it."""
+    """Write the page atomically.
+
+    Raises:
+        InfrastructureError: The file cannot be written.
+    """
     page = render_report(state, context)
     with file_aside(file, "report") as path:
         path.write_text(page, encoding="utf-8")
 
 
 def render_report(state: RunState, context: ReportContext) -> str:
-    """The page as text. Every text of a planner or candidate is escaped; scripts are pinned by their hash."""
-    places = Places(context.home)
-    environment = _environment(places)
+    """Return the page. Text of planners and candidates is escaped; scripts are allowed by their hash only."""
+    redactor = PathRedactor(context.home)
+    environment = _environment(redactor)
     style = environment.get_template("style.css.j2").render()
     script = "\n".join(environment.get_template(name).render() for name in _SCRIPTS)
-    materials = {node.id: context.material(node) for node in state.nodes.values()}
-    code, files = code_payload(materials)
+    node_files = {node.id: context.load_files(node) for node in state.nodes.values()}
+    code, files = code_payload(node_files)
     return environment.get_template("report.html.j2").render(
         state=state,
         run=state.run,
         context=context,
-        tally=Tally.of(state),
+        status_counts=StatusCounts.of(state),
         rates=rates(state),
         tree=lay_out_tree(state),
         pill={"width": PILL_WIDTH, "height": PILL_HEIGHT},
         timeline=charts.timeline(state, context.metric.name),
         scatter=charts.validation_against_audit(state),
         lessons=_lesson_rows(state),
-        kept=places.folder(str(context.kept)) if context.kept else None,
-        settings=_settings(state, places),
-        payload=Markup(script_json(places.all(node_payload(state, materials, files)))),
+        kept=redactor.folder(str(context.kept)) if context.kept else None,
+        settings=_settings(state, redactor),
+        payload=Markup(script_json(redactor.json(node_payload(state, node_files, files)))),
         code=Markup(script_json(code)),
         style=Markup(style),
         script=Markup(script),
@@ -98,7 +102,7 @@ def render_report(state: RunState, context: ReportContext) -> str:
     )
 
 
-def _environment(places: Places) -> jinja2.Environment:
+def _environment(redactor: PathRedactor) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_ASSETS),
         autoescape=True,
@@ -106,20 +110,20 @@ def _environment(places: Places) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["wording"] = wording
-    environment.filters["line"] = lambda text: places.text(wording.one_line(text))
-    environment.filters["text"] = lambda text: places.text(wording.clean(text))
+    environment.globals["formatting"] = wording
+    environment.filters["line"] = lambda text: redactor.text(wording.one_line(text))
+    environment.filters["text"] = lambda text: redactor.text(wording.clean(text))
     return environment
 
 
 def _hash(text: str) -> str:
-    """A source expression of a content security policy that allows exactly this text."""
+    """Return the content security policy source that allows exactly this text."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _lesson_rows(state: RunState) -> list[_LessonRow]:
-    """Lessons that this run learned or used, its own first; what was only offered is counted elsewhere."""
+    """Return the lessons that this run learned or cited, learned ones first."""
     users: dict[str, list[Node]] = {}
     for node in state.nodes.values():
         for lesson_id in node.idea.cited_lessons:
@@ -133,9 +137,9 @@ def _lesson_rows(state: RunState) -> list[_LessonRow]:
     ]
 
 
-def _settings(state: RunState, places: Places) -> dict[str, str]:
+def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
     content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint", "given", "replayed"})
-    content["folder"] = places.folder(state.run.folder)
+    content["folder"] = redactor.folder(state.run.folder)
     settings = {
         name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
     }
@@ -149,11 +153,18 @@ def _settings(state: RunState, places: Places) -> dict[str, str]:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"
     if state.run.replayed is not None:
-        settings["ideas of"] = f"run {state.run.replayed.run}"
+        settings["replays the ideas of"] = f"run {state.run.replayed.run}"
     if state.run.given is not None:
-        settings["given"] = f"a repository of the user's own, commit {state.run.given.commit}"
+        settings["starts from"] = f"the repository given by --from, commit {state.run.given.commit}"
     return settings
 
 
 def _setting(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """Format one setting: `yes` and `no` for booleans, `none` for empty values."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) or "none"

@@ -1,4 +1,4 @@
-"""What a run tells the person who watches it."""
+"""Observers of a run, and the choice between live screen and plain lines."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,36 +7,36 @@ from rich.console import Console
 
 from agent.record.events import CurvePoint, Event
 from agent.record.state import RunState
-from agent.report.live import LiveScreen
-from agent.report.plain import PlainLines
+from agent.report.live_screen import LiveScreen
+from agent.report.plain_lines import PlainLines
 
 
 class Observer(Protocol):
-    """Told what happens, in order; decides nothing."""
+    """Receives the events of a run in order. An observer takes no decisions."""
 
     def started(self, state: RunState, headline: str) -> None:
-        """A run begins or goes on; `headline` is one line on what is solved with which data."""
+        """Show that a run starts or resumes; `headline` is one line with the competition and its data."""
 
     def happened(self, event: Event, state: RunState) -> None:
-        """An event was recorded; `state` includes it already."""
+        """Show a recorded event; `state` already includes it."""
 
     def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
-        """Called about four times a second with the progress, oldest point first, of what runs now."""
+        """Show progress, about four times a second; `running` maps a node to its points, oldest first."""
 
     def note(self, sentence: str) -> None:
-        """Something worth saying that is no event."""
+        """Show a message that is not an event."""
 
     def close(self) -> None:
-        """Nothing more will be told; leaves the terminal as it was found."""
+        """End the display and restore the terminal."""
 
 
 def make_observer(console: Console, json_mode: bool, metric: str = "score") -> Observer:
-    """One live screen on a terminal, plain lines elsewhere; never on stdout in JSON mode.
+    """Return a live screen for a terminal, else plain lines. JSON mode never writes to stdout.
 
     Args:
-        console: Where everything is written.
-        json_mode: Whether stdout belongs to the JSON object; a console on stdout then gives way to stderr.
-        metric: Name of the competition's metric, as it is shown.
+        console: Console to write to.
+        json_mode: Whether stdout is reserved for the JSON object; output then goes to stderr.
+        metric: Displayed name of the competition's metric.
     """
     if json_mode and not console.stderr:
         console = Console(stderr=True)

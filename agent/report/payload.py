@@ -1,4 +1,4 @@
-"""What the report's panel shows of each node, as JSON that a page may carry."""
+"""JSON for the report's panel: details and code of every node, bounded in size."""
 
 import json
 import math
@@ -8,10 +8,10 @@ from typing import Any
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.report.files import Material
+from agent.report.node_files import NodeFiles
 from agent.report.packing import pack_within
 
-# Bounds of one page, in characters over all nodes and of one file or node: a page must fit into a mail.
+# Largest number of characters (curves: points), in total and per file or node: a page must fit into a mail.
 _CODE_TOTAL, _CODE_MOST = 700_000, 60_000
 _LOG_TOTAL, _LOG_MOST = 300_000, 12_000
 _ANALYSIS_TOTAL, _ANALYSIS_MOST = 200_000, 8_000
@@ -20,27 +20,27 @@ _POINTS_TOTAL, _POINTS_MOST = 9_000, 150
 Json = dict[str, Any]
 
 
-def code_payload(materials: Mapping[int, Material]) -> tuple[Json, dict[int, Json]]:
-    """The contents of all files, each kept once, and per node the number of the content of each path."""
-    places = [(node, path) for node, item in materials.items() for path in item.files]
+def code_payload(node_files: Mapping[int, NodeFiles]) -> tuple[Json, dict[int, Json]]:
+    """Return the distinct file contents, and per node the number of the content of each path."""
+    keys = [(node, path) for node, item in node_files.items() for path in item.files]
     pack, numbers = pack_within(
-        (materials[node].files[path] for node, path in places), _CODE_TOTAL, _CODE_MOST
+        (node_files[node].files[path] for node, path in keys), _CODE_TOTAL, _CODE_MOST
     )
-    files: dict[int, Json] = {node: {} for node in materials}
-    for (node, path), number in zip(places, numbers, strict=True):
+    files: dict[int, Json] = {node: {} for node in node_files}
+    for (node, path), number in zip(keys, numbers, strict=True):
         files[node][wording.one_line(path)] = number
     return {"lines": pack.lines, "texts": pack.texts}, files
 
 
-def node_payload(state: RunState, materials: Mapping[int, Material], files: Mapping[int, Json]) -> Json:
-    """Details of every node, by its three-digit name; long texts are cut, with a note, to bound the page."""
-    log_limit = wording.fair_limit([len(item.log) for item in materials.values()], _LOG_TOTAL, _LOG_MOST)
+def node_payload(state: RunState, node_files: Mapping[int, NodeFiles], files: Mapping[int, Json]) -> Json:
+    """Return the details of every node by its three-digit name; long texts are cut, with a note."""
+    log_limit = wording.fair_limit([len(item.log) for item in node_files.values()], _LOG_TOTAL, _LOG_MOST)
     number_of_nodes = max(len(state.nodes), 1)
     analysis_limit = min(_ANALYSIS_MOST, _ANALYSIS_TOTAL // number_of_nodes)
     points = min(_POINTS_MOST, _POINTS_TOTAL // number_of_nodes)
     payload = {}
     for node in state.nodes.values():
-        material = materials[node.id]
+        own_files = node_files[node.id]
         payload[node.name] = {
             **_identity(state, node),
             "idea": _idea(node),
@@ -48,15 +48,15 @@ def node_payload(state: RunState, materials: Mapping[int, Material], files: Mapp
             "scores": _scores(node),
             "numbers": _numbers(node),
             "files": files[node.id],
-            "log": wording.tail(wording.clean(material.log), log_limit),
-            "analysis": _bounded(_finite(material.analysis), analysis_limit),
+            "log": wording.tail(wording.clean(own_files.log), log_limit),
+            "analysis": _bounded(_finite(own_files.analysis), analysis_limit),
             "curve": _curve(node.result.curve if node.result else (), points),
         }
     return payload
 
 
 def script_json(content: Json) -> str:
-    """JSON that is safe inside a script element: no `<`, `>` or `&`, no bare line separators, no NaN."""
+    """Return JSON that is safe in a script element: no `<`, `>`, `&`, bare line separators or NaN."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -102,28 +102,28 @@ def _idea(node: Node) -> Json:
 def _lessons(state: RunState, node: Node) -> Json:
     known = {**state.offered, **state.learned}
 
-    def said(lesson_id: str) -> Json:
+    def entry(lesson_id: str) -> Json:
         lesson = known.get(lesson_id)
-        text = f"{wording.one_line(lesson.title)} ({wording.effect(lesson)})" if lesson else "no longer known"
+        text = wording.titled_effect(lesson) if lesson else "not in this run's record"
         return {"id": lesson_id, "text": text}
 
     return {
-        "cited": [said(lesson_id) for lesson_id in node.idea.cited_lessons],
-        "learned": [said(lesson_id) for lesson_id in node.lessons],
+        "cited": [entry(lesson_id) for lesson_id in node.idea.cited_lessons],
+        "learned": [entry(lesson_id) for lesson_id in node.lessons],
     }
 
 
 def _scores(node: Node) -> dict[str, str]:
-    """What the panel lists as facts, in order, by their names."""
+    """Return the facts of a node by name, in the order of the panel."""
     result = node.result
     if result is None:
         return {"Proposed": f"after {wording.clock(node.proposed_at_s)}"}
-    facts = {name.capitalize(): said for name, said in wording.scores(node, result).items()}
+    facts = {name.capitalize(): value for name, value in wording.scores(node, result).items()}
     facts["Time"] = wording.duration(result.seconds)
     if node.expected_s is not None:
-        facts["Time expected"] = wording.duration(node.expected_s)
+        facts["Expected time"] = wording.duration(node.expected_s)
     if result.cache_seconds >= 1:
-        facts["Of it for caches"] = wording.duration(result.cache_seconds)
+        facts["Cache building"] = wording.duration(result.cache_seconds)
     if result.smoke_seconds:
         facts["Smoke run"] = wording.duration(result.smoke_seconds)
     facts["Proposed"] = f"after {wording.clock(node.proposed_at_s)}"
@@ -131,7 +131,7 @@ def _scores(node: Node) -> dict[str, str]:
 
 
 def _numbers(node: Node) -> Json:
-    """What two nodes are compared by: validation and audit with standard errors, seconds."""
+    """Return the numbers for comparisons of two nodes: (score, standard error) pairs and seconds."""
     result = node.result
     if result is None:
         return {}
@@ -143,7 +143,7 @@ def _numbers(node: Node) -> Json:
 
 
 def _curve(curve: Sequence[CurvePoint], most: int) -> list[list[Any]]:
-    """Rows of stage, fraction, elapsed_s, train_loss, metric; every k-th point and the last."""
+    """Return rows (stage, fraction, elapsed_s, train_loss, metric) of every k-th point and the last."""
     step = max(1, math.ceil(len(curve) / max(most, 2)))
     kept = [point for index, point in enumerate(curve) if index % step == 0 or index == len(curve) - 1]
     rows: list[list[Any]] = [
@@ -153,7 +153,7 @@ def _curve(curve: Sequence[CurvePoint], most: int) -> list[list[Any]]:
 
 
 def _finite(value: Any, depth: int = 8) -> Any:
-    """The value with NaN and infinities, which JSON lacks, as None, and cut below a readable depth."""
+    """Return the value with NaN and infinities as None, cut at a readable depth."""
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, str):
@@ -168,6 +168,6 @@ def _finite(value: Any, depth: int = 8) -> Any:
 
 
 def _bounded(analysis: Json, limit: int) -> Json | str:
-    """The analysis, or the beginning of its text where it is too long."""
+    """Return the analysis; one longer than `limit` characters becomes the beginning of its text."""
     text = json.dumps(analysis, indent=1, ensure_ascii=False)
     return analysis if len(text) <= limit else wording.head(text, limit)

@@ -1,4 +1,4 @@
-"""A run's pictures as PNG files, for papers and slides; needs matplotlib, which is an optional extra."""
+"""Pictures of a run as PNG files, for papers and slides. Needs the optional package matplotlib."""
 
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BEST_CURVES = 5
 _DPI = 150
 _INK, _MUTED, _ACCENT = "#1e2126", "#5c626c", "#b0421f"
-# The colours of the page; the signs tell operators apart in grey, too.
+# The colours of the page; the marker shapes distinguish operators in grey print.
 _OPERATORS: dict[Operator, tuple[str, str]] = {
     "draft": ("#2f6cb8", "o"),
     "improve": ("#1f8061", "s"),
@@ -30,19 +30,22 @@ _LINES = ("#b0421f", "#2f6cb8", "#1f8061", "#7d4aa6", "#96690a")
 
 
 def write_plots(state: RunState, title: str, metric: Metric, folder: Path) -> list[Path]:
-    """Writes every picture that the run has data for; returns the files.
+    """Write every picture that the run has data for.
 
-    `best_over_time.png`: all scores and the best so far; `score_against_time.png`: scores by what a node
-    cost; `learning_curves.png`: the metric while the best nodes trained.
+    Pictures: `best_over_time.png` (all scores and the best so far), `score_against_time.png` (score
+    against seconds per node), `learning_curves.png` (the metric of the best nodes during training).
+
+    Returns:
+        The written files.
 
     Raises:
         SetupError: matplotlib is not installed.
-        InfrastructureError: The disk does not let it.
+        InfrastructureError: A file cannot be written.
     """
     if find_spec("matplotlib") is None:
         raise SetupError(
-            "Pictures need matplotlib, which is not installed: run `pip install 'mars-search[plots]'`,"
-            " or leave out --png."
+            "--png needs the package matplotlib, which is not installed. "
+            "Run `pip install 'mars-search[plots]'` or leave out --png."
         )
     pictures: dict[str, Callable[[RunState, Metric], Figure | None]] = {
         "best_over_time.png": best_over_time,
@@ -53,14 +56,14 @@ def write_plots(state: RunState, title: str, metric: Metric, folder: Path) -> li
     for name, draw in pictures.items():
         figure = draw(state, metric)
         if figure is not None:
-            about = _plain(f"{title}, {wording.data_kind(state.run)}")
-            figure.suptitle(about, x=0.012, ha="left", fontsize=9, color=_MUTED)
+            subtitle = _plain(f"{title}, {wording.data_kind(state.run)}")
+            figure.suptitle(subtitle, x=0.012, ha="left", fontsize=9, color=_MUTED)
             files.append(_save(figure, folder / name))
     return files
 
 
 def best_over_time(state: RunState, metric: Metric) -> "Figure | None":
-    """Scored nodes over the minutes at which they finished, the best so far as steps."""
+    """Plot scores over the minutes of the run, with the best score so far as steps."""
     scored = _scored(state)
     if not scored:
         return None
@@ -77,11 +80,11 @@ def best_over_time(state: RunState, metric: Metric) -> "Figure | None":
 
 
 def score_against_time(state: RunState, metric: Metric) -> "Figure | None":
-    """Scores with standard errors over the seconds that a node took, on a logarithmic scale."""
+    """Plot scores with standard errors over the seconds per node, on a logarithmic time scale."""
     scored = [node for node in _scored(state) if node.seconds > 0]
     if not scored:
         return None
-    figure, axes = _frame(f"{metric.name} against the time of a node", "seconds of the node", metric)
+    figure, axes = _frame(f"{metric.name} against time per node", "seconds of the node", metric)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _scatter(axes, scored, lambda node: node.seconds, state, errors=True)
@@ -90,7 +93,7 @@ def score_against_time(state: RunState, metric: Metric) -> "Figure | None":
 
 
 def learning_curves(state: RunState, metric: Metric) -> "Figure | None":
-    """The validation metric over the seconds of training, of the best valid nodes that reported it."""
+    """Plot the validation metric during training, for the best valid nodes that reported it."""
     curves = []
     ranked = sorted(
         (node for node in state.valid if node.metric is not None),
@@ -109,8 +112,8 @@ def learning_curves(state: RunState, metric: Metric) -> "Figure | None":
         return None
     figure, axes = _frame("Learning curves of the best nodes", "seconds of the node", metric)
     for colour, (node, points) in zip(_LINES, curves[:BEST_CURVES], strict=False):
-        said = f"{node.name} {wording.one_line(node.idea.title)}"
-        label = _plain(said if len(said) <= 90 else f"{said[:89]}…")
+        name = f"{node.name} {wording.one_line(node.idea.title)}"
+        label = _plain(name if len(name) <= 90 else f"{name[:89]}…")
         axes.plot(*zip(*points, strict=True), color=colour, lw=1.6, marker=".", ms=5, label=label)
     shown = (value for _, points in curves[:BEST_CURVES] for _, value in points)
     _finish(axes, shown, "lower left")
@@ -118,12 +121,12 @@ def learning_curves(state: RunState, metric: Metric) -> "Figure | None":
 
 
 def _scored(state: RunState) -> list[Node]:
-    """Nodes with a score that can be trusted: a suspect one would set the scale."""
+    """Return nodes with a trusted score; a suspect score would set the scale."""
     return [node for node in state.nodes.values() if node.metric is not None and node.status != "suspect"]
 
 
 def _frame(title: str, across: str, metric: Metric) -> "tuple[Figure, Any]":
-    """A figure without any global state: nothing of pyplot, hence no display and no leak."""
+    """Return an empty figure. It avoids pyplot, whose global state needs a display and leaks figures."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -160,13 +163,13 @@ def _scatter(
 
 
 def _finish(axes: Any, values: Iterable[float | None], legend: str) -> None:
-    """What lies far outside the bulk must not set the scale; the legend must not hide a node."""
+    """Set a scale that ignores outliers, and place the legend outside the axes."""
     axes.set_ylim(*robust_range((value for value in values if value is not None), pad=0.12))
     axes.figure.legend(frameon=False, fontsize=8, loc=f"outside {legend}", labelcolor=_INK)
 
 
 def _plain(text: str) -> str:
-    """A dollar sign would begin a formula."""
+    """Escape dollar signs, which matplotlib reads as the start of a formula."""
     return wording.one_line(text).replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""What the language models of a run cost, by role and purpose, and what they would have, had one done all."""
+"""Cost of a run's language models by role and purpose, and the cost with one model for all roles."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,14 @@ from agent.report import wording
 
 
 def render_spending(state: RunState, price_of: Callable[[str], Price | None]) -> RenderableType | None:
-    """A line for every role, model and purpose; None where no model was asked anything.
+    """Return a table with a line per role, model and purpose; None without calls.
 
-    `price_of` gives the price of a model where the run asks. Where several were asked it is also said what
-    the same tokens would have cost at the price of the planner's; another model might have used others.
+    With several models, a last line gives the cost of the same tokens at the planner model's price. It is
+    an estimate: another model might have used other numbers of tokens.
+
+    Args:
+        state: State of the run.
+        price_of: Returns the price of a model at the run's endpoint, or None.
     """
     calls = [call for calls in state.calls.values() for call in calls]
     if not calls:
@@ -33,12 +37,12 @@ def render_spending(state: RunState, price_of: Callable[[str], Price | None]) ->
     planner = state.run.models.get("planner", "")
     if len({call.model for call in calls}) == 1:
         return table
-    return Group(table, Text(_had_it_been_all(calls, planner, price_of(planner))))
+    return Group(table, Text(_single_model_cost(calls, planner, price_of(planner))))
 
 
 def cached_share(used: Spend) -> str:
-    """`82 %`: of the prompts' tokens, as far as the endpoint told; a dash where it told of none."""
-    return f"{used.tokens_cached / used.tokens_in:.0%}" if used.tokens_cached else wording.ABSENT
+    """Format the share of cached prompt tokens as `82 %`; a dash when the endpoint reports none."""
+    return f"{100 * used.tokens_cached / used.tokens_in:.0f} %" if used.tokens_cached else wording.ABSENT
 
 
 def _by_purpose(calls: list[Call]) -> dict[tuple[str, str, str], Spend]:
@@ -48,11 +52,11 @@ def _by_purpose(calls: list[Call]) -> dict[tuple[str, str, str], Spend]:
     return found
 
 
-def _had_it_been_all(calls: list[Call], model: str, price: Price | None) -> str:
+def _single_model_cost(calls: list[Call], model: str, price: Price | None) -> str:
     used = Spend()
     for call in calls:
         used.end(call)
     spent = wording.dollars(used.usd if used.is_priced else None)
-    would = price.usd(used.tokens_in, used.tokens_cached, used.tokens_out) if price else None
+    estimate = price.usd(used.tokens_in, used.tokens_cached, used.tokens_out) if price else None
     name = wording.one_line(model)
-    return f"together {spent}; the same tokens at the price of {name} alone: {wording.dollars(would)}"
+    return f"total {spent}; the same tokens at the price of {name} only: {wording.dollars(estimate)}"

@@ -1,4 +1,4 @@
-"""The search tree as text."""
+"""Search tree as text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypedDict
@@ -10,11 +10,11 @@ from rich.text import Text
 
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.report.screen import Tally, status
+from agent.report.live_layout import StatusCounts, status
 
-_DEEP = 8  # levels from which on the guide lines are drawn closer
+_DEEP = 8  # levels from which the guide lines are drawn closer together
 
-# Columns of the terminal from which on there is room for more than the essentials.
+# Terminal widths, in columns, from which further table columns are shown.
 _AUDIT_FROM = 90
 _LESSONS_FROM = 170
 _DETAILS_FROM = 200
@@ -35,9 +35,13 @@ _LAYOUT: Mapping[str, _Column] = {
 
 
 def render_tree(state: RunState, width: int) -> RenderableType:
-    """Every node below its parent, with what it changed, its score, time and status; `width` in columns.
+    """Return every node below its parent, with its change, score, time and status.
 
-    Wider terminals get standard errors and audit scores, then lessons, then a column of the details.
+    Wider terminals get standard errors and audit scores, then lessons, then a column of details.
+
+    Args:
+        state: State of the run.
+        width: Width of the terminal in columns.
     """
     if not state.nodes:
         return Text("This run has no nodes yet.")
@@ -54,7 +58,7 @@ def render_tree(state: RunState, width: int) -> RenderableType:
 
 
 def _walk(state: RunState, width: int) -> Iterator[tuple[str, Node]]:
-    """Depth first with the guide lines that lead to each node; a stack, since chains can be long."""
+    """Yield guide lines and node, depth first. A stack replaces recursion because chains can be long."""
     deep = max((len(state.ancestors(node)) for node in state.nodes.values()), default=0) > _DEEP
     fork, end, pass_by, gap = ("├", "└", "│", " ") if deep else ("├─ ", "└─ ", "│  ", "   ")
     stack = [("", "", root) for root in reversed(state.roots)]
@@ -68,7 +72,7 @@ def _walk(state: RunState, width: int) -> Iterator[tuple[str, Node]]:
 
 
 def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Text]:
-    """By column; every node has the same."""
+    """Return the cells of a node by column; every node has the same columns."""
     result = node.result
     is_best = state.best is not None and state.best.id == node.id
     label = Text(guide, style="bright_black")
@@ -86,8 +90,8 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
         audit_se = result.audit_se if result and width >= _LESSONS_FROM else None
         cells["audit"] = Text(wording.score(result.audit_metric if result else None, audit_se))
     if width >= _LESSONS_FROM:
-        cells["cites"] = Text(_some(node.idea.cited_lessons))
-        cells["taught"] = Text(_taught(state, node))
+        cells["cites"] = Text(_first_ids(node.idea.cited_lessons))
+        cells["lessons"] = Text(_learned(state, node))
     cells["time"] = Text(wording.duration(node.seconds) if result else "")
     return cells | {"status": status(node, is_best)}
 
@@ -98,7 +102,7 @@ def _change(node: Node) -> str:
 
 
 def _details(node: Node) -> str:
-    """The changed slots, the members of a blend, why it is not valid."""
+    """Return the changed slots, the members of a blend and the reason of a failure."""
     parts = (wording.one_line(wording.changes(node)), _blends(node), _reason(node))
     return "; ".join(part for part in parts if part)
 
@@ -111,22 +115,22 @@ def _reason(node: Node) -> str:
     return wording.one_line(node.result.reason) if node.result else ""
 
 
-def _some(lessons: Sequence[str], most: int = 2) -> str:
-    """`00001 00002 +3`: the first ids and how many more."""
+def _first_ids(lessons: Sequence[str], most: int = 2) -> str:
+    """Return the first lesson ids and the number of further ones: `00001 00002 +3`."""
     more = f" +{len(lessons) - most}" if len(lessons) > most else ""
     return " ".join(lessons[:most]) + more
 
 
-def _taught(state: RunState, node: Node) -> str:
-    """Its lessons; of a single one also what it says: `00005 helps`."""
+def _learned(state: RunState, node: Node) -> str:
+    """Return the lessons learned from a node; a single lesson with its verdict: `00005 helps`."""
     lesson = state.learned.get(node.lessons[0]) if len(node.lessons) == 1 else None
-    return f"{lesson.id} {lesson.verdict}" if lesson and lesson.evidence else _some(node.lessons)
+    return f"{lesson.id} {lesson.verdict}" if lesson and lesson.evidence else _first_ids(node.lessons)
 
 
 def _summary(state: RunState) -> Text:
-    text = Text(f"{len(state.nodes)} nodes: {Tally.of(state)}; {wording.clock(state.elapsed_s)} used")
+    text = Text(f"{len(state.nodes)} nodes: {StatusCounts.of(state)}; {wording.clock(state.elapsed_s)} used")
     if state.finished and state.finished.chosen is not None:
         text.append(f"; kept node {state.finished.chosen:03d}")
     if state.spend.calls or state.spend.lost or state.spend.asked:
-        text.append(f"\nlanguage model: {wording.spend(state.spend)}")
+        text.append(f"\nlanguage models: {wording.spend(state.spend)}")
     return text

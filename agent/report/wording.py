@@ -1,4 +1,4 @@
-"""How facts of a run are said: the same words and signs on the screen, in lines and on the page."""
+"""Formats the facts of a run as text, the same way on the live screen, in plain lines and on the page."""
 
 import math
 import re
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
-from agent.memory.lesson import Lesson
+from agent.memory.lesson import Evidence, Lesson
 from agent.record.events import CurvePoint, NodeResult, Operator, Probe, RefitResult, RunSettings, Status
 from agent.record.state import Node
 from agent.repository.edits import Edit
 
-# One sign per status, so that nothing is told by colour alone.
+# One sign per status, because a reader may not see colours.
 STATUS_SIGN: Mapping[Status, str] = {
     "running": "…",
     "valid": "●",
@@ -34,23 +34,24 @@ OPERATOR_STYLE: Mapping[Operator, str] = {
 }
 BEST_SIGN = "★"
 ABSENT = "–"
+_NO_DIFFERENCE = "no measurable difference"
 
-# Control characters steer a terminal, bidirectional overrides reorder what is read.
+# Control characters can steer a terminal; bidirectional overrides can reorder the visible text.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """Text of a candidate or a planner without what could steer a terminal or forge a line."""
+    """Return text of a candidate or planner without characters that steer a terminal or forge a line."""
     return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def one_line(text: str) -> str:
-    """The text, clean, with every run of white space turned into one space."""
+    """Return the clean text on one line; every run of white space becomes one space."""
     return " ".join(clean(text).split())
 
 
 def tail(text: str, limit: int) -> str:
-    """The last `limit` characters, from the start of a line on, with a note of what was left out."""
+    """Return the last `limit` characters from a line start, with a note of the number left out."""
     if len(text) <= limit:
         return text
     kept = text[-limit:]
@@ -59,7 +60,7 @@ def tail(text: str, limit: int) -> str:
 
 
 def head(text: str, limit: int) -> str:
-    """The first `limit` characters, up to the end of a line, with a note of what was left out."""
+    """Return the first `limit` characters up to a line end, with a note of the number left out."""
     if len(text) <= limit:
         return text
     kept = text[:limit]
@@ -68,7 +69,7 @@ def head(text: str, limit: int) -> str:
 
 
 def fair_limit(sizes: Sequence[int], total: int, most: int) -> int:
-    """The largest limit of one text, `most` at most, that keeps all texts together within `total`."""
+    """Return the largest limit per text, at most `most`, that keeps the sum of all texts within `total`."""
     left = total
     for rank, size in enumerate(sorted(sizes)):
         share = left // (len(sizes) - rank)
@@ -79,7 +80,7 @@ def fair_limit(sizes: Sequence[int], total: int, most: int) -> int:
 
 
 def number(value: float | None, like: float | None = None) -> str:
-    """A score with decimals that suit its size, or the size of `like`: 0.6123, 12.35, 4,321.0."""
+    """Format a score with decimals that suit its size, or the size of `like`: 0.6123, 12.35, 4,321.0."""
     if value is None or not math.isfinite(value):
         return ABSENT
     size = abs(value if like is None else like)
@@ -88,14 +89,14 @@ def number(value: float | None, like: float | None = None) -> str:
 
 
 def score(value: float | None, standard_error: float | None = None) -> str:
-    """`0.6123 ± 0.0081`, or a dash where there is none."""
+    """Format a score and its standard error as `0.6123 ± 0.0081`; a missing score is a dash."""
     if value is None or standard_error is None:
         return number(value)
     return f"{number(value)} ± {number(standard_error, like=value)}"
 
 
 def duration(seconds: float) -> str:
-    """`4.2 s`, `42 s`, `3:05`, `1:02:33`."""
+    """Format a duration as `4.2 s`, `42 s`, `3:05` or `1:02:33`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -103,15 +104,15 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """`0:07`, `3:05`, `1:02:33`."""
+    """Format a time of the run as `0:07`, `3:05` or `1:02:33`."""
     minutes, second = divmod(max(int(seconds), 0), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
 
 
-def probe(found: Probe) -> str:
-    """What came of shuffled validation answers: `passed: ...`."""
-    verdict = {"passed": "passed", "follows": "not passed", "none": "says nothing"}[found.verdict]
+def permutation_test(found: Probe) -> str:
+    """Format the outcome of the label permutation test: `passed: ...`."""
+    verdict = {"passed": "passed", "follows": "failed", "none": "no verdict"}[found.verdict]
     return f"{verdict}: {found.reason}"
 
 
@@ -120,45 +121,86 @@ def direction(higher_is_better: bool) -> str:
 
 
 def changes(node: Node) -> str:
-    """What differs from the parent: `image_size 96 → 128, epochs 5 → 8, edits of library/train.py`."""
-    said = [f"{one.slot} {one.old} → {one.new}" for one in node.idea.changes]
+    """List the changes against the parent: `image_size 96 → 128, epochs 5 → 8, edits of library/train.py`."""
+    parts = [f"{change.slot} {change.old} → {change.new}" for change in node.idea.changes]
     if node.idea.edits:
-        said.append(f"edits of {' and '.join(node.idea.edited_files)}")
+        parts.append(f"edits of {' and '.join(node.idea.edited_files)}")
     if node.attempts:
-        said.append(f"{len(node.attempts)} {'fix' if len(node.attempts) == 1 else 'fixes'}")
-    return ", ".join(said)
+        parts.append(f"{len(node.attempts)} {'fix' if len(node.attempts) == 1 else 'fixes'}")
+    return ", ".join(parts)
 
 
 def edited_lines(edit: Edit) -> tuple[int, int]:
-    """How many lines an edit replaces, and by how many."""
+    """Return the number of lines that an edit removes and adds."""
     return len(edit.find.splitlines()), len(edit.replace.splitlines())
 
 
 def what_changed(node: Node) -> str:
-    """The idea's title; an improvement's title already says its moves, the changed slots follow it."""
+    """Return the title of the idea, with its changes in parentheses."""
     title, detail = one_line(node.idea.title), one_line(changes(node))
     return f"{title} ({detail})" if detail else title
 
 
 def origin(node: Node) -> str:
-    """The nodes that it grew from, `003` or `003 + 007`; a dash for a draft."""
+    """Return the names of the parents, `003` or `003 + 007`; a draft gets a dash."""
     return " + ".join(f"{parent:03d}" for parent in node.parents) or ABSENT
 
 
 def effect(lesson: Lesson) -> str:
-    """What was measured: `helps: 12.0 ± 3.0 % less error`, `hurts: 40.0 ± 5.0 % less error without it`."""
+    """Format the measured effect of a lesson: `12.0 % ± 3.0 % less error (4 pairs)`.
+
+    Other forms: `40.0 % ± 5.0 % less error without this change (1 pair)` for a change that hurts,
+    `no measurable difference (error -100 % ± 81 %, 1 pair)` for an inconclusive one.
+    A debug lesson counts its fixes: `fixed the error in 2 of 3 attempts`.
+    """
     if lesson.fixes:
-        mended = sum(tried.mended for tried in lesson.fixes)
-        return f"mended the error {mended} of {len(lesson.fixes)} times"
+        fixed = sum(fix.mended for fix in lesson.fixes)
+        return f"fixed the error in {fixed} of {len(lesson.fixes)} attempts"
     if not lesson.evidence:
-        return "no comparison yet"
-    share = 100 * lesson.effect
-    side = "" if share >= 0 else " without it"
-    return f"{lesson.verdict}: {abs(share):.1f} ± {100 * lesson.standard_error:.1f} % less error{side}"
+        return "not compared yet"
+    pairs = "1 pair" if len(lesson.evidence) == 1 else f"{len(lesson.evidence)} pairs"
+    if lesson.verdict == "inconclusive":
+        return f"{_NO_DIFFERENCE} ({_error_change(lesson)}, {pairs})"
+    return f"{_error_reduction(lesson)} ({pairs})"
+
+
+def titled_effect(lesson: Lesson) -> str:
+    """Format a lesson as title and effect: `Larger pictures help: 12.0 % ± 3.0 % less error (4 pairs)`."""
+    title, measured = one_line(lesson.title), effect(lesson)
+    if title.endswith(_NO_DIFFERENCE):
+        return title + measured.removeprefix(_NO_DIFFERENCE)
+    return f"{title}: {measured}"
+
+
+def comparison(lesson: Lesson, pair: Evidence) -> str:
+    """Format the effect of one pair of nodes: `12.0 % ± 3.0 % less error`."""
+    if lesson.verdict_of(pair) == "inconclusive":
+        return f"{_NO_DIFFERENCE} ({_error_change(pair)})"
+    return _error_reduction(pair)
+
+
+def _error_reduction(measured: Lesson | Evidence) -> str:
+    """Format an effect as a reduction; a change that hurts reduces the error of the pair's other node."""
+    size, standard_error = _percentages(abs(measured.effect), measured.standard_error)
+    side = "" if measured.effect >= 0 else " without this change"
+    return f"{size} ± {standard_error} less error{side}"
+
+
+def _error_change(measured: Lesson | Evidence) -> str:
+    """Format an effect as a signed change of the error, relative to the larger error of the pair."""
+    size, standard_error = _percentages(abs(measured.effect), measured.standard_error)
+    sign = "-" if measured.effect > 0 else "+"
+    return f"error {sign}{size} ± {standard_error}"
+
+
+def _percentages(*shares: float) -> list[str]:
+    """Format shares of one quantity with the same number of decimals: `12.0 %`, or `100 %` and `81 %`."""
+    decimals = 1 if max(shares) < 0.9995 else 0
+    return [f"{100 * share:.{decimals}f} %" for share in shares]
 
 
 def scores(node: Node, result: NodeResult) -> dict[str, str]:
-    """All scores that a finished node has, by their names, in the order in which they are read."""
+    """Return every score of a finished node by name, in reading order."""
     named = {
         "validation": score(result.metric, result.metric_se),
         "audit": score(result.audit_metric, result.audit_se),
@@ -171,44 +213,47 @@ def scores(node: Node, result: NodeResult) -> dict[str, str]:
 
 
 def refit(result: RefitResult) -> str:
-    """`audit 0.6012 ± 0.0121, kept, 1:12`, or why it is not kept."""
-    said = [f"audit {score(result.audit_metric, result.audit_se)}"] if result.audit_metric is not None else []
-    said += ["kept" if result.status == "kept" else "not kept", duration(result.seconds)]
-    return ", ".join(said) + (f": {one_line(result.reason)}" if result.reason else "")
+    """Format a refit as `audit 0.6012 ± 0.0121, kept, 1:12`; a rejected refit adds its reason."""
+    parts = (
+        [f"audit {score(result.audit_metric, result.audit_se)}"] if result.audit_metric is not None else []
+    )
+    parts += ["kept" if result.status == "kept" else "not kept", duration(result.seconds)]
+    return ", ".join(parts) + (f": {one_line(result.reason)}" if result.reason else "")
 
 
 def call(ended: Call) -> str:
-    """`gpt-x answered (draft): 3,120 tokens in (2,816 cached), 412 out, $0.0021, 4.2 s`."""
+    """Format a call as `gpt-x answered (draft): 3,120 tokens in (2,816 cached), 412 out, $0.0021, 4.2 s`."""
     cached = f" ({ended.tokens_cached:,} cached)" if ended.tokens_cached else ""
     about = "about " if ended.estimated else ""
     tokens = f"{about}{ended.tokens_in or 0:,} tokens in{cached}, {ended.tokens_out or 0:,} out"
-    said = f"{one_line(ended.model)} {ended.status} ({ended.purpose}): {tokens}, {dollars(ended.usd)}"
-    said += f", {duration(ended.seconds)}"
-    return f"{said}: {one_line(ended.reason)}" if ended.reason else said
+    text = f"{one_line(ended.model)} {ended.status} ({ended.purpose}): {tokens}, {dollars(ended.usd)}"
+    text += f", {duration(ended.seconds)}"
+    return f"{text}: {one_line(ended.reason)}" if ended.reason else text
 
 
 def dollars(usd: float | None) -> str:
-    """`$0.0021`; an unknown price is said to be unknown."""
+    """Format a cost in USD as `$0.0021`; None is `price unknown`."""
     if usd is None:
         return "price unknown"
     return f"${usd:.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
 
 
 def spend(used: Spend) -> str:
-    """What the calls of a run took: `14 calls (1 without use), 41,000 tokens in (82 % cached), ...`."""
-    failed = f" ({used.failed} without use)" if used.failed else ""
-    lost = f", {used.lost} lost with the process that made them" if used.lost else ""
-    cached = f" ({used.tokens_cached / used.tokens_in:.0%} cached)" if used.tokens_cached else ""
+    """Format the calls of a run as `14 calls (1 failed), 41,000 tokens in (82 % cached), ...`."""
+    failed = f" ({used.failed} failed)" if used.failed else ""
+    lost = f", {used.lost} lost when a process was killed" if used.lost else ""
+    cached = f" ({100 * used.tokens_cached / used.tokens_in:.0f} % cached)" if used.tokens_cached else ""
     known = f"{dollars(used.usd)} and calls of unknown price" if used.usd else dollars(None)
     money = dollars(used.usd) if used.is_priced else known
+    calls = "1 call" if used.calls == 1 else f"{used.calls:,} calls"
     return (
-        f"{used.calls} calls{failed}{lost}, {used.tokens_in:,} tokens in{cached}, "
+        f"{calls}{failed}{lost}, {used.tokens_in:,} tokens in{cached}, "
         f"{used.tokens_out:,} out, {money}, {duration(used.seconds)}"
     )
 
 
 def progress(point: CurvePoint) -> str:
-    """`train fold 1 epoch 3 42 %, metric 0.5812`."""
+    """Format a point of progress as `train fold 1 epoch 3 42 %, metric 0.5812`."""
     where = [one_line(point.stage)]
     if point.member is not None:
         where.append(one_line(point.member))
@@ -225,16 +270,16 @@ def progress(point: CurvePoint) -> str:
 
 
 def data_kind(settings: RunSettings) -> str:
-    """Which data the scores are about; a sample is always called a sample."""
+    """Name the data behind the scores; a sample is always called `SAMPLE data`."""
     return "SAMPLE data" if settings.data_kind == "sample" else "full data"
 
 
 def wishes(settings: RunSettings) -> str:
-    """Whose ideas, what was pinned, forbidden and hinted, to be put behind a sentence; empty without any."""
+    """List the constraints of a run as clauses to append to a sentence; empty without constraints."""
     parts = [
-        f"; the ideas of run {settings.replayed.run} once more" if settings.replayed else "",
-        f"; pinned {', '.join(settings.pinned)}" if settings.pinned else "",
-        f"; forbidden {', '.join(settings.forbidden)}" if settings.forbidden else "",
+        f"; replays the ideas of run {settings.replayed.run}" if settings.replayed else "",
+        f"; pinned: {', '.join(settings.pinned)}" if settings.pinned else "",
+        f"; forbidden: {', '.join(settings.forbidden)}" if settings.forbidden else "",
         f"; hint: {one_line(settings.hint)}" if settings.hint else "",
     ]
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Writes the UCI digits that scikit-learn ships as pictures and tables.
+"""Write the UCI digits of scikit-learn as pictures and tables.
 
     python make_data.py OUT --seed S
 
@@ -20,11 +20,11 @@ _BRIGHTEST = 16.0  # the highest count of the original blocks
 
 
 def write_digits(out: Path, seed: int = 0) -> None:
-    """Writes the data below `out`; the same bytes for the same seed, which decides the split."""
+    """Write the data to `out`. The seed decides the split; equal seeds give equal bytes."""
     digits = load_digits()
     rows = np.arange(len(digits.target))
     train, test = train_test_split(rows, test_size=TEST_ROWS, stratify=digits.target, random_state=seed)
-    # The writers wrote 0 to 9 in turns: a number in the original order would tell the label.
+    # The originals are in the order 0 to 9, repeated: their row number would reveal the label.
     numbers = np.random.default_rng(seed).permutation(len(rows))
     for part, chosen in (("train", train), ("test", test)):
         chosen = chosen[np.argsort(numbers[chosen])]
@@ -37,11 +37,11 @@ def write_digits(out: Path, seed: int = 0) -> None:
 
 
 def _write_picture(file: Path, counts: np.ndarray) -> None:
-    """Writes (8, 8) counts of 0 to 16 as a grey PNG, enlarged without smoothing."""
+    """Write counts (8, 8) of 0 to 16 as a grey PNG, enlarged without smoothing."""
     grey = np.rint(counts * (255 / _BRIGHTEST)).astype(np.uint8)
     large = grey.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
     if not cv2.imwrite(str(file), large):
-        raise OSError(f"{file}: cannot be written.")
+        raise OSError(f"{file}: the picture cannot be written.")
 
 
 def _write_tables(out: Path, part: str, table: pd.DataFrame) -> None:
@@ -55,10 +55,10 @@ def _write_tables(out: Path, part: str, table: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    """Reads the command line and writes the data."""
-    parser = argparse.ArgumentParser(description="Writes the UCI digits as pictures and tables.")
+    """Read the command line and write the data."""
+    parser = argparse.ArgumentParser(description="Write the UCI digits as pictures and tables.")
     parser.add_argument("out", type=Path, help="folder to write to, new or empty")
-    parser.add_argument("--seed", type=int, default=0, help="decides the split")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
     arguments = parser.parse_args()
     if arguments.out.exists() and any(arguments.out.iterdir()):
         parser.error(f"{arguments.out}: is not empty; give a new folder.")

@@ -1,9 +1,9 @@
-"""Times the rendered asymmetric loss, forward and backward, against torch's BCEWithLogitsLoss, and checks it.
+"""Time the rendered asymmetric loss, forward and backward, against BCEWithLogitsLoss, and check gradients.
 
     python benchmarks/performance/asymmetric_loss.py [--rows 48] [--classes 3474] [--repeats 300]
 
-The losses take turns, so that whatever else the machine does meets all of them; the best time of each counts.
-For comparison the same formula runs in plain operations, which autograd differentiates. Gradients are
+The losses run in turns, so that other load on the machine affects all of them; the best time of each counts.
+For comparison, the same formula also runs as plain operations that autograd differentiates. Gradients are
 compared with those of the formula in float64.
 """
 
@@ -16,19 +16,19 @@ from rendered_image_library import multilabel_task, rendered_modules
 from torch.nn import functional
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-TOLERANCE = 1e-5  # of the largest slope
-MARGIN, FOCUS = 0.05, 4
+TOLERANCE = 1e-5  # share of the largest gradient
+MARGIN, GAMMA = 0.05, 4
 
 
 def plain_operations(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The formula (Ridnik et al. 2021, gamma+ 0, gamma- 4, margin 0.05), mean over cells of (B, C)."""
+    """Return the loss of Ridnik et al. 2021 (gamma+ 0, gamma- 4, margin 0.05), mean over (B, C)."""
     shifted = (torch.sigmoid(logits) - MARGIN).clamp(min=0)
-    negative = -(shifted**FOCUS) * torch.log1p(-shifted)
+    negative = -(shifted**GAMMA) * torch.log1p(-shifted)
     return torch.where(targets > 0, -functional.logsigmoid(logits), negative).mean()
 
 
 def seconds(loss: Loss, logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """One forward and backward pass."""
+    """Return the seconds of one forward and backward pass."""
     logits.grad = None
     started = time.perf_counter()
     loss(logits, targets).backward()
@@ -38,7 +38,7 @@ def seconds(loss: Loss, logits: torch.Tensor, targets: torch.Tensor) -> float:
 
 
 def gradient_error(loss: Loss, logits: torch.Tensor, targets: torch.Tensor) -> float:
-    """Largest difference from the formula's slopes in float64, as a share of the largest slope."""
+    """Return the largest error of the gradients, relative to the largest gradient in float64."""
     exact = logits.detach().double().requires_grad_()
     (expected,) = torch.autograd.grad(plain_operations(exact, targets.double()), exact)
     (ours,) = torch.autograd.grad(loss(logits, targets), logits)
@@ -67,7 +67,7 @@ def main() -> None:
     logits[:, 0], targets[:, 0] = (
         -25.0,
         1.0,
-    )  # Hopeless positives: no slope in forms that clamp the logarithm.
+    )  # Positives at -25: forms that clamp the logarithm have zero gradient there.
     logits = logits.to(arguments.device).requires_grad_()
     targets = targets.to(arguments.device)
 
@@ -82,15 +82,15 @@ def main() -> None:
             best[name] = min(best[name], seconds(loss, logits, targets))
 
     error = gradient_error(rendered, logits, targets)
-    (slopes,) = torch.autograd.grad(rendered(logits, targets), logits)
-    alive = bool((slopes[:, 0] < 0).all())
+    (gradients,) = torch.autograd.grad(rendered(logits, targets), logits)
+    nonzero = bool((gradients[:, 0] < 0).all())
     print(f"{shape} logits, forward + backward, best of {arguments.repeats}, on {arguments.device}")
     for name, taken in best.items():
         ratio = taken / best["BCEWithLogitsLoss"]
         print(f"{name:20} {1000 * taken:8.3f} ms   {ratio:6.2f} times BCEWithLogitsLoss")
-    print(f"gradient             {error:.1e} of its largest slope off the formula in float64")
-    print(f"positives at -25     {'have' if alive else 'have no'} slope")
-    raise SystemExit(0 if error < TOLERANCE and alive else 1)
+    print(f"gradient error       {error:.1e}, relative to the largest gradient in float64")
+    print(f"positives at -25     {'nonzero' if nonzero else 'zero'} gradient")
+    raise SystemExit(0 if error < TOLERANCE and nonzero else 1)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""How long a small experiment takes from its start to its outcome, warm against cold.
+"""Time a small experiment from start to outcome, in a warm and in a cold process.
 
     python benchmarks/performance/candidate_start.py [--repeats N]
 
-Both ways run the same candidate, which imports torch, timm, albumentations and pandas and trains a small
-network with a fixed seed, through the same executors and sandbox as a search does. The ratio is that of the
-medians; the server's one import per run is printed apart. Fails if the two results differ in any bit.
+Both run the same candidate through the executors and the sandbox of a search. The candidate imports torch,
+timm, albumentations and pandas and trains a small network with a fixed seed. The ratio is that of the
+medians; the single import of the fork server is printed separately. The exit code is 1 if the results differ
+in any bit.
 """
 
 import argparse
@@ -38,7 +39,7 @@ open("working/result", "w").write(" ".join(number.item().hex() for number in num
 
 
 def main() -> int:
-    """Prints one JSON object; exit code 1 if the results differ or the goal is missed."""
+    """Print one JSON object; return 1 if the results differ or the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7)
     repeats = parser.parse_args().repeats
@@ -62,7 +63,7 @@ def main() -> int:
 
 
 def measure(root: Path, *, cold: bool, repeats: int) -> tuple[list[float], list[str], float]:
-    """Seconds and result of each run, and the seconds that the first, uncounted one took."""
+    """Return seconds and result of each run, and the seconds of the first, uncounted run."""
     nodes = root / ("cold" if cold else "warm")
     executor = make_executor(cold=cold, nodes_root=nodes, preload=LIBRARIES, readable=[root])
     try:
@@ -74,7 +75,7 @@ def measure(root: Path, *, cold: bool, repeats: int) -> tuple[list[float], list[
 
 
 def run(executor: Executor, root: Path, workspace: Path) -> tuple[float, str]:
-    """Executes the candidate once, timed from outside; its result is the loss and weights in hexadecimal."""
+    """Execute the candidate once; return seconds, and its loss and weights in hexadecimal."""
     for folder in (workspace, root / "input", root / "metadata"):
         folder.mkdir(parents=True, exist_ok=True)
     (workspace / "main.py").write_text(CANDIDATE)

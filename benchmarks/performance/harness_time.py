@@ -1,11 +1,11 @@
-"""Time of the harness per node: everything but the candidate, over 500 nodes of a family that costs nothing.
+"""Time the harness per node, without the candidate, over 500 nodes of a family with trivial candidates.
 
     python benchmarks/performance/harness_time.py [--nodes 500]
 
-The loop is the one of `mars run`, live screen included (drawn to a terminal that nobody reads). Per node, the
-time from the end of the node before to its own end, less what the candidate measured of itself. It includes
-the decision, rendering, the commit, the checkout, the sandboxed start, scoring, the record and the lesson.
-Peers measured the same way on a like machine: AIDE 32 ms, growing to 130 by node 300 (its own live tree).
+The loop is that of `mars run` with the live screen, drawn to an unread terminal. The time of a node runs from
+the end of the previous node to its own end, minus the candidate's own time. It includes decision, rendering,
+commit, checkout, sandboxed start, scoring, record and lesson.
+AIDE, measured the same way on a similar machine: 32 ms, growing to 130 ms at node 300 (with its live tree).
 """
 
 import argparse
@@ -21,7 +21,7 @@ from rich.console import Console
 
 from agent.paths import Home
 from agent.record.events import NodeFinished, RepeatFinished
-from agent.report.live import LiveScreen
+from agent.report.live_screen import LiveScreen
 from agent.request import RunRequest
 from agent.session import Run, start
 
@@ -54,7 +54,7 @@ def _toy_home(root: Path) -> Home:
 
 
 def _harness_ms(run: Run) -> list[float]:
-    """Milliseconds per node, in the order in which they ended; nodes after a repeat are left out."""
+    """Return milliseconds per node in order of their ends, counted from the last node or repeat."""
     times, last = [], 0.0
     for event in run.journal.events():
         if isinstance(event, RepeatFinished):

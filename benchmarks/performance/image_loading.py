@@ -1,11 +1,11 @@
-"""Pictures per second that one core loads in the second epoch: the rendered data set against the seed's.
+"""Compare loading speed on one core in the second epoch: the rendered data set against the seed's.
 
     python benchmarks/performance/image_loading.py [--pictures 768] [--size 352] [--format png] [--epochs 3]
 
-The seed's data set reads, decodes, resizes, mirrors and normalises a picture each time it is asked for. The
-rendered one decodes and resizes once, into the cache (that is its first epoch), mirrors what is cached and
-leaves normalising to the network's device; as that may be the same core, it is also timed with normalising.
-Pixels are kept decoded up to 2 GB, beyond that as JPEG: both are timed. The data sets take turns, the best
+The seed's data set reads, decodes, resizes, flips and normalises a picture at every access. The rendered data
+set decodes and resizes once into its cache (the first epoch), flips cached pictures, and leaves normalisation
+to the network's device. That device may be the same core, so the benchmark also times it with normalisation.
+The cache holds decoded pixels up to 2 GB, else JPEG; both are timed. The data sets run in turns; the best
 epoch of each counts.
 """
 
@@ -26,13 +26,16 @@ from torch.utils.data import DataLoader, Dataset
 
 BATCH = 48
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-ROWS = {"decoded": 1_000, "encoded": 100_000}  # So many training rows of 352 pixels are kept that way.
+ROWS = {
+    "decoded": 1_000,
+    "encoded": 100_000,
+}  # numbers of training rows at 352 pixels that select the cache format
 
 Batches = Callable[[], Iterable[torch.Tensor]]
 
 
 class SeedDataset(Dataset[torch.Tensor]):
-    """A picture is decoded and resized whenever it is asked for, as in the seed solution."""
+    """Decodes and resizes a picture at every access, as the seed solution does."""
 
     def __init__(self, files: list[Path], size: int) -> None:
         self._files = files
@@ -54,7 +57,7 @@ class SeedDataset(Dataset[torch.Tensor]):
 
 
 def draw_pictures(folder: Path, count: int, suffix: str) -> list[Path]:
-    """Smooth random pictures with grain, 300 x 400 as those of iMet-2020 about are."""
+    """Draw smooth random pictures with grain, 300 x 400 pixels, about the size of those of iMet-2020."""
     rng = np.random.default_rng(0)
     files = []
     for number in range(count):
@@ -66,13 +69,13 @@ def draw_pictures(folder: Path, count: int, suffix: str) -> list[Path]:
     return files
 
 
-def seeds_batches(files: list[Path], size: int) -> Batches:
+def seed_batches(files: list[Path], size: int) -> Batches:
     loader = DataLoader(SeedDataset(files, size), batch_size=BATCH, shuffle=True, drop_last=True)
     return lambda: loader
 
 
 def rendered_batches(files: list[Path], size: int, kept: str, cache: Path, normalised: bool) -> Batches:
-    """Batches of the rendered training loader; its cache is filled here."""
+    """Fill the cache of the rendered training loader and return its batches."""
     slots = {"backbone": "resnet101d", "image_size": size, "augmentation": "none", "flip": True}
     task = multilabel_task(n_train=ROWS[kept], n_classes=3_474)
     dataset, models, utils = rendered_modules(["dataset", "models", "utils"], slots, task)
@@ -87,7 +90,7 @@ def rendered_batches(files: list[Path], size: int, kept: str, cache: Path, norma
 
 
 def epoch_rate(batches: Batches) -> float:
-    """Pictures per second of one epoch."""
+    """Return the pictures per second of one epoch."""
     started = time.perf_counter()
     count = sum(len(batch) for batch in batches())
     return count / (time.perf_counter() - started)
@@ -98,26 +101,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pictures", type=int, default=768)
-    parser.add_argument("--size", type=int, default=352, help="Side in pixels that the network sees.")
-    parser.add_argument("--format", choices=["png", "jpg"], default="png", help="iMet-2020 has PNG.")
-    parser.add_argument("--epochs", type=int, default=3, help="Timed epochs of each data set.")
+    parser.add_argument("--size", type=int, default=352, help="Side of the network's input in pixels.")
+    parser.add_argument("--format", choices=["png", "jpg"], default="png", help="Format; iMet-2020 uses PNG.")
+    parser.add_argument("--epochs", type=int, default=3, help="Timed epochs per data set.")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         root = Path(folder)
         files = draw_pictures(root, arguments.pictures, arguments.format)
-        contestants = {"seed's": seeds_batches(files, arguments.size)}
+        data_sets = {"seed's": seed_batches(files, arguments.size)}
         for kept in ROWS:
             for normalised in (False, True):
                 name = f"rendered, {kept}{', normalised' if normalised else ''}"
                 batches = rendered_batches(files, arguments.size, kept, root / "cache", normalised)
-                contestants[name] = batches
-        for batches in contestants.values():
-            epoch_rate(batches)  # the first epoch: files come into the system's memory
-        best = dict.fromkeys(contestants, 0.0)
+                data_sets[name] = batches
+        for batches in data_sets.values():
+            epoch_rate(batches)  # the first epoch fills the system's file cache
+        best = dict.fromkeys(data_sets, 0.0)
         for _ in range(arguments.epochs):
-            for name, batches in contestants.items():
+            for name, batches in data_sets.items():
                 best[name] = max(best[name], epoch_rate(batches))
     print(f"{arguments.pictures} {arguments.format} pictures of 300 x 400 -> {arguments.size}, one core")
     for name, rate in best.items():

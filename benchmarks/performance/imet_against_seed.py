@@ -1,20 +1,19 @@
-"""The search against the seed's recipe on the iMet sample: the solution it keeps, on 5,000 private rows.
+"""Compare the search's solution with the seed's recipe on the iMet sample, on 5,000 private rows.
 
     python benchmarks/performance/imet_against_seed.py [--seeds 0 1 2 3 4] [--minutes 10] [--threads 2]
         [--keep DIR] [--parts search ours seed-small ensemble]
 
-For each run seed: `mars run` for the minutes in a home of its own, without lessons from elsewhere; then the
-kept repository and `benchmarks/imet-2020/seed-small.yaml` are each trained anew by their own `main.py`, with
-the same weights at hand, and predict 5,000 further pictures whose answers neither has seen. Neither is
-stopped early: so many pictures take longer than a search would wait; the baseline gets its whole schedule.
-Prints micro-F1 of both and the paired bootstrap interval of the difference. With the part `ensemble`, the
-same for the search's final ensemble, kept or not, against its member with the best validation score, trained
-along with it; the member that is best on the private rows, which nobody could have chosen, is named too.
+For each run seed, `mars run` searches for the given minutes in its own home, without lessons from other runs.
+Then the `main.py` of the kept repository and that of `benchmarks/imet-2020/seed-small.yaml` train again with
+the same pretrained weights and predict 5,000 unseen pictures. Neither is stopped early: predicting so many
+pictures takes longer than a search allows, and the baseline gets its whole schedule. Prints micro-F1 of both
+and the paired bootstrap interval of the difference. The part `ensemble` compares the search's final ensemble,
+kept or not, with its member of the best validation score. It also names the member with the best private
+score, which no search could have chosen.
 
-Both are trained on the same rows; the pictures are the generated sample's, not iMet's. Decoded pictures and
-features of frozen networks go through one cache, so that they are computed once for all seeds. With `--keep`
-what is there is not repeated; with `--parts` the searches, which need the machine for themselves, can be run
-apart from the rest, which only has to end.
+Both train on the same rows; the pictures are those of the generated sample, not iMet's. One cache holds
+decoded pictures and features of frozen networks for all seeds. `--keep` reuses finished results. `--parts`
+runs the searches, which need the whole machine, separately from the rest.
 """
 
 import argparse
@@ -54,7 +53,7 @@ PARTS = ("search", "ours", "seed-small", "ensemble")
 
 @dataclass(frozen=True)
 class Stage:
-    """The prepared sample with the comparison pictures in place of the rows to predict."""
+    """The prepared sample with the comparison pictures as rows to predict."""
 
     prepared: Prepared
     input: Path
@@ -69,9 +68,9 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of what is trained anew.")
-    parser.add_argument("--keep", type=Path, help="Folder for the runs, instead of a temporary one.")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="Which parts to run.")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the final trainings.")
+    parser.add_argument("--keep", type=Path, help="Folder to keep the results in (default: a temporary one).")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="Parts to run.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="against-seed-") as temporary:
         folder = (arguments.keep or Path(temporary)).resolve()
@@ -80,28 +79,29 @@ def main() -> None:
             own = folder / f"seed-{seed}"
             own.mkdir(parents=True, exist_ok=True)
             if "search" in arguments.parts:
-                _once(own / "search.json", partial(_search, own, seed, arguments.minutes))
+                _run_once(own / "search.json", partial(_search, own, seed, arguments.minutes))
             if "ours" in arguments.parts:
                 solution = Path(str(json.loads((own / "search.json").read_text())["solution_path"]))
                 files = _files(solution / "repository")
-                _once(
+                _run_once(
                     own / "ours.json", partial(_predict, files, own / "ours", stage, seed, arguments.threads)
                 )
             if "seed-small" in arguments.parts:
-                recipe, there = _seed_small(stage), own / "seed-small"
-                _once(
-                    own / "seed-small.json", partial(_predict, recipe, there, stage, seed, arguments.threads)
+                recipe, workspace = _seed_small(stage), own / "seed-small"
+                _run_once(
+                    own / "seed-small.json",
+                    partial(_predict, recipe, workspace, stage, seed, arguments.threads),
                 )
             if "ensemble" in arguments.parts:
-                _once(own / "ensemble.json", partial(_ensemble, own, stage, seed, arguments.threads))
+                _run_once(own / "ensemble.json", partial(_ensemble, own, stage, seed, arguments.threads))
             if {"ours", "seed-small"} & set(arguments.parts):
                 _print_solutions(own, seed, stage)
             if "ensemble" in arguments.parts:
                 _print_ensemble(own, seed, stage)
 
 
-def _once(file: Path, work: Callable[[], str]) -> None:
-    """Does the work whose result the file keeps, unless it is there."""
+def _run_once(file: Path, work: Callable[[], str]) -> None:
+    """Do the work and write its result to the file, unless the file exists."""
     if not file.exists():
         unfinished = file.with_suffix(".part")
         unfinished.write_text(work())
@@ -109,7 +109,7 @@ def _once(file: Path, work: Callable[[], str]) -> None:
 
 
 def _search(folder: Path, seed: int, minutes: float) -> str:
-    """`mars run` in a process of its own; its summary as JSON."""
+    """Run `mars run` in its own process and return its JSON summary."""
     command = [sys.executable, "-m", "agent.cli.app", "run", "--competition", "imet-2020", "--data", "sample"]
     command += ["--minutes", str(minutes), "--seed", str(seed), "--json"]
     environment = {**os.environ, "MARS_HOME": str(folder / "home")}
@@ -117,7 +117,7 @@ def _search(folder: Path, seed: int, minutes: float) -> str:
 
 
 def _stage(folder: Path) -> Stage:
-    """Public folders like the prepared ones, but for the rows to predict."""
+    """Return folders like the prepared ones, with other rows to predict."""
     home = Home(folder / "home")
     competition = find_competition("imet-2020", home)
     prepared = prepare(competition.spec, locate_data(competition, home, "sample", run_script), home)
@@ -152,7 +152,7 @@ def _make_stage(stage: Path, prepared: Prepared) -> None:
 
 
 def _seed_small(stage: Stage) -> dict[str, str]:
-    """The files of the repository that the frozen recipe renders to."""
+    """Render the repository of the fixed recipe."""
     families = known_families(Home(stage.cache.parent / "home"))
     blueprint = load_blueprint(COMPETITION / "seed-small.yaml", families)
     renderer = Renderer(families[blueprint.family], TaskView.of(stage.prepared))
@@ -165,7 +165,7 @@ def _files(repository: Path) -> dict[str, str]:
 
 
 def _predict(files: dict[str, str], workspace: Path, stage: Stage, seed: int, threads: int) -> str:
-    """Trains and runs a repository on the stage: where its submission lies and the seconds, as JSON."""
+    """Train and run a repository on the stage; return path of the submission and seconds, as JSON."""
     shutil.rmtree(workspace, ignore_errors=True)
     write_tree(files, workspace)
     executor = make_executor(
@@ -192,7 +192,7 @@ def _predict(files: dict[str, str], workspace: Path, stage: Stage, seed: int, th
 
 
 def _ensemble(folder: Path, stage: Stage, seed: int, threads: int) -> str:
-    """Trains the members of the search's ensemble and blends them: where that is and who is who, as JSON."""
+    """Train and blend the members of the search's ensemble; return folder and member names, as JSON."""
     run = open_run("latest", Home(folder / "home"))
     ensembles = [node for node in run.state.nodes.values() if node.operator == "ensemble" and node.result]
     if not ensembles:
@@ -217,8 +217,8 @@ def _print_solutions(folder: Path, seed: int, stage: Stage) -> None:
     search, ours, theirs = (json.loads(file.read_text()) for file in files)
     print(
         f"run seed {seed}: {search['nodes']} nodes, {search['valid_nodes']} valid; "
-        f"ours after {ours['seconds']:.0f} s, seed-small after {theirs['seconds']:.0f} s; "
-        + _compared("ours", ours["submission"], "seed-small", theirs["submission"], stage),
+        f"search {ours['seconds']:.0f} s, seed-small {theirs['seconds']:.0f} s; "
+        + _format_comparison("search", ours["submission"], "seed-small", theirs["submission"], stage),
         flush=True,
     )
 
@@ -226,28 +226,28 @@ def _print_solutions(folder: Path, seed: int, stage: Stage) -> None:
 def _print_ensemble(folder: Path, seed: int, stage: Stage) -> None:
     found = json.loads((folder / "ensemble.json").read_text())
     if not found["members"]:
-        print(f"run seed {seed}: the search made no ensemble", flush=True)
+        print(f"run seed {seed}: the search built no ensemble", flush=True)
         return
     submission = Path("submission") / "submission.csv"
-    alone = {name: Path(found["folder"]) / "members" / name / submission for name in found["members"]}
-    scores = {name: _score(file, stage) for name, file in alone.items()}
-    luckiest = max(scores, key=lambda name: scores[name])
+    submissions = {name: Path(found["folder"]) / "members" / name / submission for name in found["members"]}
+    scores = {name: _score(file, stage) for name, file in submissions.items()}
+    best_private = max(scores, key=lambda name: scores[name])
     print(
         f"run seed {seed}: "
-        + _compared(
-            f"ensemble of {len(alone)}",
+        + _format_comparison(
+            f"ensemble of {len(submissions)}",
             Path(found["folder"]) / submission,
             f"its best member {found['best']}",
-            alone[found["best"]],
+            submissions[found["best"]],
             stage,
         )
-        + f"; on these rows the best member is {luckiest} with {scores[luckiest]:.4f}",
+        + f"; best member on these rows: {best_private} with {scores[best_private]:.4f}",
         flush=True,
     )
 
 
-def _compared(name: str, mine: str | Path, other: str, theirs: str | Path, stage: Stage) -> str:
-    """Both scores and the paired interval of their difference, in words."""
+def _format_comparison(name: str, mine: str | Path, other: str, theirs: str | Path, stage: Stage) -> str:
+    """Format both scores and the paired interval of their difference."""
     form = SubmissionFormat.of(stage.prepared)
     ids, truth = read_truth(stage.answers, form)
     after, before = (read_predictions(Path(file), form, ids) for file in (mine, theirs))

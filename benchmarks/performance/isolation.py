@@ -1,11 +1,11 @@
-"""What isolation costs per candidate, warm and cold: an empty candidate confined, against one that is not.
+"""Time the isolation of an empty candidate, in a warm and in a cold process.
 
     python benchmarks/performance/isolation.py [--repeats 40]
 
-Warm: forks of a process that has imported torch, timm, albumentations and pandas, in the sandbox that this
-machine offers against `sandbox="none"`. Cold: a new interpreter in the sandbox against `python main.py` as
-anyone would start it. The two of a pair take turns, so that a machine that slows down slows both. Prints the
-median of either side and the median of the differences within pairs.
+Warm: forks of a process that has imported torch, timm, albumentations and pandas, in this machine's sandbox
+against `sandbox="none"`. Cold: a new interpreter in the sandbox against a plain `python main.py`. The two of
+a pair run in turns, so that a slow moment affects both. Prints the median of each side and the median
+difference within pairs.
 """
 
 import argparse
@@ -37,9 +37,14 @@ def main() -> None:
         cold = make_executor(cold=True, nodes_root=root / "cold", readable=[root])
         try:
             missing = cold.guarantees.missing()
-            print("held to everything" if not missing else f"not held to: {' '.join(missing)}")
-            _compare("warm", _executed(confined, root, "auto"), _executed(free, root, "none"), repeats)
-            _compare("cold", _executed(cold, root, "cold"), _plain(root / "plain"), repeats)
+            print("isolation complete" if not missing else f"isolation incomplete: {' '.join(missing)}")
+            _compare(
+                "warm",
+                _candidate_runner(confined, root, "auto"),
+                _candidate_runner(free, root, "none"),
+                repeats,
+            )
+            _compare("cold", _candidate_runner(cold, root, "cold"), _plain_runner(root / "plain"), repeats)
         finally:
             for executor in (confined, free, cold):
                 executor.close()
@@ -56,7 +61,7 @@ def _warm(nodes: Path, root: Path, sandbox: str) -> Executor:
     )
 
 
-def _executed(executor: Executor, root: Path, name: str) -> Callable[[], None]:
+def _candidate_runner(executor: Executor, root: Path, name: str) -> Callable[[], None]:
     workspace = root / name / "node"
     workspace.mkdir(parents=True)
     (workspace / "main.py").write_text("")
@@ -70,7 +75,7 @@ def _executed(executor: Executor, root: Path, name: str) -> Callable[[], None]:
     return run
 
 
-def _plain(workspace: Path) -> Callable[[], None]:
+def _plain_runner(workspace: Path) -> Callable[[], None]:
     workspace.mkdir(parents=True)
     (workspace / "main.py").write_text("")
 
@@ -81,13 +86,13 @@ def _plain(workspace: Path) -> Callable[[], None]:
 
 
 def _compare(name: str, isolated: Callable[[], None], plain: Callable[[], None], repeats: int) -> None:
-    isolated()  # the first imports, and finds nothing in the system's caches
+    isolated()  # the first call imports and meets cold caches, so it does not count
     plain()
     pairs = [(_milliseconds(isolated), _milliseconds(plain)) for _ in range(repeats)]
-    with_it, without = (statistics.median(times) for times in zip(*pairs, strict=True))
+    isolated_ms, without = (statistics.median(times) for times in zip(*pairs, strict=True))
     added = statistics.median(first - second for first, second in pairs)
     print(
-        f"{name}: {with_it:.1f} ms isolated, {without:.1f} ms not; isolation adds {added:.1f} ms "
+        f"{name}: {isolated_ms:.1f} ms isolated, {without:.1f} ms without; isolation adds {added:.1f} ms "
         f"(goal: under {GOALS_MS[name]})"
     )
 

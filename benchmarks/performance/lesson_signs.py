@@ -1,15 +1,15 @@
-"""Conclusive lessons on new seeds, by the code of `mars lessons verify`: how many keep their sign.
+"""Test conclusive lessons on new seeds with `mars lessons verify`: how many keep their sign.
 
     python benchmarks/performance/lesson_signs.py [--competition digits] [--minutes 6] [--run-seed 0]
         [--seeds 1]
     python benchmarks/performance/lesson_signs.py --home DIR [--seeds 1]
 
-Without `--home` a search is made first, in a home of its own that is removed afterwards. With it, the
-lessons of that MARS_HOME are re-run; each gets what was found as further evidence.
+Without `--home`, the script first runs a search in a temporary home. With `--home`, it re-runs the lessons of
+that MARS_HOME and adds the new evidence to them.
 
-A lesson is conclusive where its effect is believed (`agent.memory.lesson.doubt`). It keeps its sign where
-the pair's effect on the new seeds points the same way, whatever its size. One that cannot be re-run, for
-instance since its run is on another machine, is counted apart.
+A lesson is conclusive if its effect exceeds `agent.memory.lesson.doubt`. A lesson keeps its sign if the
+effect on the new seeds has the same sign, whatever its size. Lessons that cannot be re-run, for example
+because their run is on another machine, are counted separately.
 """
 
 import argparse
@@ -24,11 +24,12 @@ from rich.console import Console
 
 from agent.database import open_database
 from agent.errors import MarsError
-from agent.memory.lesson import Evidence, Lesson
+from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.paths import Home
 from agent.report.observer import Observer
-from agent.report.plain import PlainLines
+from agent.report.plain_lines import PlainLines
+from agent.report.wording import comparison, titled_effect
 from agent.request import RunRequest
 from agent.session import start
 from agent.verify import Verification, verify
@@ -38,7 +39,7 @@ GOAL = 0.95
 
 @dataclass(frozen=True)
 class Rerun:
-    """What became of one lesson: what the new seeds found, or why there are none."""
+    """A lesson with its verification on new seeds, or the reason why there is none."""
 
     lesson: Lesson
     found: Verification | None
@@ -46,30 +47,31 @@ class Rerun:
 
     @property
     def kept(self) -> bool:
-        """Whether the effect points the same way as before."""
+        """Whether the effect has the same sign as before."""
         return self.found is not None and self.found.evidence.effect * self.lesson.effect > 0
 
     @property
     def line(self) -> str:
-        before = f"{self.lesson.id} {self.lesson.title}: {_effect(self.lesson)}"
+        before = f"{self.lesson.id} {titled_effect(self.lesson)}"
         if self.found is None:
             return f"{before}; not re-run: {self.reason}"
-        word = "kept" if self.kept else "NOT KEPT"
-        return f"{before}, now {_effect(self.found.evidence)}: {word} ({self.found.finding})"
+        outcome = "sign kept" if self.kept else "SIGN CHANGED"
+        now = comparison(self.lesson, self.found.evidence)
+        return f"{before}; now {now}: {outcome} ({self.found.finding})"
 
 
 def conclusive(home: Home) -> tuple[list[Lesson], int]:
-    """(lessons that are conclusive, number of all); SystemExit where nothing is on record."""
+    """Return the conclusive lessons and the number of all lessons; exit if the home has no record."""
     if not home.database.exists():
         raise SystemExit(
-            f"{home.root}: holds no record of runs; give the MARS_HOME of a search, or leave --home out."
+            f"{home.root}: has no record of runs. Give the MARS_HOME of a search, or leave --home out."
         )
     lessons = LessonStore(open_database(home.database)).all()
     return [lesson for lesson in lessons if lesson.verdict != "inconclusive"], len(lessons)
 
 
 def rerun(lessons: Sequence[Lesson], seeds: int, home: Home, observer: Observer) -> Iterator[Rerun]:
-    """Puts one lesson after the other to the test; none that fails keeps the next from its turn."""
+    """Verify each lesson in turn; a failure does not stop the following ones."""
     for lesson in lessons:
         try:
             yield Rerun(lesson, verify(lesson.id, seeds, home, observer))
@@ -78,13 +80,13 @@ def rerun(lessons: Sequence[Lesson], seeds: int, home: Home, observer: Observer)
 
 
 def summary(reruns: Sequence[Rerun], lessons: int, seeds: int) -> str:
-    """The figures in two sentences."""
-    again = [one for one in reruns if one.found is not None]
-    kept = sum(one.kept for one in again)
-    share = f"{kept} of {len(again)}" + (f" = {kept / len(again):.0%}" if again else "")
+    """Summarise the re-runs in two sentences."""
+    completed = [rerun for rerun in reruns if rerun.found is not None]
+    kept = sum(rerun.kept for rerun in completed)
+    share = f"{kept} of {len(completed)}" + (f" = {kept / len(completed):.0%}" if completed else "")
     return (
-        f"{lessons} lessons, {len(reruns)} of them conclusive, {len(again)} re-run on {seeds} new seed(s), "
-        f"{len(reruns) - len(again)} could not be. Kept their sign: {share} (goal: {GOAL:.0%})."
+        f"{lessons} lessons: {len(reruns)} conclusive, {len(completed)} re-run on {seeds} new seed(s), "
+        f"{len(reruns) - len(completed)} not re-run. Same sign as before: {share} (goal: {GOAL:.0%})."
     )
 
 
@@ -92,18 +94,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--home", type=Path, help="A MARS_HOME with lessons; then nothing is searched.")
-    parser.add_argument("--seeds", type=int, default=1, help="New seeds for each lesson.")
-    parser.add_argument("--competition", help="What to search first (default: digits).")
-    parser.add_argument("--minutes", type=float, help="How long to search (default: 6).")
-    parser.add_argument("--run-seed", type=int, help="The search's seed (default: 0).")
+    parser.add_argument("--home", type=Path, help="MARS_HOME with lessons; no search is run.")
+    parser.add_argument("--seeds", type=int, default=1, help="Number of new seeds per lesson.")
+    parser.add_argument("--competition", help="Competition to search (default: digits).")
+    parser.add_argument("--minutes", type=float, help="Minutes of search (default: 6).")
+    parser.add_argument("--run-seed", type=int, help="Seed of the search (default: 0).")
     arguments = parser.parse_args()
     if arguments.seeds < 1:
         parser.error("--seeds: give 1 or more.")
     searching = (arguments.competition, arguments.minutes, arguments.run_seed)
     if arguments.home is not None:
         if any(option is not None for option in searching):
-            parser.error("--home: its lessons are taken as they are; leave out what to search.")
+            parser.error("--home: no search is run; leave --competition, --minutes and --run-seed out.")
         _report(Home(arguments.home.resolve()), arguments.seeds)
         return
     with tempfile.TemporaryDirectory(prefix="lesson-signs-") as folder:
@@ -122,18 +124,14 @@ def _report(home: Home, seeds: int) -> None:
     os.environ["MARS_HOME"] = str(home.root)
     lessons, total = conclusive(home)
     reruns = []
-    for one in rerun(lessons, seeds, home, _observer()):
-        reruns.append(one)
-        print(one.line, flush=True)
+    for result in rerun(lessons, seeds, home, _observer()):
+        reruns.append(result)
+        print(result.line, flush=True)
     print(summary(reruns, total, seeds))
 
 
 def _observer() -> Observer:
     return PlainLines(Console(file=sys.stderr))
-
-
-def _effect(item: Lesson | Evidence) -> str:
-    return f"{item.effect:+.1%} ± {item.standard_error:.1%}"
 
 
 if __name__ == "__main__":

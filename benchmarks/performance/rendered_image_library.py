@@ -1,4 +1,4 @@
-"""Imports what the family `image_classification` renders, for the benchmarks beside this file."""
+"""Imports rendered modules of the family `image_classification` for benchmarks."""
 
 import importlib
 import sys
@@ -16,7 +16,7 @@ from agent.repository.render import Renderer, TaskView, write_tree
 
 
 def multilabel_task(n_train: int, n_classes: int) -> TaskView:
-    """A competition like iMet-2020, as a template sees it."""
+    """Return the template view of a competition like iMet-2020."""
     metric = get_metric("micro_f1")
     return TaskView(
         id="pictures",
@@ -40,7 +40,7 @@ def multilabel_task(n_train: int, n_classes: int) -> TaskView:
 def rendered_modules(
     names: Sequence[str], slots: Mapping[str, Value], task: TaskView
 ) -> tuple[ModuleType, ...]:
-    """Modules `library.<name>` as rendered for the slots; those of an earlier call stay as they are."""
+    """Render for the slots and import modules `library.<name>`; modules of earlier calls stay valid."""
     family = load_family(templates_dir() / "image_classification")
     blueprint = Blueprint(family=family.id, slots=family.fill(dict(slots), "benchmark"))
     idea = idea_told_by("the blueprint", "A benchmark", blueprint)

@@ -1,8 +1,8 @@
-"""A fake language model behind a real HTTP server, in a process of its own: for measuring what is around one.
+"""A fake language model behind a real HTTP server in its own process, to measure everything but the model.
 
-It answers with the first choice that a request's schema allows. With `edits`, every second improvement is a
-plan to look at modules, whose edits add a comment above one of their functions. A request that is to be
-streamed comes in pieces, at a pace, and, with `chatter`, goes on talking after the answer.
+The model answers with a choice that the request's schema allows. With `--edits`, every second improvement is
+a plan to read modules, and its edits add a comment above a function. Streamed answers come in pieces at
+`--tokens-per-s`; with `--chatter`, text follows the answer.
 """
 
 import argparse
@@ -18,34 +18,34 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-PIECE = 24  # characters of a streamed answer at once
+PIECE = 24  # characters per piece of a streamed answer
 CHARACTERS_PER_TOKEN = 4
-CACHE_LEAST = 1024  # tokens
+CACHE_LEAST = 1024  # tokens, as OpenAI caches prompts
 CACHE_STEP = 128
 _SHOWN = re.compile(r"^## (\S+)\n<data>\n(.*?)\n</data>", re.DOTALL | re.MULTILINE)
 _SCHEMA = "JSON schema:\n"
 
 
 class Model(BaseHTTPRequestHandler):
-    """One request after the other; what it is like is set on the class."""
+    """Answers requests; its options are attributes of the class."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     edits = False
     chatter = ""
     tokens_per_s = 0.0
-    known: ClassVar[dict[str, list[str]]] = {}  # prompts, by the model that was asked
+    known: ClassVar[dict[str, list[str]]] = {}  # earlier prompts by model
     improvements = itertools.count()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = "".join(message["content"] for message in body["messages"])
         self._sizes = len(prompt) // CHARACTERS_PER_TOKEN, self._cached(body["model"], prompt)
-        held = body.get("response_format", {}).get("json_schema", {}).get("schema")
-        if held is None and _SCHEMA not in prompt:
+        requested = body.get("response_format", {}).get("json_schema", {}).get("schema")
+        if requested is None and _SCHEMA not in prompt:
             answer = "{}"
         else:
-            schema = held or json.JSONDecoder().raw_decode(prompt.partition(_SCHEMA)[2])[0]
+            schema = requested or json.JSONDecoder().raw_decode(prompt.partition(_SCHEMA)[2])[0]
             answer = json.dumps(self._answer(schema, prompt, int(body.get("seed") or 0)))
         if body.get("stream"):
             self._stream(f"```json\n{answer}\n```\n{self.chatter}")
@@ -59,20 +59,22 @@ class Model(BaseHTTPRequestHandler):
             edits = {"edits": _edits(prompt, seed), "title": f"Note {seed}"}
             return {**_first(schema, seed), **nothing, **edits}
         answer = _first(schema, seed)
-        if measured := re.search(r"^Verdict: (\w+)$", prompt, re.MULTILINE):  # a lesson is to be worded
+        if measured := re.search(
+            r"^Verdict: (\w+)$", prompt, re.MULTILINE
+        ):  # the request asks for the text of a lesson
             return {**answer, "verdict": measured.group(1), **({"same_as": ""} if "same_as" in parts else {})}
         if "look" in parts:
             turn = next(self.improvements)
             names = parts["look"]["items"]["enum"]
-            looks = self.edits and turn % 2 == 1
+            reads_modules = self.edits and turn % 2 == 1
             answer["look"] = [names[(turn // 2 + more) % len(names)] for more in range(1 + turn // 2 % 2)]
-            answer["changes" if looks else "look"] = []
+            answer["changes" if reads_modules else "look"] = []
         return answer
 
     def _completion(self, answer: str) -> bytes:
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
-        said = {"id": "1", "object": "chat.completion", "created": 0, "model": "scripted"}
-        return json.dumps({**said, "choices": [choice], "usage": self._usage(answer)}).encode()
+        head = {"id": "1", "object": "chat.completion", "created": 0, "model": "scripted"}
+        return json.dumps({**head, "choices": [choice], "usage": self._usage(answer)}).encode()
 
     def _send(self, content: bytes, kind: str) -> None:
         self.send_response(200)
@@ -82,7 +84,7 @@ class Model(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _stream(self, text: str) -> None:
-        """At the pace of a model; whoever has heard enough ends the connection."""
+        """Send the text in pieces at `tokens_per_s`; the client may close the connection at any time."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -101,34 +103,34 @@ class Model(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _cached(self, model: str, prompt: str) -> int:
-        """Tokens that an earlier prompt began with too, counted as OpenAI does: 1,024 or more, in steps."""
+        """Return the cached prefix in tokens, counted as OpenAI does: at least 1,024, in steps of 128."""
         earlier = self.known.setdefault(model, [])
-        longest = max((shared(one, prompt) for one in earlier), default=0) // CHARACTERS_PER_TOKEN
+        longest = max((shared_prefix(other, prompt) for other in earlier), default=0) // CHARACTERS_PER_TOKEN
         earlier.append(prompt)
         return longest // CACHE_STEP * CACHE_STEP if longest >= CACHE_LEAST else 0
 
     def _usage(self, answer: str) -> dict[str, Any]:
         tokens_in, cached = self._sizes
         out = len(answer) // CHARACTERS_PER_TOKEN
-        told = {"prompt_tokens": tokens_in, "completion_tokens": out, "total_tokens": tokens_in + out}
-        return {**told, "prompt_tokens_details": {"cached_tokens": cached}}
+        usage = {"prompt_tokens": tokens_in, "completion_tokens": out, "total_tokens": tokens_in + out}
+        return {**usage, "prompt_tokens_details": {"cached_tokens": cached}}
 
-    def _event(self, said: dict[str, Any]) -> None:
-        self.wfile.write(b"data: " + json.dumps(said).encode() + b"\n\n")
+    def _event(self, event: dict[str, Any]) -> None:
+        self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
         self.wfile.flush()
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
 
 
-def shared(one: str, other: str) -> int:
-    """With how many equal characters both begin."""
+def shared_prefix(one: str, other: str) -> int:
+    """Return the length of the common prefix in characters."""
     pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    return next((position for position, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _first(schema: dict[str, Any], turn: int) -> Any:
-    """A value that keeps to the schema; `turn` varies the choices."""
+    """Return a value that matches the schema; `turn` varies the choices."""
     if "anyOf" in schema:
         return _first(schema["anyOf"][turn % len(schema["anyOf"])], turn)
     if "enum" in schema:
@@ -141,7 +143,7 @@ def _first(schema: dict[str, Any], turn: int) -> Any:
 
 
 def _edits(prompt: str, seed: int) -> list[dict[str, str]]:
-    """A comment above one function of the first module that is shown."""
+    """Return an edit that adds a comment above a function of the first module in the prompt."""
     for name, code in _SHOWN.findall(prompt):
         lines = code.splitlines()
         for line in lines:
@@ -152,7 +154,7 @@ def _edits(prompt: str, seed: int) -> list[dict[str, str]]:
 
 @contextmanager
 def scripted_model(*options: str) -> Iterator[None]:
-    """The server in a process of its own, and the environment that leads to it."""
+    """Run the server in its own process and set the environment variables of the endpoint."""
     command = [sys.executable, __file__, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -171,8 +173,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edits", action="store_true")
-    parser.add_argument("--chatter", default="", help="What a streamed answer goes on with.")
-    parser.add_argument("--tokens-per-s", type=float, default=0.0, help="Of a stream; 0: at once.")
+    parser.add_argument("--chatter", default="", help="Text after a streamed answer.")
+    parser.add_argument(
+        "--tokens-per-s", type=float, default=0.0, help="Speed of a stream; 0 means no delay."
+    )
     arguments = parser.parse_args()
     Model.edits, Model.chatter = arguments.edits, arguments.chatter
     Model.tokens_per_s = arguments.tokens_per_s

@@ -1,21 +1,21 @@
-"""MCTS against greedy and random on simulated worlds with a known optimum, the same time for each.
+"""Compare MCTS with greedy and random search on simulated worlds with a known optimum, at equal time.
 
     python benchmarks/performance/search_policies.py [--worlds 200] [--first-world 0] [--scheduler]
         [--budgets 15 50 150] [--kinds deep broad heavy]
 
-The worlds and why they are as they are: `simulated_worlds.py`. The policies are those of `mars run`, deciding
-over a real state that is folded from real events; only the executions are looked up instead of carried out,
-and time is what they would have taken. A budget is counted in typical drafts; the limit of a node is the one
-that `mars run` sets, and what exceeds it, or the end, is killed and has failed.
+`simulated_worlds.py` defines and explains the worlds. The policies are those of `mars run` and decide over a
+real state, built from real events. Only the executions are looked up, with the time that they would take. The
+unit of a budget is a typical draft. The time limit of a node is that of `mars run`; a node that exceeds its
+limit or the budget is killed and fails.
 
-Regret: the world's optimum less the true score of the node with the best validation score (0 where none is
-valid). A part of it nobody can avoid. `told` shows about how much: the best of eight plans, each of which
-stays with the first draft of one structure and is told the truth about every next step (where drafts matter
-most, one who drafts more can do better still). Differences are paired by world; intervals are 95 %, from a
-bootstrap over worlds.
+Regret is the world's optimum minus the true score of the node with the best validation score (score 0 without
+a valid node). Some regret is unavoidable; `oracle` estimates how much. It is the best of eight plans; each
+plan improves the first draft of one structure and knows the true score of every next step. Where drafts
+matter most, a policy with more drafts can beat it. Differences are paired by world; intervals are 95 %
+bootstrap intervals over worlds.
 
-With `--scheduler` the decisions are those of a whole run: repeats of the best, and the last third of the time
-given to improving it, whatever the policy.
+With `--scheduler`, decisions are those of a whole run: repeats of the best node, and the last third of the
+time for improving it, with every policy.
 """
 
 import argparse
@@ -60,8 +60,8 @@ COMPARED = (("mcts", "greedy"), ("mcts", "random"), ("mcts", NO_TIME), ("mcts", 
 
 
 @dataclass(frozen=True)
-class Told:
-    """Improves one structure's draft, each time by the step that it is told to be the best."""
+class Oracle:
+    """Improves the draft of one structure by the step with the best true score."""
 
     world: World
     structure: int
@@ -86,8 +86,8 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Alone:
-    """A policy's decisions and nothing else."""
+class PolicyOnly:
+    """Decides by the policy alone, without the scheduler."""
 
     policy: Policy
 
@@ -100,8 +100,8 @@ class Alone:
         return Propose("improve", (step.parent,), IDEA, None)
 
 
-class Ready:
-    """A planner that has an idea for every parent; what it is worth the world knows."""
+class ConstantPlanner:
+    """Proposes the same idea for every parent; the world defines its score."""
 
     def propose(self, request: Request) -> Proposal:
         return Proposal(IDEA, None)
@@ -109,23 +109,23 @@ class Ready:
 
 @dataclass(frozen=True)
 class Result:
-    """What a search came to."""
+    """Outcome of a search."""
 
     regret: float
     nodes: int
-    effective: float  # share of the nodes that beat the best before them
+    effective: float  # share of the nodes that improve on the best before them
 
 
 def path_of(state: RunState, node: Node) -> Path:
-    """Where in the world a node stands."""
+    """Return the path of a node in its world."""
     if node.parent is None:
         return (state.roots.index(node),)
     parent = state.nodes[node.parent]
     return (*path_of(state, parent), parent.children.index(node.id))
 
 
-def searched(world: World, decisions: Decisions, budget: int) -> RunState:
-    """The state at the end of a search that had the time of `budget` typical drafts."""
+def run_search(world: World, decisions: Decisions, budget: int) -> RunState:
+    """Return the final state of a search with the time of `budget` typical drafts."""
     state = RunState(higher_is_better=True)
     minutes = budget * TYPICAL_S / 60
     settings = RunSettings(
@@ -141,18 +141,18 @@ def searched(world: World, decisions: Decisions, budget: int) -> RunState:
     )
     state.apply(RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=()))
     while (action := decisions.next(state)) is not None:
-        for event in _carried_out(world, state, action):
+        for event in _execute(world, state, action):
             state.apply(event)
     return state
 
 
-def _carried_out(world: World, state: RunState, action: Propose | Repeat) -> Iterator[Event]:
+def _execute(world: World, state: RunState, action: Propose | Repeat) -> Iterator[Event]:
     began, limit = state.elapsed_s, Budget.of(state).granted_s(final=False)
     if isinstance(action, Repeat):
         node = state.nodes[action.node]
         solution = world.solution(path_of(state, node))
         yield RepeatProposed(elapsed_s=began, node=node.id)
-        # What a repeat measured steers no policy, so that its score may be the first one's.
+        # Repeats influence no policy, so the first score serves as the repeated one.
         yield RepeatFinished(
             elapsed_s=began + solution.seconds,
             node=node.id,
@@ -177,33 +177,34 @@ def _carried_out(world: World, state: RunState, action: Propose | Repeat) -> Ite
 
 
 def result_of(world: World, state: RunState) -> Result:
-    """The regret of handing in the state's best."""
+    """Return the result of submitting the best node of the state."""
     score = world.solution(path_of(state, state.best)).quality if state.best else 0.0
     return Result(world.optimum - score, state.searched, len(state.best_history) / state.searched)
 
 
-def told(world: World, budget: int) -> Result:
-    """What the best structure comes to where the truth is known."""
-    plans = (Alone(Told(world, structure)) for structure in range(STRUCTURES))
-    return min((result_of(world, searched(world, plan, budget)) for plan in plans), key=lambda it: it.regret)
+def oracle(world: World, budget: int) -> Result:
+    """Return the result of the best structure when true scores are known."""
+    plans = (PolicyOnly(Oracle(world, structure)) for structure in range(STRUCTURES))
+    results = (result_of(world, run_search(world, plan, budget)) for plan in plans)
+    return min(results, key=lambda result: result.regret)
 
 
 def compare(
     kind: Kind, budget: int, seeds: Sequence[int], policies: Mapping[str, Policy], scheduler: bool
 ) -> dict[str, list[Result]]:
-    """The results of every policy and of `told`, world by world."""
-    results: dict[str, list[Result]] = {name: [] for name in (*policies, "told")}
+    """Return the results of every policy and of `oracle`, one per world."""
+    results: dict[str, list[Result]] = {name: [] for name in (*policies, "oracle")}
     for seed in seeds:
         world = World(kind, seed)
         for name, policy in policies.items():
-            decisions = Scheduler(policy, Ready()) if scheduler else Alone(policy)
-            results[name].append(result_of(world, searched(world, decisions, budget)))
-        results["told"].append(told(world, budget))
+            decisions = Scheduler(policy, ConstantPlanner()) if scheduler else PolicyOnly(policy)
+            results[name].append(result_of(world, run_search(world, decisions, budget)))
+        results["oracle"].append(oracle(world, budget))
     return results
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """(mean, lower, upper): bootstrap over the worlds, percentiles 2.5 and 97.5; values (worlds,)."""
+    """Return (mean, lower, upper) of values (worlds,): bootstrap percentiles 2.5 and 97.5."""
     picks = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
     lower, upper = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
     return float(values.mean()), float(lower), float(upper)
@@ -214,11 +215,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = [kind.name for kind in KINDS]
-    parser.add_argument("--worlds", type=int, default=200, help="How many of each kind.")
+    parser.add_argument("--worlds", type=int, default=200, help="Number of worlds of each kind.")
     parser.add_argument("--first-world", type=int, default=0, help="Seed of the first world.")
-    parser.add_argument("--budgets", type=int, nargs="+", default=[15, 50, 150], help="In typical drafts.")
+    parser.add_argument(
+        "--budgets", type=int, nargs="+", default=[15, 50, 150], help="Budgets in typical drafts."
+    )
     parser.add_argument("--kinds", nargs="+", choices=names, default=names)
-    parser.add_argument("--scheduler", action="store_true", help="Decide as a whole run does.")
+    parser.add_argument(
+        "--scheduler", action="store_true", help="Decide with the scheduler, as a whole run does."
+    )
     arguments = parser.parse_args()
     seeds = range(arguments.first_world, arguments.first_world + arguments.worlds)
     found: dict[tuple[str, int], dict[str, list[Result]]] = {}
@@ -226,34 +231,34 @@ def main() -> None:
         for kind in KINDS:
             if kind.name in arguments.kinds:
                 found[kind.name, budget] = compare(kind, budget, seeds, POLICIES, arguments.scheduler)
-        found["all", budget] = _joined([found[name, budget] for name in arguments.kinds])
+        found["all", budget] = _mean_over_kinds([found[name, budget] for name in arguments.kinds])
     console = Console(width=150)
     console.print(_regrets(found))
     console.print(_differences(found))
     console.print(_effective(found))
 
 
-def _joined(kinds: Sequence[dict[str, list[Result]]]) -> dict[str, list[Result]]:
-    """The mean over the kinds, seed by seed."""
+def _mean_over_kinds(kinds: Sequence[dict[str, list[Result]]]) -> dict[str, list[Result]]:
+    """Return the mean over the kinds for each seed."""
     return {
         name: [
             replace(
-                same[0],
-                regret=float(np.mean([one.regret for one in same])),
-                effective=float(np.mean([one.effective for one in same])),
+                results_of_seed[0],
+                regret=float(np.mean([result.regret for result in results_of_seed])),
+                effective=float(np.mean([result.effective for result in results_of_seed])),
             )
-            for same in zip(*(results[name] for results in kinds), strict=True)
+            for results_of_seed in zip(*(results[name] for results in kinds), strict=True)
         ]
         for name in kinds[0]
     }
 
 
 def _regret(results: Sequence[Result]) -> np.ndarray:
-    return np.array([one.regret for one in results])
+    return np.array([result.regret for result in results])
 
 
 def _regrets(found: Mapping[tuple[str, int], dict[str, list[Result]]]) -> Table:
-    names = [*POLICIES, "told"]
+    names = [*POLICIES, "oracle"]
     table = Table("worlds", "budget", *names, title="Mean regret ± half its 95 % interval", box=None)
     for (kind, budget), results in found.items():
         cells = []
@@ -266,7 +271,7 @@ def _regrets(found: Mapping[tuple[str, int], dict[str, list[Result]]]) -> Table:
 
 def _differences(found: Mapping[tuple[str, int], dict[str, list[Result]]]) -> Table:
     heads = [f"{one} - {other}" for one, other in COMPARED]
-    title = f"Difference of regret, paired (below 0: the first is better; mcts has w={TIME_WEIGHT})"
+    title = f"Paired difference of regret (below 0: the first is better; mcts has w={TIME_WEIGHT})"
     table = Table("worlds", "budget", *heads, title=title, box=None)
     for (kind, budget), results in found.items():
         cells = []
@@ -279,9 +284,11 @@ def _differences(found: Mapping[tuple[str, int], dict[str, list[Result]]]) -> Ta
 
 def _effective(found: Mapping[tuple[str, int], dict[str, list[Result]]]) -> Table:
     names = list(POLICIES)
-    table = Table("worlds", "budget", *names, title="Share of nodes that beat the best before them", box=None)
+    table = Table(
+        "worlds", "budget", *names, title="Share of nodes that improve on the best before them", box=None
+    )
     for (kind, budget), results in found.items():
-        shares = [float(np.mean([one.effective for one in results[name]])) for name in names]
+        shares = [float(np.mean([result.effective for result in results[name]])) for name in names]
         table.add_row(kind, str(budget), *(f"{share:.1%}" for share in shares))
     return table
 

@@ -1,32 +1,32 @@
-"""Simulated competitions whose best score is known: what searches are compared on, without training anything.
+"""Simulated competitions with a known best score, to compare search policies without training.
 
-A world is an endless tree of solutions. Everything about a solution is a function of the world's seed and of
-the solution's path (draft n, then child n of each node on the way), whoever asks and in whatever order; so
-every policy meets the same world.
+A world is an infinite tree of solutions. A solution is a function of the world's seed and of its path (number
+of the draft, then number of the child at each level), independent of the order of queries. So every policy
+meets the same world.
 
-An error is a floor, which belongs to the structure, and an excess above it, which improvements shrink:
-`error = floor + excess`. The floors of the few structures are the known optimum: no path gets below the
-lowest, and paths come as near to it as they are long.
+`error = floor + excess`. The floor belongs to the structure; improvements reduce the excess. The lowest floor
+is the known optimum: no path gets below it, and longer paths come closer to it.
 
-The parameters were fixed before any policy was run on them, for these reasons:
+The parameters were fixed before any policy was run, for these reasons:
 
 - Drafts have an error of about 0.5, of which 0.2 can be removed, as on the iMet sample (README.md: first
   scores 0.36, 0.54 and 0.43, later ones up to 0.58).
-- An improvement changes the excess by a factor exp(-gain), gain ~ N(0.05, 0.15): about 2 ± 6 % of the error,
-  which is what the families' moves state of themselves (gains of 0.03 to 0.1 with a spread of 0.05), so that
-  every third makes things worse. One in ten breaks something, as a bad threshold or too small a picture did
-  on the iMet sample. What an improvement can give fades with depth, by `fading` per level.
-- It costs exp(N(0.1, 0.35)) times its parent's time (the moves state 0.6 to 2.5), and what costs more gives
-  more: 0.15 of the excess per e-fold, 6 % of the error; moves towards larger pictures state 5 to 14 %.
-- Structures differ in time by exp(N(0, `heaviness`)), are drafted lightest first (MARS.md, model scouting),
-  and the heavier have the lower floors: 0.03 per e-fold is a tenth of the error, as from the small to the
-  base ViT; twice that where heavy structures pay.
-- The same solution takes 10 % more or less when run (log-normal), 8 % fail, after any share of their time.
-- Validation scores are off by 0.005: half the standard error of a score on the iMet sample's 1,500 rows,
-  for all candidates are scored on the same rows, which takes out the other half.
+- An improvement changes the excess by a factor exp(-gain), gain ~ N(0.05, 0.15): about 2 ± 6 % of the error.
+  The moves of the families declare gains of 0.03 to 0.1 with a spread of 0.05. So every third improvement
+  makes the score worse. One in ten breaks something, like a bad threshold or too small pictures on the iMet
+  sample. Gains shrink with depth, by the factor `fading` per level.
+- An improvement takes exp(N(0.1, 0.35)) times its parent's time (the moves declare 0.6 to 2.5). More time
+  gives more gain: 0.15 of the excess per e-fold, 6 % of the error; moves to larger pictures declare
+  5 to 14 %.
+- Times of structures differ by exp(N(0, `heaviness`)). The lightest is drafted first, as in the model
+  scouting of MARS. Heavier structures have lower floors: 0.03 per e-fold is a tenth of the error, as from the
+  small to the base ViT; twice that in worlds where heavy structures pay.
+- The run time of a solution varies by 10 % (log-normal). 8 % of the executions fail, at any time.
+- Validation scores have an error of 0.005: half the standard error on the 1,500 rows of the iMet sample. All
+  candidates are scored on the same rows, which removes the other half.
 
-What is simpler than life: a node's children promise the same in whatever order they come, where a planner has
-its best ideas first; and the standard error is the same for all.
+Simplifications: the children of a node are equally promising in any order, although planners propose their
+best ideas first; and all scores have the same standard error.
 """
 
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ from functools import cached_property
 import numpy as np
 
 Path = tuple[int, ...]
-"""Number of the draft, then of the child at each level, from 0."""
+"""Number of the draft, then number of the child at each level, from 0."""
 
-STRUCTURES = 8  # a draft beyond these is another start with one of them
-TYPICAL_S = 60.0  # the median structure's draft
+STRUCTURES = 8  # later drafts start again with one of these
+TYPICAL_S = 60.0  # seconds of the median structure's draft
 FLOOR = 0.30
 EXCESS = 0.20
 WORST_ERROR = 0.95
 GAIN, GAIN_SD = 0.05, 0.15
 GAIN_PER_COST = 0.15
-COST, COST_SD = 0.1, 0.35  # of the logarithm of child over parent
+COST, COST_SD = 0.1, 0.35  # of log(child seconds / parent seconds)
 BROKEN_SHARE, BROKEN_SD = 0.10, 0.5
 FAILED_SHARE = 0.08
 RUN_TIME_SD = 0.10
@@ -53,33 +53,33 @@ NOISE = 0.005  # standard error of a validation score
 
 @dataclass(frozen=True)
 class Kind:
-    """What sets a kind of world apart."""
+    """Parameters of a kind of world."""
 
     name: str
-    fading: float  # factor on the gains per level below the drafts
-    start_sd: float  # of the logarithm of a draft's excess
+    fading: float  # factor on gains per level below the drafts
+    start_sd: float  # of log(excess) of a draft
     floor_sd: float  # between structures of equal time
-    floor_per_cost: float  # by which an e-fold of a structure's time lowers its floor
-    heaviness: float  # of the logarithm of the structures' times
+    floor_per_cost: float  # reduction of the floor per e-fold of a structure's time
+    heaviness: float  # standard deviation of log(seconds) between structures
 
 
 KINDS = (
-    # Structures are much alike; who improves long enough wins.
+    # Structures are similar; long chains of improvements win.
     Kind("deep", fading=0.97, start_sd=0.15, floor_sd=0.01, floor_per_cost=0.03, heaviness=0.3),
-    # Structures differ more than improvements can make up for, and those fade fast.
+    # Structures differ more than improvements can compensate, and gains fade fast.
     Kind("broad", fading=0.6, start_sd=0.5, floor_sd=0.05, floor_per_cost=0.03, heaviness=0.5),
-    # The best structures take many times as long as the first.
+    # The best structures take many times the time of the first.
     Kind("heavy", fading=0.85, start_sd=0.25, floor_sd=0.02, floor_per_cost=0.06, heaviness=1.0),
 )
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The truth about one solution, and what executing it to its end shows."""
+    """The true quality of one solution, and the outcome of its execution."""
 
     floor: float
     excess: float
-    cost_s: float  # without the luck of the run
+    cost_s: float  # seconds without random variation
     seconds: float
     measured: float  # validation score
     fails: bool
@@ -99,7 +99,7 @@ class World:
 
     @cached_property
     def structures(self) -> tuple[tuple[float, float], ...]:
-        """(logarithm of the time, floor of the error) of each, lightest first."""
+        """Return (log time, error floor) of each structure, lightest first."""
         rng = np.random.default_rng([self.seed, 0])
         times = np.sort(self.kind.heaviness * rng.standard_normal(STRUCTURES))
         floors = (
@@ -109,7 +109,7 @@ class World:
 
     @property
     def optimum(self) -> float:
-        """The score that no solution exceeds and that long enough paths come near."""
+        """Return the limit of the scores, which long paths approach."""
         return 1.0 - min(floor for _, floor in self.structures)
 
     @cached_property
@@ -117,19 +117,19 @@ class World:
         return {}
 
     def solution(self, path: Path) -> Solution:
-        """The solution at a path."""
+        """Return the solution at a path."""
         if path not in self._known:
-            # A seed sequence takes trailing zeros for nothing: numbers are counted from 1 in it.
+            # Seed sequences ignore trailing zeros, so numbers count from 1 here.
             rng = np.random.default_rng([self.seed, *(number + 1 for number in path)])
-            self._known[path] = self._improved(path, rng) if path[1:] else self._draft(path[0], rng)
+            self._known[path] = self._improve(path, rng) if path[1:] else self._draft(path[0], rng)
         return self._known[path]
 
     def _draft(self, number: int, rng: np.random.Generator) -> Solution:
         time, floor = self.structures[number % STRUCTURES]
         excess = EXCESS * np.exp(self.kind.start_sd * rng.standard_normal())
-        return _executed(floor, float(excess), float(TYPICAL_S * np.exp(time)), rng)
+        return _execute(floor, float(excess), float(TYPICAL_S * np.exp(time)), rng)
 
-    def _improved(self, path: Path, rng: np.random.Generator) -> Solution:
+    def _improve(self, path: Path, rng: np.random.Generator) -> Solution:
         parent = self.solution(path[:-1])
         cost = COST + COST_SD * rng.standard_normal()
         gain = GAIN + GAIN_SD * rng.standard_normal() + GAIN_PER_COST * cost
@@ -137,10 +137,10 @@ class World:
         if rng.random() < BROKEN_SHARE:
             gain = -BROKEN_SD * abs(rng.standard_normal())
         excess = float(parent.excess * np.exp(-gain))
-        return _executed(parent.floor, excess, float(parent.cost_s * np.exp(cost)), rng)
+        return _execute(parent.floor, excess, float(parent.cost_s * np.exp(cost)), rng)
 
 
-def _executed(floor: float, excess: float, cost_s: float, rng: np.random.Generator) -> Solution:
+def _execute(floor: float, excess: float, cost_s: float, rng: np.random.Generator) -> Solution:
     excess = min(excess, WORST_ERROR - floor)
     seconds = cost_s * float(np.exp(RUN_TIME_SD * rng.standard_normal()))
     measured = 1.0 - floor - excess + NOISE * float(rng.standard_normal())

@@ -1,10 +1,10 @@
-"""Times the threshold search of rendered repositories against a loop of F1 scores, and compares their curves.
+"""Time the threshold search of rendered repositories against a loop of F1 scores; compare the curves.
 
     python benchmarks/performance/threshold_search.py [--rows 28000] [--classes 3474] [--timed-steps 3]
 
-The loop is what a solution usually does, and what the seed solution did: `sklearn.metrics.f1_score` at each
-of 100 thresholds. It takes minutes, so only a few of its steps are timed and the rest is extrapolated; the
-curve is compared at every threshold with counts over all cells.
+The loop is the usual solution, also in the seed: `sklearn.metrics.f1_score` at each of 100 thresholds. It
+takes minutes, so the benchmark times a few steps and extrapolates. The curve is compared at every threshold
+with counts over all cells.
 """
 
 import argparse
@@ -26,7 +26,7 @@ LABELS_PER_ROW = 5
 
 
 def rendered_search() -> ModuleType:
-    """The partial that repositories include, rendered and imported."""
+    """Render and import the partial that repositories include."""
     environment = template_environment(templates_dir() / "_shared")
     partial = environment.get_template("thresholds.py.j2").render(competition={"metric": "micro_f1"})
     with tempfile.TemporaryDirectory() as folder:
@@ -40,8 +40,8 @@ def rendered_search() -> ModuleType:
     return module
 
 
-def made_up_case(rows: int, classes: int) -> tuple[csr_array, np.ndarray]:
-    """Truth (N, C), about five labels per row, and probabilities (N, C) float32 that know something of it."""
+def synthetic_case(rows: int, classes: int) -> tuple[csr_array, np.ndarray]:
+    """Return truth (N, C) with about five labels per row, and correlated probabilities (N, C) float32."""
     rng = np.random.default_rng(0)
     columns = np.minimum(rng.exponential(classes / 12, rows * LABELS_PER_ROW).astype(np.int64), classes - 1)
     cells = np.unique(np.repeat(np.arange(rows), LABELS_PER_ROW) * classes + columns)
@@ -57,7 +57,7 @@ def made_up_case(rows: int, classes: int) -> tuple[csr_array, np.ndarray]:
 
 
 def counted_curve(truth: csr_array, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Micro-F1 from counts over all cells, one pass per threshold. (T,)."""
+    """Return micro-F1 (T,) from counts over all cells, one pass per threshold."""
     positives = probabilities[truth.nonzero()]
     scores = []
     for threshold in thresholds:
@@ -74,12 +74,10 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=28_000)
     parser.add_argument("--classes", type=int, default=3_474)
-    parser.add_argument(
-        "--timed-steps", type=int, default=3, help="Steps of the loop that are run and timed."
-    )
+    parser.add_argument("--timed-steps", type=int, default=3, help="Number of timed steps of the loop.")
     arguments = parser.parse_args()
     search = rendered_search()
-    truth, probabilities = made_up_case(arguments.rows, arguments.classes)
+    truth, probabilities = synthetic_case(arguments.rows, arguments.classes)
     thresholds = search.THRESHOLDS
 
     times = []

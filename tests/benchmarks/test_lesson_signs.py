@@ -1,4 +1,4 @@
-"""Conclusive lessons re-run: which keep their sign, which do not and which cannot be run are told apart."""
+"""Re-runs of conclusive lessons: sign kept, sign changed, or not re-run."""
 
 import sys
 from collections.abc import Iterator
@@ -29,24 +29,24 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
-def told(command: ModuleType, searched: Home) -> tuple[list[Lesson], int]:
-    """The conclusive lessons of the search before any test adds to them, and how many lessons there are."""
+def conclusive(command: ModuleType, searched: Home) -> tuple[list[Lesson], int]:
+    """Return the conclusive lessons before any test adds evidence, and the number of all lessons."""
     lessons, total = command.conclusive(searched)
     return lessons, total
 
 
 @pytest.fixture
 def main_file(searched: Home) -> Iterator[Path]:
-    """The toys' main.py, which a test may change."""
+    """Yield the toy template main.py.j2, and restore it after the test."""
     file = searched.families / "toy" / "main.py.j2"
     code = file.read_text()
     yield file
     file.write_text(code)
 
 
-def test_only_conclusive_lessons_are_asked(searched: Home, told: tuple[list[Lesson], int]) -> None:
+def test_only_conclusive_lessons_are_selected(searched: Home, conclusive: tuple[list[Lesson], int]) -> None:
     every = LessonStore(open_database(searched.database)).all()
-    lessons, total = told
+    lessons, total = conclusive
     assert total == len(every)
     assert lessons
     assert [one.id for one in lessons] == [
@@ -55,40 +55,42 @@ def test_only_conclusive_lessons_are_asked(searched: Home, told: tuple[list[Less
 
 
 def test_where_nothing_changed_every_sign_is_kept(
-    command: ModuleType, searched: Home, told: tuple[list[Lesson], int]
+    command: ModuleType, searched: Home, conclusive: tuple[list[Lesson], int]
 ) -> None:
-    lessons, total = told
+    lessons, total = conclusive
     reruns = list(command.rerun(lessons, 1, searched, Silent()))
     assert [one.kept for one in reruns] == [True] * len(lessons)
     assert [one.lesson for one in reruns] == lessons
     for one in reruns:
         # Toys know nothing of seeds: the pair that was compared last gives the same effect.
         assert one.found.evidence.effect == pytest.approx(one.lesson.evidence[-1].effect)
-        assert one.line.startswith(f"{one.lesson.id} {one.lesson.title}: {one.lesson.effect:+.1%} ")
+        assert one.line.startswith(
+            f"{one.lesson.id} {one.lesson.title}: {100 * abs(one.lesson.effect):.1f} % ± "
+        )
     count = len(lessons)
-    said = command.summary(reruns, total, 1)
-    assert f"{count} of them conclusive, {count} re-run on 1 new seed(s), 0 could not be" in said
-    assert f"Kept their sign: {count} of {count} = 100% (goal: 95%)." in said
+    text = command.summary(reruns, total, 1)
+    assert f"lessons: {count} conclusive, {count} re-run on 1 new seed(s), 0 not re-run" in text
+    assert f"Same sign as before: {count} of {count} = 100% (goal: 95%)." in text
 
 
-def test_a_sign_that_turned_is_said(
-    command: ModuleType, searched: Home, told: tuple[list[Lesson], int], main_file: Path
+def test_a_changed_sign_is_reported(
+    command: ModuleType, searched: Home, conclusive: tuple[list[Lesson], int], main_file: Path
 ) -> None:
-    lessons, total = told
+    lessons, total = conclusive
     code = main_file.read_text()
     main_file.write_text(code.replace("< QUALITY + more", "< 1 - QUALITY + more"))
     assert main_file.read_text() != code
     reruns = list(command.rerun(lessons[:1], 1, searched, Silent()))
     assert [one.kept for one in reruns] == [False]
     assert reruns[0].found.evidence.effect * lessons[0].effect < 0
-    assert ": NOT KEPT (" in reruns[0].line
-    assert "Kept their sign: 0 of 1 = 0%" in command.summary(reruns, total, 1)
+    assert ": SIGN CHANGED (" in reruns[0].line
+    assert "Same sign as before: 0 of 1 = 0%" in command.summary(reruns, total, 1)
 
 
 def test_one_that_fails_is_counted_apart_and_stops_nothing(
-    command: ModuleType, searched: Home, told: tuple[list[Lesson], int], main_file: Path
+    command: ModuleType, searched: Home, conclusive: tuple[list[Lesson], int], main_file: Path
 ) -> None:
-    lessons, total = told
+    lessons, total = conclusive
     unknown = lessons[0].model_copy(update={"id": "00999"})
     main_file.write_text(
         main_file.read_text().replace("    began =", "    raise ValueError('broken')\n    began =")
@@ -98,20 +100,18 @@ def test_one_that_fails_is_counted_apart_and_stops_nothing(
     assert "; not re-run: No lesson has the id 00999" in reruns[0].line
     assert "; not re-run: Lesson 0" in reruns[1].line
     assert not any(one.kept for one in reruns)
-    said = command.summary(reruns, total, 1)
-    assert (
-        "2 of them conclusive, 0 re-run on 1 new seed(s), 2 could not be. Kept their sign: 0 of 0 (" in said
-    )
+    text = command.summary(reruns, total, 1)
+    assert ": 2 conclusive, 0 re-run on 1 new seed(s), 2 not re-run. Same sign as before: 0 of 0 (" in text
 
 
 def test_lessons_whose_runs_are_elsewhere_are_all_reported(
     command: ModuleType,
-    told: tuple[list[Lesson], int],
+    conclusive: tuple[list[Lesson], int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    lessons, _ = told
+    lessons, _ = conclusive
     home = blending_home(tmp_path / "other")
     home.workspaces.mkdir()
     LessonStore(open_database(home.database)).import_all(lessons)
@@ -121,14 +121,17 @@ def test_lessons_whose_runs_are_elsewhere_are_all_reported(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(lessons) + 1
     assert all("not re-run: Lesson 0" in line for line in lines[:-1])
-    assert lines[-1].startswith(f"{len(lessons)} lessons, {len(lessons)} of them conclusive, 0 re-run")
+    assert lines[-1].startswith(f"{len(lessons)} lessons: {len(lessons)} conclusive, 0 re-run")
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--home", "nowhere"], "nowhere: holds no record of runs; give the MARS_HOME of a search"),
-        (["--home", "nowhere", "--minutes", "1"], "--home: its lessons are taken as they are"),
+        (["--home", "nowhere"], "nowhere: has no record of runs. Give the MARS_HOME of a search"),
+        (
+            ["--home", "nowhere", "--minutes", "1"],
+            "--home: no search is run; leave --competition, --minutes and --run-seed out",
+        ),
         (["--seeds", "0"], "--seeds: give 1 or more"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How the prompts of a recorded search are counted."""
+"""Token counts of the prompts of a recorded search."""
 
 from types import ModuleType
 
@@ -22,5 +22,5 @@ def test_a_prefix_is_shared_with_an_earlier_prompt_to_the_same_model(counting: M
 
 def test_prompts_that_changed_their_form_are_not_counted_wrongly(counting: ModuleType) -> None:
     assert counting._between("a [old] b", "[", "]", "new") == "a [new] b"
-    with pytest.raises(SystemExit, match="mend llm_tokens"):
+    with pytest.raises(SystemExit, match="update llm_tokens"):
         counting._between("a old b", "[", "]", "new")

@@ -1,4 +1,4 @@
-"""The simulated worlds are the same for every policy, and what is measured on them is what it is called."""
+"""Simulated worlds: equal for every policy, with the documented regret and budget."""
 
 import sys
 from types import ModuleType
@@ -60,7 +60,7 @@ def test_policies_meet_the_same_world_and_stay_in_their_time(command: ModuleType
     world = worlds.World(worlds.KINDS[1], 1)
     seen: dict[tuple[int, ...], float] = {}
     for policy in (MCTS(), Greedy(), Random()):
-        state = command.searched(world, command.Alone(policy), budget=20)
+        state = command.run_search(world, command.PolicyOnly(policy), budget=20)
         assert state.elapsed_s <= state.run.budget_s
         assert state.elapsed_s > 0.9 * state.run.budget_s
         for node in state.valid:
@@ -78,7 +78,7 @@ def test_what_exceeds_the_limit_is_killed_and_has_cost_the_limit(
     killed = []
     for seed in range(10):
         world = worlds.World(worlds.KINDS[2], seed)
-        state = command.searched(world, command.Alone(Random()), budget=15)
+        state = command.run_search(world, command.PolicyOnly(Random()), budget=15)
         early = [node for node in state.nodes.values() if node.proposed_at_s < 0.5 * state.run.budget_s]
         killed += [
             (node.status, node.seconds - state.run.node_limit_s)
@@ -91,19 +91,19 @@ def test_what_exceeds_the_limit_is_killed_and_has_cost_the_limit(
 
 def test_a_whole_run_repeats_its_best(command: ModuleType, worlds: ModuleType) -> None:
     world = worlds.World(worlds.KINDS[0], 0)
-    state = command.searched(world, Scheduler(MCTS(), command.Ready()), budget=50)
+    state = command.run_search(world, Scheduler(MCTS(), command.ConstantPlanner()), budget=50)
     repeated = [node for node in state.nodes.values() if node.repeats]
     assert repeated
     assert state.repeat_seconds == sum(node.seconds for node in repeated)
     assert state.elapsed_s <= state.run.budget_s
 
 
-def test_who_is_told_the_truth_regrets_less_than_random(command: ModuleType, worlds: ModuleType) -> None:
+def test_the_oracle_regrets_less_than_random(command: ModuleType, worlds: ModuleType) -> None:
     for kind in worlds.KINDS:
         results = command.compare(kind, 15, range(8), {"random": Random()}, scheduler=False)
-        told, random = ([one.regret for one in results[name]] for name in ("told", "random"))
-        assert np.mean(told) < np.mean(random)
-        assert min(told) > 0
+        oracle, random = ([one.regret for one in results[name]] for name in ("oracle", "random"))
+        assert np.mean(oracle) < np.mean(random)
+        assert min(oracle) > 0
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_worlds(command: ModuleType) -> None:

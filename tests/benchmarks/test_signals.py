@@ -39,14 +39,14 @@ def test_it_is_said_everywhere_that_nothing_was_measured() -> None:
 
 
 def test_shares_are_those_of_the_description(made: Path) -> None:
-    told = dict(
+    stated = dict(
         tuple(cell.strip() for cell in line.split("|")[1:3])
         for line in (SIGNALS / "description.md").read_text().splitlines()
         if "%" in line and line.startswith("| ")
     )
     found = pd.read_csv(made / "train.csv")["kind"].value_counts(normalize=True)
-    assert set(told) == set(found.index)
-    for kind, share in told.items():
+    assert set(stated) == set(found.index)
+    for kind, share in stated.items():
         assert found[kind] == pytest.approx(float(share.removesuffix(" %")) / 100, abs=0.03)
 
 

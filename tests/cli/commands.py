@@ -1,4 +1,4 @@
-"""The `mars` command in processes of its own."""
+"""Run the `mars` command in separate processes."""
 
 import subprocess
 import sys
@@ -10,14 +10,14 @@ MARS = [sys.executable, "-m", "agent.cli.app"]
 
 
 def mars(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Runs the command to its end and checks its exit code."""
+    """Run the command to its end and check its exit code."""
     done = subprocess.run([*MARS, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
 
 def start_run(home: Home, *options: str, nodes: int = 1) -> tuple[subprocess.Popen[str], str]:
-    """A long toy run in the background that has at least begun so many nodes, and its id."""
+    """Start a long toy run in the background; return process and run id once it has started `nodes` nodes."""
     before = {path.name for path in home.workspaces.glob("toy-*")}
     process = subprocess.Popen(
         [*MARS, "run", "--competition", "toy", "--minutes", "5", *options],
@@ -32,4 +32,4 @@ def start_run(home: Home, *options: str, nodes: int = 1) -> tuple[subprocess.Pop
                 return process, path.name
         time.sleep(0.01)
     process.kill()
-    raise AssertionError(f"the run began no {nodes} nodes: {process.communicate()[0]}")
+    raise AssertionError(f"the run did not start {nodes} nodes: {process.communicate()[0]}")

@@ -1,4 +1,4 @@
-"""The fake server, where a test asks for it."""
+"""The fake language model server as a fixture."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A fake server of a model that answers whatever a request's schema allows."""
+"""A fake model server whose answers match the schema of each request."""
 
 import json
 import re
@@ -19,11 +19,11 @@ Fault = Callable[[Request], Response]
 
 
 class Obedient:
-    """Answers whatever the schema of a request allows, after the faults that it was given."""
+    """Answers with random values of the request's schema; injects the configured faults first."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.faults: dict[int, Fault] = {}  # by the number of the request, from 1
+        self.faults: dict[int, Fault] = {}  # by number of the request, from 1
         self.asked = 0
 
     def handle(self, request: Request) -> Response:
@@ -36,7 +36,7 @@ class Obedient:
 
 
 def _schema(body: dict[str, Any]) -> dict[str, Any]:
-    """As the endpoint gets it: apart, or, once an answer kept to no form, in the words of the prompt."""
+    """Return the schema of a request, from `response_format` or from the text of the prompt."""
     if "json_schema" in body.get("response_format", {}):
         return dict(body["response_format"]["json_schema"]["schema"])
     said = "\n".join(message["content"] for message in body["messages"])

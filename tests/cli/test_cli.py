@@ -1,4 +1,4 @@
-"""The command line as a user meets it, in processes of their own, with the toy's real executions."""
+"""The command line in separate processes, with real executions of toy candidates."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from agent.record.events import RefitFinished
 from agent.session import open_run
 from tests.cli.commands import MARS, mars
 
-LONG_RUN = 40  # nodes; long enough to be interrupted, short enough to be waited for
+LONG_RUN = 40  # nodes; long enough to interrupt, short enough to wait for
 
 
 @pytest.fixture
 def searched(home: Home) -> str:
-    """A short finished run."""
+    """Return the id of a short finished run."""
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "5", "--json")
     return str(json.loads(done.stdout)["run_id"])
 
@@ -75,7 +75,7 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
     assert len(found) == 6
     assert all((slots["kind"], slots["depth"]) == ("plain", 1) and slots["width"] != 2 for slots in found)
     assert (state.run.hint, state.run.forbidden) == ("keep it plain", ("deeper", "width=2"))
-    assert "pinned kind=plain; forbidden deeper, width=2; hint: keep it plain" in done.stderr
+    assert "pinned: kind=plain; forbidden: deeper, width=2; hint: keep it plain" in done.stderr
     refused = mars("run", "--competition", "toy", "--set", "kind=pretty", code=2)
     assert "slot 'kind' does not accept 'pretty'; its values are plain" in refused.stderr.replace("\n", " ")
     assert mars("runs").stdout.count("toy-") == 1, "what was refused left no run"

@@ -1,4 +1,4 @@
-"""Runs that are controlled from outside, in processes of their own."""
+"""Runs in separate processes that other commands stop, resume and clean up."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from tests.cli.commands import MARS, mars, start_run
 
 @pytest.fixture
 def slow(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home whose toys take half a second each: their space is not used up while a test looks on."""
+    """A home whose toy candidates take half a second each, so that runs last as long as a test."""
     monkeypatch.setenv("COLUMNS", "200")  # a table has a line per run
     main = home.families / "toy" / "main.py.j2"
     code = main.read_text()
@@ -28,7 +28,7 @@ def slow(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def _listed(run: str) -> str:
-    """The line of `mars runs` about a run whose id begins so."""
+    """Return the line of `mars runs` for a run id that starts with `run`."""
     (line,) = [line.strip() for line in mars("runs").stdout.splitlines() if line.strip().startswith(run)]
     return line
 
@@ -36,14 +36,16 @@ def _listed(run: str) -> str:
 def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
     stopped, first = start_run(slow, "--seed", "1")
     other, second = start_run(slow, "--seed", "2")
-    assert f"mars stop {first}" in mars("resume", first, code=2).stderr, "it says how to end it"
+    assert f"mars stop {first}" in mars("resume", first, code=2).stderr, (
+        "the message names the command that ends the run"
+    )
     done = mars("stop", first)
-    assert f"`mars resume {first}` goes on" in done.stdout
+    assert f"Continue with `mars resume {first}`." in done.stdout
     output, _ = stopped.communicate(timeout=30)
     assert stopped.returncode == 130, output
-    assert f"Interrupted; the state is saved: `mars resume {first}` goes on." in output
-    assert _listed(first).endswith("no: `mars resume` goes on")
-    assert _listed(second).endswith("no: at work")
+    assert f"Interrupted. The state is saved. Continue with `mars resume {first}`." in output
+    assert _listed(first).endswith("stopped: continue with `mars resume`")
+    assert _listed(second).endswith("running")
     assert other.poll() is None, "the other run goes on"
 
     recorded = len(open_run(first, slow).state.nodes)
@@ -55,7 +57,7 @@ def test_stop_ends_one_of_two_runs_as_an_interrupt_would(slow: Home) -> None:
     assert other.wait(timeout=30) == 130
 
 
-def test_stop_says_when_there_is_nothing_to_stop(home: Home) -> None:
+def test_stop_reports_that_a_run_is_not_running(home: Home) -> None:
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json")
     run = json.loads(done.stdout)["run_id"]
     assert f"Run {run} is not active" in mars("stop", run, code=2).stderr
@@ -71,19 +73,19 @@ def test_stop_latest_means_the_newest_run_that_is_at_work(slow: Home) -> None:
     assert "No run is active" in mars("stop", "latest", code=2).stderr
 
 
-def test_a_stopped_verification_is_never_said_to_be_resumable(slow: Home) -> None:
+def test_a_stopped_verification_is_never_listed_as_resumable(slow: Home) -> None:
     mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "3")
     command = [*MARS, "lessons", "verify", "1", "--seeds", "99"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 30
     while not list(slow.workspaces.glob("toy-verify-*/nodes/*")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    said = mars("stop", "latest").stdout
-    assert "cannot be resumed: start it again with `mars lessons verify`." in said
+    printed = mars("stop", "latest").stdout
+    assert "cannot be resumed: start it again with `mars lessons verify`." in printed
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130, output
-    assert "Interrupted; there is nothing to resume, so start it again." in output
-    assert _listed("toy-verify-").endswith("no: `mars lessons verify` starts anew")
+    assert "Interrupted. There is nothing to resume: start the command again." in output
+    assert _listed("toy-verify-").endswith("stopped: start again with `mars lessons verify`")
 
 
 def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home) -> None:
@@ -115,8 +117,8 @@ def test_a_run_is_replayed_exported_verified_and_cleaned_up(
     assert "no node 9" in mars("export", run, "9", str(tmp_path / "new"), code=2).stderr
 
     verified = mars("lessons", "verify", "1", "--seeds", "1").stdout
-    assert "Lesson 00001 said: " in verified
-    assert "The lesson says now: " in verified
+    assert "Lesson 00001 before: " in verified
+    assert "Lesson 00001 now: " in verified
 
     (home.workspaces / run / "cache" / "features.npy").write_bytes(b"x" * 2_000_000)
     assert "1 item, 2.0 MB would be removed." in mars("gc", "--cache-gb", "0", "--dry-run").stdout

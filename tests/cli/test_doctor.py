@@ -1,4 +1,4 @@
-"""`mars doctor` names what is missing in a form that can be pasted."""
+"""`mars doctor` names missing packages as commands that can be pasted."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""`mars export --inference` through the real command: what it writes predicts, and holds no labelled row."""
+"""`mars export --inference`: the exported folder predicts and contains no labelled row."""
 
 import csv
 import json

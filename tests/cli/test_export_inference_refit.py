@@ -1,4 +1,4 @@
-"""`mars export --inference` where the run kept a refit: what is exported holds what the refit learned."""
+"""`mars export --inference` of a run with a kept refit exports the refitted model."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ Searched = tuple[Home, Run]
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    """A run of one node, whose refit keeps beside the rest what seed and time it was told of."""
+    """Return a run of one node whose refit also writes its seed and its time limit."""
     home = complementary_home(tmp_path_factory.mktemp("single"))
     main = home.families / "toy" / "main.py.j2"
     code, kept = main.read_text(), 'json.dumps({"quality": quality})'
@@ -36,13 +36,13 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Searched:
 
 @pytest.fixture(scope="module")
 def blended(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    """A run that kept the refit of its ensemble."""
+    """Return a run that kept the refit of its ensemble."""
     home = complementary_home(tmp_path_factory.mktemp("blended"))
     return home, search(home, refit=True)
 
 
 def refitted(run: Run) -> Node:
-    """The node that the run kept, refitted."""
+    """Return the refitted node that the run kept."""
     node = run.state.nodes[run.state.finished.chosen or 0] if run.state.finished else None
     assert node is not None
     assert node.refit_kept
@@ -50,7 +50,7 @@ def refitted(run: Run) -> Node:
 
 
 def export(searched: Searched, *arguments: str, code: int = 0) -> str:
-    """What the command says, on one line."""
+    """Run the command and return its output on one line."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MARS_HOME", str(searched[0].root))
         done = mars("export", searched[1].id, *arguments, "--inference", code=code)
@@ -67,7 +67,7 @@ def submission(folder: Path) -> list[list[str]]:
 
 
 def copied(searched: Searched, root: Path) -> Searched:
-    """A home of its own, to damage."""
+    """Return a copy of the home that a test may damage."""
     home = Home(shutil.copytree(searched[0].root, root / "home", symlinks=True))
     return home, searched[1]
 

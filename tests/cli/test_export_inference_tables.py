@@ -1,4 +1,4 @@
-"""`mars export --inference` of a search on a table: models of the tabular family, and an ensemble of them."""
+"""`mars export --inference` of a table search: tabular models and their ensemble."""
 
 import csv
 import json
@@ -39,7 +39,7 @@ inputs:
 
 
 def write_competition(folder: Path) -> Path:
-    """500 labelled rows of three states that all columns say something about."""
+    """Write 500 labelled rows of three classes; every column is informative."""
     random = np.random.default_rng(0)
     weight, way = random.normal(size=(2, 600))
     carrier = random.integers(0, 5, 600)
@@ -70,7 +70,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
 
 
 def texts(folder: Path) -> dict[Path, str]:
-    """What every file says; of a model, the names and levels in it."""
+    """Return the text of every file; for a model, the names and levels in it."""
     said = {}
     for file in folder.rglob("*"):
         if file.suffix == ".skops":

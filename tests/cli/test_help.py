@@ -1,4 +1,4 @@
-"""`--help` says all that the commands' options and arguments say of themselves."""
+"""`--help` shows the complete help text of every option and argument."""
 
 from collections.abc import Iterator
 
@@ -22,14 +22,16 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 
 
 def _words(page: str) -> str:
-    """The page without frames and line ends, so that a sentence is found however it is laid out."""
+    """Return the page without frames and line ends, so that layout does not split a sentence."""
     return " ".join(page.replace("│", " ").split())
 
 
 def test_the_options_of_a_run_say_their_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", WIDE["COLUMNS"])
     page = _words(mars("run", "--help").stdout)
-    assert "Limit of one experiment; by default a sixth of --minutes, twice that near the end." in page
+    assert (
+        "Time limit of one node, in minutes. Default: a sixth of --minutes, twice that near the end." in page
+    )
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

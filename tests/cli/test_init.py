@@ -1,4 +1,4 @@
-"""`mars init` with a language model, as a user meets it."""
+"""`mars init` with a language model, through the command line."""
 
 import json
 import signal
@@ -33,13 +33,13 @@ def test_a_described_folder_is_drafted_and_prepared(home: Home, tmp_path: Path, 
     server.answers = [completion(json.dumps(answer(id_column="advert")))]
     said = mars("init", str(folder), "--model", "other-model").stdout
     assert server.asked[0]["model"] == "other-model"
-    assert "Asks other-model at localhost" in said
-    assert "Asked: 1 calls, 100 tokens in, 10 out" in said
+    assert "Asking other-model at localhost" in said
+    assert "Language model: 1 call, 100 tokens in, 10 out" in said
     assert str(folder / "competition.llm.txt") in said
     assert f"{TO_PREDICT} test." in said
     assert "metric: qwk  (other-model: Because of metric_why.)" in said
     assert "Please check: The id is 'house'" in said
-    assert "Families that can run it: tabular" in said
+    assert "Families that can run this competition: tabular" in said
     assert KEY not in said + (folder / "competition.llm.txt").read_text()
     again = mars("prepare", str(folder)).stdout
     assert again.splitlines()[-1] in said, "a run finds what was prepared"
@@ -86,7 +86,7 @@ def test_an_interrupt_leaves_nothing_but_what_was_said(home: Home, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--max-usd", "1"), "--max-usd: is for --model"),
+        (("--max-usd", "1"), "--max-usd applies only with --model"),
         (("--model", "local"), "too small to read a description"),
         (("--model", "m"), "OPENAI_API_KEY"),
     ],

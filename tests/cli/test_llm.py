@@ -1,4 +1,4 @@
-"""Searches that a language model plans, as a user meets them; the server is a fake that keeps to its form."""
+"""Searches planned by a language model, through the command line; the model server is a fake."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server
     assert all(one["same"] and not one["reason"] for one in decided)
     (home.root / "benchmarks" / "toy" / "description.md").write_text("Quite another description.\n")
     replayed = mars("replay", "latest").stdout
-    assert "node 001: decided the same. Prompts have changed since the run (draft)." in replayed
+    assert "node 001: same decision. Prompts have changed since the run (draft)." in replayed
     assert server.asked == asked, "nothing was sent"
 
 
@@ -72,8 +72,8 @@ def test_small_jobs_go_to_the_models_of_their_roles_and_what_that_saves_is_told(
     assert re.search(r"coder +small +edit +1 ", said)
     tokens = [(call.tokens_in or 0, call.tokens_out or 0) for call in calls]
     usd = sum(2.0 * tokens_in + 10.0 * tokens_out for tokens_in, tokens_out in tokens) / 1e6
-    assert f"the same tokens at the price of obedient alone: ${usd:.4f}" in " ".join(said.split())
-    assert f"together ${sum(call.usd or 0 for call in calls):.4f};" in said
+    assert f"the same tokens at the price of obedient only: ${usd:.4f}" in " ".join(said.split())
+    assert f"total ${sum(call.usd or 0 for call in calls):.4f};" in said
 
 
 def test_the_key_is_nowhere(home: Home, server: Obedient) -> None:
@@ -101,7 +101,7 @@ FAULTS: list[Fault] = [
 def test_no_fault_of_an_endpoint_loses_a_node(
     home: Home, server: Obedient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One search that meets them all, each at another question."""
+    """One search with every fault, each at another request."""
     monkeypatch.setenv("MARS_LLM_TIMEOUT_S", "1")
     server.faults = {1 + 2 * number: fault for number, fault in enumerate(FAULTS)}
     summary = json.loads(mars(*RUN, "--max-nodes", "12", "--json").stdout)
@@ -199,7 +199,7 @@ def test_what_was_asked_about_a_node_that_never_came_to_be_is_shown(home: Home, 
     run = open_run("latest", home)
     run.journal.append(LlmCallEnded(elapsed_s=9.0, node=7, call=run.state.calls[1][0]))
     assert '"start"' in mars("show", "latest", "7", "--calls").stdout
-    assert "Models were asked about it (`mars show --calls`)." in mars("show", "latest", "7", code=2).stderr
+    assert " 7 --calls" in mars("show", "latest", "7", code=2).stderr
     assert "has no node 8; its nodes are 1 to 1." in mars("show", "latest", "8", "--calls", code=2).stderr
 
 
@@ -221,7 +221,7 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
     (cut,) = open_run("latest", home).state.calls[2]
     assert cut.status == "cut"
     mars("resume", "latest")
-    assert "decided differently" not in mars("replay", "latest").stdout
+    assert "different decision" not in mars("replay", "latest").stdout
 
 
 @pytest.mark.parametrize(

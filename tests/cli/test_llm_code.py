@@ -1,4 +1,4 @@
-"""Code that a model edits, mends and reads, in whole searches; its answers are scripted."""
+"""Whole searches in which a scripted model edits, fixes and reads code."""
 
 import json
 import re
@@ -35,11 +35,15 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
     (lesson,) = (state.learned[number] for number in edited.lessons)
     assert (lesson.verdict, lesson.key_lesson) == ("inconclusive", "The key_lesson of it.")
     shown = mars("lessons", "show", lesson.id).stdout
-    assert f"A model read, of node 004 of run {lesson.evidence[0].run}: The findings of it." in one_line(
-        shown
+    assert (
+        f"Findings of a language model on node 004 of run {lesson.evidence[0].run}: The findings of it."
+        in one_line(shown)
     )
     mars("report", "latest", "-o", str(home.root / "report.html"))
-    assert "of node 004 of this run: The findings of it." in (home.root / "report.html").read_text()
+    assert (
+        "Findings of a language model on node 004 of this run: The findings of it."
+        in (home.root / "report.html").read_text()
+    )
     assert "Count rows" in mars("show", "latest", "4").stdout
     assert '+    validation = list(read("val"))' in mars("diff", "latest", "4").stdout
     replayed = json.loads(mars("replay", "latest", "--json").stdout)
@@ -50,7 +54,7 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
 def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
     home: Home, server: Obedient
 ) -> None:
-    """The toy is told to crash; one fix hides that, one cannot be made, one misses, one mends."""
+    """A toy candidate crashes; one fix hides the error, one does not apply, one misses it, one fixes it."""
     draft = {"title": "Crash", "start": "toy/crossed", "changes": [{"slot": "kind", "value": "crashing"}]}
     words = {"cause": "It is told to crash.", "signs": "ValueError in main()", "title": "", "look": []}
     crash = "    raise ValueError(CRASH)\n"
@@ -64,7 +68,7 @@ def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
     answers = [draft, *({**words, "title": f"Fix {n}", "edits": [edit]} for n, edit in enumerate(edits))]
     server.faults = {1 + number: saying(json.dumps(answer)) for number, answer in enumerate(answers)}
     run = (*RUN[:5], "--planner", "llm", "--max-nodes", "2", "--json", "--forbid", "kind=failing")
-    assert json.loads(mars(*run).stdout)["valid_nodes"] == 1, "the second is mended by random words"
+    assert json.loads(mars(*run).stdout)["valid_nodes"] == 1, "a random fix repairs the second"
     opened = open_run("latest", home)
     node = opened.state.nodes[1]
     assert [attempt.fix.title for attempt in node.attempts] == ["Fix 2", "Fix 3"]
@@ -126,7 +130,7 @@ def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
 def test_no_value_of_the_data_reaches_a_prompt_however_the_code_fails(
     home: Home, server: Obedient, betrayal: str
 ) -> None:
-    """Every row is a canary: no number and no id of any table may be in anything that was asked."""
+    """No number and no id of any table may appear in any prompt."""
     plan = {"title": "Look at rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
     here = "    labels = predict(validation)\n"
     edit = {"file": "main.py", "find": here, "replace": f"    print(validation[:9])\n    {betrayal}\n{here}"}
@@ -145,7 +149,7 @@ def test_no_value_of_the_data_reaches_a_prompt_however_the_code_fails(
 
 
 def test_words_that_never_come_cost_no_decision(home: Home, server: Obedient) -> None:
-    """What was asked about a finished node is no part of the next decision, whatever became of it."""
+    """Model calls about a finished node do not influence the next decision."""
     plan = {"title": "Count rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
     edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
     answers: list[Fault] = [

@@ -1,4 +1,4 @@
-"""Solutions that a model writes module by module, as a user meets them.
+"""Solutions written module by module by a language model, through the command line.
 
 The answers are a script that was written by hand (tests/scripted/signals); everything else is real.
 """
@@ -38,7 +38,7 @@ LEARNED = {
 
 
 class Author:
-    """Gives the script's answers in order and remembers what it was asked; meets faults on the way."""
+    """Answers from a script in order, records the requests and injects faults."""
 
     def __init__(self, answers: list[dict[str, Any]]) -> None:
         self.answers = answers
@@ -86,7 +86,7 @@ def _design(script: Script) -> dict[str, Any]:
 
 
 def _answers(script: Script) -> list[dict[str, Any]]:
-    """A search of two nodes: the solution with its faults mended, then the improved one."""
+    """A search of two nodes: a solution whose faults are fixed, then an improvement."""
     improved = script.improved
     files = list(dict.fromkeys(edit.file for edit in improved.edits))
     return [
@@ -101,7 +101,7 @@ def _answers(script: Script) -> list[dict[str, Any]]:
 
 
 def _written(script: Script, faults: dict[str, Fault]) -> list[dict[str, Any]]:
-    """The modules, those that have a fault as they were answered first; main.py last."""
+    """Return the answers with the modules; faulty versions come first, main.py last."""
     answers: list[dict[str, Any]] = []
     for module in script.modules:
         fault = faults.get(module.name)
@@ -201,7 +201,7 @@ def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Aut
 
 
 def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, author: Author) -> None:
-    """Each question of planner, coder and reviewer meets three faults first; all pass or are repaired."""
+    """Each request of planner, coder and reviewer first meets three faults; the search recovers from all."""
     author.answers = _answers(signals_script())
     escape = {"edits": [{"file": "../../etc/passwd", "find": "", "replace": "x"}], "code": "x ="}
     passing = [

@@ -1,4 +1,4 @@
-"""Vetoes of a language model, as a user meets them; the server is a fake that answers reviews by a script."""
+"""Vetoes of a language model, through the command line; a fake server answers reviews from a script."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ VETO = {"reason": "main.py line 20: the share is made up.", "sound": False}
 
 
 class Reviewing:
-    """Answers reviews as it was told, everything else as the schema allows."""
+    """Answers reviews from a script, and other requests with random values of their schema."""
 
     def __init__(self) -> None:
         self.verdicts: list[str] = []
@@ -52,7 +52,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reviewing]:
 
 @pytest.fixture
 def own(home: Home, tmp_path: Path) -> Path:
-    """A user's repository that is better than any the family renders by a wide margin, and honest."""
+    """Return a valid user repository that scores far better than any rendered one."""
     plain = search(home, max_nodes=1)
     for name, text in plain.lineage.read(plain.state.nodes[1].commit).items():
         file = tmp_path / "own" / name

@@ -1,4 +1,4 @@
-"""A competition that no family covers: what is said of it, and a given repository that is executed."""
+"""A competition that no family serves: messages, and the execution of an imported repository."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp
 
     again = json.loads(mars("resume", "latest", "--minutes", "2", "--json").stdout)
     assert (again["run_id"], again["nodes"]) == (summary["run_id"], 1)
-    assert "1 of 1 decisions come out as recorded" in _one_line(mars("replay", "latest").stdout)
+    assert "1 of 1 decisions are equal to the recorded ones" in _one_line(mars("replay", "latest").stdout)
 
 
 @pytest.mark.parametrize("wish", [("--set", "depth=2"), ("--forbid", "deeper")])

@@ -1,7 +1,7 @@
 """The scripted run as fixtures."""
 
 import pytest
-from scripted_run import material_of, write_story
+from scripted_run import node_files_of, write_story
 
 from agent.competition.metrics import get_metric
 from agent.record.events import Event
@@ -21,4 +21,4 @@ def state(story: list[Event]) -> RunState:
 
 @pytest.fixture
 def context() -> ReportContext:
-    return ReportContext("imet-2020-0001", "iMet Collection 2020", get_metric("micro_f1"), material_of)
+    return ReportContext("imet-2020-0001", "iMet Collection 2020", get_metric("micro_f1"), node_files_of)

@@ -1,4 +1,4 @@
-"""A scripted run of thirteen nodes with everything that can happen to one."""
+"""A scripted run of thirteen nodes that covers every status and operator."""
 
 import math
 
@@ -19,7 +19,7 @@ from agent.record.events import (
     Status,
 )
 from agent.record.state import Node
-from agent.report.files import Material
+from agent.report.node_files import NodeFiles
 from agent.repository.edits import Edit
 from agent.repository.idea import Blueprint, Change, Idea
 
@@ -108,7 +108,7 @@ def lesson(lesson_id: str, child: int, parent: int, effect: float, error: float,
 
 
 class Script:
-    """Writes events one after the other, with the clock moved on by hand."""
+    """Writes events in order, with a clock that is set by hand."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -143,7 +143,7 @@ class Script:
 
 
 def write_story() -> list[Event]:
-    """Two branches, a failure mended, a suspect, a pruned node, one still running and an ensemble."""
+    """Two branches with a fixed failure, a suspect, a pruned and a running node, and an ensemble."""
     size = Change(slot="image_size", old=96, new=128)
     script = Script()
     offered = lesson("00001", 4, 2, 0.05, 0.01, "Loss asymmetric instead of bce helps")
@@ -220,7 +220,7 @@ ANALYSIS: dict[str, object] = {
 
 
 def files_of(node: Node) -> dict[str, str]:
-    """A small repository whose configuration follows the slots and cites the idea's lessons."""
+    """Return a small repository whose configuration has the idea's slots and lesson citations."""
     slots = node.idea.blueprint.slots if node.idea.blueprint else {}
     cites = {slot: f"  # Cite Lesson {', '.join(ids)}" for slot, ids in node.idea.cites.items()}
     lines = [f"    {slot} = {value!r}{cites.get(slot, '')}" for slot, value in slots.items()]
@@ -231,7 +231,7 @@ def files_of(node: Node) -> dict[str, str]:
     }
 
 
-def material_of(node: Node) -> Material:
+def node_files_of(node: Node) -> NodeFiles:
     if node.result is None:
-        return Material()
-    return Material(files_of(node), f"log of node {node.name}\n{LOG}", ANALYSIS)
+        return NodeFiles()
+    return NodeFiles(files_of(node), f"log of node {node.name}\n{LOG}", ANALYSIS)

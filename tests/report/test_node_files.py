@@ -1,4 +1,4 @@
-"""What is read from a run's folder, which candidates wrote."""
+"""Reading the files of nodes, which candidates wrote."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.record.state import Node, RunState
-from agent.report.files import RunFiles
+from agent.report.node_files import RunFiles
 from agent.repository.lineage import Lineage
 
 
@@ -25,14 +25,14 @@ def node(state: RunState) -> Node:
 
 
 def test_reads_log_and_analysis(files: RunFiles, state: RunState, node: Node) -> None:
-    (files.of(node) / ".mars" / "smoke.log").write_text("smoke")
+    (files.workspace(node) / ".mars" / "smoke.log").write_text("smoke")
     assert files.log(node) == "smoke"
-    (files.of(node) / ".mars" / "run.log").write_text("full")
-    (files.of(node) / "working" / "analysis.json").write_text('{"rows": 3, "share": NaN}')
-    material = files.material(node)
-    assert material.files == {"main.py": "pass\n"}
-    assert material.log == "full"
-    assert material.analysis["rows"] == 3
+    (files.workspace(node) / ".mars" / "run.log").write_text("full")
+    (files.workspace(node) / "working" / "analysis.json").write_text('{"rows": 3, "share": NaN}')
+    node_files = files.load(node)
+    assert node_files.files == {"main.py": "pass\n"}
+    assert node_files.log == "full"
+    assert node_files.analysis["rows"] == 3
 
 
 def test_compares_with_the_parent_and_a_draft_with_nothing(
@@ -48,7 +48,7 @@ def test_compares_with_the_parent_and_a_draft_with_nothing(
 
 
 def test_a_long_log_keeps_its_end(files: RunFiles, node: Node) -> None:
-    (files.of(node) / ".mars" / "run.log").write_text("x" * 1_000_000 + "\nthe end")
+    (files.workspace(node) / ".mars" / "run.log").write_text("x" * 1_000_000 + "\nthe end")
     log = files.log(node)
     assert len(log) < 70_000
     assert log.startswith("[936,008 earlier bytes left out]")
@@ -57,19 +57,19 @@ def test_a_long_log_keeps_its_end(files: RunFiles, node: Node) -> None:
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", "{", "[" * 100_000, "\udcff"])
 def test_a_damaged_analysis_counts_as_none(files: RunFiles, node: Node, content: str) -> None:
-    file = files.of(node) / "working" / "analysis.json"
+    file = files.workspace(node) / "working" / "analysis.json"
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
     assert files.analysis(node) == {}
 
 
 def test_a_link_out_of_the_workspace_is_not_followed(files: RunFiles, node: Node, tmp_path: Path) -> None:
     (tmp_path / "private.json").write_text('{"answers": 1}')
-    (files.of(node) / "working" / "analysis.json").symlink_to(tmp_path / "private.json")
+    (files.workspace(node) / "working" / "analysis.json").symlink_to(tmp_path / "private.json")
     assert files.analysis(node) == {}
 
 
 def test_a_pipe_does_not_block_and_missing_files_are_empty(files: RunFiles, node: Node) -> None:
-    os.mkfifo(files.of(node) / ".mars" / "run.log")
+    os.mkfifo(files.workspace(node) / ".mars" / "run.log")
     assert files.log(node) == ""
     assert files.analysis(node) == {}
 

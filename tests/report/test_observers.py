@@ -1,4 +1,4 @@
-"""What a person sees while a run runs: plain lines, and the live screen on a recorded terminal."""
+"""Observers of a run in progress: plain lines, and the live screen on a recorded terminal."""
 
 import io
 import time
@@ -9,9 +9,9 @@ from scripted_run import Script, idea, lesson, result
 
 from agent.record.events import CurvePoint, Event, RunResumed
 from agent.record.state import RunState
-from agent.report.live import LiveScreen
+from agent.report.live_screen import LiveScreen
 from agent.report.observer import Observer, make_observer
-from agent.report.plain import PlainLines
+from agent.report.plain_lines import PlainLines
 
 HEADLINE = "iMet Collection 2020 on its sample (made here, 1,500 labelled rows)"
 
@@ -37,7 +37,7 @@ def last_picture(console: Console) -> str:
     return written(console)[written(console).rfind(HEADLINE[:25]) :]
 
 
-def tell(observer: Observer, events: list[Event]) -> RunState:
+def send(observer: Observer, events: list[Event]) -> RunState:
     state = RunState(higher_is_better=True)
     state.apply(events[0])
     observer.started(state, HEADLINE)
@@ -65,17 +65,17 @@ class TestPlainLines:
     def test_one_exact_line_per_event(self) -> None:
         console = Console(file=io.StringIO())
         observer = PlainLines(console)
-        tell(observer, short_story())
+        send(observer, short_story())
         observer.note("Memory is at version 2.")
         observer.close()
         assert written(console).splitlines() == [
             HEADLINE,
-            "warning: not isolated: candidates can reach the network",
+            "Warning: incomplete isolation: candidates can reach the network",
             "[   0:00] node 001 draft: Small network, expected 30 s",
             "[   0:20] node 001 valid 0.4312 ± 0.0080, audit 0.4287 ± 0.0210, 18 s, best so far",
             "[   0:20] node 002 improve of 001: Larger pictures, expected 30 s",
             "[   0:30] node 002 failed, 7.5 s: It ran out of memory.",
-            "[   0:30] lesson 00002 from node 002: Image size 128 helps (helps: 11.2 ± 1.8 % less error)",
+            "[   0:30] lesson 00002 from node 002: Image size 128 helps: 11.2 % ± 1.8 % less error (1 pair)",
             "[   0:30] node 001 repeat started with another seed",
             "[   1:35] node 001 repeat 0.4400, 1:05",
             "[   1:35] node 001 repeat started with another seed",
@@ -93,13 +93,13 @@ class TestPlainLines:
         assert written(console).splitlines() == [
             "[   0:00] run started on SAMPLE data of imet-2020: 10 min, at most 20 nodes, policy mcts, "
             "seed 0, 0 lessons offered",
-            "[   1:01] run resumed, budget 30 min",
+            "[   1:01] run resumed, total budget 30 min",
         ]
 
     def test_a_long_node_gives_a_sign_of_life_once_a_minute(self) -> None:
         console, now = Console(file=io.StringIO()), Clock()
         observer = PlainLines(console, now)
-        state = tell(observer, short_story()[:2])
+        state = send(observer, short_story()[:2])
         point = CurvePoint(stage="train", fraction=0.42, elapsed_s=100.0, metric=0.51)
         for second in range(0, 130, 10):
             now.now = float(second)
@@ -115,7 +115,7 @@ class TestPlainLines:
         script = Script()
         script.start()
         script.propose(1, "draft", (), idea("\x1b[2J[bold]x[/bold]\n[   9:99] run finished\u202e"))
-        tell(PlainLines(console), script.events)
+        send(PlainLines(console), script.events)
         assert written(console).splitlines()[1:] == [
             "[   0:00] node 001 draft: [2J[bold]x[/bold] [ 9:99] run finished, expected 30 s"
         ]
@@ -133,17 +133,17 @@ class TestPlainLines:
 
 
 class TestLiveScreen:
-    def test_shows_what_it_promises(self, story: list[Event]) -> None:
+    def test_shows_all_parts(self, story: list[Event]) -> None:
         console, now = terminal(), Clock()
         observer = LiveScreen(console, "micro_f1", now)
-        state = tell(observer, story[:-1])
+        state = send(observer, story[:-1])
         now.now = 15.0
         point = CurvePoint(stage="train member 1 fold 2", fraction=0.5, elapsed_s=12.0, metric=0.61)
         observer.tick(state, {13: [point]})
         observer.close()
         picture = last_picture(console)
         assert "SAMPLE data  imet-2020  micro_f1, higher is better" in picture
-        assert "not isolated: candidates can reach the network" in picture
+        assert "incomplete isolation: candidates can reach the network" in picture
         assert "9:24 of 10:00, 0:36 left" in picture
         assert "13 of 20   9 valid, 1 suspect, 1 failed, 1 pruned" in picture
         assert "★ node 011  0.6371 ± 0.0080   audit 0.6288 ± 0.0210   Blend of nodes" in picture
@@ -156,7 +156,7 @@ class TestLiveScreen:
     def test_lists_the_latest_nodes_with_change_score_and_status(self, story: list[Event]) -> None:
         console = terminal()
         observer = LiveScreen(console, "micro_f1", Clock())
-        tell(observer, story)
+        send(observer, story)
         observer.close()
         lines = last_picture(console).splitlines()
 
@@ -176,7 +176,7 @@ class TestLiveScreen:
     def test_fits_terminals_of_other_sizes(self, story: list[Event], width: int, height: int) -> None:
         console = terminal(width, height)
         observer = LiveScreen(console, "micro_f1", Clock())
-        tell(observer, story)
+        send(observer, story)
         observer.close()
         lines = last_picture(console).splitlines()
         assert max(len(line) for line in lines) <= width
@@ -194,7 +194,7 @@ class TestLiveScreen:
     def test_notes_stand_above_the_screen(self, story: list[Event]) -> None:
         console = terminal()
         observer = LiveScreen(console, "micro_f1", Clock())
-        tell(observer, story[:3])
+        send(observer, story[:3])
         observer.note("The disk is nearly full.")
         observer.close()
         assert "The disk is nearly full." in written(console)
@@ -202,10 +202,10 @@ class TestLiveScreen:
     def test_redraws_at_most_four_times_a_second(self, story: list[Event]) -> None:
         console, now = terminal(), Clock()
         observer = LiveScreen(console, "micro_f1", now)
-        state = tell(observer, story)
+        state = send(observer, story)
         pictures = written(console).count(HEADLINE)
-        for tick in range(100):
-            now.now = tick / 100
+        for step in range(100):
+            now.now = step / 100
             observer.tick(state, {})
         assert written(console).count(HEADLINE) - pictures <= 4
         observer.close()

@@ -1,4 +1,4 @@
-"""The pictures as files."""
+"""Pictures of a run as PNG files."""
 
 import importlib.util
 import struct
@@ -19,7 +19,7 @@ needs_matplotlib = pytest.mark.skipif(
 
 
 def size_of(file: Path) -> tuple[int, int]:
-    """Width and height, as the header of a PNG file has them."""
+    """Return width and height from the header of a PNG file."""
     head = file.read_bytes()[:24]
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", head[16:24])

@@ -1,4 +1,4 @@
-"""The report in a real browser, opened from disk as a person would."""
+"""The report in a real browser, opened from disk."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from scripted_run import ANALYSIS, Script, idea, result
 
 from agent.competition.metrics import get_metric
 from agent.record.state import Node, RunState
-from agent.report.files import Material
 from agent.report.html import ReportContext, write_report
+from agent.report.node_files import NodeFiles
 
 ATTACK = "</script><img src=x onerror='document.title=\"owned\"'>"
 
@@ -35,10 +35,10 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page and everything it complained about or asked for."""
+    """A page with its console errors and requests."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
 
@@ -46,8 +46,8 @@ def visit(browser: Browser, file: Path, width: int = 1280, scheme: str = "light"
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     seen = Visit(context.new_page())
     seen.page.set_default_timeout(10_000)
-    seen.page.on("console", lambda message: seen.complaints.append(message.text))
-    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    seen.page.on("console", lambda message: seen.errors.append(message.text))
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
     seen.page.on("request", lambda request: seen.requests.append(request.url))
     seen.page.goto(file.as_uri())
     return seen
@@ -63,7 +63,7 @@ def test_opens_from_disk_without_errors_or_requests(browser: Browser, file: Path
     seen = visit(browser, file)
     for name in ("003", "006", "011", "013"):
         seen.page.click(f".pill[href='#node-{name}']")
-    assert seen.complaints == []
+    assert seen.errors == []
     assert seen.requests == [file.as_uri()]
 
 
@@ -156,7 +156,7 @@ def test_lessons_open_with_their_evidence_and_lead_to_nodes(browser: Browser, fi
     page = visit(browser, file).page
     page.click("summary:has-text('Image size 128 instead of 96 helps')")
     body = page.locator("details[open] .lesson-body")
-    expect(body).to_contain_text("+11.2 ± 1.8 %", use_inner_text=True)
+    expect(body).to_contain_text("11.2 % ± 1.8 % less error", use_inner_text=True)
     body.locator("dd a", has_text="010").click()
     expect(page.locator("#panel-title")).to_have_text("Two learning rates", use_inner_text=True)
 
@@ -217,7 +217,7 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
     script.propose(1, "draft", (), idea(ATTACK).model_copy(update={"model": ATTACK}))
     script.finish(1, result(0.5, 0.5, 3.0, "suspect", ATTACK))
     state = RunState.replay(script.events, higher_is_better=True)
-    material = Material({ATTACK: ATTACK, "library/a.py": f'"""{ATTACK}'}, ATTACK, {ATTACK: ANALYSIS})
+    material = NodeFiles({ATTACK: ATTACK, "library/a.py": f'"""{ATTACK}'}, ATTACK, {ATTACK: ANALYSIS})
     file = tmp_path / "report.html"
     write_report(state, ReportContext("r", ATTACK, get_metric("accuracy"), lambda node: material), file)
     seen = visit(browser, file)
@@ -228,7 +228,7 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path) -> None:
     expect(seen.page.locator("#panel-title")).to_have_text(ATTACK, use_inner_text=True)
     expect(seen.page.locator("img")).to_have_count(0)
     assert seen.page.title() == title
-    assert seen.complaints == []
+    assert seen.errors == []
     assert seen.requests == [file.as_uri()]
 
 
@@ -241,9 +241,9 @@ def test_five_hundred_nodes_open_quickly(browser: Browser, tmp_path: Path) -> No
         script.finish(node, result(0.4 + node / 2_000, 0.4, 10.0))
     state = RunState.replay(script.events, higher_is_better=True)
 
-    def material(node: Node) -> Material:
+    def material(node: Node) -> NodeFiles:
         lines = (f"line {number * (node.id if number % 3 else 1)}\n" for number in range(400))
-        return Material({"main.py": "".join(lines)}, "log\n" * 200)
+        return NodeFiles({"main.py": "".join(lines)}, "log\n" * 200)
 
     file = tmp_path / "report.html"
     write_report(state, ReportContext("r", "Big", get_metric("accuracy"), material), file)

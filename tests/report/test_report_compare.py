@@ -10,8 +10,8 @@ from test_report_page import code_of
 
 from agent.competition.metrics import get_metric
 from agent.record.state import Node, RunState
-from agent.report.files import Material
 from agent.report.html import ReportContext, write_report
+from agent.report.node_files import NodeFiles
 
 __all__ = ["browser", "file"]
 
@@ -69,10 +69,10 @@ def test_a_comparison_shows_scores_slots_curves_and_code(page: Page) -> None:
         "0.5518 ± 0.0080",
         "0.6021 ± 0.0080",
         "+0.0503 ± 0.0113, better",
-        "+0.0531 ± 0.0297, within error",
-        "paired over the same rows: helps: 11.2 ± 1.8 % less error",
+        "+0.0531 ± 0.0297, within 2 standard errors",
+        "paired over the same rows: 11.2 % ± 1.8 % less error",
         "1.5 × the time",
-        "further slots are equal",
+        "further slots have equal values",
     ):
         assert promised in text, promised
     slots = page.locator("h3:has-text('Slots that differ') + div tbody tr")
@@ -111,7 +111,7 @@ def test_a_citation_in_the_code_opens_the_lesson_and_its_evidence_the_nodes(page
     expect(page.locator("#panel-title")).to_have_text(
         "Image size 128 instead of 96 helps", use_inner_text=True
     )
-    expect(page.locator("#panel")).to_contain_text("+11.2 ± 1.8 %", use_inner_text=True)
+    expect(page.locator("#panel")).to_contain_text("11.2 % ± 1.8 % less error", use_inner_text=True)
     page.click("#panel .evidence a:has-text('compare')")
     expect(page.locator("#panel-title")).to_have_text("Node 002 and node 003", use_inner_text=True)
     page.go_back()
@@ -192,10 +192,10 @@ def test_hostile_code_stays_text_in_every_view(browser: Browser, tmp_path: Path)
         script.finish(node, result(0.5, 0.5, 3.0))
     state = RunState.replay(script.events, higher_is_better=True)
 
-    def material(node: Node) -> Material:
+    def material(node: Node) -> NodeFiles:
         lines = [f'"""{ATTACK}', f"# Cite Lesson 00001{ATTACK}", f"x = {node.id}", "__proto__"]
         names = ["__proto__", *["constructor"] * (node.id - 1)]  # what every object of the page has
-        return Material({**dict.fromkeys(names, ATTACK * node.id), f"{ATTACK}.py": "\n".join(lines)})
+        return NodeFiles({**dict.fromkeys(names, ATTACK * node.id), f"{ATTACK}.py": "\n".join(lines)})
 
     file = tmp_path / "report.html"
     write_report(state, ReportContext("r", ATTACK, get_metric("accuracy"), material), file)
@@ -206,7 +206,7 @@ def test_hostile_code_stays_text_in_every_view(browser: Browser, tmp_path: Path)
             summary.click()
         expect(seen.page.locator("#panel")).to_contain_text(ATTACK, use_inner_text=True)
     expect(seen.page.locator("img")).to_have_count(0)
-    assert seen.complaints == []
+    assert seen.errors == []
     assert seen.requests == [file.as_uri()]
 
 
@@ -220,12 +220,14 @@ def test_a_hundred_nodes_fit_into_a_mail(tmp_path: Path) -> None:
         script.finish(node, result(0.4 + node / 500, 0.4, 60.0))
     state = RunState.replay(script.events, higher_is_better=True)
 
-    def material(node: Node) -> Material:
-        """About 40,000 characters, of which a child changes every tenth line."""
+    def material(node: Node) -> NodeFiles:
+        """Return a file of about 40,000 characters; a child changes every tenth line."""
         lines = [
             f"    value_{k} = compute({k}, {node.id if k % 10 == node.id % 10 else 0})" for k in range(1_100)
         ]
-        return Material({**files_of(node), "library/models.py": "\n".join(lines)}, "epoch 1 loss 0.5\n" * 300)
+        return NodeFiles(
+            {**files_of(node), "library/models.py": "\n".join(lines)}, "epoch 1 loss 0.5\n" * 300
+        )
 
     file = tmp_path / "report.html"
     write_report(state, ReportContext("r", "Mail", get_metric("accuracy"), material), file)

@@ -1,4 +1,4 @@
-"""The report as a file: complete, bounded, self-contained, and inert whatever the texts in it say."""
+"""The report as a file: complete, bounded, self-contained, and inert for hostile texts."""
 
 import io
 import json
@@ -11,24 +11,24 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, material_of, result
+from scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, node_files_of, result
 
 from agent.competition.metrics import get_metric
 from agent.errors import InfrastructureError
 from agent.record.events import CurvePoint, NodeResult, RefitFinished, RefitResult
 from agent.record.state import Node, RunState
-from agent.report.files import Material
 from agent.report.geometry import Scale, lay_out_tree, robust_range
 from agent.report.html import ReportContext, render_report, write_report
-from agent.report.places import Places
-from agent.report.show import render_node
+from agent.report.node_files import NodeFiles
+from agent.report.node_view import render_node
+from agent.report.path_redaction import PathRedactor
 from agent.report.wording import fair_limit
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
 
 
 class Elements(HTMLParser):
-    """Every tag with its attributes, and the text of each script."""
+    """Collects every tag with its attributes, and the text of each script."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def embedded(page: str, name: str) -> Any:
 
 
 def code_of(page: str, node: str) -> dict[str, str]:
-    """Path -> text of a node's files, put together again as the page does."""
+    """Return {path: text} of a node's files, assembled from line runs as on the page."""
     code, texts = embedded(page, "code-data"), {}
     for path, number in details(page)[node]["files"].items():
         runs = code["texts"][number]
@@ -67,7 +67,7 @@ def code_of(page: str, node: str) -> dict[str, str]:
     return texts
 
 
-def test_says_what_a_reader_must_know(state: RunState, context: ReportContext) -> None:
+def test_page_contains_the_essential_facts(state: RunState, context: ReportContext) -> None:
     page = render_report(state, context)
     for promised in (
         "iMet Collection 2020",
@@ -84,7 +84,9 @@ def test_says_what_a_reader_must_know(state: RunState, context: ReportContext) -
         "The budget is spent.",
         "no such backbone",
         "Image size 128 instead of 96 helps",
-        "helps: 11.2 ± 1.8 % less error",
+        "11.2 % ± 1.8 % less error (1 pair)",
+        "<dt>pinned</dt><dd>none</dd>",
+        "<dt>cold</dt><dd>no</dd>",
     ):
         assert promised in page, promised
 
@@ -93,7 +95,7 @@ def test_every_node_has_its_details(state: RunState, context: ReportContext) -> 
     page = render_report(state, context)
     nodes = details(page)
     for node in state.nodes.values():
-        assert code_of(page, node.name) == material_of(node).files
+        assert code_of(page, node.name) == node_files_of(node).files
     assert list(nodes) == [node.name for node in state.nodes.values()]
     assert LOG in str(nodes["005"]["log"])
     assert nodes["007"]["idea"]["edits"] == [{"file": "library/models.py", "old": 1, "new": 2}]
@@ -103,7 +105,7 @@ def test_every_node_has_its_details(state: RunState, context: ReportContext) -> 
     assert nodes["011"]["parents"] == ["010", "005", "007"]
 
 
-def test_needs_nothing_but_itself(state: RunState, context: ReportContext) -> None:
+def test_page_is_self_contained(state: RunState, context: ReportContext) -> None:
     for tag, attributes in Elements(render_report(state, context)).tags:
         assert not any(name.startswith("on") for name in attributes), tag
         for name in ("src", "href", "action", "srcset", "data"):
@@ -121,7 +123,7 @@ def test_no_text_becomes_markup(state: RunState, context: ReportContext) -> None
     script.finish(1, outcome.model_copy(update={"facts": {ATTACK: ATTACK}, "curve": (point,)}))
     script.end(ATTACK, 1)
     hostile = RunState.replay(script.events, higher_is_better=True)
-    material = Material({ATTACK: ATTACK}, ATTACK, {ATTACK: [{ATTACK: ATTACK}]})
+    material = NodeFiles({ATTACK: ATTACK}, ATTACK, {ATTACK: [{ATTACK: ATTACK}]})
     page = render_report(
         hostile, ReportContext(ATTACK, ATTACK, get_metric("micro_f1"), lambda node: material)
     )
@@ -188,21 +190,21 @@ def test_five_hundred_nodes_stay_small_and_quick(tmp_path: Path) -> None:
         steps = curve(metric, 60.0) * 20
         script.finish(node, result(metric, metric - 0.01, 60.0).model_copy(update={"curve": steps}))
     state = RunState.replay(script.events, higher_is_better=True)
-    texts = Material(
+    texts = NodeFiles(
         files={"main.py": "".join(f"line {number} of code\n" for number in range(9_000))},
         log="epoch 1 loss 0.5 metric 0.4\n" * 2_000,
         analysis={f"feature {index}": index / 7 for index in range(400)},
     )
 
-    def varied(node: Node) -> Material:
-        return Material(
+    def varied(node: Node) -> NodeFiles:
+        return NodeFiles(
             {**texts.files, "library/config.py": "".join(f"{node.id * k}\n" for k in range(1_000))}
         )
 
     file = tmp_path / "report.html"
-    for given in (varied, lambda node: texts):
+    for load_files in (varied, lambda node: texts):
         began = time.process_time()
-        write_report(state, ReportContext("r", "Title", get_metric("accuracy"), given), file)
+        write_report(state, ReportContext("r", "Title", get_metric("accuracy"), load_files), file)
         assert time.process_time() - began < 3.0
         assert file.stat().st_size < 5_000_000
     page = file.read_text(encoding="utf-8")
@@ -259,20 +261,20 @@ class TestGeometry:
         assert sum(min(size, limit) for size in sizes) <= 100
 
 
-def test_lower_is_better_is_said_and_drawn(tmp_path: Path) -> None:
+def test_lower_is_better_is_stated_and_drawn(tmp_path: Path) -> None:
     script = Script()
     script.start()
     for node, loss in ((1, 0.9), (2, 0.4), (3, 0.6)):
         script.propose(node, "draft", (), idea(f"Draft {node}"))
         script.finish(node, result(loss, loss + 0.01, 5.0))
     state = RunState.replay(script.events, higher_is_better=False)
-    page = render_report(state, ReportContext("r", "Prices", get_metric("rmse"), material_of))
+    page = render_report(state, ReportContext("r", "Prices", get_metric("rmse"), node_files_of))
     assert "lower is better" in page
     assert "above it, a node scores better on validation rows" in page
     assert 'class="accent">0.4000' in page
 
 
-def test_a_page_does_not_tell_where_the_home_is(tmp_path: Path) -> None:
+def test_a_page_hides_the_path_of_the_home(tmp_path: Path) -> None:
     home = tmp_path / "lab <1>"
     file = home / "workspaces" / "r" / "nodes" / "001" / "main.py"
     script = Script()
@@ -282,7 +284,7 @@ def test_a_page_does_not_tell_where_the_home_is(tmp_path: Path) -> None:
     script.propose(1, "draft", (), idea("Draft"))
     script.finish(1, NodeResult(status="failed", reason=f"{file}:3 failed.", commit="0" * 40, seconds=1.0))
     log = f'File "{file}", line 3\nread {Path.home()}/notes.txt, beside {home}.'
-    material = Material(log=log, analysis={"worst": [{f"{home}/input/a.jpg": f"as {home}"}]})
+    material = NodeFiles(log=log, analysis={"worst": [{f"{home}/input/a.jpg": f"as {home}"}]})
     context = ReportContext(
         "r", "Toy", get_metric("accuracy"), lambda node: material, home / "solutions" / "toy", home
     )
@@ -298,13 +300,13 @@ def test_a_page_does_not_tell_where_the_home_is(tmp_path: Path) -> None:
     assert str(tmp_path) not in page
 
 
-def test_only_whole_folders_are_said_otherwise() -> None:
-    places = Places(Path("/srv/mars"))
+def test_only_whole_folders_are_replaced() -> None:
+    redactor = PathRedactor(Path("/srv/mars"))
     for text in ("/srv/mars2/a", "/srv/mars-old", "/backup/srv/mars/a", "mars"):
-        assert places.text(text) == text
-    assert places.text("a=/srv/mars/b:/srv/mars") == "a=$MARS_HOME/b:$MARS_HOME"
-    assert Places(Path("/")).text("/srv/a / b") == "/srv/a / b"
-    assert [places.folder(path) for path in ("/srv/mars/a", "/opt/own", "rel/own")] == [
+        assert redactor.text(text) == text
+    assert redactor.text("a=/srv/mars/b:/srv/mars") == "a=$MARS_HOME/b:$MARS_HOME"
+    assert PathRedactor(Path("/")).text("/srv/a / b") == "/srv/a / b"
+    assert [redactor.folder(path) for path in ("/srv/mars/a", "/opt/own", "rel/own")] == [
         "$MARS_HOME/a",
         "own",
         "rel/own",

@@ -9,7 +9,7 @@ from scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
 
 from agent.llm.calls import Call
 from agent.record.state import RunState
-from agent.report.show import print_diff, render_calls, render_node
+from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.tree import render_tree
 
 
@@ -40,7 +40,7 @@ class TestTree:
             "008 draft",
         ]
 
-    def test_scores_changes_and_states_are_told_in_words(self, state: RunState) -> None:
+    def test_scores_changes_and_states_are_shown_in_words(self, state: RunState) -> None:
         text = as_text(render_tree(state, 160), 160)
 
         def row(name: str) -> str:
@@ -60,24 +60,24 @@ class TestTree:
         assert "13 nodes: 9 valid, 1 suspect, 1 failed, 1 pruned; 9:09 used; kept node 011" in text
 
     @pytest.mark.parametrize(
-        ("width", "told", "left_out"),
+        ("width", "shown", "left_out"),
         [
-            (80, ["0.6021", "Larger pictures"], ["± 0.0080", "audit", "taught"]),
-            (100, ["0.6021 ± 0.0080", "0.5933"], ["± 0.0210", "taught"]),
-            (140, ["0.6021 ± 0.0080", "(image_size 96 → 128)"], ["± 0.0210", "taught"]),
+            (80, ["0.6021", "Larger pictures"], ["± 0.0080", "audit", "lessons"]),
+            (100, ["0.6021 ± 0.0080", "0.5933"], ["± 0.0210", "lessons"]),
+            (140, ["0.6021 ± 0.0080", "(image_size 96 → 128)"], ["± 0.0210", "lessons"]),
             (180, ["(image_size 96 → 128)", "0.5933 ± 0.0210", "00002 helps"], ["slots"]),
             (220, ["slots or reason", " image_size 96 → 128 ", "00002 helps", "52 s"], ["(image_size"]),
         ],
     )
-    def test_a_wider_terminal_is_told_more(
-        self, state: RunState, width: int, told: list[str], left_out: list[str]
+    def test_a_wider_terminal_shows_more(
+        self, state: RunState, width: int, shown: list[str], left_out: list[str]
     ) -> None:
         lines = as_text(render_tree(state, width), width).splitlines()
         text = "\n".join([lines[0], next(line for line in lines if "003 " in line)])
-        assert [one for one in told if one not in text] == []
+        assert [one for one in shown if one not in text] == []
         assert [one for one in left_out if one in text] == []
 
-    def test_says_which_lessons_a_node_cites(self, state: RunState) -> None:
+    def test_shows_the_lessons_a_node_cites(self, state: RunState) -> None:
         lines = as_text(render_tree(state, 180), 180).splitlines()
         row = next(line for line in lines if "010 improve" in line)
         assert "00001 00002" in row
@@ -116,8 +116,8 @@ class TestShow:
             "One global threshold",
             "epochs",
             "5 → 8",
-            "after lesson 00002",
-            "00002  Image size 128 instead of 96 helps (helps: 11.2 ± 1.8 % less error)",
+            "cites lesson 00002",
+            "00002  Image size 128 instead of 96 helps: 11.2 % ± 1.8 % less error (1 pair)",
             "0.6134 ± 0.0080",
             "0.6077 ± 0.0210",
             "other seeds",
@@ -130,11 +130,11 @@ class TestShow:
             "backbone=lcnet_050",
         ):
             assert promised in text, promised
-        assert "end of its log" not in text
+        assert "end of the log" not in text
 
     def test_a_node_shows_the_lessons_learned_from_it(self, state: RunState) -> None:
         text = as_text(render_node(state, state.nodes[3], Path("nodes/003"), "", {}))
-        assert "lessons learned from it" in text
+        assert "lessons learned from this node" in text
         assert "00002  Image size 128" in text
 
     def test_a_failed_node_gives_its_reason_and_the_end_of_its_log(self, state: RunState) -> None:
@@ -145,7 +145,7 @@ class TestShow:
         assert "line 4999" in text
         assert "line 100\n" not in text
 
-    def test_what_an_endpoint_says_is_no_markup(self) -> None:
+    def test_text_of_an_endpoint_is_not_parsed_as_markup(self) -> None:
         call = Call(
             role="planner",
             purpose="draft",
@@ -174,7 +174,7 @@ class TestShow:
         assert "[red]c[/red]" in text
 
     def test_a_running_node_and_an_ensemble(self, state: RunState) -> None:
-        assert "not yet" in as_text(render_node(state, state.nodes[13], Path("n"), "", {}))
+        assert "not scored yet" in as_text(render_node(state, state.nodes[13], Path("n"), "", {}))
         assert "010 + 005 + 007" in as_text(render_node(state, state.nodes[11], Path("n"), "", {}))
 
     def test_the_direction_does_not_matter_for_a_loss(self) -> None:

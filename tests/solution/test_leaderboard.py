@@ -96,8 +96,8 @@ def test_the_command_reports_and_shows(
     monkeypatch.setenv("COLUMNS", "200")
     kept(Home(tmp_path).solutions, metric="rmse", higher_is_better=False)
     assert mars(monkeypatch, capsys, "solutions", "houses", "--leaderboard", "0.63") == (
-        "Leaderboard rmse 0.63000 of houses: 0.02000 better than its validation 0.65000, "
-        "0.01000 worse than its audit 0.62000; kept on its card.\n"
+        "Leaderboard rmse 0.63000 of houses: 0.02000 better than the validation score 0.65000, "
+        "0.01000 worse than the audit score 0.62000. The score is added to the card.\n"
     )
     assert "0.63000" in mars(monkeypatch, capsys, "solutions")
     assert "0.63000" in mars(monkeypatch, capsys, "solutions", "houses")

@@ -1,1 +1,1 @@
-"""The rooms of the sample generator: what is planned, what it looks like, how it is painted."""
+"""Modules of the sample generator: content, appearance and painting of the pictures."""

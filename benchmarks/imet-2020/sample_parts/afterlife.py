@@ -1,4 +1,4 @@
-"""What happens to an object after it was made: it ages, it is hung, it is photographed."""
+"""Ageing, mounting and photographing of an object."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ SIDE = 128  # pixels, width and height of a picture
 
 
 def age(canvas: np.ndarray, studio: Studio, rng: np.random.Generator) -> None:
-    """Fades the colours; some objects are stained, cracked, or have lost a piece."""
+    """Fade the colours; stain, crack or damage some objects."""
     height, width = canvas.shape[:2]
     fade = rng.uniform(0, 0.25)
     grey = np.full_like(canvas, int(rng.integers(120, 190)))
@@ -28,7 +28,7 @@ def age(canvas: np.ndarray, studio: Studio, rng: np.random.Generator) -> None:
 def photograph(
     canvas: np.ndarray, outline: np.ndarray, studio: Studio, rng: np.random.Generator
 ) -> np.ndarray:
-    """Hangs the object on its mat, a little askew, under uneven light; adds shadow, exposure and noise."""
+    """Mount the object slightly askew under uneven light; add shadow, exposure and noise."""
     height, width = canvas.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     fill(mask, outline, 255)
@@ -52,7 +52,7 @@ def photograph(
 
 
 def _light(rng: np.random.Generator) -> np.ndarray:
-    """(SIDE, SIDE) uint8: exposure and a lamp from one side, 128 as neutral."""
+    """Return exposure and one-sided light, (SIDE, SIDE) uint8, 128 is neutral."""
     across, down, exposure = rng.normal(0, 14), rng.normal(0, 14), rng.normal(0, 8)
     ramp = np.linspace(-1, 1, SIDE)
     light = 128 + exposure + across * ramp[None, :] + down * ramp[:, None]

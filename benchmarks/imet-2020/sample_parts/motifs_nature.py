@@ -1,4 +1,4 @@
-"""Motifs from nature. Each is a list of (ink, polygon), painted in order; ink 0 main, 1 accent, 2 dark."""
+"""Motifs from nature. A motif is a list of (ink, polygon) in painting order; ink 0 main, 1 accent, 2 dark."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Motifs made by people, in the form of `motifs_nature`."""
+"""Motifs of man-made things, in the form of `motifs_nature`."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Border ornaments: a cell that is repeated along the edge of an object.
+"""Border ornaments: cells that repeat along the edge of an object.
 
 A cell is a list of polygons in (along, inward) coordinates, both from 0 to 1.
 """
@@ -31,13 +31,13 @@ ORNAMENTS: dict[str, tuple[Points, ...]] = {
 
 
 def along_edge(ornament: str, outline: Points, inset: float, band: float) -> list[np.ndarray]:
-    """The polygons of an ornament set along a closed outline, (cells, N, 2) pixels for each shape of a cell.
+    """Return an ornament along a closed outline: polygons (cells, N, 2) in pixels per shape of a cell.
 
     Args:
-        ornament: a name of `ORNAMENTS`.
-        outline: (N, 2) pixels, clockwise; cells stand on it and reach inwards.
-        inset: pixels that the cells keep from the outline.
-        band: height of a cell in pixels; its width is about the same, so that cells close the ring.
+        ornament: Name in `ORNAMENTS`.
+        outline: Outline (N, 2) in pixels, clockwise; cells reach inwards from it.
+        inset: Distance of the cells from the outline in pixels.
+        band: Height of a cell in pixels. The width is about equal, adapted to close the ring.
     """
     sides = np.roll(outline, -1, axis=0) - outline
     lengths = np.linalg.norm(sides, axis=1)

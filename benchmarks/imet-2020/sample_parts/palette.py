@@ -1,4 +1,4 @@
-"""Colours: a palette per family of cultures, varied from picture to picture."""
+"""Colours: one palette per family of cultures, varied per picture."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 Colour = tuple[int, int, int]  # RGB, 0 to 255
 
-# Two grounds (light, dark), then four inks.
+# Two background colours (light, dark), then four inks.
 PALETTES: dict[str, tuple[str, ...]] = {
     "slate": ("d9d4c7", "3d4a57", "7b2d26", "c9a24b", "2b3a4a", "ece5d3"),
     "rose": ("ecd9cf", "6d4650", "a8465a", "5f7f73", "d9b26f", "43323b"),
@@ -19,7 +19,7 @@ PALETTES: dict[str, tuple[str, ...]] = {
 }
 WALLS = ("e9e6df", "c9c6bf", "8f8d89", "5a5a5d", "2e2f33", "d8d2c4", "b7bfc4", "6b6259")
 
-NATURAL = 0.75  # share of motifs that lean towards the colour of what they show
+NATURAL = 0.75  # share of motifs painted close to their natural colour
 _NATURAL_COLOURS = {
     "flowers": "d0527f",
     "trees": "3f7038",
@@ -62,19 +62,19 @@ _NATURAL_COLOURS = {
 
 @dataclass(frozen=True)
 class Colours:
-    """The colours of one picture."""
+    """Colours of one picture."""
 
     ground: Colour
-    inks: tuple[Colour, ...]  # those that stand out from the ground, most distinct first
+    inks: tuple[Colour, ...]  # inks in contrast to the background, most distinct first
 
 
 def parse(code: str) -> np.ndarray:
-    """(3,) float RGB of a hexadecimal code."""
+    """Return the float RGB (3,) of a hexadecimal code."""
     return np.array([int(code[at : at + 2], 16) for at in (0, 2, 4)], dtype=np.float64)
 
 
 def draw_colours(palette: str, rng: np.random.Generator) -> Colours:
-    """Varies a palette: light or dark ground, a common cast, and each colour a little by itself."""
+    """Vary a palette: light or dark background, a common cast, and a small change per colour."""
     codes = PALETTES[palette]
     cast = rng.normal(0, 8, 3)
     light, dark, *inks = (parse(code) + cast + rng.normal(0, 7, 3) for code in codes)
@@ -85,12 +85,12 @@ def draw_colours(palette: str, rng: np.random.Generator) -> Colours:
 
 
 def natural_colour(motif: str, ink: Colour, rng: np.random.Generator) -> Colour:
-    """A motif's own colour, drawn a little towards the ink at hand."""
+    """Mix the natural colour of a motif slightly with the ink."""
     own = parse(_NATURAL_COLOURS[motif]) + rng.normal(0, 10, 3)
     return to_colour(0.7 * own + 0.3 * np.array(ink))
 
 
 def to_colour(values: np.ndarray) -> Colour:
-    """Rounded and clipped to a colour."""
+    """Round and clip to a colour."""
     red, green, blue = np.clip(np.rint(values), 0, 255).astype(int).tolist()
     return red, green, blue

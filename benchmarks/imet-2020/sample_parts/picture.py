@@ -1,4 +1,4 @@
-"""Paints one picture: an object of a museum on its mat, as a photographer would have left it."""
+"""Paints one picture: a photographed museum object on its mat."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from sample_parts.studio import Studio
 from sample_parts.textures import piece_of
 from sample_parts.vocabulary import CULTURES
 
-# What a material does to every colour painted on it: its own colour, and how much of it shows through.
+# Effect of a material on painted colours: its own colour, and the share that shows through.
 _TINTS = {
     "gold": ("d8a93a", 0.40),
     "bronze": ("6e6b45", 0.40),
@@ -26,7 +26,7 @@ _TINTS = {
 
 
 def paint(plan: Plan, studio: Studio, rng: np.random.Generator) -> np.ndarray:
-    """The picture of a plan, (SIDE, SIDE, 3) uint8 RGB."""
+    """Return the picture of a plan, (SIDE, SIDE, 3) uint8 RGB."""
     palette = CULTURES[plan.culture].palette if plan.culture else str(rng.choice(list(PALETTES)))
     colours = draw_colours(palette, rng)
     width, height = _size(plan.dimension, rng)
@@ -41,7 +41,7 @@ def paint(plan: Plan, studio: Studio, rng: np.random.Generator) -> np.ndarray:
 
 
 def _size(dimension: str, rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height of the object in pixels."""
+    """Return width and height of the object in pixels."""
     if dimension == "miniature":
         long, aspect = rng.uniform(46, 66), rng.uniform(0.78, 1.28)
     elif dimension in ("tall", "wide"):
@@ -55,7 +55,7 @@ def _size(dimension: str, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _outline(dimension: str, width: int, height: int) -> np.ndarray:
-    """(N, 2) corners of the object, clockwise, in pixels of its canvas."""
+    """Return the corners of the object (N, 2), clockwise, in canvas pixels."""
     if dimension == "tondo":
         return disc((width - 1) / 2, (height - 1) / 2, (width - 1) / 2, (height - 1) / 2)[:-1]
     return polygon((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1))
@@ -64,7 +64,7 @@ def _outline(dimension: str, width: int, height: int) -> np.ndarray:
 def _border(
     canvas: np.ndarray, plan: Plan, outline: np.ndarray, colours: Colours, rng: np.random.Generator
 ) -> float:
-    """Paints the ornament of the culture; returns the width of the border in pixels."""
+    """Paint the ornament of the culture; return the border width in pixels."""
     band = float(rng.uniform(8.0, 11.5)) * (0.75 if plan.dimension == "miniature" else 1.0)
     ink, second = rng.permutation(3)[:2].tolist()
     if plan.culture is None:
@@ -84,7 +84,7 @@ def _border(
 def _compose(
     canvas: np.ndarray, plan: Plan, band: float, studio: Studio, colours: Colours, rng: np.random.Generator
 ) -> None:
-    """Places the motifs and a few shapes that mean nothing inside the border."""
+    """Place the motifs and a few unlabelled shapes inside the border."""
     height, width = canvas.shape[:2]
     inner = np.array([width, height]) - 2 * band
     middle = np.array([width, height]) / 2
@@ -116,7 +116,7 @@ def _motif(
     colours: Colours,
     rng: np.random.Generator,
 ) -> None:
-    """Paints one motif with its own colours, turn, stretch and unsteady hand."""
+    """Paint one motif with random colours, rotation, stretch and jitter."""
     turn = np.radians(rng.normal(0, 12))
     stretch = radius * rng.uniform(0.82, 1.12, 2) * (1 if rng.random() < 0.5 else -1, 1)
     cos, sin = np.cos(turn), np.sin(turn)
@@ -131,14 +131,14 @@ def _motif(
 
 
 def _ink_order(rng: np.random.Generator) -> list[int]:
-    """Three different inks; the main one is one of the two that stand out most."""
+    """Return three different inks; the main ink is one of the two most distinct."""
     main = int(rng.integers(0, 2))
     others = [number for number in range(4) if number != main]
     return [main, *rng.permutation(others)[:2].tolist()]
 
 
 def _surface(canvas: np.ndarray, plan: Plan, studio: Studio, rng: np.random.Generator) -> None:
-    """Lets the material show through, and works the surface with the technique."""
+    """Let the material show through, and apply the technique to the surface."""
     size = canvas.shape[:2]
     if plan.material in _TINTS:
         code, share = _TINTS[plan.material]

@@ -1,4 +1,4 @@
-"""What a picture will show, and which of it is annotated."""
+"""Content and annotation of a picture."""
 
 from dataclasses import dataclass
 
@@ -19,28 +19,28 @@ from sample_parts.vocabulary import (
 )
 
 UNATTRIBUTED = 0.05  # share of pictures without a culture: any palette, no ornament
-WITH_TECHNIQUE = 0.52  # share of pictures whose surface is worked by a technique
-TAG_COUNT_ODDS = (0.36, 0.37, 0.20, 0.07)  # one to four motifs
-TAG_MISSED = 0.12  # share of drawn motifs that the annotators overlooked
-HABIT = 3.0  # how much likelier a culture's favourite materials and motifs are
+WITH_TECHNIQUE = 0.52  # share of pictures with a technique on their surface
+TAG_COUNT_ODDS = (0.36, 0.37, 0.20, 0.07)  # probabilities of one to four motifs
+TAG_MISSED = 0.12  # share of drawn motifs that are missing in the annotation
+HABIT = 3.0  # factor on the odds of a culture's favourite materials and motifs
 
 _ATTRIBUTE_ID = {name: number for number, name in enumerate(ATTRIBUTES)}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The content of one picture and its annotation."""
+    """Content and annotation of one picture."""
 
     culture: str | None
     material: str
     technique: str | None
     dimension: str
     motifs: tuple[str, ...]
-    attribute_ids: tuple[int, ...]  # ascending; what annotators wrote down
+    attribute_ids: tuple[int, ...]  # the annotation, ascending
 
 
 def draw_plan(rng: np.random.Generator) -> Plan:
-    """Draws the content of a picture from the long-tailed odds and the habits of its culture."""
+    """Draw the content of a picture from long-tailed odds and the favourites of its culture."""
     culture = None if rng.random() < UNATTRIBUTED else _pick(rng, tuple(CULTURES), CULTURE_ODDS)
     material = _pick(rng, MATERIALS, _with_habits(MATERIAL_ODDS, culture, favourites=2))
     technique = _pick(rng, TECHNIQUES, TECHNIQUE_ODDS) if rng.random() < WITH_TECHNIQUE else None
@@ -61,7 +61,7 @@ def _pick(rng: np.random.Generator, names: tuple[str, ...], odds: np.ndarray) ->
 
 
 def _with_habits(odds: np.ndarray, culture: str | None, favourites: int) -> np.ndarray:
-    """The odds of a culture: a few entries, fixed per culture and spread over all of them, are likelier."""
+    """Return the odds of a culture: a few entries, fixed per culture, are more likely."""
     if culture is None:
         return odds
     first = 7 * tuple(CULTURES).index(culture)

@@ -1,4 +1,4 @@
-"""What all pictures share."""
+"""Resources shared by all pictures."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from sample_parts.textures import make_textures, noise
 
 @dataclass(frozen=True)
 class Studio:
-    """What all pictures share: painted once, used for every picture."""
+    """Textures and noise, painted once and used for every picture."""
 
     motifs: dict[str, list[tuple[int, np.ndarray]]]
     textures: dict[str, np.ndarray]  # (ATLAS, ATLAS) uint8 each
-    mottle: np.ndarray  # (ATLAS, ATLAS) uint8, soft noise for grounds, stains and losses
-    grain: np.ndarray  # (ATLAS, ATLAS) uint8, the noise of a camera
+    mottle: np.ndarray  # (ATLAS, ATLAS) uint8, soft noise for backgrounds, stains and damage
+    grain: np.ndarray  # (ATLAS, ATLAS) uint8, camera noise
 
 
 def open_studio() -> Studio:
-    """Prepares motifs and textures; the same every time."""
+    """Prepare motifs and textures; the result is always the same."""
     rng = np.random.default_rng(2020)
     mottle = noise(rng, 9) + 0.5 * noise(rng, 20)
     grain = rng.standard_normal(mottle.shape)

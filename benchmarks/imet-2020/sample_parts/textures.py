@@ -1,7 +1,7 @@
 """Surface textures of materials and techniques.
 
-Every texture is one field, (ATLAS, ATLAS) uint8 with 128 as neutral, made once. A picture shows a piece of it
-at a random place, angle and scale.
+Every texture is one field (ATLAS, ATLAS) uint8, 128 is neutral, made once. A picture shows a crop at a random
+place, angle and scale.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _Y, _X = np.mgrid[:ATLAS, :ATLAS].astype(np.float64)
 
 
 def noise(rng: np.random.Generator, columns: int, rows: int | None = None) -> Field:
-    """Smooth noise of unit spread with about that many hills across and down."""
+    """Return smooth noise of unit spread, with about the given numbers of hills across and down."""
     coarse = rng.standard_normal((rows or columns, columns))
     field = cv2.resize(coarse, (ATLAS, ATLAS), interpolation=cv2.INTER_CUBIC)
     return field / field.std()
@@ -25,7 +25,7 @@ def noise(rng: np.random.Generator, columns: int, rows: int | None = None) -> Fi
 def _marks(
     rng: np.random.Generator, count: int, length: tuple[int, int], angles: tuple[float, float], width: int
 ) -> Field:
-    """Straight strokes of light and dark, in pixels and degrees."""
+    """Return straight light and dark strokes; sizes in pixels, angles in degrees."""
     canvas = np.full((ATLAS, ATLAS), 128, np.uint8)
     ends = rng.integers(0, ATLAS, (count, 2))
     turns = np.radians(rng.uniform(*angles, count))
@@ -45,7 +45,7 @@ def _dots(rng: np.random.Generator, count: int, radii: tuple[float, float], shad
 
 
 def _cell_edges(rng: np.random.Generator, cells: int) -> Field:
-    """Distance to the border between the nearest two of `cells` random points, in pixels."""
+    """Return the distance to the border between the nearest two of `cells` random points, in pixels."""
     seeds = rng.uniform(0, ATLAS, (cells, 2))
     nearest, second = np.full((2, ATLAS, ATLAS), np.inf)
     for x, y in seeds:
@@ -176,7 +176,7 @@ _TEXTURES: dict[str, Callable[[np.random.Generator], Field]] = {
 
 
 def make_textures() -> dict[str, np.ndarray]:
-    """Every texture by the name of its material or technique, always the same."""
+    """Return every texture by material or technique; the result is always the same."""
     fields = {
         name: make(np.random.default_rng([2020, number]))
         for number, (name, make) in enumerate(_TEXTURES.items())
@@ -187,7 +187,7 @@ def make_textures() -> dict[str, np.ndarray]:
 
 
 def piece_of(atlas: np.ndarray, size: tuple[int, int], rng: np.random.Generator, turn: float) -> np.ndarray:
-    """A piece of (height, width) at a random place and scale, turned up to `turn` degrees either way."""
+    """Return a random crop (height, width) at a random scale, rotated by up to `turn` degrees."""
     height, width = size
     middle = rng.uniform(0.3 * ATLAS, 0.7 * ATLAS, 2)
     view = cv2.getRotationMatrix2D(tuple(middle.tolist()), rng.uniform(-turn, turn), rng.uniform(0.8, 1.35))

@@ -1,4 +1,4 @@
-"""Which attributes exist, how often each is meant to occur, and what a culture looks like."""
+"""Attributes, their intended frequencies, and the looks of cultures."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Style:
-    """The look of a culture. Palettes and ornaments are shared; only the pair belongs to one culture."""
+    """Look of a culture. Palettes and ornaments are shared; their combination is unique to a culture."""
 
     palette: str
     ornament: str
 
 
-# In order of frequency, here and below. The names are iMet's kind of names; the looks are invented.
+# Ordered by frequency, here and below. The names follow iMet's style; the looks are invented.
 CULTURES: dict[str, Style] = {
     "american": Style("slate", "stripes"),
     "french": Style("rose", "beads"),
@@ -105,11 +105,11 @@ ATTRIBUTES: tuple[str, ...] = (
     *sorted(f"medium::{name}" for name in (*MATERIALS, *TECHNIQUES)),
     *sorted(f"tags::{name}" for name in TAGS),
 )
-"""Names in class order: the position is the attribute id, groups and names sorted as iMet's are."""
+"""Names in class order: the position is the attribute id; groups and names are sorted as in iMet."""
 
 
 def long_tail(count: int, ratio: float) -> np.ndarray:
-    """(count,) probabilities that fall geometrically; the first is `ratio` times the last."""
+    """Return probabilities (count,) that fall geometrically; the first is `ratio` times the last."""
     weights = ratio ** -np.linspace(0, 1, count)
     return weights / weights.sum()
 

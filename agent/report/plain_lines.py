@@ -1,4 +1,4 @@
-"""A run as lines of text: for pipes, files and continuous integration."""
+"""Plain-text log of a run, for pipes, files and continuous integration."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,32 +28,32 @@ from agent.record.events import (
 from agent.record.state import RunState
 from agent.report import wording
 
-# Often enough to see that a long node is alive, seldom enough to keep a log readable.
+# Short enough to show that a long node is alive, long enough to keep a log readable.
 PROGRESS_EVERY_S = 60.0
 
 
 class PlainLines:
-    """Writes one line per event, flushed at once, and one line of progress a minute."""
+    """Writes one line per event, flushed at once, and one progress line a minute."""
 
     def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._now = now
-        self._event_at = self._said_at = now()
+        self._event_at = self._written_at = now()
 
     def started(self, state: RunState, headline: str) -> None:
         self._write(wording.one_line(headline))
         for guarantee in state.missing_guarantees:
-            self._write(f"warning: not isolated: {wording.one_line(guarantee)}")
+            self._write(f"Warning: incomplete isolation: {wording.one_line(guarantee)}")
 
     def happened(self, event: Event, state: RunState) -> None:
-        self._event_at = self._said_at = self._now()
+        self._event_at = self._written_at = self._now()
         self._write(f"[{wording.clock(event.elapsed_s):>7}] {_sentence(event, state)}")
 
     def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
         now = self._now()
-        if now - self._said_at < PROGRESS_EVERY_S:
+        if now - self._written_at < PROGRESS_EVERY_S:
             return
-        self._said_at = now
+        self._written_at = now
         elapsed_s = state.elapsed_s + now - self._event_at
         parts = [f"{node:03d} {wording.progress(points[-1])}" for node, points in running.items() if points]
         if parts:
@@ -75,40 +75,40 @@ def _sentence(event: Event, state: RunState) -> str:
         case RunStarted():
             return _started(event)
         case RunResumed():
-            return f"run resumed, budget {event.minutes:g} min"
+            return f"run resumed, total budget {event.minutes:g} min"
         case NodeProposed():
             return _proposed(event, state)
         case ModuleWritten():
-            return f"node {event.node:03d} {event.module.file} written"
+            return f"node {event.node:03d}: {event.module.file} written"
         case FixProposed():
-            why = wording.one_line(event.failed.reason)
-            said = f"fix {len(state.nodes[event.node].attempts)}: {wording.one_line(event.fix.title)}"
-            return f"node {event.node:03d} {said}, after: {why}"
+            number = len(state.nodes[event.node].attempts)
+            fix, cause = wording.one_line(event.fix.title), wording.one_line(event.failed.reason)
+            return f"node {event.node:03d} fix {number}: {fix}. Error: {cause}"
         case NodeFinished():
             best = state.best is not None and state.best.id == event.node
             return f"node {event.node:03d} {_outcome(event.result)}{', best so far' if best else ''}"
         case RepeatProposed():
             return f"node {event.node:03d} repeat started with another seed"
         case RepeatFinished():
-            said = "failed" if event.metric is None else wording.number(event.metric)
-            return f"node {event.node:03d} repeat {said}, {wording.duration(event.seconds)}"
+            score = "failed" if event.metric is None else wording.number(event.metric)
+            return f"node {event.node:03d} repeat {score}, {wording.duration(event.seconds)}"
         case RefitProposed():
             expected = wording.duration(event.expected_s)
-            return f"node {event.node:03d} learns from all labelled rows, expected at most {expected}"
+            return f"node {event.node:03d} refit on all labelled rows started, expected at most {expected}"
         case RefitFinished():
-            return f"node {event.node:03d} refit {wording.refit(event.result)}"
+            return f"node {event.node:03d} refit: {wording.refit(event.result)}"
         case LlmCallBegan():
-            return f"node {event.node:03d} is thought of: {event.call.model} is asked ({event.call.purpose})"
+            return f"node {event.node:03d}: asking {event.call.model} ({event.call.purpose})"
         case LlmCallEnded():
-            return f"node {event.node:03d} {wording.call(event.call)}"
+            return f"node {event.node:03d}: {wording.call(event.call)}"
         case LessonLearned():
-            said = f"{wording.one_line(event.lesson.title)} ({wording.effect(event.lesson)})"
-            return f"lesson {event.lesson.id} from node {event.node:03d}: {said}"
+            lesson = wording.titled_effect(event.lesson)
+            return f"lesson {event.lesson.id} from node {event.node:03d}: {lesson}"
         case LessonWorded():
-            instead = f", which node {event.node:03d} has taught too" if event.instead_of else ""
-            return f"lesson {event.lesson.id}{instead}: {wording.one_line(event.lesson.key_lesson)}"
+            merged = f" (merged with the lesson from node {event.node:03d})" if event.instead_of else ""
+            return f"lesson {event.lesson.id}{merged}: {wording.one_line(event.lesson.key_lesson)}"
         case RunFinished():
-            kept = "nothing was kept" if event.chosen is None else f"kept node {event.chosen:03d}"
+            kept = "no solution kept" if event.chosen is None else f"kept node {event.chosen:03d}"
             no_refit = f". {event.no_refit}" if event.no_refit else ""
             return f"run finished, {kept}: {wording.one_line(event.reason + no_refit)}"
 
@@ -131,10 +131,10 @@ def _proposed(event: NodeProposed, state: RunState) -> str:
 
 
 def _outcome(result: NodeResult) -> str:
-    said = f"{result.status}"
+    text = f"{result.status}"
     if result.metric is not None:
-        said += f" {wording.score(result.metric, result.metric_se)}"
+        text += f" {wording.score(result.metric, result.metric_se)}"
     if result.audit_metric is not None:
-        said += f", audit {wording.score(result.audit_metric, result.audit_se)}"
-    said += f", {wording.duration(result.seconds)}"
-    return f"{said}: {wording.one_line(result.reason)}" if result.reason else said
+        text += f", audit {wording.score(result.audit_metric, result.audit_se)}"
+    text += f", {wording.duration(result.seconds)}"
+    return f"{text}: {wording.one_line(result.reason)}" if result.reason else text

@@ -1,4 +1,4 @@
-"""What a run left on disk about its nodes, read with care: candidates wrote it."""
+"""Reads the files of nodes from disk. Candidates wrote them, so sizes and paths are checked."""
 
 import json
 import os
@@ -11,18 +11,18 @@ from agent.record.state import Node, RunState
 _LOG_BYTES = 64_000
 _ANALYSIS_BYTES = 256_000
 
-# Two commits, the older one None for an empty tree -> unified diff: `Lineage.diff`.
-Diff = Callable[[str | None, str], str]
-# A commit -> its files, {path: text}: `Lineage.read`.
-Read = Callable[[str], Mapping[str, str]]
+# (older commit or None for an empty tree, newer commit) -> unified diff: `Lineage.diff`.
+DiffCommits = Callable[[str | None, str], str]
+# Commit -> its files, {path: text}: `Lineage.read`.
+ReadCommit = Callable[[str], Mapping[str, str]]
 
-# The page shows what this file says in better form.
-_TOLD_ELSEWHERE = "idea.json"
+# The page shows the content of this file in a better form.
+_SHOWN_SEPARATELY = "idea.json"
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a page shows of a node beyond the recorded events."""
+class NodeFiles:
+    """Code, log and failure analysis of a node: page content beyond the recorded events."""
 
     files: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
@@ -31,27 +31,27 @@ class Material:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The workspaces of one run."""
+    """The workspaces and commits of one run."""
 
     folder: Path  # <home>/workspaces/<run>
-    compare: Diff
-    read: Read
+    compare: DiffCommits
+    read: ReadCommit
 
-    def of(self, node: Node) -> Path:
-        """The node's workspace."""
+    def workspace(self, node: Node) -> Path:
+        """Return the folder of a node."""
         return self.folder / "nodes" / node.name
 
     def log(self, node: Node) -> str:
-        """The end of its log, at most 64,000 bytes; the smoke run's where it got no further; else empty."""
+        """Return the last 64,000 bytes of the log: of the full run, else of the smoke run, else empty."""
         for name in ("run.log", "smoke.log"):
-            text = _read_end(self.of(node), Path(".mars") / name, _LOG_BYTES)
+            text = _read_end(self.workspace(node), Path(".mars") / name, _LOG_BYTES)
             if text:
                 return text
         return ""
 
     def analysis(self, node: Node) -> dict[str, object]:
-        """Its failure analysis; empty when there is none or it is damaged or absurdly long."""
-        text = _read_end(self.of(node), Path("working") / "analysis.json", _ANALYSIS_BYTES)
+        """Return the failure analysis; empty when the file is missing, damaged or too long."""
+        text = _read_end(self.workspace(node), Path("working") / "analysis.json", _ANALYSIS_BYTES)
         try:
             content = json.loads(text)
         except (ValueError, RecursionError):
@@ -59,7 +59,7 @@ class RunFiles:
         return content if isinstance(content, dict) else {}
 
     def diff(self, state: RunState, node: Node) -> str:
-        """Against its first parent; of a draft, everything counts as added. Empty without a commit."""
+        """Return the diff against the first parent; a draft only adds lines. Empty without a commit."""
         if node.result is None or not node.result.commit:
             return ""
         parent = state.nodes[node.parent] if node.parent is not None else None
@@ -67,18 +67,19 @@ class RunFiles:
         return self.compare(base, node.result.commit)
 
     def code(self, node: Node) -> dict[str, str]:
-        """Its files by path, without any `idea.json`. Empty without a commit."""
+        """Return the files by path, without `idea.json`. Empty without a commit."""
         if node.result is None or not node.result.commit:
             return {}
         files = self.read(node.result.commit)
-        return {path: text for path, text in files.items() if Path(path).name != _TOLD_ELSEWHERE}
+        return {path: text for path, text in files.items() if Path(path).name != _SHOWN_SEPARATELY}
 
-    def material(self, node: Node) -> Material:
-        return Material(self.code(node), self.log(node), self.analysis(node))
+    def load(self, node: Node) -> NodeFiles:
+        """Load code, log and failure analysis of a node."""
+        return NodeFiles(self.code(node), self.log(node), self.analysis(node))
 
 
 def _read_end(workspace: Path, name: Path, limit: int) -> str:
-    """The last `limit` bytes of a file; empty if it cannot be read or leads out of the workspace."""
+    """Return the last `limit` bytes of a file; empty for an unreadable file or one outside the workspace."""
     file = (workspace / name).resolve()
     if not file.is_relative_to(workspace.resolve()) or not file.is_file():
         return ""

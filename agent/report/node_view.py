@@ -1,4 +1,4 @@
-"""One node in full, and diffs, on a terminal."""
+"""Terminal views of one node, its language model calls, and diffs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from agent.llm.calls import Call
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.report import wording
-from agent.report.screen import status
+from agent.report.live_layout import status
 
 LOG_CHARACTERS = 4_000
 _ANALYSIS_LINES = 40
@@ -23,12 +23,14 @@ _ANALYSIS_LINES = 40
 def render_node(
     state: RunState, node: Node, files: Path, log_tail: str, analysis: Mapping[str, object]
 ) -> RenderableType:
-    """Everything known of a node: its idea, scores, lessons, failure and where its files are.
+    """Return the full view of a node: idea, scores, lessons, failure, and the folder of its files.
 
     Args:
-        files: The node's workspace.
-        log_tail: The end of its log, as `RunFiles.log` gives it; shown where the node is not valid.
-        analysis: Content of its `working/analysis.json`, empty when there is none.
+        state: State of the run.
+        node: Node to show.
+        files: Workspace of the node.
+        log_tail: End of the log from `RunFiles.log`; shown for nodes that are not valid.
+        analysis: Content of `working/analysis.json`, empty when the file is missing.
     """
     parts: list[RenderableType] = [_headline(state, node), _facts(state, node, files), *_idea(node)]
     if node.idea.changes:
@@ -41,42 +43,42 @@ def render_node(
         parts += [_section("fixes"), _fixes(node)]
     parts += _lessons(state, node)
     if node.id in state.calls:
-        parts += [_section("asked of language models")]
+        parts += [_section("language model calls")]
         parts += [Text(wording.call(call)) for call in state.calls[node.id]]
     if analysis:
         parts += [_section("failure analysis"), Text("\n".join(_outline(analysis)[:_ANALYSIS_LINES]))]
     if node.result and not node.is_valid and log_tail:
         parts += [
-            _section("end of its log"),
+            _section("end of the log"),
             Text(wording.tail(wording.clean(log_tail), LOG_CHARACTERS).rstrip()),
         ]
     return Group(*parts)
 
 
 def render_calls(calls: Sequence[Call], text_of: Callable[[str], str | None]) -> RenderableType:
-    """Every exchange with its messages and the answer; a message that came before is not said again.
+    """Return every call with its messages and its answer; a repeated message is shown once.
 
     Args:
-        calls: In order.
-        text_of: A kept text by its id.
+        calls: Calls in order.
+        text_of: Returns a recorded text by its id, or None.
     """
     if not calls:
-        return Text("No language model was asked about this node.")
+        return Text("No language model calls are recorded for this node.")
     parts: list[RenderableType] = []
-    said: set[str] = set()
+    shown: set[str] = set()
     for call in calls:
         parts.append(_section(wording.call(call)))
-        for title, name in (*(("asked", name) for name in call.prompt), ("answered", call.answer)):
+        for title, name in (*(("message", name) for name in call.prompt), ("answer", call.answer)):
             if not name:
                 continue
-            text = "(the same words as above)" if name in said else text_of(name) or "(not kept)"
-            said.add(name)
+            text = "(same text as above)" if name in shown else text_of(name) or "(not recorded)"
+            shown.add(name)
             parts += [Text(f"{title} {name[:12]}", style="bright_black"), Text(wording.clean(text).rstrip())]
     return Group(*parts)
 
 
 def print_diff(console: Console, diff: str) -> None:
-    """A unified diff, in colour on a terminal; elsewhere untouched, so that it can be applied as a patch."""
+    """Print a unified diff in colour on a terminal; elsewhere unchanged, ready to apply as a patch."""
     if console.is_terminal:
         text = wording.clean(diff) or "no difference"
         console.print(Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
@@ -101,22 +103,23 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
         grid.add_row("reason", Text(wording.one_line(node.result.reason), style="bold"))
     if node.note:
         grid.add_row("note", Text(wording.one_line(node.note)))
-    grid.add_row("grown from", wording.origin(node))
+    grid.add_row("parents", wording.origin(node))
     children = ", ".join(f"{child:03d}" for child in node.children)
     grid.add_row("children", children or wording.ABSENT)
-    scores = wording.scores(node, node.result) if node.result else {"validation": "not yet"}
+    scores = wording.scores(node, node.result) if node.result else {"validation": "not scored yet"}
     for name, value in scores.items():
         grid.add_row(name, Text(value))
     grid.add_row("time", _timing(node, node.result))
-    for doubt in node.result.doubts if node.result else ():
-        grid.add_row("doubt", Text(wording.one_line(doubt)))
+    for warning in node.result.doubts if node.result else ():
+        grid.add_row("leakage warning", Text(wording.one_line(warning)))
     if node.result and node.result.probe:
-        grid.add_row("leakage probe", Text(wording.one_line(wording.probe(node.result.probe))))
+        test = wording.permutation_test(node.result.probe)
+        grid.add_row("label permutation test", Text(wording.one_line(test)))
     for name, value in node.result.facts.items() if node.result else ():
         grid.add_row(Text(wording.one_line(name)), Text(wording.one_line(value)))
     if node.result and (review := node.result.review):
-        said = f"{'sound' if review.sound else 'not sound'}: {review.reason}"
-        grid.add_row("review", Text(wording.one_line(said)))
+        verdict = "sound" if review.sound else "not sound"
+        grid.add_row("review", Text(wording.one_line(f"{verdict}: {review.reason}")))
     grid.add_row("files", Text(str(files)))
     if node.result:
         grid.add_row("commit", Text(node.result.commit))
@@ -129,7 +132,7 @@ def _timing(node: Node, result: NodeResult | None) -> str:
     if result is None:
         return ", ".join(part for part in (began, expected) if part)
     smoke = f"smoke run {wording.duration(result.smoke_seconds)}" if result.smoke_seconds else ""
-    caches = f"{wording.duration(result.cache_seconds)} of it for caches" if result.cache_seconds >= 1 else ""
+    caches = f"{wording.duration(result.cache_seconds)} cache building" if result.cache_seconds >= 1 else ""
     parts = (wording.duration(result.seconds), caches, expected, smoke, began)
     return ", ".join(part for part in parts if part)
 
@@ -161,7 +164,7 @@ def _changes(node: Node) -> Table:
         grid.add_row(
             Text(change.slot),
             Text(wording.one_line(f"{change.old} → {change.new}"), style="bold"),
-            Text(f"after lesson {cited}" if cited else "", style="bright_black"),
+            Text(f"cites lesson {cited}" if cited else "", style="bright_black"),
         )
     return grid
 
@@ -170,28 +173,28 @@ def _edits(node: Node) -> Table:
     grid = Table.grid(padding=(0, 2))
     for edit in node.idea.edits:
         old, new = wording.edited_lines(edit)
-        said = f"{old} {'line' if old == 1 else 'lines'} → {new}" if edit.find else f"new, {new} lines"
-        grid.add_row(Text(wording.one_line(edit.file)), Text(said, style="bold"))
+        size = f"{old} {'line' if old == 1 else 'lines'} → {new}" if edit.find else f"new, {new} lines"
+        grid.add_row(Text(wording.one_line(edit.file)), Text(size, style="bold"))
     return grid
 
 
 def _modules(node: Node) -> Table:
-    """What is to be written and what was, with the length as it was written first."""
+    """Return the planned modules with the length of their first version, or `not written`."""
     grid = Table.grid(padding=(0, 2))
     written = {module.file: len(module.code.splitlines()) for module in node.modules}
     for module in node.idea.plan:
         lines = written.get(module.file)
-        said = "not written" if lines is None else f"{lines} lines"
-        grid.add_row(module.file, Text(said, style="bold"), Text(wording.one_line(module.purpose)))
+        size = "not written" if lines is None else f"{lines} lines"
+        grid.add_row(module.file, Text(size, style="bold"), Text(wording.one_line(module.purpose)))
     return grid
 
 
 def _fixes(node: Node) -> Table:
-    """Each revision that failed, and the fix that was made to it."""
+    """Return each failed revision and its fix."""
     grid = Table.grid(padding=(0, 2))
     for number, attempt in enumerate(node.attempts, start=1):
-        said = Text(wording.one_line(attempt.failed.reason))
-        grid.add_row(Text(f"{number}"), said, Text(attempt.failed.commit[:12], style="bright_black"))
+        reason = Text(wording.one_line(attempt.failed.reason))
+        grid.add_row(Text(f"{number}"), reason, Text(attempt.failed.commit[:12], style="bright_black"))
         grid.add_row("", Text(f"fix: {wording.one_line(attempt.fix.title)}", style="bold"))
         if attempt.fix.cause:
             grid.add_row("", Text(wording.one_line(attempt.fix.cause)))
@@ -203,19 +206,15 @@ def _lessons(state: RunState, node: Node) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for title, ids in (
         ("lessons cited", node.idea.cited_lessons),
-        ("lessons learned from it", tuple(node.lessons)),
+        ("lessons learned from this node", tuple(node.lessons)),
     ):
         if not ids:
             continue
         parts.append(_section(title))
         for lesson_id in ids:
             lesson = known.get(lesson_id)
-            said = (
-                f"{wording.one_line(lesson.title)} ({wording.effect(lesson)})"
-                if lesson
-                else "no longer known"
-            )
-            parts.append(Text(f"{lesson_id}  {said}"))
+            text = wording.titled_effect(lesson) if lesson else "not in this run's record"
+            parts.append(Text(f"{lesson_id}  {text}"))
     return parts
 
 
@@ -224,7 +223,7 @@ def _section(title: str) -> Padding:
 
 
 def _outline(content: Mapping[str, object], indent: str = "") -> list[str]:
-    """A mapping as indented lines; anything deeper than two levels stays in one line."""
+    """Return a mapping as indented lines; levels below the second stay on one line."""
     lines = []
     for key, value in content.items():
         name = wording.one_line(str(key)).replace("_", " ")

@@ -1,4 +1,4 @@
-"""One live screen that shows a run while it runs."""
+"""Live screen of a run in progress."""
 
 import time
 from collections import deque
@@ -11,13 +11,13 @@ from rich.text import Text
 from agent.record.events import CurvePoint, Event, LessonLearned, LessonWorded, NodeFinished, NodeProposed
 from agent.record.state import RunState
 from agent.report import wording
-from agent.report.screen import LATEST_NODES, Tally, View, draw
+from agent.report.live_layout import LATEST_NODES, StatusCounts, View, draw
 
 REFRESH_EVERY_S = 0.25
 
 
 class LiveScreen:
-    """Redraws at most four times a second, and only when the loop waits: a candidate runs meanwhile."""
+    """Redraws at most four times a second, and only while the loop waits for a candidate."""
 
     def __init__(
         self, console: Console, metric: str = "score", now: Callable[[], float] = time.monotonic
@@ -28,7 +28,7 @@ class LiveScreen:
         self._event_at = now()
         self._drawn_at = -REFRESH_EVERY_S
         self._view: View | None = None
-        # Drawing on a thread of rich's own would read the state while the loop changes it.
+        # rich's own refresh thread would read the state while the loop changes it.
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
 
     def started(self, state: RunState, headline: str) -> None:
@@ -39,7 +39,7 @@ class LiveScreen:
             metric=self._metric,
             state=state,
             latest=deque(newest, LATEST_NODES),
-            tally=Tally.of(state),
+            status_counts=StatusCounts.of(state),
             last_lesson=lessons[-1] if lessons else None,
         )
         self._event_at = self._now()
@@ -55,7 +55,7 @@ class LiveScreen:
             case NodeProposed():
                 self._view.latest.append(event.node)
             case NodeFinished():
-                self._view.tally.count(event.result.status)
+                self._view.status_counts.count(event.result.status)
             case LessonLearned() | LessonWorded():
                 self._view.last_lesson = event.lesson
 
@@ -70,7 +70,7 @@ class LiveScreen:
         self._console.print(Text(wording.one_line(sentence), style="yellow"))
 
     def close(self) -> None:
-        """Leaves the last picture on the terminal."""
+        """Draw the final state and leave it on the terminal."""
         if self._view is not None and self._view.state.finished:
             self._view.running = {}
         self._draw(force=True)
@@ -83,6 +83,6 @@ class LiveScreen:
         if not force and now - self._drawn_at < REFRESH_EVERY_S:
             return
         self._drawn_at = now
-        over = self._view.state.finished is not None
-        self._view.elapsed_s = self._view.state.elapsed_s + (0.0 if over else now - self._event_at)
+        is_finished = self._view.state.finished is not None
+        self._view.elapsed_s = self._view.state.elapsed_s + (0.0 if is_finished else now - self._event_at)
         self._live.update(draw(self._view, self._console.width, self._console.height), refresh=True)

@@ -1,4 +1,4 @@
-"""What the live screen looks like."""
+"""Layout of the live screen."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from agent.report import wording
 
 LATEST_NODES = 12
 _LINES_AROUND_NODES = 14  # headline, budget, best, rules, header of the table, lesson
-_NARROW = 100  # columns of a terminal below which the least important columns are left out
+_NARROW = 100  # terminal columns below which the least important table columns are left out
 
 
 @dataclass
-class Tally:
-    """How many nodes ended how; counted as they end, so that no screen walks the whole tree."""
+class StatusCounts:
+    """Number of ended nodes by status; counted as nodes end, so that no screen walks the whole tree."""
 
     counts: Counter[Status]
 
     @classmethod
-    def of(cls, state: RunState) -> "Tally":
+    def of(cls, state: RunState) -> "StatusCounts":
         return cls(Counter(node.status for node in state.nodes.values() if node.result))
 
     def count(self, status: Status) -> None:
@@ -40,26 +40,26 @@ class Tally:
 
 @dataclass
 class View:
-    """Everything one picture is made from."""
+    """Content of one picture of the live screen."""
 
     headline: str
     metric: str
     state: RunState
     latest: deque[int]
-    tally: Tally
+    status_counts: StatusCounts
     last_lesson: Lesson | None
     running: dict[int, CurvePoint | None] = field(default_factory=dict)
     elapsed_s: float = 0.0
 
 
 def draw(view: View, width: int, height: int) -> RenderableType:
-    """One picture that fits the terminal; needs a run that has started."""
+    """Draw one picture that fits `width` columns and `height` lines; the run must have started."""
     guarantees = view.state.missing_guarantees[:2]
     around = _LINES_AROUND_NODES + len(guarantees) + max(len(view.running), 1)
     rows = max(1, min(LATEST_NODES, height - around))
     return Group(
         *_header(view),
-        *(_cut(f"not isolated: {wording.one_line(guarantee)}", "yellow") for guarantee in guarantees),
+        *(_cut(f"incomplete isolation: {wording.one_line(guarantee)}", "yellow") for guarantee in guarantees),
         Text(),
         _budget(view, width),
         _best(view),
@@ -97,7 +97,7 @@ def _budget(view: View, width: int) -> Table:
     grid.add_column(style="bright_black", no_wrap=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_row("time ", time)
-    grid.add_row("nodes", f"{nodes}   {view.tally}")
+    grid.add_row("nodes", f"{nodes}   {view.status_counts}")
     if run.planner == "llm":
         grid.add_row("model", Text(wording.spend(state.spend)))
     return grid
@@ -144,13 +144,13 @@ def _node_cells(state: RunState, node: Node, width: int) -> list[Text]:
     wide = width >= _NARROW
     result = node.result
     is_best = state.best is not None and state.best.id == node.id
-    why = f"  {wording.one_line(result.reason)}" if result and result.reason else ""
+    reason = f"  {wording.one_line(result.reason)}" if result and result.reason else ""
     metric_se = result.metric_se if result and wide else None
     cells = [Text(node.name), Text(node.operator, style=wording.OPERATOR_STYLE[node.operator])]
     if wide:
         cells.append(Text(_short_origin(node)))
     cells += [
-        Text(wording.what_changed(node) + why),
+        Text(wording.what_changed(node) + reason),
         Text(wording.score(node.metric, metric_se), style="bold" if is_best else ""),
     ]
     if wide:
@@ -159,13 +159,13 @@ def _node_cells(state: RunState, node: Node, width: int) -> list[Text]:
 
 
 def _short_origin(node: Node) -> str:
-    """The parent, and how many members beside it an ensemble has."""
+    """Return the first parent and the number of further members: `010 +2`."""
     others = f" +{len(node.parents) - 1}" if len(node.parents) > 1 else ""
     return f"{node.parent:03d}{others}" if node.parent is not None else wording.ABSENT
 
 
 def status(node: Node, is_best: bool) -> Text:
-    """Sign and word, `★ best` for the best."""
+    """Return sign and word of a node's status, `★ best` for the best node."""
     if is_best:
         return Text(f"{wording.BEST_SIGN} best", style="bold green")
     sign = wording.STATUS_SIGN[node.status]
@@ -174,31 +174,30 @@ def status(node: Node, is_best: bool) -> Text:
 
 def _running(view: View, width: int) -> RenderableType:
     if not view.running:
-        return Text(_idle(view.state), style="bright_black")
+        return Text(_idle_text(view.state), style="bright_black")
     grid = Table.grid(padding=(0, 2))
     for node_id, point in view.running.items():
         node = view.state.nodes[node_id]
         fraction = min(max(point.fraction, 0.0), 1.0) if point else 0.0
-        again = "repeat" if node.repeating else "refit" if node.refitting else ""
-        what = f"{again} of {node.name}" if again else f"{node.name} {node.operator}"
+        activity = "repeat" if node.repeating else "refit" if node.refitting else ""
+        label = f"{activity} of {node.name}" if activity else f"{node.name} {node.operator}"
         grid.add_row(
-            Text(what),
+            Text(label),
             ProgressBar(total=1.0, completed=fraction, width=_bar_width(width)),
             Text(wording.progress(point) if point else "starting"),
         )
     return grid
 
 
-def _idle(state: RunState) -> str:
+def _idle_text(state: RunState) -> str:
     if state.finished:
-        return "nothing: the run is over"
+        return "nothing: the run has ended"
     asked = state.spend.asked
-    return f"asking {wording.one_line(asked)} what comes next" if asked else "choosing what comes next"
+    return f"waiting for {wording.one_line(asked)}" if asked else "choosing the next node"
 
 
 def _lesson(lesson: Lesson | None) -> Text:
     line = _cut("last lesson  ", "bright_black")
     if lesson is None:
         return line.append("none yet", style="default")
-    line.append(f"{lesson.id} {wording.one_line(lesson.title)}", style="default")
-    return line.append(f"  ({wording.effect(lesson)})", style="default")
+    return line.append(f"{lesson.id} {wording.titled_effect(lesson)}", style="default")

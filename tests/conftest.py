@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.competition.prepare import prepare
+from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
-from agent.competition.sources import locate_data
-from agent.paths import Home
+from agent.competition.sources.locate import locate_data
+from agent.core.paths import Home
 from agent.repository.family import Family, load_family
 
 TOY = Path(__file__).parent / "toy"

@@ -7,7 +7,7 @@ from types import FrameType
 import typer
 
 from agent.cli import competitions, control, doctor, export, inspect, lessons, replay, run, solutions
-from agent.errors import MarsError, SetupError
+from agent.core.errors import MarsError, SetupError
 
 EXIT_SETUP = 2
 

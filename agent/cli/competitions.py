@@ -7,17 +7,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent import paths
 from agent.cli import options
 from agent.cli.run import interruptible
-from agent.competition.init import draft_spec, require_none_yet, write_draft
-from agent.competition.prepare import prepare
+from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition, list_competitions
-from agent.competition.sources import import_data, locate_data
-from agent.describe.drafting import Written, draft_with_model
-from agent.describe.exchanges import Exchanges
-from agent.errors import SetupError
+from agent.competition.sources.locate import import_data, locate_data
+from agent.core import paths
+from agent.core.errors import SetupError
+from agent.drafting.llm.draft import Written, draft_with_model
+from agent.drafting.llm.transcript import Exchanges
+from agent.drafting.rules.draft import draft_spec, require_none_yet, write_draft
 from agent.execution import run_script
 from agent.execution.hardware import device
 from agent.llm.client import require_packages
@@ -25,7 +25,7 @@ from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.llm.prices import load_prices
 from agent.planner.base import Circumstances
 from agent.planner.conditions import serves, unserved
-from agent.report import wording
+from agent.report import formatting
 from agent.repository.family import known_families
 
 
@@ -103,7 +103,7 @@ def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> Wri
         with interruptible():
             return draft_with_model(directory, home, endpoint, exchanges, print, max_usd)
     finally:
-        print(f"Language model: {wording.spend(exchanges.spend)}. All messages: {exchanges.file}")
+        print(f"Language model: {formatting.spend(exchanges.spend)}. All messages: {exchanges.file}")
 
 
 def prepare_command(

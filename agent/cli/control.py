@@ -7,14 +7,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from agent import paths
-from agent.cleanup import Spare, clean
-from agent.database import open_database
-from agent.errors import InfrastructureError
-from agent.paths import Home
+from agent.core import paths
+from agent.core.database import open_database
+from agent.core.errors import InfrastructureError
+from agent.core.paths import Home
 from agent.record.events import has_ended, is_experiment
+from agent.record.gc import Spare, clean
+from agent.record.journal import LATEST, Journal
 from agent.record.stop import latest_at_work, stop_run
-from agent.record.store import LATEST, Journal
 
 
 def register(app: typer.Typer) -> None:

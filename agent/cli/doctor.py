@@ -9,15 +9,15 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from agent import paths
-from agent.competition import kaggle
-from agent.database import open_database
-from agent.errors import MarsError, SetupError
+from agent.competition.sources import kaggle_download
+from agent.core import paths
+from agent.core.database import open_database
+from agent.core.errors import MarsError, SetupError
 from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
 from agent.llm.endpoint import find_endpoint, is_local
-from agent.llm.local import model_file
-from agent.memory.meaning import NoMeaningError, find_model
+from agent.llm.local_model import model_file
+from agent.memory.embedding_recall import NoMeaningError, find_model
 from agent.repository.family import Family, known_families
 
 _MODULE_OF = {
@@ -49,7 +49,7 @@ def doctor_command() -> None:
         missing = _missing(family)
         status = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
         console.print(f"family     {family.id}: {status}")
-    console.print(f"kaggle     {kaggle.readiness()}")
+    console.print(f"kaggle_download     {kaggle_download.readiness()}")
     console.print(f"model      {_endpoint()}")
     console.print(f"           --model local: {_local_model()}")
     console.print(f"recall     {_recall(home)}")

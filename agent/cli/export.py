@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from agent import paths
 from agent.cli.inspect import RunName, find_node
-from agent.errors import SetupError
-from agent.execute_again import recorded_limits
-from agent.inference import export_inference
+from agent.core import paths
+from agent.core.errors import SetupError
+from agent.engine.session import Run, open_run
+from agent.engine.trial_runner import TOLD_SHARE
 from agent.record.state import Node
-from agent.session import Run, open_run
+from agent.reproduce.execution import recorded_limits
+from agent.reproduce.predictors import export_inference
 from agent.solution.choose import choose
 from agent.solution.export import export
-from agent.trial import TOLD_SHARE
 
 
 def register(app: typer.Typer) -> None:

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent import paths
-from agent.errors import SetupError
+from agent.core import paths
+from agent.core.errors import SetupError
+from agent.engine.session import Run, open_run
 from agent.llm.prices import load_prices
-from agent.record.rates import Rates, rates
+from agent.record.lesson_rates import Rates, rates
 from agent.record.state import Node
 from agent.report.html import ReportContext, write_report
 from agent.report.node_files import RunFiles
@@ -17,7 +18,6 @@ from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.plots import write_plots
 from agent.report.spending import render_spending
 from agent.report.tree import render_tree
-from agent.session import Run, open_run
 from agent.solution.card import load_card
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of the id, or `latest`.")]

@@ -7,14 +7,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent import paths
 from agent.cli.run import interruptible
-from agent.database import open_database
+from agent.core import paths
+from agent.core.database import open_database
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore, read_lessons, write_lessons
-from agent.report import wording
+from agent.report import formatting
 from agent.report.observer import make_observer
-from agent.verify import SEEDS, verify
+from agent.reproduce.lesson_checks import SEEDS, verify
 
 app = typer.Typer(help="Lessons from experiments, with their evidence.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def list_command() -> None:
         table.add_row(
             lesson.id,
             lesson.title,
-            wording.effect(lesson),
+            formatting.effect(lesson),
             str(lesson.confirmations),
             str(lesson.contradictions),
             f"{lesson.time_factor:.2f} ×",
@@ -82,9 +82,9 @@ def verify_command(
         found = verify(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
     count = "1 new seed" if seeds == 1 else f"{seeds} new seeds"
-    print(f"Lesson {before.id} before: {wording.titled_effect(before)}.")
-    print(f"Run {found.run} on {count}: {wording.comparison(before, new)}. The lesson is {found.finding}.")
-    print(f"Lesson {after.id} now: {wording.titled_effect(after)}.")
+    print(f"Lesson {before.id} before: {formatting.titled_effect(before)}.")
+    print(f"Run {found.run} on {count}: {formatting.comparison(before, new)}. The lesson is {found.finding}.")
+    print(f"Lesson {after.id} now: {formatting.titled_effect(after)}.")
 
 
 def _describe(lesson: Lesson) -> list[str]:
@@ -92,7 +92,7 @@ def _describe(lesson: Lesson) -> list[str]:
         return _describe_fixes(lesson)
     return [
         f"Lesson {lesson.id}: {lesson.title}",
-        f"Effect: {wording.effect(lesson)}.",
+        f"Effect: {formatting.effect(lesson)}.",
         lesson.summary,
         lesson.findings,
         *_model_findings(lesson),
@@ -101,7 +101,7 @@ def _describe(lesson: Lesson) -> list[str]:
         f"against: {lesson.contradictions}).",
         *(
             f"  {pair.competition} ({pair.data_kind}), run {pair.run}, node {pair.child:03d} against "
-            f"{pair.parent:03d}: {wording.comparison(lesson, pair)}"
+            f"{pair.parent:03d}: {formatting.comparison(lesson, pair)}"
             for pair in lesson.evidence
         ),
     ]
@@ -110,7 +110,7 @@ def _describe(lesson: Lesson) -> list[str]:
 def _describe_fixes(lesson: Lesson) -> list[str]:
     return [
         f"Lesson {lesson.id}: {lesson.title}",
-        f"Effect: {wording.effect(lesson)}.",
+        f"Effect: {formatting.effect(lesson)}.",
         lesson.summary,
         lesson.findings,
         lesson.key_lesson,

@@ -8,12 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent import paths
 from agent.cli.inspect import RunName
-from agent.execute_again import TOLERANCE, Again, execute_again
-from agent.redecide import Redecided, redecide
-from agent.replay import Replay, Replayed
-from agent.session import open_run
+from agent.core import paths
+from agent.engine.session import open_run
+from agent.reproduce.decisions import Redecided, redecide
+from agent.reproduce.execution import TOLERANCE, Again, execute_again
+from agent.reproduce.rendering import Replay, Replayed
 
 EXIT_DIFFERENT = 1
 

@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from agent import paths
 from agent.cli import options
-from agent.database import open_database
-from agent.errors import Interrupted, MarsError
-from agent.record.lock import is_locked
-from agent.record.store import list_runs
-from agent.report import wording
+from agent.core import paths
+from agent.core.database import open_database
+from agent.core.errors import Interrupted, MarsError
+from agent.engine.request import RunRequest
+from agent.engine.session import Run, Summary, open_run, resume, start
+from agent.record.journal import list_runs
+from agent.record.run_lock import is_locked
+from agent.report import formatting
 from agent.report.observer import Observer, make_observer
-from agent.request import RunRequest
-from agent.session import Run, Summary, open_run, resume, start
 
 EXIT_NONE_KEPT = 1
 EXIT_INTERRUPTED = 130
@@ -185,7 +185,7 @@ def _refit_line(summary: Summary) -> str:
     refit = summary.chosen.refit if summary.chosen else None
     finished = summary.run.state.finished
     if refit is not None:
-        return f"Refit:    {wording.refit(refit)}\n"
+        return f"Refit:    {formatting.refit(refit)}\n"
     return f"Refit:    {finished.no_refit}\n" if finished and finished.no_refit else ""
 
 

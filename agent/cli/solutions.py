@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
-from agent import paths
 from agent.cli import options
 from agent.competition.grading import grade_submission
-from agent.competition.mlebench import refusal
 from agent.competition.registry import find_competition
-from agent.competition.sources import locate_data
-from agent.errors import SetupError
+from agent.competition.sources.locate import locate_data
+from agent.competition.sources.mle_bench import refusal
+from agent.core import paths
+from agent.core.errors import SetupError
 from agent.execution import run_script
 from agent.solution.card import Card, describe, load_card
 from agent.solution.leaderboard import report_score

@@ -23,8 +23,8 @@ from agent.competition.submission import (
     write_atomically,
 )
 from agent.competition.tables import read_table
-from agent.competition.untrusted import SubmissionError, match_ids, read_text_columns
-from agent.errors import SetupError
+from agent.competition.untrusted_csv import SubmissionError, match_ids, read_text_columns
+from agent.core.errors import SetupError
 
 VALIDATION_FILE = "working/val_submission.csv"
 SUBMISSION_FILE = "submission/submission.csv"

@@ -9,7 +9,7 @@ from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table
 from agent.competition.target import read_target
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 _DEFAULT_ANSWERS = ("test.csv", "answers.csv")  # of MARS, of MLE-bench
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.spec import CompetitionSpec
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 DataKind = Literal["full", "sample"]
 FORMAT = 1
@@ -70,7 +70,7 @@ class Prepared(BaseModel):
 
     @property
     def eda(self) -> dict[str, object]:
-        """Return aggregates over the training rows (see `agent.competition.eda`)."""
+        """Return aggregates over the training rows (see `agent.competition.preparation.eda`)."""
         content: dict[str, object] = json.loads((self.root / "eda.json").read_text(encoding="utf-8"))
         return content
 

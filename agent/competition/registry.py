@@ -4,10 +4,10 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import paths
-from agent.competition.files import inside
 from agent.competition.spec import CompetitionSpec, load_spec
-from agent.errors import SetupError
+from agent.core import paths
+from agent.core.errors import SetupError
+from agent.core.files import inside
 
 SPEC_FILE = "competition.yaml"
 

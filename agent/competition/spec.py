@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from agent.errors import SetupError
-from agent.userfiles import read_yaml
+from agent.core.errors import SetupError
+from agent.core.yaml_files import read_yaml
 
 Task = Literal["classification", "multilabel", "regression", "segmentation"]
 Role = Literal["image", "text", "number", "category", "embedding", "signal", "group", "time"]

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from agent.competition import cells
+from agent.competition import cell_parsing
 from agent.competition.metrics import PredictionKind, Rows, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
-from agent.competition.untrusted import SubmissionError, TextColumn, match_ids, read_text_columns
-from agent.errors import SetupError
-from agent.written import file_aside
+from agent.competition.untrusted_csv import SubmissionError, TextColumn, match_ids, read_text_columns
+from agent.core.atomic_files import file_aside
+from agent.core.errors import SetupError
 
 __all__ = [
     "SubmissionError",
@@ -160,17 +160,17 @@ def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
 def _parse(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionFormat) -> Rows:
     match kind:
         case "label":
-            return cells.parse_labels(columns[0], form.classes)
+            return cell_parsing.parse_labels(columns[0], form.classes)
         case "label_set":
-            return cells.parse_label_sets(columns[0], form.classes)
+            return cell_parsing.parse_label_sets(columns[0], form.classes)
         case "probability":
-            return cells.parse_probabilities(columns, form.sums_to_one)
+            return cell_parsing.parse_probabilities(columns, form.sums_to_one)
         case "ranking":
-            return cells.parse_rankings(columns[0], form.classes, form.max_labels or len(form.classes))
+            return cell_parsing.parse_rankings(columns[0], form.classes, form.max_labels or len(form.classes))
         case "mask":
-            return cells.parse_masks(columns[0])
+            return cell_parsing.parse_masks(columns[0])
         case "value":
-            return cells.parse_values(columns)
+            return cell_parsing.parse_values(columns)
 
 
 def perfect_predictions(form: SubmissionFormat, truth: Rows) -> Rows:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from agent.competition.files import inside
-from agent.errors import SetupError
+from agent.core.errors import SetupError
+from agent.core.files import inside
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

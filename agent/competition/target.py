@@ -12,11 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
-from agent.competition.cells import parse_masks
+from agent.competition.cell_parsing import parse_masks
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, read_table, require_columns, require_unique
-from agent.competition.untrusted import SubmissionError, TextColumn
-from agent.errors import SetupError
+from agent.competition.untrusted_csv import SubmissionError, TextColumn
+from agent.core.errors import SetupError
 
 
 @dataclass(frozen=True)

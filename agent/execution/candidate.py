@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from agent.errors import InfrastructureError
+from agent.core.errors import InfrastructureError
 from agent.execution.allowlist import (
     CONFIG_PATHS,
     CPU_TOPOLOGY_PATHS,
@@ -15,13 +15,13 @@ from agent.execution.allowlist import (
     interpreter_paths,
 )
 from agent.execution.base import Job, Outcome, Status, Watch
-from agent.execution.boundedlog import BoundedLog
+from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, unique_paths
 from agent.execution.diagnosis import diagnose
 from agent.execution.environment import candidate_environment
-from agent.execution.following import CandidateMonitor, Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, process_limit_is_per_namespace
+from agent.execution.monitor import CandidateMonitor, Termination
 from agent.execution.workspace import (
     clear_scratch,
     log_path,

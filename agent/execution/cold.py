@@ -5,14 +5,14 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.errors import InfrastructureError
+from agent.core.errors import InfrastructureError
 from agent.execution.base import Guarantees, Job, Outcome, Watch
-from agent.execution.boundedlog import BoundedLog
+from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import VisiblePaths, bwrap_command, unique_paths
 from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
-from agent.execution.following import Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import INSIDE, Isolation, inside_command
+from agent.execution.monitor import Termination
 from agent.execution.workspace import scratch_folder
 
 _EXIT_TIMEOUT_S = 5.0

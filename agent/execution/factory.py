@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Executor
 from agent.execution.cold import ColdExecutor

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.errors import InfrastructureError, SetupError
-from agent.execution.boundedlog import BoundedLog
+from agent.core.errors import InfrastructureError, SetupError
+from agent.core.locks import TEMPORARY, temporary_folder
+from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, VisiblePaths, unique_paths
 from agent.execution.candidate import landlock_readable, writable_devices
 from agent.execution.cold import run_cold
 from agent.execution.environment import interpreter_environment
-from agent.execution.following import Termination
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, Sandbox, detect
-from agent.held import TEMPORARY, temporary_folder
+from agent.execution.monitor import Termination
 
 _LIMIT_S = 3600.0
 _FILE_BYTES = 64 * 2**30

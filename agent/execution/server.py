@@ -7,12 +7,12 @@ import tempfile
 import threading
 from collections.abc import Sequence
 
-from agent.errors import InfrastructureError, SetupError
+from agent.core.errors import InfrastructureError, SetupError
+from agent.core.locks import TEMPORARY, temporary_folder
 from agent.execution.bubblewrap import SCRATCH, VisiblePaths, bwrap_command
 from agent.execution.environment import interpreter_environment
 from agent.execution.inside.task import MESSAGE_BYTES, decode_event
 from agent.execution.isolation import INSIDE, Isolation, inside_command
-from agent.held import TEMPORARY, temporary_folder
 
 _IMPORT_TIMEOUT_S = 300.0
 _EXIT_TIMEOUT_S = 5.0

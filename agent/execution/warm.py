@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.errors import InfrastructureError, SetupError
+from agent.core.errors import InfrastructureError, SetupError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Guarantees, Job, Outcome, Watch
 from agent.execution.bubblewrap import VisiblePaths, unique_paths

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.errors import InfrastructureError
+from agent.core.errors import InfrastructureError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Job
 

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.errors import SetupError
-from agent.llm.allowance import Allowance
+from agent.core.errors import SetupError
+from agent.core.paths import home
 from agent.llm.calls import CallRecorder
 from agent.llm.endpoint import Endpoint
 from agent.llm.errors import LlmUnavailable
 from agent.llm.prices import Prices, load_prices
 from agent.llm.query import Query
-from agent.paths import home
+from agent.llm.spend_limit import Allowance
 
 if TYPE_CHECKING:  # this module imports the packages of the extra `llm`, which takes half a second
-    from agent.llm.manner import RequestCapabilities
+    from agent.llm.request_capabilities import RequestCapabilities
 
 T = TypeVar("T")
 _HEARTBEAT_S = 0.25
@@ -88,9 +88,9 @@ class Client:
 
     def ask(self, query: Query[T]) -> T:
         """Return the answer to a question; raises the errors of `Thinker.ask`."""
-        from agent.llm.failures import ContextTooLongError
-        from agent.llm.manner import RequestCapabilities
+        from agent.llm.endpoint_errors import ContextTooLongError
         from agent.llm.question import Question
+        from agent.llm.request_capabilities import RequestCapabilities
 
         self._asked_at = time.monotonic()
         endpoint = self._context.endpoint

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.llm.calls import ROLES, Role
 
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL = "local"
-"""Name of the model that `agent.llm.local` serves on this machine."""
+"""Name of the model that `agent.llm.local_model` serves on this machine."""
 
 TIMEOUT_S = 120.0
 

@@ -2,7 +2,7 @@
 
 # ruff: noqa: N818 (renamed with their users)
 
-from agent.errors import InfrastructureError, MarsError, SetupError
+from agent.core.errors import InfrastructureError, MarsError, SetupError
 
 
 class LlmUnavailable(InfrastructureError):

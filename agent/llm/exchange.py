@@ -11,7 +11,7 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from agent.llm.endpoint import Endpoint
-from agent.llm.failures import TransientError, classify_error, classify_error_body, not_a_completion
+from agent.llm.endpoint_errors import TransientError, classify_error, classify_error_body, not_a_completion
 
 HEARTBEAT_S = 0.25
 CONNECT_S = 10.0

@@ -1,4 +1,4 @@
-"""Server process of a local model; `agent.llm.local` starts this file by its path.
+"""Server process of a local model; `agent.llm.local_model` starts this file by its path.
 
 The first line of stdin says what to serve (JSON: file, key, context_tokens, threads). The process replies
 with one line (JSON: url and context_tokens; on failure unimportable or failure, with the reason). It serves

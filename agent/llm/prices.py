@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.llm.endpoint import LOCAL, Endpoint
 
 _MILLION = 1_000_000

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from agent.llm.answer_format import Form
 from agent.llm.calls import Prompt, Role
-from agent.llm.forms import Form
 
 T = TypeVar("T")
 

@@ -7,23 +7,19 @@ from typing import Any, Generic, Literal, TypeVar
 
 import tenacity
 
-from agent.llm.allowance import Allowance
-from agent.llm.answers import MissingObjectError, TruncatedObjectError, read_object
+from agent.llm.answer_format import AnswerError, is_closed
 from agent.llm.calls import Call, CallBegun, CallRecorder, Prompt, text_id
 from agent.llm.endpoint import Endpoint
-from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable
-from agent.llm.exchange import DeadlineReachedError, Exchange, Reply, TokenUsage
-from agent.llm.failures import (
+from agent.llm.endpoint_errors import (
     ContextTooLongError,
     TransientError,
     UnsupportedParameterError,
     unsupported_request,
 )
-from agent.llm.forms import AnswerError, is_closed
-from agent.llm.manner import RequestCapabilities
-from agent.llm.prices import Price
-from agent.llm.query import Query
-from agent.llm.wording import (
+from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable
+from agent.llm.exchange import DeadlineReachedError, Exchange, Reply, TokenUsage
+from agent.llm.json_answer import MissingObjectError, TruncatedObjectError, read_object
+from agent.llm.messages import (
     BYTES_PER_TOKEN,
     Message,
     estimated_tokens,
@@ -33,6 +29,10 @@ from agent.llm.wording import (
     shorten,
     without_system,
 )
+from agent.llm.prices import Price
+from agent.llm.query import Query
+from agent.llm.request_capabilities import RequestCapabilities
+from agent.llm.spend_limit import Allowance
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from agent.llm.allowance import UsedBudget
 from agent.llm.calls import Call, CallBegun
+from agent.llm.spend_limit import UsedBudget
 
 
 @dataclass

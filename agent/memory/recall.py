@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.memory.lesson import Lesson, Scope
-from agent.memory.likeness import Likeness, by_words
+from agent.memory.text_similarity import Likeness, by_words
 
 LIMIT = 30
 _HALF_LIFE = 50.0  # in lessons: the weight halves with every 50 newer lessons

@@ -18,12 +18,12 @@ from sqlalchemy import (
     update,
 )
 
-from agent.database import writing
-from agent.errors import SetupError
+from agent.core.atomic_files import file_aside
+from agent.core.database import writing
+from agent.core.errors import SetupError
+from agent.core.yaml_files import first_fault
 from agent.memory.distill import worded
 from agent.memory.lesson import Evidence, Lesson, Words
-from agent.userfiles import first_fault
-from agent.written import file_aside
 
 metadata = MetaData()
 lessons_table = Table(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.planner.base import Proposal, Request
-from agent.planner.ground import SAFE_SHARE, Ground
+from agent.planner.search_space import SAFE_SHARE, Ground
 from agent.record.events import FixProposed, ModuleWritten, NodeProposed, Replayed, RunStarted
+from agent.record.journal import Journal, list_runs
 from agent.record.state import Attempt, Node, RunState
-from agent.record.store import Journal, list_runs
 from agent.repository.idea import Blueprint, Idea, WrittenModule
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from agent.errors import Interrupted, SetupError
+from agent.core.errors import Interrupted, SetupError
 from agent.record.events import has_ended, is_experiment
-from agent.record.lock import is_locked
-from agent.record.store import FORMAT, Journal, list_runs
+from agent.record.journal import FORMAT, Journal, list_runs
+from agent.record.run_lock import is_locked
 
 
 def latest_resumable(engine: Engine, workspaces: Path, *, ended_too: bool) -> tuple[str, list[str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from agent.errors import SetupError
-from agent.record.lock import RunProcess, holder, is_locked
-from agent.record.store import list_runs
+from agent.core.errors import SetupError
+from agent.record.journal import list_runs
+from agent.record.run_lock import RunProcess, holder, is_locked
 
 _POLL_S = 0.05
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agent.memory.lesson import Lesson
 from agent.record.state import Node, RunState
-from agent.report import wording
+from agent.report import formatting
 from agent.report.geometry import Scale, robust_range
 
 WIDTH, HEIGHT = 460, 340
@@ -166,7 +166,7 @@ def _label(node: Node) -> str:
     result = node.result
     text = f"node {node.name}, {node.operator}, {node.status}"
     if result:
-        text += f", validation {wording.score(result.metric, result.metric_se)}"
+        text += f", validation {formatting.score(result.metric, result.metric_se)}"
         if result.audit_metric is not None:
-            text += f", audit {wording.score(result.audit_metric, result.audit_se)}"
-    return f"{text}: {wording.one_line(node.idea.title)}"
+            text += f", audit {formatting.score(result.audit_metric, result.audit_se)}"
+    return f"{text}: {formatting.one_line(node.idea.title)}"

@@ -11,16 +11,16 @@ import jinja2
 from markupsafe import Markup
 
 from agent.competition.metrics import Metric
+from agent.core.atomic_files import file_aside
 from agent.memory.lesson import Lesson
-from agent.record.rates import rates
+from agent.record.lesson_rates import rates
 from agent.record.state import Node, RunState
-from agent.report import charts, wording
+from agent.report import charts, formatting
 from agent.report.geometry import PILL_HEIGHT, PILL_WIDTH, lay_out_tree
 from agent.report.live_layout import StatusCounts
 from agent.report.node_files import NodeFiles
 from agent.report.path_redaction import PathRedactor
 from agent.report.payload import code_payload, node_payload, script_json
-from agent.written import file_aside
 
 _ASSETS = Path(__file__).parent / "assets"
 # In load order: a script that another one uses at load time comes first.
@@ -110,9 +110,9 @@ def _environment(redactor: PathRedactor) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["formatting"] = wording
-    environment.filters["line"] = lambda text: redactor.text(wording.one_line(text))
-    environment.filters["text"] = lambda text: redactor.text(wording.clean(text))
+    environment.globals["formatting"] = formatting
+    environment.filters["line"] = lambda text: redactor.text(formatting.one_line(text))
+    environment.filters["text"] = lambda text: redactor.text(formatting.clean(text))
     return environment
 
 
@@ -148,7 +148,7 @@ def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
             settings.pop(name)
     else:
         settings["models"] = ", ".join(f"{role}: {model}" for role, model in state.run.models.items())
-        settings["language model"] = wording.spend(state.spend)
+        settings["language model"] = formatting.spend(state.spend)
     if state.run.blueprint is not None:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"

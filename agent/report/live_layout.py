@@ -13,7 +13,7 @@ from rich.text import Text
 from agent.memory.lesson import Lesson
 from agent.record.events import CurvePoint, Status
 from agent.record.state import Node, RunState
-from agent.report import wording
+from agent.report import formatting
 
 LATEST_NODES = 12
 _LINES_AROUND_NODES = 14  # headline, budget, best, rules, header of the table, lesson
@@ -59,7 +59,10 @@ def draw(view: View, width: int, height: int) -> RenderableType:
     rows = max(1, min(LATEST_NODES, height - around))
     return Group(
         *_header(view),
-        *(_cut(f"incomplete isolation: {wording.one_line(guarantee)}", "yellow") for guarantee in guarantees),
+        *(
+            _cut(f"incomplete isolation: {formatting.one_line(guarantee)}", "yellow")
+            for guarantee in guarantees
+        ),
         Text(),
         _budget(view, width),
         _best(view),
@@ -79,8 +82,8 @@ def _cut(text: str, style: str = "") -> Text:
 def _header(view: View) -> tuple[Text, Text]:
     run = view.state.run
     facts = _cut("")
-    facts.append(wording.data_kind(run), style="black on yellow" if run.data_kind == "sample" else "bold")
-    facts.append(f"  {run.competition}  {view.metric}, {wording.direction(view.state.higher_is_better)}")
+    facts.append(formatting.data_kind(run), style="black on yellow" if run.data_kind == "sample" else "bold")
+    facts.append(f"  {run.competition}  {view.metric}, {formatting.direction(view.state.higher_is_better)}")
     return _cut(view.headline, "bold"), facts
 
 
@@ -91,7 +94,8 @@ def _budget(view: View, width: int) -> Table:
     time = Table.grid(padding=(0, 2))
     time.add_row(
         ProgressBar(total=run.budget_s, completed=min(view.elapsed_s, run.budget_s), width=_bar_width(width)),
-        f"{wording.clock(view.elapsed_s)} of {wording.clock(run.budget_s)}, {wording.clock(left_s)} left",
+        f"{formatting.clock(view.elapsed_s)} of {formatting.clock(run.budget_s)}, "
+        f"{formatting.clock(left_s)} left",
     )
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="bright_black", no_wrap=True)
@@ -99,7 +103,7 @@ def _budget(view: View, width: int) -> Table:
     grid.add_row("time ", time)
     grid.add_row("nodes", f"{nodes}   {view.status_counts}")
     if run.planner == "llm":
-        grid.add_row("model", Text(wording.spend(state.spend)))
+        grid.add_row("model", Text(formatting.spend(state.spend)))
     return grid
 
 
@@ -112,13 +116,13 @@ def _best(view: View) -> Text:
     best = view.state.best
     if best is None or best.result is None:
         return line.append("none yet", style="default")
-    line.append(f"{wording.BEST_SIGN} node {best.name}  ", style="bold green")
-    line.append(wording.score(best.metric, best.result.metric_se), style="bold green")
+    line.append(f"{formatting.BEST_SIGN} node {best.name}  ", style="bold green")
+    line.append(formatting.score(best.metric, best.result.metric_se), style="bold green")
     if best.result.audit_metric is not None:
         line.append(
-            f"   audit {wording.score(best.result.audit_metric, best.result.audit_se)}", style="default"
+            f"   audit {formatting.score(best.result.audit_metric, best.result.audit_se)}", style="default"
         )
-    return line.append(f"   {wording.one_line(best.idea.title)}", style="default")
+    return line.append(f"   {formatting.one_line(best.idea.title)}", style="default")
 
 
 def _nodes(view: View, rows: int, width: int) -> Table:
@@ -144,32 +148,32 @@ def _node_cells(state: RunState, node: Node, width: int) -> list[Text]:
     wide = width >= _NARROW
     result = node.result
     is_best = state.best is not None and state.best.id == node.id
-    reason = f"  {wording.one_line(result.reason)}" if result and result.reason else ""
+    reason = f"  {formatting.one_line(result.reason)}" if result and result.reason else ""
     metric_se = result.metric_se if result and wide else None
-    cells = [Text(node.name), Text(node.operator, style=wording.OPERATOR_STYLE[node.operator])]
+    cells = [Text(node.name), Text(node.operator, style=formatting.OPERATOR_STYLE[node.operator])]
     if wide:
         cells.append(Text(_short_origin(node)))
     cells += [
-        Text(wording.what_changed(node) + reason),
-        Text(wording.score(node.metric, metric_se), style="bold" if is_best else ""),
+        Text(formatting.what_changed(node) + reason),
+        Text(formatting.score(node.metric, metric_se), style="bold" if is_best else ""),
     ]
     if wide:
-        cells.append(Text(wording.number(result.audit_metric if result else None)))
-    return [*cells, Text(wording.duration(node.seconds) if result else ""), status(node, is_best)]
+        cells.append(Text(formatting.number(result.audit_metric if result else None)))
+    return [*cells, Text(formatting.duration(node.seconds) if result else ""), status(node, is_best)]
 
 
 def _short_origin(node: Node) -> str:
     """Return the first parent and the number of further members: `010 +2`."""
     others = f" +{len(node.parents) - 1}" if len(node.parents) > 1 else ""
-    return f"{node.parent:03d}{others}" if node.parent is not None else wording.ABSENT
+    return f"{node.parent:03d}{others}" if node.parent is not None else formatting.ABSENT
 
 
 def status(node: Node, is_best: bool) -> Text:
     """Return sign and word of a node's status, `★ best` for the best node."""
     if is_best:
-        return Text(f"{wording.BEST_SIGN} best", style="bold green")
-    sign = wording.STATUS_SIGN[node.status]
-    return Text(f"{sign} {node.status}", style=wording.STATUS_STYLE[node.status])
+        return Text(f"{formatting.BEST_SIGN} best", style="bold green")
+    sign = formatting.STATUS_SIGN[node.status]
+    return Text(f"{sign} {node.status}", style=formatting.STATUS_STYLE[node.status])
 
 
 def _running(view: View, width: int) -> RenderableType:
@@ -184,7 +188,7 @@ def _running(view: View, width: int) -> RenderableType:
         grid.add_row(
             Text(label),
             ProgressBar(total=1.0, completed=fraction, width=_bar_width(width)),
-            Text(wording.progress(point) if point else "starting"),
+            Text(formatting.progress(point) if point else "starting"),
         )
     return grid
 
@@ -193,11 +197,11 @@ def _idle_text(state: RunState) -> str:
     if state.finished:
         return "nothing: the run has ended"
     asked = state.spend.asked
-    return f"waiting for {wording.one_line(asked)}" if asked else "choosing the next node"
+    return f"waiting for {formatting.one_line(asked)}" if asked else "choosing the next node"
 
 
 def _lesson(lesson: Lesson | None) -> Text:
     line = _cut("last lesson  ", "bright_black")
     if lesson is None:
         return line.append("none yet", style="default")
-    return line.append(f"{lesson.id} {wording.titled_effect(lesson)}", style="default")
+    return line.append(f"{lesson.id} {formatting.titled_effect(lesson)}", style="default")

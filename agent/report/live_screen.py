@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.record.events import CurvePoint, Event, LessonLearned, LessonWorded, NodeFinished, NodeProposed
 from agent.record.state import RunState
-from agent.report import wording
+from agent.report import formatting
 from agent.report.live_layout import LATEST_NODES, StatusCounts, View, draw
 
 REFRESH_EVERY_S = 0.25
@@ -35,7 +35,7 @@ class LiveScreen:
         newest = list(state.nodes)[-LATEST_NODES:]
         lessons = list(state.learned.values())
         self._view = View(
-            headline=wording.one_line(headline),
+            headline=formatting.one_line(headline),
             metric=self._metric,
             state=state,
             latest=deque(newest, LATEST_NODES),
@@ -67,7 +67,7 @@ class LiveScreen:
         self._draw()
 
     def note(self, sentence: str) -> None:
-        self._console.print(Text(wording.one_line(sentence), style="yellow"))
+        self._console.print(Text(formatting.one_line(sentence), style="yellow"))
 
     def close(self) -> None:
         """Draw the final state and leave it on the terminal."""

@@ -13,7 +13,7 @@ from rich.text import Text
 from agent.llm.calls import Call
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
-from agent.report import wording
+from agent.report import formatting
 from agent.report.live_layout import status
 
 LOG_CHARACTERS = 4_000
@@ -44,13 +44,13 @@ def render_node(
     parts += _lessons(state, node)
     if node.id in state.calls:
         parts += [_section("language model calls")]
-        parts += [Text(wording.call(call)) for call in state.calls[node.id]]
+        parts += [Text(formatting.call(call)) for call in state.calls[node.id]]
     if analysis:
         parts += [_section("failure analysis"), Text("\n".join(_outline(analysis)[:_ANALYSIS_LINES]))]
     if node.result and not node.is_valid and log_tail:
         parts += [
             _section("end of the log"),
-            Text(wording.tail(wording.clean(log_tail), LOG_CHARACTERS).rstrip()),
+            Text(formatting.tail(formatting.clean(log_tail), LOG_CHARACTERS).rstrip()),
         ]
     return Group(*parts)
 
@@ -67,20 +67,23 @@ def render_calls(calls: Sequence[Call], text_of: Callable[[str], str | None]) ->
     parts: list[RenderableType] = []
     shown: set[str] = set()
     for call in calls:
-        parts.append(_section(wording.call(call)))
+        parts.append(_section(formatting.call(call)))
         for title, name in (*(("message", name) for name in call.prompt), ("answer", call.answer)):
             if not name:
                 continue
             text = "(same text as above)" if name in shown else text_of(name) or "(not recorded)"
             shown.add(name)
-            parts += [Text(f"{title} {name[:12]}", style="bright_black"), Text(wording.clean(text).rstrip())]
+            parts += [
+                Text(f"{title} {name[:12]}", style="bright_black"),
+                Text(formatting.clean(text).rstrip()),
+            ]
     return Group(*parts)
 
 
 def print_diff(console: Console, diff: str) -> None:
     """Print a unified diff in colour on a terminal; elsewhere unchanged, ready to apply as a patch."""
     if console.is_terminal:
-        text = wording.clean(diff) or "no difference"
+        text = formatting.clean(diff) or "no difference"
         console.print(Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
     else:
         console.file.write(diff)
@@ -90,9 +93,9 @@ def print_diff(console: Console, diff: str) -> None:
 def _headline(state: RunState, node: Node) -> Text:
     is_best = state.best is not None and state.best.id == node.id
     text = Text(f"node {node.name} ", style="bold")
-    text.append(node.operator, style=wording.OPERATOR_STYLE[node.operator])
+    text.append(node.operator, style=formatting.OPERATOR_STYLE[node.operator])
     text.append("  ").append_text(status(node, is_best))
-    return text.append(f"\n{wording.one_line(node.idea.title)}", style="bold")
+    return text.append(f"\n{formatting.one_line(node.idea.title)}", style="bold")
 
 
 def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
@@ -100,26 +103,26 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     grid.add_column(style="bright_black", no_wrap=True)
     grid.add_column(overflow="fold")
     if node.result and node.result.reason:
-        grid.add_row("reason", Text(wording.one_line(node.result.reason), style="bold"))
+        grid.add_row("reason", Text(formatting.one_line(node.result.reason), style="bold"))
     if node.note:
-        grid.add_row("note", Text(wording.one_line(node.note)))
-    grid.add_row("parents", wording.origin(node))
+        grid.add_row("note", Text(formatting.one_line(node.note)))
+    grid.add_row("parents", formatting.origin(node))
     children = ", ".join(f"{child:03d}" for child in node.children)
-    grid.add_row("children", children or wording.ABSENT)
-    scores = wording.scores(node, node.result) if node.result else {"validation": "not scored yet"}
+    grid.add_row("children", children or formatting.ABSENT)
+    scores = formatting.scores(node, node.result) if node.result else {"validation": "not scored yet"}
     for name, value in scores.items():
         grid.add_row(name, Text(value))
     grid.add_row("time", _timing(node, node.result))
     for warning in node.result.doubts if node.result else ():
-        grid.add_row("leakage warning", Text(wording.one_line(warning)))
+        grid.add_row("leakage warning", Text(formatting.one_line(warning)))
     if node.result and node.result.probe:
-        test = wording.permutation_test(node.result.probe)
-        grid.add_row("label permutation test", Text(wording.one_line(test)))
+        test = formatting.permutation_test(node.result.probe)
+        grid.add_row("label permutation test", Text(formatting.one_line(test)))
     for name, value in node.result.facts.items() if node.result else ():
-        grid.add_row(Text(wording.one_line(name)), Text(wording.one_line(value)))
+        grid.add_row(Text(formatting.one_line(name)), Text(formatting.one_line(value)))
     if node.result and (review := node.result.review):
         verdict = "sound" if review.sound else "not sound"
-        grid.add_row("review", Text(wording.one_line(f"{verdict}: {review.reason}")))
+        grid.add_row("review", Text(formatting.one_line(f"{verdict}: {review.reason}")))
     grid.add_row("files", Text(str(files)))
     if node.result:
         grid.add_row("commit", Text(node.result.commit))
@@ -127,13 +130,15 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
 
 
 def _timing(node: Node, result: NodeResult | None) -> str:
-    expected = f"expected {wording.duration(node.expected_s)}" if node.expected_s is not None else ""
-    began = f"proposed at {wording.clock(node.proposed_at_s)}"
+    expected = f"expected {formatting.duration(node.expected_s)}" if node.expected_s is not None else ""
+    began = f"proposed at {formatting.clock(node.proposed_at_s)}"
     if result is None:
         return ", ".join(part for part in (began, expected) if part)
-    smoke = f"smoke run {wording.duration(result.smoke_seconds)}" if result.smoke_seconds else ""
-    caches = f"{wording.duration(result.cache_seconds)} cache building" if result.cache_seconds >= 1 else ""
-    parts = (wording.duration(result.seconds), caches, expected, smoke, began)
+    smoke = f"smoke run {formatting.duration(result.smoke_seconds)}" if result.smoke_seconds else ""
+    caches = (
+        f"{formatting.duration(result.cache_seconds)} cache building" if result.cache_seconds >= 1 else ""
+    )
+    parts = (formatting.duration(result.seconds), caches, expected, smoke, began)
     return ", ".join(part for part in parts if part)
 
 
@@ -148,12 +153,12 @@ def _idea(node: Node) -> list[RenderableType]:
         ("training", idea.training),
         ("evaluation", idea.evaluation),
     ):
-        grid.add_row(name, Text(wording.clean(text)))
+        grid.add_row(name, Text(formatting.clean(text)))
     if idea.moves:
         grid.add_row("moves", Text(", ".join(idea.moves)))
     if idea.blueprint:
         slots = ", ".join(f"{slot}={value}" for slot, value in idea.blueprint.slots.items())
-        grid.add_row("slots", Text(wording.one_line(f"{slots} ({idea.blueprint.family})")))
+        grid.add_row("slots", Text(formatting.one_line(f"{slots} ({idea.blueprint.family})")))
     return [_section("idea"), grid]
 
 
@@ -163,7 +168,7 @@ def _changes(node: Node) -> Table:
         cited = ", ".join(node.idea.cites.get(change.slot, ()))
         grid.add_row(
             Text(change.slot),
-            Text(wording.one_line(f"{change.old} → {change.new}"), style="bold"),
+            Text(formatting.one_line(f"{change.old} → {change.new}"), style="bold"),
             Text(f"cites lesson {cited}" if cited else "", style="bright_black"),
         )
     return grid
@@ -172,9 +177,9 @@ def _changes(node: Node) -> Table:
 def _edits(node: Node) -> Table:
     grid = Table.grid(padding=(0, 2))
     for edit in node.idea.edits:
-        old, new = wording.edited_lines(edit)
+        old, new = formatting.edited_lines(edit)
         size = f"{old} {'line' if old == 1 else 'lines'} → {new}" if edit.find else f"new, {new} lines"
-        grid.add_row(Text(wording.one_line(edit.file)), Text(size, style="bold"))
+        grid.add_row(Text(formatting.one_line(edit.file)), Text(size, style="bold"))
     return grid
 
 
@@ -185,7 +190,7 @@ def _modules(node: Node) -> Table:
     for module in node.idea.plan:
         lines = written.get(module.file)
         size = "not written" if lines is None else f"{lines} lines"
-        grid.add_row(module.file, Text(size, style="bold"), Text(wording.one_line(module.purpose)))
+        grid.add_row(module.file, Text(size, style="bold"), Text(formatting.one_line(module.purpose)))
     return grid
 
 
@@ -193,11 +198,11 @@ def _fixes(node: Node) -> Table:
     """Return each failed revision and its fix."""
     grid = Table.grid(padding=(0, 2))
     for number, attempt in enumerate(node.attempts, start=1):
-        reason = Text(wording.one_line(attempt.failed.reason))
+        reason = Text(formatting.one_line(attempt.failed.reason))
         grid.add_row(Text(f"{number}"), reason, Text(attempt.failed.commit[:12], style="bright_black"))
-        grid.add_row("", Text(f"fix: {wording.one_line(attempt.fix.title)}", style="bold"))
+        grid.add_row("", Text(f"fix: {formatting.one_line(attempt.fix.title)}", style="bold"))
         if attempt.fix.cause:
-            grid.add_row("", Text(wording.one_line(attempt.fix.cause)))
+            grid.add_row("", Text(formatting.one_line(attempt.fix.cause)))
     return grid
 
 
@@ -213,7 +218,7 @@ def _lessons(state: RunState, node: Node) -> list[RenderableType]:
         parts.append(_section(title))
         for lesson_id in ids:
             lesson = known.get(lesson_id)
-            text = wording.titled_effect(lesson) if lesson else "not in this run's record"
+            text = formatting.titled_effect(lesson) if lesson else "not in this run's record"
             parts.append(Text(f"{lesson_id}  {text}"))
     return parts
 
@@ -226,7 +231,7 @@ def _outline(content: Mapping[str, object], indent: str = "") -> list[str]:
     """Return a mapping as indented lines; levels below the second stay on one line."""
     lines = []
     for key, value in content.items():
-        name = wording.one_line(str(key)).replace("_", " ")
+        name = formatting.one_line(str(key)).replace("_", " ")
         if isinstance(value, Mapping) and len(indent) < 4:
             lines += [f"{indent}{name}", *_outline(value, indent + "  ")]
         elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
@@ -240,7 +245,7 @@ def _in_line(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{wording.one_line(str(key))} {_in_line(item)}" for key, item in value.items())[
+        return ", ".join(f"{formatting.one_line(str(key))} {_in_line(item)}" for key, item in value.items())[
             :200
         ]
-    return wording.one_line(str(value))[:200]
+    return formatting.one_line(str(value))[:200]

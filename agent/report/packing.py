@@ -6,7 +6,7 @@ A node differs from its parent by a few lines, so a hundred repositories take li
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.report import wording
+from agent.report import formatting
 
 # Occurrences of a line that are tried as the start of a run; blank lines have very many.
 _CANDIDATES = 16
@@ -85,8 +85,8 @@ def pack_within(texts: Iterable[str], total: int, most: int) -> tuple[Pack, list
         most: Largest number of characters of one text.
     """
     all_texts = list(texts)
-    distinct = {text: wording.head(wording.clean(text), most) for text in all_texts}
-    limit = wording.fair_limit(_sizes(distinct.values()), total, most)
+    distinct = {text: formatting.head(formatting.clean(text), most) for text in all_texts}
+    limit = formatting.fair_limit(_sizes(distinct.values()), total, most)
     pack, numbers = _pack(distinct, limit)
     if sum(pack.costs) > total:  # many short runs cost more than their characters
         pack, numbers = _pack(distinct, limit * total // sum(pack.costs))
@@ -114,4 +114,4 @@ def _pack(texts: Mapping[str, str], limit: int) -> tuple[Pack, dict[str, int]]:
 
 def _cut(pack: Pack, text: str, limit: int) -> str:
     new = pack.new_lines(text)
-    return wording.head(text, limit) if sum(map(len, new)) + 3 * len(new) > limit else text
+    return formatting.head(text, limit) if sum(map(len, new)) + 3 * len(new) > limit else text

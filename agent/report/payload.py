@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
-from agent.report import wording
+from agent.report import formatting
 from agent.report.node_files import NodeFiles
 from agent.report.packing import pack_within
 
@@ -28,13 +28,13 @@ def code_payload(node_files: Mapping[int, NodeFiles]) -> tuple[Json, dict[int, J
     )
     files: dict[int, Json] = {node: {} for node in node_files}
     for (node, path), number in zip(keys, numbers, strict=True):
-        files[node][wording.one_line(path)] = number
+        files[node][formatting.one_line(path)] = number
     return {"lines": pack.lines, "texts": pack.texts}, files
 
 
 def node_payload(state: RunState, node_files: Mapping[int, NodeFiles], files: Mapping[int, Json]) -> Json:
     """Return the details of every node by its three-digit name; long texts are cut, with a note."""
-    log_limit = wording.fair_limit([len(item.log) for item in node_files.values()], _LOG_TOTAL, _LOG_MOST)
+    log_limit = formatting.fair_limit([len(item.log) for item in node_files.values()], _LOG_TOTAL, _LOG_MOST)
     number_of_nodes = max(len(state.nodes), 1)
     analysis_limit = min(_ANALYSIS_MOST, _ANALYSIS_TOTAL // number_of_nodes)
     points = min(_POINTS_MOST, _POINTS_TOTAL // number_of_nodes)
@@ -48,7 +48,7 @@ def node_payload(state: RunState, node_files: Mapping[int, NodeFiles], files: Ma
             "scores": _scores(node),
             "numbers": _numbers(node),
             "files": files[node.id],
-            "log": wording.tail(wording.clean(own_files.log), log_limit),
+            "log": formatting.tail(formatting.clean(own_files.log), log_limit),
             "analysis": _bounded(_finite(own_files.analysis), analysis_limit),
             "curve": _curve(node.result.curve if node.result else (), points),
         }
@@ -66,13 +66,13 @@ def script_json(content: Json) -> str:
 def _identity(state: RunState, node: Node) -> Json:
     result = node.result
     return {
-        "title": wording.one_line(node.idea.title),
+        "title": formatting.one_line(node.idea.title),
         "operator": node.operator,
         "status": node.status,
-        "sign": wording.STATUS_SIGN[node.status],
+        "sign": formatting.STATUS_SIGN[node.status],
         "best": state.best is not None and state.best.id == node.id,
         "kept": state.finished is not None and state.finished.chosen == node.id,
-        "reason": wording.clean(result.reason) if result else "",
+        "reason": formatting.clean(result.reason) if result else "",
         "parents": [f"{parent:03d}" for parent in node.parents],
         "children": [f"{child:03d}" for child in node.children],
         "folder": f"nodes/{node.name}",
@@ -83,16 +83,16 @@ def _identity(state: RunState, node: Node) -> Json:
 def _idea(node: Node) -> Json:
     idea = node.idea
     return {
-        "model": wording.clean(idea.model),
-        "data": wording.clean(idea.data),
-        "training": wording.clean(idea.training),
-        "evaluation": wording.clean(idea.evaluation),
+        "model": formatting.clean(idea.model),
+        "data": formatting.clean(idea.data),
+        "training": formatting.clean(idea.training),
+        "evaluation": formatting.clean(idea.evaluation),
         "changes": [
             {"slot": change.slot, "old": str(change.old), "new": str(change.new)} for change in idea.changes
         ],
         "edits": [
-            {"file": wording.one_line(edit.file), "old": old, "new": new}
-            for edit, (old, new) in zip(idea.edits, map(wording.edited_lines, idea.edits), strict=True)
+            {"file": formatting.one_line(edit.file), "old": old, "new": new}
+            for edit, (old, new) in zip(idea.edits, map(formatting.edited_lines, idea.edits), strict=True)
         ],
         "family": idea.blueprint.family if idea.blueprint else "",
         "slots": {name: str(value) for name, value in idea.blueprint.slots.items()} if idea.blueprint else {},
@@ -104,7 +104,7 @@ def _lessons(state: RunState, node: Node) -> Json:
 
     def entry(lesson_id: str) -> Json:
         lesson = known.get(lesson_id)
-        text = wording.titled_effect(lesson) if lesson else "not in this run's record"
+        text = formatting.titled_effect(lesson) if lesson else "not in this run's record"
         return {"id": lesson_id, "text": text}
 
     return {
@@ -117,17 +117,19 @@ def _scores(node: Node) -> dict[str, str]:
     """Return the facts of a node by name, in the order of the panel."""
     result = node.result
     if result is None:
-        return {"Proposed": f"after {wording.clock(node.proposed_at_s)}"}
-    facts = {name.capitalize(): value for name, value in wording.scores(node, result).items()}
-    facts["Time"] = wording.duration(result.seconds)
+        return {"Proposed": f"after {formatting.clock(node.proposed_at_s)}"}
+    facts = {name.capitalize(): value for name, value in formatting.scores(node, result).items()}
+    facts["Time"] = formatting.duration(result.seconds)
     if node.expected_s is not None:
-        facts["Expected time"] = wording.duration(node.expected_s)
+        facts["Expected time"] = formatting.duration(node.expected_s)
     if result.cache_seconds >= 1:
-        facts["Cache building"] = wording.duration(result.cache_seconds)
+        facts["Cache building"] = formatting.duration(result.cache_seconds)
     if result.smoke_seconds:
-        facts["Smoke run"] = wording.duration(result.smoke_seconds)
-    facts["Proposed"] = f"after {wording.clock(node.proposed_at_s)}"
-    return facts | {wording.one_line(name): wording.one_line(value) for name, value in result.facts.items()}
+        facts["Smoke run"] = formatting.duration(result.smoke_seconds)
+    facts["Proposed"] = f"after {formatting.clock(node.proposed_at_s)}"
+    return facts | {
+        formatting.one_line(name): formatting.one_line(value) for name, value in result.facts.items()
+    }
 
 
 def _numbers(node: Node) -> Json:
@@ -157,17 +159,17 @@ def _finite(value: Any, depth: int = 8) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, str):
-        return wording.clean(value)
+        return formatting.clean(value)
     if not isinstance(value, dict | list):
         return value
     if depth == 0:
         return "…"
     if isinstance(value, dict):
-        return {wording.clean(str(key)): _finite(item, depth - 1) for key, item in value.items()}
+        return {formatting.clean(str(key)): _finite(item, depth - 1) for key, item in value.items()}
     return [_finite(item, depth - 1) for item in value]
 
 
 def _bounded(analysis: Json, limit: int) -> Json | str:
     """Return the analysis; one longer than `limit` characters becomes the beginning of its text."""
     text = json.dumps(analysis, indent=1, ensure_ascii=False)
-    return analysis if len(text) <= limit else wording.head(text, limit)
+    return analysis if len(text) <= limit else formatting.head(text, limit)

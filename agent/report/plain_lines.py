@@ -26,7 +26,7 @@ from agent.record.events import (
     RunStarted,
 )
 from agent.record.state import RunState
-from agent.report import wording
+from agent.report import formatting
 
 # Short enough to show that a long node is alive, long enough to keep a log readable.
 PROGRESS_EVERY_S = 60.0
@@ -41,13 +41,13 @@ class PlainLines:
         self._event_at = self._written_at = now()
 
     def started(self, state: RunState, headline: str) -> None:
-        self._write(wording.one_line(headline))
+        self._write(formatting.one_line(headline))
         for guarantee in state.missing_guarantees:
-            self._write(f"Warning: incomplete isolation: {wording.one_line(guarantee)}")
+            self._write(f"Warning: incomplete isolation: {formatting.one_line(guarantee)}")
 
     def happened(self, event: Event, state: RunState) -> None:
         self._event_at = self._written_at = self._now()
-        self._write(f"[{wording.clock(event.elapsed_s):>7}] {_sentence(event, state)}")
+        self._write(f"[{formatting.clock(event.elapsed_s):>7}] {_sentence(event, state)}")
 
     def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
         now = self._now()
@@ -55,12 +55,14 @@ class PlainLines:
             return
         self._written_at = now
         elapsed_s = state.elapsed_s + now - self._event_at
-        parts = [f"{node:03d} {wording.progress(points[-1])}" for node, points in running.items() if points]
+        parts = [
+            f"{node:03d} {formatting.progress(points[-1])}" for node, points in running.items() if points
+        ]
         if parts:
-            self._write(f"[{wording.clock(elapsed_s):>7}] running: {'; '.join(parts)}")
+            self._write(f"[{formatting.clock(elapsed_s):>7}] running: {'; '.join(parts)}")
 
     def note(self, sentence: str) -> None:
-        self._write(wording.one_line(sentence))
+        self._write(formatting.one_line(sentence))
 
     def close(self) -> None:
         self._console.file.flush()
@@ -82,7 +84,7 @@ def _sentence(event: Event, state: RunState) -> str:
             return f"node {event.node:03d}: {event.module.file} written"
         case FixProposed():
             number = len(state.nodes[event.node].attempts)
-            fix, cause = wording.one_line(event.fix.title), wording.one_line(event.failed.reason)
+            fix, cause = formatting.one_line(event.fix.title), formatting.one_line(event.failed.reason)
             return f"node {event.node:03d} fix {number}: {fix}. Error: {cause}"
         case NodeFinished():
             best = state.best is not None and state.best.id == event.node
@@ -90,51 +92,51 @@ def _sentence(event: Event, state: RunState) -> str:
         case RepeatProposed():
             return f"node {event.node:03d} repeat started with another seed"
         case RepeatFinished():
-            score = "failed" if event.metric is None else wording.number(event.metric)
-            return f"node {event.node:03d} repeat {score}, {wording.duration(event.seconds)}"
+            score = "failed" if event.metric is None else formatting.number(event.metric)
+            return f"node {event.node:03d} repeat {score}, {formatting.duration(event.seconds)}"
         case RefitProposed():
-            expected = wording.duration(event.expected_s)
+            expected = formatting.duration(event.expected_s)
             return f"node {event.node:03d} refit on all labelled rows started, expected at most {expected}"
         case RefitFinished():
-            return f"node {event.node:03d} refit: {wording.refit(event.result)}"
+            return f"node {event.node:03d} refit: {formatting.refit(event.result)}"
         case LlmCallBegan():
             return f"node {event.node:03d}: asking {event.call.model} ({event.call.purpose})"
         case LlmCallEnded():
-            return f"node {event.node:03d}: {wording.call(event.call)}"
+            return f"node {event.node:03d}: {formatting.call(event.call)}"
         case LessonLearned():
-            lesson = wording.titled_effect(event.lesson)
+            lesson = formatting.titled_effect(event.lesson)
             return f"lesson {event.lesson.id} from node {event.node:03d}: {lesson}"
         case LessonWorded():
             merged = f" (merged with the lesson from node {event.node:03d})" if event.instead_of else ""
-            return f"lesson {event.lesson.id}{merged}: {wording.one_line(event.lesson.key_lesson)}"
+            return f"lesson {event.lesson.id}{merged}: {formatting.one_line(event.lesson.key_lesson)}"
         case RunFinished():
             kept = "no solution kept" if event.chosen is None else f"kept node {event.chosen:03d}"
             no_refit = f". {event.no_refit}" if event.no_refit else ""
-            return f"run finished, {kept}: {wording.one_line(event.reason + no_refit)}"
+            return f"run finished, {kept}: {formatting.one_line(event.reason + no_refit)}"
 
 
 def _started(event: RunStarted) -> str:
     run = event.settings
     nodes = f", at most {run.max_nodes} nodes" if run.max_nodes is not None else ""
     return (
-        f"run started on {wording.data_kind(run)} of {run.competition}: {run.minutes:g} min{nodes}, "
+        f"run started on {formatting.data_kind(run)} of {run.competition}: {run.minutes:g} min{nodes}, "
         f"policy {run.policy}, seed {run.seed}, {len(event.lessons)} lessons offered"
     )
 
 
 def _proposed(event: NodeProposed, state: RunState) -> str:
     node = state.nodes[event.node]
-    parents = f" of {wording.origin(node)}" if node.parents else ""
-    expected = f", expected {wording.duration(event.expected_s)}" if event.expected_s is not None else ""
-    note = f". {wording.one_line(node.note)}" if node.note else ""
-    return f"node {node.name} {event.operator}{parents}: {wording.what_changed(node)}{expected}{note}"
+    parents = f" of {formatting.origin(node)}" if node.parents else ""
+    expected = f", expected {formatting.duration(event.expected_s)}" if event.expected_s is not None else ""
+    note = f". {formatting.one_line(node.note)}" if node.note else ""
+    return f"node {node.name} {event.operator}{parents}: {formatting.what_changed(node)}{expected}{note}"
 
 
 def _outcome(result: NodeResult) -> str:
     text = f"{result.status}"
     if result.metric is not None:
-        text += f" {wording.score(result.metric, result.metric_se)}"
+        text += f" {formatting.score(result.metric, result.metric_se)}"
     if result.audit_metric is not None:
-        text += f", audit {wording.score(result.audit_metric, result.audit_se)}"
-    text += f", {wording.duration(result.seconds)}"
-    return f"{text}: {wording.one_line(result.reason)}" if result.reason else text
+        text += f", audit {formatting.score(result.audit_metric, result.audit_se)}"
+    text += f", {formatting.duration(result.seconds)}"
+    return f"{text}: {formatting.one_line(result.reason)}" if result.reason else text

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.competition.metrics import Metric
-from agent.errors import SetupError
+from agent.core.atomic_files import file_aside
+from agent.core.errors import SetupError
 from agent.record.events import Operator
 from agent.record.state import Node, RunState
-from agent.report import wording
+from agent.report import formatting
 from agent.report.geometry import robust_range
-from agent.written import file_aside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def write_plots(state: RunState, title: str, metric: Metric, folder: Path) -> li
     for name, draw in pictures.items():
         figure = draw(state, metric)
         if figure is not None:
-            subtitle = _plain(f"{title}, {wording.data_kind(state.run)}")
+            subtitle = _plain(f"{title}, {formatting.data_kind(state.run)}")
             figure.suptitle(subtitle, x=0.012, ha="left", fontsize=9, color=_MUTED)
             files.append(_save(figure, folder / name))
     return files
@@ -112,7 +112,7 @@ def learning_curves(state: RunState, metric: Metric) -> "Figure | None":
         return None
     figure, axes = _frame("Learning curves of the best nodes", "seconds of the node", metric)
     for colour, (node, points) in zip(_LINES, curves[:BEST_CURVES], strict=False):
-        name = f"{node.name} {wording.one_line(node.idea.title)}"
+        name = f"{node.name} {formatting.one_line(node.idea.title)}"
         label = _plain(name if len(name) <= 90 else f"{name[:89]}…")
         axes.plot(*zip(*points, strict=True), color=colour, lw=1.6, marker=".", ms=5, label=label)
     shown = (value for _, points in curves[:BEST_CURVES] for _, value in points)
@@ -135,7 +135,7 @@ def _frame(title: str, across: str, metric: Metric) -> "tuple[Figure, Any]":
     axes = figure.add_subplot()
     axes.set_title(_plain(title), loc="left", fontsize=12, fontweight="bold", color=_INK)
     axes.set_xlabel(across, color=_MUTED)
-    direction = wording.direction(metric.higher_is_better)
+    direction = formatting.direction(metric.higher_is_better)
     axes.set_ylabel(_plain(f"{metric.name} ({direction})"), color=_MUTED)
     axes.tick_params(colors=_MUTED)
     axes.grid(axis="y", color="#e3dfd7", lw=0.8)
@@ -170,7 +170,7 @@ def _finish(axes: Any, values: Iterable[float | None], legend: str) -> None:
 
 def _plain(text: str) -> str:
     """Escape dollar signs, which matplotlib reads as the start of a formula."""
-    return wording.one_line(text).replace("$", r"\$")
+    return formatting.one_line(text).replace("$", r"\$")
 
 
 def _save(figure: "Figure", file: Path) -> Path:

@@ -11,7 +11,7 @@ from agent.llm.calls import Call
 from agent.llm.prices import Price
 from agent.llm.spend import Spend
 from agent.record.state import RunState
-from agent.report import wording
+from agent.report import formatting
 
 
 def render_spending(state: RunState, price_of: Callable[[str], Price | None]) -> RenderableType | None:
@@ -31,9 +31,9 @@ def render_spending(state: RunState, price_of: Callable[[str], Price | None]) ->
     for name in ("role", "model", "for", "calls", "tokens in", "cached", "out", "cost"):
         table.add_column(name, justify="left" if name in ("role", "model", "for") else "right")
     for (role, model, purpose), used in _by_purpose(calls).items():
-        money = wording.dollars(used.usd if used.is_priced else None)
+        money = formatting.dollars(used.usd if used.is_priced else None)
         tokens = (f"{used.tokens_in:,}", cached_share(used), f"{used.tokens_out:,}")
-        table.add_row(role, Text(wording.one_line(model)), purpose, str(used.calls), *tokens, money)
+        table.add_row(role, Text(formatting.one_line(model)), purpose, str(used.calls), *tokens, money)
     planner = state.run.models.get("planner", "")
     if len({call.model for call in calls}) == 1:
         return table
@@ -42,7 +42,7 @@ def render_spending(state: RunState, price_of: Callable[[str], Price | None]) ->
 
 def cached_share(used: Spend) -> str:
     """Format the share of cached prompt tokens as `82 %`; a dash when the endpoint reports none."""
-    return f"{100 * used.tokens_cached / used.tokens_in:.0f} %" if used.tokens_cached else wording.ABSENT
+    return f"{100 * used.tokens_cached / used.tokens_in:.0f} %" if used.tokens_cached else formatting.ABSENT
 
 
 def _by_purpose(calls: list[Call]) -> dict[tuple[str, str, str], Spend]:
@@ -56,7 +56,7 @@ def _single_model_cost(calls: list[Call], model: str, price: Price | None) -> st
     used = Spend()
     for call in calls:
         used.end(call)
-    spent = wording.dollars(used.usd if used.is_priced else None)
+    spent = formatting.dollars(used.usd if used.is_priced else None)
     estimate = price.usd(used.tokens_in, used.tokens_cached, used.tokens_out) if price else None
-    name = wording.one_line(model)
-    return f"total {spent}; the same tokens at the price of {name} only: {wording.dollars(estimate)}"
+    name = formatting.one_line(model)
+    return f"total {spent}; the same tokens at the price of {name} only: {formatting.dollars(estimate)}"

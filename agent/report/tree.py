@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.record.state import Node, RunState
-from agent.report import wording
+from agent.report import formatting
 from agent.report.live_layout import StatusCounts, status
 
 _DEEP = 8  # levels from which the guide lines are drawn closer together
@@ -77,42 +77,44 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
     is_best = state.best is not None and state.best.id == node.id
     label = Text(guide, style="bright_black")
     label.append(node.name, style="bold default")
-    label.append(f" {node.operator}", style=f"not bold {wording.OPERATOR_STYLE[node.operator]}")
+    label.append(f" {node.operator}", style=f"not bold {formatting.OPERATOR_STYLE[node.operator]}")
     error = result.metric_se if result and width >= _AUDIT_FROM else None
     cells = {
         "node": label,
-        "what changed": Text(_change(node) if width < _DETAILS_FROM else wording.one_line(node.idea.title)),
+        "what changed": Text(
+            _change(node) if width < _DETAILS_FROM else formatting.one_line(node.idea.title)
+        ),
     }
     if width >= _DETAILS_FROM:
         cells["slots or reason"] = Text(_details(node))
-    cells["score"] = Text(wording.score(node.metric, error), style="bold" if is_best else "")
+    cells["score"] = Text(formatting.score(node.metric, error), style="bold" if is_best else "")
     if width >= _AUDIT_FROM:
         audit_se = result.audit_se if result and width >= _LESSONS_FROM else None
-        cells["audit"] = Text(wording.score(result.audit_metric if result else None, audit_se))
+        cells["audit"] = Text(formatting.score(result.audit_metric if result else None, audit_se))
     if width >= _LESSONS_FROM:
         cells["cites"] = Text(_first_ids(node.idea.cited_lessons))
         cells["lessons"] = Text(_learned(state, node))
-    cells["time"] = Text(wording.duration(node.seconds) if result else "")
+    cells["time"] = Text(formatting.duration(node.seconds) if result else "")
     return cells | {"status": status(node, is_best)}
 
 
 def _change(node: Node) -> str:
     blends = f", {_blends(node)}" if len(node.parents) > 1 else ""
-    return wording.what_changed(node) + blends + (f": {_reason(node)}" if _reason(node) else "")
+    return formatting.what_changed(node) + blends + (f": {_reason(node)}" if _reason(node) else "")
 
 
 def _details(node: Node) -> str:
     """Return the changed slots, the members of a blend and the reason of a failure."""
-    parts = (wording.one_line(wording.changes(node)), _blends(node), _reason(node))
+    parts = (formatting.one_line(formatting.changes(node)), _blends(node), _reason(node))
     return "; ".join(part for part in parts if part)
 
 
 def _blends(node: Node) -> str:
-    return f"blends {wording.origin(node)}" if len(node.parents) > 1 else ""
+    return f"blends {formatting.origin(node)}" if len(node.parents) > 1 else ""
 
 
 def _reason(node: Node) -> str:
-    return wording.one_line(node.result.reason) if node.result else ""
+    return formatting.one_line(node.result.reason) if node.result else ""
 
 
 def _first_ids(lessons: Sequence[str], most: int = 2) -> str:
@@ -128,9 +130,11 @@ def _learned(state: RunState, node: Node) -> str:
 
 
 def _summary(state: RunState) -> Text:
-    text = Text(f"{len(state.nodes)} nodes: {StatusCounts.of(state)}; {wording.clock(state.elapsed_s)} used")
+    text = Text(
+        f"{len(state.nodes)} nodes: {StatusCounts.of(state)}; {formatting.clock(state.elapsed_s)} used"
+    )
     if state.finished and state.finished.chosen is not None:
         text.append(f"; kept node {state.finished.chosen:03d}")
     if state.spend.calls or state.spend.lost or state.spend.asked:
-        text.append(f"\nlanguage models: {wording.spend(state.spend)}")
+        text.append(f"\nlanguage models: {formatting.spend(state.spend)}")
     return text

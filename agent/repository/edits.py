@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from agent.errors import MarsError
+from agent.core.errors import MarsError
 from agent.repository.checks import check_repository
-from agent.repository.nearest import line_of, nearest, numbered
+from agent.repository.similar_lines import line_of, nearest, numbered
 
 MOST_EDITS = 20  # in one answer
 LONGEST_BLOCK = 60_000  # characters of a block to find or of its replacement

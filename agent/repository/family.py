@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.competition.spec import Role, Task
-from agent.errors import SetupError
-from agent.paths import Home, templates_dir
-from agent.userfiles import read_yaml
+from agent.core.errors import SetupError
+from agent.core.paths import Home, templates_dir
+from agent.core.yaml_files import read_yaml
 
 Value = bool | int | float | str
 Stage = Literal["baseline", "structural", "refinement", "finish"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
+from agent.core.yaml_files import read_yaml
 from agent.repository.edits import Edit
 from agent.repository.family import Family, Value
-from agent.userfiles import read_yaml
 
 
 class Blueprint(BaseModel):

@@ -2,7 +2,7 @@
 
 A read outside the workspace is a fault. Validation rows joined to training rows, and a sample submission read
 as data, are only suspected leaks: code that joins inputs looks the same. A label permutation test decides
-these cases (`agent.competition.placebo`).
+these cases (`agent.competition.label_permutation`).
 """
 
 import ast

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pygit2
 
-from agent.errors import InfrastructureError
+from agent.core.errors import InfrastructureError
 
 _AUTHOR = ("MARS", "mars@localhost")
 _FILE_MODE = pygit2.enums.FileMode.BLOB

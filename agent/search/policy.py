@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.record.state import Node, RunState
 from agent.search.reward import TIME_WEIGHT, node_values
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.prepared import DataKind, Prepared
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.record.events import NodeResult, Probe, RefitResult
 from agent.record.state import Node, RunState
 

@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.files import link_or_copy
-from agent.paths import templates_dir
+from agent.core.files import link_or_copy
+from agent.core.paths import templates_dir
 from agent.record.state import LEADERS, Node, RunState
 from agent.repository.idea import Idea
-from agent.repository.render import TaskView, idea_json, own_metric_file, template_environment, template_names
+from agent.repository.rendering import (
+    TaskView,
+    idea_json,
+    own_metric_file,
+    template_environment,
+    template_names,
+)
 from agent.solution.choose import best_by_validation
 
 CANDIDATES = 8  # number of best nodes whose raw outputs are kept

@@ -9,14 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from agent.competition.files import aside, machine_errors
 from agent.competition.prepared import Prepared
 from agent.competition.tables import read_table, write_table
-from agent.errors import SetupError
+from agent.core.errors import SetupError
+from agent.core.files import aside, machine_errors
+from agent.core.paths import Home, templates_dir
 from agent.execution.hardware import device
-from agent.paths import Home, templates_dir
 from agent.record.state import Node, RunState
-from agent.repository.render import template_environment, template_names, write_tree
+from agent.repository.rendering import template_environment, template_names, write_tree
 
 README = "README.md"
 _REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.evaluation import SUBMISSION_FILE, VALIDATION_FILE, load_hold_out, strip_audit
-from agent.competition.files import aside, machine_errors
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
+from agent.core.files import aside, machine_errors
 from agent.execution import run_script
-from agent.repository.render import write_tree
+from agent.repository.rendering import write_tree
 from agent.solution.card import FILE, README, Card, describe, load_card
 
 PREDICTIONS = "predictions"

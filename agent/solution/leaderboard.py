@@ -4,9 +4,9 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.errors import SetupError
+from agent.core.atomic_files import file_aside
+from agent.core.errors import SetupError
 from agent.solution.card import FILE, README, Card, LeaderboardScore, describe, load_card
-from agent.written import file_aside
 
 
 def report_score(folder: Path, score: float) -> Card:

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.paths import Home
+from agent.core.paths import Home
+from agent.engine.request import RunRequest
+from agent.engine.session import Run, start
 from agent.record.events import NodeFinished, RepeatFinished
 from agent.report.live_screen import LiveScreen
-from agent.request import RunRequest
-from agent.session import Run, start
 
 TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
 EDGE = 50

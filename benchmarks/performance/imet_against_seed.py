@@ -30,20 +30,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from agent.competition.files import aside
 from agent.competition.metrics import get_metric, paired_effect
-from agent.competition.prepare import prepare
+from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
-from agent.competition.sources import locate_data
+from agent.competition.sources.locate import locate_data
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
+from agent.core.files import aside
+from agent.core.paths import Home, benchmarks_dir
+from agent.engine.session import open_run
 from agent.execution import Job, Limits, make_executor, run_script
-from agent.paths import Home, benchmarks_dir
 from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
-from agent.repository.render import Renderer, TaskView, write_tree
+from agent.repository.rendering import Renderer, TaskView, write_tree
 from agent.search.scheduler import only
-from agent.session import open_run
 
 ROWS = 5000
 LONG_S = 4 * 3600.0

@@ -22,17 +22,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent.database import open_database
-from agent.errors import MarsError
+from agent.core.database import open_database
+from agent.core.errors import MarsError
+from agent.core.paths import Home
+from agent.engine.request import RunRequest
+from agent.engine.session import start
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
-from agent.paths import Home
+from agent.report.formatting import comparison, titled_effect
 from agent.report.observer import Observer
 from agent.report.plain_lines import PlainLines
-from agent.report.wording import comparison, titled_effect
-from agent.request import RunRequest
-from agent.session import start
-from agent.verify import Verification, verify
+from agent.reproduce.lesson_checks import Verification, verify
 
 GOAL = 0.95
 

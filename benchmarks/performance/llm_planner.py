@@ -39,30 +39,30 @@ from openai import OpenAI
 from rich.console import Console
 from scripted_model import CHARACTERS_PER_TOKEN, scripted_model
 
-from agent.chronicle import Chronicle, RealClock
-from agent.coder.debugging import FIX_TOKENS
-from agent.database import open_database
-from agent.llm.allowance import Allowance
-from agent.llm.answers import read_object
+from agent.agents.debugger import FIX_TOKENS
+from agent.core.database import open_database
+from agent.core.paths import Home
+from agent.engine.request import RunRequest
+from agent.engine.session import start
+from agent.llm.answer_format import AnswerError, Form
 from agent.llm.calls import Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL, find_endpoint
 from agent.llm.exchange import Exchange
-from agent.llm.forms import AnswerError, Form
+from agent.llm.json_answer import read_object
+from agent.llm.messages import turns
 from agent.llm.prices import bundled_prices, load_prices
 from agent.llm.query import Query
-from agent.llm.wording import turns
-from agent.paths import Home
-from agent.planner.answers import closed_object
-from agent.planner.llm import ANSWER_TOKENS, EDIT_TOKENS
+from agent.llm.spend_limit import Allowance
+from agent.planner.llm.answers import closed_object
+from agent.planner.llm.planner import ANSWER_TOKENS, EDIT_TOKENS
+from agent.record.journal import Journal
+from agent.record.recorder import Chronicle, RealClock
 from agent.record.state import RunState
-from agent.record.store import Journal
-from agent.report import wording
+from agent.report import formatting
 from agent.report.observer import Observer
 from agent.report.plain_lines import PlainLines
 from agent.report.spending import render_spending
-from agent.request import RunRequest
-from agent.session import start
 
 TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"
 PROMPT = Prompt(stable="You plan experiments. " * 700, asked="What comes next? " * 100)
@@ -228,7 +228,7 @@ def _roles(home: Home, nodes: int) -> None:
     spending = render_spending(state, lambda model: prices.at(state.run.llm_host, model))
     assert spending is not None
     Console(width=100).print(spending)
-    print(f"total: {wording.spend(state.spend)}")
+    print(f"total: {formatting.spend(state.spend)}")
 
 
 def _local(home: Home, competition: str, minutes: float) -> None:

@@ -7,23 +7,23 @@ from itertools import pairwise
 from real_table import write_table
 from scripted_model import shared_prefix
 
-from agent.competition.init import draft_spec, write_draft
-from agent.database import open_database
+from agent.core.database import open_database
+from agent.core.paths import Home
+from agent.drafting.rules.draft import draft_spec, write_draft
+from agent.engine.request import RunRequest
+from agent.engine.session import Run, open_run, start
 from agent.llm.calls import Call
+from agent.llm.messages import BYTES_PER_TOKEN
 from agent.llm.prompts import render_prompt
-from agent.llm.wording import BYTES_PER_TOKEN
 from agent.memory.distill import distill
 from agent.memory.lesson import Evidence, Lesson, Scope
 from agent.memory.store import LessonStore
-from agent.paths import Home
-from agent.planner.editing import own_modules
+from agent.planner.llm.editing import own_modules
 from agent.record.events import LessonLearned, LlmCallBegan, LlmCallEnded
 from agent.record.state import Node
 from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import Change
-from agent.request import RunRequest
-from agent.session import Run, open_run, start
 
 FAMILY = "tabular"
 STORED = 100  # lessons in the store, as after three or four searches; a prompt recalls 30
@@ -137,7 +137,7 @@ def _full_text(run: Run, node: Node, call: Call, text: str, lessons: Mapping[str
 
 def _lesson_lines(run: Run, lessons: Sequence[Lesson]) -> str:
     """Return lessons as the planner's prompts list them."""
-    from agent.repository.render import TaskView
+    from agent.repository.rendering import TaskView
 
     prompt = render_prompt(
         "_search", competition=TaskView.of(run.prepared), nodes=[], left_out=0, lessons=lessons

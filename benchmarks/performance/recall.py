@@ -16,11 +16,11 @@ from pathlib import Path
 
 import yaml
 
+from agent.core.paths import home
+from agent.memory.embedding_recall import NoMeaningError, embedded, find_model
 from agent.memory.lesson import Evidence, Lesson, Scope
-from agent.memory.likeness import Likeness, by_words
-from agent.memory.meaning import NoMeaningError, embedded, find_model
 from agent.memory.recall import LIMIT, recall
-from agent.paths import home
+from agent.memory.text_similarity import Likeness, by_words
 
 FIRST = 10
 SCOPE = Scope(task="classification", family="made-up", magnitude=4)

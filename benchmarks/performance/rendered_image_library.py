@@ -9,10 +9,10 @@ from types import ModuleType
 
 from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn
-from agent.paths import templates_dir
+from agent.core.paths import templates_dir
 from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, idea_told_by
-from agent.repository.render import Renderer, TaskView, write_tree
+from agent.repository.rendering import Renderer, TaskView, write_tree
 
 
 def multilabel_task(n_train: int, n_classes: int) -> TaskView:

@@ -18,13 +18,13 @@ from rich.console import Console
 
 from agent.competition.grading import grade_submission
 from agent.competition.registry import find_competition
-from agent.competition.sources import locate_data
+from agent.competition.sources.locate import locate_data
+from agent.core.paths import Home
+from agent.engine.request import RunRequest
+from agent.engine.session import Summary, start
 from agent.execution import run_script
-from agent.paths import Home
 from agent.record.events import NodeFinished
 from agent.report.plain_lines import PlainLines
-from agent.request import RunRequest
-from agent.session import Summary, start
 
 
 def main() -> None:

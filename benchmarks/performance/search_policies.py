@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from simulated_worlds import KINDS, NOISE, STRUCTURES, TYPICAL_S, Kind, Path, World
 
+from agent.engine.request import FINAL_NODE_FACTOR, NODE_SHARE
 from agent.planner.base import Proposal, Request
 from agent.record.events import (
     Event,
@@ -40,7 +41,6 @@ from agent.record.events import (
 )
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
-from agent.request import FINAL_NODE_FACTOR, NODE_SHARE
 from agent.search.budget import Budget
 from agent.search.policy import MCTS, Greedy, Policy, Random, Step, improvable
 from agent.search.reward import TIME_WEIGHT

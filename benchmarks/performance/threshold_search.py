@@ -18,8 +18,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.metrics import f1_score
 
-from agent.paths import templates_dir
-from agent.repository.render import template_environment
+from agent.core.paths import templates_dir
+from agent.repository.rendering import template_environment
 
 IMPORTS = "import numpy as np\nfrom scipy.sparse import csr_array\n\n\n"
 LABELS_PER_ROW = 5

@@ -10,7 +10,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 
-from agent.paths import benchmarks_dir
+from agent.core.paths import benchmarks_dir
 
 IMET = benchmarks_dir() / "imet-2020"
 DIGITS = benchmarks_dir() / "digits"

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmark_scripts import DIGITS, files_below, import_script, read_picture, run_script
 from sklearn.datasets import load_digits
 
 from agent.competition.spec import load_spec
+from tests.benchmarks.benchmark_scripts import DIGITS, files_below, import_script, read_picture, run_script
 
 
 @pytest.fixture(scope="module")

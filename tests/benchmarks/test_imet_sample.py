@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from benchmark_scripts import IMET, files_below, import_script, read_picture, run_script
 
 from agent.competition.spec import load_spec
+from tests.benchmarks.benchmark_scripts import IMET, files_below, import_script, read_picture, run_script
 
 GOLDEN = Path(__file__).parent / "golden" / "imet_sample.png"
 

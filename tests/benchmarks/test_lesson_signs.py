@@ -6,14 +6,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from benchmark_scripts import import_script
 
-from agent.database import open_database
+from agent.core.database import open_database
+from agent.core.paths import Home, benchmarks_dir
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
-from agent.paths import Home, benchmarks_dir
-from tests.runs import Silent
-from tests.searched import blending_home, search
+from tests.benchmarks.benchmark_scripts import import_script
+from tests.support.finished_runs import blending_home, search
+from tests.support.scripted_run import Silent
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from types import ModuleType
 
 import pytest
-from benchmark_scripts import import_script
 
-from agent.paths import benchmarks_dir
+from agent.core.paths import benchmarks_dir
+from tests.benchmarks.benchmark_scripts import import_script
 
 
 @pytest.fixture(scope="module")

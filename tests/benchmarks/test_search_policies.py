@@ -5,11 +5,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from benchmark_scripts import import_script
 
-from agent.paths import benchmarks_dir
+from agent.core.paths import benchmarks_dir
 from agent.search.policy import MCTS, Greedy, Random
 from agent.search.scheduler import Scheduler
+from tests.benchmarks.benchmark_scripts import import_script
 
 PERFORMANCE = benchmarks_dir() / "performance"
 PATHS = [(draft, *rest) for draft in range(10) for rest in ((), (0,), (1,), (0, 0), (2, 0), (0, 2, 1))]

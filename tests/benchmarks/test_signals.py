@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmark_scripts import SIGNALS, files_below, import_script, run_script
 
 from agent.competition.spec import load_spec
+from tests.benchmarks.benchmark_scripts import SIGNALS, files_below, import_script, run_script
 
 
 @pytest.fixture(scope="module")

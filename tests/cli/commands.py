@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-from agent.paths import Home
+from agent.core.paths import Home
 
 MARS = [sys.executable, "-m", "agent.cli.app"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from werkzeug import Request, Response
 
 from tests.llm.scripted import completion, events
-from tests.thinkers import any_answer
+from tests.support.scripted_models import any_answer
 
 # What the toy makes of these values are candidates that fail, which is not what is tested here.
 SOUND = ("--forbid", "kind=failing", "--forbid", "kind=crashing")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.paths import Home
-from agent.session import open_run
+from agent.core.paths import Home
+from agent.engine.session import open_run
 from tests.cli.commands import MARS, mars, start_run
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from agent.cli.doctor import doctor_command
-from agent.paths import Home
+from agent.core.paths import Home
 
 
 def test_extras_are_named_with_their_brackets(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.paths import Home
-from agent.session import Run
+from agent.core.paths import Home
+from agent.engine.session import Run
 from tests.cli.commands import mars
-from tests.searched import blending_home, search
+from tests.support.finished_runs import blending_home, search
 
 
 @pytest.fixture(scope="module")

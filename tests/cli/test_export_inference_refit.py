@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.execute_again import recorded_refit_limit
-from agent.paths import Home
+from agent.core.paths import Home
+from agent.engine.session import Run
+from agent.engine.trial_runner import TOLD_SHARE
 from agent.record.state import Node
-from agent.session import Run
-from agent.trial import TOLD_SHARE
+from agent.reproduce.execution import recorded_refit_limit
 from tests.cli.commands import mars
-from tests.searched import complementary_home, search
+from tests.support.finished_runs import complementary_home, search
 
 Searched = tuple[Home, Run]
 

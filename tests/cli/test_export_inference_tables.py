@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.paths import Home
-from agent.session import Run
+from agent.core.paths import Home
+from agent.engine.session import Run
 from tests.cli.commands import mars
-from tests.searched import search
+from tests.support.finished_runs import search
 
 pytestmark = pytest.mark.slow
 

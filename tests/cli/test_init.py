@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from agent.paths import Home
+from agent.core.paths import Home
 from tests.cli.commands import MARS, mars
-from tests.describe.described import TO_PREDICT, answer, write_folder
+from tests.drafting.llm.described_folders import TO_PREDICT, answer, write_folder
 from tests.llm.scripted import KEY, Script, completion, failure
 
 

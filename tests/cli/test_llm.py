@@ -11,9 +11,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from agent.paths import Home
+from agent.core.paths import Home
+from agent.engine.session import open_run
 from agent.record.events import LlmCallEnded, RunResumed
-from agent.session import open_run
 from tests.cli.commands import MARS, mars
 from tests.cli.obedient import RUN, Fault, Obedient, asleep, one_line, saying
 from tests.llm.scripted import KEY, completion, failure

@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from agent.paths import Home
-from agent.session import open_run
+from agent.core.paths import Home
+from agent.engine.session import open_run
 from tests.cli.commands import mars
 from tests.cli.obedient import RUN, Fault, Obedient, one_line, saying
 from tests.llm.scripted import completion

@@ -15,9 +15,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from agent.paths import Home
-from agent.report.wording import wishes
-from agent.session import open_run
+from agent.core.paths import Home
+from agent.engine.session import open_run
+from agent.report.formatting import wishes
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, failure
 from tests.scripted.signals_script import Fault, Script, signals_script

@@ -10,12 +10,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from agent.paths import Home
-from agent.session import open_run
+from agent.core.paths import Home
+from agent.engine.session import open_run
 from tests.cli.commands import mars
 from tests.llm.scripted import KEY, completion
-from tests.searched import search
-from tests.thinkers import any_answer
+from tests.support.finished_runs import search
+from tests.support.scripted_models import any_answer
 
 SOUND = ("--forbid", "kind=failing", "--forbid", "kind=crashing")
 RUN = ("run", "--competition", "toy", "--minutes", "1", "--planner", "llm", *SOUND)

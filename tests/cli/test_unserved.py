@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.paths import Home
-from agent.session import open_run
+from agent.core.paths import Home
+from agent.engine.session import open_run
 from tests.cli.commands import mars
 from tests.scripted.signals_script import FOLDER, signals_script
 

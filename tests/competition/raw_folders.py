@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from agent.competition.prepare import prepare
+from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
-from agent.competition.sources import RawData
+from agent.competition.sources.locate import RawData
 from agent.competition.spec import CompetitionSpec, load_spec
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.core.errors import SetupError
+from agent.core.paths import Home
 
 COLOURS = ("blue", "green", "red")
 

@@ -5,7 +5,7 @@ from typing import get_args
 
 from agent.competition.registry import list_competitions
 from agent.competition.spec import Role
-from agent.paths import Home
+from agent.core.paths import Home
 from agent.repository.family import known_families
 
 DOCS = Path(__file__).parents[2] / "docs" / "competition.md"

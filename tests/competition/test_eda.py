@@ -9,10 +9,16 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from raw_folders import number_rows, picture_folder, prepare_folder, write_spec, write_tables
 
-from agent.competition.eda import explore
+from agent.competition.preparation.eda import explore
 from agent.competition.spec import CompetitionSpec
+from tests.competition.raw_folders import (
+    number_rows,
+    picture_folder,
+    prepare_folder,
+    write_spec,
+    write_tables,
+)
 
 
 def spec_of(folder: Path, task: str = "classification", **roles: str) -> CompetitionSpec:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_made import make_prepared, write_csv
 
 from agent.competition.evaluation import (
     Evaluation,
@@ -18,7 +17,8 @@ from agent.competition.evaluation import (
 from agent.competition.metrics import get_metric, paired_effect, standard_error
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionError
-from agent.errors import SetupError
+from agent.core.errors import SetupError
+from tests.competition.prepared_competitions import make_prepared, write_csv
 
 CLASSES = ("0", "1", "2")
 VAL = {f"v{row}": CLASSES[row % 3] for row in range(30)}

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from hand_made import make_spec, write_csv
 from sklearn.metrics import cohen_kappa_score, root_mean_squared_error
 
 from agent.competition.grading import Grade, grade_submission
 from agent.competition.submission import SubmissionError
-from agent.errors import SetupError
+from agent.core.errors import SetupError
+from tests.competition.prepared_competitions import make_spec, write_csv
 
 SPEC = make_spec("classification", "accuracy")
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kaggle_server import MUTE, TOKEN, KaggleServer, kaggle_server
-from raw_folders import picture_folder, prepare_folder, run_plainly, write_spec
 
-from agent.competition import kaggle
 from agent.competition.registry import Competition, find_competition
-from agent.competition.sources import locate_data
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.competition.sources import kaggle_download
+from agent.competition.sources.locate import locate_data
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from tests.competition.kaggle_server import MUTE, TOKEN, KaggleServer, kaggle_server
+from tests.competition.raw_folders import picture_folder, prepare_folder, run_plainly, write_spec
 
 SAMPLE = """
 import sys
@@ -92,11 +92,11 @@ def test_who_is_signed_in_gets_the_data_once(
 def test_credentials_are_found_where_the_client_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    assert not kaggle.has_credentials()
+    assert not kaggle_download.has_credentials()
     folder = tmp_path / "user" / ".kaggle"
     if where == "environment":
         monkeypatch.setenv("KAGGLE_USERNAME", "someone")
-        assert not kaggle.has_credentials()
+        assert not kaggle_download.has_credentials()
         monkeypatch.setenv("KAGGLE_KEY", "secret")
     elif where == "elsewhere":
         folder = tmp_path / "elsewhere"
@@ -104,7 +104,7 @@ def test_credentials_are_found_where_the_client_looks(
     if where != "environment":
         folder.mkdir(parents=True)
         (folder / ("kaggle.json" if where == "elsewhere" else where)).write_text("{}")
-    assert kaggle.has_credentials()
+    assert kaggle_download.has_credentials()
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -156,7 +156,7 @@ def test_no_network_is_a_quick_sentence(
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path, server: KaggleServer) -> None:
     (tmp_path / "download").mkdir()
     with pytest.raises(SetupError, match="Kaggle has sent nothing for 1 s; check the network"):
-        kaggle.download(MUTE, tmp_path / "download", first_byte_s=1.0)
+        kaggle_download.download(MUTE, tmp_path / "download", first_byte_s=1.0)
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -192,11 +192,11 @@ def test_offline_nobody_is_asked_whatever_credentials_there_are(
 
 def test_the_doctor_knows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("kagglesdk", reason="the extra 'kaggle' is not installed")
-    assert kaggle.readiness().startswith("no credentials: put a token of")
+    assert kaggle_download.readiness().startswith("no credentials: put a token of")
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
-    assert kaggle.readiness() == "ready"
+    assert kaggle_download.readiness() == "ready"
     monkeypatch.setitem(sys.modules, "kaggle", None)
-    assert kaggle.readiness() == "no client: install it by `pip install 'mars-search[kaggle]'`"
+    assert kaggle_download.readiness() == "no client: install it by `pip install 'mars-search[kaggle]'`"
 
 
 @pytest.mark.usefixtures("signed_in")

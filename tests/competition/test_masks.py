@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hand_made import make_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_folders import prepare_folder, write_spec
 
-from agent.competition.cells import parse_masks
+from agent.competition.cell_parsing import parse_masks
 from agent.competition.evaluation import check_metric, evaluate, load_hold_out
 from agent.competition.metrics import get_metric, standard_error
 from agent.competition.submission import SubmissionFormat, read_predictions, write_submission
-from agent.competition.untrusted import SubmissionError, TextColumn
+from agent.competition.untrusted_csv import SubmissionError, TextColumn
+from tests.competition.prepared_competitions import make_spec
+from tests.competition.raw_folders import prepare_folder, write_spec
 
 PIXELS = 24
 

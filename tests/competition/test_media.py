@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from raw_folders import picture_folder, prepare_folder
 
-from agent.competition.files import machine_errors
-from agent.competition.media import broken_media, decode, fill_pattern, find_media
+from agent.competition.preparation.media import broken_media, decode, fill_pattern, find_media
 from agent.competition.spec import InputColumn
-from agent.errors import InfrastructureError, SetupError
+from agent.core.errors import InfrastructureError, SetupError
+from agent.core.files import machine_errors
+from tests.competition.raw_folders import picture_folder, prepare_folder
 
 
 def lines(file: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from agent.competition.metrics import Metric, Rows, get_metric, standard_error
 from agent.competition.spec import MetricParameters
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 BETA, QUANTILE, K = 2.0, 0.8, 3
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from sklearn import metrics as sk
 
 from agent.competition.metrics import METRICS, get_metric, paired_effect, standard_error
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 
 def labels(seed: int, rows: int = 300, classes: int = 5, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:

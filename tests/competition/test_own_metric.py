@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_made import make_prepared, write_csv
-from raw_folders import write_spec
 from scipy.sparse import csr_array
 
 from agent.competition.evaluation import check_metric, evaluate
 from agent.competition.metrics import Metric, get_metric, metric_of, paired_effect, standard_error
-from agent.competition.metrics import own as own_module
+from agent.competition.metrics import own_metric as own_module
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.execution import run_script
+from tests.competition.prepared_competitions import make_prepared, write_csv
+from tests.competition.raw_folders import write_spec
 
 ACCURACY = "def score(truth, prediction):\n    return float((truth == prediction).mean())\n"
 # Metrics that score 1 if they escape the sandbox, else 0.

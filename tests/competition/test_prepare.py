@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from raw_folders import (
+
+from agent.competition.preparation.prepare import prepare
+from agent.competition.prepared import Prepared, load_prepared
+from agent.competition.registry import find_competition
+from agent.competition.sources.locate import locate_data
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from tests.competition.raw_folders import (
     number_folder,
     number_rows,
     picture_folder,
@@ -21,13 +28,6 @@ from raw_folders import (
     write_spec,
     write_tables,
 )
-
-from agent.competition.prepare import prepare
-from agent.competition.prepared import Prepared, load_prepared
-from agent.competition.registry import find_competition
-from agent.competition.sources import locate_data
-from agent.errors import SetupError
-from agent.paths import Home
 
 
 def read(prepared: Prepared, name: str) -> pd.DataFrame:

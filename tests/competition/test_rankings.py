@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_made import make_spec, write_csv
-from raw_folders import number_folder, prepare_folder, write_spec
 
 from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import (
@@ -14,7 +12,9 @@ from agent.competition.submission import (
     read_predictions,
     write_submission,
 )
-from agent.errors import SetupError
+from agent.core.errors import SetupError
+from tests.competition.prepared_competitions import make_spec, write_csv
+from tests.competition.raw_folders import number_folder, prepare_folder, write_spec
 
 CLASSES = ("cat", "dog", "owl")
 

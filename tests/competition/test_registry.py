@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from raw_folders import number_folder, write_spec
 
-from agent import paths
 from agent.competition.registry import find_competition, list_competitions
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.core import paths
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from tests.competition.raw_folders import number_folder, write_spec
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from raw_folders import COLOURS, prepare_folder, raw, write_spec, write_tables
 
-from agent.competition import signals
-from agent.competition.eda import explore
-from agent.competition.init import draft_spec
-from agent.competition.prepare import prepare
+from agent.competition.preparation import signals
+from agent.competition.preparation.eda import explore
+from agent.competition.preparation.prepare import prepare
+from agent.competition.preparation.signals import read_signals
 from agent.competition.prepared import Prepared
-from agent.competition.signals import read_signals
 from agent.competition.spec import CompetitionSpec
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from agent.drafting.rules.draft import draft_spec
+from tests.competition.raw_folders import COLOURS, prepare_folder, raw, write_spec, write_tables
 
 FILE = Path("train.csv")
 

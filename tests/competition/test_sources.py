@@ -7,12 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from raw_folders import number_folder, picture_folder, prepare_folder, run_plainly, write_spec
 
 from agent.competition.registry import Competition, find_competition
-from agent.competition.sources import RunScript, import_data, locate_data
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.competition.sources.locate import RunScript, import_data, locate_data
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from tests.competition.raw_folders import (
+    number_folder,
+    picture_folder,
+    prepare_folder,
+    run_plainly,
+    write_spec,
+)
 
 SCRIPT = """
 import sys

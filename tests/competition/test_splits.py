@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from agent.competition.splits import LabelledRows, Split, audit_size, split_rows
+from agent.competition.preparation.splits import LabelledRows, Split, audit_size, split_rows
 from agent.competition.target import Target
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 
 def classes(codes: NDArray[np.intp] | list[int]) -> Target:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_made import make_prepared, make_spec, write_csv
 from scipy.sparse import csr_array
 
-from agent.competition import untrusted
+from agent.competition import untrusted_csv
 from agent.competition.metrics import Rows
 from agent.competition.submission import (
     SubmissionError,
@@ -18,7 +17,8 @@ from agent.competition.submission import (
     read_truth,
     write_submission,
 )
-from agent.errors import MarsError, SetupError
+from agent.core.errors import MarsError, SetupError
+from tests.competition.prepared_competitions import make_prepared, make_spec, write_csv
 
 LABELS = SubmissionFormat.build(make_spec("classification", "accuracy"), ("0", "1", "2"), ("id", "target"))
 SETS = SubmissionFormat.build(make_spec("multilabel", "micro_f1"), ("0", "1", "2"), ("id", "target"))
@@ -118,7 +118,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(SubmissionError, match="cannot be read"):
         read_predictions(tmp_path / "loop.csv", LABELS, IDS)
     with (tmp_path / "huge.csv").open("wb") as file:
-        file.truncate(untrusted.MAX_BYTES + 1)  # sparse: takes no space on the disk
+        file.truncate(untrusted_csv.MAX_BYTES + 1)  # sparse: takes no space on the disk
     with pytest.raises(SubmissionError, match="takes 2147483649 bytes"):
         read_predictions(tmp_path / "huge.csv", LABELS, IDS)
 

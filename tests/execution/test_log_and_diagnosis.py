@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import InfrastructureError
-from agent.execution.boundedlog import BoundedLog
+from agent.core.errors import InfrastructureError
+from agent.execution.bounded_log import BoundedLog
 from agent.execution.diagnosis import diagnose
 
 WORKSPACE = Path("/run/nodes/001")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.execution import run_script
 
 SCRIPT = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.errors import InfrastructureError, SetupError
+from agent.core.errors import InfrastructureError, SetupError
 from agent.execution import Executor, make_executor
 from agent.execution.isolation import detect
 from agent.execution.warm import WarmExecutor

@@ -8,12 +8,12 @@ import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
-from agent.llm.allowance import Allowance
 from agent.llm.calls import ROLES, Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import Endpoint
 from agent.llm.prices import Price, Prices
 from agent.llm.query import Query
+from agent.llm.spend_limit import Allowance
 from tests.llm.scripted import FORM, KEY, MODEL, PRICE, PROMPT, Choice, Records, Script
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 from werkzeug import Request, Response
 
+from agent.llm.answer_format import Form
 from agent.llm.calls import Call, CallBegun, Prompt
-from agent.llm.forms import Form
 from agent.llm.prices import Price
 
 KEY = "sk-canary-0123456789"

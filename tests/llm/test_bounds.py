@@ -13,10 +13,10 @@ from types import FrameType
 import pytest
 from werkzeug import Request, Response
 
-from agent.llm.allowance import Allowance, UsedBudget
 from agent.llm.client import Client
 from agent.llm.errors import LlmUnavailable, Spent
 from agent.llm.query import Query
+from agent.llm.spend_limit import Allowance, UsedBudget
 from tests.llm.scripted import (
     FORM,
     GOOD,

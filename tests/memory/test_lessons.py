@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import open_database
-from agent.errors import SetupError
+from agent.core.database import open_database
+from agent.core.errors import SetupError
 from agent.memory.distill import distill
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall
 from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
 from agent.repository.edits import Edit
 from agent.repository.idea import Change
-from tests.states import evidence, lesson
+from tests.support.states import evidence, lesson
 
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
 

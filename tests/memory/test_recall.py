@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.memory import meaning
+from agent.memory import embedding_recall
+from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson, Scope
-from agent.memory.likeness import by_words
-from agent.memory.meaning import recall_by_embeddings
 from agent.memory.recall import LIMIT, recall
-from tests.states import evidence, lesson
+from agent.memory.text_similarity import by_words
+from tests.support.states import evidence, lesson
 
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
 ABOUT = "Birds singing in the forest, to be told apart by their calls"
@@ -86,7 +86,7 @@ def test_nothing_is_embedded_where_all_are_offered(weights: Path) -> None:
 
 
 def test_only_the_preselected_lessons_are_embedded(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meaning, "POOL", len(MANY))
+    monkeypatch.setattr(embedding_recall, "POOL", len(MANY))
     old = _saying(1, "Use mel spectrograms for audio")
     assert old not in recall_by_embeddings([old, *MANY], [SCOPE], ABOUT, weights).lessons
 
@@ -102,7 +102,7 @@ def test_only_the_preselected_lessons_are_embedded(weights: Path, monkeypatch: p
 def test_a_failed_model_falls_back_to_words(
     weights: Path, monkeypatch: pytest.MonkeyPatch, fake: str, said: str
 ) -> None:
-    monkeypatch.setattr(meaning, "_TIMEOUT_S", 1.0 if "sleep" in fake else 60.0)
+    monkeypatch.setattr(embedding_recall, "_TIMEOUT_S", 1.0 if "sleep" in fake else 60.0)
     (weights.parent / "packages" / "sentence_transformers" / "__init__.py").write_text(fake)
     found = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights)
     assert list(found.lessons) == recall(MANY, [SCOPE], about=ABOUT)
@@ -111,7 +111,7 @@ def test_a_failed_model_falls_back_to_words(
 
 
 def test_a_missing_package_or_model_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meaning, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(embedding_recall, "PACKAGE", "no_such_package")
     nowhere = recall_by_embeddings(MANY, [SCOPE], ABOUT, weights.parent / "nowhere")
     assert nowhere.how.endswith("and package no_such_package is missing.")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -120,7 +120,7 @@ def test_a_missing_package_or_model_is_named(weights: Path, monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_a_real_model_recalls_by_embeddings(tmp_path: Path) -> None:
-    for name in ("sentence_transformers", meaning.PACKAGE):
+    for name in ("sentence_transformers", embedding_recall.PACKAGE):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
     old = _saying(1, "Longer clips of sound")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import open_database, writing
+from agent.core.database import open_database, writing
 from agent.memory.distill import distill_fix, worded
 from agent.memory.lesson import FixTried, Lesson, Scope, Words
 from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
@@ -12,8 +12,8 @@ from agent.record.events import LessonLearned, LessonWorded
 from agent.record.state import RunState
 from agent.repository.edits import Edit
 from agent.repository.idea import Fix
-from tests.reviewer.test_reflecting import of_edit
-from tests.states import finish, propose, started
+from tests.agents.test_lesson_writer import of_edit
+from tests.support.states import finish, propose, started
 
 WORDS = Words(
     verdict="helps",

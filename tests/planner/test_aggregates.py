@@ -1,6 +1,6 @@
 """Statistics are formatted as tables: columns are listed while they fit, and the others are counted."""
 
-from agent.planner.aggregates import LENGTH, aggregates
+from agent.planner.llm.aggregates import LENGTH, aggregates
 
 NUMBER = {"role": "number", "missing": 0, "mean": 0.123456}
 TEXT = {"role": "text", "missing": 0.5, "languages": {"en": 1.0}}

@@ -9,11 +9,11 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.competition.spec import InputColumn
 from agent.planner.base import Circumstances, Request
-from agent.planner.briefing import Briefing
-from agent.planner.library import LibraryPlanner
-from agent.planner.offer import EditPlan
+from agent.planner.library.planner import LibraryPlanner
+from agent.planner.llm.briefing import Briefing
+from agent.planner.llm.idea_formats import EditPlan
 from agent.repository.family import Condition, Family
-from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
+from tests.support.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 
 AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 ORDER = "Answer with poems."

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
+from agent.core.paths import templates_dir
 from agent.memory.lesson import TYPICAL_EFFECT, Scope
-from agent.paths import templates_dir
-from agent.planner.arms import believe
 from agent.planner.base import Circumstances, Request
-from agent.planner.library import LibraryPlanner
+from agent.planner.library.arms import believe
+from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import LessonLearned
 from agent.record.state import RunState
 from agent.repository.family import Condition, Family, Gain, Move, load_family
 from agent.repository.idea import Change
-from tests.states import add, evidence, finish, idea, lesson, propose, started
+from tests.support.states import add, evidence, finish, idea, lesson, propose, started
 
 AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 SCOPE = Scope(task="classification", family="toy", magnitude=3)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from agent.competition.prepared import Prepared
+from agent.llm.circuit_breaker import PatientThinker
 from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable, Spent
-from agent.llm.patience import PatientThinker
 from agent.planner.base import Circumstances, Proposal, Request
-from agent.planner.briefing import Briefing
-from agent.planner.library import LibraryPlanner
-from agent.planner.llm import LlmPlanner
+from agent.planner.library.planner import LibraryPlanner
+from agent.planner.llm.briefing import Briefing
+from agent.planner.llm.planner import LlmPlanner
 from agent.record.events import Given
 from agent.record.state import RunState
 from agent.repository.family import Family
-from tests.states import SETTINGS, evidence, finish, idea, lesson, propose, started
-from tests.thinkers import Answer, ScriptedThinker
+from tests.support.scripted_models import Answer, ScriptedThinker
+from tests.support.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 
 AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 DRAFT: Answer = {

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from agent.planner.base import Circumstances, Proposal, Request
-from agent.planner.ground import Ground
+from agent.planner.constraints import Wishes
 from agent.planner.replay import RecordedIdea, ReplayPlanner
-from agent.planner.wishes import Wishes
+from agent.planner.search_space import Ground
 from agent.record.events import NodeProposed, Replayed
 from agent.record.state import RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family, Value
-from tests.states import finish, idea, started
+from tests.support.states import finish, idea, started
 
 AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 SLOTS: dict[str, Value] = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.database import open_database
+from agent.core.database import open_database
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
-from agent.database import open_database
-from agent.errors import InfrastructureError, SetupError
+from agent.core.database import open_database
+from agent.core.errors import InfrastructureError, SetupError
 from agent.record.events import Given, LessonLearned, NodeProposed, RunFinished, RunResumed, event_adapter
-from agent.record.lock import new_run_folder, run_lock
-from agent.record.rates import rates
+from agent.record.journal import Journal, list_runs, runs_table
+from agent.record.lesson_rates import rates
+from agent.record.run_lock import new_run_folder, run_lock
 from agent.record.state import RunState
-from agent.record.store import Journal, list_runs, runs_table
 from agent.repository.edits import Edit
-from tests.states import add, finish, idea, lesson, propose, started
+from tests.support.states import add, finish, idea, lesson, propose, started
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.errors import Interrupted, SetupError
+from agent.core.errors import Interrupted, SetupError
 from agent.record.events import RunFinished, RunResumed, RunStarted
-from agent.record.lock import run_lock
+from agent.record.journal import Journal
 from agent.record.resumable import latest_resumable, name_run_in_interrupt
-from agent.record.store import Journal
-from tests.states import SETTINGS
+from agent.record.run_lock import run_lock
+from tests.support.states import SETTINGS
 
 
 def _run(engine: Engine, name: str, day: int, *, ended: bool = False) -> Journal:

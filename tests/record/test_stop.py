@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from agent.errors import SetupError
-from agent.record.lock import run_lock
+from agent.core.errors import SetupError
+from agent.record.journal import Journal
+from agent.record.run_lock import run_lock
 from agent.record.stop import latest_at_work
-from agent.record.store import Journal
 
 
 def _run(engine: Engine, name: str, day: int) -> None:

@@ -1,12 +1,12 @@
 """The scripted run as fixtures."""
 
 import pytest
-from scripted_run import node_files_of, write_story
 
 from agent.competition.metrics import get_metric
 from agent.record.events import Event
 from agent.record.state import RunState
 from agent.report.html import ReportContext
+from tests.report.scripted_run import node_files_of, write_story
 
 
 @pytest.fixture

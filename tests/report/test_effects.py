@@ -1,10 +1,10 @@
 """Effects of lessons as text."""
 
 import pytest
-from scripted_run import lesson
 
 from agent.memory.lesson import FixTried
-from agent.report.wording import comparison, effect, titled_effect
+from agent.report.formatting import comparison, effect, titled_effect
+from tests.report.scripted_run import lesson
 
 FIX = FixTried(run="r", competition="toy", data_kind="full", node=3, number=1, mended=True)
 

@@ -5,13 +5,13 @@ import time
 
 import pytest
 from rich.console import Console
-from scripted_run import Script, idea, lesson, result
 
 from agent.record.events import CurvePoint, Event, RunResumed
 from agent.record.state import RunState
 from agent.report.live_screen import LiveScreen
 from agent.report.observer import Observer, make_observer
 from agent.report.plain_lines import PlainLines
+from tests.report.scripted_run import Script, idea, lesson, result
 
 HEADLINE = "iMet Collection 2020 on its sample (made here, 1,500 labelled rows)"
 

@@ -5,12 +5,12 @@ import struct
 from pathlib import Path
 
 import pytest
-from scripted_run import Script, idea, result
 
 from agent.competition.metrics import get_metric
-from agent.errors import InfrastructureError, SetupError
+from agent.core.errors import InfrastructureError, SetupError
 from agent.record.state import RunState
 from agent.report.plots import write_plots
+from tests.report.scripted_run import Script, idea, result
 
 NAMES = ["best_over_time.png", "learning_curves.png", "score_against_time.png"]
 needs_matplotlib = pytest.mark.skipif(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from scripted_run import ANALYSIS, Script, idea, result
 
 from agent.competition.metrics import get_metric
 from agent.record.state import Node, RunState
 from agent.report.html import ReportContext, write_report
 from agent.report.node_files import NodeFiles
+from tests.report.scripted_run import ANALYSIS, Script, idea, result
 
 ATTACK = "</script><img src=x onerror='document.title=\"owned\"'>"
 

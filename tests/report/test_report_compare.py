@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from scripted_run import Script, files_of, idea, result
-from test_report_browser import ATTACK, browser, file, shown_nodes, visit
-from test_report_page import code_of
 
 from agent.competition.metrics import get_metric
 from agent.record.state import Node, RunState
 from agent.report.html import ReportContext, write_report
 from agent.report.node_files import NodeFiles
+from tests.report.scripted_run import Script, files_of, idea, result
+from tests.report.test_report_browser import ATTACK, browser, file, shown_nodes, visit
+from tests.report.test_report_page import code_of
 
 __all__ = ["browser", "file"]
 

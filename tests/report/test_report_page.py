@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, node_files_of, result
 
 from agent.competition.metrics import get_metric
-from agent.errors import InfrastructureError
+from agent.core.errors import InfrastructureError
 from agent.record.events import CurvePoint, NodeResult, RefitFinished, RefitResult
 from agent.record.state import Node, RunState
+from agent.report.formatting import fair_limit
 from agent.report.geometry import Scale, lay_out_tree, robust_range
 from agent.report.html import ReportContext, render_report, write_report
 from agent.report.node_files import NodeFiles
 from agent.report.node_view import render_node
 from agent.report.path_redaction import PathRedactor
-from agent.report.wording import fair_limit
+from tests.report.scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, node_files_of, result
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
 

@@ -9,7 +9,7 @@ from agent.llm.prices import Price
 from agent.record.events import LlmCallEnded
 from agent.record.state import RunState
 from agent.report.spending import render_spending
-from tests.states import started
+from tests.support.states import started
 
 LARGE = Price(model="large", input=2.0, cached=0.2, output=10.0)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
-from scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
 
 from agent.llm.calls import Call
 from agent.record.state import RunState
 from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.tree import render_tree
+from tests.report.scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
 
 
 def as_text(renderable: RenderableType, width: int = 140) -> str:

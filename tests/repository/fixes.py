@@ -3,7 +3,7 @@
 import ast
 
 from agent.repository.checks import CONTRACT_FILES
-from agent.repository.silencing import silenced
+from agent.repository.hidden_errors import silenced
 
 MAIN = """\
 import sys

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.repository.silencing import silenced
+from agent.repository.hidden_errors import silenced
 from tests.repository.fixes import FILES, alarm, changed
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.repository.family import Family, Slot, load_family
 from agent.repository.idea import load_blueprint
-from agent.repository.render import TaskView
+from agent.repository.rendering import TaskView
 from tests.conftest import TOY
 
 LADDER = Slot(values=(0.1, 0.3, 1.0), default=0.3, description="d", modules=(), range=(0.01, 3.0))

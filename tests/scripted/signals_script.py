@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.core.yaml_files import read_yaml
 from agent.repository.edits import Edit
 from agent.repository.idea import Idea
-from agent.repository.render import idea_json
-from agent.userfiles import read_yaml
+from agent.repository.rendering import idea_json
 
 FOLDER = Path(__file__).parent / "signals"
 

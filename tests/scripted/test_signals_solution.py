@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from agent.competition.evaluation import evaluate, evaluate_submission, parse_printed_metric
-from agent.competition.prepare import prepare
+from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
-from agent.competition.sources import locate_data
-from agent.paths import Home
+from agent.competition.sources.locate import locate_data
+from agent.core.paths import Home
 from agent.repository.checks import check_repository, without_refit
 from agent.repository.edits import apply_edits
+from agent.repository.hidden_errors import silenced
 from agent.repository.idea import ModulePlan
-from agent.repository.own_code import module_faults, plan_faults, requirements_of
-from agent.repository.own_code import test_faults as check_faults  # pytest would take it for a test
-from agent.repository.render import write_tree
-from agent.repository.silencing import silenced
+from agent.repository.rendering import write_tree
+from agent.repository.written_modules import module_faults, plan_faults, requirements_of
+from agent.repository.written_modules import test_faults as check_faults  # pytest would take it for a test
 from tests.conftest import run_script
 from tests.scripted.signals_script import FOLDER, Fault, signals_script
 

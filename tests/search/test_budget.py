@@ -1,5 +1,5 @@
 from agent.search.budget import Budget
-from tests.states import add, finish, idea, propose, started
+from tests.support.states import add, finish, idea, propose, started
 
 
 def test_a_reserve_is_held_back_and_each_node_has_its_limit() -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 from agent.search.policy import MCTS, Greedy, Random, Step, make_policy
-from tests.states import add, finish, propose, started
+from tests.support.states import add, finish, propose, started
 
 RNG = np.random.default_rng(0)
 PAPER = MCTS(first_drafts=1)

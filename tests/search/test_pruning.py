@@ -1,7 +1,7 @@
 from agent.record.events import CurvePoint
 from agent.record.state import RunState
 from agent.search.pruning import hopeless
-from tests.states import finish, propose, started
+from tests.support.states import finish, propose, started
 
 
 def _curve(*scores: float) -> tuple[CurvePoint, ...]:

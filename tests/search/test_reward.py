@@ -2,7 +2,7 @@ import pytest
 
 from agent.record.state import RunState
 from agent.search.reward import node_values, normalised_scores, reward
-from tests.states import add, finish, propose, started
+from tests.support.states import add, finish, propose, started
 
 
 def test_normalised_scores_are_min_max_of_valid_nodes_and_a_half_while_they_are_equal() -> None:

@@ -2,7 +2,7 @@ from agent.planner.base import Proposal, Request
 from agent.repository.idea import Blueprint
 from agent.search.policy import Greedy
 from agent.search.scheduler import Propose, Repeat, Scheduler
-from tests.states import add, idea, started
+from tests.support.states import add, idea, started
 
 
 class Scripted:

@@ -2,7 +2,7 @@ import numpy as np
 
 from agent.record.state import RunState
 from agent.solution.choose import choose, finalists, pooled
-from tests.states import add, finish, propose, started
+from tests.support.states import add, finish, propose, started
 
 
 def _scored(state: RunState, validation: float, audit: float | None = None) -> int:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from agent.competition.evaluation import strip_audit
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from agent.engine.session import Run
 from agent.record.state import Node
-from agent.session import Run
 from agent.solution.export import export
-from tests.searched import blending_home, search
+from tests.support.finished_runs import blending_home, search
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import app
-from agent.errors import SetupError
-from agent.paths import Home
+from agent.core.errors import SetupError
+from agent.core.paths import Home
 from agent.solution.card import FILE, Card, describe, load_card
 from agent.solution.leaderboard import report_score
 

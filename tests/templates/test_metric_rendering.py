@@ -14,10 +14,10 @@ from scipy.sparse import csr_array
 
 from agent.competition.metrics import METRICS, Metric, Rows, get_metric
 from agent.competition.spec import InputColumn, MetricParameters, Task
-from agent.paths import templates_dir
+from agent.core.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Blueprint, Idea, idea_told_by
-from agent.repository.render import (
+from agent.repository.rendering import (
     Renderer,
     TaskView,
     template_environment,

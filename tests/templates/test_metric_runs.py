@@ -16,16 +16,16 @@ import yaml
 
 from agent.competition.evaluation import check_metric, evaluate
 from agent.competition.metrics import metric_of
-from agent.competition.prepare import prepare
+from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
-from agent.competition.sources import RawData
+from agent.competition.sources.locate import RawData
 from agent.competition.spec import load_spec
+from agent.core.paths import Home, templates_dir
 from agent.execution import run_script
-from agent.paths import Home, templates_dir
 from agent.record.state import Node
 from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, Idea, idea_told_by
-from agent.repository.render import Renderer, TaskView, write_tree
+from agent.repository.rendering import Renderer, TaskView, write_tree
 from agent.solution.ensemble import ensemble_files, place_outputs
 
 COLOURS = ["blue", "green", "red"]

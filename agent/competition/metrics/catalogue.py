@@ -16,9 +16,9 @@ from agent.competition.metrics import (
     regression,
 )
 from agent.competition.metrics.metric import Metric, PredictionKind
-from agent.competition.metrics.own import RunBounded, own_metric
+from agent.competition.metrics.own_metric import RunBounded, own_metric
 from agent.competition.spec import CompetitionSpec, MetricParameters, Task
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 _LABEL: Mapping[Task, PredictionKind] = {"classification": "label"}
 _LABEL_SET: Mapping[Task, PredictionKind] = {"multilabel": "label_set"}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from agent.competition.spec import PredictionKind, Task
-from agent.errors import SetupError
+from agent.core.errors import SetupError
 
 __all__ = ["Floats", "Metric", "PredictionKind", "Rows", "SummedRows", "WeightedScorer", "ratio", "row_count"]
 

@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 
 from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn, Task
-from agent.paths import templates_dir
+from agent.core.paths import templates_dir
 from agent.repository.idea import idea_told_by
-from agent.repository.render import TaskView, template_environment, template_names, write_tree
+from agent.repository.rendering import TaskView, template_environment, template_names, write_tree
 
 IDEA = idea_told_by("its code", "Blend of nodes 003, 007", None)
 ENVIRONMENT = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "MARS_SEED": "3"}

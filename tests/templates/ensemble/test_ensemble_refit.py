@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ensemble_repository import Problem, Result, lay_out, run, run_all
-from test_ensemble_repository import PROBLEMS
+
+from tests.templates.ensemble.ensemble_repository import Problem, Result, lay_out, run, run_all
+from tests.templates.ensemble.test_ensemble_repository import PROBLEMS
 
 NAMES = ("balanced accuracy", "ranks", "log loss", "AUC of two classes", "micro F1", "RMSE")
 

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ensemble_repository import MEMBER_SCRIPT, Problem, Result, lay_out, render, run, run_all
 from scipy.special import softmax
+
+from tests.templates.ensemble.ensemble_repository import (
+    MEMBER_SCRIPT,
+    Problem,
+    Result,
+    lay_out,
+    render,
+    run,
+    run_all,
+)
 
 CLASSES = 4
 ROWS = {"val": 300, "test": 1500}

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from agent.paths import templates_dir
+from agent.core.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Blueprint, Idea, idea_told_by
-from agent.repository.render import Renderer, TaskView, write_tree
+from agent.repository.rendering import Renderer, TaskView, write_tree
 
 Files = dict[str, str]
 WARM_RUNNER = Path(__file__).with_name("warm_runner.py")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn, Task
-from agent.repository.render import TaskView
+from agent.repository.rendering import TaskView
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "white": (255, 255, 255)}  # BGR
 CLASSES = (*COLOURS, "round", "rare")

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from image_runs import render
-
 from agent.repository.family import Value
-from agent.repository.render import TaskView, write_tree
+from agent.repository.rendering import TaskView, write_tree
+from tests.templates.image_classification.image_runs import render
 
 
 @contextmanager

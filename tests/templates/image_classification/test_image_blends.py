@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from picture_competitions import task_view
-from rendered_library import imported
 from scipy.sparse import csr_array
+
+from tests.templates.image_classification.picture_competitions import task_view
+from tests.templates.image_classification.rendered_library import imported
 
 CLASSES = 4
 CONFIG = SimpleNamespace(seed=0, backbones=("a", "b", "c"))

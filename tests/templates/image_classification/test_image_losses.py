@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from picture_competitions import task_view
-from rendered_library import imported
 from timm.loss import AsymmetricLossMultiLabel
 from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
+
+from tests.templates.image_classification.picture_competitions import task_view
+from tests.templates.image_classification.rendered_library import imported
 
 LABELS = task_view("multilabel", "micro_f1")
 LABEL = task_view("classification", "accuracy")

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from image_runs import execute, lay_out
-from picture_competitions import make_competition, task_view
-from rendered_library import imported
 
-from agent.repository.render import TaskView
+from agent.repository.rendering import TaskView
+from tests.templates.image_classification.image_runs import execute, lay_out
+from tests.templates.image_classification.picture_competitions import make_competition, task_view
+from tests.templates.image_classification.rendered_library import imported
 
 TINY = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 1}
 

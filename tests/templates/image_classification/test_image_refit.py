@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from image_runs import Finished, execute, lay_out
-from picture_competitions import TinyCompetition, make_competition
 
 from agent.execution.progress import ProgressReader
 from agent.repository.family import Value
+from tests.templates.image_classification.image_runs import Finished, execute, lay_out
+from tests.templates.image_classification.picture_competitions import TinyCompetition, make_competition
 
 Slots = dict[str, Value]
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from image_runs import FAMILY, Files, render
-from picture_competitions import task_view
 
 from agent.repository.family import Value
 from agent.repository.idea import load_blueprint
 from agent.repository.leakage import Leakage, leakage
-from agent.repository.render import TaskView, write_tree
+from agent.repository.rendering import TaskView, write_tree
+from tests.templates.image_classification.image_runs import FAMILY, Files, render
+from tests.templates.image_classification.picture_competitions import task_view
 
 TOO_MANY_TO_KEEP_DECODED = 10**6  # At most sizes.
 TOO_MANY_TO_KEEP = 10**9

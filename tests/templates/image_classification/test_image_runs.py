@@ -10,15 +10,21 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from image_runs import FAMILY, Finished, execute, execute_cold, lay_out
-from picture_competitions import CLASSES, COLOURS, TinyCompetition, make_competition, task_view
-from rendered_library import imported
 from scipy.sparse import csr_array
 
 from agent.competition.metrics import get_metric
+from agent.engine.trial_runner import TOLD_SHARE
 from agent.execution.progress import ProgressReader
 from agent.repository.family import Value
-from agent.trial import TOLD_SHARE
+from tests.templates.image_classification.image_runs import FAMILY, Finished, execute, execute_cold, lay_out
+from tests.templates.image_classification.picture_competitions import (
+    CLASSES,
+    COLOURS,
+    TinyCompetition,
+    make_competition,
+    task_view,
+)
+from tests.templates.image_classification.rendered_library import imported
 
 Slots = dict[str, Value]
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}

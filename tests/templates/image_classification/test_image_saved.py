@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_runs import execute, lay_out
-from picture_competitions import CLASSES, make_competition
 from safetensors import safe_open
-from test_image_refit import RECIPES, ROWS, read
 
 from agent.repository.family import Value
+from tests.templates.image_classification.image_runs import execute, lay_out
+from tests.templates.image_classification.picture_competitions import CLASSES, make_competition
+from tests.templates.image_classification.test_image_refit import RECIPES, ROWS, read
 
 Slots = dict[str, Value]
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 1, "lr": 0.01, "flip": False}

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from picture_competitions import task_view
-from rendered_library import imported
+
+from tests.templates.image_classification.picture_competitions import task_view
+from tests.templates.image_classification.rendered_library import imported
 
 LABEL = task_view("classification", "accuracy")
 TINY = {"backbone": "tiny_cnn", "image_size": 32}

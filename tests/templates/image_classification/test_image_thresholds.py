@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from picture_competitions import task_view
-from rendered_library import imported
 from scipy.sparse import csr_array
 from sklearn.metrics import f1_score
 
 from agent.competition.metrics import get_metric
+from tests.templates.image_classification.picture_competitions import task_view
+from tests.templates.image_classification.rendered_library import imported
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from picture_competitions import task_view
-from rendered_library import imported
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
 from agent.repository.family import Value
-from agent.repository.render import TaskView
+from agent.repository.rendering import TaskView
+from tests.templates.image_classification.picture_competitions import task_view
+from tests.templates.image_classification.rendered_library import imported
 
 LABEL = task_view("classification", "accuracy")
 SETS = task_view("multilabel", "micro_f1")

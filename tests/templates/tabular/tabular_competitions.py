@@ -13,10 +13,10 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn, Task
-from agent.paths import templates_dir
+from agent.core.paths import templates_dir
 from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, Idea, idea_told_by
-from agent.repository.render import Renderer, TaskView, write_tree
+from agent.repository.rendering import Renderer, TaskView, write_tree
 
 FAMILY = load_family(templates_dir() / "tabular")
 SMALL_NODE = {

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tabular_competitions import Competition, Run, lay_out, mixed, run_all, view
 
 from agent.repository.family import Value
+from tests.templates.tabular.tabular_competitions import Competition, Run, lay_out, mixed, run_all, view
 
 MODELS: dict[str, dict[str, Value]] = {
     "linear": {"model": "linear"},

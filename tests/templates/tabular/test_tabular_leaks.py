@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from agent.paths import Home
+from agent.core.paths import Home
+from agent.engine.session import open_run
 from agent.record.events import NodeResult
-from agent.session import open_run
 from tests.cli.commands import mars
 
 ROWS = 480

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tabular_competitions import SMALL_NODE, lay_out, mixed, run
 
 from agent.repository.family import Value
+from tests.templates.tabular.tabular_competitions import SMALL_NODE, lay_out, mixed, run
 
 # Prints the rows that each fit holds out, of training rows whose folds are given.
 SPLITS = """

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tabular_competitions import Competition, Run, lay_out, mixed, read_rows, run_all
 
 from agent.repository.family import Value
+from tests.templates.tabular.tabular_competitions import Competition, Run, lay_out, mixed, read_rows, run_all
 
 BLEND: dict[str, Value] = {"model": "blend", "folds": 3, "max_iter": 20}
 CASES: dict[str, tuple[Competition, dict[str, Value]]] = {

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tabular_competitions import FAMILY, idea, mixed, real
 
 from agent.repository.family import Value
 from agent.repository.leakage import Leakage, leakage
-from agent.repository.render import Renderer, write_tree
+from agent.repository.rendering import Renderer, write_tree
+from tests.templates.tabular.tabular_competitions import FAMILY, idea, mixed, real
 
 COMPETITIONS = {
     "labels": mixed("classification", "qwk"),

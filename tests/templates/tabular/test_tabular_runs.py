@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tabular_competitions import (
+
+from agent.repository.family import Value
+from agent.repository.rendering import tree_hash
+from tests.templates.tabular.tabular_competitions import (
     FAMILY,
     Competition,
     Run,
@@ -20,9 +23,6 @@ from tabular_competitions import (
     run_all,
     view,
 )
-
-from agent.repository.family import Value
-from agent.repository.render import tree_hash
 
 BLEND: dict[str, Value] = {"model": "blend", "folds": 3, "max_iter": 20}
 

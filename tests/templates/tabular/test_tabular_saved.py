@@ -14,11 +14,20 @@ from types import ModuleType
 import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
-from tabular_competitions import FAMILY, Competition, Run, lay_out, mixed, read_rows, render, run_all
-from test_tabular_runs import EVERY_VALUE, one_probability, two_targets
 
 from agent.competition.spec import MetricParameters
 from agent.repository.family import Value
+from tests.templates.tabular.tabular_competitions import (
+    FAMILY,
+    Competition,
+    Run,
+    lay_out,
+    mixed,
+    read_rows,
+    render,
+    run_all,
+)
+from tests.templates.tabular.test_tabular_runs import EVERY_VALUE, one_probability, two_targets
 
 Slots = dict[str, Value]
 BLEND: Slots = {"model": "blend", "folds": 3, "max_iter": 10, "text_components": 0}

@@ -9,7 +9,8 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from tabular_competitions import Competition, lay_out, run, view
+
+from tests.templates.tabular.tabular_competitions import Competition, lay_out, run, view
 
 ROWS = 2000
 

@@ -1,0 +1,82 @@
+"""Verification of prepared files by reading them again."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from agent.competition.preparation.splits import SEED, LabelledRows, Split
+from agent.competition.prepared import Prepared
+from agent.competition.spec import FILE_COLUMN
+from agent.core.errors import InfrastructureError
+
+_SAMPLED_PATHS = 1_000
+_FREQUENT = 50  # rows; for rarer labels chance decides the number of held-out rows
+_MAX_SHARE_ERROR = 0.5  # relative error of the share of a frequent label
+
+
+def verify(prepared: Prepared, rows: LabelledRows, split: Split) -> None:
+    """Compare the written files with the split.
+
+    Raises:
+        InfrastructureError: counts differ, an id is in two parts, images are missing, or the split breaks
+            one of its rules.
+    """
+    tables = {
+        name: pd.read_csv(prepared.metadata / f"{name}.csv", dtype=str, na_filter=False)
+        for name in ("train", "val", "test", "sample_submission")
+    }
+    key, counts = prepared.spec.id_column, prepared.rows
+    expected = {
+        "train": counts.train,
+        "val": counts.val,
+        "test": counts.test + counts.audit,
+        "sample_submission": counts.test + counts.audit,
+    }
+    for name, count in expected.items():
+        _require(len(tables[name]) == count, f"{name}.csv has {len(tables[name])} rows instead of {count}")
+        _require(count > 0, f"{name}.csv has no rows")
+    ids = pd.concat([tables[name][key] for name in ("train", "val", "test")])
+    _require(ids.is_unique, "an id is in two parts")
+    _require(
+        tables["sample_submission"][key].equals(tables["test"][key]),
+        "the sample submission and test.csv have different ids",
+    )
+    if prepared.spec.image_input is not None:
+        _check_images(prepared, tables)
+    _check_split(rows, split)
+
+
+def _check_images(prepared: Prepared, tables: dict[str, pd.DataFrame]) -> None:
+    """Require the images of sampled labelled rows. Rows without an image were dropped earlier."""
+    rng = np.random.default_rng(SEED)
+    for name in ("train", "val"):
+        paths = tables[name][FILE_COLUMN].to_numpy()
+        sampled = rng.choice(paths, min(_SAMPLED_PATHS, len(paths)), replace=False)
+        missing = [path for path in sampled if not (prepared.input / path).is_file()]
+        _require(not missing, f"{len(missing)} of {len(sampled)} sampled images of {name}.csv are missing")
+
+
+def _check_split(rows: LabelledRows, split: Split) -> None:
+    parts = [part for part in (split.train, split.val, split.audit) if len(part)]
+    if rows.folds is not None:
+        return  # folds of the user may cut groups and times
+    if rows.groups is not None:
+        groups = [set(rows.groups[part].tolist()) for part in parts]
+        _require(len(set().union(*groups)) == sum(map(len, groups)), "a group is in two parts")
+    elif rows.times is not None:
+        for earlier, later in pairwise(parts):
+            _require(rows.times[earlier].max() < rows.times[later].min(), "times of two parts overlap")
+    elif rows.target.labels is not None:
+        total = rows.target.labels.sum(axis=0)
+        frequent = total >= _FREQUENT
+        for part in parts:
+            expected_count = total[frequent] * len(part) / rows.target.rows
+            found = rows.target.labels[part].sum(axis=0)[frequent]
+            slack = np.maximum(_MAX_SHARE_ERROR * expected_count, 5)
+            _require(bool((np.abs(found - expected_count) <= slack).all()), "the parts are not stratified")
+
+
+def _require(holds: bool, fault: str) -> None:
+    if not holds:
+        raise InfrastructureError(f"The prepared data are damaged: {fault}; check the disk and run again.")

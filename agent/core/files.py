@@ -1,0 +1,91 @@
+"""Safe paths in untrusted folders, atomic creation of folders, and file errors as messages."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from agent.core.errors import InfrastructureError, SetupError
+from agent.core.locks import temporary_folder
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def machine_errors(doing: str) -> Iterator[None]:
+    """Turn an OSError in the block into an error with a message that starts with `doing`.
+
+    Raises:
+        SetupError: this user may not read or write a file or folder.
+        InfrastructureError: the disk is full, or the machine failed in another way.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or str(error)
+        if error.errno in _NO_PERMISSION:
+            raise SetupError(f"{doing}: {where}{reason}; give this user the permissions.") from error
+        hint = "; free some space and run again" if error.errno in _DISK_FULL else ""
+        raise InfrastructureError(f"{doing}: {where}{reason}{hint}.") from error
+
+
+def is_contained(relative: str) -> bool:
+    """Return whether a relative path stays below its base folder. Links are not followed."""
+    path = PurePosixPath(relative)
+    return (
+        bool(path.parts)
+        and not path.is_absolute()
+        and ".." not in path.parts
+        and not set(relative) & {"\\", "\0"}
+    )
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """Return `folder / relative`; raise SetupError if the path, or a link in the path, leaves the folder."""
+    file = folder / relative
+    if not is_contained(relative) or not file.resolve().is_relative_to(folder.resolve()):
+        raise SetupError(f"{folder}: the path {relative!r} leaves the folder; name files below it.")
+    return file
+
+
+@contextmanager
+def aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Create a temporary folder beside `target` and rename it to `target` at the end of the block.
+
+    An error in the block deletes the temporary folder. If another process has created `target` meanwhile,
+    that folder stays, unless `replace` is set.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(f".{target.name}-", target.parent) as folder:
+        folder.chmod(0o755)
+        yield folder
+        _move_into_place(folder, target, replace)
+
+
+def _move_into_place(folder: Path, target: Path, replace: bool) -> None:
+    if replace and target.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        target.rename(old)  # replaces the empty folder `old` in one step
+        folder.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Create a hard link, or a copy if the file system cannot link (other device, too many links)."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        shutil.copyfile(source, target)

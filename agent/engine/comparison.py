@@ -1,0 +1,136 @@
+"""Derives lessons from a finished node by comparison with its parent, or with the previous best."""
+
+import math
+
+from agent.competition.evaluation import load_hold_out
+from agent.competition.metrics import Metric, paired_effect
+from agent.competition.prepared import Prepared
+from agent.core.errors import SetupError
+from agent.engine.trial_runner import TrialRunner
+from agent.memory.distill import distill, distill_fix
+from agent.memory.lesson import OWN_CODE, Evidence, FixTried, Lesson, Scope
+from agent.record.events import NodeResult
+from agent.record.state import Node, RunState
+from agent.repository.idea import changes_between
+
+# Assumed standard deviation between seeds before any repeat, as a share of the score's standard error.
+SEED_SHARE = 0.5
+
+
+def seed_variance(state: RunState, standard_error: float) -> float:
+    """Return the variance of the metric between seeds, from the repeats of this run.
+
+    A guess from the score's standard error counts like one more repeat. Two runs with equal scores by
+    chance do not prove that seeds do not matter.
+    """
+    squares = [
+        (repeat - other.metric) ** 2 / 2
+        for other in state.nodes.values()
+        if other.metric is not None
+        for repeat in other.repeats
+    ]
+    return (guessed_seed_variance(standard_error) + sum(squares)) / (1 + len(squares))
+
+
+def guessed_seed_variance(standard_error: float) -> float:
+    """Return the assumed variance between seeds before any repeat."""
+    return (SEED_SHARE * standard_error) ** 2
+
+
+def lesson_from(
+    state: RunState, run: str, runner: TrialRunner, metric: Metric, node: Node, result: NodeResult
+) -> Lesson | None:
+    """Return the solution lesson of a node; None without a node to compare with.
+
+    Args:
+        state: the state of the run, without the node's result.
+        run: id of the run.
+        runner: gives access to the nodes' predictions.
+        metric: the competition's metric.
+        node: the node.
+        result: its result.
+    """
+    other = state.best if node.parent is None else state.nodes[node.parent]
+    if result.status != "valid" or node.operator == "ensemble" or other is None or not other.is_valid:
+        return None
+    mine, theirs = node.blueprint, other.blueprint
+    if (mine.family if mine else "") != (theirs.family if theirs else ""):
+        return None
+    if other.id != node.parent and not (state.is_rendered(node) and state.is_rendered(other)):
+        return None  # Unrelated edits separate the two nodes, so the slots do not explain the difference.
+    changes, edits = changes_between(theirs.slots, mine.slots) if mine and theirs else (), node.edits
+    if not changes and not edits:
+        return None
+    prepared = runner.prepared
+    scope = _scope(prepared, node)
+    evidence = _compare(state, run, runner, metric, node, result, other)
+    if evidence is None:
+        return None
+    scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
+    return distill(scope, node.idea.title, changes, evidence, scores, edits)
+
+
+def fixes_taught(
+    state: RunState, run: str, prepared: Prepared, node: Node, result: NodeResult
+) -> list[Lesson]:
+    """Return a debug lesson per fix of a node, successful or not; its result is not in the state yet."""
+    scope = _scope(prepared, node)
+    after = [*(attempt.failed for attempt in node.attempts), result][1:]
+    taught = []
+    for number, (attempt, then) in enumerate(zip(node.attempts, after, strict=True), start=1):
+        failure = attempt.failed.failure
+        if failure is None:
+            continue
+        tried = FixTried(
+            run=run,
+            competition=prepared.spec.id,
+            data_kind=prepared.kind,
+            node=node.id,
+            number=number,
+            mended=then.failure is None or then.failure.place != failure.place,
+        )
+        taught.append(distill_fix(scope, attempt.fix, failure.told, failure.frames[-1:], tried))
+    return taught
+
+
+def _scope(prepared: Prepared, node: Node) -> Scope:
+    family = node.blueprint.family if node.blueprint else OWN_CODE
+    return Scope(task=prepared.spec.task, family=family, magnitude=Scope.magnitude_of(prepared.rows.train))
+
+
+def _compare(
+    state: RunState,
+    run: str,
+    runner: TrialRunner,
+    metric: Metric,
+    node: Node,
+    result: NodeResult,
+    other: Node,
+) -> Evidence | None:
+    """Return the effect of going from `other` to `node`, paired over the validation rows.
+
+    None without a standard error: a competition's own metric may be too slow to resample, or may fail.
+    """
+    prepared = runner.prepared
+    file = "working/val_submission.csv"
+    truth, after = load_hold_out(prepared, "val", runner.workspace(node.id) / file)
+    _, before = load_hold_out(prepared, "val", runner.workspace(other.id) / file)
+    try:
+        paired = paired_effect(metric, truth, before, after)
+    except SetupError:
+        return None
+    if not math.isfinite(paired.standard_error):
+        return None
+    seeds = 2 * seed_variance(state, result.metric_se or 0.0) / paired.scale**2
+    # Two candidates that agree on every row may still differ on one more row.
+    resolution = 1.0 / (prepared.rows.val * paired.scale)
+    return Evidence(
+        run=run,
+        competition=prepared.spec.id,
+        data_kind=prepared.kind,
+        parent=other.id,
+        child=node.id,
+        effect=paired.effect,
+        standard_error=max(math.sqrt(paired.standard_error**2 + seeds), resolution),
+        time_factor=max(result.own_seconds, 1e-3) / max(other.own_seconds, 1e-3),
+    )

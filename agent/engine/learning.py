@@ -1,0 +1,73 @@
+"""Records a finished node together with its lessons."""
+
+from dataclasses import dataclass
+
+from agent.agents.lesson_writer import Reflector
+from agent.competition.metrics import Metric
+from agent.engine.comparison import fixes_taught, lesson_from
+from agent.engine.trial_runner import TrialRunner
+from agent.memory.lesson import Lesson
+from agent.memory.store import LessonStore
+from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
+from agent.record.recorder import Chronicle
+from agent.record.state import Node
+from agent.search.budget import Budget
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Derives lessons from the finished nodes of a run."""
+
+    run: str
+    chronicle: Chronicle
+    lessons: LessonStore
+    runner: TrialRunner
+    metric: Metric
+
+    def finish(
+        self, node: Node, result: NodeResult, limit_s: float, reflector: Reflector | None = None
+    ) -> None:
+        """Record a result and its lessons in one transaction, so that a kill loses both or neither.
+
+        Args:
+            node: the finished node.
+            result: its result, not yet in the state.
+            limit_s: the node's time limit in seconds. A node with less time than the others may owe its
+                score to that, so it teaches debug lessons only.
+            reflector: words lessons about edits; None leaves the generated words.
+        """
+        state, journal = self.chronicle.state, self.chronicle.journal
+        taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
+        if limit_s >= state.run.node_limit_s:
+            learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
+            taught += [learned] if learned else []
+        now, stored = self.chronicle.clock.elapsed_s(), None
+        events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
+        with journal.transaction() as connection:
+            for lesson in taught:  # the solution lesson comes last
+                stored = self.lessons.add(lesson, connection)
+                events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
+            for event in events:
+                journal.append(event, connection)
+        for event in events:
+            self.chronicle.apply(event)
+        # No request once the time is used up: two failed requests would open the circuit breaker.
+        if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
+            self._word(node, stored, reflector)
+
+    def _word(self, node: Node, lesson: Lesson, reflector: Reflector) -> None:
+        """Let a model word a lesson about edits. The lesson is already recorded; a kill loses only words."""
+        found = reflector.reflect(self.chronicle.state, node, lesson, self.lessons.all)
+        if found is None:
+            return
+        journal = self.chronicle.journal
+        with journal.transaction() as connection:
+            stored = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
+            event = LessonWorded(
+                elapsed_s=self.chronicle.clock.elapsed_s(),
+                node=node.id,
+                lesson=stored,
+                instead_of="" if stored.id == lesson.id else lesson.id,
+            )
+            journal.append(event, connection)
+        self.chronicle.apply(event)

@@ -1,0 +1,357 @@
+"""Wires the components for one session of a run: a new run or a resumed one."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from agent.competition.evaluation import check_metric
+from agent.competition.metrics import Metric, metric_of
+from agent.competition.preparation.prepare import prepare
+from agent.competition.prepared import Prepared, load_prepared
+from agent.competition.registry import find_competition
+from agent.competition.sources.locate import locate_data
+from agent.core.database import open_database
+from agent.core.errors import SetupError
+from agent.core.paths import Home
+from agent.engine.agents import current_host, open_agents
+from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.loop import Search
+from agent.engine.refit import submission_of
+from agent.engine.request import RunRequest, can_write, imported_code, make_planner, make_settings
+from agent.engine.trial_runner import TrialRunner
+from agent.execution import Executor, run_script
+from agent.execution.gpus import GpuLeases, visible_gpus
+from agent.memory.embedding_recall import recall_by_embeddings
+from agent.memory.lesson import Lesson
+from agent.memory.recall import debug_lessons, recall, solution_lessons
+from agent.memory.store import LessonStore, read_lessons
+from agent.planner.library.planner import LibraryPlanner
+from agent.planner.llm.briefing import Briefing
+from agent.planner.replay import recorded_ideas
+from agent.record.events import Given, RunResumed, RunSettings, RunStarted
+from agent.record.journal import LATEST, Journal
+from agent.record.recorder import Chronicle, RealClock
+from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
+from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
+from agent.record.state import Node, RunState
+from agent.report.formatting import wishes
+from agent.report.observer import Observer
+from agent.repository.family import Family, known_families
+from agent.repository.lineage import Lineage, repository_of
+from agent.repository.rendering import Renderer, TaskView
+from agent.search.policy import make_policy
+from agent.search.scheduler import Decisions, scheduler_of
+from agent.solution.card import make_card
+from agent.solution.keep import Kept, keep
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recorded run, opened."""
+
+    id: str
+    folder: Path
+    prepared: Prepared
+    metric: Metric
+    journal: Journal
+    state: RunState
+
+    @property
+    def nodes(self) -> Path:
+        """Folder of the workspaces, one subfolder per node."""
+        return self.folder / "nodes"
+
+    @property
+    def lineage(self) -> Lineage:
+        return Lineage(repository_of(self.folder), int(self.journal.created_at.timestamp()))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Result of a session."""
+
+    run: Run
+    chosen: Node | None
+    kept: Kept | None
+
+
+def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
+    """Run `mars run`: prepare the competition, register a new run and search.
+
+    Args:
+        request: the options of `mars run`.
+        home: the folder that holds everything MARS writes.
+        make_observer: makes the display, given the metric's name.
+    """
+    make_policy(request.policy)
+    competition = find_competition(request.competition, home)
+    raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
+    observer = make_observer(raw.graded(competition.spec).metric)
+    observer.note(raw.sentence)
+    prepared = prepare(competition.spec, raw, home)
+    metric = metric_of(prepared.spec, run_script)
+    check_metric(prepared, metric)
+    settings = make_settings(request, prepared, competition.folder, home)
+    planner = make_planner(settings, prepared, home, given=request.given is not None)
+    if not planner.families and not can_write(settings):
+        observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
+    given = imported_code(request, settings, planner, home)
+    engine = open_database(home.database)
+    if request.lessons is not None:
+        LessonStore(engine).import_all(read_lessons(request.lessons))
+    with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
+        if given is not None:
+            files, idea = given
+            settings = settings.model_copy(
+                update={"given": Given(commit=run.lineage.keep_given(files), idea=idea)}
+            )
+        session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        return session.begin(f"Run {run.id}: {prepared.spec.title}{wishes(settings)}")
+
+
+def _cited(settings: RunSettings, engine: Engine) -> set[str]:
+    """Return the ids of the lessons that replayed ideas cite."""
+    if settings.replayed is None:
+        return set()
+    ideas = recorded_ideas(engine, settings.replayed)
+    fixes = [attempt.fix for one in ideas for attempt in one.mended]
+    cited = (*(one.idea.cited_lessons for one in ideas), *(fix.cites for fix in fixes))
+    return {name for names in cited for name in names}
+
+
+@contextmanager
+def new_run(
+    prepared: Prepared, home: Home, engine: Engine, mark: str = ""
+) -> Iterator[tuple[Run, Heartbeat]]:
+    """Register a run with `mark` in its id, and lock it until the block ends."""
+    now = datetime.now(UTC)
+    folder = new_run_folder(home.workspaces, f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}")
+    run_id = folder.name
+    with run_lock(folder) as heartbeat:
+        journal = Journal.create(engine, run_id, prepared.spec.id, now)
+        metric = metric_of(prepared.spec, run_script)
+        state = RunState(metric.higher_is_better)
+        yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
+
+
+def run_experiment(
+    run: Run,
+    settings: RunSettings,
+    decisions: Decisions,
+    home: Home,
+    observer: Observer,
+    heartbeat: Heartbeat,
+    headline: str,
+) -> None:
+    """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
+    planner, lessons = make_planner(settings, run.prepared, home), LessonStore(run.journal.engine)
+    _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
+
+
+def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
+    """Run `mars resume`: continue a run from its record.
+
+    Args:
+        name: id of the run or part of it. `latest` is the newest run that can continue: no other process
+            works on it, and it has not ended unless `minutes` is given.
+        minutes: replaces the run's budget.
+        home: the folder that holds everything MARS writes.
+        make_observer: makes the display, given the metric's name.
+    """
+    engine = open_database(home.database)
+    passed_over: list[str] = []
+    if name == LATEST:
+        name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
+    journal = Journal.open(engine, name)
+    with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
+        families = known_families(home)
+        run = open_run(journal.run, home, engine, families)
+        if run.state.run.experiment:
+            raise SetupError(
+                f"Run {run.id} verifies a lesson and cannot be resumed; start again with "
+                "`mars lessons verify`."
+            )
+        _check_blueprints(run, families)
+        if run.state.run.replayed is not None:  # report missing ideas before the session is recorded
+            recorded_ideas(engine, run.state.run.replayed)
+        observer = make_observer(run.metric.name)
+        if passed_over:
+            observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
+        planner = make_planner(run.state.run, run.prepared, home)
+        session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        return session.continue_run(minutes, heartbeat.last_alive)
+
+
+def open_run(
+    name: str, home: Home, engine: Engine | None = None, families: Mapping[str, Family] | None = None
+) -> Run:
+    """Open a recorded run and rebuild its state from its events.
+
+    Args:
+        name: id of the run, part of it, or `latest`.
+        home: the folder that holds everything MARS writes.
+        engine: the open database; None opens it.
+        families: for a run that continues; they add new slots to recorded blueprints.
+    """
+    journal = Journal.open(engine or open_database(home.database), name)
+    events = journal.events()
+    if not events or not isinstance(events[0], RunStarted):
+        raise SetupError(f"Run {journal.run} stopped before its search; start a new run with `mars run`.")
+    prepared = load_prepared(home.prepared / events[0].settings.prepared)
+    metric = metric_of(prepared.spec, run_script)
+    state = RunState.replay(events, metric.higher_is_better, families)
+    return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)
+
+
+def _check_blueprints(run: Run, families: Mapping[str, Family]) -> None:
+    """Raise SetupError if a needed family is gone or no longer accepts the run's blueprints."""
+    state = run.state
+    recorded = {f"node {node.name}": node.blueprint for node in state.nodes.values()}
+    to_render = {"--blueprint", *(f"node {node.name}" for node in state.running)}
+    for name, blueprint in {**recorded, "--blueprint": state.run.blueprint}.items():
+        if blueprint is None:
+            continue
+        family, where = families.get(blueprint.family), f"Run {run.id} cannot continue, {name}"
+        try:
+            if family is not None:
+                family.fill(blueprint.slots, where)
+            elif name in to_render:
+                raise SetupError(f"{where}: no family is called '{blueprint.family}'.")
+        except SetupError as error:
+            raise SetupError(f"{error} Start a new run with `mars run`.") from error
+
+
+class _Session:
+    """One session of a run, from its wiring to the kept solution."""
+
+    def __init__(
+        self,
+        run: Run,
+        settings: RunSettings,
+        planner: LibraryPlanner,
+        lessons: LessonStore,
+        home: Home,
+        observer: Observer,
+        heartbeat: Callable[[], None],
+        decisions: Decisions | None = None,
+    ) -> None:
+        self._decisions = decisions
+        self._run = run
+        self._settings = settings
+        self._lessons = lessons
+        self._home = home
+        self._observer = observer
+        self._heartbeat = heartbeat
+        self._cache = cache_layers(home, run.prepared, run.folder)
+        self._planner = planner
+
+    def begin(self, headline: str) -> Summary:
+        lessons = self._recalled()
+        with self._executor() as executor:
+            started = RunStarted(
+                elapsed_s=0.0,
+                settings=self._settings,
+                missing_guarantees=tuple(executor.guarantees.missing()),
+                lessons=lessons,
+            )
+            self._run.journal.append(started)
+            self._run.state.apply(started)
+            return self._work(executor, headline)
+
+    def _recalled(self) -> tuple[Lesson, ...]:
+        """Return the lessons offered to the run: solution lessons, then as many debug lessons at most.
+
+        A replay adds the lessons that its ideas cite.
+        """
+        about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
+        known, scopes = self._lessons.all(), self._planner.scopes
+        recalled = recall_by_embeddings(solution_lessons(known), scopes, about, self._home.weights)
+        if recalled.how:
+            self._observer.note(recalled.how)
+        offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
+        cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
+        return (*offered, *(lesson for lesson in known if lesson.id in cited))
+
+    def continue_run(self, minutes: float | None, last_alive: float) -> Summary:
+        state, journal = self._run.state, self._run.journal
+        # The time of unfinished executions is spent, and they are repeated.
+        repeated = any(node.repeating or node.refitting for node in state.nodes.values())
+        busy = bool(state.running) or repeated or bool(state.spend.asked)
+        lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
+        host, before = current_host(state.run), state.run.llm_host
+        resumed = RunResumed(
+            elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
+        )
+        journal.append(resumed)
+        state.apply(resumed)
+        if host != before:
+            self._observer.note(f"Language models are now asked at {host}, before at {before}.")
+        with self._executor() as executor:
+            return self._work(executor, f"Run {self._run.id} continues: {self._run.prepared.spec.title}")
+
+    def _work(self, executor: Executor, headline: str) -> Summary:
+        run, state = self._run, self._run.state
+        self._observer.started(state, headline)
+        for sentence in run.prepared.warnings:
+            self._observer.note(sentence)
+        task = TaskView.of(run.prepared)
+        runner = TrialRunner(
+            prepared=run.prepared,
+            lineage=run.lineage,
+            executor=executor,
+            nodes_root=run.nodes,
+            settings=state.run,
+            cache=self._cache,
+            weights=self._home.weights,
+            gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
+        )
+        chronicle = Chronicle(run.journal, state, self._observer, RealClock(state.elapsed_s))
+        try:
+            chosen = self._search(chronicle, runner, task)
+            kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
+            if kept is not None:
+                self._observer.note(kept.sentence)
+        finally:
+            self._observer.close()
+        return Summary(run, chosen, kept)
+
+    def _search(self, chronicle: Chronicle, runner: TrialRunner, task: TaskView) -> Node | None:
+        """Run the search with the session's own decisions, else with a scheduler."""
+        run, library = self._run, self._planner
+        search = Search(
+            run=run.id,
+            chronicle=chronicle,
+            lessons=self._lessons,
+            runner=runner,
+            renderers={name: Renderer(family, task) for name, family in library.families.items()},
+            competition=task,
+            metric=run.metric,
+            heartbeat=self._heartbeat,
+        )
+        if self._decisions is not None:
+            return search.run(self._decisions)
+        with open_agents(library, chronicle, run.prepared, run.lineage.read, search.pulse) as agents:
+            scheduler = scheduler_of(run.state.run, agents.planner)
+            return search.run(scheduler, agents)
+
+    def _keep(self, runner: TrialRunner, node: Node) -> Kept:
+        run = self._run
+        assert node.result is not None
+        return keep(
+            self._home.solutions,
+            run.prepared,
+            make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
+            runner.lineage.read(node.result.commit),
+            runner.workspace(node.id),
+            run.folder / "best",
+            submission=submission_of(runner, node),
+        )
+
+    def _executor(self) -> AbstractContextManager[Executor]:
+        families = self._planner.families.values()
+        run = self._run
+        return open_executor(self._settings, run.prepared, families, self._home, run.nodes, self._cache)

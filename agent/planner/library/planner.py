@@ -1,0 +1,144 @@
+"""The embedded planner, which needs no language model, no key and no network.
+
+A family's moves are arms of a bandit. Their gain and cost come from priors and from lessons in memory.
+"""
+
+from agent.memory.lesson import Scope
+from agent.planner.base import Circumstances, Proposal, Request
+from agent.planner.constraints import Wishes
+from agent.planner.library.arms import Arm
+from agent.planner.library.idea_text import draft_idea, improved_idea
+from agent.planner.search_space import Ground, draft_fits, inherited_cites
+from agent.record.state import Node, RunState
+from agent.repository.family import Draft, Family, Move, Value
+from agent.repository.idea import Blueprint
+
+# Share of improvements that combine two moves. With more moves, a lesson could not name the cause.
+PAIR_SHARE = 0.25
+REDRAFT_ATTEMPTS = 20
+
+
+class LibraryPlanner:
+    """Thompson sampling over the moves of the families that serve a competition."""
+
+    def __init__(
+        self, families: dict[str, Family], circumstances: Circumstances, wishes: Wishes | None = None
+    ) -> None:
+        self.ground = Ground(families, circumstances, wishes)
+
+    @property
+    def families(self) -> dict[str, Family]:
+        """The families that serve the competition."""
+        return self.ground.families
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Scopes of the lessons that apply here."""
+        return self.ground.scopes
+
+    def propose(self, request: Request) -> Proposal | None:
+        return self._draft(request) if request.parent is None else self._improve(request, request.parent)
+
+    def _draft(self, request: Request) -> Proposal | None:
+        options = self.ground.drafts()
+        for family, draft in options:
+            if _is_drafted(request.state, family, draft):
+                continue
+            slots, cites = self._with_proven_values(family, draft, request.state)
+            expected = self.ground.draft_seconds(request.state, family, slots)
+            if draft_fits(expected, request) and self.ground.is_new_and_allowed(
+                request.state, family, slots, None
+            ):
+                return Proposal(draft_idea(family, draft, slots, (), cites), expected)
+        return self._redraft(request, options)
+
+    def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
+        """Return a used draft with proven slot values and a few random moves, once all drafts are used."""
+        started = [self._with_proven_values(family, draft, request.state) for family, draft in options]
+        for attempt in range(REDRAFT_ATTEMPTS if options else 0):
+            number = int(request.rng.integers(len(options)))
+            (family, draft), (slots, cites) = options[number], started[number]
+            moves: list[Move] = []
+            for move in request.rng.permutation(len(family.moves)):
+                candidate = family.moves[int(move)]
+                changed = self.ground.apply(family, candidate, slots)
+                if changed is not None and len(moves) < 2 + attempt // 5:
+                    slots, moves = changed, [*moves, candidate]
+            if not self.ground.is_new_and_allowed(request.state, family, slots, None):
+                continue
+            expected = self.ground.draft_seconds(request.state, family, slots)
+            if draft_fits(expected, request):
+                return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
+        return None
+
+    def _improve(self, request: Request, parent: Node) -> Proposal | None:
+        blueprint = parent.blueprint
+        if blueprint is None or blueprint.family not in self.families:
+            return None
+        family = self.families[blueprint.family]
+        arms = list(self.ground.arms(request, parent, family, blueprint))
+        if not arms:
+            return None
+        worth = [arm.sample(request.rng, per_cost=not request.finishing) for arm in arms]
+        ranked = [arms[index] for index in sorted(range(len(arms)), key=lambda index: -worth[index])]
+        chosen = self._one_or_two(request, parent, family, blueprint, ranked)
+        slots = dict(blueprint.slots)
+        for arm in chosen:
+            slots.update({change.slot: change.new for change in arm.changes})
+        cites = inherited_cites(parent, slots)
+        for arm in chosen:
+            if arm.lessons:
+                cites |= {change.slot: arm.lessons for change in arm.changes}
+        first = ([parent, *request.state.ancestors(parent)])[-1]
+        idea = improved_idea(family, first, parent, slots, [arm.move for arm in chosen], cites)
+        expected = parent.seconds
+        for arm in chosen:
+            expected *= arm.time_factor
+        return Proposal(idea, expected)
+
+    def _one_or_two(
+        self, request: Request, parent: Node, family: Family, blueprint: Blueprint, ranked: list[Arm]
+    ) -> list[Arm]:
+        first = ranked[0]
+        if float(request.rng.random()) >= PAIR_SHARE:
+            return [first]
+        for second in ranked[1:]:
+            together = first.time_factor * second.time_factor * parent.seconds
+            both = self.ground.apply(family, second.move, first.slots)
+            if (
+                both is not None
+                and second.gain > 0
+                and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
+                and self.ground.improvement_fits(request, family, both, together)
+                and self.ground.is_new_and_allowed(request.state, family, both, parent)
+            ):
+                return [first, second]
+        return [first]
+
+    def _with_proven_values(
+        self, family: Family, draft: Draft, state: RunState
+    ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
+        """Return the draft's slots and citations; lessons' proven values fill slots the draft leaves open."""
+        wishes = self.ground.wishes
+        slots = wishes.draft_slots(family, draft)
+        cites: dict[str, tuple[str, ...]] = {}
+        scope = self.ground.scope_of[family.id]
+        for lesson in sorted(state.proven, key=lambda lesson: lesson.confidence):
+            (change,) = lesson.changes
+            if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
+                continue
+            wanted = wishes.allows({**slots, change.slot: change.new})
+            if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new) and wanted:
+                slots[change.slot] = change.new
+                cites[change.slot] = (lesson.id,)
+        return slots, cites
+
+
+def _is_drafted(state: RunState, family: Family, draft: Draft) -> bool:
+    """Return whether the run has this draft, with or without values from lessons."""
+    return any(
+        node.idea.blueprint is not None
+        and node.idea.blueprint.family == family.id
+        and node.idea.title == draft.title
+        for node in state.roots
+    )

@@ -1,0 +1,156 @@
+"""The search space: the available families, the user's constraints, novelty and time limits."""
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+from agent.memory.lesson import OWN_CODE, Scope
+from agent.planner.base import Circumstances, Request
+from agent.planner.conditions import is_met, serves
+from agent.planner.constraints import Wishes
+from agent.planner.library.arms import Arm, believe
+from agent.record.state import Node, RunState, variant
+from agent.repository.family import Draft, Family, Move, Value
+from agent.repository.idea import Blueprint, changes_between
+
+# Finishing moves (folds, test-time augmentation) start after this share of the time budget.
+FINISH_FROM = 0.25
+# Estimates across structures are rough, and candidates fit their training to their time limit.
+DRAFT_SLACK = 5.0
+# Nodes whose costs differ by less than this log ratio are equally good references for an estimate.
+SIMILAR_COST = math.log(1.5)
+# An estimate from a similar node may use at most this share of the limit.
+SAFE_SHARE = 0.8
+
+
+class Ground:
+    """The rules that the ideas of all planners follow."""
+
+    def __init__(
+        self, families: dict[str, Family], circumstances: Circumstances, wishes: Wishes | None = None
+    ) -> None:
+        self.families = {name: family for name, family in families.items() if serves(family, circumstances)}
+        self.wishes = wishes or Wishes()
+        self._context = circumstances
+        self._costs: dict[str, float] = {}
+        magnitude = Scope.magnitude_of(circumstances.n_train)
+        self.scope_of = {
+            name: Scope(task=circumstances.task, family=name, magnitude=magnitude) for name in self.families
+        }
+        self._own_code = Scope(task=circumstances.task, family=OWN_CODE, magnitude=magnitude)
+
+    @property
+    def device(self) -> Literal["cpu", "cuda"]:
+        return self._context.device
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Scopes of the lessons that apply here: those of the families, and that of code without a family."""
+        return [*self.scope_of.values(), self._own_code]
+
+    def drafts(self) -> list[tuple[Family, Draft]]:
+        """Return every draft that suits the data, the cheapest first."""
+        return sorted(
+            (
+                (family, draft)
+                for family in self.families.values()
+                for draft in family.drafts
+                if is_met(draft.when, self._context)
+            ),
+            key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
+        )
+
+    def moves(self, family: Family) -> list[Move]:
+        """Return the moves that suit the data and the machine and that the user allows."""
+        return [
+            move
+            for move in family.moves
+            if self.wishes.allows_move(move) and is_met(move.when, self._context)
+        ]
+
+    def arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
+        """Yield every applicable move that is new, in its stage, and fits the time limit."""
+        scope = self.scope_of[family.id]
+        early = request.state.elapsed_s < FINISH_FROM * request.state.run.budget_s
+        for move in family.moves:
+            slots = self.apply(family, move, blueprint.slots)
+            if slots is None or (early and move.stage == "finish"):
+                continue
+            if not self.is_new_and_allowed(request.state, family, slots, parent):
+                continue
+            changes = changes_between(blueprint.slots, slots)
+            evidence = request.state.lessons_about(change.slot for change in changes)
+            gain, sd, time_factor, lessons = believe(move, changes, evidence, scope)
+            if not self.improvement_fits(request, family, slots, parent.seconds * time_factor):
+                continue
+            tries = request.state.moves[move.id]
+            yield Arm(move, slots, changes, gain, sd, time_factor, lessons, tries)
+
+    def apply(self, family: Family, move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
+        """Return the slots after the move; None if it is forbidden, does not apply or changes nothing."""
+        if not self.wishes.allows_move(move) or not is_met(move.when, self._context, slots):
+            return None
+        return move.applied_to(slots, family)
+
+    def is_new_and_allowed(
+        self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None
+    ) -> bool:
+        """Return whether a blueprint is new below the parent (None: as a draft) and allowed by the user."""
+        is_new = variant(Blueprint(family=family.id, slots=slots), parent) not in state.variants
+        return is_new and self.wishes.allows(slots)
+
+    def improvement_fits(
+        self, request: Request, family: Family, slots: dict[str, Value], expected_s: float
+    ) -> bool:
+        """Return whether an improvement ends in time, even if it must build caches that its parent found."""
+        if expected_s > SAFE_SHARE * request.limit_s:
+            return False
+        if not _is_short(request):
+            return True  # a full limit, as the other nodes had; candidates fit their training to the limit
+        return (self.draft_seconds(request.state, family, slots) or 0.0) <= request.limit_s
+
+    def draft_seconds(self, state: RunState, family: Family, slots: dict[str, Value]) -> float | None:
+        """Estimate a draft's run time in seconds; None before the family has a valid node.
+
+        The estimate scales the slowest of the nodes of the nearest relative cost. Faster nodes may have found
+        caches that this draft must build.
+        """
+        cost = family.relative_cost(slots)
+        known = [
+            (self._cost(family, blueprint), node.seconds)
+            for node in state.valid
+            if (blueprint := node.blueprint) is not None and blueprint.family == family.id
+        ]
+        if not known:
+            return None
+        distances = [abs(math.log(other / cost)) for other, _ in known]
+        near = min(distances) + SIMILAR_COST
+        return max(
+            seconds * cost / other
+            for distance, (other, seconds) in zip(distances, known, strict=True)
+            if distance <= near
+        )
+
+    def _cost(self, family: Family, blueprint: Blueprint) -> float:
+        """Return a blueprint's relative cost, cached by its key."""
+        if blueprint.key not in self._costs:
+            self._costs[blueprint.key] = family.relative_cost(blueprint.slots)
+        return self._costs[blueprint.key]
+
+
+def draft_fits(expected_s: float | None, request: Request) -> bool:
+    """Return whether a draft may be tried; with less than a full node limit left, the bound is strict."""
+    if expected_s is None:
+        return True
+    return expected_s <= (SAFE_SHARE if _is_short(request) else DRAFT_SLACK) * request.limit_s
+
+
+def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[str, ...]]:
+    """Return the parent's citations for the slot values that the child keeps."""
+    old = parent.blueprint.slots if parent.blueprint else {}
+    return {slot: lessons for slot, lessons in parent.idea.cites.items() if slots.get(slot) == old.get(slot)}
+
+
+def _is_short(request: Request) -> bool:
+    """Return whether less than a full node limit is left."""
+    return request.limit_s < request.state.run.node_limit_s

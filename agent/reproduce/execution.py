@@ -1,0 +1,133 @@
+"""Executes the recorded repositories of a run again under the same conditions, and compares the scores."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.locks import temporary_folder
+from agent.core.paths import Home
+from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.session import Run
+from agent.engine.trial_runner import TrialRunner
+from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
+from agent.record.run_lock import run_lock
+from agent.record.state import Node, RunState
+from agent.repository.family import known_families
+from agent.search.budget import Budget, refit_limit_s
+from agent.solution.ensemble import place_outputs
+
+TOLERANCE = 1e-6
+"""Absolute tolerance of the metric. On a CPU the same seed and threads give the same score up to rounding."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Recorded and new result of one node."""
+
+    node: int
+    recorded: NodeResult
+    again: NodeResult | None  # None: the node was not executed
+    reason: str = ""  # why the node was not executed, or why the results disagree
+    agrees: bool = True
+
+    @property
+    def difference(self) -> float | None:
+        """New minus recorded metric; None where either is missing."""
+        if self.again is None or self.again.metric is None or self.recorded.metric is None:
+            return None
+        return self.again.metric - self.recorded.metric
+
+
+def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
+    """Execute every finished node again, by id, and yield one comparison each.
+
+    Seed, threads, isolation and time limits are the recorded ones. An ensemble blends the new outputs of its
+    members. The run's own workspaces stay unchanged.
+
+    Raises:
+        SetupError: another process is working on the run.
+    """
+    limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    with open_trial_runner(run, home) as runner:
+        for node in run.state.nodes.values():
+            if node.result is not None:
+                yield _compared(run, runner, node, node.result, limits[node.id], tolerance)
+
+
+@contextmanager
+def open_trial_runner(run: Run, home: Home) -> Iterator[TrialRunner]:
+    """Yield a trial runner for the nodes of a finished run, in a temporary folder.
+
+    Raises:
+        SetupError: another process is working on the run.
+    """
+    used = {node.idea.blueprint.family for node in run.state.nodes.values() if node.idea.blueprint}
+    families = [family for name, family in known_families(home).items() if name in used]
+    cache = cache_layers(home, run.prepared, run.folder)
+    with run_lock(run.folder), temporary_folder(".again-", run.folder) as nodes_root:
+        executor = open_executor(run.state.run, run.prepared, families, home, nodes_root, cache)
+        with executor as opened:
+            yield TrialRunner(
+                prepared=run.prepared,
+                lineage=run.lineage,
+                executor=opened,
+                nodes_root=nodes_root,
+                settings=run.state.run,
+                cache=cache,
+                weights=home.weights,
+            )
+
+
+def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int, float]:
+    """Return the time limit in seconds of each node's last start, computed from the events."""
+    state, limits = RunState(higher_is_better), {}
+    for event in events:
+        state.apply(event)
+        if isinstance(event, NodeProposed):
+            limits[event.node] = Budget.of(state).granted_s(event.operator == "ensemble")
+        elif isinstance(event, RunResumed):
+            for node in state.running:
+                limits[node.id] = Budget.of(state).granted_s(node.operator == "ensemble")
+    return limits
+
+
+def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: int) -> float:
+    """Return the time limit in seconds of a node's latest refit, computed from the events.
+
+    The refit starts right after the event that precedes its end.
+    """
+    state, limit_s = RunState(higher_is_better), 0.0
+    for event in events:
+        if isinstance(event, RefitFinished) and event.node == node:
+            limit_s = refit_limit_s(state, state.nodes[node])
+        state.apply(event)
+    return limit_s
+
+
+def _compared(
+    run: Run, runner: TrialRunner, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
+) -> Again:
+    if recorded.status == "pruned":
+        reason = "The node was pruned, which depends on the other nodes."
+        return Again(node.id, recorded, None, reason)
+    if recorded.status == "failed" and recorded.seconds == recorded.smoke_seconds == 0:
+        return Again(node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}")
+    trial = runner.set_up_recorded(node.id, recorded.commit)
+    if node.operator == "ensemble":
+        members = [run.state.nodes[member] for member in node.parents]
+        workspaces: dict[int, Path] = {member.id: runner.workspace(member.id) for member in members}
+        try:
+            place_outputs(members, workspaces, trial.workspace)
+        except OSError as error:
+            reason = f"A member wrote no outputs ({error.filename})."
+            return Again(node.id, recorded, None, reason, agrees=False)
+    again = runner.run(trial, limit_s, None, smoke=False)
+    if again.status != ("valid" if recorded.is_doubted else recorded.status):
+        words = f"{again.status}{f': {again.reason}' if again.reason else ''}"
+        return Again(node.id, recorded, again, words, agrees=False)
+    compared = Again(node.id, recorded, again)
+    if compared.difference is not None and abs(compared.difference) > tolerance:
+        reason = "The score differs; training that hits its time limit depends on the machine's speed."
+        return Again(node.id, recorded, again, reason, agrees=False)
+    return compared

@@ -1,0 +1,240 @@
+"""Executes a node again, saves the trained model, and exports a repository that predicts with it."""
+
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.competition.evaluation import SUBMISSION_FILE, evaluate_submission
+from agent.competition.untrusted_csv import SubmissionError
+from agent.core.errors import MarsError, SetupError
+from agent.core.files import machine_errors
+from agent.core.paths import Home
+from agent.engine.session import Run
+from agent.engine.trial_runner import FROZEN, REFIT_SUFFIX, TOLD_SHARE, TrialRunner
+from agent.execution import make_executor, run_script
+from agent.execution.base import Job, Limits
+from agent.record.state import Node
+from agent.repository.checks import without_predict
+from agent.reproduce.execution import TOLERANCE, open_trial_runner, recorded_limits, recorded_refit_limit
+from agent.solution.ensemble import place_outputs
+from agent.solution.export import require_new_folder
+from agent.solution.predictor import (
+    MODEL,
+    SubmissionDifference,
+    compare_submissions,
+    export_predictor,
+    weighted_members,
+    write_predictor,
+    write_tables,
+)
+
+_WHY_DIFFERENT = (
+    "training that hits its time limit depends on the machine's speed, and sums on a GPU on their order"
+)
+
+# Minimum time of a prediction: it imports the libraries that a warm node finds imported.
+_MIN_PREDICT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Result of the saving execution, and how the exported predictions compare with it and with the run."""
+
+    refitted: bool  # whether the folder holds the model of the kept refit instead of the node's own run
+    executed: str
+    difference: SubmissionDifference
+    kept: SubmissionDifference | None = None  # to the refit's submission; None where the run has lost it
+
+    def compared(self, folder: str) -> str:
+        """Return a sentence that compares the predictions of `folder`."""
+        sentence = f"Predictions from {folder} against those of that execution: {self.difference}"
+        if not self.refitted:
+            return f"{sentence}."
+        if self.kept is None:
+            return f"{sentence}. The run has lost the refit's submission, so that is not compared."
+        why = f"; {_WHY_DIFFERENT}" if self.kept.rows else ""
+        return f"{sentence}. Against the refit's submission that the run kept: {self.kept}{why}."
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """Workspaces of a saving execution by their place in the repository, and a sentence about the scores."""
+
+    workspaces: dict[str, Path]
+    sentence: str
+
+
+def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_input: bool) -> Exported:
+    """Write a folder that only predicts.
+
+    The folder holds the model of the node's refit if the run kept the refit, else the model of the node's own
+    run. Seed, threads, isolation and time limits are the recorded ones. The members of an ensemble run before
+    the ensemble; a refit runs its members itself.
+
+    Raises:
+        SetupError: the folder is not empty, the node has no score, its repository lacks `--predict`, the
+            frozen choices of its refit are gone, or another process is working on the run. Nothing was
+            executed then.
+        MarsError: an execution failed.
+    """
+    require_new_folder(target)
+    files = _files(run, node)
+    members = [run.state.nodes[number] for number in node.parents] if node.operator == "ensemble" else []
+    kept = _kept(run, node, members) if node.refit_kept else None
+    recorded = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    limits = {one.id: recorded[one.id] for one in (*members, node)}
+    with open_trial_runner(run, home) as runner:
+        if node.refit_kept:
+            saved = _save_refit(run, runner, node, members)
+        else:
+            saved = _save(run, runner, node, members, limits)
+        predicted = _predict(run, node, files, saved.workspaces, sum(limits.values()))
+        id_column = run.prepared.spec.id_column
+        done = Exported(
+            refitted=node.refit_kept,
+            executed=saved.sentence,
+            difference=compare_submissions(id_column, saved.workspaces[""], predicted),
+            kept=compare_submissions(id_column, kept, predicted) if kept is not None else None,
+        )
+        words: dict[str, object] = {
+            "refitted": done.refitted,
+            "audit": node.refit.audit_metric if node.refit is not None else None,
+            "executed": done.executed,
+            "compared": done.compared("this folder"),
+        }
+        export_predictor(
+            run.id,
+            run.state,
+            node,
+            files,
+            run.prepared,
+            saved.workspaces,
+            target,
+            words,
+            copy_input=copy_input,
+        )
+    return done
+
+
+def _files(run: Run, node: Node) -> dict[str, str]:
+    """Return the files of the node's repository; SetupError if it cannot save and predict."""
+    if node.result is None or node.metric is None:
+        raise SetupError(f"Node {node.name} has no score; choose a node that has one.")
+    files = run.lineage.read(node.result.commit)
+    unable = without_predict(files)
+    if unable:
+        raise SetupError(
+            f"{unable[0]} of node {node.name} does not support --save and --predict: its family lacks them, "
+            "or an older version, a user or an edit wrote it; omit --inference to export the training code."
+        )
+    return files
+
+
+def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
+    """Return the workspace with the refit's submission that the run kept; None if the submission is gone."""
+    for one in (node, *members):
+        frozen = run.nodes / one.name / FROZEN
+        if not frozen.is_file():
+            raise SetupError(
+                f"{frozen}: the file is gone, and the refit of node {node.name} needs it; "
+                "omit --inference to export the training code."
+            )
+    kept = run.nodes / f"{node.name}{REFIT_SUFFIX}"
+    if not (kept / SUBMISSION_FILE).is_file():
+        return None
+    try:
+        evaluate_submission(run.prepared, kept, run_script)
+    except SubmissionError as error:
+        raise SetupError(
+            f"{kept / SUBMISSION_FILE}: the file has changed since the run; remove it to export without "
+            f"this comparison. {error}"
+        ) from error
+    return kept
+
+
+def _save(
+    run: Run, runner: TrialRunner, node: Node, members: list[Node], limits: Mapping[int, float]
+) -> _Saved:
+    """Execute the members and the node with `--save`."""
+    sentence = " ".join(_save_one(run, runner, one, members, limits[one.id]) for one in (*members, node))
+    workspaces = {"": runner.workspace(node.id)}
+    for member in weighted_members(workspaces[""], members):
+        workspaces[f"members/{member.name}"] = runner.workspace(member.id)
+    return _Saved(workspaces, sentence)
+
+
+def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], limit_s: float) -> str:
+    """Execute the node with `--save`; return a sentence that compares its score with the recorded one."""
+    assert node.result is not None
+    trial = runner.set_up_recorded(node.id, node.result.commit)
+    if node.operator == "ensemble":
+        place_outputs(members, {one.id: runner.workspace(one.id) for one in members}, trial.workspace)
+        for member in members:
+            place = trial.workspace / "members" / member.name / MODEL
+            shutil.copytree(runner.workspace(member.id) / MODEL, place, symlinks=True)
+    result = runner.run(trial, limit_s, None, smoke=False, arguments=("--save",))
+    if result.metric is None or not (trial.workspace / MODEL).is_dir():
+        reason = result.reason or f"it wrote no {MODEL}."
+        raise MarsError(f"Node {node.name}, executed again with --save, failed: {reason}")
+    assert node.metric is not None
+    named = f"{run.metric.name} {result.metric:.6g}"
+    if abs(result.metric - node.metric) <= TOLERANCE:
+        return f"Node {node.name} scored {named} again."
+    return f"Node {node.name} scored {named} instead of the recorded {node.metric:.6g}: {_WHY_DIFFERENT}."
+
+
+def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) -> _Saved:
+    """Execute the node with `--refit --save`, using the choices that it and its members froze in the run."""
+    assert node.result is not None
+    failed = f"Node {node.name}, executed again with --refit --save, failed"
+    with machine_errors(f"Refitting node {node.name}"):
+        for one in (node, *members):
+            place = runner.workspace(one.id) / FROZEN
+            place.parent.mkdir(parents=True)
+            shutil.copyfile(run.nodes / one.name / FROZEN, place)
+    limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
+    numbers = [member.id for member in members]
+    outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
+    if outcome.status != "ok":
+        raise MarsError(f"{failed}: {outcome.reason}")
+    folder = runner.refit_workspace(node.id)
+    evaluate_submission(run.prepared, folder, run_script)
+    workspaces = {"": folder}
+    for member in weighted_members(folder, members):
+        workspaces[f"members/{member.name}"] = folder / "members" / member.name
+    for name, workspace in workspaces.items():
+        if not (workspace / MODEL).is_dir():
+            raise MarsError(f"{failed}: it wrote no {Path(name) / MODEL}.")
+    sentence = f"Node {node.name} was refitted again on all labelled rows, so it has no validation score."
+    return _Saved(workspaces, sentence)
+
+
+def _predict(
+    run: Run, node: Node, files: dict[str, str], workspaces: Mapping[str, Path], limit_s: float
+) -> Path:
+    """Predict with the saved model alone; return the workspace."""
+    root = workspaces[""].parent
+    folder, tables = root / "predict", root / "predict-metadata"
+    write_predictor(files, workspaces, folder)
+    write_tables(run.prepared, tables)
+    job = Job(
+        workspace=folder,
+        input=run.prepared.input,
+        metadata=tables,
+        seed=run.state.run.seed,
+        limits=Limits(time_s=max(limit_s, _MIN_PREDICT_S)),
+        time_hint_s=math.ceil(limit_s * TOLD_SHARE),
+        threads=run.state.run.threads,
+        arguments=("--predict",),
+    )
+    executor = make_executor(cold=True, nodes_root=root)
+    try:
+        outcome = executor.execute(job)
+    finally:
+        executor.close()
+    if outcome.status != "ok":
+        raise MarsError(f"Node {node.name} could not predict with its saved model: {outcome.reason}")
+    evaluate_submission(run.prepared, folder, run_script)
+    return folder

@@ -1,1 +1,0 @@
-"""Language models that review candidates: a veto on leading scores, and texts of lessons."""

@@ -1,0 +1,371 @@
+"""`mars run --refit`: the chosen node trains on all labelled rows, and audit rows score the refit."""
+
+import csv
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.competition.prepared import Prepared
+from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.refit import execute_refit, plan_refit
+from agent.engine.trial_runner import TrialRunner
+from agent.execution.base import Job, Outcome
+from agent.record.events import Event, NodeFinished, RefitFinished, RefitProposed, RunFinished, RunResumed
+from agent.record.state import RunState
+from agent.repository.checks import without_refit
+from agent.repository.family import Family, known_families, load_family
+from agent.reproduce.execution import recorded_refit_limit
+from agent.search.budget import Budget, refit_s
+from agent.solution.card import describe, load_card
+from tests.support.finished_runs import blending_home, search
+from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun
+from tests.support.states import add, idea, started
+
+SETTINGS = {"max_nodes": 3, "refit_rows": 1.25}
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, toy_prepared: Prepared, toy_family: Family) -> ScriptedRun:
+    return ScriptedRun(tmp_path / "run", toy_prepared, toy_family, dict(SETTINGS))
+
+
+def refit_of(state: RunState) -> RefitFinished | None:
+    chosen = state.finished.chosen if state.finished else None
+    result = state.nodes[chosen].refit if chosen else None
+    return RefitFinished(elapsed_s=0.0, node=chosen, result=result) if chosen and result else None
+
+
+def test_the_chosen_node_is_refitted_once_and_scored_on_audit_rows(scripted: ScriptedRun) -> None:
+    made: list[ScriptedExecutor] = []
+
+    def executor(clock: ScriptedClock) -> ScriptedExecutor:
+        made.append(ScriptedExecutor(clock, refit_gain=0.1))
+        return made[0]
+
+    state = scripted.go(executor=executor)
+    refit = refit_of(state)
+    assert refit is not None
+    node = state.nodes[refit.node]
+    assert node.result is not None
+    assert node.result.audit_metric is not None
+    assert refit.result.status == "kept"
+    assert refit.result.audit_metric == pytest.approx(node.result.audit_metric + 0.1, abs=0.05)
+    assert refit.result.audit_se is not None
+    (job,) = [job for job in made[0].jobs if job.arguments == ("--refit",)]
+    assert job.workspace == scripted.folder / "nodes" / f"{node.name}-refit"
+    assert (job.workspace / "main.py").read_text() == (
+        scripted.folder / "nodes" / node.name / "main.py"
+    ).read_text()
+    assert [event.kind for event in scripted.events()][-3:] == [
+        "refit_proposed",
+        "refit_finished",
+        "run_finished",
+    ]
+
+
+def test_without_the_option_nothing_is_refitted(scripted: ScriptedRun) -> None:
+    scripted.settings["refit_rows"] = None
+    state = scripted.go()
+    assert not any(isinstance(event, RefitProposed) for event in scripted.events())
+    assert state.finished is not None
+    assert state.finished.no_refit == ""
+
+
+def test_a_clearly_worse_refit_is_not_kept(scripted: ScriptedRun) -> None:
+    state = scripted.go(executor=lambda clock: ScriptedExecutor(clock, refit_gain=-0.3))
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "worse"
+    assert "95 % interval" in refit.result.reason
+
+
+def test_a_refit_that_is_worse_by_chance_is_kept(scripted: ScriptedRun) -> None:
+    state = scripted.go(executor=lambda clock: ScriptedExecutor(clock, refit_gain=-0.004))
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "kept"
+
+
+@dataclass
+class _FailsToRefit(ScriptedExecutor):
+    """Executor of a candidate whose refit fails."""
+
+    how: str = "error"
+    said: list[str] = field(default_factory=list)
+
+    def _refit(self, job: Job) -> Outcome:
+        outcome = super()._refit(job)
+        if self.how == "error":
+            return Outcome("failed", 1, 6.0, outcome.log, "ValueError in main.py, line 3.")
+        if self.how == "no submission":
+            (job.workspace / "submission" / "submission.csv").unlink()
+        if self.how == "few rows":
+            file = job.workspace / "submission" / "submission.csv"
+            file.write_text("\n".join(file.read_text().splitlines()[:5]) + "\n")
+        return outcome
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("error", "ValueError in main.py"), ("no submission", "submission.csv"), ("few rows", "lacks")],
+)
+def test_a_refit_that_fails_costs_nothing_but_its_time(scripted: ScriptedRun, how: str, said: str) -> None:
+    state = scripted.go(executor=lambda clock: _FailsToRefit(clock, how=how))
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "failed"
+    assert said in refit.result.reason
+    assert state.finished is not None
+    assert state.nodes[refit.node].status == "valid"
+
+
+def test_a_failed_refit_is_tried_again_on_resume(scripted: ScriptedRun) -> None:
+    scripted.go(executor=lambda clock: _FailsToRefit(clock, how="error"))
+    state = scripted.go()
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "kept"
+    scripted.go(executor=lambda clock: _FailsToRefit(clock, how="error"))
+    assert sum(isinstance(event, RefitProposed) for event in scripted.events()) == 2, "kept is kept"
+
+
+def test_a_killed_refit_fails_if_the_frozen_choices_are_gone(scripted: ScriptedRun) -> None:
+    whole = [event.kind for event in _events_of(scripted)]
+    killed = ScriptedRun(
+        scripted.folder.parent / "killed", scripted.prepared, scripted.family, dict(SETTINGS)
+    )
+    killed.go(kill_at=whole.index("refit_proposed"))
+    assert killed.events()[-1].kind == "refit_proposed"
+    for frozen in killed.folder.glob("nodes/*/working/frozen.json"):
+        frozen.unlink()
+    state = killed.go()
+    refit = refit_of(state)
+    assert refit is not None
+    assert refit.result.status == "failed"
+    assert "wrote no working/frozen.json" in refit.result.reason
+
+
+@pytest.mark.parametrize("killed_first", [False, True], ids=["at once", "after a kill"])
+def test_the_refit_limit_follows_from_the_record(scripted: ScriptedRun, killed_first: bool) -> None:
+    jobs: list[Job] = []
+
+    def executor(clock: ScriptedClock) -> ScriptedExecutor:
+        clock.now += 7.0 * killed_first  # time between resuming and the first execution
+        return ScriptedExecutor(clock, jobs=jobs)
+
+    if killed_first:
+        whole = ScriptedRun(
+            scripted.folder.parent / "whole", scripted.prepared, scripted.family, dict(SETTINGS)
+        )
+        scripted.go(kill_at=[event.kind for event in _events_of(whole)].index("refit_proposed"))
+        assert scripted.events()[-1].kind == "refit_proposed"
+    state = scripted.go(executor=executor)
+    refit = refit_of(state)
+    assert refit is not None
+    (given,) = [job.limits.time_s for job in jobs if job.arguments == ("--refit",)]
+    assert given > refit_s(state, state.nodes[refit.node])
+    assert recorded_refit_limit(scripted.events(), True, refit.node) == given
+
+
+def _events_of(run: ScriptedRun) -> list[Event]:
+    run.go()
+    return run.events()
+
+
+def test_too_little_time_for_a_refit_is_reported(scripted: ScriptedRun) -> None:
+    scripted.settings |= {"minutes": 0.25, "node_minutes": 0.25, "max_nodes": 1}
+    state = scripted.go()
+    assert refit_of(state) is None
+    assert state.finished is not None
+    assert "No time is left for the refit of node 001" in state.finished.no_refit
+    assert not any(isinstance(event, RefitProposed) for event in scripted.events())
+
+
+def test_a_repository_without_refit_is_named(
+    scripted: ScriptedRun, toy_family: Family, tmp_path: Path
+) -> None:
+    main = shutil.copytree(toy_family.folder, tmp_path / "older") / "main.py.j2"
+    main.write_text(main.read_text().replace("--refit", "--again"))
+    scripted.family = load_family(main.parent)
+    state = scripted.go()
+    assert state.finished is not None
+    assert "does not support --refit" in state.finished.no_refit
+
+
+def test_a_node_without_frozen_choices_is_named(scripted: ScriptedRun) -> None:
+    class Forgets(ScriptedExecutor):
+        def _write(self, job: Job, quality: float) -> float:
+            score = super()._write(job, quality)
+            (job.workspace / "working" / "frozen.json").unlink()
+            return score
+
+    state = scripted.go(executor=Forgets)
+    assert state.finished is not None
+    assert "wrote no working/frozen.json" in state.finished.no_refit
+
+
+def test_a_run_killed_at_any_transaction_refits_as_if_nothing_had_happened(
+    tmp_path: Path, toy_prepared: Prepared, toy_family: Family
+) -> None:
+    whole = ScriptedRun(tmp_path / "whole", toy_prepared, toy_family, dict(SETTINGS))
+    whole.go()
+    expected = whole.events()
+    for kill_at in range(len(expected) - 5, len(expected) - 1):
+        run = ScriptedRun(tmp_path / f"killed{kill_at}", toy_prepared, toy_family, dict(SETTINGS))
+        run.go(kill_at=kill_at)
+        run.go()
+        assert _shape(run.events()) == _shape(expected), f"killed at event {kill_at}"
+
+
+def _shape(events: list[Event]) -> list[tuple[object, ...]]:
+    shape: list[tuple[object, ...]] = []
+    for event in events:
+        match event:
+            case RunResumed():
+                continue
+            case NodeFinished():
+                shape.append((event.kind, event.node, event.result.commit, event.result.metric))
+            case RefitFinished():
+                shape.append((event.kind, event.node, event.result))
+            case RunFinished():
+                shape.append((event.kind, event.chosen, event.no_refit))
+            case _:
+                shape.append((event.kind,))
+    return shape
+
+
+def test_time_is_reserved_for_all_that_an_ensemble_blends() -> None:
+    state = started(minutes=10.0, refit_rows=1.25)
+    free = Budget.of(state).search_left_s
+    for metric, seconds in ((0.5, 10.0), (0.6, 20.0), (0.7, 30.0), (0.8, 40.0), (0.4, 200.0)):
+        add(state, None, metric, seconds)
+    kept_back = free - (300.0 + Budget.of(state).search_left_s)
+    assert kept_back == pytest.approx(sum(refit_s(state, state.nodes[number]) for number in (1, 2, 3, 4)))
+    assert kept_back > 1.25 * (10 + 20 + 30 + 40)
+    assert Budget.of(state).granted_s(final=True) == pytest.approx(300.0 - kept_back)
+
+
+def test_no_more_than_half_of_a_run_is_reserved() -> None:
+    state = started(minutes=1.0, refit_rows=1.25)
+    add(state, None, 0.5, 50.0)
+    assert Budget.of(state).refit_reserve_s == 30.0
+
+
+def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
+    state = started(minutes=10.0, node_minutes=10.0, refit_rows=1.25, blueprint=idea().blueprint)
+    limit_s = Budget.of(state).granted_s(final=False)
+    add(state, None, 0.5, limit_s)
+    assert refit_s(state, state.nodes[1]) <= 600.0 - limit_s
+    assert limit_s > 150.0
+
+
+def test_a_member_without_refit_is_named() -> None:
+    files = {"main.py": "--refit", "members/003/main.py": "", "members/004/main.py": "--refit"}
+    assert without_refit({**files, "members/004/library/main.py": ""}) == ["members/003/main.py"]
+
+
+def accuracy(submission: Path, home: Path) -> float:
+    """Return the accuracy on the rows to predict; the toy's label is the sign of x."""
+    (test,) = (home / "workspaces" / "_prepared").rglob("public/metadata/test.csv")
+    (ids,) = (home / "workspaces" / "_prepared").rglob("private/ids.csv")
+    with ids.open() as stream:
+        opaque = {row["original"]: row["opaque"] for row in csv.DictReader(stream)}
+    with test.open() as stream:
+        right = {row["id"]: str(int(float(row["x"]) > 0)) for row in csv.DictReader(stream)}
+    with submission.open() as stream:
+        rows = list(csv.DictReader(stream))
+    return sum(right[opaque[row["id"]]] == row["label"] for row in rows) / len(rows)
+
+
+def test_the_refits_submission_is_kept_and_noted_on_the_card(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home, refit=True)
+    assert run.state.finished is not None
+    assert run.state.finished.no_refit == ""
+    node = run.state.nodes[run.state.finished.chosen or 0]
+    assert node.refit is not None
+    assert node.refit.status == "kept", node.refit.reason
+    solution = home.solutions / "toy"
+    card = load_card(solution)
+    assert card is not None
+    assert card.refit is not None
+    assert card.refit.kept
+    assert node.result is not None
+    assert (card.refit.audit_before, card.validation) == (node.result.audit_metric, node.result.metric)
+    assert card.audit == card.refit.audit_after == node.refit.audit_metric
+    assert card.refit.audit_after is not None
+    assert card.refit.audit_before is not None
+    assert card.refit.audit_after > card.refit.audit_before
+    assert "`submission.csv` is the refit's" in describe(card)
+    former = run.nodes / node.name / "submission" / "submission.csv"
+    assert (solution / "predictions" / "audit.csv").read_bytes() != former.read_bytes()
+    assert accuracy(solution / "submission.csv", tmp_path) > 0.85
+    assert json.loads((solution / "card.json").read_text())["refit"]["kept"] is True
+
+
+def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home)
+    (ensemble,) = [node for node in run.state.nodes.values() if node.operator == "ensemble"]
+    cache = cache_layers(home, run.prepared, run.folder)
+    families = known_families(home).values()
+    with open_executor(run.state.run, run.prepared, families, home, run.nodes, cache) as executor:
+        runner = TrialRunner(
+            run.prepared, run.lineage, executor, run.nodes, run.state.run, cache, home.weights
+        )
+        state = RunState.replay(run.journal.events(), higher_is_better=True)
+        state.settings = state.run.model_copy(update={"refit_rows": 1.25})
+        plan = plan_refit(state, runner, ensemble, left_s=100.0)
+        assert plan.blocker == ""
+        assert plan.expected_s > 3 * len(ensemble.parents)
+        result = execute_refit(run.prepared, runner, run.metric, ensemble, 60.0, None)
+        assert result.status == "kept", result.reason
+        assert ensemble.result is not None
+        assert ensemble.result.audit_metric is not None
+        assert result.audit_metric is not None
+        assert result.audit_metric > ensemble.result.audit_metric
+        assert not (runner.refit_workspace(ensemble.id) / "working").exists()
+        (runner.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
+        lacking = plan_refit(state, runner, ensemble, left_s=100.0).blocker
+        assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
+
+
+def test_weights_are_at_hand_in_every_execution(tmp_path: Path) -> None:
+    """Links out of the workspace are removed after the smoke run."""
+    home = blending_home(tmp_path)
+    home.weights.mkdir()
+    (home.weights / "net.pth").write_text("weights")
+    main = home.root / "templates" / "toy" / "main.py.j2"
+    code = main.read_text()
+    needed = '    assert Path("weights/net.pth").read_text() == "weights"\n'
+    for anchor in ("def main() -> None:\n    began = time.perf_counter()\n",):
+        assert anchor in code
+        code = code.replace(anchor, anchor + needed)
+    main.write_text(code)
+    run = search(home, refit=True)
+    assert len(run.state.valid) == len(run.state.nodes)
+    chosen = run.state.nodes[run.state.finished.chosen or 0] if run.state.finished else None
+    assert chosen is not None
+    assert chosen.refit is not None
+    assert chosen.refit.status == "kept", chosen.refit.reason
+
+
+@pytest.mark.parametrize("left", ["a file", "a link"])
+def test_weights_are_linked_only_into_real_member_folders(tmp_path: Path, left: str) -> None:
+    home = blending_home(tmp_path)
+    home.weights.mkdir()
+    main = home.root / "templates" / "toy" / "main.py.j2"
+    code, anchor = main.read_text(), "def main() -> None:\n    began = time.perf_counter()\n"
+    made = {
+        "a file": 'Path("members").mkdir(exist_ok=True)\n    Path("members/fold0.pkl").write_text("")',
+        "a link": 'os.path.lexists("members") or os.symlink("metadata", "members")',
+    }
+    assert anchor in code
+    main.write_text(code.replace(anchor, f"{anchor}    {made[left]}\n"))
+    run = search(home)
+    assert len(run.state.nodes) > 1
+    public = run.prepared.metadata.parent
+    assert not list(public.rglob("weights"))

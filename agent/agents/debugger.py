@@ -6,9 +6,9 @@ from typing import Protocol
 
 from agent.agents.fix_format import FIX_LESSONS, ModuleRequest, fix_form
 from agent.llm.calls import Prompt
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.prompts import render_prompt
-from agent.llm.query import Query, Thinker
+from agent.llm.query import LanguageModel, Query
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import debug_lessons, recall
 from agent.planner.llm.editing import outline, own_modules
@@ -41,7 +41,7 @@ class Debugger(Protocol):
 class LlmDebugger:
     """Asks a language model for fixes; the prompt holds the error without data, and the modules involved."""
 
-    thinker: Thinker
+    language_model: LanguageModel
     competition: TaskView
     scopes: Sequence[Scope]
     read_commit: ReadCommit
@@ -58,7 +58,7 @@ class LlmDebugger:
             if isinstance(answer, ModuleRequest):
                 shown = list(dict.fromkeys([*shown, *answer.files]))
                 answer = self._ask(state, node, failed, failure, files, shown, lessons, may_look=False)
-        except (LlmUnusable, LlmUnavailable, LeftAlone):
+        except (UnusableAnswerError, LlmUnavailableError, ModelDisabledError):
             return None
         assert isinstance(answer, Fix), "the form accepts only a fix if no look is allowed"
         return answer
@@ -94,7 +94,7 @@ class LlmDebugger:
         form = fix_form(node, files, own_modules(files) if may_look else (), lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.attempts)
         query = Query("coder", "debug", prompts, form, FIX_TOKENS, seed=seed, node=node.id)
-        return self.thinker.ask(query)
+        return self.language_model.ask(query)
 
 
 def may_be_fixed(node: Node, failure: Failure) -> bool:
@@ -113,7 +113,7 @@ def _is_stuck(node: Node, failure: Failure, fixes: int) -> bool:
 def lessons_about(lessons: Sequence[Lesson], scopes: Sequence[Scope], failure: Failure) -> list[Lesson]:
     """Return the debug lessons to show, lessons about the same kind of error first."""
     recalled = recall(debug_lessons(lessons), scopes)
-    kind = failure.told.partition(":")[0]
+    kind = failure.redacted_message.partition(":")[0]
     return sorted(recalled, key=lambda lesson: kind not in lesson.findings)[:FIX_LESSONS]
 
 
@@ -121,6 +121,6 @@ def _modules_involved(failure: Failure, files: Files) -> list[str]:
     """Return the modules of the traceback, innermost first, then modules that the message names."""
     own = [name for name in files if is_own_module(name)]
     frames = [frame.partition(" line ")[0] for frame in reversed(failure.frames)]
-    named = [name for name in own if name in failure.told]
+    named = [name for name in own if name in failure.redacted_message]
     found = [name for name in dict.fromkeys([*frames, *named]) if name in own]
     return (found or own_modules(files)[:1])[:SHOWN]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.memory.lesson import Lesson
 from agent.planner.llm.answers import (
     PART_LENGTH,
@@ -41,7 +41,7 @@ class FixAnswer(Answer):
 
 def fix_form(
     node: Node, files: Mapping[str, str], modules: Sequence[str], lessons: Sequence[Lesson]
-) -> Form[Fix | ModuleRequest]:
+) -> AnswerFormat[Fix | ModuleRequest]:
     """Return the form of a fix: edits of the failed files, or a request to see some of `modules`.
 
     The form refuses answers that were tried before, cannot be applied, or hide the error.
@@ -80,7 +80,7 @@ def fix_form(
             cites=tuple(dict.fromkeys(fix.cites)),
         )
 
-    return Form("fix", schema, read)
+    return AnswerFormat("fix", schema, read)
 
 
 def _test_faults(node: Node, edits: Sequence[Edit], made: Mapping[str, str]) -> list[str]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from agent.agents.diffs import code_diff
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.prompts import render_prompt
-from agent.llm.query import Query, Thinker
-from agent.memory.lesson import VERDICTS, Lesson, Words
-from agent.memory.recall import said_by
-from agent.memory.text_similarity import by_words
+from agent.llm.query import LanguageModel, Query
+from agent.memory.lesson import VERDICTS, Lesson, LessonText
+from agent.memory.recall import lesson_topic
+from agent.memory.text_similarity import tfidf_similarity
 from agent.planner.llm.answers import closed_object, one_line, parse_answer, text_schema
 from agent.planner.llm.briefing import curve
 from agent.planner.llm.editing import ReadCode
@@ -39,10 +39,10 @@ _MEASURED = re.compile(r"\d\s*(%|percent|per cent)", re.I)
 
 
 @dataclass(frozen=True)
-class Reflection:
+class LessonProposal:
     """A model's reading of a comparison."""
 
-    words: Words
+    words: LessonText
     same_as: str  # id of the known lesson that says the same, or ""
 
 
@@ -58,16 +58,16 @@ class _Answer(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reflector:
+class LessonWriter:
     """Asks a language model for the text of a finished node's lesson."""
 
-    thinker: Thinker
+    language_model: LanguageModel
     competition: TaskView
     read_code: ReadCode
 
     def reflect(
         self, state: RunState, node: Node, lesson: Lesson, memory: Callable[[], Sequence[Lesson]]
-    ) -> Reflection | None:
+    ) -> LessonProposal | None:
         """Return the text for a recorded lesson; None if the lesson needs no text or no model answers.
 
         Args:
@@ -76,7 +76,7 @@ class Reflector:
             lesson: The stored lesson with its id.
             memory: Returns every known lesson; called only if the model is asked.
         """
-        if not lesson.edit_hash or lesson.is_in_words:
+        if not lesson.edit_hash or lesson.has_current_model_text:
             return None
         other = state.nodes[lesson.evidence[-1].parent]
         known = _similar_lessons(lesson, memory()) if len(lesson.evidence) == 1 else []
@@ -84,14 +84,14 @@ class Reflector:
             "reviewer",
             PURPOSE,
             self._prompts(node, other, lesson, known),
-            reflect_form(node, lesson, known),
+            lesson_form(node, lesson, known),
             ANSWER_TOKENS,
             seed=SEED_STEP * state.run.seed + node.id,
             node=node.id,
         )
         try:
-            return self.thinker.ask(query)
-        except (LlmUnusable, LlmUnavailable, LeftAlone):
+            return self.language_model.ask(query)
+        except (UnusableAnswerError, LlmUnavailableError, ModelDisabledError):
             return None
 
     def _prompts(self, node: Node, other: Node, lesson: Lesson, known: Sequence[Lesson]) -> list[Prompt]:
@@ -116,7 +116,7 @@ class Reflector:
         ]
 
 
-def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Reflection]:
+def lesson_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> AnswerFormat[LessonProposal]:
     """Return the form of a lesson's text: findings, then a rule in the measured direction.
 
     `known` are the lessons that may say the same.
@@ -131,7 +131,7 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
         }
     )
 
-    def read(answer: object) -> Reflection:
+    def read(answer: object) -> LessonProposal:
         reflection = parse_answer(_Answer, answer)
         if reflection.verdict != lesson.verdict:
             raise AnswerError(
@@ -150,26 +150,26 @@ def reflect_form(node: Node, lesson: Lesson, known: Sequence[Lesson]) -> Form[Re
         for name in ("title", "summary", "key_lesson"):
             if _MEASURED.search(texts[name]):
                 raise AnswerError(f"{name}: leave percentages out; measured numbers are stored separately.")
-        words = Words(
+        words = LessonText(
             verdict=lesson.verdict,
             plan=node.idea.title,
             run=lesson.evidence[-1].run,
             node=node.id,
             **texts,
         )
-        return Reflection(words, reflection.same_as)
+        return LessonProposal(words, reflection.same_as)
 
-    return Form(PURPOSE, schema, read)
+    return AnswerFormat(PURPOSE, schema, read)
 
 
 def _similar_lessons(lesson: Lesson, memory: Sequence[Lesson]) -> list[Lesson]:
     """Return the lessons that may say the same, the most similar first."""
-    others = [other for other in memory if lesson.may_be_the_same(other)]
-    similarity = by_words(_change(lesson), [_change(other) for other in others])
+    others = [other for other in memory if lesson.may_be_equivalent(other)]
+    similarity = tfidf_similarity(_change(lesson), [_change(other) for other in others])
     order = sorted(range(len(others)), key=lambda index: (-similarity[index], others[index].id))
     return [others[index] for index in order if similarity[index] >= MIN_SIMILARITY][:MAX_KNOWN]
 
 
 def _change(lesson: Lesson) -> str:
     """Return the lesson's text, preceded by the idea's title if a model wrote the text."""
-    return f"{lesson.words.plan}. {said_by(lesson)}" if lesson.words else said_by(lesson)
+    return f"{lesson.words.plan}. {lesson_topic(lesson)}" if lesson.words else lesson_topic(lesson)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.agents.debugger import ReadCommit
-from agent.agents.writer import CannotWrite
+from agent.agents.writer import WritingError
 from agent.planner.replay import RecordedIdea
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
@@ -21,7 +21,7 @@ class ReplayDebugger:
 
     def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
         """Return the recorded fix of this failure; None if the failure or the code differs."""
-        attempts = next((recorded.mended for recorded in self.ideas if recorded.node == node.replays), ())
+        attempts = next((recorded.attempts for recorded in self.ideas if recorded.node == node.replays), ())
         if len(node.attempts) >= len(attempts) or failed.failure is None:
             return None
         attempt = attempts[len(node.attempts)]
@@ -44,5 +44,5 @@ class ReplayWriter:
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
         written = next((recorded.modules for recorded in self.ideas if recorded.node == node.replays), ())
         if len(node.modules) >= len(written):
-            raise CannotWrite(f"{node.unwritten[0].file} was not written in the source run.")
+            raise WritingError(f"{node.unwritten_modules[0].file} was not written in the source run.")
         return written[len(node.modules)]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.agents.diffs import code_diff
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.prompts import render_prompt
-from agent.llm.query import Query, Thinker
+from agent.llm.query import LanguageModel, Query
 from agent.planner.llm.answers import Answer, closed_object, one_line, parse_answer, text_schema
 from agent.record.events import CurvePoint, NodeResult, Review
 from agent.record.state import Node, RunState
@@ -40,7 +40,7 @@ class Reviewer(Protocol):
 class LlmReviewer:
     """Asks a language model; the prompt holds the code diff, the curve and the measurements, never a row."""
 
-    thinker: Thinker
+    language_model: LanguageModel
     competition: TaskView
     read_commit: Callable[[str], Files]
 
@@ -61,7 +61,7 @@ class LlmReviewer:
                     parent=parent,
                     curve=format_curve(result.curve),
                     diff=truncate(diff, length),
-                    doubts=result.doubts,
+                    leakage_findings=result.leakage_findings,
                     whole=not before,
                 ),
             )
@@ -70,8 +70,8 @@ class LlmReviewer:
         seed = SEED_STEP * state.run.seed + node.id
         query = Query("reviewer", "review", prompts, review_form(), REVIEW_TOKENS, seed=seed, node=node.id)
         try:
-            return self.thinker.ask(query)
-        except (LlmUnusable, LlmUnavailable, LeftAlone):
+            return self.language_model.ask(query)
+        except (UnusableAnswerError, LlmUnavailableError, ModelDisabledError):
             return None
 
 
@@ -80,7 +80,7 @@ class _ReviewAnswer(Answer):
     reason: str = ""
 
 
-def review_form() -> Form[Review]:
+def review_form() -> AnswerFormat[Review]:
     """Return the form of a review: sound or not, with a reason, which a veto must give."""
     schema = closed_object({"reason": text_schema(REASON_LENGTH), "sound": {"type": "boolean"}})
 
@@ -91,10 +91,10 @@ def review_form() -> Form[Review]:
             raise AnswerError("reason: say what is wrong, and where.")
         return Review(sound=review.sound, reason=reason)
 
-    return Form("review", schema, read)
+    return AnswerFormat("review", schema, read)
 
 
-def reviewed(result: NodeResult, review: Review | None) -> NodeResult:
+def with_review(result: NodeResult, review: Review | None) -> NodeResult:
     """Return the result with its review; an unsound valid result becomes suspect, no result becomes valid."""
     if review is None:
         return result

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.prompts import render_prompt
-from agent.llm.query import Query, Thinker
+from agent.llm.query import LanguageModel, Query
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall, solution_lessons
 from agent.planner.llm.answers import (
@@ -23,7 +23,7 @@ from agent.planner.llm.answers import (
 from agent.planner.llm.editing import FAULTS_SHOWN, cited_in_code, outline
 from agent.record.state import Node, RunState
 from agent.repository.edits import LARGEST_MODULE, Edit
-from agent.repository.hidden_errors import silenced
+from agent.repository.hidden_errors import hidden_errors
 from agent.repository.idea import ModulePlan, WrittenModule
 from agent.repository.rendering import TaskView
 from agent.repository.written_modules import module_faults, test_faults
@@ -35,7 +35,7 @@ LESSONS = 10
 SEED_STEP = 1000
 
 
-class CannotWrite(Exception):  # noqa: N818 (it says what happened)
+class WritingError(Exception):
     """The model gave no usable module; the message gives the reason."""
 
 
@@ -51,14 +51,14 @@ class Writer(Protocol):
 class LlmWriter:
     """Asks a language model for one module at a time."""
 
-    thinker: Thinker
+    language_model: LanguageModel
     competition: TaskView
     scopes: Sequence[Scope]
     eda: str
     """Statistics of the training rows as text."""
 
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
-        module = node.unwritten[0]
+        module = node.unwritten_modules[0]
         lessons = recall(solution_lessons(state.lessons), self.scopes, LESSONS)
         rules = render_prompt("coder_rules", competition=self.competition)
         prompts = [
@@ -80,11 +80,11 @@ class LlmWriter:
         form = module_form(node, module, files, lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.modules)
         try:
-            return self.thinker.ask(
+            return self.language_model.ask(
                 Query("coder", "module", prompts, form, MODULE_TOKENS, seed=seed, node=node.id)
             )
-        except (LlmUnusable, LlmUnavailable, LeftAlone) as error:
-            raise CannotWrite(f"{module.file} could not be written: {error}") from error
+        except (UnusableAnswerError, LlmUnavailableError, ModelDisabledError) as error:
+            raise WritingError(f"{module.file} could not be written: {error}") from error
 
 
 class ModuleAnswer(Answer):
@@ -94,7 +94,7 @@ class ModuleAnswer(Answer):
 
 def module_form(
     node: Node, module: ModulePlan, files: Mapping[str, str], lessons: Sequence[Lesson]
-) -> Form[WrittenModule]:
+) -> AnswerFormat[WrittenModule]:
     """Return the form of one module: its code and test script, refused if static checks find a fault."""
     has_test = module.file != "main.py"
     schema = closed_object(
@@ -113,7 +113,7 @@ def module_form(
             raise AnswerError(f"code, test: each may have at most {LARGEST_MODULE} characters.")
         faults = module_faults(module, code, earlier)
         faults += test_faults(module, test) if has_test else []
-        faults += silenced(dict(files), {**files, module.file: code})
+        faults += hidden_errors(dict(files), {**files, module.file: code})
         if faults:
             raise AnswerError(" ".join(faults[:FAULTS_SHOWN]))
         in_answer = cites_by_slot(written.cites, lessons, {}, ()).get(EDITS, ())
@@ -121,4 +121,4 @@ def module_form(
         cites = tuple(dict.fromkeys([*in_answer, *in_code]))
         return WrittenModule(file=module.file, code=code, test=test, cites=cites)
 
-    return Form("module", schema, read)
+    return AnswerFormat("module", schema, read)

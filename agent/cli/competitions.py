@@ -15,16 +15,16 @@ from agent.competition.registry import find_competition, list_competitions
 from agent.competition.sources.locate import import_data, locate_data
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.drafting.llm.draft import Written, draft_with_model
-from agent.drafting.llm.transcript import Exchanges
+from agent.drafting.llm.draft import DraftResult, draft_with_model
+from agent.drafting.llm.transcript import DraftTranscript
 from agent.drafting.rules.draft import draft_spec, require_none_yet, write_draft
 from agent.execution import run_script
 from agent.execution.hardware import device
 from agent.llm.client import require_packages
-from agent.llm.endpoint import LOCAL, find_endpoint
+from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
 from agent.llm.prices import load_prices
-from agent.planner.base import Circumstances
-from agent.planner.conditions import serves, unserved
+from agent.planner.base import TaskContext
+from agent.planner.conditions import serves, unserved_message
 from agent.report import formatting
 from agent.repository.family import known_families
 
@@ -75,35 +75,35 @@ def init_command(
         print(f"  Please check: {question}")
     spec = draft.spec
     roles = frozenset(column.role for column in spec.inputs)
-    context = Circumstances(spec.task, spec.metric, roles, 0, device())
+    context = TaskContext(spec.task, spec.metric, roles, 0, device())
     families = known_families(paths.home())
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
         print(f"Next: mars run --competition {directory}")
     else:
-        print(unserved(spec, families))
+        print(unserved_message(spec, families))
 
 
-def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> Written:
+def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> DraftResult:
     """Draft with a language model; print the model, its cost and the file with all messages."""
     require_none_yet(directory)
-    if model == LOCAL:
+    if model == LOCAL_MODEL:
         raise SetupError(
-            f"--model {LOCAL}: the local model is too small to read a description. Name a model of an "
+            f"--model {LOCAL_MODEL}: the local model is too small to read a description. Name a model of an "
             "endpoint or leave --model out."
         )
     home = paths.home()
     load_prices(home.prices)
     require_packages()
     endpoint = find_endpoint(model)
-    exchanges = Exchanges(directory)
+    transcript = DraftTranscript(directory)
     print(f"Asking {endpoint.models['planner']} at {endpoint.host} to describe the competition.")
     try:
         with interruptible():
-            return draft_with_model(directory, home, endpoint, exchanges, print, max_usd)
+            return draft_with_model(directory, home, endpoint, transcript, print, max_usd)
     finally:
-        print(f"Language model: {formatting.spend(exchanges.spend)}. All messages: {exchanges.file}")
+        print(f"Language model: {formatting.spend(transcript.spend)}. All messages: {transcript.file}")
 
 
 def prepare_command(
@@ -124,7 +124,7 @@ def prepare_command(
         raw = import_data(competition, source, home)
     else:
         raw = locate_data(competition, home, data, run_script)
-    print(raw.sentence)
+    print(raw.description)
     _describe(prepare(competition.spec, raw, home))
 
 

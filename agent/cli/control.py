@@ -12,9 +12,9 @@ from agent.core.database import open_database
 from agent.core.errors import InfrastructureError
 from agent.core.paths import Home
 from agent.record.events import has_ended, is_experiment
-from agent.record.gc import Spare, clean
+from agent.record.gc import RemovableFile, collect_garbage
 from agent.record.journal import LATEST, Journal
-from agent.record.stop import latest_at_work, stop_run
+from agent.record.stop import latest_active_run, stop_run
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def stop_command(
     """Stop a run in another process, like Ctrl-C in its terminal. The state is saved."""
     home = paths.home()
     engine = open_database(home.database)
-    journal = Journal.open(engine, latest_at_work(engine, home.workspaces) if run == LATEST else run)
+    journal = Journal.open(engine, latest_active_run(engine, home.workspaces) if run == LATEST else run)
     if not stop_run(home.workspaces / journal.run, wait):
         raise InfrastructureError(
             f"Run {journal.run} is still running {wait:g} s after the stop request. Check with `mars runs`."
@@ -70,7 +70,7 @@ def gc_command(
     """
     home = paths.home()
     engine = open_database(home.database)
-    removable = list(clean(home, engine, int(cache_gb * 1e9), dry_run=dry_run))
+    removable = list(collect_garbage(home, engine, int(cache_gb * 1e9), dry_run=dry_run))
     sizes_by_place: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in removable:
         sizes_by_place[item.kind, _place(item, home)].append(item.size)
@@ -84,7 +84,7 @@ def gc_command(
     print(f"{count}, {sum(item.size for item in removable) / 1e6:,.1f} MB {verb}.")
 
 
-def _place(item: Spare, home: Home) -> str:
+def _place(item: RemovableFile, home: Home) -> str:
     """Return the run that contains the item, else the folder that contains it."""
     if item.path.is_relative_to(home.workspaces):
         return item.path.relative_to(home.workspaces).parts[0]

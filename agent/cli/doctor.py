@@ -16,8 +16,8 @@ from agent.core.errors import MarsError, SetupError
 from agent.execution import make_executor
 from agent.execution.hardware import cpu_count, device
 from agent.llm.endpoint import find_endpoint, is_local
-from agent.llm.local_model import model_file
-from agent.memory.embedding_recall import NoMeaningError, find_model
+from agent.llm.local_model import local_model_file
+from agent.memory.embedding_recall import EmbeddingsUnavailableError, find_model
 from agent.repository.family import Family, known_families
 
 _MODULE_OF = {
@@ -49,7 +49,7 @@ def doctor_command() -> None:
         missing = _missing(family)
         status = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
         console.print(f"family     {family.id}: {status}")
-    console.print(f"kaggle_download     {kaggle_download.readiness()}")
+    console.print(f"kaggle_download     {kaggle_download.client_state()}")
     console.print(f"model      {_endpoint()}")
     console.print(f"           --model local: {_local_model()}")
     console.print(f"recall     {_recall(home)}")
@@ -76,7 +76,7 @@ def _endpoint() -> str:
 
 def _local_model() -> str:
     try:
-        return f"{model_file(os.environ).name}, ready"
+        return f"{local_model_file(os.environ).name}, ready"
     except SetupError as error:
         return str(error)
 
@@ -85,7 +85,7 @@ def _recall(home: paths.Home) -> str:
     """Return the method of lesson recall, and how to get a better one."""
     try:
         return f"by meaning, {find_model(home.weights)}"
-    except NoMeaningError as error:
+    except EmbeddingsUnavailableError as error:
         return f"by words; {error}"
 
 

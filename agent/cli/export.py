@@ -9,7 +9,7 @@ from agent.cli.inspect import RunName, find_node
 from agent.core import paths
 from agent.core.errors import SetupError
 from agent.engine.session import Run, open_run
-from agent.engine.trial_runner import TOLD_SHARE
+from agent.engine.trial_runner import TIME_HINT_SHARE
 from agent.record.state import Node
 from agent.reproduce.execution import recorded_limits
 from agent.reproduce.predictors import export_inference
@@ -59,7 +59,7 @@ def export_command(
         return
     files = opened.lineage.read(node.result.commit)
     limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)
-    time_limits = {number: limit * TOLD_SHARE for number, limit in limits.items()}
+    time_limits = {number: limit * TIME_HINT_SHARE for number, limit in limits.items()}
     export(
         opened.id,
         opened.state,

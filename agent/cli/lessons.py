@@ -14,7 +14,7 @@ from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore, read_lessons, write_lessons
 from agent.report import formatting
 from agent.report.observer import make_observer
-from agent.reproduce.lesson_checks import SEEDS, verify
+from agent.reproduce.lesson_checks import SEEDS, verify_lesson
 
 app = typer.Typer(help="Lessons from experiments, with their evidence.", no_args_is_help=True)
 
@@ -79,7 +79,7 @@ def verify_command(
     The exit code is 1 if an execution fails. It does not depend on the finding.
     """
     with interruptible():
-        found = verify(lesson_id, seeds, paths.home(), make_observer(Console(), False))
+        found = verify_lesson(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
     count = "1 new seed" if seeds == 1 else f"{seeds} new seeds"
     print(f"Lesson {before.id} before: {formatting.titled_effect(before)}.")

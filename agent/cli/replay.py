@@ -11,9 +11,9 @@ from rich.table import Table
 from agent.cli.inspect import RunName
 from agent.core import paths
 from agent.engine.session import open_run
-from agent.reproduce.decisions import Redecided, redecide
-from agent.reproduce.execution import TOLERANCE, Again, execute_again
-from agent.reproduce.rendering import Replay, Replayed
+from agent.reproduce.decisions import DecisionCheck, verify_decisions
+from agent.reproduce.execution import TOLERANCE, Reexecution, reexecute
+from agent.reproduce.rendering import RenderedNode, RenderingCheck
 
 EXIT_DIFFERENT = 1
 
@@ -44,15 +44,15 @@ def replay_command(
     """
     opened, home = open_run(run, paths.home()), paths.home()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
-    decisions = list(redecide(opened, home))
+    decisions = list(verify_decisions(opened, home))
     _print_decisions(console, decisions)
-    replayed = Replay(opened, home).nodes()
+    replayed = RenderingCheck(opened, home).nodes()
     _print_repositories(console, replayed)
-    compared: list[Again] = []
+    compared: list[Reexecution] = []
     if execute:
-        for again in execute_again(opened, home, tolerance):
-            compared.append(again)
-            Console(stderr=True).print(f"node {again.node:03d} executed", style="dim")
+        for reexecuted in reexecute(opened, home, tolerance):
+            compared.append(reexecuted)
+            Console(stderr=True).print(f"node {reexecuted.node:03d} executed", style="dim")
         _print_metrics(console, compared, opened.metric.name, tolerance)
     if as_json:
         print(json.dumps(_as_json(opened.id, decisions, replayed, compared if execute else None, tolerance)))
@@ -61,7 +61,7 @@ def replay_command(
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _print_decisions(console: Console, decisions: list[Redecided]) -> None:
+def _print_decisions(console: Console, decisions: list[DecisionCheck]) -> None:
     for item in decisions:
         if item.reason:
             verdict = "same decision" if item.same else "different decision"
@@ -74,7 +74,7 @@ def _print_decisions(console: Console, decisions: list[Redecided]) -> None:
         )
 
 
-def _print_repositories(console: Console, replayed: list[Replayed]) -> None:
+def _print_repositories(console: Console, replayed: list[RenderedNode]) -> None:
     for item in replayed:
         if item.verdict == "identical":
             continue
@@ -88,20 +88,20 @@ def _print_repositories(console: Console, replayed: list[Replayed]) -> None:
     )
 
 
-def _print_metrics(console: Console, compared: list[Again], metric: str, tolerance: float) -> None:
+def _print_metrics(console: Console, compared: list[Reexecution], metric: str, tolerance: float) -> None:
     table = Table("node", f"{metric} recorded", "now", "difference", "seconds", "verdict", box=None)
     for item in compared:
-        again = item.again
+        reexecuted = item.reexecuted
         table.add_row(
             f"{item.node:03d}",
             _score(item.recorded.metric, item.recorded.status),
-            "-" if again is None else _score(again.metric, again.status),
+            "-" if reexecuted is None else _score(reexecuted.metric, reexecuted.status),
             "-" if item.difference is None else f"{item.difference:+.2e}",
-            f"{item.recorded.seconds:.1f}" + ("" if again is None else f" / {again.seconds:.1f}"),
+            f"{item.recorded.seconds:.1f}" + ("" if reexecuted is None else f" / {reexecuted.seconds:.1f}"),
             _verdict(item),
         )
     console.print(table)
-    executed = [item for item in compared if item.again is not None]
+    executed = [item for item in compared if item.reexecuted is not None]
     agreeing = sum(item.agrees for item in executed)
     console.print(
         f"{agreeing} of {len(executed)} executions agree with the record. Metrics within {tolerance:g} "
@@ -113,15 +113,15 @@ def _score(metric: float | None, status: str) -> str:
     return status if metric is None else f"{metric:.6f}"
 
 
-def _verdict(item: Again) -> str:
+def _verdict(item: Reexecution) -> str:
     return "agrees" if item.agrees and not item.reason else item.reason
 
 
 def _as_json(
     run: str,
-    decisions: list[Redecided],
-    replayed: list[Replayed],
-    compared: list[Again] | None,
+    decisions: list[DecisionCheck],
+    replayed: list[RenderedNode],
+    compared: list[Reexecution] | None,
     tolerance: float,
 ) -> dict[str, object]:
     nodes = [
@@ -145,8 +145,8 @@ def _as_json(
                 "node": f"{item.node:03d}",
                 "status": item.recorded.status,
                 "metric": item.recorded.metric,
-                "status_again": item.again and item.again.status,
-                "metric_again": item.again and item.again.metric,
+                "status_again": item.reexecuted and item.reexecuted.status,
+                "metric_again": item.reexecuted and item.reexecuted.metric,
                 "difference": item.difference,
                 "agrees": item.agrees,
                 "reason": item.reason,

@@ -17,9 +17,10 @@ from agent.core.errors import Interrupted, MarsError
 from agent.engine.request import RunRequest
 from agent.engine.session import Run, Summary, open_run, resume, start
 from agent.record.journal import list_runs
+from agent.record.observer import Observer
 from agent.record.run_lock import is_locked
 from agent.report import formatting
-from agent.report.observer import Observer, make_observer
+from agent.report.observer import make_observer
 
 EXIT_NONE_KEPT = 1
 EXIT_INTERRUPTED = 130
@@ -73,7 +74,7 @@ def run_command(
         pinned=tuple(pin or ()),
         forbidden=tuple(forbid or ()),
         hint=hint,
-        given=repository,
+        imported=repository,
         refit=refit,
         planner=planner,
         model=model,

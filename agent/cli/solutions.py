@@ -14,11 +14,11 @@ from agent.cli import options
 from agent.competition.grading import grade_submission
 from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
-from agent.competition.sources.mle_bench import refusal
+from agent.competition.sources.mle_bench import grader_rejection
 from agent.core import paths
 from agent.core.errors import SetupError
 from agent.execution import run_script
-from agent.solution.card import Card, describe, load_card
+from agent.solution.card import Card, card_page, load_card
 from agent.solution.leaderboard import report_score
 
 
@@ -69,7 +69,7 @@ def _show(root: Path, name: str, as_json: bool) -> None:
     if as_json:
         print(card.model_dump_json())
     else:
-        Console().print(Markdown(describe(card)))
+        Console().print(Markdown(card_page(card)))
 
 
 def _table(cards: list[Card]) -> Table:
@@ -107,7 +107,7 @@ def grade_command(
     """Score a submission against the competition's private answers."""
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)
-    grade = grade_submission(raw.graded(found.spec), raw.folder, submission, run=run_script)
-    if raw.source == "mle-bench" and (reason := refusal(found.spec, submission)) is not None:
+    grade = grade_submission(raw.with_grader_metric(found.spec), raw.folder, submission, run=run_script)
+    if raw.source == "mle-bench" and (reason := grader_rejection(found.spec, submission)) is not None:
         print(f"Warning: {reason}", file=sys.stderr)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 from scipy.stats import beta
 
-from agent.competition.metrics import Metric, Rows, RunBounded, metric_of, standard_error
+from agent.competition.metrics import Metric, Rows, SandboxRunner, metric_of, standard_error
 from agent.competition.prepared import Prepared
 from agent.competition.submission import (
     SubmissionFormat,
@@ -82,7 +82,7 @@ def parse_printed_metric(log: str) -> float:
 
 
 def evaluate(
-    prepared: Prepared, workspace: Path, printed: float | None, run: RunBounded | None = None
+    prepared: Prepared, workspace: Path, printed: float | None, run: SandboxRunner | None = None
 ) -> Evaluation:
     """Score the files of a finished candidate.
 
@@ -118,8 +118,8 @@ def evaluate(
     )
 
 
-def evaluate_submission(
-    prepared: Prepared, workspace: Path, run: RunBounded | None = None
+def score_audit_rows(
+    prepared: Prepared, workspace: Path, run: SandboxRunner | None = None
 ) -> tuple[float | None, float | None]:
     """Return the score of a submission on the audit rows and its standard error; (None, None) without them.
 
@@ -210,7 +210,7 @@ def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None
     return truth, read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
 
 
-def strip_audit(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
+def write_test_submission(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
     """Write the file to submit: the test rows with original ids, in the order of the sample submission.
 
     The cells stay exactly as the candidate wrote them.

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.metrics import RunBounded, metric_of
+from agent.competition.metrics import SandboxRunner, metric_of
 from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table
@@ -29,7 +29,7 @@ def grade_submission(
     folder: Path,
     submission: Path,
     answers: str | None = None,
-    run: RunBounded | None = None,
+    run: SandboxRunner | None = None,
 ) -> Grade:
     """Score a submission that uses the original ids.
 

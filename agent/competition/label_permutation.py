@@ -31,7 +31,7 @@ from agent.competition.metrics.metric import Floats
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table, write_table
-from agent.core.files import machine_errors
+from agent.core.files import translate_os_errors
 
 MIN_DEVIATIONS = 4.0  # standard deviations of the scores on other shuffles
 MIN_REAL_SHARE = 1 / 3  # share of the gain of the real score over chance
@@ -44,7 +44,7 @@ _VAL = "val.csv"
 
 
 @dataclass(frozen=True)
-class Placebo:
+class LabelPermutationTest:
     """Metadata with shuffled validation answers, and these answers in the order of `ids`."""
 
     metadata: Path
@@ -54,14 +54,14 @@ class Placebo:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PermutationTestResult:
     """The result of a label permutation test. `follows` is None if the test is inconclusive."""
 
-    follows: bool | None
-    said: str
+    is_leak: bool | None
+    reason: str
 
 
-def make_placebo(prepared: Prepared, folder: Path, seed: int) -> Placebo:
+def make_permutation_test(prepared: Prepared, folder: Path, seed: int) -> LabelPermutationTest:
     """Copy the public metadata into a new folder and shuffle the validation answers among their rows.
 
     All target cells of a row move together.
@@ -69,7 +69,7 @@ def make_placebo(prepared: Prepared, folder: Path, seed: int) -> Placebo:
     Raises:
         InfrastructureError: the folder cannot be written.
     """
-    with machine_errors(f"Writing {folder}"):
+    with translate_os_errors(f"Writing {folder}"):
         shutil.copytree(prepared.metadata, folder, ignore=shutil.ignore_patterns(_VAL))
         table = read_table(prepared.metadata, _VAL)
         targets = list(prepared.spec.targets)
@@ -77,16 +77,18 @@ def make_placebo(prepared: Prepared, folder: Path, seed: int) -> Placebo:
         table[targets] = table[targets].to_numpy()[order]
         write_table(table, folder / _VAL)
     ids, answers = read_truth(folder / _VAL, SubmissionFormat.of(prepared))
-    return Placebo(folder, ids, answers, seed)
+    return LabelPermutationTest(folder, ids, answers, seed)
 
 
-def judge(prepared: Prepared, metric: Metric, placebo: Placebo, workspace: Path, real: float) -> Verdict:
+def evaluate_permutation_test(
+    prepared: Prepared, metric: Metric, permutation: LabelPermutationTest, workspace: Path, real: float
+) -> PermutationTestResult:
     """Compare the fit of predictions to the shuffled answers with the fit to other shuffles.
 
     Args:
         prepared: the prepared competition.
         metric: the metric of the competition.
-        placebo: the shuffled answers that the candidate saw.
+        permutation: the shuffled answers that the candidate saw.
         workspace: the folder of the candidate that saw the shuffled answers.
         real: the score of the candidate on the real validation answers.
 
@@ -94,11 +96,11 @@ def judge(prepared: Prepared, metric: Metric, placebo: Placebo, workspace: Path,
         SubmissionError: the candidate wrote no valid predictions of the validation rows.
     """
     file = require_own_file(workspace, VALIDATION_FILE)
-    predictions = read_predictions(file, SubmissionFormat.of(prepared), placebo.ids)
-    seen = metric.score(placebo.answers, predictions)
-    others = _other_scores(metric, placebo, predictions)
+    predictions = read_predictions(file, SubmissionFormat.of(prepared), permutation.ids)
+    seen = metric.score(permutation.answers, predictions)
+    others = _other_scores(metric, permutation, predictions)
     if not math.isfinite(seen) or len(others) < MIN_SHUFFLES:
-        return Verdict(
+        return PermutationTestResult(
             None, "The metric is undefined on shuffled answers, or too slow to score other shuffles."
         )
     chance, deviation = float(others.mean()), float(others.std(ddof=1))
@@ -106,25 +108,31 @@ def judge(prepared: Prepared, metric: Metric, placebo: Placebo, workspace: Path,
     comparison = f"score {seen:.4g} on shuffled answers, {chance:.4g} ± {deviation:.2g} on other shuffles."
     real_gain = metric.error(chance) - metric.error(real)
     if real_gain <= 0:
-        return Verdict(None, "The candidate is no better than chance, so that the test is inconclusive.")
-    follows = (
+        return PermutationTestResult(
+            None, "The candidate is no better than chance, so that the test is inconclusive."
+        )
+    is_leak = (
         gain > MIN_DEVIATIONS * deviation
         and gain > MIN_REAL_SHARE * real_gain
         and gain > MIN_PERFECT_SHARE * metric.error(chance)
     )
-    if follows:
-        return Verdict(True, f"The predictions follow the validation answers: they {comparison}")
-    return Verdict(False, f"The predictions do not follow the validation answers: they {comparison}")
+    if is_leak:
+        return PermutationTestResult(
+            True, f"The predictions follow the validation answers: they {comparison}"
+        )
+    return PermutationTestResult(
+        False, f"The predictions do not follow the validation answers: they {comparison}"
+    )
 
 
-def _other_scores(metric: Metric, placebo: Placebo, predictions: Rows) -> Floats:
+def _other_scores(metric: Metric, permutation: LabelPermutationTest, predictions: Rows) -> Floats:
     """Return the defined scores of the predictions on other shuffles, as many as the time limit allows."""
-    rng = np.random.default_rng(placebo.seed + 1)
+    rng = np.random.default_rng(permutation.seed + 1)
     deadline = time.monotonic() + SCORING_LIMIT_S
     scores: list[float] = []
     for _ in range(MAX_SHUFFLES):
-        order = rng.permutation(len(placebo.ids))
-        scores.append(metric.score(placebo.answers[order], predictions))
+        order = rng.permutation(len(permutation.ids))
+        scores.append(metric.score(permutation.answers[order], predictions))
         if time.monotonic() > deadline:
             break
     defined = np.array(scores, dtype=np.float64)

@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.competition.spec import CompetitionSpec, load_spec
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.core.files import inside
+from agent.core.files import resolve_inside
 
 SPEC_FILE = "competition.yaml"
 
@@ -70,7 +70,7 @@ def _load(file: Path) -> Competition:
     )
     for relative in relative_paths:
         if relative is not None:
-            inside(folder, relative)
+            resolve_inside(folder, relative)
     return Competition(spec, folder)
 
 

@@ -25,7 +25,7 @@ CELL_DESCRIPTIONS: dict[Role, str] = {
     "group": "the same value for all rows of a group; the rows to predict may lack the column",
     "time": "a date or a number, in time order",
 }
-OWN_METRIC = "metric.py"
+METRIC_FILE = "metric.py"
 
 _MAX_OWN_METRIC_BYTES = 100_000
 _OWN_METRIC_PREDICTIONS: dict[Task, tuple[PredictionKind, ...]] = {
@@ -53,7 +53,7 @@ class InputColumn(BaseModel):
     )
 
     @property
-    def cell(self) -> str:
+    def cell_description(self) -> str:
         """Return a description of the cells of the column."""
         return CELL_DESCRIPTIONS[self.role]
 
@@ -75,7 +75,7 @@ class MetricParameters(BaseModel):
     )
 
     @property
-    def given(self) -> dict[str, float]:
+    def set_values(self) -> dict[str, float]:
         """Return the parameters that are set, by name."""
         return self.model_dump(exclude_none=True)
 
@@ -160,8 +160,8 @@ class CompetitionSpec(BaseModel):
 
     @model_validator(mode="after")
     def _own_metric_is_described(self) -> "CompetitionSpec":
-        if (self.metric == OWN_METRIC) != (self.own_metric is not None):
-            raise ValueError(f"own_metric describes `metric: {OWN_METRIC}`; set both or neither")
+        if (self.metric == METRIC_FILE) != (self.own_metric is not None):
+            raise ValueError(f"own_metric describes `metric: {METRIC_FILE}`; set both or neither")
         if (
             self.own_metric is not None
             and self.own_metric.prediction not in _OWN_METRIC_PREDICTIONS[self.task]
@@ -189,8 +189,8 @@ def load_spec(file: Path) -> CompetitionSpec:
     if spec.own_metric is None:
         return spec
     if spec.own_metric.code:
-        raise SetupError(f"{file}: 'own_metric.code': put the code into the file {OWN_METRIC}.")
-    own = spec.own_metric.model_copy(update={"code": _read_own_metric(file.with_name(OWN_METRIC))})
+        raise SetupError(f"{file}: 'own_metric.code': put the code into the file {METRIC_FILE}.")
+    own = spec.own_metric.model_copy(update={"code": _read_own_metric(file.with_name(METRIC_FILE))})
     return spec.model_copy(update={"own_metric": own})
 
 
@@ -202,10 +202,10 @@ def _read_own_metric(file: Path) -> str:
         code = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise SetupError(f"{file}: the file is not a readable Python module ({error}).") from error
-    return metric_code(code, file)
+    return check_metric_code(code, file)
 
 
-def metric_code(code: str, file: Path) -> str:
+def check_metric_code(code: str, file: Path) -> str:
     """Return `code` unchanged; raise SetupError unless it is Python with a function `score`."""
     if len(code.encode("utf-8")) > _MAX_OWN_METRIC_BYTES:
         raise SetupError(f"{file}: the file is larger than {_MAX_OWN_METRIC_BYTES // 1000} kB.")

@@ -18,7 +18,7 @@ from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, match_ids, read_text_columns
-from agent.core.atomic_files import file_aside
+from agent.core.atomic_files import atomic_file
 from agent.core.errors import SetupError
 
 __all__ = [
@@ -79,7 +79,7 @@ class SubmissionFormat:
             raise SetupError(
                 f"The task '{spec.task}' needs one target column{' and its classes' * labelled}."
             )
-        if metric.two_classes and len(classes or ()) != 2:
+        if metric.binary_only and len(classes or ()) != 2:
             raise SetupError(
                 f"The metric '{metric.name}' scores the second of two classes, but there are "
                 f"{len(classes or ())} classes; use macro_{metric.name} or weighted_{metric.name}."
@@ -215,5 +215,5 @@ def _cell_columns(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
 
 def write_atomically(file: Path, table: pd.DataFrame) -> None:
     """Write a CSV file atomically: a reader sees the old file or the complete new one."""
-    with file_aside(file, "submission") as path:
+    with atomic_file(file, "submission") as path:
         write_table(table, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from agent.core.errors import SetupError
-from agent.core.files import inside
+from agent.core.files import resolve_inside
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
@@ -16,7 +16,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     Raises:
         SetupError: the file is missing, outside the folder, not a CSV file in UTF-8, ragged, or has no rows.
     """
-    file = inside(folder, name)
+    file = resolve_inside(folder, name)
     if not file.is_file():
         raise SetupError(f"{file}: the file is missing.")
     try:

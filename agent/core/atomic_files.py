@@ -9,7 +9,7 @@ from agent.core.errors import InfrastructureError
 
 
 @contextmanager
-def file_aside(file: Path, what: str) -> Iterator[Path]:
+def atomic_file(file: Path, what: str) -> Iterator[Path]:
     """Yield a temporary path next to `file`; rename the result to `file` after the block.
 
     Args:

@@ -16,7 +16,7 @@ _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def machine_errors(doing: str) -> Iterator[None]:
+def translate_os_errors(doing: str) -> Iterator[None]:
     """Turn an OSError in the block into an error with a message that starts with `doing`.
 
     Raises:
@@ -45,7 +45,7 @@ def is_contained(relative: str) -> bool:
     )
 
 
-def inside(folder: Path, relative: str) -> Path:
+def resolve_inside(folder: Path, relative: str) -> Path:
     """Return `folder / relative`; raise SetupError if the path, or a link in the path, leaves the folder."""
     file = folder / relative
     if not is_contained(relative) or not file.resolve().is_relative_to(folder.resolve()):
@@ -54,7 +54,7 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 @contextmanager
-def aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
+def staged_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Create a temporary folder beside `target` and rename it to `target` at the end of the block.
 
     An error in the block deletes the temporary folder. If another process has created `target` meanwhile,

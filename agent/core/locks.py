@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-TEMPORARY = "mars-held-"
+TEMPORARY_PREFIX = "mars-held-"
 """Prefix of this program's folders in the system's temporary folder."""
 
 

@@ -17,7 +17,7 @@ def read_yaml(file: Path, model: type[Model], **given: object) -> Model:
     Args:
         file: the YAML file.
         model: the pydantic model.
-        given: fields that replace those of the file.
+        imported: fields that replace those of the file.
 
     Raises:
         SetupError: the file is unreadable or invalid; the message names the file and the first faulty key.

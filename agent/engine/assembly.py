@@ -16,7 +16,7 @@ from agent.repository import written_modules
 from agent.repository.edits import EditError, apply_edits
 from agent.repository.family import Family
 from agent.repository.idea import Idea, ModulePlan
-from agent.repository.imported import merged
+from agent.repository.imported import merge_into_edited
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import idea_json
 
@@ -71,8 +71,8 @@ def node_code(
     a fault.
     """
     if state.is_imported(node):
-        assert state.run.given is not None
-        code = NodeCode(lineage.read(state.run.given.commit))
+        assert state.run.imported is not None
+        code = NodeCode(lineage.read(state.run.imported.commit))
     else:
         parent = None if node.parent is None else state.nodes[node.parent]
         code = idea_code(state, node.idea, parent, lineage, render)
@@ -153,6 +153,6 @@ def _base_code(
         return NodeCode(files)
     if parent.idea.blueprint is None or state.is_rendered(parent):
         return NodeCode(render(idea))
-    found = merged(lineage, render(parent.idea), parent.result.commit, render(idea))
+    found = merge_into_edited(lineage, render(parent.idea), parent.result.commit, render(idea))
     faults = (f"The change conflicts with what was edited before in {name}." for name in found.conflicts)
     return NodeCode(found.files, tuple(faults))

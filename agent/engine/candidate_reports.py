@@ -42,9 +42,9 @@ def read_log(file: Path) -> str:
         return stream.read(_LOG_BYTES).decode("utf-8", "replace")
 
 
-def progress_of(node: Node, file: Path) -> ProgressReader | None:
+def progress_reader(node: Node, file: Path) -> ProgressReader | None:
     """Return a reader of the node's progress; None during module tests, which run on made-up data."""
-    return None if node.unwritten else ProgressReader(file)
+    return None if node.unwritten_modules else ProgressReader(file)
 
 
 def read_analysis(file: Path) -> dict[str, object]:

@@ -8,7 +8,7 @@ from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
 from agent.engine.trial_runner import TrialRunner
 from agent.memory.distill import distill, distill_fix
-from agent.memory.lesson import OWN_CODE, Evidence, FixTried, Lesson, Scope
+from agent.memory.lesson import OWN_CODE, Evidence, FixEvidence, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.idea import changes_between
@@ -81,7 +81,7 @@ def fixes_taught(
         failure = attempt.failed.failure
         if failure is None:
             continue
-        tried = FixTried(
+        tried = FixEvidence(
             run=run,
             competition=prepared.spec.id,
             data_kind=prepared.kind,
@@ -89,7 +89,7 @@ def fixes_taught(
             number=number,
             mended=then.failure is None or then.failure.place != failure.place,
         )
-        taught.append(distill_fix(scope, attempt.fix, failure.told, failure.frames[-1:], tried))
+        taught.append(distill_fix(scope, attempt.fix, failure.redacted_message, failure.frames[-1:], tried))
     return taught
 
 

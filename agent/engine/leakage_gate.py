@@ -4,14 +4,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.agents.reviewer import Reviewer, reviewed
-from agent.competition.label_permutation import judge, make_placebo
+from agent.agents.reviewer import Reviewer, with_review
+from agent.competition.label_permutation import evaluate_permutation_test, make_permutation_test
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.engine.trial_runner import SEED_STEP, ResultCheck, Trial, TrialRunner
 from agent.execution import run_script
-from agent.execution.base import Watch
-from agent.record.events import NodeResult, Probe
+from agent.execution.base import StopCheck
+from agent.record.events import LeakageProbe, NodeResult
 from agent.record.recorder import Clock
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
@@ -42,27 +42,27 @@ class LeakageGate:
             return Leakage()
         return leakage(base_code(self.state, node, self.runner.lineage, self.render), files)
 
-    def result_check(self, node: Node, limit_s: float, watch: Watch | None) -> ResultCheck:
+    def result_check(self, node: Node, limit_s: float, stop_check: StopCheck | None) -> ResultCheck:
         """Return a check for the node's worker: probe a result that would lead or has leakage findings.
 
         The probe runs within `limit_s` seconds and within the time left of the run.
         """
 
         def check(trial: Trial, result: NodeResult) -> NodeResult:
-            if not trial.doubts and not would_lead(self.state, node, result):
+            if not trial.leakage_findings and not would_lead(self.state, node, result):
                 return result
             left_s = Budget.of(self.state, self.clock.elapsed_s()).search_left_s
-            found = probe(self.runner, trial, result, min(limit_s, left_s), watch)
-            return with_probe(result, trial.doubts, found)
+            found = probe(self.runner, trial, result, min(limit_s, left_s), stop_check)
+            return with_probe(result, trial.leakage_findings, found)
 
         return check
 
-    def reviewed(self, reviewer: Reviewer | None, node: Node, result: NodeResult) -> NodeResult:
+    def with_review(self, reviewer: Reviewer | None, node: Node, result: NodeResult) -> NodeResult:
         """Return the result with a reviewer's opinion, if there is a reviewer and the result would lead."""
         if reviewer is None or result.status != "valid" or not would_lead(self.state, node, result):
             return result
         before = base_code(self.state, node, self.runner.lineage, self.render)
-        return reviewed(result, reviewer.review(self.state, node, result, before))
+        return with_review(result, reviewer.review(self.state, node, result, before))
 
 
 def has_own_code(state: RunState, node: Node) -> bool:
@@ -89,8 +89,8 @@ def would_lead(state: RunState, node: Node, result: NodeResult) -> bool:
 
 
 def probe(
-    runner: TrialRunner, trial: Trial, result: NodeResult, limit_s: float, watch: Watch | None
-) -> Probe:
+    runner: TrialRunner, trial: Trial, result: NodeResult, limit_s: float, stop_check: StopCheck | None
+) -> LeakageProbe:
     """Run a label permutation test: execute a scored revision on shuffled validation labels.
 
     Only the predictions count, not the printed score.
@@ -100,7 +100,7 @@ def probe(
         trial: the scored revision.
         result: its result on the true labels.
         limit_s: time limit in seconds.
-        watch: stops the execution early.
+        stop_check: stops the execution early.
     """
     assert result.metric is not None
     if limit_s < TIME_SLACK * result.seconds:
@@ -111,32 +111,34 @@ def probe(
     seconds = 0.0
     try:
         with runner.temporary_checkout(trial, PROBE_SUFFIX) as copy:
-            placebo = make_placebo(prepared, metadata, seed)
-            outcome = runner.execute_with_metadata(copy, metadata, limit_s, watch)
+            permutation = make_permutation_test(prepared, metadata, seed)
+            outcome = runner.execute_with_metadata(copy, metadata, limit_s, stop_check)
             seconds = outcome.seconds
             if outcome.status != "ok":
                 return _no_verdict(f"The probe failed: {outcome.reason}", seconds)
             metric = metric_of(prepared.spec, run_script)
-            found = judge(prepared, metric, placebo, copy.workspace, result.metric)
+            found = evaluate_permutation_test(prepared, metric, permutation, copy.workspace, result.metric)
     except MarsError as error:
         return _no_verdict(str(error), seconds)
     finally:
         shutil.rmtree(metadata, ignore_errors=True)
-    if found.follows is None:
-        return _no_verdict(found.said, seconds)
-    return Probe(verdict="follows" if found.follows else "passed", reason=found.said, seconds=seconds)
+    if found.is_leak is None:
+        return _no_verdict(found.reason, seconds)
+    return LeakageProbe(
+        verdict="follows" if found.is_leak else "passed", reason=found.reason, seconds=seconds
+    )
 
 
-def with_probe(result: NodeResult, doubts: Sequence[str], found: Probe) -> NodeResult:
+def with_probe(result: NodeResult, leakage_findings: Sequence[str], found: LeakageProbe) -> NodeResult:
     """Return the result with its probe. A leak, or a finding that the probe does not refute, is suspect."""
-    with_found = result.model_copy(update={"doubts": tuple(doubts), "probe": found})
+    with_found = result.model_copy(update={"leakage_findings": tuple(leakage_findings), "probe": found})
     if found.verdict == "follows":
         return with_found.model_copy(update={"status": "suspect", "reason": found.reason})
-    if doubts and found.verdict == "none":
-        reason = f"{' '.join(doubts[:MAX_FINDINGS])} No probe could refute this: {found.reason}"
+    if leakage_findings and found.verdict == "none":
+        reason = f"{' '.join(leakage_findings[:MAX_FINDINGS])} No probe could refute this: {found.reason}"
         return with_found.model_copy(update={"status": "suspect", "reason": reason})
     return with_found
 
 
-def _no_verdict(reason: str, seconds: float = 0.0) -> Probe:
-    return Probe(verdict="none", reason=reason, seconds=seconds)
+def _no_verdict(reason: str, seconds: float = 0.0) -> LeakageProbe:
+    return LeakageProbe(verdict="none", reason=reason, seconds=seconds)

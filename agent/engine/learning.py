@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from agent.agents.lesson_writer import Reflector
+from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import Metric
 from agent.engine.comparison import fixes_taught, lesson_from
 from agent.engine.trial_runner import TrialRunner
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
-from agent.record.recorder import Chronicle
+from agent.record.recorder import EventRecorder
 from agent.record.state import Node
 from agent.search.budget import Budget
 
@@ -19,13 +19,13 @@ class Learner:
     """Derives lessons from the finished nodes of a run."""
 
     run: str
-    chronicle: Chronicle
+    recorder: EventRecorder
     lessons: LessonStore
     runner: TrialRunner
     metric: Metric
 
     def finish(
-        self, node: Node, result: NodeResult, limit_s: float, reflector: Reflector | None = None
+        self, node: Node, result: NodeResult, limit_s: float, reflector: LessonWriter | None = None
     ) -> None:
         """Record a result and its lessons in one transaction, so that a kill loses both or neither.
 
@@ -36,12 +36,12 @@ class Learner:
                 score to that, so it teaches debug lessons only.
             reflector: words lessons about edits; None leaves the generated words.
         """
-        state, journal = self.chronicle.state, self.chronicle.journal
+        state, journal = self.recorder.state, self.recorder.journal
         taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
         if limit_s >= state.run.node_limit_s:
             learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
             taught += [learned] if learned else []
-        now, stored = self.chronicle.clock.elapsed_s(), None
+        now, stored = self.recorder.clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         with journal.transaction() as connection:
             for lesson in taught:  # the solution lesson comes last
@@ -50,24 +50,24 @@ class Learner:
             for event in events:
                 journal.append(event, connection)
         for event in events:
-            self.chronicle.apply(event)
+            self.recorder.apply(event)
         # No request once the time is used up: two failed requests would open the circuit breaker.
         if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
             self._word(node, stored, reflector)
 
-    def _word(self, node: Node, lesson: Lesson, reflector: Reflector) -> None:
+    def _word(self, node: Node, lesson: Lesson, reflector: LessonWriter) -> None:
         """Let a model word a lesson about edits. The lesson is already recorded; a kill loses only words."""
-        found = reflector.reflect(self.chronicle.state, node, lesson, self.lessons.all)
+        found = reflector.reflect(self.recorder.state, node, lesson, self.lessons.all)
         if found is None:
             return
-        journal = self.chronicle.journal
+        journal = self.recorder.journal
         with journal.transaction() as connection:
             stored = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
             event = LessonWorded(
-                elapsed_s=self.chronicle.clock.elapsed_s(),
+                elapsed_s=self.recorder.clock.elapsed_s(),
                 node=node.id,
                 lesson=stored,
                 instead_of="" if stored.id == lesson.id else lesson.id,
             )
             journal.append(event, connection)
-        self.chronicle.apply(event)
+        self.recorder.apply(event)

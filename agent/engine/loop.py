@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.agents.writer import CannotWrite
+from agent.agents.writer import WritingError
 from agent.competition.metrics import Metric
 from agent.engine.agents import Agents
 from agent.engine.assembly import NodeCode, node_code, parent_commits
-from agent.engine.candidate_reports import progress_of, thin_curve
+from agent.engine.candidate_reports import progress_reader, thin_curve
 from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
 from agent.engine.refit import execute_refit, plan_refit
@@ -31,13 +31,13 @@ from agent.record.events import (
     RepeatProposed,
     RunFinished,
 )
-from agent.record.recorder import Chronicle
+from agent.record.recorder import EventRecorder
 from agent.record.state import Node
 from agent.repository import written_modules
 from agent.repository.idea import Fix, Idea
 from agent.repository.rendering import Renderer, TaskView
 from agent.search.budget import Budget, refit_limit_s
-from agent.search.pruning import hopeless
+from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Decisions, Propose, Repeat
 from agent.solution import ensemble
 from agent.solution.choose import best_by_validation, choose
@@ -68,7 +68,7 @@ class Search:
         self,
         *,
         run: str,
-        chronicle: Chronicle,
+        recorder: EventRecorder,
         lessons: LessonStore,
         runner: TrialRunner,
         renderers: dict[str, Renderer],
@@ -76,17 +76,17 @@ class Search:
         metric: Metric,
         heartbeat: Callable[[], None],
     ) -> None:
-        self.state = chronicle.state
-        self._chronicle = chronicle
-        self._record = chronicle.record
+        self.state = recorder.state
+        self._chronicle = recorder
+        self._record = recorder.record
         self._runner = runner
         self._renderers = renderers
         self._competition = competition
         self._metric = metric
-        self._clock = chronicle.clock
+        self._clock = recorder.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
-        self._learner = Learner(run, chronicle, lessons, runner, metric)
+        self._learner = Learner(run, recorder, lessons, runner, metric)
         self._gate = LeakageGate(self.state, runner, self._clock, self._render)
         self._agents: Agents | None = None
 
@@ -107,7 +107,7 @@ class Search:
                     if not self._active:
                         break
                     self._collect(pool)
-                reason = Budget.of(self.state).why_it_ends
+                reason = Budget.of(self.state).end_reason
                 self._blend(pool)
                 no_refit = self._refit(pool)
             except BaseException:
@@ -157,17 +157,17 @@ class Search:
         if blend:
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = self._limit_s(final=blend)
-        active = _Active(node, trial, limit_s, reader=progress_of(node, trial.progress_file))
+        active = _Active(node, trial, limit_s, reader=progress_reader(node, trial.progress_file))
 
-        def watch(_: float) -> str | None:
+        def stop_check(_: float) -> str | None:
             return active.stop
 
-        if node.unwritten:
-            future = pool.submit(self._runner.run_module_test, trial, node.modules[-1], limit_s, watch)
+        if node.unwritten_modules:
+            future = pool.submit(self._runner.run_module_test, trial, node.modules[-1], limit_s, stop_check)
         else:
             smoke = not blend and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
-            check = self._gate.result_check(node, limit_s, watch)
-            future = pool.submit(self._runner.run, trial, limit_s, watch, smoke, check=check)
+            check = self._gate.result_check(node, limit_s, stop_check)
+            future = pool.submit(self._runner.run, trial, limit_s, stop_check, smoke, check=check)
         self._active[future] = active
 
     def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:
@@ -175,10 +175,12 @@ class Search:
         code = self._files(node)
         try:
             writer = self._agents.writer if self._agents else None
-            if writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_late:
-                raise CannotWrite(f"No language model or no time is left to write {node.unwritten[0].file}.")
+            if writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_out_of_time:
+                raise WritingError(
+                    f"No language model or no time is left to write {node.unwritten_modules[0].file}."
+                )
             module = writer.write(self.state, node, code.files)
-        except CannotWrite as error:
+        except WritingError as error:
             trial = self._set_up(node, code)
             result = NodeResult(status="failed", reason=str(error), commit=trial.commit, seconds=0.0)
             self._settle(pool, _Active(node, trial, limit_s=0.0), result)
@@ -211,7 +213,7 @@ class Search:
                 self._launch_repeat(pool, node)
 
     def _limit_s(self, final: bool = False) -> float:
-        return Budget.of(self.state).granted_s(final)
+        return Budget.of(self.state).execution_limit_s(final)
 
     # -- wait and record -------------------------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class Search:
             if done:
                 self._heartbeat()
                 break
-            self.pulse()
+            self.keep_alive()
         for future in sorted(done, key=lambda item: self._active[item].node.id):
             active = self._active.pop(future)
             if active.repeat:
@@ -247,7 +249,7 @@ class Search:
             self._record(FixProposed(elapsed_s=self._clock.elapsed_s(), node=node.id, failed=result, fix=fix))
             self._launch(pool, node)
             return
-        result = self._gate.reviewed(agents.reviewer if agents else None, node, result)
+        result = self._gate.with_review(agents.reviewer if agents else None, node, result)
         self._learner.finish(node, result, active.limit_s, agents.reflector if agents else None)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
@@ -258,12 +260,12 @@ class Search:
         debugger = self._agents.debugger if self._agents else None
         if debugger is None or result.status != "failed" or active.stop is not None:
             return None
-        if Budget.of(self.state, self._clock.elapsed_s()).is_late:
+        if Budget.of(self.state, self._clock.elapsed_s()).is_out_of_time:
             return None
         fix = debugger.fix(self.state, active.node, result)
-        return None if Budget.of(self.state).is_late else fix
+        return None if Budget.of(self.state).is_out_of_time else fix
 
-    def pulse(self) -> None:
+    def keep_alive(self) -> None:
         """Touch the heartbeat, read progress, stop hopeless candidates and update the display."""
         self._heartbeat()
         for active in self._active.values():
@@ -271,12 +273,12 @@ class Search:
                 continue
             active.curve += thin_curve(active.reader.poll())
             if active.stop is None and not active.refit:
-                active.stop = hopeless(self.state, active.node, active.curve)
+                active.stop = pruning_reason(self.state, active.node, active.curve)
         self._show()
 
     def _show(self) -> None:
         curves = {active.node.id: active.curve for active in self._active.values() if active.reader}
-        self._chronicle.observer.tick(self.state, curves)
+        self._chronicle.observer.on_progress(self.state, curves)
 
     # -- end -------------------------------------------------------------------------------------------
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import SUBMISSION_FILE, evaluate_submission, load_hold_out
+from agent.competition.evaluation import SUBMISSION_FILE, load_hold_out, score_audit_rows
 from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.errors import MarsError
-from agent.engine.trial_runner import FROZEN, TrialRunner
+from agent.engine.trial_runner import FROZEN_FILE, TrialRunner
 from agent.execution import run_script
 from agent.record.events import RefitResult
 from agent.record.state import Node, RunState
@@ -49,8 +49,8 @@ def _blocker(runner: TrialRunner, node: Node, expected_s: float, left_s: float) 
             "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not (runner.workspace(number) / FROZEN).is_file():
-            return f"Node {number:03d} wrote no {FROZEN}, which a refit needs."
+        if not (runner.workspace(number) / FROZEN_FILE).is_file():
+            return f"Node {number:03d} wrote no {FROZEN_FILE}, which a refit needs."
     if expected_s > left_s:
         needs, left = formatting.duration(expected_s), formatting.duration(max(left_s, 0.0))
         return (
@@ -66,17 +66,17 @@ def execute_refit(
     metric: Metric,
     node: Node,
     limit_s: float,
-    watch: Callable[[float], str | None] | None,
+    stop_check: Callable[[float], str | None] | None,
 ) -> RefitResult:
     """Refit the node and compare its two submissions. A failed candidate gives a failed result."""
     assert node.result is not None
-    outcome = runner.refit(node.id, node.result.commit, _members(node), limit_s, watch)
+    outcome = runner.refit(node.id, node.result.commit, _members(node), limit_s, stop_check)
     seconds = outcome.seconds
     if outcome.status != "ok":
         return RefitResult(status="failed", reason=outcome.reason, seconds=seconds)
     after, before = runner.refit_workspace(node.id), runner.workspace(node.id)
     try:
-        score, error = evaluate_submission(prepared, after, run_script)
+        score, error = score_audit_rows(prepared, after, run_script)
         paired = _compared(prepared, metric, before, after) if score is not None else None
     except MarsError as fault:
         return RefitResult(status="failed", reason=str(fault), seconds=seconds)

@@ -12,17 +12,17 @@ from agent.core.paths import Home
 from agent.engine.agents import find_models
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
-from agent.llm.endpoint import LOCAL
-from agent.planner.base import Circumstances
-from agent.planner.conditions import serves, unserved
-from agent.planner.constraints import read_wishes
+from agent.llm.endpoint import LOCAL_MODEL
+from agent.planner.base import TaskContext
+from agent.planner.conditions import serves, unserved_message
+from agent.planner.constraints import parse_constraints
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.replay import find_source
 from agent.record.events import PlannerName, RunSettings, RunStarted
 from agent.record.journal import Journal
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, load_blueprint
-from agent.repository.imported import read_repository
+from agent.repository.imported import import_repository
 from agent.repository.lineage import Lineage, repository_of
 
 # Default share of the run's time per node; near the end a node gets twice that.
@@ -51,7 +51,7 @@ class RunRequest:
     pinned: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     hint: str = ""
-    given: Path | None = None
+    imported: Path | None = None
     refit: bool = False
     planner: PlannerName = "library"
     model: str | None = None
@@ -71,7 +71,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         families = known_families(home)
         blueprint = load_blueprint(request.blueprint, families)
         family = {blueprint.family: families[blueprint.family]}
-        asked, _ = read_wishes(request.pinned, request.forbidden, family)
+        asked, _ = parse_constraints(request.pinned, request.forbidden, family)
         blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
     workers = request.workers or 1
     gpus = len(visible_gpus())
@@ -123,10 +123,10 @@ def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> di
     if request.blueprint is not None:
         raise SetupError(f"--blueprint: executes one blueprint only; omit --planner {request.planner}.")
     if request.planner == "replay":
-        if request.given is not None:
+        if request.imported is not None:
             raise SetupError("--from: a replay starts as the recorded run did; omit --from.")
         source = find_source(open_database(home.database), request.replay_of, prepared.spec.id)
-        return {"planner": "replay", "replayed": source}
+        return {"planner": "replay", "replay_source": source}
     models, host = find_models(request.model, home, request.offline)
     return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
 
@@ -134,12 +134,12 @@ def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> di
 def can_write(settings: RunSettings) -> bool:
     """Whether a run's planner can write a solution without a family, or replays recorded solutions."""
     return settings.planner == "replay" or (
-        settings.planner == "llm" and LOCAL not in settings.models.values()
+        settings.planner == "llm" and LOCAL_MODEL not in settings.models.values()
     )
 
 
 def make_planner(
-    settings: RunSettings, prepared: Prepared, home: Home, given: bool = False
+    settings: RunSettings, prepared: Prepared, home: Home, imported: bool = False
 ) -> LibraryPlanner:
     """Return the planner over the families that serve the data and satisfy the constraints.
 
@@ -150,7 +150,7 @@ def make_planner(
         settings: the run's settings.
         prepared: the prepared data.
         home: the folder with the user's own families.
-        given: whether the run starts from an imported repository. The settings name that repository only
+        imported: whether the run starts from an imported repository. The settings name that repository only
             after its commit.
 
     Raises:
@@ -158,19 +158,19 @@ def make_planner(
     """
     spec = prepared.spec
     roles = frozenset(column.role for column in spec.inputs)
-    at = Circumstances(spec.task, spec.metric, roles, prepared.rows.train, device())
+    at = TaskContext(spec.task, spec.metric, roles, prepared.rows.train, device())
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
-        if not given and settings.given is None and not can_write(settings):
-            raise SetupError(unserved(spec, families))
+        if not imported and settings.imported is None and not can_write(settings):
+            raise SetupError(unserved_message(spec, families))
         if settings.pinned or settings.forbidden:
             raise SetupError(
                 f"--set and --forbid constrain a family's slots and moves, but no family serves {spec.id}; "
                 "omit them."
             )
         return LibraryPlanner({}, at)
-    asked, able = read_wishes(settings.pinned, settings.forbidden, serving)
+    asked, able = parse_constraints(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)
 
 
@@ -178,13 +178,13 @@ def imported_code(
     request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
 ) -> tuple[dict[str, str], Idea] | None:
     """Return the imported repository that the run starts from; a replay uses that of the recorded run."""
-    if request.given is not None:
-        return read_repository(request.given, planner.families)
-    if settings.replayed is None:
+    if request.imported is not None:
+        return import_repository(request.imported, planner.families)
+    if settings.replay_source is None:
         return None
-    source = Journal.open(open_database(home.database), settings.replayed.run)
+    source = Journal.open(open_database(home.database), settings.replay_source.run)
     started = source.events()[0]
-    if not isinstance(started, RunStarted) or started.settings.given is None:
+    if not isinstance(started, RunStarted) or started.settings.imported is None:
         return None
     repository = repository_of(home.workspaces / source.run)
     if not repository.is_dir():
@@ -192,5 +192,5 @@ def imported_code(
             f"Run {source.run} started from an imported repository, but {repository} is gone; "
             "replay another run."
         )
-    given = started.settings.given
-    return Lineage(repository).read(given.commit), given.idea
+    imported = started.settings.imported
+    return Lineage(repository).read(imported.commit), imported.idea

@@ -32,14 +32,14 @@ from agent.memory.store import LessonStore, read_lessons
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.planner.replay import recorded_ideas
-from agent.record.events import Given, RunResumed, RunSettings, RunStarted
+from agent.record.events import ImportedRepository, RunResumed, RunSettings, RunStarted
 from agent.record.journal import LATEST, Journal
-from agent.record.recorder import Chronicle, RealClock
+from agent.record.observer import Observer
+from agent.record.recorder import EventRecorder, RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
-from agent.report.formatting import wishes
-from agent.report.observer import Observer
+from agent.report.formatting import constraints_text
 from agent.repository.family import Family, known_families
 from agent.repository.lineage import Lineage, repository_of
 from agent.repository.rendering import Renderer, TaskView
@@ -90,35 +90,35 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     make_policy(request.policy)
     competition = find_competition(request.competition, home)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
-    observer = make_observer(raw.graded(competition.spec).metric)
-    observer.note(raw.sentence)
+    observer = make_observer(raw.with_grader_metric(competition.spec).metric)
+    observer.note(raw.description)
     prepared = prepare(competition.spec, raw, home)
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
-    planner = make_planner(settings, prepared, home, given=request.given is not None)
+    planner = make_planner(settings, prepared, home, imported=request.imported is not None)
     if not planner.families and not can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
-    given = imported_code(request, settings, planner, home)
+    imported = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
     if request.lessons is not None:
         LessonStore(engine).import_all(read_lessons(request.lessons))
     with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
-        if given is not None:
-            files, idea = given
+        if imported is not None:
+            files, idea = imported
             settings = settings.model_copy(
-                update={"given": Given(commit=run.lineage.keep_given(files), idea=idea)}
+                update={"imported": ImportedRepository(commit=run.lineage.commit_imported(files), idea=idea)}
             )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.begin(f"Run {run.id}: {prepared.spec.title}{wishes(settings)}")
+        return session.begin(f"Run {run.id}: {prepared.spec.title}{constraints_text(settings)}")
 
 
 def _cited(settings: RunSettings, engine: Engine) -> set[str]:
     """Return the ids of the lessons that replayed ideas cite."""
-    if settings.replayed is None:
+    if settings.replay_source is None:
         return set()
-    ideas = recorded_ideas(engine, settings.replayed)
-    fixes = [attempt.fix for one in ideas for attempt in one.mended]
+    ideas = recorded_ideas(engine, settings.replay_source)
+    fixes = [attempt.fix for one in ideas for attempt in one.attempts]
     cited = (*(one.idea.cited_lessons for one in ideas), *(fix.cites for fix in fixes))
     return {name for names in cited for name in names}
 
@@ -176,8 +176,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 "`mars lessons verify`."
             )
         _check_blueprints(run, families)
-        if run.state.run.replayed is not None:  # report missing ideas before the session is recorded
-            recorded_ideas(engine, run.state.run.replayed)
+        if run.state.run.replay_source is not None:  # report missing ideas before the session is recorded
+            recorded_ideas(engine, run.state.run.replay_source)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
@@ -267,7 +267,7 @@ class _Session:
 
         A replay adds the lessons that its ideas cite.
         """
-        about = Briefing.of(self._run.prepared, self._settings, self._planner.ground).about(None)
+        about = Briefing.of(self._run.prepared, self._settings, self._planner.search_space).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
         recalled = recall_by_embeddings(solution_lessons(known), scopes, about, self._home.weights)
         if recalled.how:
@@ -309,9 +309,9 @@ class _Session:
             weights=self._home.weights,
             gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
         )
-        chronicle = Chronicle(run.journal, state, self._observer, RealClock(state.elapsed_s))
+        recorder = EventRecorder(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(chronicle, runner, task)
+            chosen = self._search(recorder, runner, task)
             kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
@@ -319,12 +319,12 @@ class _Session:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, chronicle: Chronicle, runner: TrialRunner, task: TaskView) -> Node | None:
+    def _search(self, recorder: EventRecorder, runner: TrialRunner, task: TaskView) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
         search = Search(
             run=run.id,
-            chronicle=chronicle,
+            recorder=recorder,
             lessons=self._lessons,
             runner=runner,
             renderers={name: Renderer(family, task) for name, family in library.families.items()},
@@ -334,7 +334,7 @@ class _Session:
         )
         if self._decisions is not None:
             return search.run(self._decisions)
-        with open_agents(library, chronicle, run.prepared, run.lineage.read, search.pulse) as agents:
+        with open_agents(library, recorder, run.prepared, run.lineage.read, search.keep_alive) as agents:
             scheduler = scheduler_of(run.state.run, agents.planner)
             return search.run(scheduler, agents)
 

@@ -13,12 +13,12 @@ from agent.competition.untrusted_csv import SubmissionError
 from agent.core.errors import InfrastructureError, MarsError
 from agent.engine.candidate_reports import cache_seconds, facts, read_analysis, read_log, thin_curve
 from agent.execution import run_script
-from agent.execution.base import Executor, Job, Limits, Outcome, Watch
+from agent.execution.base import Executor, Job, Limits, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
 from agent.execution.progress import ProgressReader
-from agent.execution.redaction import tell_exception, without_values
+from agent.execution.redaction import redact_exception, redact_values
 from agent.record.events import Failure, NodeResult, RunSettings, Stage
 from agent.repository.checks import check_repository
 from agent.repository.idea import WrittenModule
@@ -28,11 +28,11 @@ from agent.repository.rendering import tree_hash, write_tree
 
 SMOKE_LIMIT_S = 60.0
 # Share of the time limit that is passed to a candidate; the rest covers start-up, which it cannot time.
-TOLD_SHARE = 0.85
+TIME_HINT_SHARE = 0.85
 # Extra seconds of an execution that saves its model, for imports and for writing.
 SAVING_S = 30.0
 SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
-FROZEN = "working/frozen.json"  # choices that a node made on validation rows or under its time limit
+FROZEN_FILE = "working/frozen.json"  # choices that a node made on validation rows or under its time limit
 REFIT_SUFFIX = "-refit"  # suffix of the folder in which a node is refitted
 TEMPORARY_SUFFIX = "-aside"  # suffix of the private cache of a temporary execution
 OUTPUT_FILES = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw outputs, for ensembles
@@ -49,7 +49,7 @@ class Trial:
     code: str  # hash of the files without idea.json and README.md
     faults: tuple[str, ...]  # faults of the idea, then violations of the repository contract
     idea_failed: bool = False  # the idea cannot be implemented
-    doubts: tuple[str, ...] = ()  # possible leaks that reading the code found
+    leakage_findings: tuple[str, ...] = ()  # possible leaks that reading the code found
 
     @property
     def progress_file(self) -> Path:
@@ -124,7 +124,9 @@ class TrialRunner:
         leaks = leaks or Leakage()
         all_faults = (*faults, *check_repository(files), *leaks.faults)
         code = tree_hash(files)
-        return Trial(node, commit, workspace, code, all_faults, bool(faults), doubts=leaks.doubts)
+        return Trial(
+            node, commit, workspace, code, all_faults, bool(faults), leakage_findings=leaks.leakage_findings
+        )
 
     def set_up_recorded(self, node: int, commit: str) -> Trial:
         """Check out a recorded revision for another execution."""
@@ -152,7 +154,7 @@ class TrialRunner:
         self,
         trial: Trial,
         limit_s: float,
-        watch: Watch | None,
+        stop_check: StopCheck | None,
         smoke: bool,
         arguments: tuple[str, ...] = (),
         check: ResultCheck = lambda trial, result: result,
@@ -162,7 +164,7 @@ class TrialRunner:
         Args:
             trial: the revision to execute.
             limit_s: time limit in seconds.
-            watch: stops the execution early.
+            stop_check: stops the execution early.
             smoke: whether a smoke run comes first.
             arguments: command-line arguments of the full run.
             check: check of a valid result, which may make it suspect.
@@ -170,16 +172,16 @@ class TrialRunner:
         if trial.faults:
             reason = " ".join(trial.faults[:3])
             stage: Stage = "idea" if trial.idea_failed else "check"
-            return _failed(trial, reason, Failure(stage=stage, told=reason))
+            return _failed(trial, reason, Failure(stage=stage, redacted_message=reason))
         smoke_seconds = 0.0
         if smoke and trial.code not in self._smoked:
-            tested = self._execute(trial, min(SMOKE_LIMIT_S, limit_s), "smoke.log", ("--smoke",), watch)
+            tested = self._execute(trial, min(SMOKE_LIMIT_S, limit_s), "smoke.log", ("--smoke",), stop_check)
             smoke_seconds = tested.seconds
             if tested.status != "ok":
                 failure = self._failure("smoke", trial, tested)
                 return _failed(trial, f"Smoke run: {tested.reason}", failure, smoke_seconds=smoke_seconds)
             self._smoked.add(trial.code)
-        outcome = self._execute(trial, limit_s, "run.log", arguments, watch)
+        outcome = self._execute(trial, limit_s, "run.log", arguments, stop_check)
         result = self._scored(trial, outcome)
         if result.status == "valid":
             result = check(trial, result)
@@ -190,11 +192,11 @@ class TrialRunner:
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
     def run_module_test(
-        self, trial: Trial, module: WrittenModule, limit_s: float, watch: Watch | None
+        self, trial: Trial, module: WrittenModule, limit_s: float, stop_check: StopCheck | None
     ) -> NodeResult | None:
         """Execute the test of a newly written module; return None if it passes."""
         limit_s = min(SMOKE_LIMIT_S, limit_s)
-        outcome = self._execute(trial, limit_s, "test.log", (), watch, script=module.test_file)
+        outcome = self._execute(trial, limit_s, "test.log", (), stop_check, script=module.test_file)
         if outcome.status == "ok":
             return None
         failure = self._failure("test", trial, outcome)
@@ -212,11 +214,11 @@ class TrialRunner:
             shutil.rmtree(copy, ignore_errors=True)
 
     def execute_with_metadata(
-        self, trial: Trial, metadata: Path, limit_s: float, watch: Watch | None
+        self, trial: Trial, metadata: Path, limit_s: float, stop_check: StopCheck | None
     ) -> Outcome:
         """Execute once on other metadata than the prepared; the caches are discarded."""
         try:
-            return self._execute(trial, limit_s, "run.log", (), watch, metadata=metadata)
+            return self._execute(trial, limit_s, "run.log", (), stop_check, metadata=metadata)
         finally:
             self._cache.drop(trial.node, TEMPORARY_SUFFIX)
 
@@ -235,7 +237,7 @@ class TrialRunner:
         commit: str,
         members: Sequence[int],
         limit_s: float,
-        watch: Watch | None,
+        stop_check: StopCheck | None,
         *,
         save: bool = False,
     ) -> Outcome:
@@ -246,7 +248,7 @@ class TrialRunner:
             commit: the revision.
             members: nodes that an ensemble blends; their frozen choices are used too.
             limit_s: time limit in seconds.
-            watch: stops the execution early.
+            stop_check: stops the execution early.
             save: keep the trained model and everything else below `working/`.
 
         Raises:
@@ -254,15 +256,15 @@ class TrialRunner:
         """
         copy = self.refit_workspace(node)
         self._check_out(self.lineage.read(commit), copy)
-        places = {member: copy / "members" / f"{member:03d}" / FROZEN for member in members}
+        places = {member: copy / "members" / f"{member:03d}" / FROZEN_FILE for member in members}
         try:
             for member, place in places.items():
                 place.parent.mkdir(parents=True)
-                shutil.copyfile(self.workspace(member) / FROZEN, place)
+                shutil.copyfile(self.workspace(member) / FROZEN_FILE, place)
             trial = Trial(node, commit, copy, "", ())
-            frozen = self.workspace(node) / FROZEN
+            frozen = self.workspace(node) / FROZEN_FILE
             arguments = ("--refit", "--save") if save else ("--refit",)
-            outcome = self._execute(trial, limit_s, "run.log", arguments, watch, frozen=frozen)
+            outcome = self._execute(trial, limit_s, "run.log", arguments, stop_check, frozen=frozen)
         except OSError as error:
             raise InfrastructureError(f"{error.filename}: cannot be read ({error.strerror}).") from error
         self._cache.drop(node)
@@ -276,7 +278,7 @@ class TrialRunner:
         limit_s: float,
         log: str,
         arguments: tuple[str, ...],
-        watch: Watch | None,
+        stop_check: StopCheck | None,
         seed: int | None = None,
         frozen: Path | None = None,
         script: str = "main.py",
@@ -285,19 +287,19 @@ class TrialRunner:
         for name in ("working", "submission"):  # files of the smoke run must not count as results
             shutil.rmtree(trial.workspace / name, ignore_errors=True)
         if frozen is not None:
-            (trial.workspace / FROZEN).parent.mkdir()
-            shutil.copyfile(frozen, trial.workspace / FROZEN)
+            (trial.workspace / FROZEN_FILE).parent.mkdir()
+            shutil.copyfile(frozen, trial.workspace / FROZEN_FILE)
         self._link_weights(trial.workspace)
         is_full_run = script == "main.py" and "--smoke" not in arguments
         saving_s = SAVING_S if "--save" in arguments else 0.0
-        with self._gpus.lease(watch) as gpu:
+        with self._gpus.lease(stop_check) as gpu:
             job = Job(
                 workspace=trial.workspace,
                 input=self.prepared.input,
                 metadata=metadata or self.prepared.metadata,
                 seed=self._settings.seed if seed is None else seed,
                 limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),
-                time_hint_s=limit_s * TOLD_SHARE,
+                time_hint_s=limit_s * TIME_HINT_SHARE,
                 threads=self._settings.threads,
                 cache=self._cache.open(trial.node, TEMPORARY_SUFFIX * bool(metadata))
                 if is_full_run
@@ -307,16 +309,16 @@ class TrialRunner:
                 arguments=arguments,
                 log_name=log,
             )
-            return self._executor.execute(job, watch)
+            return self._executor.execute(job, stop_check)
 
     def _failure(self, stage: Stage, trial: Trial, outcome: Outcome) -> Failure:
         redacted = None
         if outcome.status == "failed":
             files = self.lineage.read(trial.commit)
-            redacted = tell_exception(read_log(outcome.log), trial.workspace.resolve(), files)
+            redacted = redact_exception(read_log(outcome.log), trial.workspace.resolve(), files)
         if redacted is None:
-            return Failure(stage=stage, told=outcome.reason)
-        return Failure(stage=stage, told=redacted.sentence, frames=redacted.frames)
+            return Failure(stage=stage, redacted_message=outcome.reason)
+        return Failure(stage=stage, redacted_message=redacted.sentence, frames=redacted.frames)
 
     def _link_weights(self, workspace: Path) -> None:
         """Link the user's weights into the workspace; links out of it are removed after each execution.
@@ -341,10 +343,10 @@ class TrialRunner:
             printed = parse_printed_metric(read_log(outcome.log))
             evaluation = evaluate(self.prepared, trial.workspace, printed, run_script)
         except MarsError as error:
-            return _failed(trial, str(error), unscored(error), seconds)
+            return _failed(trial, str(error), scoring_failure(error), seconds)
         if evaluation.fault is not None:
             fault = SubmissionError(evaluation.fault)
-            failed = _failed(trial, evaluation.fault, unscored(fault), seconds)
+            failed = _failed(trial, evaluation.fault, scoring_failure(fault), seconds)
             return failed.model_copy(update={"curve": curve})
         return NodeResult(
             status="suspect" if evaluation.suspect else "valid",
@@ -378,12 +380,12 @@ def _failed(
     )
 
 
-def unscored(error: MarsError) -> Failure:
+def scoring_failure(error: MarsError) -> Failure:
     """Return the failure of predictions that could not be scored, without values from the data.
 
     An error of a competition's own metric may quote answers that redaction cannot recognise, so its message
     is replaced.
     """
     if not isinstance(error, SubmissionError):
-        return Failure(stage="score", told="The metric failed on these predictions.")
-    return Failure(stage="score", told=without_values(str(error)))
+        return Failure(stage="score", redacted_message="The metric failed on these predictions.")
+    return Failure(stage="score", redacted_message=redact_values(str(error)))

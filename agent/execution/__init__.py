@@ -1,6 +1,6 @@
 """Run a repository in isolation and report its outcome."""
 
-from agent.execution.base import Executor, Guarantees, Job, Limits, Outcome, Status, Watch
+from agent.execution.base import Executor, Guarantees, Job, Limits, Outcome, Status, StopCheck
 from agent.execution.factory import make_executor
 from agent.execution.script import run_script
 
@@ -11,7 +11,7 @@ __all__ = [
     "Limits",
     "Outcome",
     "Status",
-    "Watch",
+    "StopCheck",
     "make_executor",
     "run_script",
 ]

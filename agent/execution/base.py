@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 Status = Literal["ok", "failed", "timeout", "stopped", "memory"]
 
-Watch = Callable[[float], str | None]
+StopCheck = Callable[[float], str | None]
 """Callback, called about five times a second with the elapsed seconds; a returned reason stops the run."""
 
 
@@ -110,14 +110,14 @@ class Executor(Protocol):
         """Protections that this executor provides."""
         ...
 
-    def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
+    def execute(self, job: Job, stop_check: StopCheck | None = None) -> Outcome:
         """Run the job's script in its workspace and wait for the end.
 
         A KeyboardInterrupt kills the candidate first.
 
         Args:
             job: The job to run.
-            watch: Callback that may stop the run with a reason.
+            stop_check: Callback that may stop the run with a reason.
 
         Returns:
             The outcome; a failed candidate is an outcome, not an exception.

@@ -14,7 +14,7 @@ from agent.execution.allowlist import (
     accelerator_paths,
     interpreter_paths,
 )
-from agent.execution.base import Job, Outcome, Status, Watch
+from agent.execution.base import Job, Outcome, Status, StopCheck
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, unique_paths
 from agent.execution.diagnosis import diagnose
@@ -96,7 +96,7 @@ def open_job_log(job: Job) -> Iterator[BoundedLog]:
 
 
 def run_supervised(
-    task: Task, launch: Launcher, log: BoundedLog, time_s: float, watch: Watch | None
+    task: Task, launch: Launcher, log: BoundedLog, time_s: float, stop_check: StopCheck | None
 ) -> Termination:
     """Launch a supervisor, send the task, and monitor the candidate until termination."""
     channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -108,7 +108,7 @@ def run_supervised(
         finally:
             their_channel.close()
             os.close(their_output)
-        return monitor.wait(time_s, watch)
+        return monitor.wait(time_s, stop_check)
 
 
 def make_outcome(termination: Termination, job: Job, log: BoundedLog) -> Outcome:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.core.errors import InfrastructureError
-from agent.execution.base import Guarantees, Job, Outcome, Watch
+from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import VisiblePaths, bwrap_command, unique_paths
 from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
@@ -29,7 +29,7 @@ class ColdExecutor:
     def guarantees(self) -> Guarantees:
         return self._isolation.guarantees(warm=False)
 
-    def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
+    def execute(self, job: Job, stop_check: StopCheck | None = None) -> Outcome:
         job = job.resolved()
         view = VisiblePaths(
             readable=[*self._readable, job.input, job.metadata],
@@ -38,7 +38,7 @@ class ColdExecutor:
         )
         with open_job_log(job) as log:
             task = make_task(job, self._isolation, self._readable, warm=False)
-            termination = run_cold(task, view, self._isolation, log, job.limits.time_s, watch)
+            termination = run_cold(task, view, self._isolation, log, job.limits.time_s, stop_check)
             return make_outcome(termination, job, log)
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ def run_cold(
     isolation: Isolation,
     log: BoundedLog,
     time_s: float,
-    watch: Watch | None = None,
+    stop_check: StopCheck | None = None,
 ) -> Termination:
     """Run the task in a new interpreter, inside bubblewrap where available.
 
@@ -61,7 +61,7 @@ def run_cold(
         isolation: Isolation that the machine offers.
         log: Receives the output.
         time_s: Wall-clock limit in seconds.
-        watch: Callback that may stop the run with a reason.
+        stop_check: Callback that may stop the run with a reason.
     """
     started: list[subprocess.Popen[bytes]] = []
 
@@ -74,7 +74,7 @@ def run_cold(
         started.append(_start(command, channel, output))
 
     try:
-        return run_supervised(task, launch, log, time_s, watch)
+        return run_supervised(task, launch, log, time_s, stop_check)
     finally:
         for process in started:
             _wait_for_exit(process)

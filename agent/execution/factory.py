@@ -7,7 +7,7 @@ from agent.core.errors import SetupError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Executor
 from agent.execution.cold import ColdExecutor
-from agent.execution.isolation import Sandbox, detect
+from agent.execution.isolation import Sandbox, detect_isolation
 from agent.execution.warm import WarmExecutor
 
 _SHARED_MEMORY = Path("/dev/shm")
@@ -35,7 +35,7 @@ def make_executor(
     Raises:
         SetupError: Candidates could not see their workspaces.
     """
-    isolation = detect(sandbox)
+    isolation = detect_isolation(sandbox)
     if (isolation.bwrap or isolation.namespaces) and is_below(nodes_root.resolve(), [_SHARED_MEMORY]):
         raise SetupError(
             f"{nodes_root}: candidates cannot see this folder, because each candidate gets a private "

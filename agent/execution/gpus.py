@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.core.errors import InfrastructureError
-from agent.execution.base import Watch
+from agent.execution.base import StopCheck
 
 _POLL_S = 0.2
 
@@ -40,12 +40,12 @@ class GpuLeases:
         self._folder = folder or Path(tempfile.gettempdir()) / f"mars-gpus-{getpass.getuser()}"
 
     @contextlib.contextmanager
-    def lease(self, watch: Watch | None = None) -> Iterator[str | None]:
+    def lease(self, stop_check: StopCheck | None = None) -> Iterator[str | None]:
         """Wait for a free GPU and yield its name.
 
         Yields None if no GPU is leased out here, or if the watch stops the candidate during the wait.
         """
-        leased = self._wait_for_gpu(watch)
+        leased = self._wait_for_gpu(stop_check)
         if leased is None:
             yield None
             return
@@ -55,8 +55,8 @@ class GpuLeases:
         finally:
             os.close(descriptor)
 
-    def _wait_for_gpu(self, watch: Watch | None) -> tuple[int, str] | None:
-        while self._gpus and (watch is None or watch(0.0) is None):
+    def _wait_for_gpu(self, stop_check: StopCheck | None) -> tuple[int, str] | None:
+        while self._gpus and (stop_check is None or stop_check(0.0) is None):
             for gpu in self._gpus:
                 if (descriptor := self._try_lock(gpu)) is not None:
                     return descriptor, gpu

@@ -52,7 +52,7 @@ class Isolation:
 
 
 @functools.cache
-def detect(sandbox: Sandbox) -> Isolation:
+def detect_isolation(sandbox: Sandbox) -> Isolation:
     """Detect the isolation of this machine: bubblewrap first, then the kernel alone; `none` skips both."""
     if sandbox == "none":
         return Isolation(bwrap=None, namespaces=False, landlock=False)

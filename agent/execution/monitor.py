@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.execution.base import Watch
+from agent.execution.base import StopCheck
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.inside.task import MESSAGE_BYTES, Event, decode_event
 
@@ -48,11 +48,11 @@ class CandidateMonitor:
         self._selector.register(channel, selectors.EVENT_READ, self._receive_event)
         self._selector.register(output, selectors.EVENT_READ, self._copy_output)
 
-    def wait(self, time_s: float, watch: Watch | None) -> Termination:
+    def wait(self, time_s: float, stop_check: StopCheck | None) -> Termination:
         """Wait until no process of the candidate is left. An exception kills the candidate first."""
         start = time.monotonic()
         try:
-            stopped = self._poll_until_end(start, time_s, watch)
+            stopped = self._poll_until_end(start, time_s, stop_check)
         except BaseException:
             self._kill()
             raise
@@ -64,15 +64,17 @@ class CandidateMonitor:
             return stopped
         return self._termination(seconds)
 
-    def _poll_until_end(self, start: float, time_s: float, watch: Watch | None) -> Termination | None:
+    def _poll_until_end(
+        self, start: float, time_s: float, stop_check: StopCheck | None
+    ) -> Termination | None:
         next_check = start
         while self._event is None and not self._supervisor_gone:
             now = time.monotonic()
             if now - start >= time_s:
                 return Termination("timeout", now - start)
-            if watch is not None and now >= next_check:
+            if stop_check is not None and now >= next_check:
                 next_check = now + _POLL_S
-                sentence = watch(now - start)
+                sentence = stop_check(now - start)
                 if sentence is not None:
                     return Termination("stopped", now - start, reason=sentence)
             self._handle_ready(min(_POLL_S, max(0.0, start + time_s - now)))

@@ -117,7 +117,7 @@ class RedactedFailure:
     """Frames of the candidate's own code, outermost first, such as `library/train.py line 12 in fit`."""
 
 
-def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> RedactedFailure | None:
+def redact_exception(output: str, workspace: Path, code: Mapping[str, str]) -> RedactedFailure | None:
     """Redact the last exception in a candidate's output.
 
     A candidate may print a fake traceback. The description then reveals only that there was an exception.
@@ -151,7 +151,7 @@ def tell_exception(output: str, workspace: Path, code: Mapping[str, str]) -> Red
     )
 
 
-def without_values(sentence: str) -> str:
+def redact_values(sentence: str) -> str:
     """Redact all quoted text and numbers in a sentence of the harness."""
     return _QUOTED.sub(PLACEHOLDER, sentence)
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.core.errors import InfrastructureError, SetupError
-from agent.core.locks import TEMPORARY, temporary_folder
+from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, VisiblePaths, unique_paths
 from agent.execution.candidate import landlock_readable, writable_devices
 from agent.execution.cold import run_cold
 from agent.execution.environment import interpreter_environment
 from agent.execution.inside.task import Task
-from agent.execution.isolation import Isolation, Sandbox, detect
+from agent.execution.isolation import Isolation, Sandbox, detect_isolation
 from agent.execution.monitor import Termination
 
 _LIMIT_S = 3600.0
@@ -50,13 +50,13 @@ def run_script(
     if not script.is_file():
         raise SetupError(f"{script}: the competition's data script does not exist.")
     writable.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(TEMPORARY) as folder:
+    with temporary_folder(TEMPORARY_PREFIX) as folder:
         log = BoundedLog(folder / "log", _OUTPUT_BYTES)
         try:
             view = VisiblePaths(
                 unique_paths([script.parent, *readable]), unique_paths([writable]), _scratch(folder)
             )
-            isolation = detect(sandbox)
+            isolation = detect_isolation(sandbox)
             task = _task(script, args, view, isolation, memory_bytes, file_bytes)
             termination = run_cold(task, view, isolation, log, time_s)
         finally:

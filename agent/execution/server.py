@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from agent.core.errors import InfrastructureError, SetupError
-from agent.core.locks import TEMPORARY, temporary_folder
+from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
 from agent.execution.bubblewrap import SCRATCH, VisiblePaths, bwrap_command
 from agent.execution.environment import interpreter_environment
 from agent.execution.inside.task import MESSAGE_BYTES, decode_event
@@ -35,7 +35,7 @@ class ForkServer:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the server
         self._resources = contextlib.ExitStack()
         # Some libraries write files at import.
-        self._scratch = self._resources.enter_context(temporary_folder(TEMPORARY))
+        self._scratch = self._resources.enter_context(temporary_folder(TEMPORARY_PREFIX))
         self._lock = threading.Lock()
         self._ready = False
         self._process: subprocess.Popen[bytes] | None = None

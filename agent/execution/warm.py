@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.core.errors import InfrastructureError, SetupError
 from agent.execution.allowlist import is_below
-from agent.execution.base import Guarantees, Job, Outcome, Watch
+from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.bubblewrap import VisiblePaths, unique_paths
 from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
 from agent.execution.isolation import Isolation
@@ -50,14 +50,14 @@ class WarmExecutor:
         """Start importing in the background, to shorten the wait of the first job."""
         self._server(threads)
 
-    def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
+    def execute(self, job: Job, stop_check: StopCheck | None = None) -> Outcome:
         job = job.resolved()
         self._check_paths(job)
         for _ in range(_ATTEMPTS):
             server = self._server(job.threads)
             server.wait_until_ready()
             try:
-                return self._attempt(server, job, watch)
+                return self._attempt(server, job, stop_check)
             except ServerDiedError:
                 self._discard(job.threads, server)
             except _NotStartedError:
@@ -72,14 +72,14 @@ class WarmExecutor:
                 server.close()
             self._servers.clear()
 
-    def _attempt(self, server: ForkServer, job: Job, watch: Watch | None) -> Outcome:
+    def _attempt(self, server: ForkServer, job: Job, stop_check: StopCheck | None) -> Outcome:
         task = make_task(job, self._isolation, self._readable, warm=True)
 
         def launch(channel: socket.socket, output: int) -> None:
             server.submit(channel, output)
 
         with open_job_log(job) as log:
-            termination = run_supervised(task, launch, log, job.limits.time_s, watch)
+            termination = run_supervised(task, launch, log, job.limits.time_s, stop_check)
             if termination.kind in ("lost", "never started") and server.has_exited(DEATH_DETECTION_S):
                 raise ServerDiedError
             if termination.kind == "never started":

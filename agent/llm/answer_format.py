@@ -19,7 +19,7 @@ class AnswerError(ValueError):
 
 
 @dataclass(frozen=True)
-class Form(Generic[T]):
+class AnswerFormat(Generic[T]):
     """Format of an answer, with the parser that turns an answer into a value."""
 
     name: str
@@ -32,7 +32,7 @@ class Form(Generic[T]):
     """Returns the value of an answer; raises AnswerError if the schema or a further check is violated."""
 
     @classmethod
-    def of(cls, model: type[M], check: Callable[[M], None] | None = None) -> "Form[M]":
+    def of(cls, model: type[M], check: Callable[[M], None] | None = None) -> "AnswerFormat[M]":
         """Return the form of a pydantic model.
 
         Args:
@@ -49,7 +49,7 @@ class Form(Generic[T]):
                 check(value)
             return value
 
-        return Form(model.__name__, strict_schema(model.model_json_schema()), read)
+        return AnswerFormat(model.__name__, strict_schema(model.model_json_schema()), read)
 
 
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,10 +76,10 @@ def _make_strict(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def is_closed(schema: Any) -> bool:
+def is_strict(schema: Any) -> bool:
     """Return whether the schema is strict: no object has optional or additional properties."""
     if isinstance(schema, list):
-        return all(is_closed(part) for part in schema)
+        return all(is_strict(part) for part in schema)
     if not isinstance(schema, dict):
         return True
     if schema.get("type") == "object" or "properties" in schema:
@@ -88,8 +88,8 @@ def is_closed(schema: Any) -> bool:
             properties
         ):
             return False
-        return all(is_closed(part) for part in properties.values()) and is_closed(schema.get("$defs", {}))
-    return all(is_closed(part) for part in schema.values())
+        return all(is_strict(part) for part in properties.values()) and is_strict(schema.get("$defs", {}))
+    return all(is_strict(part) for part in schema.values())
 
 
 def _describe_errors(error: ValidationError) -> str:

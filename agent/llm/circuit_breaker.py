@@ -3,8 +3,14 @@
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from agent.llm.errors import LeftAlone, LlmRefused, LlmUnavailable, LlmUnusable, Spent
-from agent.llm.query import Query, Thinker
+from agent.llm.errors import (
+    BudgetExceededError,
+    LlmRejectedError,
+    LlmUnavailableError,
+    ModelDisabledError,
+    UnusableAnswerError,
+)
+from agent.llm.query import LanguageModel, Query
 
 T = TypeVar("T")
 
@@ -12,19 +18,22 @@ T = TypeVar("T")
 MAX_UNANSWERED = 2
 
 
-class PatientThinker:
+class CircuitBreaker:
     """Circuit breaker: forwards questions to a language model until it must be disabled for the session."""
 
-    def __init__(self, thinker: Thinker, on_disabled: Callable[[str], None], fresh: bool = False) -> None:
+    def __init__(
+        self, language_model: LanguageModel, on_disabled: Callable[[str], None], fail_fast: bool = False
+    ) -> None:
         """
         Args:
-            thinker: The language model.
+            language_model: The language model.
             on_disabled: Called once with the reason when the model is disabled.
-            fresh: Whether the run has no results yet. A refused first question then ends the run with advice.
+            fail_fast: Whether the run has no results yet. A refused first question then ends the run
+                with advice.
         """
-        self._thinker = thinker
+        self._language_model = language_model
         self._on_disabled = on_disabled
-        self._fresh = fresh
+        self._fail_fast = fail_fast
         self._reason = ""
         self._unanswered = 0  # consecutive questions without an answer
 
@@ -37,23 +46,23 @@ class PatientThinker:
             LlmUnavailable, LlmUnusable: This question has no usable answer; the next question may have one.
         """
         if self._reason:
-            raise LeftAlone(self._reason)
-        is_first, self._fresh = self._fresh, False
+            raise ModelDisabledError(self._reason)
+        is_first, self._fail_fast = self._fail_fast, False
         try:
-            answer = self._thinker.ask(query)
-        except LlmUnusable:
+            answer = self._language_model.ask(query)
+        except UnusableAnswerError:
             self._unanswered = 0  # an unusable answer is still an answer
             raise
-        except LlmUnavailable as error:
+        except LlmUnavailableError as error:
             self._unanswered += 1
             if self._unanswered == MAX_UNANSWERED:
                 self._disable(error)
             raise
-        except LlmRefused as error:
+        except LlmRejectedError as error:
             if is_first:
                 raise
             self._disable(error)
-        except Spent as error:
+        except BudgetExceededError as error:
             self._disable(error)
         self._unanswered = 0
         return answer
@@ -61,4 +70,4 @@ class PatientThinker:
     def _disable(self, error: Exception) -> NoReturn:
         self._reason = str(error)
         self._on_disabled(self._reason)
-        raise LeftAlone(self._reason) from error
+        raise ModelDisabledError(self._reason) from error

@@ -10,10 +10,10 @@ from agent.core.errors import SetupError
 from agent.core.paths import home
 from agent.llm.calls import CallRecorder
 from agent.llm.endpoint import Endpoint
-from agent.llm.errors import LlmUnavailable
+from agent.llm.errors import LlmUnavailableError
 from agent.llm.prices import Prices, load_prices
 from agent.llm.query import Query
-from agent.llm.spend_limit import Allowance
+from agent.llm.spend_limit import SpendLimit
 
 if TYPE_CHECKING:  # this module imports the packages of the extra `llm`, which takes half a second
     from agent.llm.request_capabilities import RequestCapabilities
@@ -48,11 +48,11 @@ class Client:
         self,
         endpoint: Endpoint,
         recorder: CallRecorder,
-        allowance: Allowance,
-        pulse: Callable[[], None],
+        spend_limit: SpendLimit,
+        keep_alive: Callable[[], None],
         deadline: Callable[[], float],
         *,
-        question_s: float = math.inf,
+        question_limit_s: float = math.inf,
         prices: Prices | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -60,10 +60,10 @@ class Client:
         Args:
             endpoint: The endpoint and its models.
             recorder: Records every call before it is sent and after it has ended.
-            allowance: Spend limit of the calls.
-            pulse: Called about every 0.25 s during a call; an exception from it ends the call.
+            spend_limit: Spend limit of the calls.
+            keep_alive: Called about every 0.25 s during a call; an exception from it ends the call.
             deadline: Returns the seconds left in the run.
-            question_s: Time limit in seconds for one question, retries and repairs included.
+            question_limit_s: Time limit in seconds for one question, retries and repairs included.
             prices: Prices of models; None: the user's table, then the bundled table.
             sleep: Waits the given number of seconds between attempts.
 
@@ -74,15 +74,15 @@ class Client:
         from agent.llm.exchange import Exchange
         from agent.llm.question import QuestionContext
 
-        self._pulse = pulse
+        self._keep_alive = keep_alive
         self._deadline = deadline
-        self._question_s = question_s
+        self._question_limit_s = question_limit_s
         self._asked_at = 0.0
         self._sleep = sleep
         self._prices = prices or load_prices(home().prices)
-        self._exchange = Exchange(endpoint, pulse, self._remaining_s)
+        self._exchange = Exchange(endpoint, keep_alive, self._remaining_s)
         self._context = QuestionContext(
-            endpoint, self._exchange, recorder, allowance, self._remaining_s, self._sleep_with_heartbeat
+            endpoint, self._exchange, recorder, spend_limit, self._remaining_s, self._sleep_with_heartbeat
         )
         self._capabilities: dict[str, RequestCapabilities] = {}
 
@@ -108,7 +108,7 @@ class Client:
                 return question.answer(prompt, shorter if number > 1 else "")
             except ContextTooLongError as error:
                 reason = str(error)
-        raise LlmUnavailable(
+        raise LlmUnavailableError(
             f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."
         )
 
@@ -117,16 +117,16 @@ class Client:
         self._exchange.close()
 
     def _remaining_s(self) -> float:
-        """Return the seconds left for the current question, limited by the run and by `question_s`."""
-        return min(self._deadline(), self._asked_at + self._question_s - time.monotonic())
+        """Return the seconds left for the current question, limited by the run and by `question_limit_s`."""
+        return min(self._deadline(), self._asked_at + self._question_limit_s - time.monotonic())
 
     def _sleep_with_heartbeat(self, seconds: float) -> None:
         """Sleep in slices and call the heartbeat between them."""
         slept = 0.0
         while slept < seconds:
-            self._pulse()
+            self._keep_alive()
             if self._remaining_s() <= 0:
-                raise LlmUnavailable("The time limit of the question is used up.")
+                raise LlmUnavailableError("The time limit of the question is used up.")
             slice_s = min(_HEARTBEAT_S, seconds - slept)
             self._sleep(slice_s)
             slept += slice_s

@@ -12,7 +12,7 @@ from agent.core.errors import SetupError
 from agent.llm.calls import ROLES, Role
 
 OPENAI_URL = "https://api.openai.com/v1"
-LOCAL = "local"
+LOCAL_MODEL = "local"
 """Name of the model that `agent.llm.local_model` serves on this machine."""
 
 TIMEOUT_S = 120.0
@@ -75,10 +75,10 @@ def find_endpoint(model: str | None = None, environment: Mapping[str, str] | Non
             "without keys, or pass --model local."
         )
     models = {role: _role_model(role, model, variables) for role in ROLES}
-    if LOCAL in models.values():
+    if LOCAL_MODEL in models.values():
         raise SetupError(
-            f"The model `{LOCAL}` cannot be combined with models of an endpoint; pass --model {LOCAL} to use "
-            "it for every role, or name another model for every role."
+            f"The model `{LOCAL_MODEL}` cannot be combined with models of an endpoint; pass "
+            f"--model {LOCAL_MODEL} to use it for every role, or name another model for every role."
         )
     return Endpoint(
         base_url=_validate_url(base_url or OPENAI_URL),
@@ -92,7 +92,7 @@ def is_local(model: str | None, environment: Mapping[str, str] | None = None) ->
     """Return whether --model or, without it, the environment chooses the local model for every role."""
     variables = _read_environment(environment)
     names = {variables.get(f"MARS_{role.upper()}_MODEL") or variables.get("MARS_MODEL") for role in ROLES}
-    return model == LOCAL or (model is None and names == {LOCAL})
+    return model == LOCAL_MODEL or (model is None and names == {LOCAL_MODEL})
 
 
 def parse_timeout_s(text: str, default: float = TIMEOUT_S) -> float:

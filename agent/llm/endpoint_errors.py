@@ -12,7 +12,7 @@ from typing import Any
 import openai
 
 from agent.llm.endpoint import Endpoint
-from agent.llm.errors import LlmRefused, LlmUnusable
+from agent.llm.errors import LlmRejectedError, UnusableAnswerError
 
 _MAX_MESSAGE_CHARS = 300
 _CONTEXT_TOO_LONG = re.compile(
@@ -147,9 +147,9 @@ def _classify(error: _ReportedError, endpoint: Endpoint, model: str) -> Exceptio
     status, message = error.status, error.message
     reported = f"{endpoint.host} ({message})" if status is None else f"{endpoint.host} ({status}: {message})"
     if error.code in _FILTER_CODES:
-        return LlmUnusable(f"A content filter refused the prompt: {reported}.")
+        return UnusableAnswerError(f"A content filter refused the prompt: {reported}.")
     if status == 402 or error.code in _NO_CREDIT_CODES or error.kind in _NO_CREDIT_CODES:
-        return LlmRefused(
+        return LlmRejectedError(
             f"The account has no credit left at {reported}; add credit, or export another OPENAI_API_KEY."
         )
     if status == 429 and _REQUEST_TOO_LARGE.search(message):  # larger than the account's limit per minute
@@ -157,11 +157,11 @@ def _classify(error: _ReportedError, endpoint: Endpoint, model: str) -> Exceptio
     if status is not None and (status in _TRANSIENT_STATUSES or status >= 500):
         return TransientError(reported, error.retry_after_s)
     if status in (401, 403) or (status == 400 and _KEY_MESSAGE.search(message)):
-        return LlmRefused(f"The key was rejected by {reported}; export a valid key as OPENAI_API_KEY.")
+        return LlmRejectedError(f"The key was rejected by {reported}; export a valid key as OPENAI_API_KEY.")
     if status == 413 or _CONTEXT_TOO_LONG.search(message) or "context_length" in error.code:
         return ContextTooLongError(f"the prompt is too long for {reported}")
     if status == 404 or error.code == "model_not_found" or (status == 400 and _MODEL_MESSAGE.search(message)):
-        return LlmRefused(
+        return LlmRejectedError(
             f"Model '{model}' is not known to {reported}; correct --model, MARS_MODEL or the role's own "
             "variable (such as MARS_PLANNER_MODEL), or OPENAI_BASE_URL, which usually ends in /v1."
         )
@@ -169,7 +169,9 @@ def _classify(error: _ReportedError, endpoint: Endpoint, model: str) -> Exceptio
         return UnsupportedParameterError(message, error.parameter)
     if status is None:
         return TransientError(f"{endpoint.host} has failed: {message}")
-    return LlmRefused(f"The request was rejected by {reported}; check OPENAI_BASE_URL and the model's name.")
+    return LlmRejectedError(
+        f"The request was rejected by {reported}; check OPENAI_BASE_URL and the model's name."
+    )
 
 
 def _parse_status(reported: object) -> int | None:
@@ -182,9 +184,9 @@ def _parse_status(reported: object) -> int | None:
     return status if 400 <= status < 600 else None
 
 
-def unsupported_request(error: UnsupportedParameterError, endpoint: Endpoint, model: str) -> LlmRefused:
+def unsupported_request(error: UnsupportedParameterError, endpoint: Endpoint, model: str) -> LlmRejectedError:
     """Return the error for a rejected request that no other form of the request can satisfy."""
-    return LlmRefused(
+    return LlmRejectedError(
         f"{endpoint.host} does not support the request to model '{model}' ({error.message}); choose another "
         "model by --model or MARS_MODEL."
     )

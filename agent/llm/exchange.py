@@ -51,9 +51,11 @@ class Reply:
 class Exchange:
     """Sends requests from the calling thread, one at a time."""
 
-    def __init__(self, endpoint: Endpoint, pulse: Callable[[], None], deadline: Callable[[], float]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, keep_alive: Callable[[], None], deadline: Callable[[], float]
+    ) -> None:
         self._endpoint = endpoint
-        self._pulse = pulse
+        self._keep_alive = keep_alive
         self._deadline = deadline
         self._runner: asyncio.Runner | None = None
         self._client: openai.AsyncOpenAI | None = None
@@ -99,7 +101,7 @@ class Exchange:
         task = asyncio.ensure_future(self._request(body, max_tokens, is_complete))
         try:
             while not task.done():
-                self._pulse()
+                self._keep_alive()
                 left = self._deadline()
                 if left <= 0:
                     raise DeadlineReachedError

@@ -28,7 +28,7 @@ class TruncatedObjectError(AnswerError):
     """The last JSON object of the answer is cut off."""
 
 
-def read_object(text: str) -> dict[str, Any]:
+def parse_object(text: str) -> dict[str, Any]:
     """Return the last complete JSON object of an answer.
 
     Raises:

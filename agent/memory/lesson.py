@@ -57,7 +57,7 @@ class Evidence(_Frozen):
     time_factor: float = Field(description="Seconds of the child over those of the parent.")
 
 
-class FixTried(_Frozen):
+class FixEvidence(_Frozen):
     """One fix of a failed node, and whether the fix removed the error."""
 
     run: str
@@ -68,7 +68,7 @@ class FixTried(_Frozen):
     mended: bool
 
 
-def doubt(standard_error: float, changes: int = 1) -> float:
+def conclusive_effect(standard_error: float, changes: int = 1) -> float:
     """Return the smallest conclusive effect, as a relative error reduction.
 
     Among many changes with small effects, some look large by chance, the more so the larger their standard
@@ -83,7 +83,7 @@ def doubt(standard_error: float, changes: int = 1) -> float:
     return CONCLUSIVE_ERRORS * standard_error * math.sqrt(1 + (standard_error / usual) ** 2)
 
 
-class Words(_Frozen):
+class LessonText(_Frozen):
     """A language model's wording of a lesson after one comparison."""
 
     verdict: Verdict = Field(description="Verdict at that time; the words are used while the verdict holds.")
@@ -109,8 +109,8 @@ class Lesson(_Frozen):
     changes: tuple[Change, ...] = Field(description="The changed slots; empty if edits changed too.")
     edit_hash: str = Field(default="", description="Hash of the edits and of the slots changed with them.")
     evidence: tuple[Evidence, ...]
-    fixes: tuple[FixTried, ...] = Field(default=(), description="Evidence of a debug lesson.")
-    words: Words | None = Field(default=None, description="A model's words, for lessons about edits.")
+    fixes: tuple[FixEvidence, ...] = Field(default=(), description="Evidence of a debug lesson.")
+    words: LessonText | None = Field(default=None, description="A model's words, for lessons about edits.")
     same_as: str = Field(
         default="",
         description="Id of the equivalent lesson that this lesson was merged into.",
@@ -144,16 +144,16 @@ class Lesson(_Frozen):
 
     @cached_property
     def verdict(self) -> Verdict:
-        return self._verdict(self.effect, self.doubt)
+        return self._verdict(self.effect, self.conclusive_effect)
 
     def verdict_of(self, item: Evidence) -> Verdict:
         """Return the verdict of one comparison alone."""
-        return self._verdict(item.effect, doubt(item.standard_error, len(self.changes)))
+        return self._verdict(item.effect, conclusive_effect(item.standard_error, len(self.changes)))
 
     @cached_property
-    def doubt(self) -> float:
+    def conclusive_effect(self) -> float:
         """Smallest conclusive effect."""
-        return doubt(self.standard_error, len(self.changes))
+        return conclusive_effect(self.standard_error, len(self.changes))
 
     @staticmethod
     def _verdict(effect: float, least: float) -> Verdict:
@@ -162,11 +162,11 @@ class Lesson(_Frozen):
         return "helps" if effect > 0 else "hurts"
 
     @property
-    def is_in_words(self) -> bool:
+    def has_current_model_text(self) -> bool:
         """Whether title, summary and rule are a model's words that still match the verdict."""
         return self.words is not None and self.words.verdict == self.verdict
 
-    def may_be_the_same(self, other: "Lesson") -> bool:
+    def may_be_equivalent(self, other: "Lesson") -> bool:
         """Whether two lessons about edits may be equivalent: same kind, scope and verdict."""
         both_edits = bool(self.edit_hash and other.edit_hash)
         agree = (self.kind, self.scope, self.verdict) == (other.kind, other.scope, other.verdict)
@@ -190,7 +190,11 @@ class Lesson(_Frozen):
         """
         if self.fixes:
             return (1 + sum(tried.mended for tried in self.fixes)) / (2 + len(self.fixes))
-        errors = CONCLUSIVE_ERRORS * abs(self.effect) / self.doubt if self.doubt else math.inf
+        errors = (
+            CONCLUSIVE_ERRORS * abs(self.effect) / self.conclusive_effect
+            if self.conclusive_effect
+            else math.inf
+        )
         return 0.5 * (1 + math.erf(errors / math.sqrt(2)))
 
 

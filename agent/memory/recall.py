@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.memory.lesson import Lesson, Scope
-from agent.memory.text_similarity import Likeness, by_words
+from agent.memory.text_similarity import TextSimilarity, tfidf_similarity
 
 LIMIT = 30
 _HALF_LIFE = 50.0  # in lessons: the weight halves with every 50 newer lessons
@@ -43,7 +43,7 @@ def recall(
     scopes: Sequence[Scope],
     limit: int = LIMIT,
     about: str = "",
-    likeness: Likeness = by_words,
+    similarity: TextSimilarity = tfidf_similarity,
 ) -> list[Lesson]:
     """Return the lessons to offer, best first.
 
@@ -52,9 +52,9 @@ def recall(
         scopes: one scope per family.
         limit: largest number of returned lessons.
         about: the topic in words; "" ignores the lessons' texts.
-        likeness: text similarity of the topic and the lessons' texts.
+        similarity: text similarity of the topic and the lessons' texts.
     """
-    return [one.lesson for one in ranked(candidates(lessons, scopes), about, likeness)[:limit]]
+    return [one.lesson for one in ranked(candidates(lessons, scopes), about, similarity)[:limit]]
 
 
 def candidates(lessons: Sequence[Lesson], scopes: Sequence[Scope]) -> list[Candidate]:
@@ -68,9 +68,9 @@ def candidates(lessons: Sequence[Lesson], scopes: Sequence[Scope]) -> list[Candi
     return found
 
 
-def ranked(found: Sequence[Candidate], about: str, likeness: Likeness) -> list[Candidate]:
+def ranked(found: Sequence[Candidate], about: str, similarity: TextSimilarity) -> list[Candidate]:
     """Return the candidates, best first."""
-    alike = likeness(about, [said_by(one.lesson) for one in found]) if about else [0.0] * len(found)
+    alike = similarity(about, [lesson_topic(one.lesson) for one in found]) if about else [0.0] * len(found)
     worth = [
         one.worth * 2 ** (SIMILARITY_HALF_LIVES * max(how, 0.0))
         for one, how in zip(found, alike, strict=True)
@@ -79,7 +79,7 @@ def ranked(found: Sequence[Candidate], about: str, likeness: Likeness) -> list[C
     return [found[index] for index in order]
 
 
-def said_by(lesson: Lesson) -> str:
+def lesson_topic(lesson: Lesson) -> str:
     """Return a lesson's text for comparison, without the summary, whose numbers carry no topic."""
     on = [*(item.competition for item in lesson.evidence), *(fix.competition for fix in lesson.fixes)]
     learned_on = sorted(set(on))

@@ -18,12 +18,12 @@ from sqlalchemy import (
     update,
 )
 
-from agent.core.atomic_files import file_aside
+from agent.core.atomic_files import atomic_file
 from agent.core.database import writing
 from agent.core.errors import SetupError
 from agent.core.yaml_files import first_fault
-from agent.memory.distill import worded
-from agent.memory.lesson import Evidence, Lesson, Words
+from agent.memory.distill import with_generated_text
+from agent.memory.lesson import Evidence, Lesson, LessonText
 
 metadata = MetaData()
 lessons_table = Table(
@@ -60,7 +60,7 @@ def merged(known: Lesson, new: Lesson) -> Lesson:
         "words": known.words or new.words,
         "same_as": "",
     }
-    return worded(new.model_copy(update=same))
+    return with_generated_text(new.model_copy(update=same))
 
 
 def with_evidence_of(known: Lesson, other: Lesson) -> Lesson:
@@ -70,7 +70,7 @@ def with_evidence_of(known: Lesson, other: Lesson) -> Lesson:
         "evidence": _pooled(known, other),
         "words": known.words or other.words,
     }
-    return worded(known.model_copy(update=both))
+    return with_generated_text(known.model_copy(update=both))
 
 
 def _pooled(known: Lesson, new: Lesson) -> tuple[Evidence, ...]:
@@ -118,7 +118,7 @@ class LessonStore:
         number = int(result.inserted_primary_key[0])
         return _save(lesson.model_copy(update={"id": f"{number:05d}", "same_as": ""}), connection)
 
-    def reword(self, lesson_id: str, words: Words, same_as: str, connection: Connection) -> Lesson:
+    def reword(self, lesson_id: str, words: LessonText, same_as: str, connection: Connection) -> Lesson:
         """Word a lesson with a model's words, or merge the lesson into an equivalent one.
 
         Another run may have changed either lesson meanwhile, so they merge only if they may still be
@@ -135,8 +135,8 @@ class LessonStore:
         """
         lesson, other = _resolve(lesson_id, connection), _resolve(same_as or lesson_id, connection)
         assert lesson is not None
-        rephrased = worded(lesson.model_copy(update={"words": words}))
-        if other is None or not lesson.may_be_the_same(other):
+        rephrased = with_generated_text(lesson.model_copy(update={"words": words}))
+        if other is None or not lesson.may_be_equivalent(other):
             return _save(rephrased, connection)
         _save(lesson.model_copy(update={"same_as": other.id}), connection)
         return _save(with_evidence_of(other, rephrased), connection)
@@ -166,7 +166,7 @@ def _save(lesson: Lesson, connection: Connection) -> Lesson:
 
 def write_lessons(lessons: list[Lesson], file: Path) -> None:
     """Export lessons as JSON; InfrastructureError if the file cannot be written."""
-    with file_aside(file, "export of lessons") as path:
+    with atomic_file(file, "export of lessons") as path:
         path.write_bytes(_lessons.dump_json(lessons, indent=2) + b"\n")
 
 

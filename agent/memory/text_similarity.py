@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-Likeness = Callable[[str, Sequence[str]], list[float]]
+TextSimilarity = Callable[[str, Sequence[str]], list[float]]
 """Similarity of a text to each of several others, from about 0 (unrelated) to 1 (equal)."""
 
 _WORD_PATTERN = re.compile(r"[^\W\d_]{3,}")
@@ -25,7 +25,7 @@ _STEM_LETTERS = 6  # letters of a stem: `augmented` and `augmentation` are one w
 _DIGITS = 9  # rounding hides differences between C libraries
 
 
-def by_words(about: str, texts: Sequence[str]) -> list[float]:
+def tfidf_similarity(about: str, texts: Sequence[str]) -> list[float]:
     """Return the TF-IDF cosine of `about` with each of the texts."""
     counts = [Counter(_stems(text)) for text in (about, *texts)]
     having = Counter(word for one in counts for word in one)

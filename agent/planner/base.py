@@ -40,7 +40,7 @@ class Planner(Protocol):
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class TaskContext:
     """Properties of the task, the data and the machine that conditions of moves and drafts test."""
 
     task: Task

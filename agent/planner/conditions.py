@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from agent.competition.spec import CompetitionSpec
-from agent.planner.base import Circumstances
+from agent.planner.base import TaskContext
 from agent.repository.family import Condition, Family, Value
 
 
-def serves(family: Family, context: Circumstances) -> bool:
+def serves(family: Family, context: TaskContext) -> bool:
     """Return whether the family supports the task and its inputs."""
     return (
         context.task in family.serves.tasks
@@ -16,7 +16,7 @@ def serves(family: Family, context: Circumstances) -> bool:
     )
 
 
-def unserved(spec: CompetitionSpec, families: Iterable[str]) -> str:
+def unserved_message(spec: CompetitionSpec, families: Iterable[str]) -> str:
     """Return the message for a competition that no family serves, with what the user can do.
 
     Args:
@@ -31,7 +31,7 @@ def unserved(spec: CompetitionSpec, families: Iterable[str]) -> str:
     )
 
 
-def is_met(condition: Condition, context: Circumstances, slots: Mapping[str, Value] | None = None) -> bool:
+def is_met(condition: Condition, context: TaskContext, slots: Mapping[str, Value] | None = None) -> bool:
     """Return whether a condition is met; without `slots`, conditions on slots are ignored."""
     return (
         (not condition.tasks or context.task in condition.tasks)

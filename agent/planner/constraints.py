@@ -10,7 +10,7 @@ from agent.repository.family import Draft, Family, Move, Value
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Constraints:
     """Pinned slot values, forbidden slot values and forbidden moves; they hold for every idea."""
 
     pinned: Mapping[str, Value] = field(default_factory=dict)
@@ -30,9 +30,9 @@ class Wishes:
         return move.id not in self.forbidden_moves
 
 
-def read_wishes(
+def parse_constraints(
     pins: Sequence[str], forbidden: Sequence[str], families: Mapping[str, Family]
-) -> tuple[Wishes, dict[str, Family]]:
+) -> tuple[Constraints, dict[str, Family]]:
     """Parse the constraints, and select the families that have every pinned slot and value.
 
     Args:
@@ -62,7 +62,7 @@ def read_wishes(
         name, value = min(clash, key=str)
         raise SetupError(f"--forbid {name}={value}: --set pins the slot to that value.")
     forbidden_moves = frozenset(_parse_move(text, families) for text in forbidden if "=" not in text)
-    return Wishes(pinned, forbidden_values, forbidden_moves), suitable
+    return Constraints(pinned, forbidden_values, forbidden_moves), suitable
 
 
 def _parse_pair(text: str, option: str, families: Mapping[str, Family]) -> tuple[str, Value]:

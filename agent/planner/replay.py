@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from agent.core.errors import SetupError
 from agent.planner.base import Proposal, Request
-from agent.planner.search_space import SAFE_SHARE, Ground
-from agent.record.events import FixProposed, ModuleWritten, NodeProposed, Replayed, RunStarted
+from agent.planner.search_space import SAFE_SHARE, SearchSpace
+from agent.record.events import FixProposed, ModuleWritten, NodeProposed, ReplaySource, RunStarted
 from agent.record.journal import Journal, list_runs
 from agent.record.state import Attempt, Node, RunState
 from agent.repository.idea import Blueprint, Idea, WrittenModule
@@ -22,14 +22,14 @@ class RecordedIdea:
     node: int
     parent: int | None
     idea: Idea
-    mended: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     """The failed revisions of the node, each with the fix that followed it."""
 
     modules: tuple[WrittenModule, ...] = ()
     """The modules written for the node, if no family renders the idea."""
 
 
-def find_source(engine: Engine, name: str | None, competition: str) -> Replayed:
+def find_source(engine: Engine, name: str | None, competition: str) -> ReplaySource:
     """Return the run whose ideas are replayed, in the form that the new run's settings store.
 
     Args:
@@ -45,19 +45,19 @@ def find_source(engine: Engine, name: str | None, competition: str) -> Replayed:
         ideas = _proposed(engine, run)
         if not ideas:
             raise SetupError(f"--replay-of {name}: run {run} has no ideas; name another run.")
-        return Replayed(run=run, ideas=len(ideas))
+        return ReplaySource(run=run, ideas=len(ideas))
     for row in list_runs(engine):
         if row.competition == competition and _has_own_ideas(engine, row.id):
             ideas = _proposed(engine, row.id)
             if ideas:
-                return Replayed(run=row.id, ideas=len(ideas))
+                return ReplaySource(run=row.id, ideas=len(ideas))
     raise SetupError(
         f"--planner replay: no recorded run of {competition} has ideas of its own; name a run with "
         "--replay-of."
     )
 
 
-def recorded_ideas(engine: Engine, source: Replayed) -> list[RecordedIdea]:
+def recorded_ideas(engine: Engine, source: ReplaySource) -> list[RecordedIdea]:
     """Return the ideas to replay, in their order.
 
     Raises:
@@ -79,18 +79,22 @@ class ReplayPlanner:
     """
 
     def __init__(
-        self, source: Replayed, ideas: Sequence[RecordedIdea], ground: Ground, note: Callable[[str], None]
+        self,
+        source: ReplaySource,
+        ideas: Sequence[RecordedIdea],
+        search_space: SearchSpace,
+        note: Callable[[str], None],
     ) -> None:
         """
         Args:
             source: The run of the ideas, named in messages.
             ideas: The ideas, in the order in which they were proposed.
-            ground: The search space of the new run.
+            search_space: The search space of the new run.
             note: Receives one message for each idea that is skipped.
         """
         self._source = source
         self._ideas = ideas
-        self._ground = ground
+        self._ground = search_space
         self._note = note
         self._reported: set[int] = set()
 
@@ -114,12 +118,12 @@ class ReplayPlanner:
         )
 
     def _next(self, state: RunState, limit_s: float) -> tuple[RecordedIdea, Node | None] | None:
-        replayed = {node.replays: node for node in state.nodes.values() if node.replays is not None}
+        replay_source = {node.replays: node for node in state.nodes.values() if node.replays is not None}
         skipped: dict[int, str] = {}
         for recorded in self._ideas:
-            if recorded.node in replayed:
+            if recorded.node in replay_source:
                 continue
-            parent = None if recorded.parent is None else replayed.get(recorded.parent)
+            parent = None if recorded.parent is None else replay_source.get(recorded.parent)
             if (
                 recorded.parent is not None
                 and recorded.parent not in skipped
@@ -159,8 +163,8 @@ class ReplayPlanner:
             slots = family.fill(blueprint.slots, "its blueprint")
         except SetupError as error:
             return str(error)
-        wishes = self._ground.wishes
-        if not wishes.allows(slots) or wishes.forbidden_moves & set(recorded.idea.moves):
+        constraints = self._ground.constraints
+        if not constraints.allows(slots) or constraints.forbidden_moves & set(recorded.idea.moves):
             return "the user pinned or forbade one of its values or moves."
         return ""
 
@@ -197,19 +201,19 @@ class ReplayPlanner:
 def _proposed(engine: Engine, run: str) -> list[RecordedIdea]:
     """Return every idea of a run with its fixes and modules; ensembles are left out."""
     events = Journal.open(engine, run).events()
-    mended: dict[int, list[Attempt]] = defaultdict(list)
+    attempts: dict[int, list[Attempt]] = defaultdict(list)
     modules: dict[int, list[WrittenModule]] = defaultdict(list)
     for event in events:
         if isinstance(event, ModuleWritten):
             modules[event.node].append(event.module)
         if isinstance(event, FixProposed):
-            mended[event.node].append(Attempt(event.failed, event.fix, len(modules[event.node])))
+            attempts[event.node].append(Attempt(event.failed, event.fix, len(modules[event.node])))
     return [
         RecordedIdea(
             event.node,
             event.parents[0] if event.parents else None,
             event.idea,
-            tuple(mended[event.node]),
+            tuple(attempts[event.node]),
             tuple(modules[event.node]),
         )
         for event in events
@@ -220,4 +224,4 @@ def _proposed(engine: Engine, run: str) -> list[RecordedIdea]:
 def _has_own_ideas(engine: Engine, run: str) -> bool:
     """Return whether a run's ideas are its own: it is neither a replay nor the test of a lesson."""
     first = next(iter(Journal.open(engine, run).events()), None)
-    return isinstance(first, RunStarted) and not (first.settings.experiment or first.settings.replayed)
+    return isinstance(first, RunStarted) and not (first.settings.experiment or first.settings.replay_source)

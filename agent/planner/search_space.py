@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from agent.memory.lesson import OWN_CODE, Scope
-from agent.planner.base import Circumstances, Request
+from agent.planner.base import Request, TaskContext
 from agent.planner.conditions import is_met, serves
-from agent.planner.constraints import Wishes
-from agent.planner.library.arms import Arm, believe
-from agent.record.state import Node, RunState, variant
+from agent.planner.constraints import Constraints
+from agent.planner.library.arms import Arm, posterior
+from agent.record.state import Node, RunState, variant_key
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint, changes_between
 
@@ -23,21 +23,21 @@ SIMILAR_COST = math.log(1.5)
 SAFE_SHARE = 0.8
 
 
-class Ground:
+class SearchSpace:
     """The rules that the ideas of all planners follow."""
 
     def __init__(
-        self, families: dict[str, Family], circumstances: Circumstances, wishes: Wishes | None = None
+        self, families: dict[str, Family], context: TaskContext, constraints: Constraints | None = None
     ) -> None:
-        self.families = {name: family for name, family in families.items() if serves(family, circumstances)}
-        self.wishes = wishes or Wishes()
-        self._context = circumstances
+        self.families = {name: family for name, family in families.items() if serves(family, context)}
+        self.constraints = constraints or Constraints()
+        self._context = context
         self._costs: dict[str, float] = {}
-        magnitude = Scope.magnitude_of(circumstances.n_train)
+        magnitude = Scope.magnitude_of(context.n_train)
         self.scope_of = {
-            name: Scope(task=circumstances.task, family=name, magnitude=magnitude) for name in self.families
+            name: Scope(task=context.task, family=name, magnitude=magnitude) for name in self.families
         }
-        self._own_code = Scope(task=circumstances.task, family=OWN_CODE, magnitude=magnitude)
+        self._own_code = Scope(task=context.task, family=OWN_CODE, magnitude=magnitude)
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
@@ -65,7 +65,7 @@ class Ground:
         return [
             move
             for move in family.moves
-            if self.wishes.allows_move(move) and is_met(move.when, self._context)
+            if self.constraints.allows_move(move) and is_met(move.when, self._context)
         ]
 
     def arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
@@ -80,7 +80,7 @@ class Ground:
                 continue
             changes = changes_between(blueprint.slots, slots)
             evidence = request.state.lessons_about(change.slot for change in changes)
-            gain, sd, time_factor, lessons = believe(move, changes, evidence, scope)
+            gain, sd, time_factor, lessons = posterior(move, changes, evidence, scope)
             if not self.improvement_fits(request, family, slots, parent.seconds * time_factor):
                 continue
             tries = request.state.moves[move.id]
@@ -88,7 +88,7 @@ class Ground:
 
     def apply(self, family: Family, move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
         """Return the slots after the move; None if it is forbidden, does not apply or changes nothing."""
-        if not self.wishes.allows_move(move) or not is_met(move.when, self._context, slots):
+        if not self.constraints.allows_move(move) or not is_met(move.when, self._context, slots):
             return None
         return move.applied_to(slots, family)
 
@@ -96,8 +96,8 @@ class Ground:
         self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None
     ) -> bool:
         """Return whether a blueprint is new below the parent (None: as a draft) and allowed by the user."""
-        is_new = variant(Blueprint(family=family.id, slots=slots), parent) not in state.variants
-        return is_new and self.wishes.allows(slots)
+        is_new = variant_key(Blueprint(family=family.id, slots=slots), parent) not in state.variants
+        return is_new and self.constraints.allows(slots)
 
     def improvement_fits(
         self, request: Request, family: Family, slots: dict[str, Value], expected_s: float

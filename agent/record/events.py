@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 
 from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
@@ -14,18 +14,23 @@ PlannerName = Literal["library", "llm", "replay"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
 
 
+def _formerly(name: str, before: str) -> AliasChoices:
+    """The names of a field in records: today's, and the one in records of former versions."""
+    return AliasChoices(name, before)
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Given(_Frozen):
+class ImportedRepository(_Frozen):
     """Imported repository that the run starts from."""
 
     commit: str = Field(description="Commit in the run's git repository.")
     idea: Idea
 
 
-class Replayed(_Frozen):
+class ReplaySource(_Frozen):
     """The run whose ideas are replayed."""
 
     run: str
@@ -55,7 +60,11 @@ class RunSettings(_Frozen):
     blueprint: Blueprint | None = Field(
         default=None, description="The only blueprint to execute; None: the planner proposes."
     )
-    given: Given | None = Field(default=None, description="Imported repository that is the first node.")
+    imported: ImportedRepository | None = Field(
+        validation_alias=_formerly("imported", "given"),
+        default=None,
+        description="Imported repository that is the first node.",
+    )
     pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea must have.")
     forbidden: tuple[str, ...] = Field(
         default=(), description="Moves, or `slot=value`, that no idea may have."
@@ -66,7 +75,11 @@ class RunSettings(_Frozen):
     models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
     llm_host: str = Field(default="", description="Host that serves the models.")
     max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")
-    replayed: Replayed | None = Field(default=None, description="Source of the planner replay.")
+    replay_source: ReplaySource | None = Field(
+        validation_alias=_formerly("replay_source", "replayed"),
+        default=None,
+        description="Source of the planner replay.",
+    )
     refit_rows: float | None = Field(
         default=None,
         description="Rows of the final refit over training rows; None: no refit.",
@@ -109,7 +122,10 @@ class Failure(_Frozen):
     """A failure as language models may see it, without values from the data."""
 
     stage: Stage
-    told: str = Field(description="A sentence, or an exception's type and its redacted message.")
+    redacted_message: str = Field(
+        validation_alias=_formerly("redacted_message", "told"),
+        description="A sentence, or an exception's type and its redacted message.",
+    )
     frames: tuple[str, ...] = Field(
         default=(), description="Frames of the candidate's code, e.g. `library/train.py line 12 in fit`."
     )
@@ -118,10 +134,10 @@ class Failure(_Frozen):
     def place(self) -> tuple[str, ...]:
         """Key that is equal for the same error in the same function, independent of line numbers."""
         files = (frame.partition(" line ")[0] + frame.partition(" in ")[2] for frame in self.frames[-1:])
-        return (self.stage, self.told, *files)
+        return (self.stage, self.redacted_message, *files)
 
 
-class Probe(_Frozen):
+class LeakageProbe(_Frozen):
     """Result of a label permutation test on a candidate: validation labels shuffled among their rows."""
 
     verdict: Literal["passed", "follows", "none"] = Field(
@@ -158,11 +174,12 @@ class NodeResult(_Frozen):
         default_factory=dict,
         description="The candidate's own reports, e.g. the pretrained weights it used.",
     )
-    doubts: tuple[str, ...] = Field(
+    leakage_findings: tuple[str, ...] = Field(
+        validation_alias=_formerly("leakage_findings", "doubts"),
         default=(),
         description="Possible leaks found in the code, one sentence each; a probe may refute them.",
     )
-    probe: Probe | None = Field(
+    probe: LeakageProbe | None = Field(
         default=None, description="Test of a leading candidate whose code is not purely rendered."
     )
     review: Review | None = Field(
@@ -170,7 +187,7 @@ class NodeResult(_Frozen):
     )
 
     @property
-    def is_doubted(self) -> bool:
+    def was_flagged(self) -> bool:
         """Whether a probe or a review made a well-scored node suspect."""
         vetoed = self.review is not None and not self.review.sound
         return self.status == "suspect" and (self.probe is not None or vetoed)

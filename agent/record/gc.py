@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.core.errors import MarsError
-from agent.core.locks import TEMPORARY, is_folder_locked
+from agent.core.locks import TEMPORARY_PREFIX, is_folder_locked
 from agent.core.paths import Home
 from agent.record.events import NodeProposed, RunStarted, has_ended
 from agent.record.journal import Journal, list_runs
@@ -29,7 +29,7 @@ _MIN_AGE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Spare:
+class RemovableFile:
     """A removable file or folder."""
 
     path: Path
@@ -37,9 +37,9 @@ class Spare:
     size: int  # bytes freed by the removal
 
 
-def clean(
+def collect_garbage(
     home: Home, engine: Engine, cache_bytes: int, *, dry_run: bool, temporary: Path | None = None
-) -> Iterator[Spare]:
+) -> Iterator[RemovableFile]:
     """Remove unneeded files and yield each one; `dry_run` only yields them.
 
     Args:
@@ -88,7 +88,7 @@ def _is_blended(run: str, engine: Engine) -> bool:
     return bool(ensembles) or events[0].settings.blueprint is not None
 
 
-def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> Iterator[Spare]:
+def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> Iterator[RemovableFile]:
     """Remove cache files beyond `limit` bytes; caches of live runs are neither counted nor touched."""
     found: list[tuple[float, int, Path, Path]] = []  # last use, size, file, owner
     live = False
@@ -107,7 +107,7 @@ def _shrunk_caches(home: Home, names: list[str], limit: int, dry_run: bool) -> I
             if free:
                 if not dry_run:
                     path.unlink(missing_ok=True)
-                yield Spare(path, "least recently used cache", size)
+                yield RemovableFile(path, "least recently used cache", size)
         excess -= size
 
 
@@ -132,7 +132,7 @@ def _unfinished_folders(home: Home) -> Iterator[tuple[Path, str]]:
 
 
 def _abandoned_temporary(temporary: Path) -> Iterator[tuple[Path, str]]:
-    for path in temporary.glob(f"{TEMPORARY}*"):
+    for path in temporary.glob(f"{TEMPORARY_PREFIX}*"):
         if _is_abandoned(path):
             yield path, "left by a killed process"
 
@@ -149,7 +149,7 @@ def _is_abandoned(path: Path) -> bool:
 
 def _removed(
     below: Path, found: Iterator[tuple[Path, str]], counted: set[tuple[int, int]], dry_run: bool
-) -> Iterator[Spare]:
+) -> Iterator[RemovableFile]:
     for path, kind in found:
         if not _is_inside(below, path):
             continue
@@ -162,7 +162,7 @@ def _removed(
                     path.unlink()
             if path.exists():
                 continue
-        yield Spare(path, kind, size)
+        yield RemovableFile(path, kind, size)
 
 
 def _is_inside(folder: Path, path: Path) -> bool:

@@ -8,8 +8,8 @@ from typing import Protocol
 from agent.llm.calls import Call, CallBegun
 from agent.record.events import Event, LlmCallBegan, LlmCallEnded
 from agent.record.journal import Journal
+from agent.record.observer import Observer
 from agent.record.state import RunState
-from agent.report.observer import Observer
 
 
 class Clock(Protocol):
@@ -30,7 +30,7 @@ class RealClock:
 
 
 @dataclass(frozen=True)
-class Chronicle:
+class EventRecorder:
     """Writes all events of a run, and its language-model calls (implements `Recorder`)."""
 
     journal: Journal
@@ -54,7 +54,7 @@ class Chronicle:
     def apply(self, event: Event) -> None:
         """Apply an event that the journal already holds, and show it."""
         self.state.apply(event)
-        self.observer.happened(event, self.state)
+        self.observer.on_event(event, self.state)
 
     def began(self, node: int, begun: CallBegun, texts: Mapping[str, str]) -> None:
         self.record(LlmCallBegan(elapsed_s=self.clock.elapsed_s(), node=node, call=begun), texts)

@@ -33,7 +33,7 @@ from agent.record.events import (
 )
 from agent.repository.edits import Edit
 from agent.repository.family import Family
-from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModule, completed
+from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModule, with_current_defaults
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Node:
         return (*self.idea.edits, *(edit for attempt in self.attempts for edit in attempt.fix.edits))
 
     @property
-    def unwritten(self) -> tuple[ModulePlan, ...]:
+    def unwritten_modules(self) -> tuple[ModulePlan, ...]:
         """The modules of the plan that are not written yet, in order."""
         return self.idea.plan[len(self.modules) :]
 
@@ -129,7 +129,7 @@ class Node:
         return self.status == "valid"
 
 
-def variant(blueprint: Blueprint, node: Node | None) -> str:
+def variant_key(blueprint: Blueprint, node: Node | None) -> str:
     """Return a key that is equal for equal code: a blueprint on top of a node's edits (None: no edits)."""
     edited = node.last_edited if node is not None else None
     return blueprint.key if edited is None else f"{blueprint.key} after the edits of {edited}"
@@ -155,7 +155,7 @@ class RunState:
         self.learned: dict[str, Lesson] = {}
         self.nodes: dict[int, Node] = {}
         self.roots: list[Node] = []  # drafts
-        self.searched = 0  # number of nodes without ensembles
+        self.searched_nodes = 0  # number of nodes without ensembles
         self.elapsed_s = 0.0
         self.decisions = 0
         self.best: Node | None = None
@@ -204,7 +204,7 @@ class RunState:
         return [known[number] for number in sorted(known)]
 
     @property
-    def proven(self) -> Iterable[Lesson]:
+    def helpful_lessons(self) -> Iterable[Lesson]:
         """The lessons about a single slot change that helps."""
         return self._proven.values()
 
@@ -232,7 +232,7 @@ class RunState:
 
     def is_imported(self, node: Node) -> bool:
         """Whether the node is the imported repository."""
-        return self.run.given is not None and node.id == 1
+        return self.run.imported is not None and node.id == 1
 
     def is_rendered(self, node: Node) -> bool:
         """Whether the node's code equals its rendered blueprint: no edit in the node or its ancestors."""
@@ -254,7 +254,7 @@ class RunState:
                 moved = {"llm_host": event.llm_host} if event.llm_host else {}
                 self.settings = self.run.model_copy(update={"minutes": event.minutes, **moved})
                 self.finished = None
-                self.spend.lose()
+                self.spend.mark_lost()
             case NodeProposed():
                 self._propose(event)
             case ModuleWritten():
@@ -299,11 +299,11 @@ class RunState:
         edited = event.node if event.idea.edits else inherited
         node = Node(*about, note=event.note, replays=event.replays, last_edited=edited)
         self.nodes[event.node] = self._running[event.node] = node
-        self.searched += event.operator != "ensemble"
+        self.searched_nodes += event.operator != "ensemble"
         self.moves.update(event.idea.moves)
         if event.idea.blueprint is not None:
-            node.blueprint = completed(event.idea.blueprint, self._families)
-            self.variants.add(variant(node.blueprint, node))
+            node.blueprint = with_current_defaults(event.idea.blueprint, self._families)
+            self.variants.add(variant_key(node.blueprint, node))
         if event.parents:
             self.nodes[event.parents[0]].children.append(event.node)
         else:

@@ -14,7 +14,7 @@ from agent.record.run_lock import RunProcess, holder, is_locked
 _POLL_S = 0.05
 
 
-def latest_at_work(engine: Engine, workspaces: Path) -> str:
+def latest_active_run(engine: Engine, workspaces: Path) -> str:
     """Return the newest active run, which `mars stop latest` stops.
 
     Raises:

@@ -138,13 +138,13 @@ class Interval:
 def intervals(lessons: list[Lesson]) -> dict[str, Interval]:
     """Return the interval of each lesson that has evidence, by id, on one common scale."""
     measured = [lesson for lesson in lessons if lesson.evidence]
-    _, reach = robust_range(abs(lesson.effect) + lesson.doubt for lesson in measured)
+    _, reach = robust_range(abs(lesson.effect) + lesson.conclusive_effect for lesson in measured)
     scale = Scale(-reach, reach, 4, 156)
     return {
         lesson.id: Interval(
             scale(lesson.effect),
-            scale(lesson.effect - lesson.doubt),
-            scale(lesson.effect + lesson.doubt),
+            scale(lesson.effect - lesson.conclusive_effect),
+            scale(lesson.effect + lesson.conclusive_effect),
             scale(0.0),
         )
         for lesson in measured

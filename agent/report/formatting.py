@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
 from agent.memory.lesson import Evidence, Lesson
-from agent.record.events import CurvePoint, NodeResult, Operator, Probe, RefitResult, RunSettings, Status
+from agent.record.events import (
+    CurvePoint,
+    LeakageProbe,
+    NodeResult,
+    Operator,
+    RefitResult,
+    RunSettings,
+    Status,
+)
 from agent.record.state import Node
 from agent.repository.edits import Edit
 
@@ -110,7 +118,7 @@ def clock(seconds: float) -> str:
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
 
 
-def permutation_test(found: Probe) -> str:
+def permutation_test(found: LeakageProbe) -> str:
     """Format the outcome of the label permutation test: `passed: ...`."""
     verdict = {"passed": "passed", "follows": "failed", "none": "no verdict"}[found.verdict]
     return f"{verdict}: {found.reason}"
@@ -274,10 +282,10 @@ def data_kind(settings: RunSettings) -> str:
     return "SAMPLE data" if settings.data_kind == "sample" else "full data"
 
 
-def wishes(settings: RunSettings) -> str:
+def constraints_text(settings: RunSettings) -> str:
     """List the constraints of a run as clauses to append to a sentence; empty without constraints."""
     parts = [
-        f"; replays the ideas of run {settings.replayed.run}" if settings.replayed else "",
+        f"; replays the ideas of run {settings.replay_source.run}" if settings.replay_source else "",
         f"; pinned: {', '.join(settings.pinned)}" if settings.pinned else "",
         f"; forbidden: {', '.join(settings.forbidden)}" if settings.forbidden else "",
         f"; hint: {one_line(settings.hint)}" if settings.hint else "",

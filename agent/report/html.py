@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from agent.competition.metrics import Metric
-from agent.core.atomic_files import file_aside
+from agent.core.atomic_files import atomic_file
 from agent.memory.lesson import Lesson
 from agent.record.lesson_rates import rates
 from agent.record.state import Node, RunState
@@ -69,7 +69,7 @@ def write_report(state: RunState, context: ReportContext, file: Path) -> None:
         InfrastructureError: The file cannot be written.
     """
     page = render_report(state, context)
-    with file_aside(file, "report") as path:
+    with atomic_file(file, "report") as path:
         path.write_text(page, encoding="utf-8")
 
 
@@ -138,7 +138,8 @@ def _lesson_rows(state: RunState) -> list[_LessonRow]:
 
 
 def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
-    content: dict[str, Any] = state.run.model_dump(mode="json", exclude={"blueprint", "given", "replayed"})
+    excluded = {"blueprint", "imported", "replay_source"}
+    content: dict[str, Any] = state.run.model_dump(mode="json", exclude=excluded)
     content["folder"] = redactor.folder(state.run.folder)
     settings = {
         name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
@@ -152,10 +153,10 @@ def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
     if state.run.blueprint is not None:
         slots = ", ".join(f"{name}={value}" for name, value in state.run.blueprint.slots.items())
         settings["blueprint"] = f"{state.run.blueprint.family}: {slots}"
-    if state.run.replayed is not None:
-        settings["replays the ideas of"] = f"run {state.run.replayed.run}"
-    if state.run.given is not None:
-        settings["starts from"] = f"the repository given by --from, commit {state.run.given.commit}"
+    if state.run.replay_source is not None:
+        settings["replays the ideas of"] = f"run {state.run.replay_source.run}"
+    if state.run.imported is not None:
+        settings["starts from"] = f"the repository given by --from, commit {state.run.imported.commit}"
     return settings
 
 

@@ -46,7 +46,7 @@ class LiveScreen:
         self._live.start()
         self._draw(force=True)
 
-    def happened(self, event: Event, state: RunState) -> None:
+    def on_event(self, event: Event, state: RunState) -> None:
         self._event_at = self._now()
         if self._view is None:
             return
@@ -59,7 +59,7 @@ class LiveScreen:
             case LessonLearned() | LessonWorded():
                 self._view.last_lesson = event.lesson
 
-    def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
+    def on_progress(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
         if self._view is None:
             return
         self._view.state = state

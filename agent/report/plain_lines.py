@@ -45,11 +45,11 @@ class PlainLines:
         for guarantee in state.missing_guarantees:
             self._write(f"Warning: incomplete isolation: {formatting.one_line(guarantee)}")
 
-    def happened(self, event: Event, state: RunState) -> None:
+    def on_event(self, event: Event, state: RunState) -> None:
         self._event_at = self._written_at = self._now()
         self._write(f"[{formatting.clock(event.elapsed_s):>7}] {_sentence(event, state)}")
 
-    def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
+    def on_progress(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None:
         now = self._now()
         if now - self._written_at < PROGRESS_EVERY_S:
             return

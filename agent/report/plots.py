@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.competition.metrics import Metric
-from agent.core.atomic_files import file_aside
+from agent.core.atomic_files import atomic_file
 from agent.core.errors import SetupError
 from agent.record.events import Operator
 from agent.record.state import Node, RunState
@@ -174,6 +174,6 @@ def _plain(text: str) -> str:
 
 
 def _save(figure: "Figure", file: Path) -> Path:
-    with file_aside(file, "picture") as path:
+    with atomic_file(file, "picture") as path:
         figure.savefig(path, format="png")
     return file

@@ -33,7 +33,7 @@ class _Finding:
     message: str
 
 
-def silenced(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def hidden_errors(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return how a change hides errors instead of fixing them, one sentence each; empty if it does not.
 
     Args:

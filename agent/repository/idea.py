@@ -117,7 +117,7 @@ class Fix(BaseModel):
     cites: tuple[str, ...] = Field(default=(), description="Debug lessons that the fix cites.")
 
 
-def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint:
+def with_current_defaults(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint:
     """Return the blueprint with defaults for slots that the family gained after the recording.
 
     The blueprint is returned unchanged if its family is unknown or no longer accepts the blueprint.
@@ -131,7 +131,7 @@ def completed(blueprint: Blueprint, families: Mapping[str, Family]) -> Blueprint
         return blueprint
 
 
-def idea_told_by(
+def placeholder_idea(
     source: str,
     title: str,
     blueprint: Blueprint | None,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from agent.core.errors import SetupError
 from agent.repository.checks import check_repository
 from agent.repository.family import Family
-from agent.repository.idea import Blueprint, Idea, idea_told_by
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.lineage import Lineage, MergeResult
 from agent.repository.rendering import idea_json
 
@@ -22,7 +22,7 @@ _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file
 
 
-def read_repository(folder: Path, families: dict[str, Family]) -> tuple[dict[str, str], Idea]:
+def import_repository(folder: Path, families: dict[str, Family]) -> tuple[dict[str, str], Idea]:
     """Return the files (text by path) and the idea of a repository that meets the contract.
 
     Links, hidden files and folders that a run writes are left out. A repository made by MARS names its
@@ -70,7 +70,7 @@ def _texts(folder: Path) -> dict[str, str]:
 
 def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     """Return the idea of `idea.json`, without the blueprint if no installed family accepts it."""
-    unknown = idea_told_by("its code", "The imported repository", None)
+    unknown = placeholder_idea("its code", "The imported repository", None)
     try:
         content = json.loads(text or "{}")
         content.pop("contract_version", None)
@@ -90,7 +90,9 @@ def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     return found.model_copy(update=applied | {"blueprint": known})
 
 
-def merged(lineage: Lineage, base: dict[str, str], ours: str, theirs: dict[str, str]) -> MergeResult:
+def merge_into_edited(
+    lineage: Lineage, base: dict[str, str], ours: str, theirs: dict[str, str]
+) -> MergeResult:
     """Merge a child's rendered changes into its parent's edited code.
 
     Only code can conflict; `idea.json` is always the child's.

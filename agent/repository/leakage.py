@@ -68,7 +68,7 @@ class Leakage:
     """Findings of a change, one sentence each with file and line: faults, and suspected leaks (`doubts`)."""
 
     faults: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    leakage_findings: tuple[str, ...] = ()
 
 
 def leakage(before: Mapping[str, str], after: Mapping[str, str]) -> Leakage:

@@ -62,7 +62,7 @@ class Lineage:
         """
         return self._commit(files, parents, message, f"node-{node:03d}", node)
 
-    def keep_given(self, files: dict[str, str]) -> str:
+    def commit_imported(self, files: dict[str, str]) -> str:
         """Commit an imported repository on the branch `given`; return the commit's hex id."""
         return self._commit(files, [], "The repository that was given", "given", 0)
 

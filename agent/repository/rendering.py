@@ -14,7 +14,7 @@ from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, T
 from agent.core.errors import MarsError
 from agent.repository.citations import citation
 from agent.repository.family import Family
-from agent.repository.idea import Idea, completed
+from agent.repository.idea import Idea, with_current_defaults
 
 CONTRACT_VERSION = 1
 
@@ -149,7 +149,7 @@ class Renderer:
             )
         context = {
             "competition": self._competition,
-            "slots": completed(idea.blueprint, {self._family.id: self._family}).slots,
+            "slots": with_current_defaults(idea.blueprint, {self._family.id: self._family}).slots,
             "idea": idea,
             "cite": lambda slot: citation(idea.cites.get(slot, ())),
         }

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from agent.agents.writer import CannotWrite
+from agent.agents.writer import WritingError
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import Agents, make_agents, make_replay_agents
@@ -17,7 +17,7 @@ from agent.engine.leakage_gate import base_code
 from agent.engine.request import make_planner
 from agent.engine.session import Run
 from agent.llm.calls import Call
-from agent.llm.recorded_model import RecordedThinker
+from agent.llm.recorded_model import RecordedModel
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import (
     Event,
@@ -33,7 +33,7 @@ from agent.record.events import (
 from agent.record.state import RunState
 from agent.repository import written_modules
 from agent.repository.family import Family, known_families
-from agent.repository.idea import Idea, completed
+from agent.repository.idea import Idea, with_current_defaults
 from agent.repository.rendering import Renderer, TaskView
 from agent.search.budget import Budget
 from agent.search.scheduler import Propose, Repeat, scheduler_of
@@ -43,7 +43,7 @@ Decision = NodeProposed | RepeatProposed | ModuleWritten | FixProposed | NodeFin
 
 
 @dataclass(frozen=True)
-class Redecided:
+class DecisionCheck:
     """Comparison of a recorded decision with the decision made now from the same state."""
 
     what: str  # "node 003", "repeat of node 003" or "fix 1 of node 003"
@@ -51,7 +51,7 @@ class Redecided:
     reason: str = ""  # how the decision differs, or which prompts have changed
 
 
-def redecide(run: Run, home: Home) -> Iterator[Redecided]:
+def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
     """Yield one verdict per decision, in order; none for a lesson verification and none for ensembles."""
     if run.state.run.experiment:
         return
@@ -66,7 +66,7 @@ def redecide(run: Run, home: Home) -> Iterator[Redecided]:
         if _is_decision(event, pending):
             if library is None or blocker:
                 reason = f"The decision cannot be repeated: {blocker}"
-                yield Redecided(_decision_name(event, state), False, reason)
+                yield DecisionCheck(_decision_name(event, state), False, reason)
             else:
                 yield _compared(event, run, state, library, pending)
         # Calls without a decision (session ended, nothing left to try) change the state too.
@@ -115,7 +115,7 @@ def _decision_name(event: Decision, state: RunState) -> str:
         case NodeFinished() if _was_valid(event.result):
             return f"review of node {event.node:03d}"
         case NodeFinished() if not event.result.failure:
-            return f"{state.nodes[event.node].unwritten[0].file} of node {event.node:03d}"
+            return f"{state.nodes[event.node].unwritten_modules[0].file} of node {event.node:03d}"
         case FixProposed() | NodeFinished():
             return f"fix {len(state.nodes[event.node].attempts) + 1} of node {event.node:03d}"
     return f"node {event.node:03d}"
@@ -123,7 +123,7 @@ def _decision_name(event: Decision, state: RunState) -> str:
 
 def _compared(
     event: Decision, run: Run, state: RunState, library: LibraryPlanner, pending: list[LlmCall]
-) -> Redecided:
+) -> DecisionCheck:
     """Make a decision again and compare.
 
     The decision's calls leave `pending` and are applied to the state. Earlier calls about other nodes do
@@ -148,8 +148,8 @@ def _compared(
 
     ended = [earlier for earlier in pending if isinstance(earlier, LlmCallEnded)]
     calls = [earlier.call for earlier in ended if earlier.node == decided]
-    thinker = RecordedThinker(calls, run.journal.text, in_progress)
-    agents = _agents(run, state, library, thinker)
+    language_model = RecordedModel(calls, run.journal.text, in_progress)
+    agents = _agents(run, state, library, language_model)
     name = _decision_name(event, state)
     if isinstance(event, NodeFinished) and _was_valid(event.result):
         difference = _review_difference(event, run, state, library, agents)
@@ -160,8 +160,10 @@ def _compared(
     else:
         now = scheduler_of(state.run, agents.planner).next(state)
         difference = "" if _is_same(event, now, library.families) else _next_action(now)
-    words = f"Prompts have changed since the run ({', '.join(thinker.changed)})."
-    return Redecided(name, not difference, f"{difference} {words if thinker.changed else ''}".strip())
+    words = f"Prompts have changed since the run ({', '.join(language_model.changed_prompts)})."
+    return DecisionCheck(
+        name, not difference, f"{difference} {words if language_model.changed_prompts else ''}".strip()
+    )
 
 
 def _is_same(
@@ -185,7 +187,7 @@ def _module_difference(event: ModuleWritten | NodeFinished, run: Run, state: Run
     written = event.module if isinstance(event, ModuleWritten) else None
     try:
         now = agents.writer.write(state, node, code.files) if agents.writer else None
-    except CannotWrite:
+    except WritingError:
         now = None
     if now == written:
         return ""
@@ -197,7 +199,7 @@ def _fix_difference(event: FixProposed | NodeFinished, state: RunState, agents: 
     failed, fix = (event.failed, event.fix) if isinstance(event, FixProposed) else (event.result, None)
     debugger = agents.debugger
     now = debugger.fix(state, state.nodes[event.node], failed) if debugger is not None else None
-    if Budget.of(state).is_late:  # the answer came too late to execute the fix
+    if Budget.of(state).is_out_of_time:  # the answer came too late to execute the fix
         now = None
     if now == fix:
         return ""
@@ -233,16 +235,16 @@ def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:
     """Return the idea with the defaults of slots that its family gained later, which change nothing."""
     if idea.blueprint is None:
         return idea
-    return idea.model_copy(update={"blueprint": completed(idea.blueprint, families)})
+    return idea.model_copy(update={"blueprint": with_current_defaults(idea.blueprint, families)})
 
 
-def _agents(run: Run, state: RunState, library: LibraryPlanner, thinker: RecordedThinker) -> Agents:
+def _agents(run: Run, state: RunState, library: LibraryPlanner, language_model: RecordedModel) -> Agents:
     if state.run.planner == "library":
         return Agents(library)
-    if state.run.replayed is not None:
+    if state.run.replay_source is not None:
         engine, read = run.journal.engine, run.lineage.read
-        return make_replay_agents(library, engine, state.run.replayed, read, note=lambda _: None)
-    return make_agents(library, run.prepared, state.run, run.lineage.read, thinker)
+        return make_replay_agents(library, engine, state.run.replay_source, read, note=lambda _: None)
+    return make_agents(library, run.prepared, state.run, run.lineage.read, language_model)
 
 
 def _next_action(now: Propose | Repeat | None) -> str:

@@ -22,24 +22,24 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Again:
+class Reexecution:
     """Recorded and new result of one node."""
 
     node: int
     recorded: NodeResult
-    again: NodeResult | None  # None: the node was not executed
+    reexecuted: NodeResult | None  # None: the node was not executed
     reason: str = ""  # why the node was not executed, or why the results disagree
     agrees: bool = True
 
     @property
     def difference(self) -> float | None:
         """New minus recorded metric; None where either is missing."""
-        if self.again is None or self.again.metric is None or self.recorded.metric is None:
+        if self.reexecuted is None or self.reexecuted.metric is None or self.recorded.metric is None:
             return None
-        return self.again.metric - self.recorded.metric
+        return self.reexecuted.metric - self.recorded.metric
 
 
-def execute_again(run: Run, home: Home, tolerance: float) -> Iterator[Again]:
+def reexecute(run: Run, home: Home, tolerance: float) -> Iterator[Reexecution]:
     """Execute every finished node again, by id, and yield one comparison each.
 
     Seed, threads, isolation and time limits are the recorded ones. An ensemble blends the new outputs of its
@@ -85,10 +85,10 @@ def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int
     for event in events:
         state.apply(event)
         if isinstance(event, NodeProposed):
-            limits[event.node] = Budget.of(state).granted_s(event.operator == "ensemble")
+            limits[event.node] = Budget.of(state).execution_limit_s(event.operator == "ensemble")
         elif isinstance(event, RunResumed):
             for node in state.running:
-                limits[node.id] = Budget.of(state).granted_s(node.operator == "ensemble")
+                limits[node.id] = Budget.of(state).execution_limit_s(node.operator == "ensemble")
     return limits
 
 
@@ -107,12 +107,14 @@ def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: 
 
 def _compared(
     run: Run, runner: TrialRunner, node: Node, recorded: NodeResult, limit_s: float, tolerance: float
-) -> Again:
+) -> Reexecution:
     if recorded.status == "pruned":
         reason = "The node was pruned, which depends on the other nodes."
-        return Again(node.id, recorded, None, reason)
+        return Reexecution(node.id, recorded, None, reason)
     if recorded.status == "failed" and recorded.seconds == recorded.smoke_seconds == 0:
-        return Again(node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}")
+        return Reexecution(
+            node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}"
+        )
     trial = runner.set_up_recorded(node.id, recorded.commit)
     if node.operator == "ensemble":
         members = [run.state.nodes[member] for member in node.parents]
@@ -121,13 +123,13 @@ def _compared(
             place_outputs(members, workspaces, trial.workspace)
         except OSError as error:
             reason = f"A member wrote no outputs ({error.filename})."
-            return Again(node.id, recorded, None, reason, agrees=False)
-    again = runner.run(trial, limit_s, None, smoke=False)
-    if again.status != ("valid" if recorded.is_doubted else recorded.status):
-        words = f"{again.status}{f': {again.reason}' if again.reason else ''}"
-        return Again(node.id, recorded, again, words, agrees=False)
-    compared = Again(node.id, recorded, again)
+            return Reexecution(node.id, recorded, None, reason, agrees=False)
+    reexecuted = runner.run(trial, limit_s, None, smoke=False)
+    if reexecuted.status != ("valid" if recorded.was_flagged else recorded.status):
+        words = f"{reexecuted.status}{f': {reexecuted.reason}' if reexecuted.reason else ''}"
+        return Reexecution(node.id, recorded, reexecuted, words, agrees=False)
+    compared = Reexecution(node.id, recorded, reexecuted)
     if compared.difference is not None and abs(compared.difference) > tolerance:
         reason = "The score differs; training that hits its time limit depends on the machine's speed."
-        return Again(node.id, recorded, again, reason, agrees=False)
+        return Reexecution(node.id, recorded, reexecuted, reason, agrees=False)
     return compared

@@ -11,16 +11,16 @@ from agent.core.errors import MarsError, SetupError
 from agent.core.paths import Home
 from agent.engine.comparison import guessed_seed_variance
 from agent.engine.session import Run, new_run, open_run, run_experiment
-from agent.memory.distill import describe, distill
+from agent.memory.distill import describe_changes, distill
 from agent.memory.lesson import Evidence, Lesson
 from agent.memory.store import LessonStore
-from agent.record.events import Given, LessonLearned, RunSettings
+from agent.record.events import ImportedRepository, LessonLearned, RunSettings
+from agent.record.observer import Observer
 from agent.record.state import Node, RunState
-from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, changes_between
 from agent.reproduce.execution import recorded_limits
-from agent.search.scheduler import Propose, Repeat, only
+from agent.search.scheduler import Propose, Repeat, blueprint_draft
 
 SEEDS = 3
 # Keeps the seeds of every verification apart from those of the run, its repeats and other verifications.
@@ -83,7 +83,7 @@ class _Pair:
         return Repeat(_WITHOUT if state.decisions % 2 == 0 else _WITH)
 
 
-def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verification:
+def verify_lesson(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verification:
     """Run the pair of a lesson on `seeds` new seeds and add the result to the lesson's evidence.
 
     The pair is a separate recorded run on the prepared data of the lesson's run. Both solutions include the
@@ -102,9 +102,11 @@ def verify(lesson_id: str, seeds: int, home: Home, observer: Observer) -> Verifi
     settings = _settings(origin, seeds, len(lesson.evidence))
     with new_run(prepared, home, engine, f"verify-{lesson.id}-") as (run, heartbeat):
         if origin.edited is not None:  # the first node has the edited code, the second merges into it
-            given = Given(commit=run.lineage.keep_given(origin.edited), idea=pair.without.idea)
-            settings = settings.model_copy(update={"given": given})
-        headline = f"Run {run.id}: {describe(lesson.changes)}, on {seeds} new seed(s)"
+            imported = ImportedRepository(
+                commit=run.lineage.commit_imported(origin.edited), idea=pair.without.idea
+            )
+            settings = settings.model_copy(update={"imported": imported})
+        headline = f"Run {run.id}: {describe_changes(lesson.changes)}, on {seeds} new seed(s)"
         run_experiment(run, settings, pair, home, observer, heartbeat, headline)
         for node in run.state.nodes.values():
             if not node.is_valid:
@@ -165,7 +167,7 @@ def _recorded(lesson: Lesson, item: Evidence, home: Home) -> _Comparison:
 
 def _without(origin: _Comparison) -> Propose:
     if origin.edited is None:
-        return only(origin.without)
+        return blueprint_draft(origin.without)
     # The recorded idea with its cited lessons. Rendered, it is the code that the edits were merged into.
     changed = {"blueprint": origin.without, "moves": (), "changes": (), "edits": ()}
     return Propose("draft", (), origin.parent.idea.model_copy(update=changed), None)
@@ -174,7 +176,7 @@ def _without(origin: _Comparison) -> Propose:
 def _changed(lesson: Lesson, origin: _Comparison) -> Propose:
     words = origin.child.idea
     idea = Idea(
-        title=f"Only {describe(lesson.changes)}",
+        title=f"Only {describe_changes(lesson.changes)}",
         model=words.model,
         data=words.data,
         training=words.training,
@@ -198,7 +200,7 @@ def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
             "final_node_minutes": None,
             "max_nodes": None,
             "workers": 1,
-            "given": None,
+            "imported": None,
             "experiment": True,
             "refit_rows": None,
             "pinned": (),

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import SUBMISSION_FILE, evaluate_submission
+from agent.competition.evaluation import SUBMISSION_FILE, score_audit_rows
 from agent.competition.untrusted_csv import SubmissionError
 from agent.core.errors import MarsError, SetupError
-from agent.core.files import machine_errors
+from agent.core.files import translate_os_errors
 from agent.core.paths import Home
 from agent.engine.session import Run
-from agent.engine.trial_runner import FROZEN, REFIT_SUFFIX, TOLD_SHARE, TrialRunner
+from agent.engine.trial_runner import FROZEN_FILE, REFIT_SUFFIX, TIME_HINT_SHARE, TrialRunner
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
 from agent.record.state import Node
@@ -135,7 +135,7 @@ def _files(run: Run, node: Node) -> dict[str, str]:
 def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
     """Return the workspace with the refit's submission that the run kept; None if the submission is gone."""
     for one in (node, *members):
-        frozen = run.nodes / one.name / FROZEN
+        frozen = run.nodes / one.name / FROZEN_FILE
         if not frozen.is_file():
             raise SetupError(
                 f"{frozen}: the file is gone, and the refit of node {node.name} needs it; "
@@ -145,7 +145,7 @@ def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
     if not (kept / SUBMISSION_FILE).is_file():
         return None
     try:
-        evaluate_submission(run.prepared, kept, run_script)
+        score_audit_rows(run.prepared, kept, run_script)
     except SubmissionError as error:
         raise SetupError(
             f"{kept / SUBMISSION_FILE}: the file has changed since the run; remove it to export without "
@@ -189,18 +189,18 @@ def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) 
     """Execute the node with `--refit --save`, using the choices that it and its members froze in the run."""
     assert node.result is not None
     failed = f"Node {node.name}, executed again with --refit --save, failed"
-    with machine_errors(f"Refitting node {node.name}"):
+    with translate_os_errors(f"Refitting node {node.name}"):
         for one in (node, *members):
-            place = runner.workspace(one.id) / FROZEN
+            place = runner.workspace(one.id) / FROZEN_FILE
             place.parent.mkdir(parents=True)
-            shutil.copyfile(run.nodes / one.name / FROZEN, place)
+            shutil.copyfile(run.nodes / one.name / FROZEN_FILE, place)
     limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
     numbers = [member.id for member in members]
     outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
     if outcome.status != "ok":
         raise MarsError(f"{failed}: {outcome.reason}")
     folder = runner.refit_workspace(node.id)
-    evaluate_submission(run.prepared, folder, run_script)
+    score_audit_rows(run.prepared, folder, run_script)
     workspaces = {"": folder}
     for member in weighted_members(folder, members):
         workspaces[f"members/{member.name}"] = folder / "members" / member.name
@@ -225,7 +225,7 @@ def _predict(
         metadata=tables,
         seed=run.state.run.seed,
         limits=Limits(time_s=max(limit_s, _MIN_PREDICT_S)),
-        time_hint_s=math.ceil(limit_s * TOLD_SHARE),
+        time_hint_s=math.ceil(limit_s * TIME_HINT_SHARE),
         threads=run.state.run.threads,
         arguments=("--predict",),
     )
@@ -236,5 +236,5 @@ def _predict(
         executor.close()
     if outcome.status != "ok":
         raise MarsError(f"Node {node.name} could not predict with its saved model: {outcome.reason}")
-    evaluate_submission(run.prepared, folder, run_script)
+    score_audit_rows(run.prepared, folder, run_script)
     return folder

@@ -28,7 +28,7 @@ class FileDifference:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class RenderedNode:
     """Comparison of a node's repository, rendered from the record, with its commit."""
 
     node: int
@@ -37,7 +37,7 @@ class Replayed:
     reason: str = ""  # why the node was not compared, or why rendering fails now
 
 
-class Replay:
+class RenderingCheck:
     """Renders the nodes of one run from its events and the present families."""
 
     def __init__(self, run: Run, home: Home) -> None:
@@ -48,20 +48,20 @@ class Replay:
         self._rendered: dict[int, dict[str, str]] = {}
         self._faults: dict[int, tuple[str, ...]] = {}  # faults of merges and edits, as found now
 
-    def nodes(self) -> list[Replayed]:
+    def nodes(self) -> list[RenderedNode]:
         """Return one verdict per node, by id."""
         return [self._replayed(node) for node in self._run.state.nodes.values()]
 
-    def _replayed(self, node: Node) -> Replayed:
+    def _replayed(self, node: Node) -> RenderedNode:
         if node.result is None:
-            return Replayed(node.id, "not rendered", reason="The node is not finished.")
+            return RenderedNode(node.id, "not rendered", reason="The node is not finished.")
         if self._run.state.is_imported(node):
             self._rendered[node.id] = self._run.lineage.read(node.result.commit)
-            return Replayed(node.id, "not rendered", reason="The user's own code is not rendered.")
+            return RenderedNode(node.id, "not rendered", reason="The user's own code is not rendered.")
         try:
             files = self._rendered[node.id] = self._files(node)
         except RenderError as error:
-            return Replayed(node.id, "different", reason=f"The node can no longer be rendered: {error}")
+            return RenderedNode(node.id, "different", reason=f"The node can no longer be rendered: {error}")
         recorded = self._run.lineage.blobs(node.result.commit)
         differences = [
             FileDifference(name, _what(name, files, recorded), self._reason(node, name))
@@ -72,7 +72,7 @@ class Replay:
             differences.append(
                 FileDifference("(parents)", "changed", "Commit and node have different parents.")
             )
-        return Replayed(node.id, "different" if differences else "identical", tuple(differences))
+        return RenderedNode(node.id, "different" if differences else "identical", tuple(differences))
 
     def _files(self, node: Node) -> dict[str, str]:
         if node.operator == "ensemble":

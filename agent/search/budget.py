@@ -59,18 +59,20 @@ class Budget:
     nodes_left: int | None
     refit_reserve_s: float = 0.0
     has_one_blueprint: bool = False
-    replayed: str = ""
+    replay_source: str = ""
 
     @classmethod
     def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
         """Return the budget now, or after `elapsed_s` seconds if that is later."""
         run = state.run
-        left = None if run.max_nodes is None else max(run.max_nodes - state.searched, 0)
+        left = None if run.max_nodes is None else max(run.max_nodes - state.searched_nodes, 0)
         limits = (run.node_limit_s, run.final_node_limit_s)
         has_one_blueprint = run.blueprint is not None
-        replayed = run.replayed.run if run.replayed is not None else ""
+        replay_source = run.replay_source.run if run.replay_source is not None else ""
         at_s = max(state.elapsed_s, elapsed_s or 0.0)
-        return cls(run.budget_s, at_s, *limits, left, _refit_reserve_s(state), has_one_blueprint, replayed)
+        return cls(
+            run.budget_s, at_s, *limits, left, _refit_reserve_s(state), has_one_blueprint, replay_source
+        )
 
     @property
     def reserve_s(self) -> float:
@@ -87,7 +89,7 @@ class Budget:
         limit = self.final_node_limit_s if self.finishing else self.node_limit_s
         return min(limit, self.search_left_s)
 
-    def granted_s(self, final: bool) -> float:
+    def execution_limit_s(self, final: bool) -> float:
         """Return the limit of an execution that starts now, in seconds.
 
         The final execution, the ensemble, may use all the time that is not reserved for the refit.
@@ -96,24 +98,24 @@ class Budget:
         return max(left_s if final else self.next_limit_s, SMALLEST_NODE_S)
 
     @property
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether no further candidate may start."""
-        return self.nodes_left == 0 or self.is_late
+        return self.nodes_left == 0 or self.is_out_of_time
 
     @property
-    def is_late(self) -> bool:
+    def is_out_of_time(self) -> bool:
         """Whether the time left is too short for any execution."""
         return self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
 
     @property
-    def why_it_ends(self) -> str:
+    def end_reason(self) -> str:
         """Reason reported when the search ends."""
         if self.has_one_blueprint:
             return "the given blueprint was executed"
-        if self.exhausted:
+        if self.is_exhausted:
             return "the budget is used up"
-        if self.replayed:
-            return f"all ideas of run {self.replayed} that can be reproduced were executed"
+        if self.replay_source:
+            return f"all ideas of run {self.replay_source} that can be reproduced were executed"
         return "no new idea fits the time left" if self.finishing else "no new idea is left to try"
 
     @property

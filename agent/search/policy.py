@@ -35,7 +35,7 @@ def _first_drafts(state: RunState, default: int) -> int:
     One draft is enough if the user gave a repository with a blueprint, or, as in the paper, if a model writes
     every module of a draft.
     """
-    imported = state.run.given
+    imported = state.run.imported
     is_written = any(node.idea.plan and node.is_valid for node in state.roots)
     return 1 if is_written or (imported is not None and imported.idea.blueprint is not None) else default
 

@@ -12,7 +12,7 @@ MARGIN = 0.25
 NOISE_ERRORS = 2.0  # and by this many standard errors of a score
 
 
-def hopeless(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
+def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
     """Return the reason to stop a candidate, or None.
 
     The candidate is compared with valid nodes of the same family, at the same fraction of the same stage. It

@@ -11,7 +11,7 @@ from agent.planner.base import Planner, Request
 from agent.planner.replay import ReplayPlanner
 from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState
-from agent.repository.idea import Blueprint, Idea, idea_told_by
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.search.budget import Budget
 from agent.search.policy import Policy, Step, improvable, make_policy
 
@@ -60,12 +60,12 @@ class Scheduler:
     def next(self, state: RunState) -> Propose | Repeat | None:
         """Return the next action, or None if nothing should start now."""
         if state.run.blueprint is not None:
-            return None if state.nodes else only(state.run.blueprint)
-        if state.run.given is not None and not state.nodes:
-            replays = IMPORTED_NODE if state.run.replayed is not None else None
-            return Propose("draft", (), state.run.given.idea, None, replays=replays)
+            return None if state.nodes else blueprint_draft(state.run.blueprint)
+        if state.run.imported is not None and not state.nodes:
+            replays = IMPORTED_NODE if state.run.replay_source is not None else None
+            return Propose("draft", (), state.run.imported.idea, None, replays=replays)
         budget = Budget.of(state)
-        if budget.exhausted or _is_failing(state):
+        if budget.is_exhausted or _is_failing(state):
             return None
         rng = np.random.default_rng([state.run.seed, state.decisions])
         if (node := _node_to_repeat(state, budget)) is not None:
@@ -74,7 +74,7 @@ class Scheduler:
             parent = None if step.parent is None else state.nodes[step.parent]
             request = Request(state, parent, budget.next_limit_s, budget.finishing, rng)
             proposal = self._planner.propose(request)
-            if Budget.of(state).exhausted:  # the model's answer may have used up the run's time
+            if Budget.of(state).is_exhausted:  # the model's answer may have used up the run's time
                 return None
             if proposal is not None:
                 operator: Operator = "draft" if parent is None else "improve"
@@ -117,9 +117,9 @@ class _RecordedTree:
         return Step(self.planner.next_parent(state, Budget.of(state).next_limit_s))
 
 
-def only(blueprint: Blueprint) -> Propose:
+def blueprint_draft(blueprint: Blueprint) -> Propose:
     """Return the draft of a given blueprint."""
-    return Propose("draft", (), idea_told_by("the blueprint", "The given blueprint", blueprint), None)
+    return Propose("draft", (), placeholder_idea("the blueprint", "The given blueprint", blueprint), None)
 
 
 def _is_failing(state: RunState) -> bool:

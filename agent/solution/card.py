@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.prepared import DataKind, Prepared
 from agent.core.errors import SetupError
-from agent.record.events import NodeResult, Probe, RefitResult
+from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
 
-FILE = "card.json"
+CARD_FILE = "card.json"
 README = "README.md"
 
 
@@ -63,7 +63,7 @@ class Card(BaseModel):
     idea: str
     lessons: tuple[str, ...]
     facts: dict[str, str]
-    probe: Probe | None = Field(
+    probe: LeakageProbe | None = Field(
         default=None, description="Leakage probe, if edits or a user wrote part of the code."
     )
     seconds: float = Field(description="Run time of `python main.py`, for an ensemble with its members.")
@@ -131,7 +131,7 @@ def _refit_scores(result: NodeResult, refit: RefitResult) -> RefitScores:
 
 def load_card(folder: Path) -> Card | None:
     """Return the card of a kept solution; None without a solution, SetupError if the card is damaged."""
-    file = folder / FILE
+    file = folder / CARD_FILE
     if not file.exists():
         return None
     try:
@@ -140,7 +140,7 @@ def load_card(folder: Path) -> Card | None:
         raise SetupError(f"{file}: not a valid solution card; move {folder} away and run again.") from error
 
 
-def describe(card: Card) -> str:
+def card_page(card: Card) -> str:
     """Return the card as a Markdown page."""
     sample = (
         "\n> **This is a score on the competition's generated sample, not on its real data.**\n"

@@ -12,7 +12,7 @@ from typing import Literal
 from agent.competition.prepared import Prepared
 from agent.competition.tables import read_table, write_table
 from agent.core.errors import SetupError
-from agent.core.files import aside, machine_errors
+from agent.core.files import staged_folder, translate_os_errors
 from agent.core.paths import Home, templates_dir
 from agent.execution.hardware import device
 from agent.record.state import Node, RunState
@@ -58,7 +58,7 @@ def export(
     """
     require_new_folder(target)
     members = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else []
-    with machine_errors(f"Exporting to {target}"), aside(target.absolute()) as folder:
+    with translate_os_errors(f"Exporting to {target}"), staged_folder(target.absolute()) as folder:
         write_tree(files, folder)
         shutil.copytree(prepared.metadata, folder / "metadata")
         context = {

@@ -5,13 +5,18 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import SUBMISSION_FILE, VALIDATION_FILE, load_hold_out, strip_audit
+from agent.competition.evaluation import (
+    SUBMISSION_FILE,
+    VALIDATION_FILE,
+    load_hold_out,
+    write_test_submission,
+)
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
-from agent.core.files import aside, machine_errors
+from agent.core.files import staged_folder, translate_os_errors
 from agent.execution import run_script
 from agent.repository.rendering import write_tree
-from agent.solution.card import FILE, README, Card, describe, load_card
+from agent.solution.card import CARD_FILE, README, Card, card_page, load_card
 
 PREDICTIONS = "predictions"
 
@@ -49,7 +54,7 @@ def keep(
     final = (submission or workspace) / SUBMISSION_FILE
     verdict = _verdict(place, prepared, card, workspace / VALIDATION_FILE, final)
     folder = place if verdict is None else fallback
-    with machine_errors(f"Keeping {folder}"), aside(folder, replace=True) as new:
+    with translate_os_errors(f"Keeping {folder}"), staged_folder(folder, replace=True) as new:
         _write(new, prepared, card, files, workspace / VALIDATION_FILE, final)
     if verdict is None:
         return Kept(place, True, f"Kept as the best solution of {prepared.spec.id}: {place}")
@@ -96,9 +101,9 @@ def _write(
     folder: Path, prepared: Prepared, card: Card, files: dict[str, str], validation: Path, final: Path
 ) -> None:
     write_tree(files, folder / "repository")
-    (folder / FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / README).write_text(describe(card), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / README).write_text(card_page(card), encoding="utf-8")
     (folder / PREDICTIONS).mkdir()
     shutil.copyfile(validation, folder / PREDICTIONS / "val.csv")
     shutil.copyfile(final, folder / PREDICTIONS / "audit.csv")
-    strip_audit(prepared, final, folder / "submission.csv")
+    write_test_submission(prepared, final, folder / "submission.csv")

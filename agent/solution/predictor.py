@@ -13,7 +13,7 @@ from agent.competition.evaluation import SUBMISSION_FILE
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN
 from agent.competition.tables import read_table
-from agent.core.files import aside, machine_errors
+from agent.core.files import staged_folder, translate_os_errors
 from agent.record.state import Node, RunState
 from agent.repository.rendering import write_tree
 from agent.solution.export import add_own_files
@@ -101,7 +101,7 @@ def export_predictor(
     Raises:
         InfrastructureError: the disk is full.
     """
-    with machine_errors(f"Exporting to {target}"), aside(target.absolute()) as folder:
+    with translate_os_errors(f"Exporting to {target}"), staged_folder(target.absolute()) as folder:
         write_predictor(files, workspaces, folder)
         write_tables(prepared, folder / "metadata")
         media = _place_media(prepared, folder / "input", copy_input)

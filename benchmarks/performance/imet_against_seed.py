@@ -36,7 +36,7 @@ from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
-from agent.core.files import aside
+from agent.core.files import staged_folder
 from agent.core.paths import Home, benchmarks_dir
 from agent.engine.session import open_run
 from agent.execution import Job, Limits, make_executor, run_script
@@ -124,7 +124,7 @@ def _stage(folder: Path) -> Stage:
     stage = folder / "stage"
     found = Stage(prepared, stage / "input", stage / "metadata", stage / "answers.csv", folder / "cache")
     if not stage.exists():
-        with aside(stage) as made:
+        with staged_folder(stage) as made:
             _make_stage(made, prepared)
     return found
 

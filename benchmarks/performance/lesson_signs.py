@@ -29,10 +29,10 @@ from agent.engine.request import RunRequest
 from agent.engine.session import start
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
+from agent.record.observer import Observer
 from agent.report.formatting import comparison, titled_effect
-from agent.report.observer import Observer
 from agent.report.plain_lines import PlainLines
-from agent.reproduce.lesson_checks import Verification, verify
+from agent.reproduce.lesson_checks import Verification, verify_lesson
 
 GOAL = 0.95
 
@@ -74,7 +74,7 @@ def rerun(lessons: Sequence[Lesson], seeds: int, home: Home, observer: Observer)
     """Verify each lesson in turn; a failure does not stop the following ones."""
     for lesson in lessons:
         try:
-            yield Rerun(lesson, verify(lesson.id, seeds, home, observer))
+            yield Rerun(lesson, verify_lesson(lesson.id, seeds, home, observer))
         except MarsError as error:
             yield Rerun(lesson, None, str(error))
 

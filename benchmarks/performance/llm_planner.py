@@ -44,23 +44,23 @@ from agent.core.database import open_database
 from agent.core.paths import Home
 from agent.engine.request import RunRequest
 from agent.engine.session import start
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
 from agent.llm.client import Client
-from agent.llm.endpoint import LOCAL, find_endpoint
+from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
 from agent.llm.exchange import Exchange
-from agent.llm.json_answer import read_object
+from agent.llm.json_answer import parse_object
 from agent.llm.messages import turns
 from agent.llm.prices import bundled_prices, load_prices
 from agent.llm.query import Query
-from agent.llm.spend_limit import Allowance
+from agent.llm.spend_limit import SpendLimit
 from agent.planner.llm.answers import closed_object
 from agent.planner.llm.planner import ANSWER_TOKENS, EDIT_TOKENS
 from agent.record.journal import Journal
-from agent.record.recorder import Chronicle, RealClock
+from agent.record.observer import Observer
+from agent.record.recorder import EventRecorder, RealClock
 from agent.record.state import RunState
 from agent.report import formatting
-from agent.report.observer import Observer
 from agent.report.plain_lines import PlainLines
 from agent.report.spending import render_spending
 
@@ -115,11 +115,11 @@ def _calls(home: Home, calls: int) -> None:
         "required": ["size"],
         "additionalProperties": False,
     }
-    form: Form[Any] = Form("choice", schema, lambda answer: answer["size"])
+    form: AnswerFormat[Any] = AnswerFormat("choice", schema, lambda answer: answer["size"])
     journal = Journal.create(open_database(home.database), "calls", "none", datetime.now(UTC))
-    chronicle = Chronicle(journal, RunState(True), _observer(), RealClock())
+    recorder = EventRecorder(journal, RunState(True), _observer(), RealClock())
     endpoint = find_endpoint()
-    ours = Client(endpoint, chronicle, Allowance(), lambda: None, lambda: 3600.0)
+    ours = Client(endpoint, recorder, SpendLimit(), lambda: None, lambda: 3600.0)
     alone = OpenAI(base_url=endpoint.base_url, max_retries=0)
     messages: Any = [
         {"role": "system", "content": PROMPT.stable},
@@ -151,14 +151,14 @@ def _calls(home: Home, calls: int) -> None:
 
 def _streams(calls: int) -> None:
     schema = closed_object({"size": {"enum": [1, 2, 3]}, "reason": {"enum": [CHATTER[:240]]}})
-    form: Form[Any] = Form("choice", schema, lambda answer: answer["size"])
+    form: AnswerFormat[Any] = AnswerFormat("choice", schema, lambda answer: answer["size"])
     exchange = Exchange(find_endpoint(), lambda: None, lambda: 3600.0)
     messages = [{"role": who, "content": text} for who, text in turns(PROMPT, form, "text")]
     body = {"model": "scripted", "messages": messages, "stream": True}
 
     def is_complete(text: str) -> bool:
         try:
-            form.read(read_object(text))
+            form.read(parse_object(text))
         except AnswerError:
             return False
         return True
@@ -232,7 +232,7 @@ def _roles(home: Home, nodes: int) -> None:
 
 
 def _local(home: Home, competition: str, minutes: float) -> None:
-    request = RunRequest(competition=competition, minutes=minutes, planner="llm", model=LOCAL)
+    request = RunRequest(competition=competition, minutes=minutes, planner="llm", model=LOCAL_MODEL)
     state = start(request, home, lambda _: _observer()).run.state
     nodes = [node for node in state.nodes.values() if node.operator != "ensemble"]
     counts = Counter(node.status for node in nodes)

@@ -20,8 +20,8 @@ from agent.memory.lesson import Evidence, Lesson, Scope
 from agent.memory.store import LessonStore
 from agent.planner.llm.editing import own_modules
 from agent.record.events import LessonLearned, LlmCallBegan, LlmCallEnded
+from agent.record.observer import Observer
 from agent.record.state import Node
-from agent.report.observer import Observer
 from agent.repository.family import known_families
 from agent.repository.idea import Change
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import yaml
 
 from agent.core.paths import home
-from agent.memory.embedding_recall import NoMeaningError, embedded, find_model
+from agent.memory.embedding_recall import EmbeddingsUnavailableError, embedding_similarity, find_model
 from agent.memory.lesson import Evidence, Lesson, Scope
 from agent.memory.recall import LIMIT, recall
-from agent.memory.text_similarity import Likeness, by_words
+from agent.memory.text_similarity import TextSimilarity, tfidf_similarity
 
 FIRST = 10
 SCOPE = Scope(task="classification", family="made-up", magnitude=4)
@@ -35,15 +35,15 @@ def main() -> None:
     arguments = parser.parse_args()
     file = Path(__file__).with_name("recalled_lessons.yaml")
     topics = yaml.safe_load(file.read_text(encoding="utf-8"))
-    methods: dict[str, Likeness | None] = {"no query": None, "words": by_words}
+    methods: dict[str, TextSimilarity | None] = {"no query": None, "words": tfidf_similarity}
     try:
         model = find_model(arguments.weights)
-        methods["embeddings"] = _cached(lambda about, texts: embedded(model, about, texts))
-    except NoMeaningError as error:
+        methods["embeddings"] = _cached(lambda about, texts: embedding_similarity(model, about, texts))
+    except EmbeddingsUnavailableError as error:
         print(f"Recall by embeddings is not available: {error}")
-    for method, likeness in methods.items():
+    for method, similarity in methods.items():
         began = time.perf_counter()
-        found, first = _measure(topics, likeness, arguments.seeds)
+        found, first = _measure(topics, similarity, arguments.seeds)
         print(
             f"{method}: {statistics.fmean(found):.0%} of the relevant lessons are among the {LIMIT} recalled "
             f"({LIMIT / sum(len(topic['lessons']) for topic in topics):.0%} by chance), "
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _measure(
-    topics: Sequence[dict[str, object]], likeness: Likeness | None, seeds: int
+    topics: Sequence[dict[str, object]], similarity: TextSimilarity | None, seeds: int
 ) -> tuple[list[float], list[float]]:
     """Return recall and precision of the first ten, for each seed and competition."""
     found, first = [], []
@@ -61,8 +61,8 @@ def _measure(
         lessons = [lesson for topic in topics for lesson in _lessons(topic)]
         random.Random(seed).shuffle(lessons)
         for topic in topics:
-            about = str(topic["about"]) if likeness else ""
-            offered = recall(lessons, [SCOPE], LIMIT, about, likeness or by_words)
+            about = str(topic["about"]) if similarity else ""
+            offered = recall(lessons, [SCOPE], LIMIT, about, similarity or tfidf_similarity)
             own = {lesson.title for lesson in _lessons(topic)}
             found.append(sum(lesson.title in own for lesson in offered) / len(own))
             first.append(sum(lesson.title in own for lesson in offered[:FIRST]) / FIRST)
@@ -97,7 +97,7 @@ def _lessons(topic: dict[str, object]) -> list[Lesson]:
     ]
 
 
-def _cached(likeness: Likeness) -> Likeness:
+def _cached(similarity: TextSimilarity) -> TextSimilarity:
     """Cache similarities per pair of texts, because an embedding needs a process and seconds."""
     known: dict[tuple[str, str], float] = {}
 
@@ -105,7 +105,7 @@ def _cached(likeness: Likeness) -> Likeness:
         new = [text for text in texts if (about, text) not in known]
         if new:
             known.update(
-                {(about, text): value for text, value in zip(new, likeness(about, new), strict=True)}
+                {(about, text): value for text, value in zip(new, similarity(about, new), strict=True)}
             )
         return [known[about, text] for text in texts]
 

@@ -11,7 +11,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn
 from agent.core.paths import templates_dir
 from agent.repository.family import Value, load_family
-from agent.repository.idea import Blueprint, idea_told_by
+from agent.repository.idea import Blueprint, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
 
 
@@ -43,7 +43,7 @@ def rendered_modules(
     """Render for the slots and import modules `library.<name>`; modules of earlier calls stay valid."""
     family = load_family(templates_dir() / "image_classification")
     blueprint = Blueprint(family=family.id, slots=family.fill(dict(slots), "benchmark"))
-    idea = idea_told_by("the blueprint", "A benchmark", blueprint)
+    idea = placeholder_idea("the blueprint", "A benchmark", blueprint)
     for name in [name for name in sys.modules if name.split(".")[0] == "library"]:
         del sys.modules[name]
     with tempfile.TemporaryDirectory() as folder:

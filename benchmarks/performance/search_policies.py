@@ -71,7 +71,7 @@ class Oracle:
         nodes = [node for node in improvable(state) if self._path(state, node)[0] == self.structure]
         if not nodes:
             return Step(None)
-        limit = Budget.of(state).granted_s(final=False)
+        limit = Budget.of(state).execution_limit_s(final=False)
 
         def truth(node: Node) -> float:
             solution = self.world.solution((*self._path(state, node), len(node.children)))
@@ -92,7 +92,7 @@ class PolicyOnly:
     policy: Policy
 
     def next(self, state: RunState) -> Propose | None:
-        if Budget.of(state).exhausted:
+        if Budget.of(state).is_exhausted:
             return None
         step = self.policy.next(state, np.random.default_rng([state.run.seed, state.decisions]))
         if step.parent is None:
@@ -147,7 +147,7 @@ def run_search(world: World, decisions: Decisions, budget: int) -> RunState:
 
 
 def _execute(world: World, state: RunState, action: Propose | Repeat) -> Iterator[Event]:
-    began, limit = state.elapsed_s, Budget.of(state).granted_s(final=False)
+    began, limit = state.elapsed_s, Budget.of(state).execution_limit_s(final=False)
     if isinstance(action, Repeat):
         node = state.nodes[action.node]
         solution = world.solution(path_of(state, node))

@@ -45,5 +45,5 @@ def test_every_role_has_its_words() -> None:
 
 def test_a_columns_words_are_no_part_of_the_datas_fingerprint() -> None:
     column = InputColumn(name="wave", role="signal")
-    assert column.cell == CELL_DESCRIPTIONS["signal"]
+    assert column.cell_description == CELL_DESCRIPTIONS["signal"]
     assert set(column.model_dump()) == {"name", "role", "path"}

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from agent.agents.diffs import code_diff
-from agent.agents.lesson_writer import Reflector, reflect_form
+from agent.agents.lesson_writer import LessonWriter, lesson_form
 from agent.competition.prepared import Prepared
-from agent.llm.answer_format import AnswerError, is_closed
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
-from agent.llm.query import Thinker
-from agent.memory.distill import distill, worded
+from agent.llm.answer_format import AnswerError, is_strict
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
+from agent.llm.query import LanguageModel
+from agent.memory.distill import distill, with_generated_text
 from agent.memory.lesson import Lesson, Scope
 from agent.record.events import LessonLearned
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.rendering import TaskView
-from tests.support.scripted_models import ScriptedThinker, WellReading
+from tests.support.scripted_models import ScriptedModel, ScriptedReviewer
 from tests.support.states import evidence, finish, idea, lesson, propose, started
 
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
@@ -50,9 +50,9 @@ def state() -> RunState:
     return found
 
 
-def _reflector(prepared: Prepared, thinker: Thinker) -> Reflector:
+def _reflector(prepared: Prepared, language_model: LanguageModel) -> LessonWriter:
     code = {1: BEFORE, 2: AFTER}
-    return Reflector(thinker, TaskView.of(prepared), lambda node: code[node.id])
+    return LessonWriter(language_model, TaskView.of(prepared), lambda node: code[node.id])
 
 
 def _node(state: RunState) -> Node:
@@ -60,24 +60,26 @@ def _node(state: RunState) -> Node:
 
 
 def test_the_prompt_shows_a_comparison_with_diff_and_numbers(state: RunState, toy_prepared: Prepared) -> None:
-    thinker = WellReading(GOOD)
-    found = _reflector(toy_prepared, thinker).reflect(state, _node(state), state.learned["00001"], list)
+    language_model = ScriptedReviewer(GOOD)
+    found = _reflector(toy_prepared, language_model).reflect(
+        state, _node(state), state.learned["00001"], list
+    )
     assert found is not None
     assert found.words.key_lesson == GOOD["key_lesson"]
     assert (found.words.plan, found.words.node, found.words.verdict) == ("Half the rate", 2, "helps")
-    (query,) = thinker.questions
+    (query,) = language_model.questions
     assert (query.role, query.purpose, query.node) == ("reviewer", "reflect", 2)
     said = query.prompts[0].asked
     assert "-rate = 0.1\n+rate = 0.05" in said
     assert "node 002: accuracy 0.8 ± 0.01, 10 s" in said
     assert "Over 1 comparison: error reduced by +20.0 ± 1.0 %" in said
-    assert is_closed(query.form.schema)
+    assert is_strict(query.form.schema)
 
 
 def test_the_prompt_holds_nothing_of_audit_rows(state: RunState, toy_prepared: Prepared) -> None:
-    thinker = WellReading()
-    _reflector(toy_prepared, thinker).reflect(state, _node(state), state.learned["00001"], list)
-    for prompt in thinker.questions[0].prompts:
+    language_model = ScriptedReviewer()
+    _reflector(toy_prepared, language_model).reflect(state, _node(state), state.learned["00001"], list)
+    for prompt in language_model.questions[0].prompts:
         assert "0.123" not in prompt.stable + prompt.asked
         assert "0.456" not in prompt.stable + prompt.asked
 
@@ -85,11 +87,13 @@ def test_the_prompt_holds_nothing_of_audit_rows(state: RunState, toy_prepared: P
 def test_a_long_diff_is_cut_and_shorter_still_where_the_context_is_short(
     state: RunState, toy_prepared: Prepared
 ) -> None:
-    thinker = WellReading()
+    language_model = ScriptedReviewer()
     long = {**AFTER, "library/models.py": "".join(f"value_{number} = {number}\n" for number in range(5000))}
-    reflector = Reflector(thinker, TaskView.of(toy_prepared), lambda node: BEFORE if node.id == 1 else long)
+    reflector = LessonWriter(
+        language_model, TaskView.of(toy_prepared), lambda node: BEFORE if node.id == 1 else long
+    )
     reflector.reflect(state, _node(state), state.learned["00001"], list)
-    full, short = thinker.questions[0].prompts
+    full, short = language_model.questions[0].prompts
     assert len(short.asked) < 8_000 < 20_000 < len(full.asked) < 27_000
     assert "further characters left out]" in short.asked
     assert full.stable == short.stable
@@ -98,8 +102,8 @@ def test_a_long_diff_is_cut_and_shorter_still_where_the_context_is_short(
 def test_lessons_about_slots_and_worded_lessons_are_not_asked(
     state: RunState, toy_prepared: Prepared
 ) -> None:
-    thinker = WellReading()
-    reflector = _reflector(toy_prepared, thinker)
+    language_model = ScriptedReviewer()
+    reflector = _reflector(toy_prepared, language_model)
     assert reflector.reflect(state, _node(state), lesson("depth", 1, 2), list) is None
     known = state.learned["00001"]
     found = reflector.reflect(state, _node(state), known, list)
@@ -108,19 +112,26 @@ def test_lessons_about_slots_and_worded_lessons_are_not_asked(
     assert reflector.reflect(state, _node(state), told, list) is None
     turned = told.model_copy(update={"evidence": (*told.evidence, evidence(-0.9, 0.01, child=3))})
     assert turned.verdict == "hurts"
-    assert len(thinker.questions) == 1
+    assert len(language_model.questions) == 1
 
 
 @pytest.mark.parametrize(
-    "error", [LlmUnusable("no JSON came."), LlmUnavailable("it is down."), LeftAlone("the money is used up.")]
+    "error",
+    [
+        UnusableAnswerError("no JSON came."),
+        LlmUnavailableError("it is down."),
+        ModelDisabledError("the money is used up."),
+    ],
 )
 def test_without_an_answer_there_are_no_words(
     state: RunState, toy_prepared: Prepared, error: Exception
 ) -> None:
-    thinker = ScriptedThinker(lambda _: error)
-    found = _reflector(toy_prepared, thinker).reflect(state, _node(state), state.learned["00001"], list)
+    language_model = ScriptedModel(lambda _: error)
+    found = _reflector(toy_prepared, language_model).reflect(
+        state, _node(state), state.learned["00001"], list
+    )
     assert found is None
-    assert thinker.purposes == ["reflect"]
+    assert language_model.purposes == ["reflect"]
 
 
 @pytest.mark.parametrize(
@@ -139,13 +150,13 @@ def test_without_an_answer_there_are_no_words(
 def test_an_impossible_answer_is_refused_with_a_message(
     state: RunState, answer: dict[str, Any], said: str
 ) -> None:
-    form = reflect_form(_node(state), state.learned["00001"], [of_edit(7, "Slower steps")])
+    form = lesson_form(_node(state), state.learned["00001"], [of_edit(7, "Slower steps")])
     with pytest.raises(AnswerError, match=said):
         form.read({**GOOD, **answer})
 
 
 def test_words_are_one_line_each_and_not_too_long(state: RunState) -> None:
-    form = reflect_form(_node(state), state.learned["00001"], [])
+    form = lesson_form(_node(state), state.learned["00001"], [])
     read = form.read({**GOOD, "findings": "up\nand down \x1b[31m" * 100, "title": "word " * 100})
     assert len(read.words.findings) <= 600
     assert len(read.words.title) <= 100
@@ -163,26 +174,26 @@ def test_only_lessons_that_may_be_the_same_are_asked_about(state: RunState, toy_
     gone = of_edit(11, "Half the rate").model_copy(update={"same_as": "00007"})
     slots = lesson("depth", 1, 2, lesson_id="00012")
     memory = [same, elsewhere, other_way, unlike, gone, slots, state.learned["00001"]]
-    thinker = WellReading({"same_as": "00007"})
-    reflector = _reflector(toy_prepared, thinker)
+    language_model = ScriptedReviewer({"same_as": "00007"})
+    reflector = _reflector(toy_prepared, language_model)
     found = reflector.reflect(state, _node(state), state.learned["00001"], lambda: memory)
     assert found is not None
     assert found.same_as == "00007"
-    assert thinker.questions[0].form.schema["properties"]["same_as"]["enum"] == ["", "00007"]
-    assert "00007: Half the learning rate." in thinker.questions[0].prompts[0].asked
+    assert language_model.questions[0].form.schema["properties"]["same_as"]["enum"] == ["", "00007"]
+    assert "00007: Half the learning rate." in language_model.questions[0].prompts[0].asked
 
 
 def test_a_known_lesson_is_found_by_what_its_change_was_called(
     state: RunState, toy_prepared: Prepared
 ) -> None:
     known = of_edit(7, "Half the learning rate")
-    words = reflect_form(_node(state), known, []).read({**GOOD, "title": "Calm", "key_lesson": "Go slowly."})
-    known = worded(known.model_copy(update={"words": words.words}))
+    words = lesson_form(_node(state), known, []).read({**GOOD, "title": "Calm", "key_lesson": "Go slowly."})
+    known = with_generated_text(known.model_copy(update={"words": words.words}))
     assert "rate" not in known.title + known.key_lesson
-    thinker = WellReading()
-    reflector = _reflector(toy_prepared, thinker)
+    language_model = ScriptedReviewer()
+    reflector = _reflector(toy_prepared, language_model)
     reflector.reflect(state, _node(state), state.learned["00001"], lambda: [known])
-    assert "00007" in thinker.questions[0].form.schema["properties"]["same_as"]["enum"]
+    assert "00007" in language_model.questions[0].form.schema["properties"]["same_as"]["enum"]
 
 
 def test_a_diff_is_of_code_alone() -> None:

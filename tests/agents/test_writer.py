@@ -8,9 +8,9 @@ import pytest
 
 from agent.agents.fix_format import fix_form
 from agent.agents.writer import module_form
-from agent.engine.candidate_reports import progress_of
+from agent.engine.candidate_reports import progress_reader
 from agent.llm.answer_format import AnswerError
-from agent.memory.lesson import FixTried, Lesson, Scope
+from agent.memory.lesson import FixEvidence, Lesson, Scope
 from agent.planner.llm.design import NEEDED, design_form
 from agent.planner.llm.editing import outline
 from agent.record.state import Node, RunState
@@ -98,7 +98,7 @@ def test_odd_code_warns_nobody() -> None:
 def test_a_written_module_cites_what_its_answer_and_its_comments_cite() -> None:
     def debugged(number: str) -> Lesson:
         scope = Scope(task="classification", family="own code", magnitude=3)
-        tried = FixTried(run="r", competition="c", data_kind="full", node=1, number=1, mended=True)
+        tried = FixEvidence(run="r", competition="c", data_kind="full", node=1, number=1, mended=True)
         return Lesson(
             id=number, kind="debug", title="t", summary="", findings="", key_lesson="", scope=scope,
             changes=(), evidence=(), fixes=(tried,),
@@ -137,6 +137,6 @@ def test_what_a_modules_test_writes_is_no_progress_of_its_node(tmp_path: Path) -
     """It would be compared with other nodes' scores, and stopped as hopeless."""
     _, node = _node_with_a_test()
     node.idea = node.idea.model_copy(update={"plan": (PLAN, PLAN)})
-    assert progress_of(node, tmp_path) is None
+    assert progress_reader(node, tmp_path) is None
     node.modules.append(node.modules[0])
-    assert progress_of(node, tmp_path) is not None
+    assert progress_reader(node, tmp_path) is not None

@@ -13,7 +13,7 @@ from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from tests.benchmarks.benchmark_scripts import import_script
 from tests.support.finished_runs import blending_home, search
-from tests.support.scripted_run import Silent
+from tests.support.scripted_run import SilentObserver
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_where_nothing_changed_every_sign_is_kept(
     command: ModuleType, searched: Home, conclusive: tuple[list[Lesson], int]
 ) -> None:
     lessons, total = conclusive
-    reruns = list(command.rerun(lessons, 1, searched, Silent()))
+    reruns = list(command.rerun(lessons, 1, searched, SilentObserver()))
     assert [one.kept for one in reruns] == [True] * len(lessons)
     assert [one.lesson for one in reruns] == lessons
     for one in reruns:
@@ -80,7 +80,7 @@ def test_a_changed_sign_is_reported(
     code = main_file.read_text()
     main_file.write_text(code.replace("< QUALITY + more", "< 1 - QUALITY + more"))
     assert main_file.read_text() != code
-    reruns = list(command.rerun(lessons[:1], 1, searched, Silent()))
+    reruns = list(command.rerun(lessons[:1], 1, searched, SilentObserver()))
     assert [one.kept for one in reruns] == [False]
     assert reruns[0].found.evidence.effect * lessons[0].effect < 0
     assert ": SIGN CHANGED (" in reruns[0].line
@@ -95,7 +95,7 @@ def test_one_that_fails_is_counted_apart_and_stops_nothing(
     main_file.write_text(
         main_file.read_text().replace("    began =", "    raise ValueError('broken')\n    began =")
     )
-    failing = command.rerun([unknown, lessons[0]], 1, searched, Silent())
+    failing = command.rerun([unknown, lessons[0]], 1, searched, SilentObserver())
     reruns = [next(failing), next(failing)]
     assert "; not re-run: No lesson has the id 00999" in reruns[0].line
     assert "; not re-run: Lesson 0" in reruns[1].line

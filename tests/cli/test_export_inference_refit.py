@@ -13,7 +13,7 @@ import pytest
 
 from agent.core.paths import Home
 from agent.engine.session import Run
-from agent.engine.trial_runner import TOLD_SHARE
+from agent.engine.trial_runner import TIME_HINT_SHARE
 from agent.record.state import Node
 from agent.reproduce.execution import recorded_refit_limit
 from tests.cli.commands import mars
@@ -134,7 +134,7 @@ def test_seed_threads_and_time_are_those_of_the_refit(single: Searched, tmp_path
     seed, limit_s, threads = decisions["told"]
     assert (int(seed), int(threads)) == (run.state.run.seed, run.state.run.threads)
     recorded = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, refitted(run).id)
-    assert float(limit_s) == pytest.approx(TOLD_SHARE * recorded)
+    assert float(limit_s) == pytest.approx(TIME_HINT_SHARE * recorded)
 
 
 def test_a_node_that_was_not_refitted_is_exported_as_it_was(blended: Searched, tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
     edited = state.nodes[4]
     assert [one.model_dump() for one in edited.idea.edits] == [edit]
     assert edited.is_valid
-    made, told = state.calls[4][:3], state.calls[4][3:]
+    made, redacted_message = state.calls[4][:3], state.calls[4][3:]
     assert [call.status for call in made] == ["answered", "unusable", "answered"]
-    assert [(call.purpose, call.status) for call in told] == [
+    assert [(call.purpose, call.status) for call in redacted_message] == [
         ("reflect", "unusable"),
         ("reflect", "answered"),
     ]
@@ -73,7 +73,9 @@ def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
     node = opened.state.nodes[1]
     assert [attempt.fix.title for attempt in node.attempts] == ["Fix 2", "Fix 3"]
     failures = [attempt.failed.failure for attempt in node.attempts]
-    assert [failure.told for failure in failures if failure] == ["ValueError: the toy was told to crash"] * 2
+    assert [failure.redacted_message for failure in failures if failure] == [
+        "ValueError: the toy was told to crash"
+    ] * 2
     assert all(failure and failure.frames[-1].startswith("main.py line 7") for failure in failures)
     asked = [call for call in opened.state.calls[1] if call.purpose == "debug"]
     assert [call.status for call in asked] == ["unusable", "unusable", "answered", "answered"]

@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 
 from agent.core.paths import Home
 from agent.engine.session import open_run
-from agent.report.formatting import wishes
+from agent.report.formatting import constraints_text
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, failure
 from tests.scripted.signals_script import Fault, Script, signals_script
@@ -166,7 +166,7 @@ def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improv
     requests = len(author.asked)
     mars("run", "--competition", "signals", "--planner", "replay", "--minutes", "4")
     again = open_run("latest", home)
-    assert run.id in wishes(again.state.run)
+    assert run.id in constraints_text(again.state.run)
     assert len(author.asked) == requests, "what is on record is written by nobody"
     for number in (1, 2):
         assert again.lineage.read(again.state.nodes[number].commit) == run.lineage.read(

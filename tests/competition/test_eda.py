@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.competition.preparation.eda import explore
+from agent.competition.preparation.eda import summarize_training_rows
 from agent.competition.spec import CompetitionSpec
 from tests.competition.raw_folders import (
     number_rows,
@@ -54,7 +54,7 @@ ROLES = {
 
 
 def explored(rows: pd.DataFrame, folder: Path, task: str = "classification", **roles: str) -> dict[str, Any]:
-    summary = explore(rows, spec_of(folder, task, **(roles or ROLES)), folder)
+    summary = summarize_training_rows(rows, spec_of(folder, task, **(roles or ROLES)), folder)
     return dict(json.loads(json.dumps(summary, allow_nan=False)))
 
 
@@ -159,6 +159,6 @@ def test_two_thousand_pictures_take_less_than_two_seconds(tmp_path: Path) -> Non
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     rows = pd.DataFrame({"file_path": ["a.png"] * 2_000, "label": ["a", "b"] * 1_000})
     start = time.perf_counter()
-    summary = explore(rows, spec_of(tmp_path), tmp_path)
+    summary = summarize_training_rows(rows, spec_of(tmp_path), tmp_path)
     assert time.perf_counter() - start < 2
     assert "images" in summary

@@ -12,7 +12,7 @@ from agent.competition.evaluation import (
     evaluate,
     load_hold_out,
     parse_printed_metric,
-    strip_audit,
+    write_test_submission,
 )
 from agent.competition.metrics import get_metric, paired_effect, standard_error
 from agent.competition.prepared import Prepared
@@ -288,7 +288,7 @@ def test_strip_audit_leaves_test_rows_with_original_ids_in_order(prepared: Prepa
         tmp_path / "submission.csv", "target,id,note", [(label, name, "x") for name, label in rows]
     )
     target = tmp_path / "kept" / "submission.csv"
-    strip_audit(prepared, source, target)
+    write_test_submission(prepared, source, target)
     assert target.read_bytes() == b"id,target\noriginal-t1,0\noriginal-t2,1\noriginal-t3,2\n"
     assert list(target.parent.iterdir()) == [target]
 
@@ -296,7 +296,7 @@ def test_strip_audit_leaves_test_rows_with_original_ids_in_order(prepared: Prepa
 def test_strip_audit_keeps_cells_as_they_are_written(tmp_path: Path) -> None:
     prepared = make_prepared(tmp_path / "data", "regression", "rmse", val={"v": "1"}, audit={"a": "1"})
     rows = [("a", "5"), ("t1", "1.50"), ("t2", "1e-3"), ("t3", "-0")]
-    strip_audit(prepared, write_csv(tmp_path / "s.csv", "id,target", rows), tmp_path / "out.csv")
+    write_test_submission(prepared, write_csv(tmp_path / "s.csv", "id,target", rows), tmp_path / "out.csv")
     assert (
         tmp_path / "out.csv"
     ).read_text() == "id,target\noriginal-t1,1.50\noriginal-t2,1e-3\noriginal-t3,-0\n"
@@ -309,7 +309,7 @@ def test_strip_audit_refuses_rows_that_do_not_fit_and_leaves_the_old_file(
     target.write_text("old")
     source = write_csv(tmp_path / "submission.csv", "id,target", final(AUDIT, 0)[1:])
     with pytest.raises(SubmissionError, match="lacks 1 id"):
-        strip_audit(prepared, source, target)
+        write_test_submission(prepared, source, target)
     assert target.read_text() == "old"
 
 

@@ -82,7 +82,9 @@ def test_who_is_signed_in_gets_the_data_once(
     assert found[0] == found[1]
     assert server.asked == ["tiny-real"]
     assert found[0].folder == home.data / "tiny" / "full"
-    assert found[0].sentence == f"Data: the full data of Tiny from Kaggle, imported into {found[0].folder}."
+    assert (
+        found[0].description == f"Data: the full data of Tiny from Kaggle, imported into {found[0].folder}."
+    )
     assert [path.name for path in (home.data / "tiny").iterdir()] == ["full"], "nothing is left aside"
     assert prepare_folder(wanted.spec, found[0].folder).rows.test == 3
     assert capsys.readouterr().out == ""
@@ -175,7 +177,7 @@ def test_without_credentials_kaggle_is_not_asked(tmp_path: Path, home: Home) -> 
     ):
         locate_data(competition(tmp_path, "tiny-real"), home, "full", run_plainly)
     wanted = competition(tmp_path, "tiny-real", sample_script=True)
-    assert locate_data(wanted, home, "auto", run_plainly).sentence.endswith("not the real data of Tiny.")
+    assert locate_data(wanted, home, "auto", run_plainly).description.endswith("not the real data of Tiny.")
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -192,11 +194,11 @@ def test_offline_nobody_is_asked_whatever_credentials_there_are(
 
 def test_the_doctor_knows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("kagglesdk", reason="the extra 'kaggle' is not installed")
-    assert kaggle_download.readiness().startswith("no credentials: put a token of")
+    assert kaggle_download.client_state().startswith("no credentials: put a token of")
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
-    assert kaggle_download.readiness() == "ready"
+    assert kaggle_download.client_state() == "ready"
     monkeypatch.setitem(sys.modules, "kaggle", None)
-    assert kaggle_download.readiness() == "no client: install it by `pip install 'mars-search[kaggle]'`"
+    assert kaggle_download.client_state() == "no client: install it by `pip install 'mars-search[kaggle]'`"
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -219,5 +221,5 @@ def test_a_sample_stands_in_for_what_kaggle_refuses_and_says_so(
     wanted = competition(tmp_path, "strict-rules", sample_script=True)
     found = locate_data(wanted, home, "auto", run_plainly)
     assert found.kind == "sample"
-    assert found.sentence.startswith("Data: a generated sample, not the real data of Tiny. ")
-    assert "accept the competition's rules" in found.sentence
+    assert found.description.startswith("Data: a generated sample, not the real data of Tiny. ")
+    assert "accept the competition's rules" in found.description

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from agent.competition import label_permutation as module
-from agent.competition.label_permutation import Placebo, Verdict, judge, make_placebo
+from agent.competition.label_permutation import (
+    LabelPermutationTest,
+    PermutationTestResult,
+    evaluate_permutation_test,
+    make_permutation_test,
+)
 from agent.competition.metrics import Metric, get_metric
 from agent.competition.prepared import Prepared
 from agent.competition.spec import Task
@@ -49,91 +54,97 @@ def prepared(request: pytest.FixtureRequest, tmp_path: Path) -> Prepared:
 
 
 def _judged(
-    prepared: Prepared, placebo: Placebo, workspace: Path, cells: list[str], real: float | None = None
-) -> Verdict:
+    prepared: Prepared,
+    permutation: LabelPermutationTest,
+    workspace: Path,
+    cells: list[str],
+    real: float | None = None,
+) -> PermutationTestResult:
     """The verdict on predictions in the order of the rows of val.csv."""
     rows = [(f"v{row}", cell) for row, cell in enumerate(cells)]
     write_csv(workspace / "working" / "val_submission.csv", "id,target", rows)
     metric = get_metric(prepared.spec.metric)
-    return judge(prepared, metric, placebo, workspace, REAL[prepared.spec.task] if real is None else real)
+    return evaluate_permutation_test(
+        prepared, metric, permutation, workspace, REAL[prepared.spec.task] if real is None else real
+    )
 
 
-def _seen(placebo: Placebo) -> list[str]:
-    table = pd.read_csv(placebo.metadata / "val.csv", dtype=str, na_filter=False)
+def _seen(permutation: LabelPermutationTest) -> list[str]:
+    table = pd.read_csv(permutation.metadata / "val.csv", dtype=str, na_filter=False)
     return [str(cell) for cell in table["target"]]
 
 
 def test_whole_cells_change_their_rows_and_nothing_else_changes(prepared: Prepared, tmp_path: Path) -> None:
     before = (prepared.metadata / "val.csv").read_bytes()
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
     real, shuffled = (
         pd.read_csv(folder / "val.csv", dtype=str, na_filter=False)
-        for folder in (prepared.metadata, placebo.metadata)
+        for folder in (prepared.metadata, permutation.metadata)
     )
     assert shuffled[["id", "x"]].equals(real[["id", "x"]])
     assert sorted(shuffled["target"]) == sorted(real["target"])
     assert (shuffled["target"] != real["target"]).mean() > 0.5
-    assert (placebo.metadata / "train.csv").read_bytes() == (prepared.metadata / "train.csv").read_bytes()
+    assert (permutation.metadata / "train.csv").read_bytes() == (prepared.metadata / "train.csv").read_bytes()
     assert (prepared.metadata / "val.csv").read_bytes() == before
-    again = make_placebo(prepared, tmp_path / "again", seed=1)
-    assert (again.metadata / "val.csv").read_bytes() == (placebo.metadata / "val.csv").read_bytes()
+    again = make_permutation_test(prepared, tmp_path / "again", seed=1)
+    assert (again.metadata / "val.csv").read_bytes() == (permutation.metadata / "val.csv").read_bytes()
 
 
 def test_predictions_that_know_nothing_of_the_shuffle_pass(prepared: Prepared, tmp_path: Path) -> None:
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
-    found = _judged(prepared, placebo, tmp_path / "node", CELLS[prepared.spec.task])
-    assert found.follows is False
-    assert found.said.startswith("The predictions do not follow the validation answers: they score ")
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
+    found = _judged(prepared, permutation, tmp_path / "node", CELLS[prepared.spec.task])
+    assert found.is_leak is False
+    assert found.reason.startswith("The predictions do not follow the validation answers: they score ")
 
 
 @pytest.mark.parametrize("known", [1.0, 0.6])
 def test_predictions_that_follow_the_shuffle_do_not(prepared: Prepared, tmp_path: Path, known: float) -> None:
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
-    honest, seen = CELLS[prepared.spec.task], _seen(placebo)
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
+    honest, seen = CELLS[prepared.spec.task], _seen(permutation)
     cells = [seen[row] if row < known * ROWS else honest[row] for row in range(ROWS)]
-    found = _judged(prepared, placebo, tmp_path / "node", cells)
-    assert found.follows is True
-    assert found.said.startswith("The predictions follow the validation answers: they score ")
+    found = _judged(prepared, permutation, tmp_path / "node", cells)
+    assert found.is_leak is True
+    assert found.reason.startswith("The predictions follow the validation answers: they score ")
 
 
 def test_a_little_fit_is_what_thresholds_give(tmp_path: Path) -> None:
     """Sure to be no chance, and too little for a leak."""
     prepared = _prepared(tmp_path / "data", "classification")
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
-    seen = _seen(placebo)
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
+    seen = _seen(permutation)
     cells = [seen[row] if row < 0.2 * ROWS else CELLS["classification"][row] for row in range(ROWS)]
-    assert _judged(prepared, placebo, tmp_path / "node", cells).follows is False
+    assert _judged(prepared, permutation, tmp_path / "node", cells).is_leak is False
 
 
 def test_what_is_no_better_than_chance_says_nothing(tmp_path: Path) -> None:
     prepared = _prepared(tmp_path / "data", "classification")
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
-    found = _judged(prepared, placebo, tmp_path / "node", CELLS["classification"], real=0.1)
-    assert (found.follows, "no better than chance" in found.said) == (None, True)
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
+    found = _judged(prepared, permutation, tmp_path / "node", CELLS["classification"], real=0.1)
+    assert (found.is_leak, "no better than chance" in found.reason) == (None, True)
 
 
 def test_constant_predictions_fit_every_shuffle_alike(tmp_path: Path) -> None:
     prepared = _prepared(tmp_path / "data", "classification")
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
-    assert _judged(prepared, placebo, tmp_path / "node", ["a"] * ROWS).follows is False
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
+    assert _judged(prepared, permutation, tmp_path / "node", ["a"] * ROWS).is_leak is False
 
 
 def test_a_metric_that_is_undefined_or_slow_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared = _prepared(tmp_path / "data", "regression")
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
     monkeypatch.setattr(Metric, "score", lambda self, truth, guess: float("nan"))
-    assert _judged(prepared, placebo, tmp_path / "node", CELLS["regression"]).follows is None
+    assert _judged(prepared, permutation, tmp_path / "node", CELLS["regression"]).is_leak is None
     monkeypatch.undo()
     monkeypatch.setattr(module, "SCORING_LIMIT_S", 0.0)
-    assert _judged(prepared, placebo, tmp_path / "node", CELLS["regression"]).follows is None
+    assert _judged(prepared, permutation, tmp_path / "node", CELLS["regression"]).is_leak is None
 
 
 def test_a_link_to_the_answers_is_no_prediction(tmp_path: Path) -> None:
     prepared = _prepared(tmp_path / "data", "classification")
-    placebo = make_placebo(prepared, tmp_path / "placebo", seed=1)
+    permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
     (tmp_path / "node" / "working").mkdir(parents=True)
-    (tmp_path / "node" / "working" / "val_submission.csv").symlink_to(placebo.metadata / "val.csv")
+    (tmp_path / "node" / "working" / "val_submission.csv").symlink_to(permutation.metadata / "val.csv")
     with pytest.raises(SubmissionError, match="link"):
-        judge(prepared, get_metric("accuracy"), placebo, tmp_path / "node", 0.8)
+        evaluate_permutation_test(prepared, get_metric("accuracy"), permutation, tmp_path / "node", 0.8)

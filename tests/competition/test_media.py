@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.competition.preparation.media import broken_media, decode, fill_pattern, find_media
+from agent.competition.preparation.media import decode, fill_pattern, find_broken_media, find_media
 from agent.competition.spec import InputColumn
 from agent.core.errors import InfrastructureError, SetupError
-from agent.core.files import machine_errors
+from agent.core.files import translate_os_errors
 from tests.competition.raw_folders import picture_folder, prepare_folder
 
 
@@ -73,7 +73,7 @@ def test_of_many_pictures_a_sample_is_decoded(tmp_path: Path) -> None:
     media = find_media(tmp_path, image, table, "train", tmp_path / "train.csv")
     (tmp_path / "good.png").write_bytes(b"spoilt")
     with pytest.raises(SetupError, match="1000 of 1000 checked"):
-        broken_media(media, tmp_path / "train.csv", seed=0)
+        find_broken_media(media, tmp_path / "train.csv", seed=0)
 
 
 def test_patterns_are_filled_from_columns() -> None:
@@ -139,6 +139,6 @@ def test_a_full_disk_is_a_failure_of_the_machine() -> None:
         pytest.raises(
             InfrastructureError, match=r"^Preparing x: .*No space left.*free some space and run again\.$"
         ),
-        machine_errors("Preparing x"),
+        translate_os_errors("Preparing x"),
     ):
         Path("/dev/full").write_text("a")

@@ -29,4 +29,4 @@ def test_every_metric_has_its_row_with_direction_tasks_and_form() -> None:
         direction = directions[min(position, len(directions) - 1)]
         assert direction == ("higher" if metric.higher_is_better else "lower"), name
         assert tasks.removesuffix(", two classes") == ", ".join(metric.tasks), name
-        assert all(FORMS[kind] in form for kind in metric.kinds.values()), name
+        assert all(FORMS[kind] in form for kind in metric.prediction_kinds.values()), name

@@ -208,12 +208,12 @@ def test_unserved_task_is_refused() -> None:
 @pytest.mark.parametrize(("name", "good", "bad"), [("accuracy", 1, 0.5), ("rmse", 0, 0.5)])
 def test_direction_and_scores_that_are_not_finite(name: str, good: float, bad: float) -> None:
     metric = get_metric(name)
-    assert metric.better(good, bad)
-    assert not metric.better(bad, good)
-    assert not metric.better(good, good)
+    assert metric.is_better(good, bad)
+    assert not metric.is_better(bad, good)
+    assert not metric.is_better(good, good)
     for broken in (math.nan, math.inf, -math.inf):
-        assert not metric.better(broken, bad)
-        assert metric.better(bad, broken)
+        assert not metric.is_better(broken, bad)
+        assert metric.is_better(bad, broken)
     assert metric.error(good) == 0
     assert metric.error(bad) == 0.5
 

@@ -12,7 +12,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.preparation.prepare import prepare
 from agent.competition.registry import Competition, find_competition
 from agent.competition.sources.locate import import_data, locate_data
-from agent.competition.sources.mle_bench import refusal
+from agent.competition.sources.mle_bench import grader_rejection
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from tests.competition.raw_folders import number_folder, picture_folder, run_plainly, write_spec
@@ -51,7 +51,7 @@ def test_each_of_mle_benchs_folders_is_recognised(tmp_path: Path, home: Home, be
     competition, bench = multilabel(tmp_path)
     taken = import_data(competition, bench / below, home)
     assert taken == locate_data(competition, home, "auto", run_plainly)
-    assert taken.sentence == (
+    assert taken.description == (
         f"Data: the full data of Tiny as split by MLE-bench and graded with {VARIANT}, "
         f"imported into {taken.folder}."
     )
@@ -62,7 +62,7 @@ def test_each_of_mle_benchs_folders_is_recognised(tmp_path: Path, home: Home, be
 def test_a_zip_of_the_prepared_folder_is_recognised(tmp_path: Path, home: Home) -> None:
     competition, bench = multilabel(tmp_path)
     archive = shutil.make_archive(str(tmp_path / "all"), "zip", bench / "tiny-fgvc7", "prepared")
-    assert "as split by MLE-bench" in import_data(competition, Path(archive), home).sentence
+    assert "as split by MLE-bench" in import_data(competition, Path(archive), home).description
 
 
 def test_answers_stay_out_of_reach_of_candidates(tmp_path: Path, home: Home) -> None:
@@ -79,7 +79,7 @@ def test_its_data_are_searched_and_graded_by_its_own_metric(tmp_path: Path, home
     """The grader's classes are those of the answers: a label that none of them has costs nothing."""
     competition, bench = multilabel(tmp_path)
     taken = import_data(competition, bench, home)
-    spec = taken.graded(competition.spec)
+    spec = taken.with_grader_metric(competition.spec)
     assert prepare(competition.spec, taken, home).spec.metric == spec.metric == VARIANT
     submission = pd.read_csv(taken.folder / "answers/answers.csv", dtype=str)
     submission.assign(label=submission["label"] + " 2").to_csv(tmp_path / "mine.csv", index=False)
@@ -96,7 +96,7 @@ def test_its_grader_takes_single_labels_for_numbers(tmp_path: Path, home: Home) 
     for labels, refused in ((["0", "1", "1", "0"], True), (["0 1", "1", "1", "0"], False)):
         answers.assign(label=labels).to_csv(tmp_path / "mine.csv", index=False)
         assert grade_submission(competition.spec, taken.folder, tmp_path / "mine.csv").score > 0
-        assert (refusal(competition.spec, tmp_path / "mine.csv") is not None) == refused
+        assert (grader_rejection(competition.spec, tmp_path / "mine.csv") is not None) == refused
 
 
 def test_the_two_metrics_never_share_a_fingerprint(tmp_path: Path, home: Home) -> None:
@@ -123,8 +123,8 @@ def test_where_data_came_from_is_no_part_of_its_fingerprint(tmp_path: Path, home
 def test_other_competitions_keep_their_metric(tmp_path: Path, home: Home) -> None:
     competition, bench = multilabel(tmp_path, variant=None)
     taken = import_data(competition, bench, home)
-    assert taken.graded(competition.spec) == competition.spec
-    assert "as split by MLE-bench, imported into" in taken.sentence
+    assert taken.with_grader_metric(competition.spec) == competition.spec
+    assert "as split by MLE-bench, imported into" in taken.description
 
 
 def test_an_unknown_metric_is_named(tmp_path: Path, home: Home) -> None:
@@ -149,7 +149,7 @@ def test_a_folder_with_the_tables_is_taken_as_it_is(tmp_path: Path, home: Home) 
         (tmp_path / "mine" / name).mkdir()
     taken = import_data(find_competition(str(tmp_path / "tiny")), tmp_path / "mine", home)
     assert (taken.folder / "private").is_dir()
-    assert "MLE-bench" not in taken.sentence
+    assert "MLE-bench" not in taken.description
 
 
 def test_imet_names_kaggle_and_mle_benchs_metric() -> None:

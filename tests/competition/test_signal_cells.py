@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from agent.competition.preparation import signals
-from agent.competition.preparation.eda import explore
+from agent.competition.preparation.eda import summarize_training_rows
 from agent.competition.preparation.prepare import prepare
 from agent.competition.preparation.signals import read_signals
 from agent.competition.prepared import Prepared
@@ -93,7 +93,7 @@ def test_candidates_get_the_cells_as_they_are(tmp_path: Path) -> None:
 def _explored(folder: Path, cells: list[str]) -> dict[str, Any]:
     spec = write_spec(folder, inputs=[{"name": "wave", "role": "signal"}])
     rows = pd.DataFrame({"wave": cells, "label": [COLOURS[row % 3] for row in range(len(cells))]})
-    columns: Any = explore(rows, spec, folder)["columns"]
+    columns: Any = summarize_training_rows(rows, spec, folder)["columns"]
     return dict(json.loads(json.dumps(columns["wave"], allow_nan=False)))
 
 

@@ -60,7 +60,7 @@ def test_a_folder_with_a_training_table_is_the_full_data(tmp_path: Path, home: H
     number_folder(tmp_path / "mine", sample_script="sample.py")
     found = locate_data(find_competition(str(tmp_path / "mine")), home, "auto", no_script)
     assert (found.folder, found.kind) == (tmp_path / "mine", "full")
-    assert found.sentence == f"Data: the full data of Tiny in {tmp_path / 'mine'}."
+    assert found.description == f"Data: the full data of Tiny in {tmp_path / 'mine'}."
 
 
 def test_without_data_the_sample_is_made_once_and_named(tmp_path: Path, home: Home) -> None:
@@ -69,7 +69,7 @@ def test_without_data_the_sample_is_made_once_and_named(tmp_path: Path, home: Ho
         found = locate_data(competition, home, "auto", counted(calls))
         assert found.folder == home.data / "tiny" / "sample"
         assert found.kind == "sample"
-        assert found.sentence == "Data: a generated sample, not the real data of Tiny."
+        assert found.description == "Data: a generated sample, not the real data of Tiny."
     assert calls == ["sample.py"]
 
 
@@ -94,7 +94,7 @@ def test_a_data_script_makes_the_full_data(tmp_path: Path, home: Home) -> None:
     competition = scripted(tmp_path / "tiny", data_script="make.py", sample_script="sample.py")
     found = locate_data(competition, home, "auto", run_plainly)
     assert (found.kind, found.folder.name) == ("full", "full")
-    assert found.sentence == "Data: the full data of Tiny, made by make.py."
+    assert found.description == "Data: the full data of Tiny, made by make.py."
 
 
 def test_full_data_that_is_not_here_says_how_to_get_it(tmp_path: Path, home: Home) -> None:
@@ -146,7 +146,7 @@ def test_data_are_taken_over_and_then_preferred(tmp_path: Path, home: Home, kind
     found = locate_data(competition, home, "auto", no_script)
     assert found == taken
     assert found.folder == home.data / "tiny" / "full"
-    assert found.sentence == f"Data: the full data of Tiny, imported into {found.folder}."
+    assert found.description == f"Data: the full data of Tiny, imported into {found.folder}."
     assert prepare_folder(competition.spec, found.folder).rows.test == 3
     assert [path.name for path in found.folder.parent.iterdir() if path.name.startswith(".")] == []
 

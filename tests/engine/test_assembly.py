@@ -18,12 +18,12 @@ from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Fix, Idea, changes_between
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import Renderer, TaskView, write_tree
-from agent.reproduce.execution import TOLERANCE, execute_again
-from agent.reproduce.lesson_checks import verify
-from agent.reproduce.rendering import Replay
+from agent.reproduce.execution import TOLERANCE, reexecute
+from agent.reproduce.lesson_checks import verify_lesson
+from agent.reproduce.rendering import RenderingCheck
 from agent.search.scheduler import Propose
 from tests.support.finished_runs import blending_home, carried_out, search
-from tests.support.scripted_run import ScriptedRun, Silent
+from tests.support.scripted_run import ScriptedRun, SilentObserver
 from tests.support.states import idea, propose, started
 
 SLOTS: dict[str, Value] = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
@@ -145,7 +145,7 @@ def test_every_node_replays_to_the_byte(edited: tuple[Home, Run]) -> None:
     home, run = edited
     operators = [node.operator for node in run.state.nodes.values()]
     assert operators[-1] == "ensemble"
-    assert {one.verdict for one in Replay(run, home).nodes()} == {"identical"}
+    assert {one.verdict for one in RenderingCheck(run, home).nodes()} == {"identical"}
     blend = run.state.nodes[len(operators)]
     files = _files(run, blend.id)
     for member in blend.parents:
@@ -156,7 +156,7 @@ def test_every_node_replays_to_the_byte(edited: tuple[Home, Run]) -> None:
 
 def test_executed_again_every_node_agrees(edited: tuple[Home, Run]) -> None:
     home, run = edited
-    compared = list(execute_again(run, home, TOLERANCE))
+    compared = list(reexecute(run, home, TOLERANCE))
     assert all(one.agrees for one in compared)
     assert "not executed in the run: The change conflicts" in compared[5].reason
 
@@ -177,7 +177,7 @@ def test_an_edit_that_no_longer_applies_is_named_as_the_reason(edited: tuple[Hom
     before = file.read_text()
     try:
         file.write_text(before.replace("Nothing", "Something"))
-        first = Replay(run, home).nodes()[0]
+        first = RenderingCheck(run, home).nodes()[0]
     finally:
         file.write_text(before)
     assert first.verdict == "different"
@@ -205,7 +205,7 @@ def test_effects_of_edits_are_not_evidence_about_slots(edited: tuple[Home, Run])
         assert lesson.changes == ()
         assert len(lesson.edit_hash) == 64
         assert lesson not in run.state.lessons_about(["breadth"])
-        assert lesson not in run.state.proven
+        assert lesson not in run.state.helpful_lessons
         assert lesson.summary
         assert "The edit 'A child' " in lesson.key_lesson
     assert alone.edit_hash != mixed.edit_hash
@@ -220,19 +220,19 @@ def test_a_lesson_about_edits_is_not_verified_and_says_why(edited: tuple[Home, R
     home, run = edited
     (lesson,) = _lessons_of(run, 3)
     with pytest.raises(SetupError, match=f"Lesson {lesson.id} is about edits of code; only changes of slots"):
-        verify(lesson.id, 1, home, Silent())
+        verify_lesson(lesson.id, 1, home, SilentObserver())
 
 
 def test_a_lesson_learned_below_edits_is_verified_with_them(edited: tuple[Home, Run]) -> None:
     home, run = edited
     (lesson,) = _lessons_of(run, 4)
-    again = open_run(verify(lesson.id, 1, home, Silent()).run, home)
+    again = open_run(verify_lesson(lesson.id, 1, home, SilentObserver()).run, home)
     without, changed = (_files(again, number) for number in (1, 2))
     assert without == _files(run, 3)
     assert changed["library/loss.py"] == without["library/loss.py"]
     assert changed["main.py"] == without["main.py"]
     assert changed["library/config.py"] == _files(run, 4)["library/config.py"]
-    assert [one.verdict for one in Replay(again, home).nodes()] == ["not rendered", "identical"]
+    assert [one.verdict for one in RenderingCheck(again, home).nodes()] == ["not rendered", "identical"]
 
 
 # -- from elsewhere ------------------------------------------------------------------------------------
@@ -241,10 +241,10 @@ def test_a_lesson_learned_below_edits_is_verified_with_them(edited: tuple[Home, 
 def test_an_edited_solution_is_searched_on_from(edited: tuple[Home, Run], tmp_path: Path) -> None:
     home, run = edited
     write_tree(_files(run, 3), tmp_path / "own")
-    found = search(home, max_nodes=3, given=tmp_path / "own")
-    given = found.state.nodes[1]
-    assert given.idea.edits == (), "its code has them; they are not made again"
-    assert given.metric == run.state.nodes[3].metric
+    found = search(home, max_nodes=3, imported=tmp_path / "own")
+    imported = found.state.nodes[1]
+    assert imported.idea.edits == (), "its code has them; they are not made again"
+    assert imported.metric == run.state.nodes[3].metric
     children = [node for node in found.state.nodes.values() if node.parents == (1,) and node.is_valid]
     assert children
     for child in children:

@@ -83,7 +83,7 @@ def _result(run: Run, number: int) -> NodeResult:
 
 @pytest.mark.parametrize("what", LEAKY)
 def test_predictions_that_follow_the_answers_are_suspect(small: Home, tmp_path: Path, what: str) -> None:
-    run = search(small, given=_own(small, tmp_path / "own", LEAKY[what]), max_nodes=1)
+    run = search(small, imported=_own(small, tmp_path / "own", LEAKY[what]), max_nodes=1)
     result = _result(run, 1)
     assert result.audit_metric is None
     assert result.status == "suspect", result
@@ -97,7 +97,7 @@ def test_predictions_that_follow_the_answers_are_suspect(small: Home, tmp_path: 
 
 @pytest.mark.parametrize("what", HONEST)
 def test_honest_code_that_looks_at_validation_rows_passes(small: Home, tmp_path: Path, what: str) -> None:
-    run = search(small, given=_own(small, tmp_path / "own", HONEST[what]), max_nodes=1)
+    run = search(small, imported=_own(small, tmp_path / "own", HONEST[what]), max_nodes=1)
     result = _result(run, 1)
     assert (result.status, result.reason) == ("valid", "")
     assert result.probe is not None
@@ -160,7 +160,7 @@ def test_a_failed_probe_has_no_verdict(small: Home, tmp_path: Path) -> None:
     if sum(labels[row["id"]] == row["label"] for row in validation) < 0.6 * len(validation):
         raise RuntimeError("secret cell")
 """
-    run = search(small, given=_own(small, tmp_path / "own", fails), max_nodes=1)
+    run = search(small, imported=_own(small, tmp_path / "own", fails), max_nodes=1)
     result = _result(run, 1)
     assert result.status == "valid"
     assert result.probe is not None
@@ -170,7 +170,7 @@ def test_a_failed_probe_has_no_verdict(small: Home, tmp_path: Path) -> None:
 
 def test_a_read_outside_the_workspace_is_a_fault(small: Home, tmp_path: Path) -> None:
     reads = '    labels = predict(validation)\n    open("../../private/val.csv")\n'
-    run = search(small, given=_own(small, tmp_path / "own", reads), max_nodes=1)
+    run = search(small, imported=_own(small, tmp_path / "own", reads), max_nodes=1)
     result = _result(run, 1)
     assert (result.status, result.seconds) == ("failed", 0.0)
     assert "reads '../../private/val.csv'; a solution may read only input/" in result.reason
@@ -181,10 +181,10 @@ def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -
     counts = '    known = len(read("train") + read("val"))\n    print(known)\n'
     own = _own(small, tmp_path / "own", counts + HONEST["tunes a threshold"])
     (own / "idea.json").unlink()
-    run = search(small, given=own, max_nodes=1)
+    run = search(small, imported=own, max_nodes=1)
     result = _result(run, 1)
     assert result.status == "valid"
-    assert [doubt.partition(": ")[2] for doubt in result.doubts] == [
+    assert [doubt.partition(": ")[2] for doubt in result.leakage_findings] == [
         "validation rows are joined to training rows."
     ]
     assert result.probe is not None
@@ -194,7 +194,7 @@ def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -
 def test_a_leakage_finding_without_a_probe_makes_suspect(small: Home, tmp_path: Path) -> None:
     slow = '    known = len(read("train") + read("val"))\n    time.sleep(4.5 + 0 * known)\n'
     own = _own(small, tmp_path / "own", slow + HONEST["tunes a threshold"])
-    result = _result(search(small, given=own, max_nodes=1, minutes=8 / 60), 1)
+    result = _result(search(small, imported=own, max_nodes=1, minutes=8 / 60), 1)
     assert result.status == "suspect"
     assert result.reason.endswith("No probe could refute this: No time was left for the probe.")
 
@@ -202,7 +202,7 @@ def test_a_leakage_finding_without_a_probe_makes_suspect(small: Home, tmp_path: 
 def test_without_time_nothing_is_probed(small: Home, tmp_path: Path) -> None:
     slow = "    time.sleep(4.5)\n" + HONEST["tunes a threshold"]
     own = _own(small, tmp_path / "own", slow)
-    run = search(small, given=own, max_nodes=1, minutes=8 / 60)
+    run = search(small, imported=own, max_nodes=1, minutes=8 / 60)
     result = _result(run, 1)
     assert result.status == "valid"
     assert result.probe is not None

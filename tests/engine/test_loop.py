@@ -26,7 +26,7 @@ from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Fix
-from tests.support.scripted_models import WellReading
+from tests.support.scripted_models import ScriptedReviewer
 from tests.support.scripted_run import ScriptedExecutor, ScriptedRun
 
 
@@ -230,12 +230,12 @@ def _told(run: ScriptedRun) -> dict[str, str]:
 
 def test_recorded_lessons_about_edits_are_worded_by_a_model(scripted: ScriptedRun) -> None:
     scripted.settings, scripted.edits = {"max_nodes": 6}, MARKS
-    thinker = WellReading()
-    scripted.thinker = thinker
+    language_model = ScriptedReviewer()
+    scripted.language_model = language_model
     state = scripted.go()
     taught = [node for node in state.nodes.values() if node.lessons]
     assert len(taught) >= 2
-    assert [query.node for query in thinker.questions] == [node.id for node in taught]
+    assert [query.node for query in language_model.questions] == [node.id for node in taught]
     for node in taught:
         (number,) = node.lessons
         assert state.learned[number].title == f"title of node {node.id}"
@@ -247,10 +247,10 @@ def test_recorded_lessons_about_edits_are_worded_by_a_model(scripted: ScriptedRu
 
 def test_no_row_value_reaches_the_model_that_words_lessons(scripted: ScriptedRun) -> None:
     """Return the long numbers of the tables; short numbers may occur by chance."""
-    thinker = WellReading()
-    scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 4}, MARKS, thinker
+    language_model = ScriptedReviewer()
+    scripted.settings, scripted.edits, scripted.language_model = {"max_nodes": 4}, MARKS, language_model
     scripted.go()
-    said = "".join(p.stable + p.asked for query in thinker.questions for p in query.prompts)
+    said = "".join(p.stable + p.asked for query in language_model.questions for p in query.prompts)
     assert '+"""Nothing for ' in said
     for part in ("train", "val", "test"):
         lines = (scripted.prepared.metadata / f"{part}.csv").read_text().splitlines()[1:]
@@ -265,7 +265,7 @@ def _folded_again(run: ScriptedRun) -> dict[str, Lesson]:
 
 
 def test_a_kill_between_a_lesson_and_its_words_loses_only_the_words(scripted: ScriptedRun) -> None:
-    scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 5}, MARKS, WellReading()
+    scripted.settings, scripted.edits, scripted.language_model = {"max_nodes": 5}, MARKS, ScriptedReviewer()
     whole = ScriptedRun(scripted.folder.parent / "whole", scripted.prepared, scripted.family)
     whole.settings, whole.edits = scripted.settings, MARKS
     whole.go()
@@ -284,7 +284,7 @@ def test_a_kill_between_a_lesson_and_its_words_loses_only_the_words(scripted: Sc
 
 def test_words_with_the_opposite_verdict_are_ignored(scripted: ScriptedRun) -> None:
     scripted.settings, scripted.edits = {"max_nodes": 4}, MARKS
-    scripted.thinker = WellReading({"verdict": "perhaps"})
+    scripted.language_model = ScriptedReviewer({"verdict": "perhaps"})
     state = scripted.go()
     assert state.learned
     assert all(lesson.words is None for lesson in state.learned.values())
@@ -298,13 +298,13 @@ def test_an_equivalent_lesson_adds_its_evidence_to_the_known_one(
     monkeypatch.setattr(lesson_writer, "ALIKE", 0.0)
 
     @dataclass
-    class Repeating(WellReading):
+    class Repeating(ScriptedReviewer):
         def ask(self, query: Query[Any]) -> Any:
             ids = query.form.schema["properties"].get("same_as", {"enum": [""]})["enum"]
             self.said = {"same_as": ids[-1]}
             return super().ask(query)
 
-    scripted.settings, scripted.edits, scripted.thinker = {"max_nodes": 8}, MARKS, Repeating()
+    scripted.settings, scripted.edits, scripted.language_model = {"max_nodes": 8}, MARKS, Repeating()
     state = scripted.go()
     merged = [event for event in scripted.events() if isinstance(event, LessonWorded) and event.instead_of]
     assert merged
@@ -326,12 +326,12 @@ class _FifthOverruns(ScriptedExecutor):
 
 
 def test_no_model_is_asked_for_words_after_the_time_limit(scripted: ScriptedRun) -> None:
-    thinker = WellReading()
-    scripted.edits, scripted.thinker = MARKS, thinker
+    language_model = ScriptedReviewer()
+    scripted.edits, scripted.language_model = MARKS, language_model
     state = scripted.go(executor=_FifthOverruns)
     assert list(state.nodes) == [1, 2, 3, 4, 5]
     assert state.nodes[5].lessons
-    assert thinker.questions
-    assert [query.node for query in thinker.questions] == [
+    assert language_model.questions
+    assert [query.node for query in language_model.questions] == [
         node.id for node in state.nodes.values() if node.lessons and node.id != 5
     ]

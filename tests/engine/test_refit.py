@@ -19,7 +19,7 @@ from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.reproduce.execution import recorded_refit_limit
 from agent.search.budget import Budget, refit_s
-from agent.solution.card import describe, load_card
+from agent.solution.card import card_page, load_card
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun
 from tests.support.states import add, idea, started
@@ -245,7 +245,7 @@ def test_time_is_reserved_for_all_that_an_ensemble_blends() -> None:
     kept_back = free - (300.0 + Budget.of(state).search_left_s)
     assert kept_back == pytest.approx(sum(refit_s(state, state.nodes[number]) for number in (1, 2, 3, 4)))
     assert kept_back > 1.25 * (10 + 20 + 30 + 40)
-    assert Budget.of(state).granted_s(final=True) == pytest.approx(300.0 - kept_back)
+    assert Budget.of(state).execution_limit_s(final=True) == pytest.approx(300.0 - kept_back)
 
 
 def test_no_more_than_half_of_a_run_is_reserved() -> None:
@@ -256,7 +256,7 @@ def test_no_more_than_half_of_a_run_is_reserved() -> None:
 
 def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
     state = started(minutes=10.0, node_minutes=10.0, refit_rows=1.25, blueprint=idea().blueprint)
-    limit_s = Budget.of(state).granted_s(final=False)
+    limit_s = Budget.of(state).execution_limit_s(final=False)
     add(state, None, 0.5, limit_s)
     assert refit_s(state, state.nodes[1]) <= 600.0 - limit_s
     assert limit_s > 150.0
@@ -299,7 +299,7 @@ def test_the_refits_submission_is_kept_and_noted_on_the_card(tmp_path: Path) -> 
     assert card.refit.audit_after is not None
     assert card.refit.audit_before is not None
     assert card.refit.audit_after > card.refit.audit_before
-    assert "`submission.csv` is the refit's" in describe(card)
+    assert "`submission.csv` is the refit's" in card_page(card)
     former = run.nodes / node.name / "submission" / "submission.csv"
     assert (solution / "predictions" / "audit.csv").read_bytes() != former.read_bytes()
     assert accuracy(solution / "submission.csv", tmp_path) > 0.85

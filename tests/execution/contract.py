@@ -180,12 +180,12 @@ class ExecutorContract:
     ) -> None:
         elapsed: list[float] = []
 
-        def watch(seconds: float) -> str | None:
+        def stop_check(seconds: float) -> str | None:
             elapsed.append(seconds)
             return "pruned: behind the best." if seconds > 1.0 else None
 
         code = SPAWN_SLEEPER.format(token=token) + "spawn()\nimport time\ntime.sleep(300)\n"
-        outcome = executor.execute(site.job("watched", code), watch)
+        outcome = executor.execute(site.job("watched", code), stop_check)
         assert (outcome.status, outcome.reason) == ("stopped", "pruned: behind the best.")
         assert 4 <= len(elapsed) <= 8
         assert alive(token) == []

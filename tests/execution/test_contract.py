@@ -8,7 +8,7 @@ import pytest
 
 from agent.execution import Executor, make_executor
 from agent.execution.cold import ColdExecutor
-from agent.execution.isolation import detect, detect_kernel
+from agent.execution.isolation import detect_isolation, detect_kernel
 from agent.execution.warm import WarmExecutor
 from tests.execution.contract import ExecutorContract, SandboxContract, token
 from tests.execution.support import Site
@@ -44,7 +44,7 @@ class Sandboxed(ExecutorContract, SandboxContract):
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def _bubblewrap(cls) -> None:
-        if detect("auto").bwrap is None:
+        if detect_isolation("auto").bwrap is None:
             unavailable("bubblewrap")
 
 

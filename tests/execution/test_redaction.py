@@ -6,8 +6,8 @@ import pytest
 
 from agent.competition.untrusted_csv import SubmissionError, read_text_columns
 from agent.core.errors import SetupError
-from agent.engine.trial_runner import unscored
-from agent.execution.redaction import tell_exception, without_values
+from agent.engine.trial_runner import scoring_failure
+from agent.execution.redaction import redact_exception, redact_values
 
 WORKSPACE = Path("/somewhere/nodes/003")
 CODE = {
@@ -27,7 +27,7 @@ def _output(error: str, last: str = "/usr/lib/python3.11/site-packages/torch/fun
 
 
 def _redacted(error: str, **place: str) -> str:
-    told = tell_exception(_output(error, **place), WORKSPACE, CODE)
+    told = redact_exception(_output(error, **place), WORKSPACE, CODE)
     assert told is not None
     assert told.frames[:2] == ("main.py line 2", "library/train.py line 2 in fit")
     return told.sentence
@@ -94,7 +94,7 @@ def test_words_of_the_data_are_redacted(error: str, told: str) -> None:
 
 def test_frames_come_only_from_the_repositorys_own_modules() -> None:
     """Files written during the run may have names made of data."""
-    told = tell_exception(_output("ValueError", last=f"{WORKSPACE}/working/canary.py"), WORKSPACE, CODE)
+    told = redact_exception(_output("ValueError", last=f"{WORKSPACE}/working/canary.py"), WORKSPACE, CODE)
     assert told is not None
     assert told.frames == ("main.py line 2", "library/train.py line 2 in fit")
 
@@ -106,17 +106,17 @@ def test_a_truncated_quotation_is_redacted() -> None:
 
 def test_a_line_number_beyond_the_module_is_redacted() -> None:
     output = _output("ValueError").replace('train.py", line 2', 'train.py", line 4711')
-    told = tell_exception(output, WORKSPACE, CODE)
+    told = redact_exception(output, WORKSPACE, CODE)
     assert told is not None
     assert told.frames == ("main.py line 2",)
 
 
 def test_without_a_traceback_there_is_no_description() -> None:
-    assert tell_exception("epoch 1\nKilled\n", WORKSPACE, CODE) is None
+    assert redact_exception("epoch 1\nKilled\n", WORKSPACE, CODE) is None
 
 
 def test_quotes_and_numbers_of_a_sentence_are_redacted() -> None:
-    said = without_values(
+    said = redact_values(
         "submission.csv: row 'it\\'s 4' of column 'a\"b' holds \"x 'y'\", not 0.5 (and 12 more)."
     )
     assert said == "submission.csv: row … of column … holds …, not … (and … more)."
@@ -135,7 +135,7 @@ def test_an_unreadable_table_reveals_no_rows(tmp_path: Path, table: str, told: s
     file.write_text(table)
     with pytest.raises(SubmissionError) as caught:
         read_text_columns(file, ["id", "kind"])
-    assert told in unscored(caught.value).told
+    assert told in scoring_failure(caught.value).told
 
 
 def test_a_column_may_have_an_apostrophe_in_its_name(tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_a_column_may_have_an_apostrophe_in_its_name(tmp_path: Path) -> None:
     (column,) = read_text_columns(file, ["it's"])
     fault = column.fault(1, "holds 'Canary Bird', which is none of the 3 labels")
     assert "Canary" in str(fault)
-    assert "Canary" not in unscored(fault).told
+    assert "Canary" not in scoring_failure(fault).told
 
 
 def test_the_message_of_a_failing_own_metric_is_redacted() -> None:
     failed = SetupError("The competition's metric.py failed with exit code 1: KeyError: Canary Bird")
-    assert "Canary" not in unscored(failed).told
+    assert "Canary" not in scoring_failure(failed).told

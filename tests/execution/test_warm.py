@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.errors import InfrastructureError, SetupError
 from agent.execution import Executor, make_executor
-from agent.execution.isolation import detect
+from agent.execution.isolation import detect_isolation
 from agent.execution.warm import WarmExecutor
 from tests.execution.support import Site, wait_until
 
@@ -161,7 +161,7 @@ def test_a_missing_module_is_a_setup_error(site: Site) -> None:
 
 
 def test_paths_outside_the_servers_sandbox_are_rejected(site: Site, tmp_path: Path) -> None:
-    executor = WarmExecutor(detect("auto"), site.nodes, preload=[], readable=[site.root / "public"])
+    executor = WarmExecutor(detect_isolation("auto"), site.nodes, preload=[], readable=[site.root / "public"])
     job = site.job("blind", "print(1)")
     for wrong in (
         replace(job, input=tmp_path / "elsewhere"),
@@ -184,7 +184,7 @@ def test_several_threads_may_start_the_server_concurrently(site: Site) -> None:
 
 @pytest.mark.parametrize("cold", [True, False])
 def test_invisible_workspaces_are_rejected(cold: bool) -> None:
-    if not Path("/dev/shm").is_dir() or not detect("auto").namespaces:
+    if not Path("/dev/shm").is_dir() or not detect_isolation("auto").namespaces:
         pytest.skip("candidates share this machine's memory folder")
     nodes = Path("/dev/shm/mars/nodes")
     with pytest.raises(SetupError, match=r"/dev/shm/mars/nodes: .* point MARS_HOME to a folder elsewhere"):

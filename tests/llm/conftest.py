@@ -13,7 +13,7 @@ from agent.llm.client import Client
 from agent.llm.endpoint import Endpoint
 from agent.llm.prices import Price, Prices
 from agent.llm.query import Query
-from agent.llm.spend_limit import Allowance
+from agent.llm.spend_limit import SpendLimit
 from tests.llm.scripted import FORM, KEY, MODEL, PRICE, PROMPT, Choice, Records, Script
 
 
@@ -49,11 +49,11 @@ def make(script: Script, records: Records, waits: list[float]) -> Iterator[Calla
     clients = []
 
     def made(
-        allowance: Allowance | None = None,
-        pulse: Callable[[], None] = lambda: None,
+        spend_limit: SpendLimit | None = None,
+        keep_alive: Callable[[], None] = lambda: None,
         deadline: Callable[[], float] = lambda: 3600.0,
         rows: tuple[Price, ...] = (PRICE,),
-        question_s: float = math.inf,
+        question_limit_s: float = math.inf,
         **endpoint: Any,
     ) -> Client:
         settings = {"timeout_s": 5.0, "models": dict.fromkeys(ROLES, MODEL)} | endpoint
@@ -61,10 +61,10 @@ def make(script: Script, records: Records, waits: list[float]) -> Iterator[Calla
         client = Client(
             whom,
             records,
-            allowance or Allowance(),
-            pulse,
+            spend_limit or SpendLimit(),
+            keep_alive,
             deadline,
-            question_s=question_s,
+            question_limit_s=question_limit_s,
             prices=Prices(rows),
             sleep=waits.append,
         )

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from werkzeug import Request, Response
 
-from agent.llm.answer_format import Form
+from agent.llm.answer_format import AnswerFormat
 from agent.llm.calls import Call, CallBegun, Prompt
 from agent.llm.prices import Price
 
@@ -26,7 +26,7 @@ class Choice(BaseModel):
     why: str
 
 
-FORM = Form.of(Choice)
+FORM = AnswerFormat.of(Choice)
 GOOD = '{"size": 3, "why": "small"}'
 
 

@@ -14,9 +14,9 @@ import pytest
 from werkzeug import Request, Response
 
 from agent.llm.client import Client
-from agent.llm.errors import LlmUnavailable, Spent
+from agent.llm.errors import BudgetExceededError, LlmUnavailableError
 from agent.llm.query import Query
-from agent.llm.spend_limit import Allowance, UsedBudget
+from agent.llm.spend_limit import SpendLimit, UsedBudget
 from tests.llm.scripted import (
     FORM,
     GOOD,
@@ -39,8 +39,8 @@ def test_the_end_of_the_run_cancels_a_call(script: Script, records: Records, ask
         return sent[0] + 0.4 - time.monotonic() if sent else 60.0
 
     script.answers = [script.hang]
-    with pytest.raises(LlmUnavailable, match="time was used up"):
-        ask(pulse=lambda: sent.append(time.monotonic()), deadline=deadline)
+    with pytest.raises(LlmUnavailableError, match="time was used up"):
+        ask(keep_alive=lambda: sent.append(time.monotonic()), deadline=deadline)
     assert 0.4 <= time.monotonic() - sent[0] < 4, "the endpoint's own timeout was waited for"
     [call] = records.calls
     assert (call.status, call.estimated) == ("cut", True)
@@ -50,14 +50,14 @@ def test_the_end_of_the_run_cancels_a_call(script: Script, records: Records, ask
 def test_the_time_limit_of_a_question_is_enforced(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [BUSY, script.hang]
     began = time.monotonic()
-    with pytest.raises(LlmUnavailable, match="time was used up"):
-        ask(question_s=1.0)
+    with pytest.raises(LlmUnavailableError, match="time was used up"):
+        ask(question_limit_s=1.0)
     assert time.monotonic() - began < 4
     assert records.statuses == ["failed", "cut"]
 
 
 def test_no_call_is_sent_after_the_end_of_the_run(script: Script, records: Records, ask: Ask) -> None:
-    with pytest.raises(LlmUnavailable, match="used up"):
+    with pytest.raises(LlmUnavailableError, match="used up"):
         ask(deadline=lambda: 0.0)
     assert script.asked == []
     assert records.begun == []
@@ -70,7 +70,7 @@ def test_the_heartbeat_continues_during_a_call(script: Script, ask: Ask) -> None
 
     beats: list[float] = []
     script.answers = [slow]
-    ask(pulse=lambda: beats.append(time.monotonic()))
+    ask(keep_alive=lambda: beats.append(time.monotonic()))
     assert len(beats) >= 4
     assert max(after - before for before, after in itertools.pairwise(beats)) < 0.9
 
@@ -83,13 +83,13 @@ def test_an_exception_of_the_heartbeat_ends_the_call(
 
     beats = []
 
-    def pulse() -> None:
+    def keep_alive() -> None:
         beats.append(1)
         if len(beats) == 2:
             raise StopError
 
     script.answers = [script.hang, completion(GOOD)]
-    client = make(pulse=pulse)
+    client = make(keep_alive=keep_alive)
     with pytest.raises(StopError):
         client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert records.statuses == ["cut"]
@@ -129,7 +129,7 @@ def test_an_interrupt_is_recorded_and_propagates(
 
     tasks: list[object] = []
     script.answers = [interrupted, slow]
-    client = make(pulse=lambda: tasks.append(asyncio.current_task()))
+    client = make(keep_alive=lambda: tasks.append(asyncio.current_task()))
     with handled(number, handler), pytest.raises(KeyboardInterrupt):
         client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert records.statuses == ["cut"]
@@ -141,17 +141,17 @@ def test_an_interrupt_is_recorded_and_propagates(
 
 def test_the_cost_of_other_calls_counts(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [completion(GOOD)]
-    ask(allowance=Allowance(max_usd=1.0, used=lambda: UsedBudget(usd=0.5)))
-    with pytest.raises(Spent, match=r"may cost up to \$0\.000\d; \$0\.0001 of \$1 are left"):
-        ask(allowance=Allowance(max_usd=1.0, used=lambda: UsedBudget(usd=0.9999)))
+    ask(spend_limit=SpendLimit(max_usd=1.0, used=lambda: UsedBudget(usd=0.5)))
+    with pytest.raises(BudgetExceededError, match=r"may cost up to \$0\.000\d; \$0\.0001 of \$1 are left"):
+        ask(spend_limit=SpendLimit(max_usd=1.0, used=lambda: UsedBudget(usd=0.9999)))
     assert len(script.asked) == len(records.begun) == 1
 
 
 def test_tokens_without_a_known_price_are_limited(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [completion(GOOD)]
-    ask(rows=(), allowance=Allowance(max_usd=1.0))
+    ask(rows=(), spend_limit=SpendLimit(max_usd=1.0))
     assert records.calls[0].usd is None
     assert records.begun[0].usd is None
-    with pytest.raises(Spent, match=r"price is not known.* a dollar counts as [\d,]+ tokens"):
-        ask(rows=(), allowance=Allowance(max_usd=0.001))
+    with pytest.raises(BudgetExceededError, match=r"price is not known.* a dollar counts as [\d,]+ tokens"):
+        ask(rows=(), spend_limit=SpendLimit(max_usd=0.001))
     assert len(script.asked) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from agent.llm.calls import Prompt, text_id
 from agent.llm.client import Client
-from agent.llm.errors import LlmUnusable
+from agent.llm.errors import UnusableAnswerError
 from agent.llm.query import Query
 from tests.llm.scripted import FORM, GOOD, MODEL, PROMPT, Choice, Records, Script, completion, events, failure
 
@@ -147,7 +147,7 @@ def test_the_client_gives_up_after_three_invalid_answers(
     script: Script, records: Records, ask: Callable[..., Choice]
 ) -> None:
     script.answers = [completion('{"size": 30, "why": ""}')] * 3
-    with pytest.raises(LlmUnusable, match=r"no usable answer for 'draft' in 3 tries: size: .* 9"):
+    with pytest.raises(UnusableAnswerError, match=r"no usable answer for 'draft' in 3 tries: size: .* 9"):
         ask()
     assert records.statuses == ["unusable"] * 3
 
@@ -173,7 +173,7 @@ def test_a_refusal_is_not_retried(
     script: Script, records: Records, ask: Callable[..., Choice], answer: Any, words: str
 ) -> None:
     script.answers = [answer]
-    with pytest.raises(LlmUnusable, match=re.escape(words)):
+    with pytest.raises(UnusableAnswerError, match=re.escape(words)):
         ask()
     assert words in records.calls[0].reason
     assert len(script.asked) == 1

@@ -18,10 +18,10 @@ from agent.llm.calls import ROLES, Prompt
 from agent.llm.client import Client
 from agent.llm.endpoint import Endpoint
 from agent.llm.endpoint_errors import retry_after_s
-from agent.llm.errors import LlmRefused, LlmUnavailable
+from agent.llm.errors import LlmRejectedError, LlmUnavailableError
 from agent.llm.prices import Prices
 from agent.llm.query import Query
-from agent.llm.spend_limit import Allowance
+from agent.llm.spend_limit import SpendLimit
 from tests.llm.scripted import (
     FORM,
     GOOD,
@@ -62,7 +62,7 @@ def test_server_errors_are_retried(script: Script, records: Records, waits: list
 
 def test_retries_end_after_five_attempts(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [BUSY] * 9
-    with pytest.raises(LlmUnavailable, match=r"No answer after 5 attempts: .*500: busy"):
+    with pytest.raises(LlmUnavailableError, match=r"No answer after 5 attempts: .*500: busy"):
         ask()
     assert records.statuses == ["failed"] * 5
 
@@ -92,7 +92,7 @@ def test_a_wait_beyond_the_end_of_the_run_is_not_started(
     script: Script, waits: list[float], ask: Ask
 ) -> None:
     script.answers = [failure(429, "slow down", {"Retry-After": "900"})]
-    with pytest.raises(LlmUnavailable, match=r"wait for 900 s, but only 100 s are left"):
+    with pytest.raises(LlmUnavailableError, match=r"wait for 900 s, but only 100 s are left"):
         ask(deadline=lambda: 100.0)
     assert waits == []
 
@@ -135,7 +135,7 @@ def test_remote_requests_use_the_proxy(
     proxy(script.url.removesuffix("/v1"))
     script.answers = [completion(GOOD)]
     elsewhere = Endpoint("http://models.invalid/v1", models=dict.fromkeys(ROLES, MODEL))
-    client = Client(elsewhere, records, Allowance(), lambda: None, lambda: 60.0, prices=Prices((PRICE,)))
+    client = Client(elsewhere, records, SpendLimit(), lambda: None, lambda: 60.0, prices=Prices((PRICE,)))
     try:
         client.ask(Query("planner", "draft", (PROMPT,), FORM, 100))
     finally:
@@ -193,9 +193,9 @@ def test_an_unreachable_endpoint_costs_nothing(records: Records, waits: list[flo
         port = taken.getsockname()[1]
     endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", SecretStr(KEY), dict.fromkeys(ROLES, MODEL))
     client = Client(
-        endpoint, records, Allowance(), lambda: None, lambda: 999.0, prices=Prices(()), sleep=waits.append
+        endpoint, records, SpendLimit(), lambda: None, lambda: 999.0, prices=Prices(()), sleep=waits.append
     )
-    with pytest.raises(LlmUnavailable, match="cannot be reached"):
+    with pytest.raises(LlmUnavailableError, match="cannot be reached"):
         client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert [(call.tokens_in, call.tokens_out) for call in records.calls] == [(0, 0)] * 5
 
@@ -217,7 +217,7 @@ def test_permanent_errors_are_not_retried(
     script: Script, records: Records, ask: Ask, status: int, message: str, more: dict[str, str], words: str
 ) -> None:
     script.answers = [failure(status, message, **more)]
-    with pytest.raises(LlmRefused) as caught:
+    with pytest.raises(LlmRejectedError) as caught:
         ask()
     assert words in str(caught.value)
     assert str(caught.value).count("\n") == 0
@@ -229,13 +229,13 @@ def test_without_any_limit_parameter_the_client_gives_up(script: Script, ask: As
         failure(400, "unknown max_tokens", param="max_tokens"),
         failure(400, "unknown max_completion_tokens", param="max_completion_tokens"),
     ]
-    with pytest.raises(LlmRefused, match="unknown max_completion_tokens"):
+    with pytest.raises(LlmRejectedError, match="unknown max_completion_tokens"):
         ask()
 
 
 def test_a_page_instead_of_an_answer_names_the_address(script: Script, ask: Ask) -> None:
     script.answers = [Response("<html>Welcome</html>", content_type="text/html")] * 5
-    with pytest.raises(LlmUnavailable, match="OPENAI_BASE_URL usually ends in /v1"):
+    with pytest.raises(LlmUnavailableError, match="OPENAI_BASE_URL usually ends in /v1"):
         ask()
 
 
@@ -266,7 +266,7 @@ def test_a_context_that_is_too_short_gets_the_shorter_prompt(
 
 def test_no_prompt_is_short_enough(script: Script, ask: Ask) -> None:
     script.answers = [failure(400, "maximum context length is 10 tokens")] * 2
-    with pytest.raises(LlmUnavailable, match=r"No prompt for 'draft' is short enough.*10 tokens"):
+    with pytest.raises(LlmUnavailableError, match=r"No prompt for 'draft' is short enough.*10 tokens"):
         ask(PROMPT, SHORT)
 
 
@@ -281,7 +281,7 @@ def test_a_revoked_key_is_reported(script: Script, records: Records, make: Calla
     script.answers = [completion(GOOD), failure(401, "revoked")]
     client = make()
     client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
-    with pytest.raises(LlmRefused, match="revoked"):
+    with pytest.raises(LlmRejectedError, match="revoked"):
         client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
     assert records.statuses == ["answered", "failed"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.llm.answer_format import AnswerError
-from agent.llm.json_answer import MissingObjectError, TruncatedObjectError, read_object
+from agent.llm.json_answer import MissingObjectError, TruncatedObjectError, parse_object
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from agent.llm.json_answer import MissingObjectError, TruncatedObjectError, read
     ],
 )
 def test_an_object_is_found(text: str, value: dict[str, Any]) -> None:
-    assert read_object(text) == value
+    assert parse_object(text) == value
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_object_is_found(text: str, value: dict[str, Any]) -> None:
 )
 def test_missing_parts_are_never_guessed(text: str, kind: type[AnswerError]) -> None:
     with pytest.raises(AnswerError) as caught:
-        read_object(text)
+        parse_object(text)
     assert type(caught.value) is kind
 
 
@@ -62,5 +62,5 @@ def test_missing_parts_are_never_guessed(text: str, kind: type[AnswerError]) -> 
 def test_many_braces_are_scanned_quickly(text: str) -> None:
     started = time.process_time()
     with pytest.raises(AnswerError):
-        read_object(text)
+        parse_object(text)
     assert time.process_time() - started < 2

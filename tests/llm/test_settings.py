@@ -8,12 +8,12 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from agent.core.errors import SetupError
-from agent.llm.answer_format import AnswerError, Form, is_closed
+from agent.llm.answer_format import AnswerError, AnswerFormat, is_strict
 from agent.llm.endpoint import OPENAI_URL, Endpoint, find_endpoint, is_local
-from agent.llm.errors import Spent
+from agent.llm.errors import BudgetExceededError
 from agent.llm.prices import bundled_prices, load_prices, tokens_per_usd
 from agent.llm.spend import Spend
-from agent.llm.spend_limit import Allowance, UsedBudget
+from agent.llm.spend_limit import SpendLimit, UsedBudget
 from agent.report import formatting
 
 KEYED = {"OPENAI_API_KEY": "sk-canary", "MARS_MODEL": "m"}
@@ -157,25 +157,25 @@ def test_every_bundled_price_is_dated_and_bound_to_its_provider() -> None:
 
 
 def test_tokens_are_limited_too() -> None:
-    allowance = Allowance(max_tokens=1000, used=lambda: UsedBudget(tokens=900))
-    allowance.check(0.0, 100)
-    with pytest.raises(Spent, match=r"up to 101 tokens; 100 of 1,000 are left"):
-        allowance.check(0.0, 101)
+    spend_limit = SpendLimit(max_tokens=1000, used=lambda: UsedBudget(tokens=900))
+    spend_limit.check(0.0, 100)
+    with pytest.raises(BudgetExceededError, match=r"up to 101 tokens; 100 of 1,000 are left"):
+        spend_limit.check(0.0, 101)
 
 
 def test_tokens_without_a_price_count_against_the_dollars() -> None:
     half = int(tokens_per_usd() / 2)
-    allowance = Allowance(max_usd=1.0, used=lambda: UsedBudget(tokens=half, unpriced_tokens=half))
-    allowance.check(0.49, 10)
-    with pytest.raises(Spent):
-        allowance.check(0.51, 10)
-    allowance.check(None, half - 1)
-    with pytest.raises(Spent, match=r"prices\.yaml"):
-        allowance.check(None, half + 2)
+    spend_limit = SpendLimit(max_usd=1.0, used=lambda: UsedBudget(tokens=half, unpriced_tokens=half))
+    spend_limit.check(0.49, 10)
+    with pytest.raises(BudgetExceededError):
+        spend_limit.check(0.51, 10)
+    spend_limit.check(None, half - 1)
+    with pytest.raises(BudgetExceededError, match=r"prices\.yaml"):
+        spend_limit.check(None, half + 2)
 
 
 def test_no_limits_allow_everything() -> None:
-    Allowance().check(None, 10**9)
+    SpendLimit().check(None, 10**9)
 
 
 class Kind(Enum):
@@ -195,8 +195,8 @@ class Whole(BaseModel):
 
 
 def test_a_schema_is_strict_for_strict_endpoints() -> None:
-    form = Form.of(Whole)
-    assert is_closed(form.schema)
+    form = AnswerFormat.of(Whole)
+    assert is_strict(form.schema)
     assert form.schema["required"] == ["title", "parts", "best"]
     assert form.schema["properties"]["title"]["description"] == "Of it."
     assert "default" not in repr(form.schema)
@@ -206,12 +206,12 @@ def test_an_open_schema_is_not_strict() -> None:
     class Open(BaseModel):
         scores: dict[str, float]
 
-    assert not is_closed(Form.of(Open).schema)
+    assert not is_strict(AnswerFormat.of(Open).schema)
 
 
 def test_a_form_names_the_errors_and_their_places() -> None:
     with pytest.raises(AnswerError) as caught:
-        Form.of(Whole).read({"parts": [{"kind": "c"}]})
+        AnswerFormat.of(Whole).read({"parts": [{"kind": "c"}]})
     assert "title: Field required" in str(caught.value)
     assert "parts.0.kind: Input should be 'a' or 'b'" in str(caught.value)
 
@@ -221,7 +221,7 @@ def test_a_form_checks_what_types_cannot() -> None:
         if not value.parts:
             raise AnswerError("parts: there is none.")
 
-    form: Form[Any] = Form.of(Whole, check)
+    form: AnswerFormat[Any] = AnswerFormat.of(Whole, check)
     with pytest.raises(AnswerError, match="there is none"):
         form.read({"title": "x"})
     assert form.read({"title": "x", "parts": [{"kind": "a"}]}).parts[0].kind is Kind.A

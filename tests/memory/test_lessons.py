@@ -19,7 +19,7 @@ def test_a_large_but_uncertain_effect_is_inconclusive() -> None:
     """2.6 standard errors, but the prior for one slot is 0.1, and some of many such effects are chance."""
     unsure = lesson("depth", 1, 2, evidence(-0.5, 0.19))
     assert unsure.verdict == "inconclusive"
-    assert unsure.doubt > 0.5
+    assert unsure.conclusive_effect > 0.5
     again = unsure.model_copy(update={"evidence": unsure.evidence * 4})
     assert again.verdict == "hurts"
     assert unsure.confidence < again.confidence

@@ -9,7 +9,7 @@ from agent.memory import embedding_recall
 from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import LIMIT, recall
-from agent.memory.text_similarity import by_words
+from agent.memory.text_similarity import tfidf_similarity
 from tests.support.states import evidence, lesson
 
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
@@ -53,12 +53,12 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_shared_rare_words_make_texts_similar() -> None:
     texts = ["Calls of birds in recordings", "Birds", "A forest of random trees", "The prices and these", ""]
-    first, second, third, fourth, empty = by_words(ABOUT, texts)
+    first, second, third, fourth, empty = tfidf_similarity(ABOUT, texts)
     assert first > third > fourth == empty == 0.0
     assert second > third
-    assert by_words(ABOUT, [ABOUT]) == [1.0]
-    assert by_words("augmented pictures", ["Augmentation of a picture"])[0] > 0.5
-    assert by_words("", ["x"]) == [0.0]
+    assert tfidf_similarity(ABOUT, [ABOUT]) == [1.0]
+    assert tfidf_similarity("augmented pictures", ["Augmentation of a picture"])[0] > 0.5
+    assert tfidf_similarity("", ["x"]) == [0.0]
 
 
 def test_similar_lessons_rank_before_newer_ones() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.database import open_database, writing
-from agent.memory.distill import distill_fix, worded
-from agent.memory.lesson import FixTried, Lesson, Scope, Words
+from agent.memory.distill import distill_fix, with_generated_text
+from agent.memory.lesson import FixEvidence, Lesson, LessonText, Scope
 from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
 from agent.record.events import LessonLearned, LessonWorded
 from agent.record.state import RunState
@@ -15,7 +15,7 @@ from agent.repository.idea import Fix
 from tests.agents.test_lesson_writer import of_edit
 from tests.support.states import finish, propose, started
 
-WORDS = Words(
+WORDS = LessonText(
     verdict="helps",
     plan="Half the rate",
     run="r",
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> LessonStore:
     return LessonStore(open_database(tmp_path / "mars.db"))
 
 
-def _reword(store: LessonStore, number: str, same_as: str = "", words: Words = WORDS) -> Lesson:
+def _reword(store: LessonStore, number: str, same_as: str = "", words: LessonText = WORDS) -> Lesson:
     with writing(store._engine).begin() as connection:
         return store.reword(number, words, same_as, connection)
 
@@ -56,7 +56,7 @@ def test_a_models_words_hold_while_the_verdict_holds(store: LessonStore) -> None
     assert turned.title == "Half the rate"
     assert "calmer" not in turned.summary
     assert turned.words == WORDS, "kept, should the evidence turn again"
-    assert worded(turned) == turned
+    assert with_generated_text(turned) == turned
 
 
 def test_an_equivalent_lesson_merges_into_the_known_one(store: LessonStore, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_worded_lesson_stays_the_nodes_own() -> None:
     finish(state, propose(state), 0.7)
     learned = of_edit(2, "Half the rate")
     state.apply(LessonLearned(elapsed_s=30.0, node=1, lesson=learned))
-    told = worded(learned.model_copy(update={"words": WORDS}))
+    told = with_generated_text(learned.model_copy(update={"words": WORDS}))
     state.apply(LessonWorded(elapsed_s=31.0, node=1, lesson=told))
     assert state.nodes[1].lessons == ["00002"]
     assert state.learned["00002"].title == WORDS.title
@@ -134,7 +134,7 @@ def test_fixes_of_different_errors_are_no_one_lesson_though_they_have_one_title(
     fix = Fix(title="A fix", cause="c", edits=(Edit(file="main.py", find="a", replace="b"),))
     scope = Scope(task="classification", family="own code", magnitude=3)
     tried = [
-        FixTried(run="r", competition="c", data_kind="full", node=1, number=number, mended=True)
+        FixEvidence(run="r", competition="c", data_kind="full", node=1, number=number, mended=True)
         for number in (1, 2, 3)
     ]
     errors = ("KeyError: 'smoke'", "AssertionError", "KeyError: 'seed'")

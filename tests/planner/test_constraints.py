@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 
 from agent.core.errors import SetupError
-from agent.planner.base import Circumstances, Request
-from agent.planner.constraints import Wishes, read_wishes
+from agent.planner.base import Request, TaskContext
+from agent.planner.constraints import Constraints, parse_constraints
 from agent.planner.library.planner import LibraryPlanner
 from agent.repository.family import Family
 from tests.support.states import evidence, finish, lesson, propose, started
 
-AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 
 
-def _slots_of_a_search(wishes: Wishes, family: Family, lessons: tuple = ()) -> list[dict[str, object]]:  # type: ignore[type-arg]
+def _slots_of_a_search(
+    constraints: Constraints, family: Family, lessons: tuple = ()
+) -> list[dict[str, object]]:  # type: ignore[type-arg]
     """The slots of the first 40 ideas, drafts and improvements in turn."""
-    planner = LibraryPlanner({family.id: family}, AT, wishes)
+    planner = LibraryPlanner({family.id: family}, AT, constraints)
     state = started(lessons)
     found = []
     for number in range(40):
@@ -31,18 +33,18 @@ def _slots_of_a_search(wishes: Wishes, family: Family, lessons: tuple = ()) -> l
 
 
 def test_a_pinned_slot_keeps_its_value_whatever_drafts_moves_and_lessons_say(toy_family: Family) -> None:
-    wishes, _ = read_wishes(["width=3", "kind=plain"], [], {"toy": toy_family})
+    constraints, _ = parse_constraints(["width=3", "kind=plain"], [], {"toy": toy_family})
     wider = lesson("width", 3, 4, evidence(0.9, 0.01))
-    found = _slots_of_a_search(wishes, toy_family, (wider,))
+    found = _slots_of_a_search(constraints, toy_family, (wider,))
     assert {(slots["width"], slots["kind"]) for slots in found} == {(3, "plain")}
 
 
 def test_a_forbidden_value_and_a_forbidden_move_never_occur(toy_family: Family) -> None:
-    free = _slots_of_a_search(Wishes(), toy_family)
+    free = _slots_of_a_search(Constraints(), toy_family)
     assert {slots["depth"] for slots in free} > {1, 2}
     assert {slots["kind"] for slots in free} >= {"plain", "crossed"}
-    wishes, _ = read_wishes([], ["deeper", "kind=crossed"], {"toy": toy_family})
-    found = _slots_of_a_search(wishes, toy_family)
+    constraints, _ = parse_constraints([], ["deeper", "kind=crossed"], {"toy": toy_family})
+    found = _slots_of_a_search(constraints, toy_family)
     assert {slots["depth"] for slots in found} == {1}
     assert "crossed" not in {slots["kind"] for slots in found}
 
@@ -63,11 +65,11 @@ def test_what_no_family_has_is_refused_in_one_sentence(
     toy_family: Family, pins: list[str], forbidden: list[str], said: str
 ) -> None:
     with pytest.raises(SetupError, match=said):
-        read_wishes(pins, forbidden, {"toy": toy_family})
+        parse_constraints(pins, forbidden, {"toy": toy_family})
 
 
 def test_a_family_without_a_pinned_slot_is_left_out(toy_family: Family) -> None:
     slots = {name: slot for name, slot in toy_family.slots.items() if name != "width"}
     other = toy_family.model_copy(update={"id": "other", "slots": slots})
-    _, able = read_wishes(["width=2"], [], {"toy": toy_family, "other": other})
+    _, able = parse_constraints(["width=2"], [], {"toy": toy_family, "other": other})
     assert list(able) == ["toy"]

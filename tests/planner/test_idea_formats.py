@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.llm.answer_format import AnswerError, is_closed
-from agent.planner.base import Circumstances, Request
-from agent.planner.constraints import Wishes, read_wishes
+from agent.llm.answer_format import AnswerError, is_strict
+from agent.planner.base import Request, TaskContext
+from agent.planner.constraints import Constraints, parse_constraints
 from agent.planner.llm.idea_formats import OWN_CODE, draft_form, improve_form
-from agent.planner.search_space import Ground
-from agent.record.state import RunState, variant
+from agent.planner.search_space import SearchSpace
+from agent.record.state import RunState, variant_key
 from agent.repository.family import Family, Slot
 from tests.support.scripted_models import any_answer
 from tests.support.states import evidence, finish, idea, lesson, propose, started
 
-AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 SLOTS = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 DRAFT = {
     "title": "A first look",
@@ -31,8 +31,8 @@ IMPROVE = {"title": "Deeper", "changes": [{"slot": "depth", "value": 2}], "reaso
 
 
 @pytest.fixture
-def ground(toy_family: Family) -> Ground:
-    return Ground({"toy": toy_family}, AT)
+def search_space(toy_family: Family) -> SearchSpace:
+    return SearchSpace({"toy": toy_family}, AT)
 
 
 def _request(state: RunState, parent: int | None = None, limit_s: float = 60.0) -> Request:
@@ -51,19 +51,19 @@ def _with_node(slots: Mapping[str, Any] | None = None, seconds: float = 10.0) ->
     return state
 
 
-def test_a_draft_is_a_starting_point_with_the_slots_that_differ(ground: Ground) -> None:
-    form = draft_form(_request(started()), ground, [])
+def test_a_draft_is_a_starting_point_with_the_slots_that_differ(search_space: SearchSpace) -> None:
+    form = draft_form(_request(started()), search_space, [])
     assert form is not None
     made = form.read({**DRAFT, "changes": [{"slot": "depth", "value": 3}]})
     assert made.idea.blueprint is not None
     assert made.idea.blueprint.slots == {**SLOTS, "depth": 3}
     assert (made.idea.title, made.idea.model) == ("A first look", "A model.")
-    assert is_closed(form.schema)
+    assert is_strict(form.schema)
 
 
-def test_an_improvement_names_its_change_its_move_and_its_lesson(ground: Ground) -> None:
+def test_an_improvement_names_its_change_its_move_and_its_lesson(search_space: SearchSpace) -> None:
     state = _with_node()
-    form = improve_form(_request(state, 1), ground, state.lessons, state.nodes[1])
+    form = improve_form(_request(state, 1), search_space, state.lessons, state.nodes[1])
     assert form is not None
     made = form.read({**IMPROVE, "cites": ["00001"]})
     (change,) = made.idea.changes
@@ -72,7 +72,7 @@ def test_an_improvement_names_its_change_its_move_and_its_lesson(ground: Ground)
     assert made.idea.cites == {"depth": ("00001",)}
     assert made.expected_s == pytest.approx(12.0)  # the parent's 10 s, times the slot's relative cost
     assert "Depth helps." in made.idea.evaluation
-    assert is_closed(form.schema)
+    assert is_strict(form.schema)
 
 
 @pytest.mark.parametrize(
@@ -91,19 +91,19 @@ def test_an_improvement_names_its_change_its_move_and_its_lesson(ground: Ground)
     ],
 )
 def test_an_impossible_answer_is_refused_with_a_message(
-    ground: Ground, answer: dict[str, Any], said: str
+    search_space: SearchSpace, answer: dict[str, Any], said: str
 ) -> None:
     state = _with_node()
-    form = improve_form(_request(state, 1), ground, state.lessons, state.nodes[1])
+    form = improve_form(_request(state, 1), search_space, state.lessons, state.nodes[1])
     assert form is not None
     with pytest.raises(AnswerError, match=said):
         form.read({**IMPROVE, **answer})
 
 
 @pytest.mark.parametrize("given", [2, 2.0, "2", " 2 "])
-def test_a_value_may_be_written_as_models_write_it(ground: Ground, given: object) -> None:
+def test_a_value_may_be_written_as_models_write_it(search_space: SearchSpace, given: object) -> None:
     state = _with_node()
-    form = improve_form(_request(state, 1), ground, [], state.nodes[1])
+    form = improve_form(_request(state, 1), search_space, [], state.nodes[1])
     assert form is not None
     made = form.read({**IMPROVE, "changes": [{"slot": "depth", "value": given}]})
     assert made.idea.changes[0].new == 2
@@ -115,7 +115,7 @@ def test_a_whole_number_is_the_value_that_the_slot_has(toy_family: Family) -> No
     slot = Slot(values=(0.5, 1.0), default=0.5, description="", modules=("models",), range=(0.0, 2.0))
     family = toy_family.model_copy(update={"slots": {**toy_family.slots, "rate": slot}})
     state = _with_node({"rate": 0.5})
-    form = improve_form(_request(state, 1), Ground({"toy": family}, AT), [], state.nodes[1])
+    form = improve_form(_request(state, 1), SearchSpace({"toy": family}, AT), [], state.nodes[1])
     assert form is not None
     made = form.read({**IMPROVE, "changes": [{"slot": "rate", "value": 1}]})
     assert type(made.idea.changes[0].new) is float
@@ -126,7 +126,7 @@ def test_a_slot_that_two_families_have_offers_the_values_of_both(toy_family: Fam
     other = toy_family.model_copy(
         update={"id": "other", "slots": {**toy_family.slots, "width": wider}, "moves": ()}
     )
-    form = draft_form(_request(started()), Ground({"toy": toy_family, "other": other}, AT), [])
+    form = draft_form(_request(started()), SearchSpace({"toy": toy_family, "other": other}, AT), [])
     offered = [one["value"] for one in _offered(form.schema) if one["slot"] == "width"]
     assert offered == [1, 2, 3, 4, 5, 6, 8]
     change = {"changes": [{"slot": "width", "value": 8}]}
@@ -136,16 +136,18 @@ def test_a_slot_that_two_families_have_offers_the_values_of_both(toy_family: Fam
 
 
 def test_where_every_slot_is_pinned_no_change_is_asked_for(toy_family: Family) -> None:
-    wishes, _ = read_wishes([f"{name}={value}" for name, value in SLOTS.items()], [], {"toy": toy_family})
-    form = draft_form(_request(started()), Ground({"toy": toy_family}, AT, wishes), [])
+    constraints, _ = parse_constraints(
+        [f"{name}={value}" for name, value in SLOTS.items()], [], {"toy": toy_family}
+    )
+    form = draft_form(_request(started()), SearchSpace({"toy": toy_family}, AT, constraints), [])
     assert "changes" not in form.schema["properties"]
     assert form.read({**DRAFT, "changes": []})
 
 
-def test_what_was_tried_is_neither_offered_nor_taken_again(ground: Ground) -> None:
+def test_what_was_tried_is_neither_offered_nor_taken_again(search_space: SearchSpace) -> None:
     state = _with_node()
     finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.8, seconds=10)
-    form = improve_form(_request(state, 1), ground, [], state.nodes[1])
+    form = improve_form(_request(state, 1), search_space, [], state.nodes[1])
     assert form is not None
     assert {"slot": "depth", "value": 2} not in _offered(form.schema)
     assert {"slot": "depth", "value": 3} in _offered(form.schema)
@@ -153,32 +155,32 @@ def test_what_was_tried_is_neither_offered_nor_taken_again(ground: Ground) -> No
         form.read(IMPROVE)
 
 
-def test_what_does_not_fit_the_time_is_neither_offered_nor_taken(ground: Ground) -> None:
+def test_what_does_not_fit_the_time_is_neither_offered_nor_taken(search_space: SearchSpace) -> None:
     state = _with_node()
-    form = improve_form(_request(state, 1, limit_s=14.0), ground, [], state.nodes[1])
+    form = improve_form(_request(state, 1, limit_s=14.0), search_space, [], state.nodes[1])
     assert form is not None
     assert {"slot": "depth", "value": 2} not in _offered(form.schema)
     assert {"slot": "breadth", "value": 6} in _offered(form.schema)
     with pytest.raises(AnswerError, match="about 12 s is too long for the limit of 14 s"):
         form.read(IMPROVE)
-    assert improve_form(_request(state, 1, limit_s=1.0), ground, [], state.nodes[1]) is None
+    assert improve_form(_request(state, 1, limit_s=1.0), search_space, [], state.nodes[1]) is None
 
 
-def test_a_draft_that_cannot_end_in_time_is_not_offered(ground: Ground) -> None:
+def test_a_draft_that_cannot_end_in_time_is_not_offered(search_space: SearchSpace) -> None:
     state = _with_node(seconds=250.0)  # the lightest start; five times the limit of 60 s is still tried
-    form = draft_form(_request(state), ground, [])
+    form = draft_form(_request(state), search_space, [])
     assert form is not None
     assert form.schema["properties"]["start"]["enum"] == ["toy/plain", "toy/crossed", OWN_CODE]
     offered = _offered(form.schema)
     assert {one["value"] for one in offered if one["slot"] == "depth"} == {1, 2}
     assert {one["value"] for one in offered if one["slot"] == "breadth"} == {1, 2, 3, 4, 5, 6}
-    assert draft_form(_request(state, limit_s=40.0), ground, []) is None
+    assert draft_form(_request(state, limit_s=40.0), search_space, []) is None
 
 
 def test_what_the_user_pinned_or_forbade_is_not_offered(toy_family: Family) -> None:
-    wishes, _ = read_wishes(["width=3"], ["kind=failing", "kind=crashing"], {"toy": toy_family})
-    ground = Ground({"toy": toy_family}, AT, wishes)
-    form = draft_form(_request(started()), ground, [])
+    constraints, _ = parse_constraints(["width=3"], ["kind=failing", "kind=crashing"], {"toy": toy_family})
+    search_space = SearchSpace({"toy": toy_family}, AT, constraints)
+    form = draft_form(_request(started()), search_space, [])
     assert form is not None
     offered = _offered(form.schema)
     assert "width" not in {one["slot"] for one in offered}
@@ -190,8 +192,8 @@ def test_what_the_user_pinned_or_forbade_is_not_offered(toy_family: Family) -> N
     assert made.idea.blueprint.slots["width"] == 3
 
 
-def test_words_become_single_lines_of_bounded_length(ground: Ground) -> None:
-    form = draft_form(_request(started()), ground, [])
+def test_words_become_single_lines_of_bounded_length(search_space: SearchSpace) -> None:
+    form = draft_form(_request(started()), search_space, [])
     assert form is not None
     made = form.read(
         {**DRAFT, "title": "  two\nlines\x1b[31m " + "x" * 500, "model": "\u202e" + "long " * 500}
@@ -202,7 +204,7 @@ def test_words_become_single_lines_of_bounded_length(ground: Ground) -> None:
     assert form.read({**DRAFT, "title": " \n "}).idea.title == "Plain"
 
 
-def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(ground: Ground) -> None:
+def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(search_space: SearchSpace) -> None:
     """Whole searches by a model that has no idea but keeps to its form."""
     rng = np.random.default_rng(7)
     state = _with_node()
@@ -211,9 +213,9 @@ def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(ground: 
         parent = state.nodes[1 + int(rng.integers(len(state.nodes)))] if turn % 3 else None
         request = _request(state, parent.id if parent else None)
         form = (
-            improve_form(request, ground, state.lessons, parent)
+            improve_form(request, search_space, state.lessons, parent)
             if parent
-            else draft_form(request, ground, state.lessons)
+            else draft_form(request, search_space, state.lessons)
         )
         assert form is not None
         try:
@@ -222,8 +224,8 @@ def test_every_answer_that_keeps_to_the_schema_is_an_idea_or_a_sentence(ground: 
             refused += 1
             continue
         assert made.idea.blueprint is not None
-        ground.families["toy"].fill(made.idea.blueprint.slots, "idea")
-        assert variant(made.idea.blueprint, parent) not in state.variants
+        search_space.families["toy"].fill(made.idea.blueprint.slots, "idea")
+        assert variant_key(made.idea.blueprint, parent) not in state.variants
         finish(state, propose(state, parent.id if parent else None, what=made.idea), 0.7, seconds=5)
     assert refused < 15
 
@@ -238,7 +240,7 @@ def _offered(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_where_slots_are_pinned_nobody_writes_code_without_slots(toy_family: Family) -> None:
-    pinned = Ground({"toy": toy_family}, AT, Wishes(pinned={"width": 2}))
+    pinned = SearchSpace({"toy": toy_family}, AT, Constraints(pinned={"width": 2}))
     form = draft_form(_request(started()), pinned, [])
     assert form is not None
     assert OWN_CODE not in form.schema["properties"]["start"]["enum"]

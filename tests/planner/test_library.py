@@ -3,8 +3,8 @@ import pytest
 
 from agent.core.paths import templates_dir
 from agent.memory.lesson import TYPICAL_EFFECT, Scope
-from agent.planner.base import Circumstances, Request
-from agent.planner.library.arms import believe
+from agent.planner.base import Request, TaskContext
+from agent.planner.library.arms import posterior
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import LessonLearned
 from agent.record.state import RunState
@@ -12,7 +12,7 @@ from agent.repository.family import Condition, Family, Gain, Move, load_family
 from agent.repository.idea import Change
 from tests.support.states import add, evidence, finish, idea, lesson, propose, started
 
-AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
 MOVE = Move.model_validate(
     {
@@ -48,11 +48,11 @@ def _drafted(planner: LibraryPlanner, state: RunState, score: float = 0.7) -> in
 
 
 def test_a_prior_is_kept_without_evidence_and_moved_by_conclusive_evidence() -> None:
-    mean, sd, time, support = believe(MOVE, CHANGE, [], SCOPE)
+    mean, sd, time, support = posterior(MOVE, CHANGE, [], SCOPE)
     assert (mean, sd, time) == pytest.approx((0.05, 0.05, 1.2))
     assert support == ()
     told = [lesson("depth", 1, 2, evidence(0.3, 0.01, time_factor=2.4))]
-    mean, sd, time, support = believe(MOVE, CHANGE, told, SCOPE)
+    mean, sd, time, support = posterior(MOVE, CHANGE, told, SCOPE)
     assert mean == pytest.approx(0.29, abs=0.01)
     assert sd < 0.011
     assert time == pytest.approx((1.2 * 2.4) ** 0.5)
@@ -63,29 +63,29 @@ def test_what_edits_did_is_not_believed_of_slots() -> None:
     told = lesson("depth", 1, 2, evidence(0.3, 0.01)).model_copy(
         update={"changes": (), "edit_hash": "e" * 64}
     )
-    assert believe(MOVE, CHANGE, [told], SCOPE) == believe(MOVE, CHANGE, [], SCOPE)
+    assert posterior(MOVE, CHANGE, [told], SCOPE) == posterior(MOVE, CHANGE, [], SCOPE)
     state = started(lessons=(told,))
-    assert list(state.lessons_about(["depth"])) == list(state.proven) == []
+    assert list(state.lessons_about(["depth"])) == list(state.helpful_lessons) == []
     assert state.lessons == [told], "it is offered to whoever can read it"
 
 
 def test_an_inconclusive_lesson_steers_nothing() -> None:
     told = [lesson("depth", 1, 2, evidence(-0.04, 0.03))]
-    mean, sd, _, support = believe(MOVE, CHANGE, told, SCOPE)
+    mean, sd, _, support = posterior(MOVE, CHANGE, told, SCOPE)
     assert (mean, sd, support) == (pytest.approx(0.05), pytest.approx(0.05), ())
 
 
 def test_the_reverse_change_counts_against_and_another_task_not_at_all() -> None:
     reverse = lesson("depth", 2, 1, evidence(0.3, 0.01))
-    assert believe(MOVE, CHANGE, [reverse], SCOPE)[0] < -0.2
+    assert posterior(MOVE, CHANGE, [reverse], SCOPE)[0] < -0.2
     foreign = Scope(task="regression", family="toy", magnitude=3)
-    assert believe(MOVE, CHANGE, [reverse], foreign)[0] == pytest.approx(0.05)
+    assert posterior(MOVE, CHANGE, [reverse], foreign)[0] == pytest.approx(0.05)
 
 
 def test_a_lesson_from_data_of_another_size_weighs_less() -> None:
     told = [lesson("depth", 1, 2, evidence(0.3, 0.05))]
-    near = believe(MOVE, CHANGE, told, SCOPE)[0]
-    far = believe(MOVE, CHANGE, told, SCOPE.model_copy(update={"magnitude": 5}))[0]
+    near = posterior(MOVE, CHANGE, told, SCOPE)[0]
+    far = posterior(MOVE, CHANGE, told, SCOPE.model_copy(update={"magnitude": 5}))[0]
     assert 0.05 < far < near < 0.3
 
 
@@ -115,8 +115,8 @@ def test_an_improvement_changes_one_or_two_slots_and_is_new(planner: LibraryPlan
 def test_a_proven_change_is_made_and_cited_on_another_branch(planner: LibraryPlanner) -> None:
     state = started()
     root = _drafted(planner, state)
-    proven = lesson("breadth", 1, 2, evidence(0.9, 0.01))
-    state.apply(LessonLearned(elapsed_s=1.0, node=root, lesson=proven))
+    helpful_lessons = lesson("breadth", 1, 2, evidence(0.9, 0.01))
+    state.apply(LessonLearned(elapsed_s=1.0, node=root, lesson=helpful_lessons))
     proposals = [
         planner.propose(_request(state, root, rng=np.random.default_rng(seed))) for seed in range(10)
     ]
@@ -146,8 +146,8 @@ def test_what_does_not_fit_the_time_is_not_proposed(planner: LibraryPlanner) -> 
 
 
 def test_a_family_that_does_not_serve_the_task_is_left_out(toy_family: Family) -> None:
-    regression = Circumstances("regression", "rmse", frozenset({"embedding"}), 10, "cpu")
-    images = Circumstances("classification", "accuracy", frozenset({"image"}), 10, "cpu")
+    regression = TaskContext("regression", "rmse", frozenset({"embedding"}), 10, "cpu")
+    images = TaskContext("classification", "accuracy", frozenset({"image"}), 10, "cpu")
     assert not LibraryPlanner({"toy": toy_family}, regression).families
     assert not LibraryPlanner({"toy": toy_family}, images).families
 

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 
 from agent.competition.prepared import Prepared
-from agent.llm.circuit_breaker import PatientThinker
-from agent.llm.errors import LlmRefused, LlmUnavailable, LlmUnusable, Spent
-from agent.planner.base import Circumstances, Proposal, Request
+from agent.llm.circuit_breaker import CircuitBreaker
+from agent.llm.errors import BudgetExceededError, LlmRejectedError, LlmUnavailableError, UnusableAnswerError
+from agent.planner.base import Proposal, Request, TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.planner import LlmPlanner
-from agent.record.events import Given
+from agent.record.events import ImportedRepository
 from agent.record.state import RunState
 from agent.repository.family import Family
-from tests.support.scripted_models import Answer, ScriptedThinker
+from tests.support.scripted_models import Answer, ScriptedModel
 from tests.support.states import SETTINGS, evidence, finish, idea, lesson, propose, started
 
-AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 DRAFT: Answer = {
     "title": "A first look",
     "start": "toy/crossed",
@@ -40,11 +40,11 @@ class Talk:
         self.answers: list[Answer] = []
         self.files: dict[str, str] = {}
         self.notes: list[str] = []
-        self.thinker = ScriptedThinker(lambda _: self.answers.pop(0))
+        self.language_model = ScriptedModel(lambda _: self.answers.pop(0))
         library = LibraryPlanner({"toy": family}, AT)
         settings = SETTINGS.model_copy(update={"folder": str(folder), "hint": hint, **more})
-        briefing = Briefing.of(prepared, settings, library.ground)
-        patient = PatientThinker(self.thinker, self.notes.append, fresh=True)
+        briefing = Briefing.of(prepared, settings, library.search_space)
+        patient = CircuitBreaker(self.language_model, self.notes.append, fail_fast=True)
         self.planner = LlmPlanner(library, briefing, patient, lambda node: self.files)
 
     def propose(self, state: RunState, parent: int | None, *answers: Answer) -> Proposal:
@@ -73,7 +73,7 @@ def test_the_models_idea_is_the_proposal(talk: Talk) -> None:
     assert made.idea.blueprint is not None
     assert made.idea.blueprint.slots["kind"] == "crossed"
     assert made.note == ""
-    assert talk.thinker.purposes == ["draft"]
+    assert talk.language_model.purposes == ["draft"]
 
 
 def test_a_very_small_model_is_asked_for_choices_without_words(
@@ -85,7 +85,7 @@ def test_a_very_small_model_is_asked_for_choices_without_words(
     assert "Depth: 3 instead of 1." in made.idea.model
     made = talk.propose(_with_node(), 1, {"changes": [{"slot": "depth", "value": 2}]})
     assert made.idea.title == "depth 2, not 1"
-    (short,) = talk.thinker.questions[0]
+    (short,) = talk.language_model.questions[0]
     assert "`title`" not in short.asked
 
 
@@ -103,8 +103,8 @@ EDIT = {"file": "library/models.py", "find": "    rate = 0.1\n", "replace": "   
 def test_a_plan_that_no_slot_can_say_becomes_edits_of_the_modules_that_were_shown(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS, "library/loss.py": "# none\n"}
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [EDIT], "title": "Half the rate", "reason": "Calm."})
-    assert talk.thinker.purposes == ["improve", "edit"]
-    first, second = (questions[0].asked for questions in talk.thinker.questions)
+    assert talk.language_model.purposes == ["improve", "edit"]
+    first, second = (questions[0].asked for questions in talk.language_model.questions)
     assert "\nlibrary/models.py (3 lines): fit()\n" in first
     assert "rate = 0.1" not in first
     assert MODELS in second
@@ -136,7 +136,7 @@ def test_what_comments_of_an_edit_cite_is_cited_by_the_idea(talk: Talk) -> None:
     citing = {**EDIT, "replace": "    rate = 0.05  # Cite Lesson 00001\n"}
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [citing], "cites": []})
     assert made.idea.cites == {"edits": ("00001",)}
-    assert "`# Cite Lesson 00003`; no other lesson" in talk.thinker.questions[1][0].asked
+    assert "`# Cite Lesson 00003`; no other lesson" in talk.language_model.questions[1][0].asked
     made = talk.propose(_with_node(), 1, LOOK, {"edits": [{**citing, "replace": "    # Cite Lesson 7\n"}]})
     assert made.idea.edits == ()
     assert "library/models.py: a comment cites lesson '00007', which was not offered" in made.note
@@ -186,7 +186,7 @@ def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
     made = talk.propose(state, 1, LOOK, {"edits": [EDIT]})
     finish(state, propose(state, 1, what=made.idea), 0.7, seconds=10)
     assert "tried before" in talk.propose(state, 1, LOOK, {"edits": [EDIT]}).note
-    assert "Halve the rate (library/models.py edited)" in talk.thinker.questions[-2][0].asked
+    assert "Halve the rate (library/models.py edited)" in talk.language_model.questions[-2][0].asked
     # Below the edited node the parent's slots with another depth are new, whatever was tried elsewhere.
     finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.7, seconds=10)
     assert talk.propose(state, 2, IMPROVE).note == ""
@@ -195,7 +195,7 @@ def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
 def test_the_first_words_are_the_same_in_every_question(talk: Talk) -> None:
     talk.propose(started(), None, DRAFT)
     talk.propose(_with_node(), 1, IMPROVE)
-    (first, first_short), (second, second_short) = talk.thinker.questions
+    (first, first_short), (second, second_short) = talk.language_model.questions
     assert first.stable == second.stable
     assert first_short.stable == second_short.stable
     assert first.asked != second.asked
@@ -204,7 +204,7 @@ def test_the_first_words_are_the_same_in_every_question(talk: Talk) -> None:
 
 def test_a_question_tells_the_competition_the_slots_the_tree_and_the_lessons(talk: Talk) -> None:
     talk.propose(_with_node(), 1, IMPROVE)
-    prompt = talk.thinker.questions[0][0]
+    prompt = talk.language_model.questions[0][0]
     assert "Tell the toys apart." in prompt.stable
     assert prompt.stable.count("</data>") == 3  # the rule that speaks of it, and the ends of two parts
     assert "The user says: Mind the crossed ones." in prompt.stable
@@ -219,7 +219,7 @@ def test_a_question_tells_the_competition_the_slots_the_tree_and_the_lessons(tal
 def test_no_value_of_a_row_is_in_a_prompt(talk: Talk, toy_prepared: Prepared) -> None:
     """Numbers of the tables, but for small ones, which mean something else too."""
     talk.propose(_with_node(), 1, IMPROVE)
-    said = json.dumps([[prompt.stable, prompt.asked] for prompt in talk.thinker.questions[0]])
+    said = json.dumps([[prompt.stable, prompt.asked] for prompt in talk.language_model.questions[0]])
     told = set()
     for part in ("train", "val", "test"):
         lines = (toy_prepared.metadata / f"{part}.csv").read_text().splitlines()[1:]
@@ -229,7 +229,9 @@ def test_no_value_of_a_row_is_in_a_prompt(talk: Talk, toy_prepared: Prepared) ->
     assert told == set()
 
 
-@pytest.mark.parametrize("error", [LlmUnusable("no JSON came."), LlmUnavailable("the endpoint is down.")])
+@pytest.mark.parametrize(
+    "error", [UnusableAnswerError("no JSON came."), LlmUnavailableError("the endpoint is down.")]
+)
 def test_without_an_answer_the_library_planner_stands_in(talk: Talk, error: Exception) -> None:
     made = talk.propose(_with_node(), 1, error)
     assert str(error) in made.note
@@ -240,42 +242,42 @@ def test_without_an_answer_the_library_planner_stands_in(talk: Talk, error: Exce
 
 def test_after_a_refusal_or_when_the_money_is_used_the_model_is_left_alone(talk: Talk) -> None:
     talk.propose(started(), None, DRAFT)
-    made = talk.propose(_with_node(), 1, Spent("The call may cost $0.02, and $0.01 is left."))
+    made = talk.propose(_with_node(), 1, BudgetExceededError("The call may cost $0.02, and $0.01 is left."))
     assert "$0.01 is left" in made.note
     assert talk.propose(_with_node(), 1).idea.changes
-    assert len(talk.thinker.purposes) == 2
+    assert len(talk.language_model.purposes) == 2
     assert len(talk.notes) == 1
 
 
 def test_an_endpoint_that_stays_down_is_left_alone(talk: Talk) -> None:
-    down = LlmUnavailable("the endpoint is down.")
+    down = LlmUnavailableError("the endpoint is down.")
     talk.propose(started(), None, down)
     talk.propose(_with_node(), 1, IMPROVE)
     talk.propose(_with_node(), 1, down)
-    talk.propose(_with_node(), 1, LlmUnusable("no JSON came."))
+    talk.propose(_with_node(), 1, UnusableAnswerError("no JSON came."))
     assert talk.notes == [], "one silence is forgotten once anything comes"
     talk.propose(_with_node(), 1, down)
     talk.propose(_with_node(), 1, down)
     assert len(talk.notes) == 1
     assert "the endpoint is down." in talk.propose(_with_node(), 1).note
-    assert len(talk.thinker.purposes) == 6
+    assert len(talk.language_model.purposes) == 6
 
 
 def test_a_key_that_stops_working_halfway_ends_no_search(talk: Talk) -> None:
     talk.propose(started(), None, DRAFT)
-    assert "wrong key" in talk.propose(_with_node(), 1, LlmRefused("wrong key")).note
+    assert "wrong key" in talk.propose(_with_node(), 1, LlmRejectedError("wrong key")).note
 
 
 def test_a_wrong_key_is_reported_at_once(talk: Talk) -> None:
-    with pytest.raises(LlmRefused):
-        talk.propose(started(), None, LlmRefused("wrong key"))
+    with pytest.raises(LlmRejectedError):
+        talk.propose(started(), None, LlmRejectedError("wrong key"))
 
 
 def test_a_wrong_key_is_reported_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
-    state = started(given=Given(commit="0" * 40, idea=idea("Mine", slots=dict(SLOTS))))
+    state = started(imported=ImportedRepository(commit="0" * 40, idea=idea("Mine", slots=dict(SLOTS))))
     finish(state, propose(state, what=idea("Mine", slots=dict(SLOTS))), 0.7, seconds=10)
-    with pytest.raises(LlmRefused):
-        talk.propose(state, 1, LlmRefused("wrong key"))
+    with pytest.raises(LlmRejectedError):
+        talk.propose(state, 1, LlmRejectedError("wrong key"))
 
 
 def test_where_a_model_has_no_choice_the_library_planner_has_its_own(talk: Talk) -> None:
@@ -286,11 +288,11 @@ def test_where_a_model_has_no_choice_the_library_planner_has_its_own(talk: Talk)
     made = talk.planner.propose(request)
     assert made is not None
     assert made.idea.moves == ("narrower",)
-    assert talk.thinker.purposes == []
+    assert talk.language_model.purposes == []
 
 
 def test_where_nothing_new_fits_nobody_is_asked(talk: Talk) -> None:
     state = _with_node()
     request = Request(state, state.nodes[1], 1.0, finishing=False, rng=np.random.default_rng(1))
     assert talk.planner.propose(request) is None
-    assert talk.thinker.purposes == []
+    assert talk.language_model.purposes == []

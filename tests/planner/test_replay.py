@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from agent.planner.base import Circumstances, Proposal, Request
-from agent.planner.constraints import Wishes
+from agent.planner.base import Proposal, Request, TaskContext
+from agent.planner.constraints import Constraints
 from agent.planner.replay import RecordedIdea, ReplayPlanner
-from agent.planner.search_space import Ground
-from agent.record.events import NodeProposed, Replayed
+from agent.planner.search_space import SearchSpace
+from agent.record.events import NodeProposed, ReplaySource
 from agent.record.state import RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family, Value
 from tests.support.states import finish, idea, started
 
-AT = Circumstances("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 SLOTS: dict[str, Value] = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
-SOURCE = Replayed(run="toy-then", ideas=4)
+SOURCE = ReplaySource(run="toy-then", ideas=4)
 IDEAS = [
     RecordedIdea(1, None, idea("Plain", dict(SLOTS))),
     RecordedIdea(2, 1, idea("Deeper", {**SLOTS, "depth": 2}, moves=("deeper",))),
@@ -27,11 +27,13 @@ IDEAS = [
 class Replaying:
     """A search that only proposes: what the planner gives back becomes a node of the state."""
 
-    def __init__(self, family: Family, ideas: list[RecordedIdea], wishes: Wishes | None = None) -> None:
+    def __init__(
+        self, family: Family, ideas: list[RecordedIdea], constraints: Constraints | None = None
+    ) -> None:
         self.notes: list[str] = []
-        self.state = started(replayed=SOURCE, planner="replay")
-        ground = Ground({"toy": family}, AT, wishes)
-        self.planner = ReplayPlanner(SOURCE, ideas, ground, self.notes.append)
+        self.state = started(replay_source=SOURCE, planner="replay")
+        search_space = SearchSpace({"toy": family}, AT, constraints)
+        self.planner = ReplayPlanner(SOURCE, ideas, search_space, self.notes.append)
 
     def next(self, limit_s: float = 60.0) -> Proposal | None:
         parent = self.planner.next_parent(self.state, limit_s)
@@ -124,7 +126,7 @@ def test_what_cannot_be_made_here_is_left_out_with_what_grew_from_it(
 ) -> None:
     below = RecordedIdea(2, 1, idea("Below", dict(SLOTS)))
     replaying = Replaying(
-        toy_family, [lost, below, IDEAS[3]], Wishes(forbidden_values=frozenset({("width", 6)}))
+        toy_family, [lost, below, IDEAS[3]], Constraints(forbidden_values=frozenset({("width", 6)}))
     )
     assert replaying.titles() == ["Crossed"]
     assert len(replaying.notes) == 2

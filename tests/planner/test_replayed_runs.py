@@ -17,11 +17,11 @@ from agent.record.journal import events_table, runs_table
 from agent.record.state import Node
 from agent.repository.edits import Edit
 from agent.repository.rendering import write_tree
-from agent.reproduce.decisions import redecide
-from agent.reproduce.rendering import Replay
+from agent.reproduce.decisions import verify_decisions
+from agent.reproduce.rendering import RenderingCheck
 from agent.search.scheduler import Propose
 from tests.support.finished_runs import blending_home, carried_out, search
-from tests.support.scripted_run import Killed, Silent
+from tests.support.scripted_run import Killed, SilentObserver
 from tests.support.states import idea, lesson
 
 REPLAY = RunRequest(competition="toy", minutes=1.0, planner="replay")
@@ -45,7 +45,7 @@ def test_a_run_on_another_seed_has_the_same_ideas_and_its_own_blend(searched: tu
     assert again.state.finished is not None
     assert again.state.finished.reason == f"all ideas of run {source.id} that can be reproduced were executed"
     assert any(node.repeats for node in again.state.nodes.values()), "repeats are the scheduler's, as ever"
-    decided = list(redecide(again, home))
+    decided = list(verify_decisions(again, home))
     assert [one.what for one in decided if "repeat" not in one.what] == [f"node 00{n}" for n in range(1, 7)]
     assert all(one.same for one in decided)
 
@@ -54,8 +54,8 @@ def test_a_replay_of_a_replay_needs_its_id(searched: tuple[Home, Run]) -> None:
     home, source = searched
     short = search(home, planner="replay", max_nodes=2)
     by_default = search(home, planner="replay", max_nodes=1)
-    assert by_default.state.run.replayed is not None
-    assert by_default.state.run.replayed.run == source.id
+    assert by_default.state.run.replay_source is not None
+    assert by_default.state.run.replay_source.run == source.id
     named = search(home, planner="replay", replay_of=short.id, max_nodes=None)
     assert _ideas(named) == _ideas(source)[:2]
 
@@ -63,26 +63,26 @@ def test_a_replay_of_a_replay_needs_its_id(searched: tuple[Home, Run]) -> None:
 def test_a_killed_replay_resumes_with_the_remaining_ideas(searched: tuple[Home, Run]) -> None:
     home, source = searched
     with pytest.raises(Killed):
-        start(REPLAY, home, lambda _: Silent(kill_at=7))
+        start(REPLAY, home, lambda _: SilentObserver(kill_at=7))
     killed = open_run("latest", home)
     assert 1 < len(killed.state.nodes) < len(source.state.nodes)
-    resume(killed.id, None, home, lambda _: Silent())
+    resume(killed.id, None, home, lambda _: SilentObserver())
     done = open_run(killed.id, home)
     assert _ideas(done) == _ideas(source)
-    assert all(one.same for one in redecide(done, home))
+    assert all(one.same for one in verify_decisions(done, home))
 
 
 def test_missing_ideas_are_reported(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     source = search(home, max_nodes=3)
     with pytest.raises(Killed):
-        start(REPLAY, home, lambda _: Silent(kill_at=2))
+        start(REPLAY, home, lambda _: SilentObserver(kill_at=2))
     killed = open_run("latest", home)
     with writing(open_database(home.database)).begin() as connection:
         for table, column in ((events_table, events_table.c.run), (runs_table, runs_table.c.id)):
             connection.execute(delete(table).where(column == source.id))
     with pytest.raises(SetupError, match=f"The ideas of run {source.id}, which this run replays, cannot"):
-        resume(killed.id, None, home, lambda _: Silent())
+        resume(killed.id, None, home, lambda _: SilentObserver())
     assert len(open_run(killed.id, home).journal.events()) == len(killed.journal.events())
 
 
@@ -102,18 +102,18 @@ def test_replayed_edits_are_byte_identical(tmp_path: Path) -> None:
     assert _ideas(again) == _ideas(source)
     for number in (1, 2, 3):
         assert _code(again, again.state.nodes[number]) == _code(source, source.state.nodes[number])
-    assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
+    assert {one.verdict for one in RenderingCheck(again, home).nodes()} == {"identical"}
 
 
 def test_a_replay_starts_from_the_recorded_imported_repository(tmp_path: Path) -> None:
     home = blending_home(tmp_path / "home")
     made = search(home, max_nodes=1)
     write_tree(_code(made, made.state.nodes[1]), tmp_path / "own")
-    source = search(home, given=tmp_path / "own", max_nodes=3)
+    source = search(home, imported=tmp_path / "own", max_nodes=3)
     again = search(home, planner="replay", seed=3, max_nodes=None)
     assert _ideas(again) == _ideas(source)
     assert _code(again, again.state.nodes[1]) == _code(source, source.state.nodes[1])
-    assert all(one.same for one in redecide(again, home))
+    assert all(one.same for one in verify_decisions(again, home))
 
 
 def test_lessons_cited_by_the_ideas_are_offered(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_lessons_cited_by_the_ideas_are_offered(tmp_path: Path) -> None:
         ({"planner": "replay", "replay_of": "nothing"}, "No run is called 'nothing'"),
         ({"replay_of": "latest"}, "--replay-of: needs --planner replay"),
         ({"planner": "replay", "model": "m"}, "--model: needs --planner llm"),
-        ({"planner": "replay", "given": Path("own")}, "--from: a replay starts as the recorded run did"),
+        ({"planner": "replay", "imported": Path("own")}, "--from: a replay starts as the recorded run did"),
         ({"planner": "llm", "replay_of": "latest"}, "--replay-of: needs --planner replay"),
     ],
 )

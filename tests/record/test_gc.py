@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from agent.core.database import open_database
-from agent.core.files import aside
-from agent.core.locks import TEMPORARY, temporary_folder
+from agent.core.files import staged_folder
+from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
 from agent.core.paths import Home
 from agent.engine.session import Run, resume
-from agent.record.gc import Spare, clean
+from agent.record.gc import RemovableFile, collect_garbage
 from agent.record.journal import Journal
 from agent.record.run_lock import run_lock
-from agent.reproduce.execution import TOLERANCE, execute_again
-from agent.reproduce.rendering import Replay
+from agent.reproduce.execution import TOLERANCE, reexecute
+from agent.reproduce.rendering import RenderingCheck
 from tests.support.finished_runs import blending_home, search
-from tests.support.scripted_run import Silent
+from tests.support.scripted_run import SilentObserver
 
 OUTPUTS = "nodes/00[0-9]/working/*_outputs.npz"
 
@@ -38,8 +38,12 @@ def temporary(tmp_path: Path) -> Path:
     return folder
 
 
-def _clean(home: Home, temporary: Path, cache_bytes: int = 10**9, dry_run: bool = False) -> list[Spare]:
-    return list(clean(home, open_database(home.database), cache_bytes, dry_run=dry_run, temporary=temporary))
+def _clean(
+    home: Home, temporary: Path, cache_bytes: int = 10**9, dry_run: bool = False
+) -> list[RemovableFile]:
+    return list(
+        collect_garbage(home, open_database(home.database), cache_bytes, dry_run=dry_run, temporary=temporary)
+    )
 
 
 def _age(path: Path, seconds: float = 3600) -> None:
@@ -78,9 +82,9 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     assert sum(item.size for item in done) > 1000
     assert not _clean(home, temporary), "nothing is left for a second time"
 
-    assert {one.verdict for one in Replay(run, home).nodes()} == {"identical"}
-    assert all(one.agrees for one in execute_again(run, home, TOLERANCE))
-    more = resume(run.id, 2.0, home, lambda metric: Silent())
+    assert {one.verdict for one in RenderingCheck(run, home).nodes()} == {"identical"}
+    assert all(one.agrees for one in reexecute(run, home, TOLERANCE))
+    more = resume(run.id, 2.0, home, lambda metric: SilentObserver())
     assert more.chosen is not None
     assert more.kept is not None
 
@@ -138,14 +142,17 @@ def test_folders_of_killed_processes_are_removed_and_those_of_live_ones_stay(
     parent = home.prepared / "toy"
     dead = [
         Path(tempfile.mkdtemp(prefix=".full-0123456789ab-", dir=parent)),
-        Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=temporary)),
+        Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=temporary)),
         home.solutions / ".toy.4711.part",
     ]
     dead[-1].mkdir()
-    young = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=temporary))
+    young = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=temporary))
     foreign = [temporary / "mars-pictures", parent / ".hidden"]
     foreign[-1].mkdir()
-    with temporary_folder(TEMPORARY, temporary) as living, aside(parent / "full-new") as filling:
+    with (
+        temporary_folder(TEMPORARY_PREFIX, temporary) as living,
+        staged_folder(parent / "full-new") as filling,
+    ):
         for path in (*dead, *foreign, living, filling):
             _age(path)
         removed = {item.path for item in _clean(home, temporary) if item.kind == "left by a killed process"}

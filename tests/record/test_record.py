@@ -8,7 +8,14 @@ from sqlalchemy import Engine, update
 
 from agent.core.database import open_database
 from agent.core.errors import InfrastructureError, SetupError
-from agent.record.events import Given, LessonLearned, NodeProposed, RunFinished, RunResumed, event_adapter
+from agent.record.events import (
+    ImportedRepository,
+    LessonLearned,
+    NodeProposed,
+    RunFinished,
+    RunResumed,
+    event_adapter,
+)
 from agent.record.journal import Journal, list_runs, runs_table
 from agent.record.lesson_rates import rates
 from agent.record.run_lock import new_run_folder, run_lock
@@ -160,8 +167,8 @@ def test_a_lesson_of_memory_comes_from_elsewhere_until_the_branch_itself_teaches
 
 
 def test_only_plans_count_as_using_lessons() -> None:
-    given = Given(commit="0" * 40, idea=idea("Mine"))
-    state = started((lesson("depth", 1, 2),), given=given)
+    imported = ImportedRepository(commit="0" * 40, idea=idea("Mine"))
+    state = started((lesson("depth", 1, 2),), imported=imported)
     mine = _citing(state, None)
     assert rates(state).utilisation is None
     planned = _citing(state, mine, "00001")

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from agent.core.errors import SetupError
 from agent.record.journal import Journal
 from agent.record.run_lock import run_lock
-from agent.record.stop import latest_at_work
+from agent.record.stop import latest_active_run
 
 
 def _run(engine: Engine, name: str, day: int) -> None:
@@ -22,15 +22,15 @@ def test_latest_is_the_newest_active_run(engine: Engine, tmp_path: Path) -> None
     with run_lock(tmp_path / "not-at-work"):
         pass  # it was active before
     with run_lock(tmp_path / "first"):
-        assert latest_at_work(engine, tmp_path) == "first"
+        assert latest_active_run(engine, tmp_path) == "first"
         with run_lock(tmp_path / "second"):
-            assert latest_at_work(engine, tmp_path) == "second"
+            assert latest_active_run(engine, tmp_path) == "second"
 
 
 def test_no_active_run_is_reported(engine: Engine, tmp_path: Path) -> None:
     said = r"^No run is active, so there is nothing to stop\.$"
     with pytest.raises(SetupError, match=said):
-        latest_at_work(engine, tmp_path)
+        latest_active_run(engine, tmp_path)
     _run(engine, "interrupted", 1)
     with pytest.raises(SetupError, match=said):
-        latest_at_work(engine, tmp_path)
+        latest_active_run(engine, tmp_path)

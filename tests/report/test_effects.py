@@ -2,11 +2,11 @@
 
 import pytest
 
-from agent.memory.lesson import FixTried
+from agent.memory.lesson import FixEvidence
 from agent.report.formatting import comparison, effect, titled_effect
 from tests.report.scripted_run import lesson
 
-FIX = FixTried(run="r", competition="toy", data_kind="full", node=3, number=1, mended=True)
+FIX = FixEvidence(run="r", competition="toy", data_kind="full", node=3, number=1, mended=True)
 
 
 @pytest.mark.parametrize(

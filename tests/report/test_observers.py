@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from agent.record.events import CurvePoint, Event, RunResumed
+from agent.record.observer import Observer
 from agent.record.state import RunState
 from agent.report.live_screen import LiveScreen
-from agent.report.observer import Observer, make_observer
+from agent.report.observer import make_observer
 from agent.report.plain_lines import PlainLines
 from tests.report.scripted_run import Script, idea, lesson, result
 
@@ -43,7 +44,7 @@ def send(observer: Observer, events: list[Event]) -> RunState:
     observer.started(state, HEADLINE)
     for event in events[1:]:
         state.apply(event)
-        observer.happened(event, state)
+        observer.on_event(event, state)
     return state
 
 
@@ -89,7 +90,7 @@ class TestPlainLines:
         state = RunState(higher_is_better=True)
         for event in (short_story()[0], RunResumed(elapsed_s=61.0, minutes=30)):
             state.apply(event)
-            PlainLines(console).happened(event, state)
+            PlainLines(console).on_event(event, state)
         assert written(console).splitlines() == [
             "[   0:00] run started on SAMPLE data of imet-2020: 10 min, at most 20 nodes, policy mcts, "
             "seed 0, 0 lessons offered",
@@ -103,7 +104,7 @@ class TestPlainLines:
         point = CurvePoint(stage="train", fraction=0.42, elapsed_s=100.0, metric=0.51)
         for second in range(0, 130, 10):
             now.now = float(second)
-            observer.tick(state, {1: [point], 2: []})
+            observer.on_progress(state, {1: [point], 2: []})
         alive = [line for line in written(console).splitlines() if "running:" in line]
         assert alive == [
             "[   1:00] running: 001 train 42 %, metric 0.5100",
@@ -139,7 +140,7 @@ class TestLiveScreen:
         state = send(observer, story[:-1])
         now.now = 15.0
         point = CurvePoint(stage="train member 1 fold 2", fraction=0.5, elapsed_s=12.0, metric=0.61)
-        observer.tick(state, {13: [point]})
+        observer.on_progress(state, {13: [point]})
         observer.close()
         picture = last_picture(console)
         assert "SAMPLE data  imet-2020  micro_f1, higher is better" in picture
@@ -206,7 +207,7 @@ class TestLiveScreen:
         pictures = written(console).count(HEADLINE)
         for step in range(100):
             now.now = step / 100
-            observer.tick(state, {})
+            observer.on_progress(state, {})
         assert written(console).count(HEADLINE) - pictures <= 4
         observer.close()
 
@@ -226,7 +227,7 @@ class TestLiveScreen:
         for event in script.events[1:]:
             state.apply(event)
             began = time.thread_time()
-            observer.happened(event, state)
+            observer.on_event(event, state)
             spent.append(time.thread_time() - began)
         observer.close()
         assert sorted(spent)[len(spent) // 2] < 0.0003

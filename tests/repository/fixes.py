@@ -3,7 +3,7 @@
 import ast
 
 from agent.repository.checks import CONTRACT_FILES
-from agent.repository.hidden_errors import silenced
+from agent.repository.hidden_errors import hidden_errors
 
 MAIN = """\
 import sys
@@ -70,5 +70,5 @@ def changed(old: str, new: str, file: str = "main.py") -> dict[str, str]:
 
 
 def alarm(after: dict[str, str], before: dict[str, str] = FILES) -> str:
-    (sentence,) = silenced(before, after)
+    (sentence,) = hidden_errors(before, after)
     return sentence

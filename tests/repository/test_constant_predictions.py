@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.repository.hidden_errors import silenced
+from agent.repository.hidden_errors import hidden_errors
 from tests.repository.fixes import FILES, alarm, changed
 
 
@@ -55,7 +55,7 @@ def test_constants_that_replace_predictions_are_reported(old: str, new: str) -> 
     ],
 )
 def test_predictions_that_are_made_otherwise_pass(old: str, new: str) -> None:
-    assert silenced(FILES, changed(old, new)) == []
+    assert hidden_errors(FILES, changed(old, new)) == []
 
 
 def test_calls_about_predictions_are_not_predictions() -> None:
@@ -67,4 +67,4 @@ def test_calls_about_predictions_are_not_predictions() -> None:
         "    outputs = model.predict(rows)\n",
         "    outputs = model.predict(rows)\n    n = 10\n    print('predicted')\n",
     )
-    assert silenced(told, untold) == []
+    assert hidden_errors(told, untold) == []

@@ -7,7 +7,7 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.core.paths import templates_dir
 from agent.repository.family import Family, load_family
-from agent.repository.hidden_errors import silenced
+from agent.repository.hidden_errors import hidden_errors
 from agent.repository.rendering import Renderer, TaskView
 from tests.repository.fixes import FILES, MAIN, alarm, changed
 from tests.support.states import idea
@@ -46,7 +46,7 @@ def _replaced(old: str, new: str) -> dict[str, str]:
 def test_a_handler_that_hides_every_error_is_reported(handler: str) -> None:
     after = _handled(handler)
     line = after["main.py"][: after["main.py"].index("    except")].count("\n") + 1
-    said = silenced(FILES, after)[0]
+    said = hidden_errors(FILES, after)[0]
     assert said.startswith(f"main.py:{line}: `except")
     assert "hides every error; fix the cause" in said
 
@@ -67,18 +67,21 @@ def test_a_handler_that_hides_every_error_is_reported(handler: str) -> None:
     ],
 )
 def test_a_handler_that_does_something_or_means_one_error_passes(handler: str) -> None:
-    assert silenced(FILES, _handled(handler)) == []
+    assert hidden_errors(FILES, _handled(handler)) == []
 
 
 def test_a_handler_that_was_there_is_not_new_wherever_it_stands_now() -> None:
     before = _handled("except Exception:\n    pass\n")
-    assert silenced(before, before) == []
-    assert silenced(before, before | {"main.py": before["main.py"].replace("import sys", "import os")}) == []
+    assert hidden_errors(before, before) == []
+    assert (
+        hidden_errors(before, before | {"main.py": before["main.py"].replace("import sys", "import os")})
+        == []
+    )
     moved = before["main.py"].replace("def main", "def other").replace("    main()", "    other()")
     new_home = before | {"main.py": "from library.extra import other\n\nother()\n", "library/extra.py": moved}
-    assert silenced(before, new_home) == []
+    assert hidden_errors(before, new_home) == []
     reworded = before["main.py"].replace("        pass\n", "        print('passed')\n")
-    assert silenced(before, before | {"main.py": reworded}) == []
+    assert hidden_errors(before, before | {"main.py": reworded}) == []
     twice = before["main.py"].replace(
         "    right = 0\n", "    try:\n        right = 0\n    except Exception:\n        pass\n"
     )
@@ -102,7 +105,7 @@ def test_suppressing_every_error_is_reported(imported: str, call: str) -> None:
 @pytest.mark.parametrize("call", ["contextlib.suppress(FileNotFoundError)", "suppress(Exception)"])
 def test_suppressing_one_error_or_a_function_of_that_name_passes(call: str) -> None:
     after = _replaced('    model = fit(read("train"))\n', f"with {call}:\n    model = fit(read('train'))\n")
-    assert silenced(FILES, after) == []
+    assert hidden_errors(FILES, after) == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,7 @@ def test_ignoring_all_warnings_is_reported_and_naming_one_is_not(call: str, told
     after = changed(
         "import numpy as np\n\n\ndef fit", f"import numpy as np\n\n{call}\n\n\ndef fit", "library/train.py"
     )
-    said = silenced(FILES, after)
+    said = hidden_errors(FILES, after)
     assert [("library/train.py:5: the filter ignores every warning" in one) for one in said] == [True] * told
 
 
@@ -160,7 +163,7 @@ def test_an_exit_midway_that_looks_like_success_is_reported(statement: str) -> N
     ],
 )
 def test_an_end_with_an_error_or_at_the_end_passes(old: str, new: str) -> None:
-    assert silenced(FILES, changed(old, new)) == []
+    assert hidden_errors(FILES, changed(old, new)) == []
 
 
 def test_the_scored_file_and_the_metric_have_to_be_written() -> None:
@@ -179,12 +182,12 @@ def test_the_scored_file_may_be_written_in_another_way() -> None:
     old = '    write(val_rows, val_labels, "working/val_submission.csv")\n'
     named = changed(old, "    write(val_rows, val_labels, config.VAL_FILE)\n")
     named["library/config.py"] = 'VAL_FILE = "working/val_submission.csv"\n'
-    assert silenced(FILES, named) == silenced(named, FILES) == []
+    assert hidden_errors(FILES, named) == hidden_errors(named, FILES) == []
     looped = changed(
         old, '    for part in ("val",):\n        write(val_rows, val_labels, f"{part}_submission.csv")\n'
     )
     looped["main.py"] += "\n\ndef other(table):\n    table.to_csv(Path('working', 'val_submission.csv'))\n"
-    assert silenced(FILES, looped) == []
+    assert hidden_errors(FILES, looped) == []
 
 
 def test_skipped_validation_is_reported() -> None:
@@ -194,7 +197,8 @@ def test_skipped_validation_is_reported() -> None:
     assert "score no longer loops over the validation rows" in alarm(skipped)
     unread = MAIN.replace('"val"', '"train"').replace("val_rows", "rows").replace("val_labels", "labels")
     assert any(
-        "No code reads the validation rows" in one for one in silenced(FILES, FILES | {"main.py": unread})
+        "No code reads the validation rows" in one
+        for one in hidden_errors(FILES, FILES | {"main.py": unread})
     )
 
 
@@ -208,22 +212,24 @@ def test_skipped_validation_is_reported() -> None:
 )
 def test_validation_in_another_way_passes(new: str) -> None:
     after = changed('    for row in read("val"):\n        right += row in rows\n', new)
-    assert silenced(FILES, after) == []
+    assert hidden_errors(FILES, after) == []
 
 
 def test_a_loop_over_valid_items_is_no_validation() -> None:
     looped = changed("    right = 0\n", "    right = 0\n    for name in valid_names:\n        check(name)\n")
-    assert silenced(looped, FILES) == []
+    assert hidden_errors(looped, FILES) == []
 
 
 def test_modules_that_python_cannot_read_are_left_out() -> None:
     broken = FILES | {"main.py": MAIN + "\ndef (:\n", "library/loss.py": "x = " + "-" * 5_000 + "1\n"}
-    assert silenced(broken, broken) == []
+    assert hidden_errors(broken, broken) == []
     quiet = _handled("except Exception:\n    pass\n")
-    assert silenced(broken, quiet) == [], "it may have been there before"
-    assert silenced(FILES, FILES | {"library/loss.py": "x\0 = '\ud800'"}) == []
-    assert silenced(FILES, FILES | {"main.py": "def (:\n"}) == [], "what it holds is not known to be gone"
-    assert silenced({}, {}) == []
+    assert hidden_errors(broken, quiet) == [], "it may have been there before"
+    assert hidden_errors(FILES, FILES | {"library/loss.py": "x\0 = '\ud800'"}) == []
+    assert hidden_errors(FILES, FILES | {"main.py": "def (:\n"}) == [], (
+        "what it holds is not known to be gone"
+    )
+    assert hidden_errors({}, {}) == []
 
 
 def test_a_new_module_is_looked_at_too() -> None:
@@ -276,7 +282,7 @@ def _alarms(
             for value in others[:values]:
                 other = renderer.render(idea("A start", {**slots, name: value}))
                 pairs += [(f"{name}={value}", base, other), (f"{name}={value}, undone", other, base)]
-        alarms += [(draft.id, what, found) for what, old, new in pairs if (found := silenced(old, new))]
+        alarms += [(draft.id, what, found) for what, old, new in pairs if (found := hidden_errors(old, new))]
         counts.append(sum(_code(old) != _code(new) for _, old, new in pairs[1::2]))
     return alarms, min(counts)
 

@@ -10,7 +10,7 @@ from agent.core.errors import SetupError
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Blueprint
-from agent.repository.imported import merged, read_repository
+from agent.repository.imported import import_repository, merge_into_edited
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import Renderer, TaskView, write_tree
 from tests.support.states import idea
@@ -40,7 +40,7 @@ def test_what_mars_made_comes_back_with_its_blueprint(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"\xff not of the solution")
     (tmp_path / "input").symlink_to("/")
-    found, given = read_repository(tmp_path, {"toy": toy_family})
+    found, given = import_repository(tmp_path, {"toy": toy_family})
     assert found == files
     assert given.blueprint == Blueprint(family="toy", slots=SLOTS)
     assert given.title == "A toy"
@@ -54,7 +54,7 @@ def test_it_is_taken_to_the_byte_and_its_edits_are_not_made_again(
     assert json.loads(files["idea.json"])["edits"] == [edit.model_dump()]
     files["library/loss.py"] = "\ufeffX = 1\r\n\rY = 2  "
     write_tree(files, tmp_path)
-    found, given = read_repository(tmp_path, {"toy": toy_family})
+    found, given = import_repository(tmp_path, {"toy": toy_family})
     assert found == files
     assert given.blueprint == Blueprint(family="toy", slots=SLOTS)
     assert given.edits == ()
@@ -66,7 +66,7 @@ def test_other_code_is_taken_without_a_blueprint(
 ) -> None:
     write_tree(files, tmp_path)
     (tmp_path / "idea.json").unlink() if text is None else (tmp_path / "idea.json").write_text(text)
-    found, given = read_repository(tmp_path, {"toy": toy_family})
+    found, given = import_repository(tmp_path, {"toy": toy_family})
     assert given.blueprint is None
     assert set(found) == set(files)
 
@@ -87,9 +87,9 @@ def test_a_repository_that_does_not_meet_the_contract_is_refused_in_one_sentence
     write_tree(files, tmp_path)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
     with pytest.raises(SetupError, match=said):
-        read_repository(tmp_path, {"toy": toy_family})
+        import_repository(tmp_path, {"toy": toy_family})
     with pytest.raises(SetupError, match="this is not a folder"):
-        read_repository(tmp_path / "nowhere", {"toy": toy_family})
+        import_repository(tmp_path / "nowhere", {"toy": toy_family})
 
 
 def test_a_child_keeps_the_edits_and_makes_its_change(
@@ -97,9 +97,9 @@ def test_a_child_keeps_the_edits_and_makes_its_change(
 ) -> None:
     lineage = Lineage(tmp_path / "repository.git")
     edited = files | {"library/loss.py": files["library/loss.py"] + "\nEDITED = True\n", "own.py": "X = 1\n"}
-    ours = lineage.keep_given(edited)
+    ours = lineage.commit_imported(edited)
     theirs = _rendered(toy_family, toy_task, width=2)
-    found = merged(lineage, files, ours, theirs)
+    found = merge_into_edited(lineage, files, ours, theirs)
     assert found.conflicts == ()
     assert found.files == theirs | {"library/loss.py": edited["library/loss.py"], "own.py": "X = 1\n"}
 
@@ -111,6 +111,6 @@ def test_edits_of_the_lines_that_a_change_needs_conflict(
     edited = files | {"library/config.py": files["library/config.py"].replace("WIDTH = 1", "WIDTH = 1 + 0")}
     assert edited != files
     theirs = _rendered(toy_family, toy_task, width=2)
-    found = merged(lineage, files, lineage.keep_given(edited), theirs)
+    found = merge_into_edited(lineage, files, lineage.commit_imported(edited), theirs)
     assert found.conflicts == ("library/config.py",)
     assert found.files["library/config.py"] == theirs["library/config.py"]

@@ -45,7 +45,7 @@ def _found(code: str, before: str = "") -> Leakage:
 )
 def test_a_read_outside_the_workspace_is_a_fault(code: str) -> None:
     found = _found(code)
-    assert found.doubts == ()
+    assert found.leakage_findings == ()
     assert found.faults
     assert found.faults[0].startswith("library/train.py:9: reads ")
 
@@ -88,8 +88,8 @@ def test_what_stays_in_the_workspace_is_none(code: str) -> None:
 def test_validation_rows_joined_to_training_rows_are_suspected(code: str) -> None:
     found = _found(code)
     assert found.faults == ()
-    assert found.doubts
-    line = found.doubts[0].partition(": ")
+    assert found.leakage_findings
+    line = found.leakage_findings[0].partition(": ")
     assert line[0].startswith("library/train.py:")
     assert line[2] == "validation rows are joined to training rows."
 
@@ -117,7 +117,7 @@ def test_a_function_that_only_a_refit_calls_may_join_them() -> None:
     refits = f"{HEAD}{joins}    if config.refit:\n        return both(train, val)\n    return train\n"
     always = f"{HEAD}{joins}    return both(train, val)\n"
     assert leakage(FILES, FILES | {"library/data.py": refits}) == Leakage()
-    assert len(leakage(FILES, FILES | {"library/data.py": always}).doubts) == 1
+    assert len(leakage(FILES, FILES | {"library/data.py": always}).leakage_findings) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,15 @@ def test_a_function_that_only_a_refit_calls_may_join_them() -> None:
 )
 def test_a_sample_submission_is_for_its_ids_and_header(code: str, doubtful: bool) -> None:
     found = _found(f"sample = pd.read_csv(METADATA / 'sample_submission.csv')\n{code}")
-    assert bool(found.doubts) == doubtful
-    assert all("the sample submission is read as data" in doubt for doubt in found.doubts)
+    assert bool(found.leakage_findings) == doubtful
+    assert all("the sample submission is read as data" in doubt for doubt in found.leakage_findings)
 
 
 def test_what_the_parent_had_is_no_finding_wherever_it_stands_now() -> None:
     old = TABLES + "rows = pd.concat([train, val])\nmore = open('/data/rows.csv')\n"
     assert _found("print('later')\n" + old, before=old) == Leakage()
     twice = _found(old + "again = pd.concat([train, val])\n", before=old)
-    assert [doubt.partition(": ")[0] for doubt in twice.doubts] == ["library/train.py:12"]
+    assert [doubt.partition(": ")[0] for doubt in twice.leakage_findings] == ["library/train.py:12"]
 
 
 def test_modules_that_are_no_python_are_left_to_others() -> None:

@@ -8,7 +8,7 @@ from agent.core.paths import Home
 from agent.engine.request import make_planner
 from agent.engine.session import Run
 from agent.llm.calls import Call, CallBegun
-from agent.llm.errors import LlmUnusable
+from agent.llm.errors import UnusableAnswerError
 from agent.llm.query import Query
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.planner import LlmPlanner
@@ -21,13 +21,13 @@ from agent.record.events import (
     RunStarted,
 )
 from agent.record.journal import Journal
-from agent.record.recorder import Chronicle
+from agent.record.recorder import EventRecorder
 from agent.record.state import RunState
-from agent.reproduce.decisions import redecide
+from agent.reproduce.decisions import verify_decisions
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
 from tests.support.finished_runs import blending_home, search
-from tests.support.scripted_run import CREATED, ScriptedClock, Silent
+from tests.support.scripted_run import CREATED, ScriptedClock, SilentObserver
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_every_decision_of_a_search_is_repeated(searched: tuple[Home, Run]) -> N
     home, run = searched
     events = run.journal.events()
     decided = [event for event in events if isinstance(event, NodeProposed | RepeatProposed)]
-    found = list(redecide(run, home))
+    found = list(verify_decisions(run, home))
     assert len(found) == len(decided) - 1  # the scheduler does not decide ensembles
     assert all(one.same and not one.reason for one in found)
 
@@ -52,7 +52,7 @@ def test_a_forged_record_is_detected(searched: tuple[Home, Run]) -> None:
     )
     forged = second.model_copy(update={"idea": second.idea.model_copy(update={"title": "Forged"})})
     journal = ForgedJournal(run, second, forged)
-    found = {one.what: one for one in redecide(_with(run, journal), home)}
+    found = {one.what: one for one in verify_decisions(_with(run, journal), home)}
     assert not found["node 002"].same
     assert found["node 002"].reason == f"Now the decision would be a draft: {second.idea.title}."
     assert found["node 001"].same
@@ -64,7 +64,7 @@ def test_a_changed_family_decides_differently(searched: tuple[Home, Run]) -> Non
     before = family.read_text()
     try:
         family.write_text(before.replace("title: Plain", "title: Plainer"))
-        found = list(redecide(run, home))
+        found = list(verify_decisions(run, home))
     finally:
         family.write_text(before)
     assert not found[0].same
@@ -105,7 +105,7 @@ def test_changed_slots_of_a_family_are_reported(
         changed = "\n".join(line for line in changed.splitlines() if "raise: [finish]" not in line)
     try:
         family.write_text(changed)
-        found = list(redecide(run, home))
+        found = list(verify_decisions(run, home))
     finally:
         family.write_text(before)
     if reason is None:
@@ -120,40 +120,40 @@ def test_the_time_of_calls_counts_in_decisions(searched: tuple[Home, Run]) -> No
     home, run = searched
     journal = Journal.create(run.journal.engine, "thinking", "toy", CREATED)
     state = RunState(higher_is_better=True)
-    chronicle = Chronicle(journal, state, Silent(), ScriptedClock())
+    recorder = EventRecorder(journal, state, SilentObserver(), ScriptedClock())
     settings = run.state.run.model_copy(
         update={"planner": "llm", "minutes": 10.0, "max_nodes": 30, "policy": "greedy"}
     )
-    chronicle.record(
+    recorder.record(
         RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=run.state.lessons)
     )
     library = make_planner(settings, run.prepared, home)
-    briefing = Briefing.of(run.prepared, settings, library.ground)
-    planner = LlmPlanner(library, briefing, UnusableModel(chronicle), lambda node: {})
+    briefing = Briefing.of(run.prepared, settings, library.search_space)
+    planner = LlmPlanner(library, briefing, UnusableModel(recorder), lambda node: {})
     scheduler = Scheduler(make_policy(settings.policy), planner)
     commit = run.lineage.commit({"main.py": ""}, [], "what every node of this test is", 99)
     for number in range(1, 13):
         decided = scheduler.next(state)
-        now = chronicle.clock.elapsed_s()
+        now = recorder.clock.elapsed_s()
         if isinstance(decided, Repeat):
-            chronicle.record(RepeatProposed(elapsed_s=now, node=decided.node))
-            chronicle.record(RepeatFinished(elapsed_s=now, node=decided.node, metric=0.7, seconds=1.0))
+            recorder.record(RepeatProposed(elapsed_s=now, node=decided.node))
+            recorder.record(RepeatFinished(elapsed_s=now, node=decided.node, metric=0.7, seconds=1.0))
             continue
         assert isinstance(decided, Propose)
         node = len(state.nodes) + 1
-        chronicle.record(NodeProposed(elapsed_s=now, node=node, **vars(decided)))
+        recorder.record(NodeProposed(elapsed_s=now, node=node, **vars(decided)))
         result = NodeResult(status="valid", commit=commit, seconds=5.0, metric=0.5 + number / 100)
-        chronicle.record(NodeFinished(elapsed_s=now, node=node, result=result))
+        recorder.record(NodeFinished(elapsed_s=now, node=node, result=result))
     thought = Run("thinking", run.folder, run.prepared, run.metric, journal, state)
     assert state.run.budget_s / 4 < state.elapsed_s < state.run.budget_s / 2
-    assert [one.what for one in redecide(thought, home) if not one.same] == []
+    assert [one.what for one in verify_decisions(thought, home) if not one.same] == []
 
 
 class UnusableModel:
     """Model that takes 30 s and gives no usable answer."""
 
-    def __init__(self, chronicle: Chronicle) -> None:
-        self._chronicle = chronicle
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._chronicle = recorder
 
     def ask(self, query: Query[Any]) -> NoReturn:
         about = {"role": query.role, "purpose": query.purpose, "model": "m", "number": 1, "prompt": ()}
@@ -164,7 +164,7 @@ class UnusableModel:
         tokens = {"tokens_in": 0, "tokens_cached": None, "tokens_out": 0, "usd": None}
         ended = Call.model_validate({**about, **nothing, **tokens, "estimated": False, "seconds": 30.0})
         self._chronicle.ended(query.node, ended, {})
-        raise LlmUnusable("Nothing came.")
+        raise UnusableAnswerError("Nothing came.")
 
 
 class ForgedJournal:

@@ -12,10 +12,10 @@ from agent.engine.session import Run, open_run, resume
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.repository.rendering import write_tree
-from agent.reproduce.lesson_checks import verify
-from agent.reproduce.rendering import Replay
+from agent.reproduce.lesson_checks import verify_lesson
+from agent.reproduce.rendering import RenderingCheck
 from tests.support.finished_runs import blending_home, search
-from tests.support.scripted_run import Silent
+from tests.support.scripted_run import SilentObserver
 
 # Every seed of a verification shifts the scores by a different step.
 _MOVED = "< QUALITY + 0.02 * (int(os.environ['MARS_SEED']) // 1000 % 3) * (1 + int({})) "
@@ -43,7 +43,7 @@ def test_a_verified_lesson_carries_the_new_comparison(searched: tuple[Home, Run]
     home, run = searched
     card = (home.solutions / "toy" / "card.json").read_bytes()
     lesson = _store(home).get(_one(run).id)
-    found = verify(lesson.id, 3, home, Silent())
+    found = verify_lesson(lesson.id, 3, home, SilentObserver())
 
     again = open_run(found.run, home)
     without, changed = again.state.nodes.values()
@@ -60,14 +60,14 @@ def test_a_verified_lesson_carries_the_new_comparison(searched: tuple[Home, Run]
     assert stored == found.after
     assert [item.run for item in stored.evidence] == [*(item.run for item in lesson.evidence), found.run]
     assert (home.solutions / "toy" / "card.json").read_bytes() == card, "an experiment is no solution"
-    assert {one.verdict for one in Replay(again, home).nodes()} == {"identical"}
+    assert {one.verdict for one in RenderingCheck(again, home).nodes()} == {"identical"}
     with pytest.raises(SetupError, match="verifies a lesson and cannot be resumed"):
-        resume(found.run, 5.0, home, lambda _: Silent())
+        resume(found.run, 5.0, home, lambda _: SilentObserver())
 
 
 def test_every_verification_has_seeds_of_its_own(searched: tuple[Home, Run]) -> None:
     home, run = searched
-    first, second = (verify(_one(run).id, 1, home, Silent()) for _ in range(2))
+    first, second = (verify_lesson(_one(run).id, 1, home, SilentObserver()) for _ in range(2))
     assert len({open_run(found.run, home).state.run.seed for found in (first, second)}) == 2
     assert len(second.after.evidence) == len(first.after.evidence) + 1
 
@@ -82,7 +82,7 @@ def test_a_failed_pair_names_the_solution_and_leaves_the_lesson(searched: tuple[
         with pytest.raises(
             MarsError, match=r"could not be verified: the solution without its change failed\. "
         ):
-            verify(before.id, 2, home, Silent())
+            verify_lesson(before.id, 2, home, SilentObserver())
     finally:
         main.write_text(code)
     assert _store(home).get(before.id) == before
@@ -93,9 +93,9 @@ def test_a_lesson_from_elsewhere_cannot_be_verified_here(searched: tuple[Home, R
     home = blending_home(tmp_path)
     _store(home).import_all(lessons)
     with pytest.raises(SetupError, match="none of its comparisons can be repeated here"):
-        verify("1", 1, home, Silent())
+        verify_lesson("1", 1, home, SilentObserver())
     with pytest.raises(SetupError, match="No lesson has the id 99"):
-        verify("99", 1, home, Silent())
+        verify_lesson("99", 1, home, SilentObserver())
 
 
 def test_user_edits_are_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
@@ -105,18 +105,18 @@ def test_user_edits_are_in_both_solutions_of_the_pair(tmp_path: Path) -> None:
     write_tree(first.lineage.read(first.state.nodes[1].result.commit), own)
     with (own / "library" / "loss.py").open("a") as file:
         file.write("\n\nEDITED_BY_HAND = True\n")
-    run = search(home, max_nodes=4, given=own)
+    run = search(home, max_nodes=4, imported=own)
     grown = [item for item in run.state.learned.values() if _root(run, item.evidence[-1].parent) == 1]
     assert grown, "something was compared with a child of the edited code"
     lesson = max(grown, key=lambda item: item.evidence[-1].parent)
-    again = open_run(verify(lesson.id, 1, home, Silent()).run, home)
+    again = open_run(verify_lesson(lesson.id, 1, home, SilentObserver()).run, home)
     parent = run.state.nodes[lesson.evidence[-1].parent]
     assert parent.result is not None
     code = [again.lineage.read(node.result.commit) for node in again.state.nodes.values() if node.result]
     assert code[0] == run.lineage.read(parent.result.commit)
     assert [("EDITED_BY_HAND" in files["library/loss.py"]) for files in code] == [True, True]
     assert code[0]["library/config.py"] != code[1]["library/config.py"]
-    verdicts = [one.verdict for one in Replay(again, home).nodes()]
+    verdicts = [one.verdict for one in RenderingCheck(again, home).nodes()]
     assert verdicts == ["not rendered", "identical"]
 
 

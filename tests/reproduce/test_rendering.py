@@ -14,10 +14,10 @@ from agent.record.events import Event, NodeProposed
 from agent.record.run_lock import run_lock
 from agent.record.state import RunState
 from agent.repository.idea import Change
-from agent.reproduce.execution import TOLERANCE, execute_again, recorded_limits
-from agent.reproduce.rendering import Replay, Replayed
+from agent.reproduce.execution import TOLERANCE, recorded_limits, reexecute
+from agent.reproduce.rendering import RenderedNode, RenderingCheck
 from tests.support.finished_runs import blending_home, search
-from tests.support.scripted_run import Killed, Silent
+from tests.support.scripted_run import Killed, SilentObserver
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def template(searched: tuple[Home, Run]) -> Iterator[Path]:
     os.utime(file, times)
 
 
-def _replay(searched: tuple[Home, Run]) -> list[Replayed]:
-    return Replay(searched[1], searched[0]).nodes()
+def _replay(searched: tuple[Home, Run]) -> list[RenderedNode]:
+    return RenderingCheck(searched[1], searched[0]).nodes()
 
 
 def test_every_repository_is_rendered_byte_identical(searched: tuple[Home, Run]) -> None:
@@ -78,14 +78,14 @@ def test_a_lost_slot_is_named_as_the_likely_reason(searched: tuple[Home, Run], t
 
 
 def test_a_missing_family_is_reported(searched: tuple[Home, Run], tmp_path: Path) -> None:
-    *drafts, blend = Replay(searched[1], Home(tmp_path)).nodes()
+    *drafts, blend = RenderingCheck(searched[1], Home(tmp_path)).nodes()
     assert all("no family is called 'toy' here" in one.reason for one in drafts)
     assert "cannot be rendered" in blend.reason
 
 
 def test_executed_again_every_metric_agrees(searched: tuple[Home, Run]) -> None:
     home, run = searched
-    compared = list(execute_again(run, home, TOLERANCE))
+    compared = list(reexecute(run, home, TOLERANCE))
     assert [one.node for one in compared] == list(run.state.nodes)
     assert all(one.agrees and one.difference == 0.0 for one in compared)
     assert not list(run.folder.glob(".again-*")), "nothing is left behind"
@@ -100,10 +100,10 @@ def test_a_changed_metric_is_reported_with_its_difference(tmp_path: Path) -> Non
     assert moved != code
     main.write_text(moved)
     run = search(home, max_nodes=1)
-    (one,) = execute_again(run, home, TOLERANCE)
+    (one,) = reexecute(run, home, TOLERANCE)
     assert not one.agrees
     assert one.difference == pytest.approx(-0.1, abs=0.05)
-    assert next(iter(execute_again(run, home, 0.5))).agrees
+    assert next(iter(reexecute(run, home, 0.5))).agrees
 
 
 def test_time_limits_follow_from_the_record(searched: tuple[Home, Run]) -> None:
@@ -118,7 +118,7 @@ def test_time_limits_follow_from_the_record(searched: tuple[Home, Run]) -> None:
 def test_an_active_run_is_not_executed_again(searched: tuple[Home, Run]) -> None:
     home, run = searched
     with run_lock(run.folder), pytest.raises(SetupError, match="active in another process"):
-        list(execute_again(run, home, TOLERANCE))
+        list(reexecute(run, home, TOLERANCE))
     assert open_run(run.id, home).state.finished is not None
 
 
@@ -140,14 +140,14 @@ def test_a_run_from_before_a_new_slot_is_rendered_byte_identical(tmp_path: Path)
     home = blending_home(tmp_path)
     run = search(home)
     _gain_polish(home)
-    assert {one.verdict for one in Replay(open_run(run.id, home), home).nodes()} == {"identical"}
+    assert {one.verdict for one in RenderingCheck(open_run(run.id, home), home).nodes()} == {"identical"}
 
 
 def test_a_new_slot_is_named_as_the_likely_reason(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     run = search(home, max_nodes=1)
     _gain_polish(home, "BASE = {{ slots.polish }}\n")
-    (one,) = Replay(open_run(run.id, home), home).nodes()
+    (one,) = RenderingCheck(open_run(run.id, home), home).nodes()
     assert [(item.file, item.what, item.reason) for item in one.differences] == [
         ("library/config.py", "changed", "Family toy has since gained polish.")
     ]
@@ -159,13 +159,13 @@ def test_a_removed_value_is_named_where_rendering_fails(tmp_path: Path) -> None:
     _gain_polish(home)
     family = home.families / "toy" / "family.yaml"
     family.write_text(family.read_text().replace("plain", "simple"))
-    (one,) = Replay(open_run(run.id, home), home).nodes()
+    (one,) = RenderingCheck(open_run(run.id, home), home).nodes()
     assert one.verdict == "different"
     assert "(Family toy has since gained polish and ruled out kind=plain)" in one.reason
 
 
-class _KilledAtTheThird(Silent):
-    def happened(self, event: Event, state: RunState) -> None:
+class _KilledAtTheThird(SilentObserver):
+    def on_event(self, event: Event, state: RunState) -> None:
         if isinstance(event, NodeProposed) and event.node == 3:
             raise Killed
 
@@ -185,9 +185,9 @@ def killed(tmp_path: Path) -> tuple[Home, str]:
 def test_a_run_resumes_with_a_new_slot_of_its_family(killed: tuple[Home, str]) -> None:
     home, run_id = killed
     _gain_polish(home)
-    resume(run_id, None, home, lambda metric: Silent())
+    resume(run_id, None, home, lambda metric: SilentObserver())
     run = open_run(run_id, home)
-    assert {one.verdict for one in Replay(run, home).nodes()} == {"identical"}
+    assert {one.verdict for one in RenderingCheck(run, home).nodes()} == {"identical"}
     ideas = [node.idea for node in run.state.nodes.values() if node.idea.blueprint]
     assert ["polish" in idea.blueprint.slots for idea in ideas if idea.blueprint] == [False] * 3 + [True] * 2
     moved = next(idea for idea in ideas if "polished" in idea.moves)
@@ -211,5 +211,5 @@ def test_a_run_whose_family_no_longer_fits_cannot_resume_but_can_be_shown(
     family = home.families / "toy" / "family.yaml"
     family.write_text(family.read_text().replace(before, after))
     with pytest.raises(SetupError, match=f"^Run {run_id} cannot continue, {said}.*Start a new run with"):
-        resume(run_id, None, home, lambda metric: Silent())
+        resume(run_id, None, home, lambda metric: SilentObserver())
     assert len(open_run(run_id, home).state.nodes) == 3

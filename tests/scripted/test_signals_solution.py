@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.competition.evaluation import evaluate, evaluate_submission, parse_printed_metric
+from agent.competition.evaluation import evaluate, parse_printed_metric, score_audit_rows
 from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
@@ -19,7 +19,7 @@ from agent.competition.sources.locate import locate_data
 from agent.core.paths import Home
 from agent.repository.checks import check_repository, without_refit
 from agent.repository.edits import apply_edits
-from agent.repository.hidden_errors import silenced
+from agent.repository.hidden_errors import hidden_errors
 from agent.repository.idea import ModulePlan
 from agent.repository.rendering import write_tree
 from agent.repository.written_modules import module_faults, plan_faults, requirements_of
@@ -146,13 +146,13 @@ def test_it_runs_alone_and_scores_plainly(tmp_path: Path, prepared: Prepared) ->
     assert json.loads((working / "frozen.json").read_text())["seconds"] > 0
     assert "failures" in json.loads((working / "analysis.json").read_text())
 
-    before, _ = evaluate_submission(prepared, folder)
+    before, _ = score_audit_rows(prepared, folder)
     (working / "val_submission.csv").unlink()
     refit = _python(folder, "main.py", "--refit")
     assert refit.returncode == 0, refit.stderr
     assert "Final Validation Metric" not in refit.stdout
     assert not (working / "val_submission.csv").exists()
-    after, _ = evaluate_submission(prepared, folder)
+    after, _ = score_audit_rows(prepared, folder)
     assert before is not None
     assert after is not None
     assert after != before
@@ -163,7 +163,7 @@ def test_the_improved_design_changes_two_modules_and_is_far_better(
     tmp_path: Path, prepared: Prepared
 ) -> None:
     assert set(EDITED) == {"library/config.py", "library/models.py"}
-    assert silenced(SCRIPT.files, IMPROVED) == []
+    assert hidden_errors(SCRIPT.files, IMPROVED) == []
     assert _score(_workspace(tmp_path, IMPROVED, prepared), prepared) > 0.95
 
 
@@ -184,7 +184,7 @@ def test_a_fault_is_found_where_the_script_says_and_is_mended_by_its_edits(
 
     mended = apply_edits(broken, fault.edits)
     assert mended == SCRIPT.files
-    assert silenced(broken, mended) == []
+    assert hidden_errors(broken, mended) == []
     write_tree(mended, folder)
     smoke = _python(folder, "main.py", "--smoke")
     assert smoke.returncode == 0, smoke.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.competition.evaluation import strip_audit
+from agent.competition.evaluation import write_test_submission
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.session import Run
@@ -62,7 +62,7 @@ def test_an_exported_repository_gives_its_recorded_score_elsewhere(
     assert f"Final Validation Metric: {node.metric!r}" in printed
     _run(elsewhere, "finish.py")
     prepared = searched[1].prepared
-    strip_audit(prepared, elsewhere / "submission" / "submission.csv", tmp_path / "expected.csv")
+    write_test_submission(prepared, elsewhere / "submission" / "submission.csv", tmp_path / "expected.csv")
     assert (elsewhere / "submission.csv").read_text().split() == (
         tmp_path / "expected.csv"
     ).read_text().split()

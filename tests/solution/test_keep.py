@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from agent.competition.prepared import Prepared
-from agent.solution.card import FILE, Card, load_card
+from agent.solution.card import CARD_FILE, Card, load_card
 from agent.solution.keep import Kept, keep
 
 
@@ -39,7 +39,7 @@ def offer(tmp_path: Path, prepared: Prepared, workspace: Path, holder: Card | No
     place = tmp_path / "solutions" / prepared.spec.id
     if holder is not None:
         place.mkdir(parents=True)
-        (place / FILE).write_text(holder.model_dump_json())
+        (place / CARD_FILE).write_text(holder.model_dump_json())
     new = card(prepared)
     return keep(place.parent, prepared, new, {"main.py": ""}, workspace, tmp_path / "run" / "best")
 
@@ -66,4 +66,4 @@ def test_scores_that_cannot_be_compared_are_not(
     assert not kept.replaced
     assert sentence in kept.sentence
     assert load_card(tmp_path / "solutions" / "toy") == holder
-    assert (tmp_path / "run" / "best" / FILE).is_file(), "the run's own best is not lost"
+    assert (tmp_path / "run" / "best" / CARD_FILE).is_file(), "the run's own best is not lost"

@@ -9,7 +9,7 @@ import pytest
 from agent.cli import app
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.solution.card import FILE, Card, describe, load_card
+from agent.solution.card import CARD_FILE, Card, card_page, load_card
 from agent.solution.leaderboard import report_score
 
 
@@ -27,7 +27,7 @@ def card(**fields: object) -> Card:
 def kept(root: Path, **fields: object) -> Path:
     folder = root / "houses"
     folder.mkdir(parents=True)
-    (folder / FILE).write_text(card(**fields).model_dump_json(), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card(**fields).model_dump_json(), encoding="utf-8")
     return folder
 
 
@@ -41,17 +41,17 @@ def test_reports_are_added_in_order_with_date_and_metric(tmp_path: Path) -> None
     assert found.leaderboard[0].reported_at >= "2026"
     assert found.model_copy(update={"leaderboard": ()}) == card(), "nothing else has changed"
     page = (folder / "README.md").read_text(encoding="utf-8")
-    assert page == describe(found)
+    assert page == card_page(found)
     dates = [one.reported_at[:10] for one in found.leaderboard]
     assert f"| 0.63000 ({dates[1]}); earlier 0.61000 ({dates[0]}) |" in page
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", FILE]
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", CARD_FILE]
 
 
 def test_a_card_of_before_leaderboards_can_be_read(tmp_path: Path) -> None:
     folder = kept(tmp_path)
-    content = json.loads((folder / FILE).read_text())
+    content = json.loads((folder / CARD_FILE).read_text())
     del content["leaderboard"]
-    (folder / FILE).write_text(json.dumps(content))
+    (folder / CARD_FILE).write_text(json.dumps(content))
     assert report_score(folder, 0.5).leaderboard[0].score == 0.5
 
 
@@ -70,10 +70,10 @@ def test_impossible_scores_are_refused(
     tmp_path: Path, fields: dict[str, object], score: float, sentence: str
 ) -> None:
     folder = kept(tmp_path, **fields)
-    before = (folder / FILE).read_bytes()
+    before = (folder / CARD_FILE).read_bytes()
     with pytest.raises(SetupError, match=sentence):
         report_score(folder, score)
-    assert (folder / FILE).read_bytes() == before
+    assert (folder / CARD_FILE).read_bytes() == before
 
 
 def test_without_a_solution_there_is_nothing_to_report_on(tmp_path: Path) -> None:

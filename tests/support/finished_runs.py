@@ -14,7 +14,7 @@ from agent.engine.session import Run, new_run, open_run, run_experiment, start
 from agent.record.state import RunState
 from agent.search.scheduler import Propose
 from tests.conftest import TOY, run_script
-from tests.support.scripted_run import Silent
+from tests.support.scripted_run import SilentObserver
 
 _ANCHOR = '    analysis = {"weights"'
 _REFIT_ANCHOR = '    write(predict(read("test"), (1'
@@ -79,7 +79,7 @@ def complementary_home(root: Path) -> Home:
 def search(home: Home, **request: object) -> Run:
     """Return a finished run, opened from its record."""
     asked = RunRequest(**{"competition": "toy", "minutes": 1.0, "max_nodes": 3, **request})  # type: ignore[arg-type]
-    summary = start(asked, home, lambda metric: Silent())
+    summary = start(asked, home, lambda metric: SilentObserver())
     return open_run(summary.run.id, home)
 
 
@@ -100,5 +100,5 @@ def carried_out(home: Home, *steps: Propose, **request: object) -> Run:
     prepared = prepare(competition.spec, locate_data(competition, home, "auto", run_script), home)
     settings = make_settings(asked, prepared, competition.folder, home)
     with new_run(prepared, home, open_database(home.database)) as (run, heartbeat):
-        run_experiment(run, settings, Script(steps), home, Silent(), heartbeat, "As the script says")
+        run_experiment(run, settings, Script(steps), home, SilentObserver(), heartbeat, "As the script says")
     return open_run(run.id, home)

@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.llm.answer_format import AnswerError
 from agent.llm.calls import Prompt
-from agent.llm.errors import LlmUnusable
+from agent.llm.errors import UnusableAnswerError
 from agent.llm.query import Query
 from agent.planner.llm.idea_formats import OWN_CODE
 
@@ -18,7 +18,7 @@ Answer = Mapping[str, Any] | Exception
 
 
 @dataclass
-class ScriptedThinker:
+class ScriptedModel:
     """Fake that answers by a function of the schema, or raises its error, and keeps the questions."""
 
     answer: Callable[[Mapping[str, Any]], Answer]
@@ -34,7 +34,7 @@ class ScriptedThinker:
         try:
             return query.form.read(dict(said))
         except AnswerError as error:
-            raise LlmUnusable(str(error)) from error
+            raise UnusableAnswerError(str(error)) from error
 
 
 def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
@@ -66,7 +66,7 @@ def any_answer(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
 
 
 @dataclass
-class WellReading:
+class ScriptedReviewer:
     """Fake reviewer that words a lesson with the verdict that the question names."""
 
     said: Mapping[str, Any] = field(default_factory=dict)  # replaces its generated words
@@ -81,4 +81,4 @@ class WellReading:
         try:
             return query.form.read({**words, "verdict": verdict, "same_as": "", **self.said})
         except AnswerError as error:
-            raise LlmUnusable(str(error)) from error
+            raise UnusableAnswerError(str(error)) from error

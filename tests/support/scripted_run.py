@@ -11,22 +11,22 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from agent.agents.debugger import Debugger
-from agent.agents.lesson_writer import Reflector
+from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.engine.agents import Agents
 from agent.engine.loop import Search
 from agent.engine.trial_runner import TrialRunner
-from agent.execution.base import Guarantees, Job, Outcome, Watch
+from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
-from agent.llm.query import Thinker
+from agent.llm.query import LanguageModel
 from agent.memory.store import LessonStore
-from agent.planner.base import Circumstances, Planner, Proposal, Request
+from agent.planner.base import Planner, Proposal, Request, TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.journal import Journal
-from agent.record.recorder import Chronicle
+from agent.record.recorder import EventRecorder
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family
@@ -61,7 +61,7 @@ class ScriptedExecutor:
     jobs: list[Job] = field(default_factory=list)
     refit_gain: float = 0.01  # gain in accuracy from all labelled rows
 
-    def execute(self, job: Job, watch: Watch | None = None) -> Outcome:
+    def execute(self, job: Job, stop_check: StopCheck | None = None) -> Outcome:
         self.jobs.append(job)
         if job.arguments == ("--refit",):
             return self._refit(job)
@@ -136,7 +136,7 @@ def _table(file: Path, rows: Sequence[Mapping[str, str]], labels: Sequence[str])
 
 
 @dataclass
-class Silent:
+class SilentObserver:
     """Observer that keeps the events, and may kill the run at one of them."""
 
     kill_at: int | None = None
@@ -144,12 +144,12 @@ class Silent:
 
     def started(self, state: RunState, headline: str) -> None: ...
 
-    def happened(self, event: Event, state: RunState) -> None:
+    def on_event(self, event: Event, state: RunState) -> None:
         self.events.append(event)
         if self.kill_at is not None and len(self.events) == self.kill_at:
             raise Killed
 
-    def tick(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None: ...
+    def on_progress(self, state: RunState, running: Mapping[int, Sequence[CurvePoint]]) -> None: ...
 
     def note(self, sentence: str) -> None: ...
 
@@ -181,7 +181,7 @@ class ScriptedRun:
     settings: dict[str, object] = field(default_factory=dict)
     edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)  # by node
     debugger: Debugger | None = None
-    thinker: Thinker | None = None  # words lessons about edits
+    language_model: LanguageModel | None = None  # words lessons about edits
 
     def engine(self) -> Engine:
         return open_database(self.folder / "mars.db")
@@ -205,13 +205,13 @@ class ScriptedRun:
             self.folder / "weights",
         )
         task = TaskView.of(self.prepared)
-        at = Circumstances(
+        at = TaskContext(
             "classification", "accuracy", frozenset({"embedding"}), self.prepared.rows.train, "cpu"
         )
         planner = LibraryPlanner({"toy": self.family}, at)
         search = Search(
             run="run",
-            chronicle=Chronicle(journal, state, Silent(kill_at), clock),
+            recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
             lessons=LessonStore(engine),
             runner=runner,
             renderers={"toy": Renderer(self.family, task)},
@@ -220,7 +220,7 @@ class ScriptedRun:
             heartbeat=lambda: None,
         )
         editing = EditingPlanner(planner, self.edits)
-        reflector = Reflector(self.thinker, task, self._read) if self.thinker else None
+        reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
         try:
             agents = Agents(editing, debugger=self.debugger, reflector=reflector)
             search.run(Scheduler(make_policy(state.run.policy), editing), agents)

@@ -16,7 +16,7 @@ from agent.competition.metrics import METRICS, Metric, Rows, get_metric
 from agent.competition.spec import InputColumn, MetricParameters, Task
 from agent.core.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
-from agent.repository.idea import Blueprint, Idea, idea_told_by
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import (
     Renderer,
     TaskView,
@@ -30,14 +30,14 @@ ROWS = 80
 
 
 def parameters(name: str) -> MetricParameters:
-    return MetricParameters.model_validate({need: NEEDED[need] for need in METRICS[name].needs})
+    return MetricParameters.model_validate({need: NEEDED[need] for need in METRICS[name].parameter_names})
 
 
 def every_view() -> Iterator[TaskView]:
     """A competition for every metric, task and number of classes that it serves."""
     for name, metric in METRICS.items():
         for task in (task for task in metric.tasks if task != "segmentation"):  # no family draws masks
-            counts = (None,) if task == "regression" else (2,) if metric.two_classes else (2, 5)
+            counts = (None,) if task == "regression" else (2,) if metric.binary_only else (2, 5)
             for classes in counts:
                 yield view(get_metric(name, parameters(name)), task, classes)
 
@@ -190,7 +190,7 @@ def repositories(competition: TaskView) -> Iterator[dict[str, str]]:
 
 
 def idea(blueprint: Blueprint | None) -> Idea:
-    return idea_told_by("the blueprint", "A plan", blueprint)
+    return placeholder_idea("the blueprint", "A plan", blueprint)
 
 
 def test_repositories_for_every_metric_are_clean(tmp_path: Path) -> None:

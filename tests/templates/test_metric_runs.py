@@ -24,7 +24,7 @@ from agent.core.paths import Home, templates_dir
 from agent.execution import run_script
 from agent.record.state import Node
 from agent.repository.family import Value, load_family
-from agent.repository.idea import Blueprint, Idea, idea_told_by
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
 from agent.solution.ensemble import ensemble_files, place_outputs
 
@@ -125,7 +125,7 @@ def prepared_case(folder: Path, case: Case) -> Prepared:
 
 
 def idea(blueprint: Blueprint | None) -> Idea:
-    return idea_told_by("the blueprint", "A plan", blueprint)
+    return placeholder_idea("the blueprint", "A plan", blueprint)
 
 
 def lay_out(prepared: Prepared, files: dict[str, str], workspace: Path) -> Path:

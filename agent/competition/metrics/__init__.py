@@ -3,7 +3,7 @@
 from agent.competition.metrics.bootstrap import PairedEffect, paired_effect, standard_error
 from agent.competition.metrics.catalogue import METRICS, get_metric, metric_of
 from agent.competition.metrics.metric import Metric, PredictionKind, Rows
-from agent.competition.metrics.own_metric import RunBounded
+from agent.competition.metrics.own_metric import SandboxRunner
 
 __all__ = [
     "METRICS",
@@ -11,7 +11,7 @@ __all__ = [
     "PairedEffect",
     "PredictionKind",
     "Rows",
-    "RunBounded",
+    "SandboxRunner",
     "get_metric",
     "metric_of",
     "paired_effect",

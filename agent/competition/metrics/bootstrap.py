@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from agent.competition.metrics.metric import Floats, Metric, Rows, SummedRows, WeightedScorer, row_count
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Metric, Rows, WeightedScorer, row_count
 
 _MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
 _ZERO_ERROR = 1e-12  # a smaller error is rounding
@@ -94,11 +94,13 @@ def _merge_equal_rows(
     scorers: Sequence[WeightedScorer], rows: int
 ) -> tuple[Sequence[WeightedScorer], npt.NDArray[np.int64]]:
     """Merge rows that contribute the same to every score into one row with a count, to draw fewer rows."""
-    keys = [scorer.keys for scorer in scorers if isinstance(scorer, SummedRows) and scorer.keys is not None]
+    keys = [
+        scorer.keys for scorer in scorers if isinstance(scorer, AdditiveScorer) and scorer.keys is not None
+    ]
     if len(keys) < len(scorers):
         return scorers, np.ones(rows, dtype=np.int64)
     _, first, counts = np.unique(np.hstack(keys), axis=0, return_index=True, return_counts=True)
-    additive = [scorer for scorer in scorers if isinstance(scorer, SummedRows)]
+    additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
     return [replace(scorer, statistics=scorer.statistics[first]) for scorer in additive], counts
 
 

@@ -16,7 +16,7 @@ from agent.competition.metrics import (
     regression,
 )
 from agent.competition.metrics.metric import Metric, PredictionKind
-from agent.competition.metrics.own_metric import RunBounded, own_metric
+from agent.competition.metrics.own_metric import SandboxRunner, own_metric
 from agent.competition.spec import CompetitionSpec, MetricParameters, Task
 from agent.core.errors import SetupError
 
@@ -60,7 +60,7 @@ _LABELS = (
 )
 
 _F_SCORES = (
-    Metric("f1", "F1 of the second of two classes.", True, _LABEL, fscores.binary_f, two_classes=True),
+    Metric("f1", "F1 of the second of two classes.", True, _LABEL, fscores.binary_f, binary_only=True),
     Metric(
         "macro_f1",
         "F1 of each class, averaged over the classes that occur in the truth or the prediction.",
@@ -104,7 +104,7 @@ _F_BETAS = tuple(
         metric,
         name=metric.name.replace("f1", "f_beta"),
         definition=metric.definition.replace("F1", "F-beta (beta {beta:g})").split(": ")[0].rstrip(".") + ".",
-        needs=("beta",),
+        parameter_names=("beta",),
     )
     for metric in _F_SCORES
     if metric.name != "micro_f1_answer_classes"
@@ -153,7 +153,7 @@ _RANKINGS = (
         True,
         _RANKING,
         ranking.map_at_k,
-        needs=("k",),
+        parameter_names=("k",),
     ),
     Metric(
         "ndcg_at_k",
@@ -161,7 +161,7 @@ _RANKINGS = (
         True,
         _RANKING,
         ranking.ndcg_at_k,
-        needs=("k",),
+        parameter_names=("k",),
     ),
 )
 
@@ -195,7 +195,7 @@ _VALUES = (
         False,
         _VALUE,
         regression.pinball,
-        needs=("quantile",),
+        parameter_names=("quantile",),
     ),
 )
 
@@ -232,23 +232,23 @@ def get_metric(name: str, parameters: MetricParameters | None = None) -> Metric:
         nearest = difflib.get_close_matches(name.lower(), METRICS, n=len(METRICS), cutoff=0.0)
         raise SetupError(f"There is no metric '{name}'; choose one of {', '.join(nearest)}.")
     metric = METRICS[name]
-    values = parameters.given if parameters is not None else {}
-    if missing := [parameter for parameter in metric.needs if parameter not in values]:
+    values = parameters.set_values if parameters is not None else {}
+    if missing := [parameter for parameter in metric.parameter_names if parameter not in values]:
         raise SetupError(
             f"The metric '{name}' needs {missing[0]}; write `metric_parameters: {{{missing[0]}: ...}}`."
         )
-    if superfluous := [parameter for parameter in values if parameter not in metric.needs]:
+    if superfluous := [parameter for parameter in values if parameter not in metric.parameter_names]:
         raise SetupError(
             f"The metric '{name}' does not take {superfluous[0]}; remove it from metric_parameters."
         )
-    if not metric.needs:
+    if not metric.parameter_names:
         return metric
     definition = metric.definition.format(**values)
     scorer = partial(metric.scorer, **values)
     return replace(metric, definition=definition, scorer=scorer, parameters=values)
 
 
-def metric_of(spec: CompetitionSpec, run: RunBounded | None = None) -> Metric:
+def metric_of(spec: CompetitionSpec, run: SandboxRunner | None = None) -> Metric:
     """Return the metric of a competition; raises SetupError like `get_metric`.
 
     Args:

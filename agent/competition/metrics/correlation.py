@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows, ratio
 from agent.competition.metrics.regression import as_columns
 
 
-def pearson(truth: Rows, prediction: Rows) -> SummedRows:
+def pearson(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Pearson's linear correlation."""
     # A correlation is invariant to shift and scale. Small sums round less, and a constant becomes all 0.
     true, guess = (_standardised(as_columns(values)) for values in (truth, prediction))
@@ -22,7 +22,7 @@ def pearson(truth: Rows, prediction: Rows) -> SummedRows:
         mean: Floats = _correlation(*parts).mean(axis=1)
         return mean
 
-    return SummedRows(np.hstack([true, guess, true**2, guess**2, true * guess]), finish)
+    return AdditiveScorer(np.hstack([true, guess, true**2, guess**2, true * guess]), finish)
 
 
 def _standardised(values: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, hstack
 
-from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows, ratio
 
 
 def one_hot(labels: Rows, class_count: int) -> csr_array:
@@ -28,7 +28,7 @@ def pair_as_sets(truth: Rows, prediction: Rows) -> tuple[csr_array, csr_array]:
 
 
 def label_keys(truth: Rows, prediction: Rows) -> npt.NDArray[np.int64] | None:
-    """Return the label pair of each row as keys for `SummedRows`; None for label sets."""
+    """Return the label pair of each row as keys for `AdditiveScorer`; None for label sets."""
     return np.stack([truth, prediction], axis=1) if truth.ndim == 1 else None
 
 
@@ -42,21 +42,21 @@ def mean_over_classes(totals: Floats, rows: Floats) -> Floats:
     return ratio(shares.sum(axis=1), (denominators != 0).sum(axis=1).astype(np.float64), undefined=0.0)
 
 
-def binary_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> SummedRows:
+def binary_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> AdditiveScorer:
     """F-beta of the second of two classes."""
     true, predicted = (truth == 1).astype(np.float64), (prediction == 1).astype(np.float64)
     return _pooled(true * predicted, true, predicted, beta, label_keys(truth, prediction))
 
 
-def macro_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> SummedRows:
+def macro_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> AdditiveScorer:
     """F-beta per class, averaged over the classes that occur in the truth or the prediction."""
     true, predicted = pair_as_sets(truth, prediction)
     numerators = (1 + beta**2) * (true * predicted)
     statistics = hstack([numerators, beta**2 * true + predicted], format="csr")
-    return SummedRows(statistics, mean_over_classes, label_keys(truth, prediction))
+    return AdditiveScorer(statistics, mean_over_classes, label_keys(truth, prediction))
 
 
-def weighted_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> SummedRows:
+def weighted_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> AdditiveScorer:
     """F-beta per class, averaged with the class's number of true labels as its weight."""
     true, predicted = pair_as_sets(truth, prediction)
 
@@ -66,15 +66,15 @@ def weighted_f(truth: Rows, prediction: Rows, beta: float = 1.0) -> SummedRows:
         return ratio((shares * trues).sum(axis=1), trues.sum(axis=1), undefined=0.0)
 
     statistics = hstack([true * predicted, true, predicted], format="csr")
-    return SummedRows(statistics, finish, label_keys(truth, prediction))
+    return AdditiveScorer(statistics, finish, label_keys(truth, prediction))
 
 
-def micro_f(truth: csr_array, prediction: csr_array, beta: float = 1.0) -> SummedRows:
+def micro_f(truth: csr_array, prediction: csr_array, beta: float = 1.0) -> AdditiveScorer:
     """F-beta pooled over all cells of the row-by-class matrix."""
     return _pooled(*_counts(truth, prediction), beta)
 
 
-def micro_f1_answer_classes(truth: csr_array, prediction: csr_array) -> SummedRows:
+def micro_f1_answer_classes(truth: csr_array, prediction: csr_array) -> AdditiveScorer:
     """Micro F1 over the classes that occur in the truth. Resamples keep the classes of the whole truth.
 
     MLE-bench grades iMet-2020-FGVC7 like this, because it fits its label binariser on the answers.
@@ -83,12 +83,12 @@ def micro_f1_answer_classes(truth: csr_array, prediction: csr_array) -> SummedRo
     return micro_f(truth[:, answered], prediction[:, answered])
 
 
-def samples_f(truth: csr_array, prediction: csr_array, beta: float = 1.0) -> SummedRows:
+def samples_f(truth: csr_array, prediction: csr_array, beta: float = 1.0) -> AdditiveScorer:
     """F-beta of each row's label set, averaged over rows."""
     hits, true, predicted = _counts(truth, prediction)
     shares = ratio((1 + beta**2) * hits, beta**2 * true + predicted, undefined=0.0)
     keys = np.stack([hits, true, predicted], axis=1)
-    return SummedRows(shares[:, None], lambda totals, rows: totals[:, 0] / rows, keys)
+    return AdditiveScorer(shares[:, None], lambda totals, rows: totals[:, 0] / rows, keys)
 
 
 def _counts(truth: csr_array, prediction: csr_array) -> tuple[Floats, Floats, Floats]:
@@ -99,7 +99,7 @@ def _counts(truth: csr_array, prediction: csr_array) -> tuple[Floats, Floats, Fl
 
 def _pooled(
     hits: Floats, true: Floats, predicted: Floats, beta: float, keys: npt.NDArray[Any] | None = None
-) -> SummedRows:
+) -> AdditiveScorer:
     """Return the scorer of F-beta from counts (N,) summed over rows."""
     statistics = np.stack([(1 + beta**2) * hits, beta**2 * true + predicted], axis=1)
     if keys is None:
@@ -108,4 +108,4 @@ def _pooled(
     def finish(totals: Floats, rows: Floats) -> Floats:
         return ratio(totals[:, 0], totals[:, 1], undefined=0.0)
 
-    return SummedRows(statistics, finish, keys)
+    return AdditiveScorer(statistics, finish, keys)

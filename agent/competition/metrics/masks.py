@@ -7,23 +7,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows, ratio
 
 
-def dice(truth: csr_array, prediction: csr_array) -> SummedRows:
+def dice(truth: csr_array, prediction: csr_array) -> AdditiveScorer:
     """2 |A and B| / (|A| + |B|) of each row (Dice, 1945), averaged; 1 where both are empty."""
     common, true, predicted = _areas(truth, prediction)
     return _row_means(ratio(2 * common, true + predicted, undefined=1.0))
 
 
-def iou(truth: csr_array, prediction: csr_array) -> SummedRows:
+def iou(truth: csr_array, prediction: csr_array) -> AdditiveScorer:
     """|A and B| / |A or B| of each row (Jaccard, 1901), averaged; 1 where both are empty."""
     common, true, predicted = _areas(truth, prediction)
     return _row_means(ratio(common, true + predicted - common, undefined=1.0))
 
 
-def _row_means(scores: Floats) -> SummedRows:
-    return SummedRows(scores[:, None], lambda totals, rows: totals[:, 0] / rows)
+def _row_means(scores: Floats) -> AdditiveScorer:
+    return AdditiveScorer(scores[:, None], lambda totals, rows: totals[:, 0] / rows)
 
 
 def _areas(truth: Rows, prediction: Rows) -> tuple[Floats, Floats, Floats]:

@@ -12,7 +12,16 @@ from scipy.sparse import csr_array
 from agent.competition.spec import PredictionKind, Task
 from agent.core.errors import SetupError
 
-__all__ = ["Floats", "Metric", "PredictionKind", "Rows", "SummedRows", "WeightedScorer", "ratio", "row_count"]
+__all__ = [
+    "AdditiveScorer",
+    "Floats",
+    "Metric",
+    "PredictionKind",
+    "Rows",
+    "WeightedScorer",
+    "ratio",
+    "row_count",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +44,7 @@ class WeightedScorer(Protocol):
 
 
 @dataclass(frozen=True)
-class SummedRows:
+class AdditiveScorer:
     """Scores a metric that depends on sums over rows only, so that all resamples are one matrix product."""
 
     statistics: Floats | csr_array  # (N, K), contribution of each row
@@ -57,18 +66,18 @@ class Metric:
     name: str
     definition: str  # one sentence for users and planners
     higher_is_better: bool
-    kinds: Mapping[Task, PredictionKind]
+    prediction_kinds: Mapping[Task, PredictionKind]
     scorer: Callable[..., WeightedScorer]  # takes truth, prediction and unbound parameters by name
     sums_to_one: bool = False  # the probabilities of a row must sum to 1, except for label sets
-    two_classes: bool = False  # scores the second of exactly two classes
-    needs: tuple[str, ...] = ()  # names of the parameters
+    binary_only: bool = False  # scores the second of exactly two classes
+    parameter_names: tuple[str, ...] = ()  # names of the parameters
     parameters: Mapping[str, float] = field(default_factory=dict)
     best_score: float | None = None  # None: 1 if higher_is_better, else 0
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks of the metric."""
-        return tuple(self.kinds)
+        return tuple(self.prediction_kinds)
 
     @property
     def best(self) -> float:
@@ -77,11 +86,12 @@ class Metric:
 
     def prediction_kind(self, task: Task) -> PredictionKind:
         """Return the prediction form for a task; raises SetupError if the metric does not serve the task."""
-        if task not in self.kinds:
+        if task not in self.prediction_kinds:
             raise SetupError(
-                f"The metric '{self.name}' does not serve the task '{task}', only {', '.join(self.kinds)}."
+                f"The metric '{self.name}' does not serve the task '{task}', only "
+                f"{', '.join(self.prediction_kinds)}."
             )
-        return self.kinds[task]
+        return self.prediction_kinds[task]
 
     def score(self, truth: Rows, prediction: Rows) -> float:
         """Return the score over all rows; NaN if undefined, infinite if extreme values overflow.
@@ -93,7 +103,7 @@ class Metric:
         with np.errstate(over="ignore"):
             return float(self.scorer(truth, prediction).scores(every_row_once)[0])
 
-    def better(self, a: float, b: float) -> bool:
+    def is_better(self, a: float, b: float) -> bool:
         """Return whether score `a` is strictly better than `b`. A score that is not finite is worst."""
         if not math.isfinite(a):
             return False

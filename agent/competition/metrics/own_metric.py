@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from agent.competition.metrics.metric import Floats, Metric, Rows
-from agent.competition.spec import OWN_METRIC, CompetitionSpec, OwnMetric
+from agent.competition.spec import METRIC_FILE, CompetitionSpec, OwnMetric
 from agent.core.errors import InfrastructureError, MarsError, SetupError
 
 SCORE_LIMIT_S = 120.0  # for one scoring of all rows
@@ -28,7 +28,7 @@ _FILE_BYTES = 2**28
 _RUNNER = Path(__file__).with_name("own_runner.py")
 
 
-class RunBounded(Protocol):
+class SandboxRunner(Protocol):
     """Runs `python script args` in the sandbox, in the folder `writable`; raises SetupError if it fails."""
 
     def __call__(
@@ -44,13 +44,13 @@ class RunBounded(Protocol):
     ) -> None: ...
 
 
-def own_metric(spec: CompetitionSpec, own: OwnMetric, run: RunBounded | None) -> Metric:
+def own_metric(spec: CompetitionSpec, own: OwnMetric, run: SandboxRunner | None) -> Metric:
     """Return the metric that `metric.py` defines. Without `run`, the metric cannot score."""
 
     def scorer(truth: Rows, prediction: Rows) -> _OwnScorer:
         if run is None:
             raise InfrastructureError(
-                f"{OWN_METRIC} was asked for a score without a sandbox; this is a defect of MARS."
+                f"{METRIC_FILE} was asked for a score without a sandbox; this is a defect of MARS."
             )
         return _OwnScorer(own, run, truth, prediction)
 
@@ -58,7 +58,7 @@ def own_metric(spec: CompetitionSpec, own: OwnMetric, run: RunBounded | None) ->
         name=spec.metric,
         definition=_docstring_safe(own.definition),
         higher_is_better=own.higher_is_better,
-        kinds={spec.task: own.prediction},
+        prediction_kinds={spec.task: own.prediction},
         scorer=scorer,
         best_score=own.best,
     )
@@ -74,7 +74,7 @@ class _OwnScorer:
     """Scores one pair of truth and prediction; resamples share a time limit."""
 
     own: OwnMetric
-    run: RunBounded
+    run: SandboxRunner
     truth: Rows
     prediction: Rows
     left_s: float = field(default=_RESAMPLING_LIMIT_S)
@@ -100,7 +100,7 @@ class _OwnScorer:
             readable.mkdir()
             writable.mkdir()
             shutil.copyfile(_RUNNER, readable / _RUNNER.name)
-            (readable / OWN_METRIC).write_text(self.own.code, encoding="utf-8")
+            (readable / METRIC_FILE).write_text(self.own.code, encoding="utf-8")
             rows: dict[str, Any] = {**_pack("truth", self.truth), **_pack("prediction", self.prediction)}
             rows["counts"] = counts
             np.savez(readable / "rows.npz", **rows)
@@ -116,7 +116,7 @@ class _OwnScorer:
                 )
             except SetupError as error:
                 reason = str(error).rpartition(f"{_RUNNER.name}: ")[2]
-                raise SetupError(f"The competition's {OWN_METRIC} {reason}") from error
+                raise SetupError(f"The competition's {METRIC_FILE} {reason}") from error
             return _read_scores(writable, len(counts))
 
 
@@ -139,7 +139,7 @@ def _read_scores(folder: Path, count: int) -> Floats:
         with failure.open("rb") as stream:
             reason = stream.read(100).decode("utf-8", "replace")
         raise SetupError(
-            f"The competition's {OWN_METRIC} failed: {''.join(filter(str.isprintable, reason))}."
+            f"The competition's {METRIC_FILE} failed: {''.join(filter(str.isprintable, reason))}."
         )
     try:
         if file.is_symlink() or not file.is_file() or file.stat().st_size > 8 * count + 1024:
@@ -148,6 +148,6 @@ def _read_scores(folder: Path, count: int) -> Floats:
         if scores.shape != (count,) or scores.dtype != np.float64:
             raise ValueError("scores.npy has another shape or type")
     except (OSError, ValueError) as error:
-        raise SetupError(f"The competition's {OWN_METRIC} ended without a score.") from error
+        raise SetupError(f"The competition's {METRIC_FILE} ended without a score.") from error
     found: Floats = scores
     return found

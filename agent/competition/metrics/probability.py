@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows, ratio
 
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-def log_loss(truth: Rows, prediction: Rows) -> SummedRows:
+def log_loss(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Mean of -ln of the true class's probability, clipped to [eps, 1 - eps] of float64.
 
     For label sets, the mean over all cells of the -ln of the probability of the true cell value.
@@ -29,7 +29,7 @@ def log_loss(truth: Rows, prediction: Rows) -> SummedRows:
     return _row_means(-np.log(np.clip(chosen, _EPSILON, 1 - _EPSILON)).mean(axis=1))
 
 
-def brier(truth: Rows, prediction: Rows) -> SummedRows:
+def brier(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Mean squared error of probabilities (Brier, 1950).
 
     For two classes the error of the second class, otherwise summed over classes; for label sets the mean over
@@ -44,8 +44,8 @@ def brier(truth: Rows, prediction: Rows) -> SummedRows:
     return _row_means((residuals**2).sum(axis=1))
 
 
-def _row_means(losses: Floats) -> SummedRows:
-    return SummedRows(losses[:, None], lambda totals, rows: totals[:, 0] / rows)
+def _row_means(losses: Floats) -> AdditiveScorer:
+    return AdditiveScorer(losses[:, None], lambda totals, rows: totals[:, 0] / rows)
 
 
 @dataclass(frozen=True)

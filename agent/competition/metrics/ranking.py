@@ -5,10 +5,10 @@ The truth is a label (N,) or a label set (N, C). A row without a true label scor
 
 import numpy as np
 
-from agent.competition.metrics.metric import Floats, Rows, SummedRows, ratio
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows, ratio
 
 
-def map_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
+def map_at_k(truth: Rows, prediction: Rows, k: int) -> AdditiveScorer:
     """Average precision at k, averaged over rows.
 
     For each row: the precision of the list up to each hit, summed and divided by the smaller of k and the
@@ -19,7 +19,7 @@ def map_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
     return _row_means(ratio((hits * precision).sum(axis=1), np.minimum(relevant, k), undefined=0.0))
 
 
-def ndcg_at_k(truth: Rows, prediction: Rows, k: int) -> SummedRows:
+def ndcg_at_k(truth: Rows, prediction: Rows, k: int) -> AdditiveScorer:
     """Discounted cumulative gain of the hits over the best possible one (Jarvelin and Kekalainen, 2002).
 
     A hit at place i, counted from 1, gains 1 / log2(i + 1).
@@ -41,5 +41,5 @@ def _hits(truth: Rows, prediction: Rows) -> tuple[Floats, Floats]:
     return hits, truth.sum(axis=1, dtype=np.float64)
 
 
-def _row_means(scores: Floats) -> SummedRows:
-    return SummedRows(scores[:, None], lambda totals, rows: totals[:, 0] / rows)
+def _row_means(scores: Floats) -> AdditiveScorer:
+    return AdditiveScorer(scores[:, None], lambda totals, rows: totals[:, 0] / rows)

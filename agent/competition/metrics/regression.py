@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agent.competition.metrics.metric import Floats, Rows, SummedRows
+from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows
 
 
 def as_columns(values: Rows) -> Floats:
@@ -10,13 +10,13 @@ def as_columns(values: Rows) -> Floats:
     return np.asarray(values, dtype=np.float64).reshape(len(values), -1)
 
 
-def rmse(truth: Rows, prediction: Rows) -> SummedRows:
+def rmse(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Root of the mean squared error."""
     squares = (as_columns(truth) - as_columns(prediction)) ** 2
-    return SummedRows(squares, lambda totals, rows: np.sqrt(totals / rows[:, None]).mean(axis=1))
+    return AdditiveScorer(squares, lambda totals, rows: np.sqrt(totals / rows[:, None]).mean(axis=1))
 
 
-def rmsle(truth: Rows, prediction: Rows) -> SummedRows:
+def rmsle(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Root of the mean squared difference of ln(1 + value); NaN if any value is -1 or less."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = [np.log1p(as_columns(values)) for values in (truth, prediction)]
@@ -25,18 +25,18 @@ def rmsle(truth: Rows, prediction: Rows) -> SummedRows:
     return rmse(*logs)
 
 
-def mae(truth: Rows, prediction: Rows) -> SummedRows:
+def mae(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Mean absolute error."""
     return _means(np.abs(as_columns(truth) - as_columns(prediction)))
 
 
-def mape(truth: Rows, prediction: Rows) -> SummedRows:
+def mape(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Mean of |error| / |truth|, a share; a truth of 0 counts as float64's epsilon (as in scikit-learn)."""
     true = as_columns(truth)
     return _means(np.abs(true - as_columns(prediction)) / np.maximum(np.abs(true), np.finfo(np.float64).eps))
 
 
-def pinball(truth: Rows, prediction: Rows, quantile: float) -> SummedRows:
+def pinball(truth: Rows, prediction: Rows, quantile: float) -> AdditiveScorer:
     """Mean of max(quantile * d, (quantile - 1) * d), with d = truth - prediction (Koenker and Bassett, 1978).
 
     The quantile of the distribution of the truth minimises the pinball loss.
@@ -45,12 +45,12 @@ def pinball(truth: Rows, prediction: Rows, quantile: float) -> SummedRows:
     return _means(np.maximum(quantile * gaps, (quantile - 1) * gaps))
 
 
-def _means(losses: Floats) -> SummedRows:
+def _means(losses: Floats) -> AdditiveScorer:
     """Return the scorer of losses (N, T), averaged over rows, then over targets."""
-    return SummedRows(losses, lambda totals, rows: (totals / rows[:, None]).mean(axis=1))
+    return AdditiveScorer(losses, lambda totals, rows: (totals / rows[:, None]).mean(axis=1))
 
 
-def r2(truth: Rows, prediction: Rows) -> SummedRows:
+def r2(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Share of the variance explained; for a constant truth 1 if every row is right, else 0.
 
     scikit-learn has the same convention.
@@ -69,4 +69,4 @@ def r2(truth: Rows, prediction: Rows) -> SummedRows:
         mean: Floats = shares.mean(axis=1)
         return mean
 
-    return SummedRows(np.hstack([residuals**2, shifted**2, shifted]), finish)
+    return AdditiveScorer(np.hstack([residuals**2, shifted**2, shifted]), finish)

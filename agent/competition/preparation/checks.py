@@ -15,7 +15,7 @@ _FREQUENT = 50  # rows; for rarer labels chance decides the number of held-out r
 _MAX_SHARE_ERROR = 0.5  # relative error of the share of a frequent label
 
 
-def verify(prepared: Prepared, rows: LabelledRows, split: Split) -> None:
+def verify_prepared(prepared: Prepared, rows: LabelledRows, split: Split) -> None:
     """Compare the written files with the split.
 
     Raises:

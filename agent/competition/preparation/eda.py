@@ -31,10 +31,10 @@ _MAX_RELATION_COLUMNS = 200
 _MI_BINS = 10
 _WORD = re.compile(r"\w+")
 
-Summary = dict[str, object]
+EdaSummary = dict[str, object]
 
 
-def explore(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> Summary:
+def summarize_training_rows(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> EdaSummary:
     """Summarise the public training table.
 
     Args:
@@ -45,7 +45,7 @@ def explore(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> Summary:
     Returns:
         A dict for JSON with the keys rows, target, columns, relations and, for images, images.
     """
-    summary: Summary = {
+    summary: EdaSummary = {
         "rows": len(train),
         "target": _summarise_target(train, spec),
         "columns": {
@@ -60,7 +60,7 @@ def explore(train: pd.DataFrame, spec: CompetitionSpec, media: Path) -> Summary:
     return summary
 
 
-def _summarise_target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
+def _summarise_target(train: pd.DataFrame, spec: CompetitionSpec) -> EdaSummary:
     if spec.task == "regression":
         return {name: _moments(_numbers(train[name])) for name in spec.targets}
     if spec.task == "segmentation":
@@ -70,7 +70,7 @@ def _summarise_target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     lists = cells.str.split() if spec.task == "multilabel" else cells.map(lambda cell: [cell])
     counts = Counter(label for labels in lists for label in labels)
     frequencies = sorted(counts.values(), reverse=True)
-    summary: Summary = {
+    summary: EdaSummary = {
         "labels_seen": len(counts),
         "most_frequent_counts": frequencies[:_TOP_LABELS],
         "labels_below_10_rows": sum(count < _RARE_ROWS for count in frequencies),
@@ -86,9 +86,9 @@ def _summarise_target(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     return summary
 
 
-def _summarise_column(values: "pd.Series[str]", role: str) -> Summary:
+def _summarise_column(values: "pd.Series[str]", role: str) -> EdaSummary:
     present = values[values != ""]
-    summary: Summary = {"missing": int(len(values) - len(present)), "distinct": int(present.nunique())}
+    summary: EdaSummary = {"missing": int(len(values) - len(present)), "distinct": int(present.nunique())}
     if role == "number":
         return summary | _moments(_numbers(present))
     if role in ("category", "group"):
@@ -108,7 +108,7 @@ def _summarise_column(values: "pd.Series[str]", role: str) -> Summary:
     return summary
 
 
-def _moments(numbers: "pd.Series[float]") -> Summary:
+def _moments(numbers: "pd.Series[float]") -> EdaSummary:
     """Return moments of the finite values and the number of outliers beyond 1.5 interquartile ranges.
 
     Too few distinct values or rows give shares only, since the moments would reveal the values.
@@ -117,7 +117,7 @@ def _moments(numbers: "pd.Series[float]") -> Summary:
     if finite.empty:
         return {"not_numeric": len(numbers)}
     values = finite.to_numpy(dtype=np.float64)
-    shares: Summary = {
+    shares: EdaSummary = {
         "not_numeric": len(numbers) - len(values),
         "zero_share": float((values == 0).mean()),
         "negative_share": float((values < 0).mean()),
@@ -137,7 +137,7 @@ def _moments(numbers: "pd.Series[float]") -> Summary:
     }
 
 
-def _text(texts: "pd.Series[str]") -> Summary:
+def _text(texts: "pd.Series[str]") -> EdaSummary:
     words = [_WORD.findall(text.lower()) for text in texts]
     counts = Counter(word for row in words for word in row)
     lengths = np.array([len(row) for row in words]) if words else np.zeros(1)
@@ -150,7 +150,7 @@ def _text(texts: "pd.Series[str]") -> Summary:
     }
 
 
-def _times(values: "pd.Series[str]") -> Summary:
+def _times(values: "pd.Series[str]") -> EdaSummary:
     if _numbers(values).notna().all():
         return {"kind": "number"}
     dates = pd.to_datetime(values, errors="coerce", format="mixed", utc=True)
@@ -163,7 +163,7 @@ def _times(values: "pd.Series[str]") -> Summary:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # numbers near the float maximum overflow; `_finite` drops them
-def _signals(cells: "pd.Series[str]") -> Summary:
+def _signals(cells: "pd.Series[str]") -> EdaSummary:
     """Return the lengths of signals, the moments of all samples, and averages of per-row statistics.
 
     The `spread` of a row is the standard deviation of its samples. The `roughness` of a row is the standard
@@ -206,7 +206,7 @@ def _by_row(
     return means, np.sqrt(variances)
 
 
-def _images(paths: "pd.Series[str]", media: Path) -> Summary:
+def _images(paths: "pd.Series[str]", media: Path) -> EdaSummary:
     """Return sizes, aspect ratios, channels and pixel statistics (0 to 1) of up to 500 sampled images."""
     rng = np.random.default_rng(_SEED)
     sampled = rng.choice(paths.to_numpy(), min(_MAX_IMAGES, len(paths)), replace=False)
@@ -241,7 +241,7 @@ def _unit_range(picture: NDArray[np.generic]) -> NDArray[np.float32]:
     return scaled
 
 
-def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
+def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> EdaSummary:
     """Return relations of inputs with the first target and among numeric inputs, on sampled rows."""
     if len(train) > _MAX_RELATION_ROWS:
         train = train.sample(_MAX_RELATION_ROWS, random_state=_SEED)
@@ -250,7 +250,7 @@ def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> Summary:
     numbers = pd.DataFrame({name: _numbers(train[name]) for name in numeric}, index=train.index)
     bins = {name: _bin_codes(numbers[name]) for name in numeric}
     bins |= {name: pd.factorize(train[name])[0] for name in levels}
-    summary: Summary = {"collinear_pairs": _collinear_pairs(numbers)}
+    summary: EdaSummary = {"collinear_pairs": _collinear_pairs(numbers)}
     if spec.task in ("multilabel", "segmentation"):
         return summary
     cells = train[spec.targets[0]]

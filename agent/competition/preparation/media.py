@@ -109,7 +109,7 @@ def fill_pattern(pattern: str, table: pd.DataFrame, split: str, file: Path) -> l
     return filled.tolist()
 
 
-def broken_media(media: MediaFiles, file: Path, seed: int) -> tuple[NDArray[np.bool_], list[str]]:
+def find_broken_media(media: MediaFiles, file: Path, seed: int) -> tuple[NDArray[np.bool_], list[str]]:
     """Find rows without a readable image, and warnings for the user.
 
     Up to 5,000 images are all decoded; of more images, a seeded sample of 1,000 is decoded.

@@ -10,7 +10,7 @@ from agent.competition.tables import write_table
 
 
 @dataclass(frozen=True)
-class Parts:
+class PartTables:
     """The tables of all parts, with opaque ids.
 
     Columns: id, `file_path` for images, inputs and, for labelled rows, targets. `test` is in the order of the
@@ -26,7 +26,7 @@ class Parts:
     classes: tuple[str, ...] | None
 
 
-def write_parts(parts: Parts, spec: CompetitionSpec, root: Path) -> None:
+def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path) -> None:
     """Write `public/metadata` and `private`. Sorting by opaque id hides the origin of a row."""
     key, metadata, private = spec.id_column, root / "public" / "metadata", root / "private"
     answers = [key, *spec.targets]

@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agent.competition.preparation.checks import verify
-from agent.competition.preparation.eda import explore
+from agent.competition.preparation.checks import verify_prepared
+from agent.competition.preparation.eda import summarize_training_rows
 from agent.competition.preparation.media import (
     MediaFiles,
-    broken_media,
+    find_broken_media,
     find_media,
     place_media,
     require_decoder,
 )
-from agent.competition.preparation.part_tables import Parts, write_parts
+from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import RawTables, fold_ranks, inputs_of_test, read_tables
 from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
@@ -31,7 +31,7 @@ from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.tables import parse_times
 from agent.competition.target import Target, canonical_cells, read_target
-from agent.core.files import aside, inside, machine_errors
+from agent.core.files import resolve_inside, staged_folder, translate_os_errors
 from agent.core.paths import Home
 
 _ID_HEX_DIGITS = 10
@@ -58,11 +58,11 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         SetupError: the data of the user are invalid. The message names file, row or count.
         InfrastructureError: the disk is full, or files disappeared.
     """
-    with machine_errors(f"Preparing {spec.id}"):
-        source = _read(raw.graded(spec), raw)
+    with translate_os_errors(f"Preparing {spec.id}"):
+        source = _read(raw.with_grader_metric(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
-            with aside(root) as folder:
+            with staged_folder(root) as folder:
                 _write(source, folder)
         return load_prepared(root)
 
@@ -87,7 +87,7 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources'})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table):
         if name is not None:
-            digest.update(hashlib.sha256(inside(folder, name).read_bytes()).digest())
+            digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
     for files in media:
         if files is not None:
             digest.update("\0".join(files.names).encode() + files.sizes.tobytes())
@@ -117,10 +117,10 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         warnings=(*source.tables.warnings, *warnings, *split.warnings),
         root=folder,
     )
-    eda = explore(parts.train, spec, prepared.input)
+    eda = summarize_training_rows(parts.train, spec, prepared.input)
     (folder / "eda.json").write_text(json.dumps(eda, indent=1), encoding="utf-8")
     (folder / "prepared.json").write_text(prepared.model_dump_json(indent=1), encoding="utf-8")
-    verify(prepared, rows, split)
+    verify_prepared(prepared, rows, split)
 
 
 def _parts(
@@ -129,7 +129,7 @@ def _parts(
     kept: NDArray[np.intp],
     classes: tuple[str, ...] | None,
     public_input: Path,
-) -> Parts:
+) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
     train = tables.train.iloc[kept].reset_index(drop=True)
@@ -156,7 +156,7 @@ def _parts(
         }
     )
     train_part, val, audit = (labelled.iloc[rows] for rows in (split.train, split.val, split.audit))
-    return Parts(train_part, val, audit, test, ids, tables.sample, classes)
+    return PartTables(train_part, val, audit, test, ids, tables.sample, classes)
 
 
 def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:
@@ -185,9 +185,9 @@ def _usable_rows(source: _PreparationInput) -> tuple[NDArray[np.intp], list[str]
     spec, folder = source.spec, source.raw.folder
     if source.train_media is None or source.test_media is None:
         return np.arange(len(source.tables.train)), []
-    broken, faults = broken_media(source.train_media, folder / spec.train, SEED)
+    broken, faults = find_broken_media(source.train_media, folder / spec.train, SEED)
     warnings = [f"{fault}; MARS dropped these rows." for fault in faults]
-    _, faults = broken_media(source.test_media, folder / (spec.test or spec.sample_submission), SEED)
+    _, faults = find_broken_media(source.test_media, folder / (spec.test or spec.sample_submission), SEED)
     warnings += [f"{fault}; these rows stay among the rows to predict." for fault in faults]
     return np.flatnonzero(~broken), warnings
 

@@ -49,7 +49,7 @@ def has_credentials() -> bool:
     return any((place / name).is_file() for place in places for name in _CREDENTIAL_FILES)
 
 
-def readiness() -> str:
+def client_state() -> str:
     """Return the state of the Kaggle client for `mars doctor`, without a request to Kaggle."""
     if importlib.util.find_spec("kaggle") is None:
         return f"no client: {_INSTALL}"

@@ -18,7 +18,7 @@ from agent.competition.sources.archive import unpack
 from agent.competition.sources.mle_bench import find_split
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
-from agent.core.files import aside, inside, link_or_copy, machine_errors
+from agent.core.files import link_or_copy, resolve_inside, staged_folder, translate_os_errors
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
 
@@ -36,14 +36,14 @@ class RawData:
 
     folder: Path
     kind: DataKind
-    sentence: str
+    description: str
     """Description of the data, printed as the first line of a run."""
     metric: str | None = None
     """Metric of the graders of this data, if different from the metric of the competition."""
     source: str | None = None
     """`kaggle` or `mle-bench`, or None for other sources."""
 
-    def graded(self, spec: CompetitionSpec) -> CompetitionSpec:
+    def with_grader_metric(self, spec: CompetitionSpec) -> CompetitionSpec:
         """Return the specification with the metric of this data."""
         return spec if self.metric is None else spec.model_copy(update={"metric": self.metric})
 
@@ -72,7 +72,7 @@ def locate_data(
     """
     spec = competition.spec
     kaggle_error = ""
-    with machine_errors(f"Looking for the data of {spec.id}"):
+    with translate_os_errors(f"Looking for the data of {spec.id}"):
         full = None if choice == "sample" else _find_full_data(competition, home.data, run_script, seed)
         if full is not None:
             return full
@@ -86,8 +86,8 @@ def locate_data(
         if choice != "full" and spec.sample_script is not None:
             target = home.data / spec.id / _name_with_seed("sample", seed)
             _generate(competition, spec.sample_script, target, run_script, seed)
-            sentence = f"Data: a generated sample, not the real data of {spec.title}."
-            return RawData(target, "sample", sentence + kaggle_error)
+            description = f"Data: a generated sample, not the real data of {spec.title}."
+            return RawData(target, "sample", description + kaggle_error)
     if choice == "sample":
         raise SetupError(f"{spec.id} has no sample; run with --data full.")
     raise SetupError(
@@ -116,7 +116,7 @@ def _import(competition: Competition, source: Path, home: Home, origin: dict[str
         raise SetupError(
             f"{source}: the folder contains {target}, the destination of the data; give another folder."
         )
-    with machine_errors(f"Importing {source}"):
+    with translate_os_errors(f"Importing {source}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder(".unpacked-", target.parent) as scratch:
             folder = unpack(source, scratch)
@@ -124,7 +124,7 @@ def _import(competition: Competition, source: Path, home: Home, origin: dict[str
             if split is not None and spec.sources.mle_bench_metric is not None:
                 get_metric(spec.sources.mle_bench_metric).prediction_kind(spec.task)
             root = _data_root(spec, folder if split is None else split.public, source)
-            with aside(target, replace=True) as new:
+            with staged_folder(target, replace=True) as new:
                 _copy_tree(root, new)
                 if split is not None:
                     origin = {**origin, "source": "mle-bench"}
@@ -166,7 +166,7 @@ def _download(competition: Competition, home: Home) -> RawData:
 
 def _find_full_data(competition: Competition, data: Path, run_script: RunScript, seed: int) -> RawData | None:
     spec = competition.spec
-    if inside(competition.folder, spec.train).is_file():
+    if resolve_inside(competition.folder, spec.train).is_file():
         return RawData(
             competition.folder, "full", f"Data: the full data of {spec.title} in {competition.folder}."
         )
@@ -187,10 +187,10 @@ def _generate(competition: Competition, script: str, target: Path, run_script: R
     marker = {"origin": "generated", "seed": seed, "code": _code_hash(competition.folder)}
     if _marker(target) == marker:
         return
-    file = inside(competition.folder, script)
+    file = resolve_inside(competition.folder, script)
     if not file.is_file():
         raise SetupError(f"{file}: the script is missing.")
-    with aside(target, replace=target.exists()) as folder:
+    with staged_folder(target, replace=target.exists()) as folder:
         run_script(file, [str(folder), "--seed", str(seed)], [competition.folder], folder)
         missing = _missing_tables(competition.spec, folder)
         if missing:
@@ -215,7 +215,7 @@ def _code_hash(folder: Path) -> str:
 
 def _missing_tables(spec: CompetitionSpec, folder: Path) -> list[str]:
     tables = (spec.train, spec.test, spec.sample_submission, spec.label_table)
-    return [name for name in tables if name is not None and not inside(folder, name).is_file()]
+    return [name for name in tables if name is not None and not resolve_inside(folder, name).is_file()]
 
 
 def _data_root(spec: CompetitionSpec, folder: Path, source: Path) -> Path:

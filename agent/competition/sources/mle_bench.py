@@ -37,7 +37,7 @@ def find_split(folder: Path, spec: CompetitionSpec) -> PreparedSplit | None:
     return None
 
 
-def refusal(spec: CompetitionSpec, submission: Path) -> str | None:
+def grader_rejection(spec: CompetitionSpec, submission: Path) -> str | None:
     """Return why the grader of MLE-bench would reject a valid submission, or None.
 
     The grader lets pandas guess the types of columns. If every row has exactly one numeric label, pandas

@@ -1,9 +1,9 @@
 """Draft `competition.yaml` with a language model (`mars init DIR --model M`).
 
-The model reads the description and facts about the tables. `merge_answer` checks its answer against the tables.
-`metric_check` runs a metric that the model wrote on synthetic rows. `draft_check` prepares the competition as a
-run would. The model gets each failure back, at most twice. Without a usable answer, the rules of
-`agent.drafting.rules` draft the file.
+The model reads the description and facts about the tables. `merge_answer` checks its answer against the
+tables. `metric_check` runs a metric that the model wrote on synthetic rows. `draft_check` prepares the
+competition as a run would. The model gets each failure back, at most twice. Without a usable answer, the
+rules of `agent.drafting.rules` draft the file.
 """
 
 import re
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from agent.competition.metrics import METRICS, Metric
 from agent.competition.prepared import Prepared
-from agent.competition.spec import OWN_METRIC, CompetitionSpec
+from agent.competition.spec import METRIC_FILE, CompetitionSpec
 from agent.core.errors import SetupError
-from agent.core.files import machine_errors
+from agent.core.files import translate_os_errors
 from agent.core.paths import Home
 from agent.drafting.llm.answer import LEAVE_OUT, OWN, Answer
 from agent.drafting.llm.description import read_overview
@@ -25,19 +25,19 @@ from agent.drafting.llm.format import sanitize
 from agent.drafting.llm.merge_answer import CompetitionFolder, merge_answer
 from agent.drafting.llm.metric_check import can_run_untrusted_code, find_metric_fault
 from agent.drafting.llm.table_facts import collect_facts, find_headerless_table, read_tables
-from agent.drafting.llm.transcript import Exchanges
+from agent.drafting.llm.transcript import DraftTranscript
 from agent.drafting.rules.draft import Draft, distinct_labels, draft_spec, require_none_yet, write_draft
 from agent.drafting.rules.inputs import guess_images
 from agent.drafting.rules.tables import find_tables, guess_id, match_usual_names
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
-from agent.llm.circuit_breaker import PatientThinker
+from agent.llm.circuit_breaker import CircuitBreaker
 from agent.llm.client import Client
 from agent.llm.endpoint import Endpoint
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.prompts import render_prompt
-from agent.llm.query import Query, Thinker
-from agent.llm.spend_limit import Allowance
+from agent.llm.query import LanguageModel, Query
+from agent.llm.spend_limit import SpendLimit
 
 ANSWER_TOKENS = 6000
 MAX_RETRIES = 2
@@ -52,7 +52,7 @@ _ERROR_CHARS = 2_000
 
 
 @dataclass(frozen=True)
-class Written:
+class DraftResult:
     """The written file, its draft and the prepared data."""
 
     file: Path
@@ -65,18 +65,18 @@ def draft_with_model(
     folder: Path,
     home: Home,
     endpoint: Endpoint,
-    exchanges: Exchanges,
-    say: Callable[[str], None],
+    transcript: DraftTranscript,
+    report: Callable[[str], None],
     max_usd: float | None = None,
-) -> Written:
+) -> DraftResult:
     """Ask the planner model of an endpoint, check its draft and write `competition.yaml`.
 
     Args:
         folder: The folder of the competition.
         home: Holds the prepared data.
         endpoint: The endpoint to ask.
-        exchanges: Records every call.
-        say: Called with one sentence for each failure.
+        transcript: Records every call.
+        report: Called with one sentence for each failure.
         max_usd: Spend limit of all calls in US dollars; None for no limit.
 
     Raises:
@@ -87,14 +87,14 @@ def draft_with_model(
     deadline = time.monotonic() + TIME_LIMIT_S
     client = Client(
         endpoint,
-        exchanges,
-        Allowance(max_usd, used=lambda: exchanges.spend.used),
+        transcript,
+        SpendLimit(max_usd, used=lambda: transcript.spend.used),
         lambda: None,
         lambda: deadline - time.monotonic(),
     )
     try:
-        thinker = PatientThinker(client, lambda reason: None, fresh=True)
-        return ModelDrafter(folder, home, thinker, endpoint.models["planner"], say).write()
+        language_model = CircuitBreaker(client, lambda reason: None, fail_fast=True)
+        return ModelDrafter(folder, home, language_model, endpoint.models["planner"], report).write()
     finally:
         client.close()
 
@@ -103,21 +103,26 @@ class ModelDrafter:
     """Drafts one folder with a language model, or by the rules if the model fails."""
 
     def __init__(
-        self, folder: Path, home: Home, thinker: Thinker, model: str, say: Callable[[str], None]
+        self,
+        folder: Path,
+        home: Home,
+        language_model: LanguageModel,
+        model: str,
+        report: Callable[[str], None],
     ) -> None:
         """Read the tables. Reasons in the draft name `model`."""
-        with machine_errors(f"Reading {folder}"):
+        with translate_os_errors(f"Reading {folder}"):
             self._folder = CompetitionFolder(folder, read_tables(folder), read_overview(folder))
-            self._own_metric_allowed = can_run_untrusted_code() and not (folder / OWN_METRIC).exists()
+            self._own_metric_allowed = can_run_untrusted_code() and not (folder / METRIC_FILE).exists()
             self._facts = collect_facts(self._folder.tables, match_usual_names(list(self._folder.tables))[2])
             self._has_images = _has_images(folder)
         self._home = home
-        self._thinker = thinker
+        self._language_model = language_model
         self._model = model
-        self._say = say
+        self._say = report
         self._prepared: Prepared | None = None
 
-    def write(self) -> Written:
+    def write(self) -> DraftResult:
         """Write the model's draft if it passes the checks, else the draft of the rules.
 
         Raises the errors of `draft_with_model`.
@@ -126,7 +131,7 @@ class ModelDrafter:
         if not reason:
             try:
                 return self._write_model_draft()
-            except (LlmUnusable, LlmUnavailable, LeftAlone, InvalidDraftError) as error:
+            except (UnusableAnswerError, LlmUnavailableError, ModelDisabledError, InvalidDraftError) as error:
                 reason = str(error)
         note = (
             f"The language model {self._model} gave no usable draft, so the rules drafted this file: {reason}"
@@ -137,7 +142,7 @@ class ModelDrafter:
             raise SetupError(f"{error} {note}") from error
         self._say(note)
         draft = replace(draft, questions=(*draft.questions, note))
-        return Written(write_draft(draft, self._folder.folder), draft, None)
+        return DraftResult(write_draft(draft, self._folder.folder), draft, None)
 
     def _blocker(self) -> str:
         """Return why the model must not be asked about the tables; empty if it may be asked."""
@@ -151,14 +156,14 @@ class ModelDrafter:
             "never sent; add a row of column names."
         )
 
-    def _write_model_draft(self) -> Written:
+    def _write_model_draft(self) -> DraftResult:
         earlier = failure = ""
         for retries_left in reversed(range(1 + MAX_RETRIES)):
-            answer, draft = self._thinker.ask(self._query(earlier, failure))
+            answer, draft = self._language_model.ask(self._query(earlier, failure))
             try:
                 self._check_own_metric(draft)
                 file = write_draft(draft, self._folder.folder, self._prepare)
-                return Written(file, draft, self._prepared)
+                return DraftResult(file, draft, self._prepared)
             except InvalidDraftError as error:
                 if not retries_left:
                     raise
@@ -181,7 +186,7 @@ class ModelDrafter:
             raise InvalidDraftError(SetupError(fault), fault)
 
     def _query(self, earlier: str, failure: str) -> Query[tuple[Answer, Draft]]:
-        form = Form.of(Answer)
+        form = AnswerFormat.of(Answer)
 
         def read(raw_answer: dict[str, object]) -> tuple[Answer, Draft]:
             answer = form.read(raw_answer)
@@ -194,7 +199,9 @@ class ModelDrafter:
             self._prompt(_OVERVIEW_CHARS, _COLUMNS, earlier, failure),
             self._prompt(_SHORT_OVERVIEW_CHARS, _SHORT_COLUMNS, earlier, failure),
         ]
-        return Query("planner", "describe", prompts, Form("competition", form.schema, read), ANSWER_TOKENS)
+        return Query(
+            "planner", "describe", prompts, AnswerFormat("competition", form.schema, read), ANSWER_TOKENS
+        )
 
     def _prompt(self, overview_chars: int, columns: int, earlier: str, failure: str) -> Prompt:
         overview = self._folder.overview

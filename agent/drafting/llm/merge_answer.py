@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from agent.competition.metrics import METRICS, get_metric
-from agent.competition.spec import OWN_METRIC, MetricParameters, OwnMetric, metric_code
+from agent.competition.spec import METRIC_FILE, MetricParameters, OwnMetric, check_metric_code
 from agent.competition.submission import SubmissionFormat
 from agent.core.errors import SetupError
 from agent.drafting.llm.answer import OWN, Answer
@@ -221,7 +221,7 @@ def _settle_metric(
     guess = Guess("metric", answer.metric, answer.metric_why, model)
     if answer.metric == OWN:
         return (
-            Guess("metric", OWN_METRIC, answer.metric_why, model),
+            Guess("metric", METRIC_FILE, answer.metric_why, model),
             MetricParameters(),
             _own_metric(answer, own_metric_allowed),
         )
@@ -230,9 +230,11 @@ def _settle_metric(
             f"metric: there is no metric '{answer.metric}'; choose one of {', '.join(METRICS)}."
         )
     metric = METRICS[answer.metric]
-    if answer.task not in metric.kinds:
-        raise AnswerError(f"metric: '{metric.name}' serves {', '.join(metric.kinds)}, not {answer.task}.")
-    if metric.two_classes and classes != 2:
+    if answer.task not in metric.prediction_kinds:
+        raise AnswerError(
+            f"metric: '{metric.name}' serves {', '.join(metric.prediction_kinds)}, not {answer.task}."
+        )
+    if metric.binary_only and classes != 2:
         raise AnswerError(
             f"metric: '{metric.name}' takes two classes, but there are {classes}; macro_{metric.name} and "
             f"weighted_{metric.name} take any number."
@@ -240,7 +242,7 @@ def _settle_metric(
     if metric.higher_is_better != answer.higher_is_better:
         direction = "higher" if metric.higher_is_better else "lower"
         raise AnswerError(f"higher_is_better: {direction} is better for '{metric.name}'.")
-    values: dict[str, Any] = dict.fromkeys(metric.needs, answer.metric_parameter)
+    values: dict[str, Any] = dict.fromkeys(metric.parameter_names, answer.metric_parameter)
     if "k" in values and answer.metric_parameter is not None and answer.metric_parameter.is_integer():
         values["k"] = int(answer.metric_parameter)
     try:
@@ -248,7 +250,8 @@ def _settle_metric(
         get_metric(metric.name, parameters)
     except (SetupError, ValueError):
         raise AnswerError(
-            f"metric_parameter: '{metric.name}' needs {metric.needs[0]}, a number in its valid range."
+            f"metric_parameter: '{metric.name}' needs {metric.parameter_names[0]}, "
+            "a number in its valid range."
         ) from None
     return guess, parameters, None
 
@@ -259,7 +262,7 @@ def _own_metric(answer: Answer, allowed: bool) -> OwnMetric:
         why = "own_metric must define it" if allowed else "this machine cannot run it safely"
         raise AnswerError(f"metric: '{OWN}' is not possible: {why}; or choose the nearest metric by name.")
     try:
-        code = metric_code(proposed.code, Path(OWN_METRIC))
+        code = check_metric_code(proposed.code, Path(METRIC_FILE))
     except SetupError as error:
         raise AnswerError(f"own_metric.code: {error}") from None
     default_best = float(answer.higher_is_better)
@@ -293,4 +296,4 @@ def _title(answer: Answer, folder: Path) -> str:
 def _own_metric_questions(own: OwnMetric | None) -> list[str]:
     if own is None:
         return []
-    return [f"Read {OWN_METRIC}: the language model wrote it. Does it measure what the description says?"]
+    return [f"Read {METRIC_FILE}: the language model wrote it. Does it measure what the description says?"]

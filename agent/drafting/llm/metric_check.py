@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from agent.competition.metrics import Rows, RunBounded, metric_of
+from agent.competition.metrics import Rows, SandboxRunner, metric_of
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
 from agent.execution import run_script
-from agent.execution.isolation import detect
+from agent.execution.isolation import detect_isolation
 
 SCORING_LIMIT_S = 20.0
 """Time limit of one scoring of the synthetic rows, in seconds."""
@@ -21,7 +21,7 @@ _MAX_ERROR = 1e-6  # of perfect predictions
 
 def can_run_untrusted_code() -> bool:
     """Return whether the sandbox of this machine blocks the network, the home folder and writes outside."""
-    guarantees = detect("auto").guarantees(warm=False)
+    guarantees = detect_isolation("auto").guarantees(warm=False)
     return guarantees.network_blocked and guarantees.home_hidden and guarantees.writes_confined
 
 
@@ -53,7 +53,7 @@ def find_metric_fault(spec: CompetitionSpec, classes: int, seconds: float = SCOR
     return ""
 
 
-def _limit_time(seconds: float) -> RunBounded:
+def _limit_time(seconds: float) -> SandboxRunner:
     """Return the sandboxed script runner with a lower time limit."""
 
     def run(

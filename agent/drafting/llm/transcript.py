@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.core.files import machine_errors
+from agent.core.files import translate_os_errors
 from agent.llm.calls import Call, CallBegun
 from agent.llm.spend import Spend
 
 TRANSCRIPT_FILE = "competition.llm.txt"
 
 
-class Exchanges:
+class DraftTranscript:
     """Appends each prompt before it is sent and each answer when it arrives, and sums the spend."""
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Exchanges:
 
     def _add(self, text: str) -> None:
         with (
-            machine_errors(f"Writing {self.file}"),
+            translate_os_errors(f"Writing {self.file}"),
             self.file.open("a", encoding="utf-8", errors="replace") as stream,
         ):
             stream.write(text)

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from agent.competition.metrics import metric_of
 from agent.competition.registry import SPEC_FILE
-from agent.competition.spec import OWN_METRIC, CompetitionSpec, MetricParameters, OwnMetric
+from agent.competition.spec import METRIC_FILE, CompetitionSpec, MetricParameters, OwnMetric
 from agent.competition.tables import write_table
 from agent.core.errors import SetupError
-from agent.core.files import machine_errors
+from agent.core.files import translate_os_errors
 from agent.core.yaml_files import first_fault
 from agent.drafting.rules.inputs import GuessedInput, guess_inputs
 from agent.drafting.rules.tables import (
@@ -73,7 +73,7 @@ def draft_spec(folder: Path) -> Draft:
     Raises:
         SetupError: A field cannot be guessed; the message says which file or column to add.
     """
-    with machine_errors(f"Reading {folder}"):
+    with translate_os_errors(f"Reading {folder}"):
         tables = find_tables(folder)
         return build_draft(tables, _guess_fields(tables))
 
@@ -151,14 +151,14 @@ def write_draft(
     require_none_yet(folder)
     file, text = folder / SPEC_FILE, _format_yaml(draft)
     created: list[Path] = []
-    with machine_errors(f"Writing {file}"):
+    with translate_os_errors(f"Writing {file}"):
         try:
             if draft.generated_sample is not None:
                 created.append(_create(folder / draft.spec.sample_submission))
                 write_table(draft.generated_sample, created[-1])
             check(_parse_spec(draft.spec, text))
             if draft.spec.own_metric is not None:
-                created.append(_create(folder / OWN_METRIC))
+                created.append(_create(folder / METRIC_FILE))
                 created[-1].write_text(draft.spec.own_metric.code, encoding="utf-8")
             created.append(_create(file))
             created[-1].write_text(text, encoding="utf-8")

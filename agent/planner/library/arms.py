@@ -38,7 +38,7 @@ class Arm:
         return gain / self.time_factor if gain > 0 else gain * self.time_factor
 
 
-def believe(
+def posterior(
     move: Move, changes: tuple[Change, ...], lessons: Iterable[Lesson], scope: Scope
 ) -> tuple[float, float, float, tuple[str, ...]]:
     """Return the posterior of a move's gain: (mean, sd, time factor, ids of supporting lessons).

@@ -4,11 +4,11 @@ A family's moves are arms of a bandit. Their gain and cost come from priors and 
 """
 
 from agent.memory.lesson import Scope
-from agent.planner.base import Circumstances, Proposal, Request
-from agent.planner.constraints import Wishes
+from agent.planner.base import Proposal, Request, TaskContext
+from agent.planner.constraints import Constraints
 from agent.planner.library.arms import Arm
 from agent.planner.library.idea_text import draft_idea, improved_idea
-from agent.planner.search_space import Ground, draft_fits, inherited_cites
+from agent.planner.search_space import SearchSpace, draft_fits, inherited_cites
 from agent.record.state import Node, RunState
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint
@@ -22,31 +22,31 @@ class LibraryPlanner:
     """Thompson sampling over the moves of the families that serve a competition."""
 
     def __init__(
-        self, families: dict[str, Family], circumstances: Circumstances, wishes: Wishes | None = None
+        self, families: dict[str, Family], context: TaskContext, constraints: Constraints | None = None
     ) -> None:
-        self.ground = Ground(families, circumstances, wishes)
+        self.search_space = SearchSpace(families, context, constraints)
 
     @property
     def families(self) -> dict[str, Family]:
         """The families that serve the competition."""
-        return self.ground.families
+        return self.search_space.families
 
     @property
     def scopes(self) -> list[Scope]:
         """Scopes of the lessons that apply here."""
-        return self.ground.scopes
+        return self.search_space.scopes
 
     def propose(self, request: Request) -> Proposal | None:
         return self._draft(request) if request.parent is None else self._improve(request, request.parent)
 
     def _draft(self, request: Request) -> Proposal | None:
-        options = self.ground.drafts()
+        options = self.search_space.drafts()
         for family, draft in options:
             if _is_drafted(request.state, family, draft):
                 continue
             slots, cites = self._with_proven_values(family, draft, request.state)
-            expected = self.ground.draft_seconds(request.state, family, slots)
-            if draft_fits(expected, request) and self.ground.is_new_and_allowed(
+            expected = self.search_space.draft_seconds(request.state, family, slots)
+            if draft_fits(expected, request) and self.search_space.is_new_and_allowed(
                 request.state, family, slots, None
             ):
                 return Proposal(draft_idea(family, draft, slots, (), cites), expected)
@@ -61,12 +61,12 @@ class LibraryPlanner:
             moves: list[Move] = []
             for move in request.rng.permutation(len(family.moves)):
                 candidate = family.moves[int(move)]
-                changed = self.ground.apply(family, candidate, slots)
+                changed = self.search_space.apply(family, candidate, slots)
                 if changed is not None and len(moves) < 2 + attempt // 5:
                     slots, moves = changed, [*moves, candidate]
-            if not self.ground.is_new_and_allowed(request.state, family, slots, None):
+            if not self.search_space.is_new_and_allowed(request.state, family, slots, None):
                 continue
-            expected = self.ground.draft_seconds(request.state, family, slots)
+            expected = self.search_space.draft_seconds(request.state, family, slots)
             if draft_fits(expected, request):
                 return Proposal(draft_idea(family, draft, slots, moves, cites), expected)
         return None
@@ -76,7 +76,7 @@ class LibraryPlanner:
         if blueprint is None or blueprint.family not in self.families:
             return None
         family = self.families[blueprint.family]
-        arms = list(self.ground.arms(request, parent, family, blueprint))
+        arms = list(self.search_space.arms(request, parent, family, blueprint))
         if not arms:
             return None
         worth = [arm.sample(request.rng, per_cost=not request.finishing) for arm in arms]
@@ -104,13 +104,13 @@ class LibraryPlanner:
             return [first]
         for second in ranked[1:]:
             together = first.time_factor * second.time_factor * parent.seconds
-            both = self.ground.apply(family, second.move, first.slots)
+            both = self.search_space.apply(family, second.move, first.slots)
             if (
                 both is not None
                 and second.gain > 0
                 and not {c.slot for c in first.changes} & {c.slot for c in second.changes}
-                and self.ground.improvement_fits(request, family, both, together)
-                and self.ground.is_new_and_allowed(request.state, family, both, parent)
+                and self.search_space.improvement_fits(request, family, both, together)
+                and self.search_space.is_new_and_allowed(request.state, family, both, parent)
             ):
                 return [first, second]
         return [first]
@@ -119,15 +119,15 @@ class LibraryPlanner:
         self, family: Family, draft: Draft, state: RunState
     ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
         """Return the draft's slots and citations; lessons' proven values fill slots the draft leaves open."""
-        wishes = self.ground.wishes
-        slots = wishes.draft_slots(family, draft)
+        constraints = self.search_space.constraints
+        slots = constraints.draft_slots(family, draft)
         cites: dict[str, tuple[str, ...]] = {}
-        scope = self.ground.scope_of[family.id]
-        for lesson in sorted(state.proven, key=lambda lesson: lesson.confidence):
+        scope = self.search_space.scope_of[family.id]
+        for lesson in sorted(state.helpful_lessons, key=lambda lesson: lesson.confidence):
             (change,) = lesson.changes
             if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
                 continue
-            wanted = wishes.allows({**slots, change.slot: change.new})
+            wanted = constraints.allows({**slots, change.slot: change.new})
             if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new) and wanted:
                 slots[change.slot] = change.new
                 cites[change.slot] = (lesson.id,)

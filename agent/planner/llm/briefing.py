@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.competition.prepared import Prepared
 from agent.llm.calls import Prompt
-from agent.llm.endpoint import LOCAL
+from agent.llm.endpoint import LOCAL_MODEL
 from agent.llm.prompts import render_prompt
 from agent.memory.lesson import Lesson
 from agent.planner.base import Request
@@ -16,7 +16,7 @@ from agent.planner.llm.aggregates import Aggregates, aggregates
 from agent.planner.llm.design import NEEDED, packages, scouted
 from agent.planner.llm.editing import outline
 from agent.planner.llm.idea_formats import DRAFT_CHANGES, LOOKS, EditPlan, StartingPoint, may_write_own
-from agent.planner.search_space import Ground
+from agent.planner.search_space import SearchSpace
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.rendering import TaskView
@@ -38,23 +38,23 @@ class Briefing:
     """Builds the prompts of one session; all share a prefix, which providers cache."""
 
     competition: TaskView
-    ground: Ground
+    search_space: SearchSpace
     description: str
     eda: dict[str, object]
     hint: str
-    terse: bool = False
+    small_model: bool = False
     """Whether the model is very small: prompts are short and ask for choices without prose."""
 
     @classmethod
-    def of(cls, prepared: Prepared, run: RunSettings, ground: Ground) -> "Briefing":
+    def of(cls, prepared: Prepared, run: RunSettings, search_space: SearchSpace) -> "Briefing":
         """Return the briefing of a run on prepared data."""
         return cls(
             competition=TaskView.of(prepared),
-            ground=ground,
+            search_space=search_space,
             description=_read(Path(run.folder) / DESCRIPTION_FILE),
             eda=prepared.eda,
             hint=run.hint,
-            terse=LOCAL in run.models.values(),
+            small_model=LOCAL_MODEL in run.models.values(),
         )
 
     def about(self, parent: Node | None) -> str:
@@ -73,7 +73,7 @@ class Briefing:
 
     def draft(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
         """Return the prompts for a new draft, full and short."""
-        more: dict[str, object] = {"may_write": may_write_own(self.ground, self.terse)}
+        more: dict[str, object] = {"may_write": may_write_own(self.search_space, self.small_model)}
         return [self._prompt("draft", full, request, lessons, more) for full in self._lengths]
 
     def design(self, request: Request, lessons: Sequence[Lesson]) -> list[Prompt]:
@@ -106,10 +106,10 @@ class Briefing:
             parent: The node to improve.
             modules: One outline line for each module that may be edited; if empty, only slots may change.
         """
-        family = self.ground.families[parent.blueprint.family] if parent.blueprint else None
+        family = self.search_space.families[parent.blueprint.family] if parent.blueprint else None
         arms: list[Arm] = []
         if family is not None and parent.blueprint is not None:
-            arms = list(self.ground.arms(request, parent, family, parent.blueprint))
+            arms = list(self.search_space.arms(request, parent, family, parent.blueprint))
             arms.sort(key=lambda arm: -arm.gain)
         return [
             self._prompt(
@@ -151,7 +151,7 @@ class Briefing:
 
     @property
     def _lengths(self) -> tuple[bool, ...]:
-        return (False,) if self.terse else (True, False)
+        return (False,) if self.small_model else (True, False)
 
     def _prompt(
         self,
@@ -170,14 +170,14 @@ class Briefing:
             lessons=lessons if full else lessons[:SHORT_LESSONS],
             limit_s=round(request.limit_s),
             draft_changes=DRAFT_CHANGES,
-            terse=self.terse,
+            small_model=self.small_model,
             **context,
         )
         return Prompt(self._rules(full), asked)
 
     def _rules(self, full: bool, choices: bool = True) -> str:
         """Return the part that all prompts share; without `choices` it leaves out the families."""
-        ground = self.ground
+        search_space = self.search_space
         described = self._aggregates.columns if full else frozenset()
         return render_prompt(
             "planner_rules",
@@ -185,14 +185,14 @@ class Briefing:
             competition=self.competition,
             description=_cut(self.description, DESCRIPTION_LENGTH if full else SHORT_DESCRIPTION),
             columns=COLUMNS if full else SHORT_COLUMNS,
-            device=ground.device,
+            device=search_space.device,
             hint=self.hint,
             eda=self.aggregates if full else f"rows: {self.competition.n_train}",
-            families=list(ground.families.values()),
+            families=list(search_space.families.values()),
             choices=choices,
-            starts=[StartingPoint(*option) for option in ground.drafts()],
-            pinned=ground.wishes.pinned,
-            moves={name: ground.moves(family) for name, family in ground.families.items()},
+            starts=[StartingPoint(*option) for option in search_space.drafts()],
+            pinned=search_space.constraints.pinned,
+            moves={name: search_space.moves(family) for name, family in search_space.families.items()},
             full=full,
         )
 

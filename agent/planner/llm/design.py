@@ -4,7 +4,7 @@ import importlib.util
 import keyword
 from collections.abc import Sequence
 
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.memory.lesson import Lesson
 from agent.planner.base import Proposal
 from agent.planner.library.idea_text import PARTS
@@ -65,7 +65,7 @@ def scouted(state: RunState) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]) -> Form[Proposal]:
+def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]) -> AnswerFormat[Proposal]:
     """Return the form of a design: an idea in prose and its modules, each using only earlier modules.
 
     Args:
@@ -114,7 +114,7 @@ def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]
         )
         return Proposal(idea, expected_s=None)
 
-    return Form("design", schema, read)
+    return AnswerFormat("design", schema, read)
 
 
 def _may_be_planned(file: str) -> bool:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.memory.lesson import Lesson
 from agent.planner.base import Proposal, Request
 from agent.planner.library.idea_text import idea_of
@@ -27,7 +27,7 @@ from agent.planner.search_space import inherited_cites
 from agent.record.state import Node
 from agent.repository.citations import cited_in
 from agent.repository.edits import Edit, EditError, apply_edits
-from agent.repository.hidden_errors import silenced
+from agent.repository.hidden_errors import hidden_errors
 
 EDITS_AT_ONCE = 8
 FILE_LENGTH = 80
@@ -56,7 +56,7 @@ def outline(files: Files) -> list[str]:
 
 def edit_form(
     request: Request, parent: Node, files: Files, look: EditPlan, lessons: Sequence[Lesson]
-) -> Form[Proposal]:
+) -> AnswerFormat[Proposal]:
     """Return the form of an edit answer: blocks to replace, or whole modules among those shown.
 
     An answer is accepted only if all edits apply and no child has made them before.
@@ -91,7 +91,7 @@ def edit_form(
         idea = idea_of(title or "An edit of the code", parts, blueprint, cites=cites)
         return Proposal(idea.model_copy(update={"edits": edit_answer.edits}), parent.seconds)
 
-    return Form("edit", schema, read)
+    return AnswerFormat("edit", schema, read)
 
 
 def _with_rewrites(answer: EditAnswer, files: Files) -> EditAnswer:
@@ -125,7 +125,7 @@ def apply_checked_edits(files: Files, edits: Sequence[Edit]) -> dict[str, str]:
         made = apply_edits(files, edits)
     except EditError as error:
         raise AnswerError(str(error)) from error
-    if hidden := silenced(dict(files), made):
+    if hidden := hidden_errors(dict(files), made):
         raise AnswerError(" ".join(hidden[:FAULTS_SHOWN]))
     return made
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.llm.answer_format import AnswerError, Form
+from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.memory.lesson import Lesson
 from agent.planner.base import Proposal, Request
 from agent.planner.library.idea_text import PARTS, draft_idea, idea_of, improved_texts
@@ -23,7 +23,7 @@ from agent.planner.llm.answers import (
     text_schema,
     with_changes,
 )
-from agent.planner.search_space import Ground, draft_fits, inherited_cites
+from agent.planner.search_space import SearchSpace, draft_fits, inherited_cites
 from agent.record.state import Node
 from agent.repository.family import Draft, Family, Value
 from agent.repository.idea import Blueprint, Change, Idea, changes_between
@@ -60,34 +60,34 @@ class OwnCode:
     """The answer that the model will write all modules itself."""
 
 
-def may_write_own(ground: Ground, terse: bool) -> bool:
+def may_write_own(search_space: SearchSpace, small_model: bool) -> bool:
     """Return whether the model may write all modules: it is not a small model, and no slot is pinned."""
-    return not terse and not ground.wishes.pinned
+    return not small_model and not search_space.constraints.pinned
 
 
 def draft_form(
-    request: Request, ground: Ground, lessons: Sequence[Lesson], terse: bool = False
-) -> Form[Proposal | OwnCode] | None:
+    request: Request, search_space: SearchSpace, lessons: Sequence[Lesson], small_model: bool = False
+) -> AnswerFormat[Proposal | OwnCode] | None:
     """Return the form of a draft, or None if no starting point fits the time.
 
     The answer is a starting point with a few changed slots, or `OWN_CODE`.
 
     Args:
         request: The search's request.
-        ground: The search space.
+        search_space: The search space.
         lessons: The lessons that the answer may cite.
-        terse: Ask a small model for choices only, without prose or code.
+        small_model: Ask a small model for choices only, without prose or code.
     """
-    may_write = may_write_own(ground, terse)
-    starts = {start.name: start for start in _starts_in_time(request, ground)}
+    may_write = may_write_own(search_space, small_model)
+    starts = {start.name: start for start in _starts_in_time(request, search_space)}
     if not starts:
         return None
-    values = _open_values(request, ground, next(iter(starts.values())))
+    values = _open_values(request, search_space, next(iter(starts.values())))
     schema = closed_object(
         {
             "start": {"type": "string", "enum": [*starts, *([OWN_CODE] if may_write else [])]},
             **({"changes": changes_schema(values, DRAFT_CHANGES, least=0)} if values else {}),
-            **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)}),
+            **({} if small_model else {name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)}),
             **cites_schema(lessons),
         }
     )
@@ -99,59 +99,62 @@ def draft_form(
         if draft.start not in starts:
             raise AnswerError(f"start: '{draft.start}' is unknown; choose one of {', '.join(starts)}.")
         start = starts[draft.start]
-        base = ground.wishes.draft_slots(start.family, start.draft)
+        base = search_space.constraints.draft_slots(start.family, start.draft)
         changed = with_changes(base, draft.changes, start.family, DRAFT_CHANGES)
-        _require_new(request, ground, start.family, changed, None)
-        expected = ground.draft_seconds(request.state, start.family, changed)
+        _require_new(request, search_space, start.family, changed, None)
+        expected = search_space.draft_seconds(request.state, start.family, changed)
         if not draft_fits(expected, request):
             raise AnswerError(_too_long(expected or 0.0, request.limit_s))
         cites = cites_by_slot(draft.cites, lessons, changed, changes_between(base, changed))
         idea = draft_idea(start.family, start.draft, changed, (), cites)
         return Proposal(_with_answer_texts(draft, idea), expected)
 
-    return Form("draft", schema, read)
+    return AnswerFormat("draft", schema, read)
 
 
 def improve_form(
     request: Request,
-    ground: Ground,
+    search_space: SearchSpace,
     lessons: Sequence[Lesson],
     parent: Node,
     modules: Sequence[str] = (),
-    terse: bool = False,
-) -> Form[Proposal | EditPlan] | None:
+    small_model: bool = False,
+) -> AnswerFormat[Proposal | EditPlan] | None:
     """Return the form of an improvement, or None if no single change is new and fits the time.
 
     The answer changes one or two slots of the parent, or asks to see modules before it edits them.
 
     Args:
         request: The search's request.
-        ground: The search space.
+        search_space: The search space.
         lessons: The lessons that the answer may cite.
         parent: The node to improve.
         modules: The modules that may be edited.
-        terse: Ask a small model for choices only, without prose or code.
+        small_model: Ask a small model for choices only, without prose or code.
     """
     blueprint = parent.blueprint
-    if blueprint is None and modules and not terse:
+    if blueprint is None and modules and not small_model:
         return _edit_plan_form(modules, lessons)
-    if blueprint is None or blueprint.family not in ground.families:
+    if blueprint is None or blueprint.family not in search_space.families:
         return None
-    family = ground.families[blueprint.family]
-    possible = _possible(request, ground, family, parent, blueprint)
+    family = search_space.families[blueprint.family]
+    possible = _possible(request, search_space, family, parent, blueprint)
     may_edit = (
         bool(modules)
-        and not terse
-        and ground.improvement_fits(request, family, blueprint.slots, parent.seconds)
+        and not small_model
+        and search_space.improvement_fits(request, family, blueprint.slots, parent.seconds)
     )
     if not possible and not may_edit:
         return None
-    least = 0 if may_edit else 1
     schema = closed_object(
         {
-            **({"changes": changes_schema(possible, IMPROVE_CHANGES, least)} if possible else {}),
+            **(
+                {"changes": changes_schema(possible, IMPROVE_CHANGES, least=0 if may_edit else 1)}
+                if possible
+                else {}
+            ),
             **({"look": _modules_schema(modules)} if may_edit else {}),
-            **({} if terse else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
+            **({} if small_model else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
             **cites_schema(lessons),
         }
     )
@@ -164,13 +167,13 @@ def improve_form(
         changes = changes_between(blueprint.slots, changed)
         if not changes:
             raise AnswerError("changes: every slot keeps the parent's value; change at least one slot.")
-        _require_new(request, ground, family, changed, parent)
+        _require_new(request, search_space, family, changed, parent)
         expected = parent.seconds * family.relative_cost(changed) / family.relative_cost(blueprint.slots)
-        if not ground.improvement_fits(request, family, changed, expected):
+        if not search_space.improvement_fits(request, family, changed, expected):
             raise AnswerError(_too_long(expected, request.limit_s))
         first = [parent, *request.state.ancestors(parent)][-1]
         made = {(change.slot, change.new) for change in changes}
-        arms = ground.arms(request, parent, family, blueprint)
+        arms = search_space.arms(request, parent, family, blueprint)
         idea = idea_of(
             one_line(improvement.title, TITLE_LENGTH) or _title_of(changes),
             improved_texts(family, first, changed, one_line(improvement.reason, PART_LENGTH)),
@@ -182,10 +185,28 @@ def improve_form(
         )
         return Proposal(idea, expected)
 
-    return Form("improve", schema, read)
+    return AnswerFormat("improve", schema, read)
 
 
-def _edit_plan_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[Proposal | EditPlan]:
+def _improve_schema(
+    possible: Mapping[str, Sequence[Value]],
+    modules: Sequence[str],
+    lessons: Sequence[Lesson],
+    small_model: bool,
+) -> Schema:
+    """Return the schema of an improvement; without modules to edit, at least one slot has to change."""
+    changes = changes_schema(possible, IMPROVE_CHANGES, least=0 if modules else 1) if possible else None
+    return closed_object(
+        {
+            **({"changes": changes} if changes else {}),
+            **({"look": _modules_schema(modules)} if modules else {}),
+            **({} if small_model else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
+            **cites_schema(lessons),
+        }
+    )
+
+
+def _edit_plan_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> AnswerFormat[Proposal | EditPlan]:
     """Return the form for code without a blueprint: a plan, and the modules to see before the edit."""
     schema = closed_object(
         {
@@ -194,7 +215,7 @@ def _edit_plan_form(modules: Sequence[str], lessons: Sequence[Lesson]) -> Form[P
             **cites_schema(lessons),
         }
     )
-    return Form(
+    return AnswerFormat(
         "improve", schema, lambda answer: _read_edit_plan(parse_answer(ImproveAnswer, answer), modules)
     )
 
@@ -223,7 +244,7 @@ def _title_of(changes: Sequence[Change]) -> str:
 
 
 def _possible(
-    request: Request, ground: Ground, family: Family, parent: Node, blueprint: Blueprint
+    request: Request, search_space: SearchSpace, family: Family, parent: Node, blueprint: Blueprint
 ) -> dict[str, list[Value]]:
     """Return, by slot, the values whose change alone would be new, allowed and fit the time."""
     own_cost = family.relative_cost(blueprint.slots)
@@ -231,51 +252,57 @@ def _possible(
     for name, slot in family.slots.items():
         for value in slot.values:
             slots = {**blueprint.slots, name: value}
-            if value == blueprint.slots[name] or not ground.is_new_and_allowed(
+            if value == blueprint.slots[name] or not search_space.is_new_and_allowed(
                 request.state, family, slots, parent
             ):
                 continue
             expected = parent.seconds * family.relative_cost(slots) / own_cost
-            if ground.improvement_fits(request, family, slots, expected):
+            if search_space.improvement_fits(request, family, slots, expected):
                 found.setdefault(name, []).append(value)
     return found
 
 
-def _starts_in_time(request: Request, ground: Ground) -> list[StartingPoint]:
+def _starts_in_time(request: Request, search_space: SearchSpace) -> list[StartingPoint]:
     """Return the unchanged starting points that fit the time, the cheapest first."""
-    starts = [StartingPoint(*option) for option in ground.drafts()]
-    return [start for start in starts if _fits(request, ground, start, {})]
+    starts = [StartingPoint(*option) for option in search_space.drafts()]
+    return [start for start in starts if _fits(request, search_space, start, {})]
 
 
-def _fits(request: Request, ground: Ground, start: StartingPoint, more: Mapping[str, Value]) -> bool:
-    slots = {**ground.wishes.draft_slots(start.family, start.draft), **more}
-    return draft_fits(ground.draft_seconds(request.state, start.family, slots), request)
+def _fits(
+    request: Request, search_space: SearchSpace, start: StartingPoint, more: Mapping[str, Value]
+) -> bool:
+    slots = {**search_space.constraints.draft_slots(start.family, start.draft), **more}
+    return draft_fits(search_space.draft_seconds(request.state, start.family, slots), request)
 
 
-def _open_values(request: Request, ground: Ground, cheapest: StartingPoint) -> dict[str, list[Value]]:
+def _open_values(
+    request: Request, search_space: SearchSpace, cheapest: StartingPoint
+) -> dict[str, list[Value]]:
     """Return, by slot, the values that the user left open and that fit the time with the cheapest start.
 
     If several families have a slot, the values of all of them are returned.
     """
-    wishes = ground.wishes
+    constraints = search_space.constraints
     found: dict[str, dict[tuple[type, Value], None]] = {}
-    for family in ground.families.values():
+    for family in search_space.families.values():
         for name, slot in family.slots.items():
-            if name in wishes.pinned:
+            if name in constraints.pinned:
                 continue
             for value in slot.values:
-                in_time = family.id != cheapest.family.id or _fits(request, ground, cheapest, {name: value})
-                if in_time and (name, value) not in wishes.forbidden_values:
+                in_time = family.id != cheapest.family.id or _fits(
+                    request, search_space, cheapest, {name: value}
+                )
+                if in_time and (name, value) not in constraints.forbidden_values:
                     found.setdefault(name, {})[type(value), value] = None  # True and 1 are different values
     return {name: [value for _, value in values] for name, values in found.items()}
 
 
 def _require_new(
-    request: Request, ground: Ground, family: Family, slots: dict[str, Value], parent: Node | None
+    request: Request, search_space: SearchSpace, family: Family, slots: dict[str, Value], parent: Node | None
 ) -> None:
-    if not ground.wishes.allows(slots):
+    if not search_space.constraints.allows(slots):
         raise AnswerError("changes: the user pinned or forbade one of these values; change other slots.")
-    if not ground.is_new_and_allowed(request.state, family, slots, parent):
+    if not search_space.is_new_and_allowed(request.state, family, slots, parent):
         raise AnswerError("This combination of slots was tried before; change other slots or more of them.")
 
 

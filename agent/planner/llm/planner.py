@@ -4,8 +4,8 @@ The model chooses among a family's slots, so that even a very small model yields
 the model gives no usable answer, the library planner proposes the idea instead.
 """
 
-from agent.llm.errors import LeftAlone, LlmUnavailable, LlmUnusable
-from agent.llm.query import Query, Thinker
+from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
+from agent.llm.query import LanguageModel, Query
 from agent.memory.lesson import Lesson
 from agent.memory.recall import recall, solution_lessons
 from agent.planner.base import Planner, Proposal, Request
@@ -26,10 +26,12 @@ SEED_STEP = 1000
 class LlmPlanner:
     """Asks a language model for ideas over a family's slots; falls back to the library planner."""
 
-    def __init__(self, library: Planner, briefing: Briefing, thinker: Thinker, read_code: ReadCode) -> None:
+    def __init__(
+        self, library: Planner, briefing: Briefing, language_model: LanguageModel, read_code: ReadCode
+    ) -> None:
         self._library = library
         self._briefing = briefing
-        self._thinker = thinker
+        self._language_model = language_model
         self._read_code = read_code
 
     def propose(self, request: Request) -> Proposal | None:
@@ -40,7 +42,7 @@ class LlmPlanner:
         """
         try:
             proposal = self._ask(request)
-        except (LlmUnusable, LlmUnavailable, LeftAlone) as error:
+        except (UnusableAnswerError, LlmUnavailableError, ModelDisabledError) as error:
             return self._fall_back(request, str(error))
         if proposal is None:
             return self._fall_back(request, "there was nothing to choose from.")
@@ -48,20 +50,22 @@ class LlmPlanner:
 
     def _ask(self, request: Request) -> Proposal | None:
         """Return the model's idea; None, without a question, if there is nothing to choose from."""
-        ground, state = self._briefing.ground, request.state
+        search_space, state = self._briefing.search_space, request.state
         about = self._briefing.about(request.parent)
-        lessons: list[Lesson] = recall(solution_lessons(state.lessons), ground.scopes, about=about)
+        lessons: list[Lesson] = recall(solution_lessons(state.lessons), search_space.scopes, about=about)
         seed = SEED_STEP * state.run.seed + state.decisions
         node = len(state.nodes) + 1
         if request.parent is None:
-            form = draft_form(request, ground, lessons, self._briefing.terse)
+            form = draft_form(request, search_space, lessons, self._briefing.small_model)
             if form is None:
                 return (
-                    None if self._briefing.terse or ground.drafts() else self._design(request, lessons, seed)
+                    None
+                    if self._briefing.small_model or search_space.drafts()
+                    else self._design(request, lessons, seed)
                 )
             prompts = self._briefing.draft(request, lessons)
             query = Query("planner", "draft", prompts, form, ANSWER_TOKENS, seed=seed, node=node)
-            answer = self._thinker.ask(query)
+            answer = self._language_model.ask(query)
             return answer if isinstance(answer, Proposal) else self._design(request, lessons, seed)
         return self._improve(request, request.parent, lessons, seed)
 
@@ -71,24 +75,28 @@ class LlmPlanner:
         form = design_form(request.state, lessons, written_modules.frame_modules(self._briefing.competition))
         node = len(request.state.nodes) + 1
         query = Query("planner", "design", prompts, form, DESIGN_TOKENS, seed=seed, node=node)
-        return self._thinker.ask(query)
+        return self._language_model.ask(query)
 
     def _improve(self, request: Request, parent: Node, lessons: list[Lesson], seed: int) -> Proposal | None:
         """Ask for new slot values or, in two questions, for a plan and its edits."""
-        terse = self._briefing.terse
-        files = {} if terse else self._read_code(parent)
-        form = improve_form(request, self._briefing.ground, lessons, parent, own_modules(files), terse)
+        small_model = self._briefing.small_model
+        files = {} if small_model else self._read_code(parent)
+        form = improve_form(
+            request, self._briefing.search_space, lessons, parent, own_modules(files), small_model
+        )
         if form is None:
             return None
         prompts = self._briefing.improve(request, lessons, parent, outline(files))
         node = len(request.state.nodes) + 1
         query = Query("planner", "improve", prompts, form, ANSWER_TOKENS, seed=seed, node=node)
-        answer = self._thinker.ask(query)
+        answer = self._language_model.ask(query)
         if isinstance(answer, Proposal):
             return answer
         prompts = [self._briefing.edit(request, parent, files, answer, lessons)]
         edits = edit_form(request, parent, files, answer, lessons)
-        return self._thinker.ask(Query("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed, node=node))
+        return self._language_model.ask(
+            Query("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed, node=node)
+        )
 
     def _fall_back(self, request: Request, reason: str) -> Proposal | None:
         proposal = self._library.propose(request)

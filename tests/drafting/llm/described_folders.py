@@ -10,8 +10,8 @@ import pandas as pd
 from pydantic import SecretStr
 
 from agent.core.paths import Home
-from agent.drafting.llm.draft import Written, draft_with_model
-from agent.drafting.llm.transcript import Exchanges
+from agent.drafting.llm.draft import DraftResult, draft_with_model
+from agent.drafting.llm.transcript import DraftTranscript
 from agent.llm.calls import ROLES
 from agent.llm.endpoint import Endpoint
 from tests.llm.scripted import KEY, MODEL, Script, completion
@@ -91,7 +91,7 @@ class Drafter:
     home: Home
     messages: list[str] = field(default_factory=list)
 
-    def draft(self, folder: Path, *answers: Any, **settings: Any) -> Written:
+    def draft(self, folder: Path, *answers: Any, **settings: Any) -> DraftResult:
         """Draft the folder with these answers, in their order."""
         self.script.answers += [
             completion(json.dumps(one)) if isinstance(one, dict) else one for one in answers
@@ -103,7 +103,7 @@ class Drafter:
             timeout_s=5.0,
         )
         return draft_with_model(
-            folder, self.home, endpoint, Exchanges(folder), self.messages.append, **settings
+            folder, self.home, endpoint, DraftTranscript(folder), self.messages.append, **settings
         )
 
     @property

@@ -13,7 +13,7 @@ from agent.competition.metrics import METRICS
 from agent.competition.registry import find_competition
 from agent.competition.spec import load_spec
 from agent.core.errors import SetupError
-from agent.llm.errors import LlmRefused
+from agent.llm.errors import LlmRejectedError
 from tests.drafting.llm.described_folders import (
     CANARY,
     MODEL,
@@ -146,7 +146,7 @@ def test_a_metric_is_recognised_by_its_definition(
     written = drafter.draft(folder, answer(**fields))
     spec = load_spec(folder / "competition.yaml")
     assert spec.metric == fields["metric"]
-    assert list(spec.metric_parameters.given.values()) == [
+    assert list(spec.metric_parameters.set_values.values()) == [
         fields[name] for name in ("metric_parameter",) if name in fields
     ]
     assert metric_text in drafter.request(1)
@@ -333,7 +333,7 @@ def test_without_a_usable_answer_the_rules_draft_and_report_why(
 
 def test_a_wrong_key_is_reported_and_nothing_is_written(tmp_path: Path, drafter: Drafter) -> None:
     folder = write_folder(tmp_path / "grades")
-    with pytest.raises(LlmRefused, match="OPENAI_API_KEY"):
+    with pytest.raises(LlmRejectedError, match="OPENAI_API_KEY"):
         drafter.draft(folder, failure(401, "Incorrect API key provided."))
     assert not (folder / "competition.yaml").exists()
 

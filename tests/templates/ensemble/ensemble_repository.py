@@ -15,10 +15,10 @@ from scipy.sparse import csr_array
 from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn, Task
 from agent.core.paths import templates_dir
-from agent.repository.idea import idea_told_by
+from agent.repository.idea import placeholder_idea
 from agent.repository.rendering import TaskView, template_environment, template_names, write_tree
 
-IDEA = idea_told_by("its code", "Blend of nodes 003, 007", None)
+IDEA = placeholder_idea("its code", "Blend of nodes 003, 007", None)
 ENVIRONMENT = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "MARS_SEED": "3"}
 
 # A member that runs: it looks at its input and leaves what the environment and the call said.

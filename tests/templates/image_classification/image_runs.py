@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.core.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
-from agent.repository.idea import Blueprint, Idea, idea_told_by
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
 
 Files = dict[str, str]
@@ -42,7 +42,7 @@ class Finished:
 
 def an_idea(slots: Mapping[str, Value], cites: Mapping[str, tuple[str, ...]] | None = None) -> Idea:
     blueprint = Blueprint(family=FAMILY.id, slots=FAMILY.fill(dict(slots), "test"))
-    return idea_told_by("the blueprint", "A plan", blueprint, dict(cites or {}))
+    return placeholder_idea("the blueprint", "A plan", blueprint, dict(cites or {}))
 
 
 def render(

@@ -15,7 +15,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.spec import InputColumn, Task
 from agent.core.paths import templates_dir
 from agent.repository.family import Value, load_family
-from agent.repository.idea import Blueprint, Idea, idea_told_by
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
 
 FAMILY = load_family(templates_dir() / "tabular")
@@ -179,7 +179,7 @@ def real(name: str, metric: str) -> Competition:
 def idea(slots: dict[str, Value], cites: dict[str, tuple[str, ...]] | None = None) -> Idea:
     """An idea with these slots and defaults for the others."""
     blueprint = Blueprint(family="tabular", slots=FAMILY.fill(slots, "test"))
-    return idea_told_by("the blueprint", "Boosting on typed columns", blueprint, cites)
+    return placeholder_idea("the blueprint", "Boosting on typed columns", blueprint, cites)
 
 
 def render(competition: Competition, slots: dict[str, Value]) -> dict[str, str]:

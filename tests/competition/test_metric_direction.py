@@ -11,7 +11,7 @@ UP, DOWN = Direction(True), Direction(False)
 
 @pytest.mark.parametrize(("direction", "best_first"), [(UP, [0.9, 0.5, -1.0]), (DOWN, [-1.0, 0.5, 0.9])])
 def test_ascending_keys_put_the_best_score_first(direction: Direction, best_first: list[float]) -> None:
-    assert sorted(best_first[::-1], key=direction.key) == best_first
+    assert sorted([best_first[2], best_first[0], best_first[1]], key=direction.key) == best_first
     assert direction.better(best_first[0], best_first[1])
     assert not direction.better(best_first[1], best_first[0])
     assert not direction.better(best_first[0], best_first[0])

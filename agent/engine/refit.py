@@ -1,7 +1,6 @@
 """Refit: trains the kept node on all labelled rows and compares the scores on the audit rows."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from agent.competition.prepared import Prepared
 from agent.core.errors import MarsError
 from agent.engine.trial_runner import FROZEN_FILE, TrialRunner
 from agent.execution import run_script
+from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
 from agent.record.state import Node, RunState
 from agent.report import formatting
@@ -66,7 +66,7 @@ def execute_refit(
     metric: Metric,
     node: Node,
     limit_s: float,
-    stop_check: Callable[[float], str | None] | None,
+    stop_check: StopCheck | None,
 ) -> RefitResult:
     """Refit the node and compare its two submissions. A failed candidate gives a failed result."""
     assert node.result is not None

@@ -334,7 +334,7 @@ class TrialRunner:
     def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
         curve = thin_curve(ProgressReader(trial.progress_file).poll())
         if outcome.status != "ok":
-            pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
+            pruned = outcome.stop is not None and outcome.stop.kind == "pruned"
             failed = _failed(trial, outcome.reason, self._failure("run", trial, outcome), outcome.seconds)
             return failed.model_copy(update={"status": "pruned" if pruned else "failed", "curve": curve})
         analysis = read_analysis(trial.workspace / "working" / "analysis.json")

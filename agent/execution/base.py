@@ -7,7 +7,16 @@ from typing import Literal, Protocol
 
 Status = Literal["ok", "failed", "timeout", "stopped", "memory"]
 
-StopCheck = Callable[[float], str | None]
+
+@dataclass(frozen=True)
+class StopReason:
+    """Why a watch stops an execution before its time limit."""
+
+    kind: Literal["pruned", "interrupted", "time"]
+    sentence: str
+
+
+StopCheck = Callable[[float], StopReason | None]
 """Callback, called about five times a second with the elapsed seconds; a returned reason stops the run."""
 
 
@@ -74,6 +83,8 @@ class Outcome:
     log: Path
     reason: str
     """One sentence. A failure names the exception's type and location; the message may quote data."""
+    stop: StopReason | None = None
+    """Why a watch stopped the candidate; None for every other status than `stopped`."""
 
 
 @dataclass(frozen=True)

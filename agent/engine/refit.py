@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import SUBMISSION_FILE, load_hold_out, score_audit_rows
+from agent.competition.evaluation import load_hold_out, score_audit_rows
 from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
+from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
 from agent.core.errors import MarsError
-from agent.engine.trial_runner import FROZEN_FILE, TrialRunner
+from agent.engine.trial_runner import TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import RefitResult

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from agent.core.contract import MAIN, RUN_LOG
+
 Status = Literal["ok", "failed", "timeout", "stopped", "memory"]
 
 
@@ -56,9 +58,9 @@ class Job:
     gpu: str | None = None
     """CUDA_VISIBLE_DEVICES: the leased GPU; None keeps the value of the user's environment."""
     arguments: tuple[str, ...] = ()
-    script: str = "main.py"
+    script: str = MAIN
     """Executed script, relative to the workspace. The workspace comes first on the import path."""
-    log_name: str = "run.log"
+    log_name: str = RUN_LOG
     """File name of the bounded log, below `.mars/` in the workspace."""
 
     def resolved(self) -> "Job":

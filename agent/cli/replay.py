@@ -11,7 +11,8 @@ from rich.table import Table
 from agent.cli.inspect import RunName
 from agent.core import paths
 from agent.engine.session import open_run
-from agent.reproduce.decisions import DecisionCheck, verify_decisions
+from agent.reproduce.decision_checks import DecisionCheck
+from agent.reproduce.decisions import verify_decisions
 from agent.reproduce.execution import TOLERANCE, Reexecution, reexecute
 from agent.reproduce.rendering import RenderedNode, RenderingCheck
 

@@ -19,6 +19,7 @@ from agent.solution import ensemble
 from agent.solution.choose import choose
 
 MIN_MEMBERS = 2  # of an ensemble
+SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
 
 Files = Mapping[str, str]
 
@@ -141,6 +142,10 @@ class Decider:
         fix = self.debugger.fix(state, node, failed)
         return None if self.is_late(state) else fix  # the answer may have used up the run's time
 
+    def needs_smoke_run(self, node: Node) -> bool:
+        """Return whether a run on few rows comes before the node's execution."""
+        return node.operator != "ensemble" and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
+
     def is_late(self, state: RunState, elapsed_s: float | None = None) -> bool:
         """Return whether the time left is too short to execute anything that a model would write."""
         return Budget.of(state, elapsed_s).is_out_of_time
@@ -171,9 +176,7 @@ class Decider:
             result: its result.
             leakage_findings: possible leaks that reading the code found.
         """
-        return result.status == "valid" and (
-            bool(leakage_findings) or self.would_lead(state, node, result)
-        )
+        return result.status == "valid" and (bool(leakage_findings) or self.would_lead(state, node, result))
 
     def review(
         self, state: RunState, node: Node, result: NodeResult, before: Callable[[], Files]
@@ -192,12 +195,12 @@ class Decider:
 
     # -- lessons ---------------------------------------------------------------------------------------
 
-    def asks_for_words(self, state: RunState) -> bool:
-        """Return whether a model may word the lesson of a node that has just finished.
+    def words_from(self, state: RunState) -> LessonWriter | None:
+        """Return the model that words the lesson of a node which has just finished; None for no model.
 
         Without time, no model is asked: two failed requests would open the circuit breaker.
         """
-        return self.reflector is not None and Budget.of(state).search_left_s > 0
+        return self.reflector if Budget.of(state).search_left_s > 0 else None
 
 
 def _no_time_for(node: Node, expected_s: float, left_s: float) -> str:

@@ -4,16 +4,16 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.agents.reviewer import Reviewer, with_review
+from agent.agents.reviewer import with_review
 from agent.competition.label_permutation import evaluate_permutation_test, make_permutation_test
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
+from agent.engine.decider import Decider
 from agent.engine.trial_runner import ResultCheck, Trial, TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import LeakageProbe, NodeResult
-from agent.record.recorder import Clock
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.repository.leakage import Leakage, leakage
@@ -32,14 +32,16 @@ Render = Callable[[Idea], dict[str, str]]
 class LeakageGate:
     """Checks that a node has to pass before it becomes the best of the run."""
 
+    decider: Decider
     state: RunState
     runner: TrialRunner
-    clock: Clock
+    elapsed_s: Callable[[], float]
+    """Returns the seconds of work of the run so far."""
     render: Render
 
     def find_leaks(self, node: Node, files: Mapping[str, str]) -> Leakage:
         """Return the leakage findings in a node's code that the code it was made from does not have."""
-        if self.state.run.experiment or not has_own_code(self.state, node):
+        if not self.decider.is_checked(self.state, node):
             return Leakage()
         return leakage(base_code(self.state, node, self.runner.lineage, self.render), files)
 
@@ -50,25 +52,21 @@ class LeakageGate:
         """
 
         def check(trial: Trial, result: NodeResult) -> NodeResult:
-            if not trial.leakage_findings and not would_lead(self.state, node, result):
+            if not self.decider.is_probe_due(self.state, node, result, trial.leakage_findings):
                 return result
-            left_s = Budget.of(self.state, self.clock.elapsed_s()).search_left_s
+            left_s = Budget.of(self.state, self.elapsed_s()).search_left_s
             found = probe(self.runner, trial, result, min(limit_s, left_s), stop_check)
             return with_probe(result, trial.leakage_findings, found)
 
         return check
 
-    def with_review(self, reviewer: Reviewer | None, node: Node, result: NodeResult) -> NodeResult:
-        """Return the result with a reviewer's opinion, if there is a reviewer and the result would lead."""
-        if reviewer is None or result.status != "valid" or not would_lead(self.state, node, result):
-            return result
-        before = base_code(self.state, node, self.runner.lineage, self.render)
-        return with_review(result, reviewer.review(self.state, node, result, before))
+    def with_review(self, node: Node, result: NodeResult) -> NodeResult:
+        """Return the result with its review, if one is made."""
 
+        def before() -> dict[str, str]:
+            return base_code(self.state, node, self.runner.lineage, self.render)
 
-def has_own_code(state: RunState, node: Node) -> bool:
-    """Whether a node's code differs from what templates render; false for ensembles, which only blend."""
-    return node.operator != "ensemble" and not state.is_rendered(node)
+        return with_review(result, self.decider.review(self.state, node, result, before))
 
 
 def base_code(state: RunState, node: Node, lineage: Lineage, render: Render) -> dict[str, str]:
@@ -76,17 +74,6 @@ def base_code(state: RunState, node: Node, lineage: Lineage, render: Render) -> 
     if node.parent is not None:
         return lineage.read(state.nodes[node.parent].commit)
     return render(node.idea) if node.idea.blueprint is not None else {}
-
-
-def would_lead(state: RunState, node: Node, result: NodeResult) -> bool:
-    """Whether a valid result would make a node with its own code the best.
-
-    Always false for an experiment, whose nodes are never kept.
-    """
-    if state.run.experiment or not has_own_code(state, node):
-        return False
-    best = state.best.metric if state.best is not None else None
-    return result.metric is not None and (best is None or state.better(result.metric, best))
 
 
 def probe(

@@ -19,8 +19,9 @@ from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import current_host, open_agents
 from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.decider import Decider
 from agent.engine.headline import resumed_headline, started_headline
-from agent.engine.loop import Search
+from agent.engine.loop import SearchLoop
 from agent.engine.refit import submission_of
 from agent.engine.request import RunRequest, can_write, imported_code, make_planner, make_settings
 from agent.engine.trial_runner import TrialRunner
@@ -44,7 +45,7 @@ from agent.repository.family import Family, known_families
 from agent.repository.lineage import Lineage, repository_of
 from agent.repository.rendering import Renderer, TaskView
 from agent.search.policy import make_policy
-from agent.search.scheduler import Decisions, scheduler_of
+from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 
@@ -322,7 +323,7 @@ class _Session:
     def _search(self, recorder: EventRecorder, runner: TrialRunner, task: TaskView) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
-        search = Search(
+        search = SearchLoop(
             run=run.id,
             recorder=recorder,
             lessons=self._lessons,
@@ -333,10 +334,9 @@ class _Session:
             heartbeat=self._heartbeat,
         )
         if self._decisions is not None:
-            return search.run(self._decisions)
+            return search.run(Decider(self._decisions))
         with open_agents(library, recorder, run.prepared, run.lineage.read, search.keep_alive) as agents:
-            scheduler = scheduler_of(run.state.run, agents.planner)
-            return search.run(scheduler, agents)
+            return search.run(Decider.of(run.state.run, agents))
 
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run

@@ -15,8 +15,8 @@ from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
-from agent.engine.agents import Agents
-from agent.engine.loop import Search
+from agent.engine.decider import Decider
+from agent.engine.loop import SearchLoop
 from agent.engine.trial_runner import TrialRunner
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
@@ -209,7 +209,7 @@ class ScriptedRun:
             "classification", "accuracy", frozenset({"embedding"}), self.prepared.rows.train, "cpu"
         )
         planner = LibraryPlanner({"toy": self.family}, at)
-        search = Search(
+        search = SearchLoop(
             run="run",
             recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
             lessons=LessonStore(engine),
@@ -222,8 +222,8 @@ class ScriptedRun:
         editing = EditingPlanner(planner, self.edits)
         reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
         try:
-            agents = Agents(editing, debugger=self.debugger, reflector=reflector)
-            search.run(Scheduler(make_policy(state.run.policy), editing), agents)
+            scheduler = Scheduler(make_policy(state.run.policy), editing)
+            search.run(Decider(scheduler, debugger=self.debugger, reflector=reflector))
         except Killed:
             pass
         finally:

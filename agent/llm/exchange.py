@@ -69,7 +69,7 @@ class Exchange:
             is_complete: Returns whether the text so far is a complete answer; called while streaming.
 
         Raises:
-            TransientError, ContextTooLongError, UnsupportedParameterError, LlmRefused, LlmUnusable: The
+            TransientError, ContextTooLongError, UnsupportedParameterError, LlmRejectedError, UnusableAnswerError: The
                 request failed, see `failures`.
             DeadlineReachedError: The run has no time left; the request is cancelled.
             Exception: Any exception of `pulse`, and KeyboardInterrupt; the request is cancelled.

@@ -43,7 +43,7 @@ class CircuitBreaker:
         Raises:
             LlmRejectedError: The endpoint rejects the first question of a fresh run.
             ModelDisabledError: The model is disabled.
-            LlmUnavailableError, UnusableAnswerError: This question has no usable answer; the next question may have one.
+            LlmUnavailableError, UnusableAnswerError: This question has no usable answer; the next one may.
         """
         if self._reason:
             raise ModelDisabledError(self._reason)

@@ -10,10 +10,10 @@ from typing import Any
 from agent.agents.writer import WritingError
 from agent.competition.metrics import Metric
 from agent.engine.agents import Agents
-from agent.engine.assembly import NodeCode, node_code, parent_commits
 from agent.engine.candidate_reports import progress_reader, thin_curve
 from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
+from agent.engine.node_source import node_source, parent_commits
 from agent.engine.refit import execute_refit, plan_refit
 from agent.engine.trial_runner import Trial, TrialRunner
 from agent.execution.base import StopReason
@@ -34,9 +34,8 @@ from agent.record.events import (
 )
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
-from agent.repository import written_modules
-from agent.repository.idea import Fix, Idea
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.assembly import Assembler, NodeCode
+from agent.repository.idea import Fix
 from agent.search.budget import Budget, refit_limit_s
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Decisions, Propose, Repeat
@@ -72,8 +71,7 @@ class Search:
         recorder: EventRecorder,
         lessons: LessonStore,
         runner: TrialRunner,
-        renderers: dict[str, Renderer],
-        competition: TaskView,
+        assembler: Assembler,
         metric: Metric,
         heartbeat: Callable[[], None],
     ) -> None:
@@ -81,14 +79,13 @@ class Search:
         self._chronicle = recorder
         self._record = recorder.record
         self._runner = runner
-        self._renderers = renderers
-        self._competition = competition
+        self._assembler = assembler
         self._metric = metric
         self._clock = recorder.clock
         self._heartbeat = heartbeat
         self._active: dict[Future[Any], _Active] = {}
         self._learner = Learner(run, recorder, lessons, runner, metric)
-        self._gate = LeakageGate(self.state, runner, self._clock, self._render)
+        self._gate = LeakageGate(self.state, runner, self._clock, assembler)
         self._agents: Agents | None = None
 
     def run(self, decisions: Decisions, agents: Agents | None = None) -> Node | None:
@@ -153,9 +150,9 @@ class Search:
             self._write(pool, node)
             return
         blend = node.operator == "ensemble"
-        members = [self.state.nodes[parent] for parent in node.parents]
-        trial = self._set_up(node, self._ensemble_files(members, node.idea) if blend else self._files(node))
+        trial = self._set_up(node, self._code(node))
         if blend:
+            members = [self.state.nodes[parent] for parent in node.parents]
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = self._limit_s(final=blend)
         active = _Active(node, trial, limit_s, reader=progress_reader(node, trial.progress_file))
@@ -173,7 +170,7 @@ class Search:
 
     def _write(self, pool: ThreadPoolExecutor, node: Node) -> None:
         """Let a model write the node's next module and continue; the node fails if no module comes."""
-        code = self._files(node)
+        code = self._code(node)
         try:
             writer = self._agents.writer if self._agents else None
             if writer is None or Budget.of(self.state, self._clock.elapsed_s()).is_out_of_time:
@@ -339,17 +336,8 @@ class Search:
 
     # -- helpers ---------------------------------------------------------------------------------------
 
-    def _files(self, node: Node) -> NodeCode:
-        return node_code(self.state, node, self._runner.lineage, self._render)
-
-    def _render(self, idea: Idea) -> dict[str, str]:
-        if idea.blueprint is None:
-            return written_modules.frame(idea, self._competition)
-        return self._renderers[idea.blueprint.family].render(idea)
-
-    def _ensemble_files(self, members: list[Node], idea: Idea) -> NodeCode:
-        files = {m.id: self._runner.lineage.read(m.result.commit) for m in members if m.result}
-        return NodeCode(ensemble.ensemble_files(members, files, self._competition, idea), ())
+    def _code(self, node: Node) -> NodeCode:
+        return self._assembler.assemble(node_source(self.state, node, self._runner.lineage.read))
 
     def _workspaces(self) -> dict[int, Path]:
         return {number: self._runner.workspace(number) for number in self.state.nodes}

@@ -12,8 +12,7 @@ from agent.agents.writer import WritingError
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import Agents, make_agents, make_replay_agents
-from agent.engine.assembly import node_code
-from agent.engine.leakage_gate import base_code
+from agent.engine.node_source import node_source
 from agent.engine.request import make_planner
 from agent.engine.session import Run
 from agent.llm.calls import Call
@@ -31,10 +30,10 @@ from agent.record.events import (
     RepeatProposed,
 )
 from agent.record.state import RunState
-from agent.repository import written_modules
+from agent.repository.assembly import Assembler
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Idea, with_current_defaults
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.rendering import TaskView
 from agent.search.budget import Budget
 from agent.search.scheduler import Propose, Repeat, scheduler_of
 
@@ -181,9 +180,8 @@ def _is_same(
 def _module_difference(event: ModuleWritten | NodeFinished, run: Run, state: RunState, agents: Agents) -> str:
     """Return which module would be written now; empty if it equals the recorded one."""
     node = state.nodes[event.node]
-    code = node_code(
-        state, node, run.lineage, lambda idea: written_modules.frame(idea, TaskView.of(run.prepared))
-    )
+    lineage = run.lineage
+    code = Assembler(TaskView.of(run.prepared), {}, lineage).assemble(node_source(state, node, lineage.read))
     written = event.module if isinstance(event, ModuleWritten) else None
     try:
         now = agents.writer.write(state, node, code.files) if agents.writer else None
@@ -215,14 +213,10 @@ def _review_difference(
     event: NodeFinished, run: Run, state: RunState, library: LibraryPlanner, agents: Agents
 ) -> str:
     """Return the review that would be made now; empty if it equals the recorded one."""
-    node, task = state.nodes[event.node], TaskView.of(run.prepared)
+    node, lineage = state.nodes[event.node], run.lineage
     asked = event.result.model_copy(update={"status": "valid", "reason": "", "review": None})
-
-    def render(idea: Idea) -> dict[str, str]:
-        assert idea.blueprint is not None
-        return Renderer(library.families[idea.blueprint.family], task).render(idea)
-
-    before = base_code(state, node, run.lineage, render)
+    assembler = Assembler(TaskView.of(run.prepared), library.families, lineage)
+    before = assembler.starting_code(node_source(state, node, lineage.read))
     now = agents.reviewer.review(state, node, asked, before) if agents.reviewer else None
     if now == event.result.review:
         return ""

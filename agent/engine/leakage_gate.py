@@ -10,22 +10,19 @@ from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
 from agent.engine.decider import Decider
+from agent.engine.node_source import node_source
 from agent.engine.trial_runner import ResultCheck, Trial, TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import LeakageProbe, NodeResult
 from agent.record.state import Node, RunState
-from agent.repository.idea import Idea
+from agent.repository.assembly import Assembler
 from agent.repository.leakage import Leakage, leakage
-from agent.repository.lineage import Lineage
 from agent.search.budget import Budget
 
 PROBE_SUFFIX = "-probe"  # suffix of the folder in which a node is probed
 MAX_FINDINGS = 3  # reported leakage findings per node
 TIME_SLACK = 1.1  # a probe needs this many times the node's run time
-
-Render = Callable[[Idea], dict[str, str]]
-"""Renders the files of an idea's blueprint."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,13 @@ class LeakageGate:
     runner: TrialRunner
     elapsed_s: Callable[[], float]
     """Returns the seconds of work of the run so far."""
-    render: Render
+    assembler: Assembler
 
     def find_leaks(self, node: Node, files: Mapping[str, str]) -> Leakage:
         """Return the leakage findings in a node's code that the code it was made from does not have."""
         if not self.decider.is_checked(self.state, node):
             return Leakage()
-        return leakage(base_code(self.state, node, self.runner.lineage, self.render), files)
+        return leakage(self._starting_code(node), files)
 
     def result_check(self, node: Node, limit_s: float, stop_check: StopCheck | None) -> ResultCheck:
         """Return a check for the node's worker: probe a result that would lead or has leakage findings.
@@ -62,18 +59,11 @@ class LeakageGate:
 
     def with_review(self, node: Node, result: NodeResult) -> NodeResult:
         """Return the result with its review, if one is made."""
+        review = self.decider.review(self.state, node, result, lambda: self._starting_code(node))
+        return with_review(result, review)
 
-        def before() -> dict[str, str]:
-            return base_code(self.state, node, self.runner.lineage, self.render)
-
-        return with_review(result, self.decider.review(self.state, node, result, before))
-
-
-def base_code(state: RunState, node: Node, lineage: Lineage, render: Render) -> dict[str, str]:
-    """Return the code that a node started from: its parent's, else its rendered blueprint, else none."""
-    if node.parent is not None:
-        return lineage.read(state.nodes[node.parent].commit)
-    return render(node.idea) if node.idea.blueprint is not None else {}
+    def _starting_code(self, node: Node) -> dict[str, str]:
+        return self.assembler.starting_code(node_source(self.state, node, self.runner.lineage.read))
 
 
 def probe(

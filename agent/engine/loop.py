@@ -5,7 +5,6 @@ from pathlib import Path
 
 from agent.agents.writer import WritingError
 from agent.competition.metrics import Metric
-from agent.engine.assembly import NodeCode, node_code, parent_commits
 from agent.engine.candidate_reports import progress_reader
 from agent.engine.decider import Decider, End, Wait
 from agent.engine.executions import (
@@ -19,6 +18,7 @@ from agent.engine.executions import (
 )
 from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
+from agent.engine.node_source import node_source, parent_commits
 from agent.engine.refit import execute_refit, files_blocker
 from agent.engine.trial_runner import Trial, TrialRunner
 from agent.execution.progress import ProgressReader
@@ -38,9 +38,7 @@ from agent.record.events import (
 )
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
-from agent.repository import written_modules
-from agent.repository.idea import Idea
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.assembly import Assembler, NodeCode
 from agent.search.budget import Budget, refit_limit_s
 from agent.search.ending import end_sentence
 from agent.search.pruning import pruning_reason
@@ -62,8 +60,7 @@ class SearchLoop:
         recorder: EventRecorder,
         lessons: LessonStore,
         runner: TrialRunner,
-        renderers: dict[str, Renderer],
-        competition: TaskView,
+        assembler: Assembler,
         metric: Metric,
         heartbeat: Callable[[], None],
     ) -> None:
@@ -72,8 +69,7 @@ class SearchLoop:
         self._record = recorder.record
         self._elapsed_s = recorder.clock.elapsed_s
         self._runner = runner
-        self._renderers = renderers
-        self._competition = competition
+        self._assembler = assembler
         self._metric = metric
         self._heartbeat = heartbeat
         self._workers = Workers(self.state.run.workers)
@@ -84,7 +80,7 @@ class SearchLoop:
     def run(self, decider: Decider) -> Node | None:
         """Search until the budget ends, blend, choose and refit; return the chosen node."""
         self._decider = decider
-        self._gate = LeakageGate(decider, self.state, self._runner, self._elapsed_s, self._render)
+        self._gate = LeakageGate(decider, self.state, self._runner, self._elapsed_s, self._assembler)
         with self._workers.open():
             self._restart_unfinished()
             reason = self._search()
@@ -183,7 +179,7 @@ class SearchLoop:
 
     def _write_module(self, node: Node) -> None:
         """Write the node's next module and go on; the node fails if no module comes."""
-        code, now = self._files(node), self._elapsed_s()
+        code, now = self._code(node), self._elapsed_s()
         try:
             module = self._decider.next_module(self.state, node, code.files, now)
         except WritingError as error:
@@ -195,7 +191,7 @@ class SearchLoop:
         self._start(node)
 
     def _start_module_test(self, node: Node) -> None:
-        trial, limit_s, watch = self._set_up(node, self._files(node)), self._limit_s(), Watch()
+        trial, limit_s, watch = self._set_up(node, self._code(node)), self._limit_s(), Watch()
         future = self._workers.submit(
             self._runner.run_module_test, trial, node.modules[-1], limit_s, watch.stop_check
         )
@@ -203,9 +199,9 @@ class SearchLoop:
 
     def _start_execution(self, node: Node) -> None:
         blend = node.operator == "ensemble"
-        members = [self.state.nodes[parent] for parent in node.parents]
-        trial = self._set_up(node, self._ensemble_files(members, node.idea) if blend else self._files(node))
+        trial = self._set_up(node, self._code(node))
         if blend:
+            members = [self.state.nodes[parent] for parent in node.parents]
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s, watch = self._limit_s(final=blend), Watch(progress_reader(node, trial.progress_file))
         future = self._workers.submit(
@@ -308,17 +304,8 @@ class SearchLoop:
     def _refit_blocker(self, node: Node) -> str:
         return files_blocker(self._runner.lineage, self._runner.workspace, node)
 
-    def _files(self, node: Node) -> NodeCode:
-        return node_code(self.state, node, self._runner.lineage, self._render)
-
-    def _render(self, idea: Idea) -> dict[str, str]:
-        if idea.blueprint is None:
-            return written_modules.frame(idea, self._competition)
-        return self._renderers[idea.blueprint.family].render(idea)
-
-    def _ensemble_files(self, members: list[Node], idea: Idea) -> NodeCode:
-        files = {m.id: self._runner.lineage.read(m.result.commit) for m in members if m.result}
-        return NodeCode(ensemble.ensemble_files(members, files, self._competition, idea), ())
+    def _code(self, node: Node) -> NodeCode:
+        return self._assembler.assemble(node_source(self.state, node, self._runner.lineage.read))
 
     def _workspaces(self) -> dict[int, Path]:
         return {number: self._runner.workspace(number) for number in self.state.nodes}

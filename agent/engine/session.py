@@ -18,8 +18,8 @@ from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import current_host, open_agents
-from agent.engine.assembly import cache_layers, open_executor
 from agent.engine.decider import Decider
+from agent.engine.executors import cache_layers, open_executor
 from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.loop import SearchLoop
 from agent.engine.refit import submission_of
@@ -41,9 +41,10 @@ from agent.record.recorder import EventRecorder, RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
+from agent.repository.assembly import Assembler
 from agent.repository.family import Family, known_families
 from agent.repository.lineage import Lineage, repository_of
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.rendering import TaskView
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
@@ -299,7 +300,6 @@ class _Session:
         self._observer.started(state, headline)
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
-        task = TaskView.of(run.prepared)
         runner = TrialRunner(
             prepared=run.prepared,
             lineage=run.lineage,
@@ -312,7 +312,7 @@ class _Session:
         )
         recorder = EventRecorder(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(recorder, runner, task)
+            chosen = self._search(recorder, runner)
             kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
@@ -320,16 +320,17 @@ class _Session:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, recorder: EventRecorder, runner: TrialRunner, task: TaskView) -> Node | None:
+    def _search(self, recorder: EventRecorder, runner: TrialRunner) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
+        assembler = Assembler(TaskView.of(run.prepared), library.families, runner.lineage)
+        assembler.check_families()
         search = SearchLoop(
             run=run.id,
             recorder=recorder,
             lessons=self._lessons,
             runner=runner,
-            renderers={name: Renderer(family, task) for name, family in library.families.items()},
-            competition=task,
+            assembler=assembler,
             metric=run.metric,
             heartbeat=self._heartbeat,
         )

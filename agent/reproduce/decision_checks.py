@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from agent.agents.writer import WritingError
-from agent.engine.assembly import node_code
 from agent.engine.decider import Action, Decider, End, Refit
-from agent.engine.leakage_gate import base_code
+from agent.engine.node_source import node_source
 from agent.engine.refit import files_blocker
 from agent.engine.session import Run
 from agent.record.events import (
@@ -26,10 +25,10 @@ from agent.record.events import (
     RunResumed,
 )
 from agent.record.state import Node, RunState
-from agent.repository import written_modules
+from agent.repository.assembly import Assembler, NodeSource
 from agent.repository.family import Family
-from agent.repository.idea import Idea, WrittenModule
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.idea import WrittenModule
+from agent.repository.rendering import TaskView
 from agent.reproduce.recorded_answers import RecordedAnswers
 from agent.reproduce.substance import Comparison, compare, completed
 from agent.search.ending import end_sentence
@@ -189,7 +188,7 @@ class RecordedDecisions:
         self, event: ModuleWritten | NodeFinished, answers: RecordedAnswers, decider: Decider
     ) -> Comparison:
         node, now = self.state.nodes[event.node], None
-        files = node_code(self.state, node, self.run.lineage, self._render).files
+        files = self._assembler().assemble(self._source(node)).files
         with suppress(WritingError):
             now = decider.next_module(self.state, node, files, answers.decided_at_s)
         recorded = event.module if isinstance(event, ModuleWritten) else None
@@ -220,7 +219,7 @@ class RecordedDecisions:
         result, node = event.result, self.state.nodes[event.node]
         asked = _scored(result).model_copy(update={"probe": result.probe}) if result.review else result
         now = decider.review(
-            self.state, node, asked, lambda: base_code(self.state, node, self.run.lineage, self._render)
+            self.state, node, asked, lambda: self._assembler().starting_code(self._source(node))
         )
         if now is None:
             return compare(result.review, now, "Now no review would be made.")
@@ -234,11 +233,11 @@ class RecordedDecisions:
 
     # -- helpers ---------------------------------------------------------------------------------------
 
-    def _render(self, idea: Idea) -> dict[str, str]:
-        task = TaskView.of(self.run.prepared)
-        if idea.blueprint is None:
-            return written_modules.frame(idea, task)
-        return Renderer(self.families[idea.blueprint.family], task).render(idea)
+    def _assembler(self) -> Assembler:
+        return Assembler(TaskView.of(self.run.prepared), self.families, self.run.lineage)
+
+    def _source(self, node: Node) -> NodeSource:
+        return node_source(self.state, node, self.run.lineage.read)
 
     def _next(self, now: Action) -> str:
         match now:

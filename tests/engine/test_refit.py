@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.competition.prepared import Prepared
-from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.executors import cache_layers, open_executor
 from agent.engine.refit import execute_refit, files_blocker
 from agent.engine.trial_runner import TrialRunner
 from agent.execution.base import Job, Outcome

@@ -28,10 +28,11 @@ from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunS
 from agent.record.journal import Journal
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node, RunState
+from agent.repository.assembly import Assembler
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.lineage import Lineage
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.rendering import TaskView
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
 
@@ -214,8 +215,7 @@ class ScriptedRun:
             recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
             lessons=LessonStore(engine),
             runner=runner,
-            renderers={"toy": Renderer(self.family, task)},
-            competition=task,
+            assembler=Assembler(task, {"toy": self.family}, runner.lineage),
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )

@@ -57,10 +57,11 @@ class RecordedDecision:
 
     def check(self, decider: Decider, answers: RecordedAnswers) -> DecisionCheck | None:
         """Make the decision again; None if there is nothing to list."""
+        earlier = len(answers.model.changed_prompts)
         found = self.compare(decider)
         if not self.is_recorded and not found.difference:
             return None
-        changed = answers.model.changed_prompts
+        changed = answers.model.changed_prompts[earlier:]
         prompts = f"Prompts have changed since the run ({', '.join(changed)})." if changed else ""
         reason = " ".join(part for part in (found.difference, found.note, prompts) if part)
         return DecisionCheck(self.what, not found.difference, reason)

@@ -187,7 +187,8 @@ def test_lessons_are_cited_where_their_slot_acts() -> None:
         task_view("multilabel", "micro_f1"), {"image_size": 96}, {"image_size": ("00003", "00018")}
     )
     (line,) = [line for line in files["library/config.py"].splitlines() if "Cite" in line]
-    assert line == "    image_size: int = 96  # Cite Lesson 00003, 00018"
+    assert line.startswith("    image_size: int = 96  # ")
+    assert line.endswith("  # Cite Lesson 00003, 00018")
     assert "00003" in files["README.md"]
 
 
@@ -220,4 +221,4 @@ def test_the_seeds_recipe_is_a_blueprint_of_this_family(name: str) -> None:
     blueprint = load_blueprint(file, {FAMILY.id: FAMILY})
     files = render(task_view("multilabel", "micro_f1"), blueprint.slots)
     assert json.loads(files["idea.json"])["blueprint"]["slots"]["loss"] == "asymmetric"
-    assert "low, height = 1 / 25," in files["library/train.py"]
+    assert "initial_lr_factor: float = 1 / 25\n" in files["library/config.py"]

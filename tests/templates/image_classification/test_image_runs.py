@@ -4,7 +4,6 @@ import json
 import shutil
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 from image_runs import FAMILY, Finished, execute, execute_cold, lay_out
 from picture_competitions import CLASSES, COLOURS, TinyCompetition, make_competition, task_view
-from rendered_library import imported
+from rendered_library import default_config, imported
 from scipy.sparse import csr_array
 
 from agent.competition.metrics import get_metric
@@ -215,7 +214,7 @@ def test_encoded_pictures_are_made_once_and_look_like_decoded_ones(tmp_path: Pat
         with imported(task, QUICK, tmp_path / name, "dataset") as dataset:
             for _ in range(2):
                 cache = __import__("library.utils", fromlist=["Cache"]).Cache(tmp_path / "cache")
-                config = SimpleNamespace(image_size=32, cache=cache)
+                config = default_config(cache=cache)
                 pictures, unreadable = dataset.load_pictures(files, config)
                 assert unreadable == [3]
                 times.append(cache.built_s)

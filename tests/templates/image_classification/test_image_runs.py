@@ -1,6 +1,7 @@
 """Rendered repositories run alone and keep the contract: outputs, equal bits, limits, bad input."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -167,6 +168,29 @@ def test_progress_says_how_far_the_run_is(run: tuple[TinyCompetition, Finished])
     assert records[-1].metric == done.metric
     elapsed = [record.elapsed_s for record in records]
     assert elapsed == sorted(elapsed)
+
+
+def test_every_epoch_has_a_line_with_loss_score_rate_and_speed(
+    finished: dict[str, tuple[TinyCompetition, Finished]],
+) -> None:
+    number = r"[\d.e+-]+"
+    for name, metric, prefix in (
+        ("one label", "accuracy", ""),
+        ("sets, folds of two networks", "macro_f1", r"(tiny_cnn|lcnet_050), fold \d, "),
+        ("stopped early, finished larger", "accuracy", ""),
+    ):
+        _, done = finished[name]
+        records = ProgressReader(done.workspace / "working" / "progress.jsonl").poll()
+        epochs = [record for record in records if record.stage == "train"]
+        line = (
+            rf"{prefix}epoch \d+/\d+ \| loss {number} \| ({metric} {number} \| )?"
+            rf"lr {number} \| \d+ images/s"
+        )
+        lines = [text for text in done.output.splitlines() if "epoch" in text]
+        assert len(lines) == len(epochs)
+        for text, record in zip(lines, epochs, strict=True):
+            assert re.fullmatch(line, text), text
+            assert (metric in text) == (record.metric is not None)
 
 
 def test_the_analysis_says_where_weights_came_from_and_what_failed(

@@ -9,7 +9,7 @@ from agent.cli.inspect import RunName, find_node
 from agent.core import paths
 from agent.core.errors import SetupError
 from agent.engine.session import Run, open_run
-from agent.engine.trial_runner import TIME_HINT_SHARE
+from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.record.state import Node
 from agent.reproduce.execution import recorded_limits
 from agent.reproduce.predictors import export_inference

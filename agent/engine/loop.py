@@ -15,7 +15,8 @@ from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
 from agent.engine.node_source import node_source, parent_commits
 from agent.engine.refit import execute_refit, plan_refit
-from agent.engine.trial_runner import Trial, TrialRunner
+from agent.engine.trials.runner import TrialRunner
+from agent.engine.trials.trial import Trial
 from agent.execution.base import StopReason
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
@@ -192,11 +193,11 @@ class Search:
         if node.attempts:
             message = f"fix: {node.attempts[-1].fix.title}"
         parents, leaks = parent_commits(self.state, node), self._gate.find_leaks(node, code.files)
-        return self._runner.set_up(node.id, code.files, parents, message, code.faults, leaks)
+        return self._runner.checkout.set_up(node.id, code.files, parents, message, code.faults, leaks)
 
     def _launch_repeat(self, pool: ThreadPoolExecutor, node: Node) -> None:
         assert node.result is not None
-        trial = Trial(node.id, node.result.commit, self._runner.workspace(node.id), "", ())
+        trial = Trial(node.id, node.result.commit, self._runner.checkout.workspace(node.id), "", ())
         number = len(node.repeats) + 1
         limit_s = self._limit_s()
         future = pool.submit(self._runner.repeat, trial, number, limit_s)
@@ -251,7 +252,7 @@ class Search:
         self._learner.finish(node, result, active.limit_s, agents.reflector if agents else None)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
-            self._runner.keep_outputs(best | {running.id for running in self.state.running})
+            self._runner.outputs.keep_only(best | {running.id for running in self.state.running})
 
     def _fix(self, active: _Active, result: NodeResult) -> Fix | None:
         """Return the debugger's fix of a failure; None without a fix or without time to execute it."""
@@ -316,7 +317,7 @@ class Search:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=plan.expected_s))
         assert node.result is not None
         limit_s = refit_limit_s(self.state, node)
-        trial = Trial(node.id, node.result.commit, self._runner.refit_workspace(node.id), "", ())
+        trial = Trial(node.id, node.result.commit, self._runner.checkout.refit_workspace(node.id), "", ())
         active = _Active(node, trial, limit_s, refit=True, reader=ProgressReader(trial.progress_file))
         prepared, metric = self._runner.prepared, self._metric
         future = pool.submit(
@@ -337,7 +338,7 @@ class Search:
     # -- helpers ---------------------------------------------------------------------------------------
 
     def _code(self, node: Node) -> NodeCode:
-        return self._assembler.assemble(node_source(self.state, node, self._runner.lineage.read))
+        return self._assembler.assemble(node_source(self.state, node, self._runner.checkout.lineage.read))
 
     def _workspaces(self) -> dict[int, Path]:
-        return {number: self._runner.workspace(number) for number in self.state.nodes}
+        return {number: self._runner.checkout.workspace(number) for number in self.state.nodes}

@@ -10,7 +10,7 @@ from agent.competition.prepared import Prepared
 from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
 from agent.core.errors import MarsError
 from agent.core.format import duration
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
@@ -43,14 +43,14 @@ def plan_refit(state: RunState, runner: TrialRunner, node: Node, left_s: float) 
 
 def _blocker(runner: TrialRunner, node: Node, expected_s: float, left_s: float) -> str:
     assert node.result is not None
-    older = without_refit(runner.lineage.read(node.result.commit))
+    older = without_refit(runner.checkout.lineage.read(node.result.commit))
     if older:
         return (
             f"{older[0]} of node {node.name} does not support --refit: an older version, a user or an edit "
             "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not (runner.workspace(number) / FROZEN_FILE).is_file():
+        if not runner.checkout.frozen_file(number).is_file():
             return f"Node {number:03d} wrote no {FROZEN_FILE}, which a refit needs."
     if expected_s > left_s:
         needs, left = duration(expected_s), duration(max(left_s, 0.0))
@@ -75,7 +75,7 @@ def execute_refit(
     seconds = outcome.seconds
     if outcome.status != "ok":
         return RefitResult(status="failed", reason=outcome.reason, seconds=seconds)
-    after, before = runner.refit_workspace(node.id), runner.workspace(node.id)
+    after, before = runner.checkout.refit_workspace(node.id), runner.checkout.workspace(node.id)
     try:
         score, error = score_audit_rows(prepared, after, run_script)
         paired = _compared(prepared, metric, before, after) if score is not None else None
@@ -93,9 +93,11 @@ def execute_refit(
 
 def submission_of(runner: TrialRunner, node: Node) -> Path:
     """Return the workspace with the node's final submission: the refit's if the run kept it."""
-    refitted = runner.refit_workspace(node.id)
+    refitted = runner.checkout.refit_workspace(node.id)
     return (
-        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else runner.workspace(node.id)
+        refitted
+        if node.refit_kept and (refitted / SUBMISSION_FILE).is_file()
+        else runner.checkout.workspace(node.id)
     )
 
 

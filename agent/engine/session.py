@@ -23,7 +23,7 @@ from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.loop import Search
 from agent.engine.refit import submission_of
 from agent.engine.request import RunRequest, can_write, imported_code, make_planner, make_settings
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.embedding_recall import recall_by_embeddings
@@ -322,7 +322,7 @@ class _Session:
     def _search(self, recorder: EventRecorder, runner: TrialRunner) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
-        assembler = Assembler(TaskView.of(run.prepared), library.families, runner.lineage)
+        assembler = Assembler(TaskView.of(run.prepared), library.families, runner.checkout.lineage)
         assembler.check_families()
         search = Search(
             run=run.id,
@@ -346,8 +346,8 @@ class _Session:
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            runner.lineage.read(node.result.commit),
-            runner.workspace(node.id),
+            runner.checkout.lineage.read(node.result.commit),
+            runner.checkout.workspace(node.id),
             run.folder / "best",
             submission=submission_of(runner, node),
         )

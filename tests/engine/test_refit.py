@@ -11,7 +11,7 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.engine.executors import cache_layers, open_executor
 from agent.engine.refit import execute_refit, plan_refit
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.execution.base import Job, Outcome
 from agent.record.events import Event, NodeFinished, RefitFinished, RefitProposed, RunFinished, RunResumed
 from agent.record.state import RunState
@@ -327,8 +327,8 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         assert ensemble.result.audit_metric is not None
         assert result.audit_metric is not None
         assert result.audit_metric > ensemble.result.audit_metric
-        assert not (runner.refit_workspace(ensemble.id) / "working").exists()
-        (runner.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
+        assert not (runner.checkout.refit_workspace(ensemble.id) / "working").exists()
+        (runner.checkout.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
         lacking = plan_refit(state, runner, ensemble, left_s=100.0).blocker
         assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
 

@@ -17,7 +17,7 @@ from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.engine.agents import Agents
 from agent.engine.loop import Search
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.llm.query import LanguageModel
@@ -215,7 +215,7 @@ class ScriptedRun:
             recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
             lessons=LessonStore(engine),
             runner=runner,
-            assembler=Assembler(task, {"toy": self.family}, runner.lineage),
+            assembler=Assembler(task, {"toy": self.family}, runner.checkout.lineage),
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )

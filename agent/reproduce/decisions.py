@@ -14,7 +14,6 @@ from agent.core.paths import Home
 from agent.engine.agents import Agents, make_agents, make_replay_agents
 from agent.engine.node_source import node_source
 from agent.engine.request import make_planner
-from agent.engine.session import Run
 from agent.llm.calls import Call
 from agent.llm.recorded_model import RecordedModel
 from agent.planner.library.planner import LibraryPlanner
@@ -29,6 +28,7 @@ from agent.record.events import (
     NodeResult,
     RepeatProposed,
 )
+from agent.record.opened_run import Run
 from agent.record.state import RunState
 from agent.repository.assembly import Assembler
 from agent.repository.family import Family, known_families

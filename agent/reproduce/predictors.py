@@ -12,15 +12,16 @@ from agent.core.contract import FROZEN_FILE, MODEL_FOLDER, PREDICT, SAVE, SUBMIS
 from agent.core.errors import MarsError, SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
-from agent.engine.session import Run
 from agent.engine.trials.checkout import REFIT_SUFFIX
 from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.engine.trials.runner import TrialRunner
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository.checks import without_predict
-from agent.reproduce.execution import TOLERANCE, open_trial_runner, recorded_limits, recorded_refit_limit
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import open_trial_runner, recorded_limits, recorded_refit_limit
 from agent.solution.ensemble import place_outputs
 from agent.solution.export import require_new_folder
 from agent.solution.predictor import (

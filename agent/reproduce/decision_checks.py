@@ -9,7 +9,7 @@ from agent.agents.writer import WritingError
 from agent.engine.decider import Action, Decider, End, Refit
 from agent.engine.node_source import node_source
 from agent.engine.refit import files_blocker
-from agent.engine.session import Run
+from agent.engine.trials.checkout import Checkout
 from agent.record.events import (
     Event,
     FixProposed,
@@ -24,6 +24,7 @@ from agent.record.events import (
     RunFinished,
     RunResumed,
 )
+from agent.record.opened_run import Run
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeSource
 from agent.repository.family import Family
@@ -168,10 +169,8 @@ class RecordedDecisions:
         return SAME if same else Comparison(_refit_now(now))
 
     def _no_refit(self, event: RunFinished, decider: Decider) -> Comparison:
-        def blocker(node: Node) -> str:
-            return files_blocker(self.run.lineage, lambda one: self.run.nodes / f"{one:03d}", node)
-
-        now = decider.refit(self.state, event.elapsed_s, blocker)
+        checkout = Checkout(self.run.lineage, self.run.nodes)
+        now = decider.refit(self.state, event.elapsed_s, lambda node: files_blocker(checkout, node))
         return Comparison(_refit_now(now)) if now is not None and not now.blocker else SAME
 
     def _finish(self, event: RunFinished, decider: Decider) -> Comparison:

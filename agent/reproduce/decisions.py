@@ -10,9 +10,9 @@ from agent.core.paths import Home
 from agent.engine.agents import Agents, make_agents, make_replay_agents
 from agent.engine.decider import Decider
 from agent.engine.request import make_planner
-from agent.engine.session import Run
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed
+from agent.record.opened_run import Run
 from agent.record.state import RunState
 from agent.repository.family import Family, known_families
 from agent.reproduce.decision_checks import DecisionCheck, RecordedDecisions

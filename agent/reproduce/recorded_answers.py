@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from agent.engine.session import Run
 from agent.llm.calls import Call
 from agent.llm.recorded_model import RecordedModel
 from agent.record.events import LlmCallBegan, LlmCallEnded
+from agent.record.opened_run import Run
 from agent.record.state import RunState
 
 LlmCall = LlmCallBegan | LlmCallEnded

@@ -7,7 +7,7 @@ from typing import Literal
 from agent.core.contract import IDEA_FILE, MEMBERS_FOLDER
 from agent.core.paths import Home, templates_dir
 from agent.engine.node_source import node_source, parent_commits
-from agent.engine.session import Run
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository import ensemble_code, written_modules
 from agent.repository.assembly import Assembler

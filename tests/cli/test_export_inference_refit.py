@@ -13,7 +13,7 @@ import pytest
 
 from agent.core.paths import Home
 from agent.engine.session import Run
-from agent.engine.trial_runner import TIME_HINT_SHARE
+from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.record.state import Node
 from agent.reproduce.execution import recorded_refit_limit
 from tests.cli.commands import mars

@@ -19,8 +19,7 @@ from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.engine.decider import Decider
 from agent.engine.loop import SearchLoop
-from agent.engine.session import Run
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.llm.query import LanguageModel
@@ -29,6 +28,7 @@ from agent.planner.base import Planner, Proposal, Request, TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.journal import Journal
+from agent.record.opened_run import Run
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler
@@ -219,7 +219,7 @@ class ScriptedRun:
             recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
             lessons=LessonStore(engine),
             runner=runner,
-            assembler=Assembler(TaskView.of(self.prepared), {"toy": self.family}, runner.lineage),
+            assembler=Assembler(TaskView.of(self.prepared), {"toy": self.family}, runner.checkout.lineage),
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )

@@ -16,8 +16,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.engine.agents import Agents
-from agent.engine.loop import Search
-from agent.engine.trials.runner import TrialRunner
+from agent.engine.wiring import open_search
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.llm.query import LanguageModel
@@ -26,9 +25,8 @@ from agent.planner.base import Planner, Proposal, Request, TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.journal import Journal
-from agent.record.recorder import EventRecorder
+from agent.record.opened_run import Run
 from agent.record.state import Node, RunState
-from agent.repository.assembly import Assembler
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.lineage import Lineage
@@ -196,34 +194,26 @@ class ScriptedRun:
         state = RunState(higher_is_better=True)
         journal = self._journal(engine, state)
         clock = ScriptedClock(state.elapsed_s)
-        runner = TrialRunner(
-            self.prepared,
-            Lineage(self.folder / "repository.git", 1_700_000_000),
-            executor(clock),
-            self.folder / "nodes",
-            state.run,
-            CacheLayers(self.folder / "shared", self.folder / "cache"),
-            self.folder / "weights",
-        )
         task = TaskView.of(self.prepared)
         at = TaskContext(
             "classification", "accuracy", frozenset({"embedding"}), self.prepared.rows.train, "cpu"
         )
         planner = LibraryPlanner({"toy": self.family}, at)
-        search = Search(
-            run="run",
-            recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
+        search = open_search(
+            Run("run", self.folder, self.prepared, get_metric("accuracy"), journal, state),
+            {"toy": self.family},
+            executor(clock),
+            clock,
+            SilentObserver(kill_at),
             lessons=LessonStore(engine),
-            runner=runner,
-            assembler=Assembler(task, {"toy": self.family}, runner.checkout.lineage),
-            metric=get_metric("accuracy"),
-            heartbeat=lambda: None,
+            cache=CacheLayers(self.folder / "shared", self.folder / "cache"),
+            weights=self.folder / "weights",
         )
         editing = EditingPlanner(planner, self.edits)
         reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
         try:
             agents = Agents(editing, debugger=self.debugger, reflector=reflector)
-            search.run(Scheduler(make_policy(state.run.policy), editing), agents)
+            search.loop.run(Scheduler(make_policy(state.run.policy), editing), agents)
         except Killed:
             pass
         finally:

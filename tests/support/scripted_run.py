@@ -18,8 +18,7 @@ from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.engine.decider import Decider
-from agent.engine.loop import SearchLoop
-from agent.engine.trials.runner import TrialRunner
+from agent.engine.wiring import open_search
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.llm.query import LanguageModel
@@ -29,9 +28,7 @@ from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.journal import Journal
 from agent.record.opened_run import Run
-from agent.record.recorder import EventRecorder
 from agent.record.state import Node, RunState
-from agent.repository.assembly import Assembler
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Idea
@@ -205,26 +202,18 @@ class ScriptedRun:
         state = RunState(higher_is_better=True)
         journal = self._journal(engine, state)
         clock = ScriptedClock(state.elapsed_s)
-        runner = TrialRunner(
-            self.prepared,
-            Lineage(self.folder / "repository.git", 1_700_000_000),
+        search = open_search(
+            Run("run", self.folder, self.prepared, get_metric("accuracy"), journal, state),
+            {"toy": self.family},
             executor(clock),
-            self.folder / "nodes",
-            state.run,
-            CacheLayers(self.folder / "shared", self.folder / "cache"),
-            self.folder / "weights",
-        )
-        search = SearchLoop(
-            run="run",
-            recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
+            clock,
+            SilentObserver(kill_at),
             lessons=LessonStore(engine),
-            runner=runner,
-            assembler=Assembler(TaskView.of(self.prepared), {"toy": self.family}, runner.checkout.lineage),
-            metric=get_metric("accuracy"),
-            heartbeat=lambda: None,
+            cache=CacheLayers(self.folder / "shared", self.folder / "cache"),
+            weights=self.folder / "weights",
         )
         try:
-            search.run(self.decider(state.run))
+            search.loop.run(self.decider(state.run))
         except Killed:
             pass
         finally:

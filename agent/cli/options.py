@@ -48,8 +48,10 @@ MaxUsd = Annotated[
     ),
 ]
 Policy = Annotated[
-    Literal["mcts", "greedy", "random"],
-    typer.Option(help="Search policy: how the next node to extend is chosen."),
+    str,
+    typer.Option(
+        help="Search policy, which chooses the node to extend: mcts, greedy, random, or an installed one."
+    ),
 ]
 Blueprint = Annotated[Path | None, typer.Option(help="Execute only the blueprint in this file.")]
 Lessons = Annotated[
@@ -72,7 +74,14 @@ Data = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of all decisions and all executions.")]
 Cold = Annotated[
-    bool, typer.Option("--cold", help="Start each node in a new process instead of a fork of a warm process.")
+    bool, typer.Option("--cold", help="The same as --executor cold: start each node in a new process.")
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        help="How nodes are executed: warm (a fork of a process that has imported the libraries), cold (a "
+        "new process), or an installed executor. Default: warm, or cold on a machine with a GPU."
+    ),
 ]
 From = Annotated[
     Path | None,

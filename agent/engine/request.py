@@ -12,6 +12,7 @@ from agent.core.paths import Home
 from agent.engine.agents import find_models
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
+from agent.execution.registry import EXECUTORS
 from agent.llm.endpoint import LOCAL_MODEL
 from agent.planner.base import TaskContext
 from agent.planner.conditions import serves, unserved_message
@@ -48,6 +49,7 @@ class RunRequest:
     data_seed: int = 0
     seed: int = 0
     cold: bool = False
+    executor: str | None = None
     pinned: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     hint: str = ""
@@ -97,7 +99,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         share_gpus=request.share_gpus,
         threads=max(cpu_count() // workers, 1),
         seed=request.seed,
-        cold=request.cold or device() == "cuda",
+        executor=_executor_name(request),
         blueprint=blueprint,
         pinned=request.pinned,
         forbidden=request.forbidden,
@@ -106,6 +108,17 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         offline=request.offline,
         **_planner_settings(request, prepared, home),
     )
+
+
+def _executor_name(request: RunRequest) -> str:
+    """Return the executor's name; SetupError if it is unknown or if --cold contradicts --executor."""
+    if request.cold and request.executor not in (None, "cold"):
+        raise SetupError(f"--cold: means --executor cold; omit it, or omit --executor {request.executor}.")
+    # A candidate on a GPU starts in a process of its own, which no other process has touched.
+    default = "cold" if request.cold or device() == "cuda" else "warm"
+    name = request.executor or default
+    EXECUTORS.source(name)
+    return name
 
 
 def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Events of a run. The state of a search is rebuilt by applying them in order."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
@@ -56,7 +56,7 @@ class RunSettings(_Frozen):
     threads: int = Field(default=1, description="CPU threads of one candidate.")
     share_gpus: bool = Field(default=False, description="Several candidates may use one GPU at once.")
     seed: int = 0
-    cold: bool = False
+    executor: str = Field(default="warm", description="Name of the executor that runs the candidates.")
     blueprint: Blueprint | None = Field(
         default=None, description="The only blueprint to execute; None: the planner proposes."
     )
@@ -87,6 +87,16 @@ class RunSettings(_Frozen):
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_cold(cls, recorded: Any) -> Any:
+        """Read the `cold: true|false` of records of former versions."""
+        if not isinstance(recorded, dict) or "cold" not in recorded:
+            return recorded
+        content = dict(recorded)
+        executor = "cold" if content.pop("cold") else "warm"
+        return {"executor": executor, **content}
 
     @property
     def node_limit_s(self) -> float:

@@ -169,7 +169,7 @@ def _predict(files: dict[str, str], workspace: Path, stage: Stage, seed: int, th
     shutil.rmtree(workspace, ignore_errors=True)
     write_tree(files, workspace)
     executor = make_executor(
-        cold=True, nodes_root=workspace, readable=[stage.input, stage.metadata], writable=[stage.cache]
+        "cold", nodes_root=workspace, readable=[stage.input, stage.metadata], writable=[stage.cache]
     )
     job = Job(
         workspace=workspace,

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
 from agent.competition.sources import kaggle_download
@@ -24,10 +23,6 @@ _MODULE_OF = {
     "opencv-python-headless": "cv2",
     "scikit-learn": "sklearn",
 }
-
-
-def register(app: typer.Typer) -> None:
-    app.command("doctor")(doctor_command)
 
 
 def doctor_command() -> None:
@@ -49,7 +44,7 @@ def doctor_command() -> None:
         missing = _missing(family)
         status = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
         console.print(f"family     {family.id}: {status}")
-    console.print(f"kaggle_download     {kaggle_download.client_state()}")
+    console.print(f"kaggle     {kaggle_download.client_state()}")
     console.print(f"model      {_endpoint()}")
     console.print(f"           --model local: {_local_model()}")
     console.print(f"recall     {_recall(home)}")

@@ -1,31 +1,35 @@
 """`mars lessons`: lessons of all runs and competitions."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.cli.run import interruptible
+from agent.cli.interrupts import interruptible
 from agent.core import paths
-from agent.core.database import open_database
-from agent.memory.lesson import Lesson
-from agent.memory.store import LessonStore, read_lessons, write_lessons
-from agent.report import formatting
-from agent.report.observer import make_observer
-from agent.reproduce.lesson_checks import SEEDS, verify_lesson
+from agent.reproduce.defaults import SEEDS
+
+if TYPE_CHECKING:
+    from agent.memory.lesson import Lesson
+    from agent.memory.store import LessonStore
 
 app = typer.Typer(help="Lessons from experiments, with their evidence.", no_args_is_help=True)
 
 
-def _store() -> LessonStore:
+def _store() -> "LessonStore":
+    from agent.core.database import open_database
+    from agent.memory.store import LessonStore
+
     return LessonStore(open_database(paths.home().database))
 
 
 @app.command("list")
 def list_command() -> None:
     """List the lessons, most confident first."""
+    from agent.report import formatting
+
     table = Table("id", "lesson", "effect", "for", "against", "time", "learned on", box=None)
     for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id)):
         table.add_row(
@@ -54,6 +58,8 @@ def export_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file to write.")],
 ) -> None:
     """Write all lessons to a file for `mars run --lessons` and `mars lessons import`."""
+    from agent.memory.store import write_lessons
+
     lessons = _store().all()
     write_lessons(lessons, file)
     print(f"{len(lessons)} lessons written to {file}.")
@@ -64,6 +70,8 @@ def import_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file written by `mars lessons export`.")],
 ) -> None:
     """Add exported lessons. Equal lessons merge and pool their evidence."""
+    from agent.memory.store import read_lessons
+
     print(f"{_store().import_all(read_lessons(file))} lessons read from {file}.")
 
 
@@ -79,6 +87,10 @@ def verify_command(
     The exit code is 1 if an execution fails. It does not depend on the finding.
     """
     with interruptible():
+        from agent.report import formatting
+        from agent.report.observer import make_observer
+        from agent.reproduce.lesson_checks import verify_lesson
+
         found = verify_lesson(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
     count = "1 new seed" if seeds == 1 else f"{seeds} new seeds"
@@ -87,7 +99,9 @@ def verify_command(
     print(f"Lesson {after.id} now: {formatting.titled_effect(after)}.")
 
 
-def _describe(lesson: Lesson) -> list[str]:
+def _describe(lesson: "Lesson") -> list[str]:
+    from agent.report import formatting
+
     if lesson.kind == "debug":
         return _describe_fixes(lesson)
     return [
@@ -107,7 +121,9 @@ def _describe(lesson: Lesson) -> list[str]:
     ]
 
 
-def _describe_fixes(lesson: Lesson) -> list[str]:
+def _describe_fixes(lesson: "Lesson") -> list[str]:
+    from agent.report import formatting
+
     return [
         f"Lesson {lesson.id}: {lesson.title}",
         f"Effect: {formatting.effect(lesson)}.",
@@ -123,7 +139,7 @@ def _describe_fixes(lesson: Lesson) -> list[str]:
     ]
 
 
-def _model_findings(lesson: Lesson) -> list[str]:
+def _model_findings(lesson: "Lesson") -> list[str]:
     words = lesson.words
     if words is None:
         return []

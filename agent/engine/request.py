@@ -1,15 +1,14 @@
 """Turns the request of `mars run` into the settings and the planner of a run."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.competition.prepared import Prepared
-from agent.competition.sources.locate import DataChoice
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import find_models
+from agent.engine.run_request import RunRequest
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
 from agent.execution.registry import EXECUTORS
@@ -30,36 +29,6 @@ from agent.repository.lineage import Lineage, repository_of
 NODE_SHARE = 1 / 6
 FINAL_NODE_FACTOR = 2
 MIN_NODE_MINUTES = 0.5
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """Options of `mars run`."""
-
-    competition: str
-    minutes: float = 10.0
-    node_minutes: float | None = None
-    max_nodes: int | None = None
-    policy: str = "mcts"
-    blueprint: Path | None = None
-    lessons: Path | None = None
-    workers: int | None = None
-    share_gpus: bool = False
-    data: DataChoice = "auto"
-    data_seed: int = 0
-    seed: int = 0
-    cold: bool = False
-    executor: str | None = None
-    pinned: tuple[str, ...] = ()
-    forbidden: tuple[str, ...] = ()
-    hint: str = ""
-    imported: Path | None = None
-    refit: bool = False
-    planner: PlannerName = "library"
-    model: str | None = None
-    replay_of: str | None = None
-    max_usd: float | None = None
-    offline: bool = False
 
 
 def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:

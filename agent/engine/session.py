@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from agent.competition.evaluation import check_metric
-from agent.competition.metrics import Metric, metric_of
+from agent.competition.metrics import metric_of
 from agent.competition.preparation.prepare import prepare
-from agent.competition.prepared import Prepared, load_prepared
+from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
@@ -21,7 +20,8 @@ from agent.engine.agents import current_host, open_agents
 from agent.engine.assembly import cache_layers, open_executor
 from agent.engine.loop import Search
 from agent.engine.refit import submission_of
-from agent.engine.request import RunRequest, can_write, imported_code, make_planner, make_settings
+from agent.engine.request import can_write, imported_code, make_planner, make_settings
+from agent.engine.run_request import RunRequest
 from agent.engine.trial_runner import TrialRunner
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
@@ -35,39 +35,18 @@ from agent.planner.replay import recorded_ideas
 from agent.record.events import ImportedRepository, RunResumed, RunSettings, RunStarted
 from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
+from agent.record.opened_run import Run, open_run
 from agent.record.recorder import EventRecorder, RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.report.formatting import constraints_text
 from agent.repository.family import Family, known_families
-from agent.repository.lineage import Lineage, repository_of
 from agent.repository.rendering import Renderer, TaskView
 from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
-
-
-@dataclass(frozen=True)
-class Run:
-    """A recorded run, opened."""
-
-    id: str
-    folder: Path
-    prepared: Prepared
-    metric: Metric
-    journal: Journal
-    state: RunState
-
-    @property
-    def nodes(self) -> Path:
-        """Folder of the workspaces, one subfolder per node."""
-        return self.folder / "nodes"
-
-    @property
-    def lineage(self) -> Lineage:
-        return Lineage(repository_of(self.folder), int(self.journal.created_at.timestamp()))
 
 
 @dataclass(frozen=True)
@@ -184,27 +163,6 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         planner = make_planner(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.continue_run(minutes, heartbeat.last_alive)
-
-
-def open_run(
-    name: str, home: Home, engine: Engine | None = None, families: Mapping[str, Family] | None = None
-) -> Run:
-    """Open a recorded run and rebuild its state from its events.
-
-    Args:
-        name: id of the run, part of it, or `latest`.
-        home: the folder that holds everything MARS writes.
-        engine: the open database; None opens it.
-        families: for a run that continues; they add new slots to recorded blueprints.
-    """
-    journal = Journal.open(engine or open_database(home.database), name)
-    events = journal.events()
-    if not events or not isinstance(events[0], RunStarted):
-        raise SetupError(f"Run {journal.run} stopped before its search; start a new run with `mars run`.")
-    prepared = load_prepared(home.prepared / events[0].settings.prepared)
-    metric = metric_of(prepared.spec, run_script)
-    state = RunState.replay(events, metric.higher_is_better, families)
-    return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)
 
 
 def _check_blueprints(run: Run, families: Mapping[str, Family]) -> None:

@@ -15,7 +15,6 @@ from agent.engine.agents import Agents, make_agents, make_replay_agents
 from agent.engine.assembly import node_code
 from agent.engine.leakage_gate import base_code
 from agent.engine.request import make_planner
-from agent.engine.session import Run
 from agent.llm.calls import Call
 from agent.llm.recorded_model import RecordedModel
 from agent.planner.library.planner import LibraryPlanner
@@ -30,6 +29,7 @@ from agent.record.events import (
     NodeResult,
     RepeatProposed,
 )
+from agent.record.opened_run import Run
 from agent.record.state import RunState
 from agent.repository import written_modules
 from agent.repository.family import Family, known_families

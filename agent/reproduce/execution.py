@@ -8,17 +8,14 @@ from pathlib import Path
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
 from agent.engine.assembly import cache_layers, open_executor
-from agent.engine.session import Run
 from agent.engine.trial_runner import TrialRunner
 from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
+from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
 from agent.record.state import Node, RunState
 from agent.repository.family import known_families
 from agent.search.budget import Budget, refit_limit_s
 from agent.solution.ensemble import place_outputs
-
-TOLERANCE = 1e-6
-"""Absolute tolerance of the metric. On a CPU the same seed and threads give the same score up to rounding."""
 
 
 @dataclass(frozen=True)

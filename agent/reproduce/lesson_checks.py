@@ -10,19 +10,19 @@ from agent.core.database import open_database
 from agent.core.errors import MarsError, SetupError
 from agent.core.paths import Home
 from agent.engine.comparison import guessed_seed_variance
-from agent.engine.session import Run, new_run, open_run, run_experiment
+from agent.engine.session import new_run, run_experiment
 from agent.memory.distill import describe_changes, distill
 from agent.memory.lesson import Evidence, Lesson
 from agent.memory.store import LessonStore
 from agent.record.events import ImportedRepository, LessonLearned, RunSettings
 from agent.record.observer import Observer
+from agent.record.opened_run import Run, open_run
 from agent.record.state import Node, RunState
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, changes_between
 from agent.reproduce.execution import recorded_limits
 from agent.search.scheduler import Propose, Repeat, blueprint_draft
 
-SEEDS = 3
 # Keeps the seeds of every verification apart from those of the run, its repeats and other verifications.
 _SEED_STEP = 100_000
 _WITHOUT, _WITH = 1, 2  # nodes of a verification

@@ -11,13 +11,14 @@ from agent.competition.untrusted_csv import SubmissionError
 from agent.core.errors import MarsError, SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
-from agent.engine.session import Run
 from agent.engine.trial_runner import FROZEN_FILE, REFIT_SUFFIX, TIME_HINT_SHARE, TrialRunner
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository.checks import without_predict
-from agent.reproduce.execution import TOLERANCE, open_trial_runner, recorded_limits, recorded_refit_limit
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import open_trial_runner, recorded_limits, recorded_refit_limit
 from agent.solution.ensemble import place_outputs
 from agent.solution.export import require_new_folder
 from agent.solution.predictor import (

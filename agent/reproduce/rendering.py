@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent.core.paths import Home, templates_dir
 from agent.engine.assembly import node_code, parent_commits
-from agent.engine.session import Run
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository import written_modules
 from agent.repository.family import Family, known_families

@@ -18,7 +18,8 @@ from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Fix, Idea, changes_between
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import Renderer, TaskView, write_tree
-from agent.reproduce.execution import TOLERANCE, reexecute
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import reexecute
 from agent.reproduce.lesson_checks import verify_lesson
 from agent.reproduce.rendering import RenderingCheck
 from agent.search.scheduler import Propose

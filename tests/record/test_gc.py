@@ -15,7 +15,8 @@ from agent.engine.session import Run, resume
 from agent.record.gc import RemovableFile, collect_garbage
 from agent.record.journal import Journal
 from agent.record.run_lock import run_lock
-from agent.reproduce.execution import TOLERANCE, reexecute
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import reexecute
 from agent.reproduce.rendering import RenderingCheck
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import SilentObserver

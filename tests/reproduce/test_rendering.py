@@ -14,7 +14,8 @@ from agent.record.events import Event, NodeProposed
 from agent.record.run_lock import run_lock
 from agent.record.state import RunState
 from agent.repository.idea import Change
-from agent.reproduce.execution import TOLERANCE, recorded_limits, reexecute
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import recorded_limits, reexecute
 from agent.reproduce.rendering import RenderedNode, RenderingCheck
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import Killed, SilentObserver

@@ -24,10 +24,8 @@ from agent.competition.submission import (
 )
 from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, match_ids, read_text_columns
+from agent.core.contract import SUBMISSION_FILE, VALIDATION_FILE
 from agent.core.errors import SetupError
-
-VALIDATION_FILE = "working/val_submission.csv"
-SUBMISSION_FILE = "submission/submission.csv"
 
 _METRIC_LINE = "Final Validation Metric:"
 _PRINTED_TOLERANCE = 1e-6  # relative

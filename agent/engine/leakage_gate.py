@@ -8,7 +8,8 @@ from agent.agents.reviewer import Reviewer, with_review
 from agent.competition.label_permutation import evaluate_permutation_test, make_permutation_test
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
-from agent.engine.trial_runner import SEED_STEP, ResultCheck, Trial, TrialRunner
+from agent.core.seeds import SEED_STEP
+from agent.engine.trial_runner import ResultCheck, Trial, TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import LeakageProbe, NodeResult

@@ -16,6 +16,7 @@ from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
 from agent.engine.refit import execute_refit, plan_refit
 from agent.engine.trial_runner import Trial, TrialRunner
+from agent.execution.base import StopReason
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
 from agent.record.events import (
@@ -58,7 +59,7 @@ class _Active:
     refit: bool = False
     reader: ProgressReader | None = None
     curve: list[CurvePoint] = field(default_factory=list)
-    stop: str | None = None
+    stop: StopReason | None = None
 
 
 class Search:
@@ -112,7 +113,7 @@ class Search:
                 no_refit = self._refit(pool)
             except BaseException:
                 for active in self._active.values():
-                    active.stop = "interrupted"
+                    active.stop = StopReason("interrupted", "interrupted")
                 raise
         return self._finish(reason, no_refit)
 
@@ -159,7 +160,7 @@ class Search:
         limit_s = self._limit_s(final=blend)
         active = _Active(node, trial, limit_s, reader=progress_reader(node, trial.progress_file))
 
-        def stop_check(_: float) -> str | None:
+        def stop_check(_: float) -> StopReason | None:
             return active.stop
 
         if node.unwritten_modules:

@@ -1,19 +1,20 @@
 """Refit: trains the kept node on all labelled rows and compares the scores on the audit rows."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import SUBMISSION_FILE, load_hold_out, score_audit_rows
+from agent.competition.evaluation import load_hold_out, score_audit_rows
 from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
+from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
 from agent.core.errors import MarsError
-from agent.engine.trial_runner import FROZEN_FILE, TrialRunner
+from agent.core.format import duration
+from agent.engine.trial_runner import TrialRunner
 from agent.execution import run_script
+from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
 from agent.record.state import Node, RunState
-from agent.report import formatting
 from agent.repository.checks import without_refit
 from agent.search.budget import refit_s
 
@@ -52,7 +53,7 @@ def _blocker(runner: TrialRunner, node: Node, expected_s: float, left_s: float) 
         if not (runner.workspace(number) / FROZEN_FILE).is_file():
             return f"Node {number:03d} wrote no {FROZEN_FILE}, which a refit needs."
     if expected_s > left_s:
-        needs, left = formatting.duration(expected_s), formatting.duration(max(left_s, 0.0))
+        needs, left = duration(expected_s), duration(max(left_s, 0.0))
         return (
             f"No time is left for the refit of node {node.name}: it needs about {needs}, and {left} are "
             "left; run `mars resume` with more --minutes."
@@ -66,7 +67,7 @@ def execute_refit(
     metric: Metric,
     node: Node,
     limit_s: float,
-    stop_check: Callable[[float], str | None] | None,
+    stop_check: StopCheck | None,
 ) -> RefitResult:
     """Refit the node and compare its two submissions. A failed candidate gives a failed result."""
     assert node.result is not None

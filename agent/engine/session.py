@@ -18,6 +18,7 @@ from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import current_host, open_agents
 from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.loop import Search
 from agent.engine.refit import submission_of
 from agent.engine.request import can_write, imported_code, make_planner, make_settings
@@ -40,7 +41,6 @@ from agent.record.recorder import EventRecorder, RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
-from agent.report.formatting import constraints_text
 from agent.repository.family import Family, known_families
 from agent.repository.rendering import Renderer, TaskView
 from agent.search.policy import make_policy
@@ -89,7 +89,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
                 update={"imported": ImportedRepository(commit=run.lineage.commit_imported(files), idea=idea)}
             )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.begin(f"Run {run.id}: {prepared.spec.title}{constraints_text(settings)}")
+        return session.begin(started_headline(run.id, prepared.spec.title, settings))
 
 
 def _cited(settings: RunSettings, engine: Engine) -> set[str]:
@@ -249,7 +249,7 @@ class _Session:
         if host != before:
             self._observer.note(f"Language models are now asked at {host}, before at {before}.")
         with self._executor() as executor:
-            return self._work(executor, f"Run {self._run.id} continues: {self._run.prepared.spec.title}")
+            return self._work(executor, resumed_headline(self._run.id, self._run.prepared.spec.title))
 
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state

@@ -10,7 +10,9 @@ from pathlib import Path
 from agent.competition.evaluation import evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.competition.untrusted_csv import SubmissionError
+from agent.core.contract import FROZEN_FILE, OUTPUT_FILES
 from agent.core.errors import InfrastructureError, MarsError
+from agent.core.seeds import SEED_STEP
 from agent.engine.candidate_reports import cache_seconds, facts, read_analysis, read_log, thin_curve
 from agent.execution import run_script
 from agent.execution.base import Executor, Job, Limits, Outcome, StopCheck
@@ -31,11 +33,8 @@ SMOKE_LIMIT_S = 60.0
 TIME_HINT_SHARE = 0.85
 # Extra seconds of an execution that saves its model, for imports and for writing.
 SAVING_S = 30.0
-SEED_STEP = 1000  # repeats use the run's seed plus a multiple of this
-FROZEN_FILE = "working/frozen.json"  # choices that a node made on validation rows or under its time limit
 REFIT_SUFFIX = "-refit"  # suffix of the folder in which a node is refitted
 TEMPORARY_SUFFIX = "-aside"  # suffix of the private cache of a temporary execution
-OUTPUT_FILES = ("working/val_outputs.npz", "working/test_outputs.npz")  # raw outputs, for ensembles
 MEMORY_SHARE = 0.8  # share of the machine's memory that the workers divide
 
 
@@ -334,7 +333,7 @@ class TrialRunner:
     def _scored(self, trial: Trial, outcome: Outcome) -> NodeResult:
         curve = thin_curve(ProgressReader(trial.progress_file).poll())
         if outcome.status != "ok":
-            pruned = outcome.status == "stopped" and outcome.reason.startswith("pruned")
+            pruned = outcome.stop is not None and outcome.stop.kind == "pruned"
             failed = _failed(trial, outcome.reason, self._failure("run", trial, outcome), outcome.seconds)
             return failed.model_copy(update={"status": "pruned" if pruned else "failed", "curve": curve})
         analysis = read_analysis(trial.workspace / "working" / "analysis.json")

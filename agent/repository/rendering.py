@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
+from agent.core.contract import IDEA_FILE, README_FILE, library_module
 from agent.core.errors import MarsError
 from agent.repository.citations import citation
 from agent.repository.family import Family
@@ -159,7 +160,7 @@ class Renderer:
                 files[name.removesuffix(".j2")] = self._environment.get_template(name).render(context)
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
-        files["idea.json"] = idea_json(idea)
+        files[IDEA_FILE] = idea_json(idea)
         return files | own_metric_file(self._competition)
 
     def _check_variables(self) -> None:
@@ -175,7 +176,7 @@ class Renderer:
 
 def own_metric_file(competition: TaskView) -> dict[str, str]:
     """Return the competition's own metric as a module of the repository, or nothing."""
-    return {} if competition.metric_code is None else {"library/metric.py": competition.metric_code}
+    return {} if competition.metric_code is None else {library_module("metric"): competition.metric_code}
 
 
 def idea_json(idea: Idea) -> str:
@@ -190,7 +191,7 @@ def idea_json(idea: Idea) -> str:
 def tree_hash(files: dict[str, str]) -> str:
     """Return the hex SHA-256 over paths and contents, without `idea.json` and the README."""
     digest = hashlib.sha256()
-    for path in sorted(set(files) - {"idea.json", "README.md"}):
+    for path in sorted(set(files) - {IDEA_FILE, README_FILE}):
         digest.update(f"{path}\0{files[path]}\0".encode())
     return digest.hexdigest()
 

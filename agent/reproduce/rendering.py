@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent.core.contract import IDEA_FILE, MEMBERS_FOLDER
 from agent.core.paths import Home, templates_dir
 from agent.engine.assembly import node_code, parent_commits
 from agent.record.opened_run import Run
@@ -102,9 +103,9 @@ class RenderingCheck:
     def _reason(self, node: Node, name: str) -> str:
         """Return the likely reason why a file differs, from names, slots and ages of templates."""
         parts = Path(name).parts
-        if node.operator == "ensemble" and parts[0] == "members":
+        if node.operator == "ensemble" and parts[0] == MEMBERS_FOLDER:
             return f"See node {parts[1]}."
-        if name == "idea.json":
+        if name == IDEA_FILE:
             return "The format of ideas or the record has changed."
         recorded = node.result.reason if node.result else ""
         new = [fault for fault in self._faults.get(node.id, ()) if fault not in recorded]

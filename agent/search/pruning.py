@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent.execution.base import StopReason
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
 
@@ -12,7 +13,7 @@ MARGIN = 0.25
 NOISE_ERRORS = 2.0  # and by this many standard errors of a score
 
 
-def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
+def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> StopReason | None:
     """Return the reason to stop a candidate, or None.
 
     The candidate is compared with valid nodes of the same family, at the same fraction of the same stage. It
@@ -35,10 +36,11 @@ def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> 
     slack = max(MARGIN * abs(scores[-1] - scores[0]), NOISE_ERRORS * noise)
     bar = scores[0] - slack if state.higher_is_better else scores[0] + slack
     if state.better(bar, latest.metric):
-        return (
+        sentence = (
             f"pruned: {latest.metric:.4f} at {latest.fraction:.0%} of {latest.stage}, "
             f"behind all {len(peers)} earlier nodes at that point (worst {scores[0]:.4f})"
         )
+        return StopReason("pruned", sentence)
     return None
 
 

@@ -13,7 +13,6 @@ from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
 
 CARD_FILE = "card.json"
-README = "README.md"
 
 
 class LeaderboardScore(BaseModel):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.contract import IDEA_FILE, OUTPUT_FILES, member_folder
 from agent.core.files import link_or_copy
 from agent.core.paths import templates_dir
 from agent.record.state import LEADERS, Node, RunState
@@ -18,7 +19,6 @@ from agent.repository.rendering import (
 from agent.solution.choose import best_by_validation
 
 CANDIDATES = 8  # number of best nodes whose raw outputs are kept
-_OUTPUTS = ("val_outputs.npz", "test_outputs.npz")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADER
         node
         for node in best_by_validation(state, CANDIDATES)
         if node.operator != "ensemble"
-        and all((workspaces[node.id] / "working" / name).is_file() for name in _OUTPUTS)
+        and all((workspaces[node.id] / name).is_file() for name in OUTPUT_FILES)
     ]
     return found[:count]
 
@@ -66,15 +66,15 @@ def ensemble_files(
         for name in template_names(folder)
     }
     for node in nodes:
-        files |= {f"members/{node.name}/{name}": text for name, text in member_files[node.id].items()}
-    files["idea.json"] = idea_json(idea)
+        files |= {f"{member_folder(node.name)}/{name}": text for name, text in member_files[node.id].items()}
+    files[IDEA_FILE] = idea_json(idea)
     return files | own_metric_file(competition)
 
 
 def place_outputs(nodes: list[Node], workspaces: Mapping[int, Path], workspace: Path) -> None:
     """Copy the members' recorded outputs to where the ensemble looks before it runs a member."""
     for node in nodes:
-        target = workspace / "members" / node.name / "working"
-        target.mkdir(parents=True, exist_ok=True)
-        for name in _OUTPUTS:
-            link_or_copy(workspaces[node.id] / "working" / name, target / name)
+        for name in OUTPUT_FILES:
+            target = workspace / member_folder(node.name) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(workspaces[node.id] / name, target)

@@ -11,6 +11,14 @@ from typing import Literal
 
 from agent.competition.prepared import Prepared
 from agent.competition.tables import read_table, write_table
+from agent.core.contract import (
+    INPUT_FOLDER,
+    METADATA_FOLDER,
+    README_FILE,
+    REQUIREMENTS_FILE,
+    WEIGHTS_FOLDER,
+    member_folder,
+)
 from agent.core.errors import SetupError
 from agent.core.files import staged_folder, translate_os_errors
 from agent.core.paths import Home, templates_dir
@@ -18,7 +26,6 @@ from agent.execution.hardware import device
 from agent.record.state import Node, RunState
 from agent.repository.rendering import template_environment, template_names, write_tree
 
-README = "README.md"
 _REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 _FACT = "weights of "  # a candidate's own report: `weights of NAME` -> `file NAME.safetensors`
 _FILE = "file "
@@ -60,13 +67,13 @@ def export(
     members = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else []
     with translate_os_errors(f"Exporting to {target}"), staged_folder(target.absolute()) as folder:
         write_tree(files, folder)
-        shutil.copytree(prepared.metadata, folder / "metadata")
+        shutil.copytree(prepared.metadata, folder / METADATA_FOLDER)
         context = {
             "seconds": max(round(sum(one.seconds for one in (node, *members))), 1),
             "limit_s": math.ceil(_limit_s(node, members, limits_s)),
             "members": bool(members),
             "cuda": device() == "cuda",
-            "media": _place_media(prepared, folder / "input", copy_input),
+            "media": _place_media(prepared, folder / INPUT_FOLDER, copy_input),
             "weights": _place_weights(node, members, home, folder),
             "inference": False,
         }
@@ -111,7 +118,7 @@ def add_own_files(
     for name in template_names(templates_dir() / "export"):
         text = environment.get_template(name).render({**facts, **context})
         file = folder / name.removesuffix(".j2")
-        with file.open("a" if file.name == README else "w", encoding="utf-8") as stream:
+        with file.open("a" if file.name == README_FILE else "w", encoding="utf-8") as stream:
             stream.write(text)
 
 
@@ -135,10 +142,7 @@ def _write_ids(prepared: Prepared, target: Path) -> None:
 def _constraints(files: dict[str, str]) -> str:
     """Return the installed versions of the packages that the repository and its members require."""
     lines = [
-        line
-        for name, text in files.items()
-        if name.endswith("requirements.txt")
-        for line in text.splitlines()
+        line for name, text in files.items() if name.endswith(REQUIREMENTS_FILE) for line in text.splitlines()
     ]
     names = {match.group().lower() for line in lines if (match := _REQUIRED.match(line))}
     pinned = []
@@ -162,7 +166,7 @@ def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> 
 
 def _place_weights(node: Node, members: list[Node], home: Home, folder: Path) -> list[str]:
     """Copy the user's own weights that the node or its members use into their folders."""
-    owners = [(member, folder / "members" / member.name) for member in members] or [(node, folder)]
+    owners = [(member, folder / member_folder(member.name)) for member in members] or [(node, folder)]
     placed = []
     for owner, place in owners:
         facts = owner.result.facts if owner.result else {}
@@ -170,7 +174,7 @@ def _place_weights(node: Node, members: list[Node], home: Home, folder: Path) ->
             name = Path(value.removeprefix(_FILE)).name
             source = home.weights / name
             if key.startswith(_FACT) and value.startswith(_FILE) and name and source.is_file():
-                target = place / "weights" / name
+                target = place / WEIGHTS_FOLDER / name
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(source, target)
                 placed.append(str(target.relative_to(folder)))

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.core.atomic_files import atomic_file
+from agent.core.contract import README_FILE
 from agent.core.errors import SetupError
-from agent.solution.card import CARD_FILE, README, Card, LeaderboardScore, card_page, load_card
+from agent.solution.card import CARD_FILE, Card, LeaderboardScore, card_page, load_card
 
 
 def report_score(folder: Path, score: float) -> Card:
@@ -28,7 +29,7 @@ def report_score(folder: Path, score: float) -> Card:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     reported = LeaderboardScore(score=score, metric=card.metric, reported_at=now)
     card = card.model_copy(update={"leaderboard": (*card.leaderboard, reported)})
-    for name, text in ((CARD_FILE, card.model_dump_json(indent=2) + "\n"), (README, card_page(card))):
+    for name, text in ((CARD_FILE, card.model_dump_json(indent=2) + "\n"), (README_FILE, card_page(card))):
         with atomic_file(folder / name, "card") as path:
             path.write_text(text, encoding="utf-8")
     return card

@@ -75,6 +75,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
         offline=request.offline,
+        trackers=request.trackers,
         **_planner_settings(request, prepared, home),
     )
 

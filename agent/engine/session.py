@@ -41,6 +41,8 @@ from agent.record.recorder import EventRecorder, RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
+from agent.record.trackers.base import TrackedRun
+from agent.record.trackers.feed import check_trackers, with_trackers
 from agent.repository.family import Family, known_families
 from agent.repository.rendering import Renderer, TaskView
 from agent.search.policy import make_policy
@@ -67,6 +69,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         make_observer: makes the display, given the metric's name.
     """
     make_policy(request.policy)
+    check_trackers(request.trackers)
     competition = find_competition(request.competition, home)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
@@ -202,7 +205,7 @@ class _Session:
         self._settings = settings
         self._lessons = lessons
         self._home = home
-        self._observer = observer
+        self._observer = with_trackers(observer, settings.trackers, TrackedRun(run.id, run.folder))
         self._heartbeat = heartbeat
         self._cache = cache_layers(home, run.prepared, run.folder)
         self._planner = planner

@@ -84,6 +84,9 @@ class RunSettings(_Frozen):
         default=None,
         description="Rows of the final refit over training rows; None: no refit.",
     )
+    trackers: tuple[str, ...] = Field(
+        default=(), description="Names of the trackers that receive the events."
+    )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."
     )

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from agent.core.options import Option
 
+PLANNER_FIELDS = ("model", "max_usd", "replay_of")  # options that only some planners use
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -54,6 +56,14 @@ class RunRequest:
             metavar="RUN",
         ),
     ] = None
+    planner_options: Annotated[
+        tuple[str, ...],
+        Option(
+            "Set an option of the planner. Repeatable.",
+            name="--planner-option",
+            metavar="NAME=VALUE",
+        ),
+    ] = ()
     policy: Annotated[
         str,
         Option(

@@ -16,12 +16,14 @@ from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.agents import current_host, open_agents
+from agent.engine.agents import current_host
 from agent.engine.assembly import cache_layers, open_executor
 from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.loop import Search
+from agent.engine.planners.opening import open_agents
+from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import can_write, imported_code, make_planner, make_settings
+from agent.engine.request import check_parts, imported_code, make_planner, make_settings
 from agent.engine.run_request import RunRequest
 from agent.engine.trial_runner import TrialRunner
 from agent.execution import Executor, run_script
@@ -32,7 +34,6 @@ from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
-from agent.planner.replay import recorded_ideas
 from agent.record.events import ImportedRepository, RunResumed, RunSettings, RunStarted
 from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
@@ -42,10 +43,9 @@ from agent.record.resumable import active_runs_sentence, latest_resumable, name_
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.record.trackers.base import TrackedRun
-from agent.record.trackers.feed import check_trackers, with_trackers
+from agent.record.trackers.feed import with_trackers
 from agent.repository.family import Family, known_families
 from agent.repository.rendering import Renderer, TaskView
-from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
@@ -68,8 +68,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
-    make_policy(request.policy)
-    check_trackers(request.trackers)
+    check_parts(request)
     competition = find_competition(request.competition, home)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
@@ -79,7 +78,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
     planner = make_planner(settings, prepared, home, imported=request.imported is not None)
-    if not planner.families and not can_write(settings):
+    if not planner.families and not PLANNERS.load(settings.planner).can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
@@ -93,16 +92,6 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
-
-
-def _cited(settings: RunSettings, engine: Engine) -> set[str]:
-    """Return the ids of the lessons that replayed ideas cite."""
-    if settings.replay_source is None:
-        return set()
-    ideas = recorded_ideas(engine, settings.replay_source)
-    fixes = [attempt.fix for one in ideas for attempt in one.attempts]
-    cited = (*(one.idea.cited_lessons for one in ideas), *(fix.cites for fix in fixes))
-    return {name for names in cited for name in names}
 
 
 @contextmanager
@@ -158,8 +147,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 "`mars lessons verify`."
             )
         _check_blueprints(run, families)
-        if run.state.run.replay_source is not None:  # report missing ideas before the session is recorded
-            recorded_ideas(engine, run.state.run.replay_source)
+        # What the planner lacks is reported before the session is recorded.
+        PLANNERS.load(run.state.run.planner).check(run.state.run, engine)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
@@ -226,7 +215,7 @@ class _Session:
     def _recalled(self) -> tuple[Lesson, ...]:
         """Return the lessons offered to the run: solution lessons, then as many debug lessons at most.
 
-        A replay adds the lessons that its ideas cite.
+        The planner may add lessons that its ideas will cite.
         """
         about = Briefing.of(self._run.prepared, self._settings, self._planner.search_space).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
@@ -234,7 +223,9 @@ class _Session:
         if recalled.how:
             self._observer.note(recalled.how)
         offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
-        cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
+        plugin = PLANNERS.load(self._settings.planner)
+        to_cite = plugin.cited_lessons(self._settings, self._run.journal.engine)
+        cited = to_cite - {lesson.id for lesson in offered}
         return (*offered, *(lesson for lesson in known if lesson.id in cited))
 
     def continue_run(self, minutes: float | None, last_alive: float) -> Summary:
@@ -296,7 +287,7 @@ class _Session:
         if self._decisions is not None:
             return search.run(self._decisions)
         with open_agents(library, recorder, run.prepared, run.lineage.read, search.keep_alive) as agents:
-            scheduler = scheduler_of(run.state.run, agents.planner)
+            scheduler = scheduler_of(run.state.run, agents.planner, agents.policy)
             return search.run(scheduler, agents)
 
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:

@@ -10,7 +10,6 @@ from agent.memory.lesson import Lesson
 from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
-PlannerName = Literal["library", "llm", "replay"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
 
 
@@ -71,7 +70,10 @@ class RunSettings(_Frozen):
     )
     hint: str = Field(default="", description="The user's hint in words, for language-model planners.")
     offline: bool = Field(default=False, description="Use nothing beyond this machine.")
-    planner: PlannerName = "library"
+    planner: str = "library"
+    planner_options: dict[str, str] = Field(
+        default_factory=dict, description="Values of --planner-option by name."
+    )
     models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
     llm_host: str = Field(default="", description="Host that serves the models.")
     max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")

@@ -11,9 +11,10 @@ from typing import TypeGuard
 from agent.agents.writer import WritingError
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.agents import Agents, make_agents, make_replay_agents
+from agent.engine.agents import Agents
 from agent.engine.assembly import node_code
 from agent.engine.leakage_gate import base_code
+from agent.engine.planners.opening import reopen_agents
 from agent.engine.request import make_planner
 from agent.llm.calls import Call
 from agent.llm.recorded_model import RecordedModel
@@ -149,21 +150,25 @@ def _compared(
     ended = [earlier for earlier in pending if isinstance(earlier, LlmCallEnded)]
     calls = [earlier.call for earlier in ended if earlier.node == decided]
     language_model = RecordedModel(calls, run.journal.text, in_progress)
-    agents = _agents(run, state, library, language_model)
     name = _decision_name(event, state)
-    if isinstance(event, NodeFinished) and _was_valid(event.result):
-        difference = _review_difference(event, run, state, library, agents)
-    elif isinstance(event, ModuleWritten) or (isinstance(event, NodeFinished) and not event.result.failure):
-        difference = _module_difference(event, run, state, agents)
-    elif isinstance(event, FixProposed | NodeFinished):
-        difference = _fix_difference(event, state, agents)
-    else:
-        now = scheduler_of(state.run, agents.planner).next(state)
-        difference = "" if _is_same(event, now, library.families) else _next_action(now)
+    with reopen_agents(library, run, state, language_model) as agents:
+        difference = _difference(event, run, state, library, agents)
     words = f"Prompts have changed since the run ({', '.join(language_model.changed_prompts)})."
     return DecisionCheck(
         name, not difference, f"{difference} {words if language_model.changed_prompts else ''}".strip()
     )
+
+
+def _difference(event: Decision, run: Run, state: RunState, library: LibraryPlanner, agents: Agents) -> str:
+    """Return how the decision would be made now; empty if it equals the recorded one."""
+    if isinstance(event, NodeFinished) and _was_valid(event.result):
+        return _review_difference(event, run, state, library, agents)
+    if isinstance(event, ModuleWritten) or (isinstance(event, NodeFinished) and not event.result.failure):
+        return _module_difference(event, run, state, agents)
+    if isinstance(event, FixProposed | NodeFinished):
+        return _fix_difference(event, state, agents)
+    now = scheduler_of(state.run, agents.planner, agents.policy).next(state)
+    return "" if _is_same(event, now, library.families) else _next_action(now)
 
 
 def _is_same(
@@ -236,15 +241,6 @@ def _completed(idea: Idea, families: Mapping[str, Family]) -> Idea:
     if idea.blueprint is None:
         return idea
     return idea.model_copy(update={"blueprint": with_current_defaults(idea.blueprint, families)})
-
-
-def _agents(run: Run, state: RunState, library: LibraryPlanner, language_model: RecordedModel) -> Agents:
-    if state.run.planner == "library":
-        return Agents(library)
-    if state.run.replay_source is not None:
-        engine, read = run.journal.engine, run.lineage.read
-        return make_replay_agents(library, engine, state.run.replay_source, read, note=lambda _: None)
-    return make_agents(library, run.prepared, state.run, run.lineage.read, language_model)
 
 
 def _next_action(now: Propose | Repeat | None) -> str:

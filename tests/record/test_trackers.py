@@ -14,7 +14,7 @@ from agent.engine.session import resume, start
 from agent.record.opened_run import open_run
 from agent.record.state import RunState
 from agent.record.trackers.base import TrackedRun
-from agent.record.trackers.feed import check_trackers, with_trackers
+from agent.record.trackers.feed import with_trackers
 from tests.support.packages import install_package
 from tests.support.scripted_run import Killed, SilentObserver
 
@@ -112,6 +112,5 @@ def test_an_interrupt_is_no_error_of_a_tracker(tmp_path: Path, monkeypatch: pyte
     points = {"mars.trackers": {"stopping": "stopping_tracker:Stopping"}}
     install_package(tmp_path / "site", "stopping-tracker", points, {"stopping_tracker.py": code})
     monkeypatch.syspath_prepend(tmp_path / "site")
-    check_trackers(["stopping"])
     with pytest.raises(KeyboardInterrupt):
         with_trackers(Noting(), ("stopping",), TrackedRun("run", tmp_path))

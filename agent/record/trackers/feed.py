@@ -11,17 +11,6 @@ from agent.record.trackers.base import TrackedRun, Tracker
 from agent.record.trackers.registry import TRACKERS
 
 
-def check_trackers(names: Sequence[str]) -> None:
-    """Import the trackers before a run starts.
-
-    Raises:
-        SetupError: a name is unknown; the message lists the known names.
-        ImportError: a package that a tracker needs is absent.
-    """
-    for name in names:
-        TRACKERS.load(name)
-
-
 def with_trackers(observer: Observer, names: Sequence[str], run: TrackedRun) -> Observer:
     """Return an observer that feeds the named trackers too; the observer itself without names."""
     return TrackedObserver(observer, names, run) if names else observer

@@ -18,10 +18,12 @@ from agent.llm.query import LanguageModel
 from agent.planner.base import TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, LeakageProbe, NodeResult, Review
+from agent.record.journal import Journal
 from agent.record.state import Node, RunState
 from agent.repository.family import Family
 from agent.repository.rendering import TaskView
 from tests.support.scripted_models import Answer, ScriptedModel
+from tests.support.scripted_run import CREATED
 from tests.support.states import SETTINGS, finish, idea, propose, started
 
 BEFORE = {"main.py": "import sys\n\nfit(train)\n", "README.md": "Old words.\n"}
@@ -181,7 +183,7 @@ def test_the_very_small_model_is_not_asked(
             library=library,
             prepared=toy_prepared,
             settings=run,
-            engine=open_database(tmp_path / "mars.db"),
+            journal=Journal.create(open_database(tmp_path / f"{model}.db"), "run", "toy", CREATED),
             read_commit=lambda commit: {},
             note=print,
             open_model=lambda: nullcontext(ScriptedModel(lambda _: SOUND)),

@@ -15,6 +15,7 @@ from agent.engine.run_request import RunRequest
 from agent.llm.query import LanguageModel
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import RunSettings
+from agent.record.journal import Journal
 from agent.repository.idea import Idea
 
 
@@ -25,7 +26,7 @@ class PlannerSession:
     library: LibraryPlanner  # the built-in planner with its search space: families, slots, constraints
     prepared: Prepared
     settings: RunSettings
-    engine: Engine  # the database of all recorded runs
+    journal: Journal  # this run's record; `journal.engine` is the database of all runs
     read_commit: ReadCommit  # the files of a revision of this run
     note: Callable[[str], None]  # shows the user a sentence
     open_model: Callable[[], AbstractContextManager[LanguageModel]]

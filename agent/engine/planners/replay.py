@@ -64,7 +64,7 @@ class ReplayPlugin(PlannerPlugin):
     @contextmanager
     def open(self, session: PlannerSession) -> Iterator[Agents]:
         source = _source(session.settings)
-        ideas = recorded_ideas(session.engine, source)
+        ideas = recorded_ideas(session.journal.engine, source)
         planner = ReplayPlanner(source, ideas, session.library.search_space, session.note)
         yield Agents(
             planner,

@@ -13,7 +13,7 @@ from agent.core import paths
 from agent.reproduce.defaults import TOLERANCE
 
 if TYPE_CHECKING:
-    from agent.reproduce.decisions import DecisionCheck
+    from agent.reproduce.decision_checks import DecisionCheck
     from agent.reproduce.execution import Reexecution
     from agent.reproduce.rendering import RenderedNode
 

@@ -1,7 +1,7 @@
 """Refit: trains the kept node on all labelled rows and compares the scores on the audit rows."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.competition.evaluation import load_hold_out, score_audit_rows
@@ -9,55 +9,32 @@ from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
 from agent.core.errors import MarsError
-from agent.core.format import duration
 from agent.engine.trial_runner import TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
-from agent.record.state import Node, RunState
+from agent.record.state import Node
 from agent.repository.checks import without_refit
-from agent.search.budget import refit_s
+from agent.repository.lineage import Lineage
 
 
-@dataclass(frozen=True)
-class Refit:
-    """Plan of a refit: expected seconds, and what blocks it ("" if nothing does)."""
-
-    node: Node
-    expected_s: float
-    blocker: str = ""
-
-
-def plan_refit(state: RunState, runner: TrialRunner, node: Node, left_s: float) -> Refit:
-    """Return the expected seconds of the node's refit and what blocks it.
+def files_blocker(lineage: Lineage, workspace: Callable[[int], Path], node: Node) -> str:
+    """Return why the node's files allow no refit, in a sentence; "" if they do.
 
     Args:
-        state: the state of the run.
-        runner: gives access to the node's files.
+        lineage: the run's repository.
+        workspace: returns the workspace of a node.
         node: the node to refit.
-        left_s: seconds left of the run's budget.
     """
-    expected_s = refit_s(state, node)
-    return Refit(node, expected_s, _blocker(runner, node, expected_s, left_s))
-
-
-def _blocker(runner: TrialRunner, node: Node, expected_s: float, left_s: float) -> str:
-    assert node.result is not None
-    older = without_refit(runner.lineage.read(node.result.commit))
+    older = without_refit(lineage.read(node.commit))
     if older:
         return (
             f"{older[0]} of node {node.name} does not support --refit: an older version, a user or an edit "
             "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not (runner.workspace(number) / FROZEN_FILE).is_file():
+        if not (workspace(number) / FROZEN_FILE).is_file():
             return f"Node {number:03d} wrote no {FROZEN_FILE}, which a refit needs."
-    if expected_s > left_s:
-        needs, left = duration(expected_s), duration(max(left_s, 0.0))
-        return (
-            f"No time is left for the refit of node {node.name}: it needs about {needs}, and {left} are "
-            "left; run `mars resume` with more --minutes."
-        )
     return ""
 
 

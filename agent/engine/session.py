@@ -17,9 +17,10 @@ from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import current_host
-from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.decider import Decider
+from agent.engine.executors import cache_layers, open_executor
 from agent.engine.headline import resumed_headline, started_headline
-from agent.engine.loop import Search
+from agent.engine.loop import SearchLoop
 from agent.engine.planners.opening import open_agents
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
@@ -44,9 +45,10 @@ from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.record.trackers.base import TrackedRun
 from agent.record.trackers.feed import with_trackers
+from agent.repository.assembly import Assembler
 from agent.repository.family import Family, known_families
-from agent.repository.rendering import Renderer, TaskView
-from agent.search.scheduler import Decisions, scheduler_of
+from agent.repository.rendering import TaskView
+from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 
@@ -250,7 +252,6 @@ class _Session:
         self._observer.started(state, headline)
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
-        task = TaskView.of(run.prepared)
         runner = TrialRunner(
             prepared=run.prepared,
             lineage=run.lineage,
@@ -263,7 +264,7 @@ class _Session:
         )
         recorder = EventRecorder(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(recorder, runner, task)
+            chosen = self._search(recorder, runner)
             kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
@@ -271,24 +272,24 @@ class _Session:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, recorder: EventRecorder, runner: TrialRunner, task: TaskView) -> Node | None:
+    def _search(self, recorder: EventRecorder, runner: TrialRunner) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
         run, library = self._run, self._planner
-        search = Search(
+        assembler = Assembler(TaskView.of(run.prepared), library.families, runner.lineage)
+        assembler.check_families()
+        search = SearchLoop(
             run=run.id,
             recorder=recorder,
             lessons=self._lessons,
             runner=runner,
-            renderers={name: Renderer(family, task) for name, family in library.families.items()},
-            competition=task,
+            assembler=assembler,
             metric=run.metric,
             heartbeat=self._heartbeat,
         )
         if self._decisions is not None:
-            return search.run(self._decisions)
+            return search.run(Decider(self._decisions))
         with open_agents(library, recorder, run.prepared, run.lineage.read, search.keep_alive) as agents:
-            scheduler = scheduler_of(run.state.run, agents.planner, agents.policy)
-            return search.run(scheduler, agents)
+            return search.run(Decider.of(run.state.run, agents))
 
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run

@@ -11,6 +11,10 @@ from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
+EndReason = Literal[
+    "blueprint_tried", "budget_used", "too_many_failures", "replay_done", "nothing_fits", "nothing_new"
+]
+"""Why a search ended: nothing_fits means that no new idea fits the time left."""
 
 
 def _formerly(name: str, before: str) -> AliasChoices:
@@ -334,7 +338,8 @@ class LessonWorded(_Event):
 
 class RunFinished(_Event):
     kind: Literal["run_finished"] = "run_finished"
-    reason: str
+    reason: str = Field(description="Why the search ended, as a sentence.")
+    end_reason: EndReason | None = Field(default=None, description="None in records of former versions.")
     chosen: int | None = Field(description="The node that is this run's solution.")
     no_refit: str = Field(default="", description="Why the requested refit did not happen.")
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.competition.metrics.direction import Direction
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
@@ -147,7 +148,7 @@ class RunState:
 
     def __init__(self, higher_is_better: bool, families: Mapping[str, Family] | None = None) -> None:
         """Start with no events; `families` add new slots to the blueprints of a run that continues."""
-        self.higher_is_better = higher_is_better
+        self.direction = Direction(higher_is_better)
         self._families = families or {}
         self.settings: RunSettings | None = None
         self.missing_guarantees: tuple[str, ...] = ()
@@ -219,8 +220,12 @@ class RunState:
         if len(lesson.changes) == 1 and lesson.verdict == "helps":
             self._proven[lesson.id] = lesson
 
+    @property
+    def higher_is_better(self) -> bool:
+        return self.direction.higher_is_better
+
     def better(self, a: float, b: float) -> bool:
-        return a > b if self.higher_is_better else a < b
+        return self.direction.better(a, b)
 
     def ancestors(self, node: Node) -> list[Node]:
         """Return the ancestors, from the parent up to the draft."""
@@ -318,8 +323,7 @@ class RunState:
         if not node.is_valid or node.metric is None:
             return
         if node.operator != "ensemble":
-            sign = -1.0 if self.higher_is_better else 1.0
-            insort(self.leaders, node, key=lambda valid: sign * (valid.metric or 0.0))
+            insort(self.leaders, node, key=lambda valid: self.direction.key(valid.metric))
             del self.leaders[LEADERS:]
         if self.best is None or self.best.metric is None or self.better(node.metric, self.best.metric):
             self.best = node

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
-from agent.engine.assembly import cache_layers, open_executor
+from agent.engine.executors import cache_layers, open_executor
 from agent.engine.trial_runner import TrialRunner
 from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
 from agent.record.opened_run import Run

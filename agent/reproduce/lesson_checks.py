@@ -223,9 +223,9 @@ def _evidence(run: Run) -> Evidence:
     truth, before = load_hold_out(run.prepared, "val", run.nodes / without.name / VALIDATION_FILE)
     _, after = load_hold_out(run.prepared, "val", run.nodes / changed.name / VALIDATION_FILE)
     paired = paired_effect(run.metric, truth, before, after)
-    sign = 1.0 if run.metric.higher_is_better else -1.0
-    gain = sign * (_mean(run, _WITH) - _mean(run, _WITHOUT))
-    first = sign * ((changed.metric or 0.0) - (without.metric or 0.0))
+    direction = run.state.direction
+    gain = direction.gain(_mean(run, _WITH), _mean(run, _WITHOUT))
+    first = direction.gain(changed.metric or 0.0, without.metric or 0.0)
     runs = [1 + len(node.repeats) for node in (without, changed)]
     seeds = _between_seeds(run.state) * sum(1 / count for count in runs) / paired.scale**2
     resolution = 1.0 / (run.prepared.rows.val * paired.scale)

@@ -30,15 +30,14 @@ def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> 
     }
     if len(peers) < MIN_PEERS or (node.parent is not None and node.parent not in peers):
         return None
-    scores = sorted(peers.values(), reverse=not state.higher_is_better)
+    best, *_, worst = sorted(peers.values(), key=state.direction.key)
     results = [state.nodes[peer].result for peer in peers]
     noise = max((result.metric_se or 0.0 for result in results if result), default=0.0)
-    slack = max(MARGIN * abs(scores[-1] - scores[0]), NOISE_ERRORS * noise)
-    bar = scores[0] - slack if state.higher_is_better else scores[0] + slack
-    if state.better(bar, latest.metric):
+    slack = max(MARGIN * state.direction.gain(best, worst), NOISE_ERRORS * noise)
+    if state.direction.gain(worst, latest.metric) > slack:
         sentence = (
             f"pruned: {latest.metric:.4f} at {latest.fraction:.0%} of {latest.stage}, "
-            f"behind all {len(peers)} earlier nodes at that point (worst {scores[0]:.4f})"
+            f"behind all {len(peers)} earlier nodes at that point (worst {worst:.4f})"
         )
         return StopReason("pruned", sentence)
     return None

@@ -38,8 +38,8 @@ from agent.competition.sources.locate import locate_data
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.core.files import staged_folder
 from agent.core.paths import Home, benchmarks_dir
-from agent.engine.session import open_run
 from agent.execution import Job, Limits, make_executor, run_script
+from agent.record.opened_run import open_run
 from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
 from agent.repository.rendering import Renderer, TaskView, write_tree

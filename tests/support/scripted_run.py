@@ -15,8 +15,8 @@ from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
-from agent.engine.agents import Agents
-from agent.engine.loop import Search
+from agent.engine.decider import Decider
+from agent.engine.loop import SearchLoop
 from agent.engine.trial_runner import TrialRunner
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
@@ -28,10 +28,11 @@ from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunS
 from agent.record.journal import Journal
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node, RunState
+from agent.repository.assembly import Assembler
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.lineage import Lineage
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.rendering import TaskView
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
 
@@ -209,21 +210,20 @@ class ScriptedRun:
             "classification", "accuracy", frozenset({"embedding"}), self.prepared.rows.train, "cpu"
         )
         planner = LibraryPlanner({"toy": self.family}, at)
-        search = Search(
+        search = SearchLoop(
             run="run",
             recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
             lessons=LessonStore(engine),
             runner=runner,
-            renderers={"toy": Renderer(self.family, task)},
-            competition=task,
+            assembler=Assembler(task, {"toy": self.family}, runner.lineage),
             metric=get_metric("accuracy"),
             heartbeat=lambda: None,
         )
         editing = EditingPlanner(planner, self.edits)
         reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
         try:
-            agents = Agents(editing, debugger=self.debugger, reflector=reflector)
-            search.run(Scheduler(make_policy(state.run.policy), editing), agents)
+            scheduler = Scheduler(make_policy(state.run.policy), editing)
+            search.run(Decider(scheduler, debugger=self.debugger, reflector=reflector))
         except Killed:
             pass
         finally:

@@ -7,7 +7,7 @@ from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.core.registry import nearest_first
-from agent.engine.planners.plugin import PlannerPlugin
+from agent.engine.planners.plugin import PlannerPlugin, PlannerSetup
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.run_request import PLANNER_FIELDS, RunRequest
 from agent.execution.gpus import visible_gpus
@@ -116,7 +116,7 @@ def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> di
     return {
         "planner": request.planner,
         "planner_options": options,
-        **plugin.settings(request, prepared, home),
+        **plugin.settings(PlannerSetup(request, options, prepared, home)),
     }
 
 

@@ -7,11 +7,8 @@ from agent.agents.debugger import Files, LlmDebugger
 from agent.agents.lesson_writer import LessonWriter
 from agent.agents.reviewer import LlmReviewer
 from agent.agents.writer import LlmWriter
-from agent.competition.prepared import Prepared
-from agent.core.paths import Home
 from agent.engine.agents import Agents, find_models
-from agent.engine.planners.plugin import PlannerPlugin, PlannerSession
-from agent.engine.run_request import RunRequest
+from agent.engine.planners.plugin import PlannerPlugin, PlannerSession, PlannerSetup
 from agent.llm.endpoint import LOCAL_MODEL
 from agent.llm.query import LanguageModel
 from agent.planner.llm.briefing import Briefing
@@ -23,8 +20,9 @@ from agent.record.state import Node
 class LlmPlugin(PlannerPlugin):
     fields = ("model", "max_usd")
 
-    def settings(self, request: RunRequest, prepared: Prepared, home: Home) -> dict[str, object]:
-        models, host = find_models(request.model, home, request.offline)
+    def settings(self, setup: PlannerSetup) -> dict[str, object]:
+        request = setup.request
+        models, host = find_models(request.model, setup.home, request.offline)
         return {"models": models, "llm_host": host, "max_usd": request.max_usd}
 
     def can_write(self, settings: RunSettings) -> bool:

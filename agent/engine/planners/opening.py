@@ -63,7 +63,7 @@ def reopen_agents(
         prepared=run.prepared,
         settings=state.run,
         journal=run.journal,
-        read_commit=run.lineage.read,
+        read_commit=lambda commit: run.lineage.read(commit),
         note=lambda _: None,
         open_model=lambda: nullcontext(language_model),
     )

@@ -20,6 +20,16 @@ from agent.repository.idea import Idea
 
 
 @dataclass(frozen=True)
+class PlannerSetup:
+    """What a planner determines its settings from, before the run starts."""
+
+    request: RunRequest  # the options of `mars run`
+    options: Mapping[str, str]  # the values of --planner-option by name; every name is in `options` below
+    prepared: Prepared
+    home: Home
+
+
+@dataclass(frozen=True)
 class PlannerSession:
     """What a planner is opened with, in a run and when `mars replay` verifies the run's decisions."""
 
@@ -43,8 +53,8 @@ class PlannerPlugin:
     accepts_blueprint: ClassVar[bool] = False
     """Whether the planner may be named together with --blueprint, which leaves nothing to plan."""
 
-    def settings(self, request: RunRequest, prepared: Prepared, home: Home) -> dict[str, object]:
-        """Return fields of RunSettings that this planner determines.
+    def settings(self, setup: PlannerSetup) -> dict[str, object]:
+        """Return fields of RunSettings that this planner determines. The options are recorded in any case.
 
         Raises:
             SetupError: an option is wrong or missing, or something that the planner needs is absent.

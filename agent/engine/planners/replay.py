@@ -8,13 +8,11 @@ import numpy as np
 from sqlalchemy import Engine
 
 from agent.agents.replay import ReplayDebugger, ReplayWriter
-from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.agents import Agents
-from agent.engine.planners.plugin import PlannerPlugin, PlannerSession
-from agent.engine.run_request import RunRequest
+from agent.engine.planners.plugin import PlannerPlugin, PlannerSession, PlannerSetup
 from agent.planner.replay import ReplayPlanner, find_source, recorded_ideas
 from agent.record.events import ReplaySource, RunSettings, RunStarted
 from agent.record.journal import Journal
@@ -28,11 +26,11 @@ from agent.search.policy import Step
 class ReplayPlugin(PlannerPlugin):
     fields = ("replay_of",)
 
-    def settings(self, request: RunRequest, prepared: Prepared, home: Home) -> dict[str, object]:
-        if request.imported is not None:
+    def settings(self, setup: PlannerSetup) -> dict[str, object]:
+        if setup.request.imported is not None:
             raise SetupError("--from: a replay starts as the recorded run did; omit --from.")
-        source = find_source(open_database(home.database), request.replay_of, prepared.spec.id)
-        return {"replay_source": source}
+        engine = open_database(setup.home.database)
+        return {"replay_source": find_source(engine, setup.request.replay_of, setup.prepared.spec.id)}
 
     def can_write(self, settings: RunSettings) -> bool:
         return True

@@ -157,8 +157,7 @@ def make_planner(
         SetupError: no family serves the data and nothing else can, or no family satisfies the constraints.
     """
     spec = prepared.spec
-    roles = frozenset(column.role for column in spec.inputs)
-    at = TaskContext(spec.task, spec.metric, roles, prepared.rows.train, device())
+    at = TaskContext.of(spec, prepared.rows.train, device())
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:

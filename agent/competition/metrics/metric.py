@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -10,25 +9,11 @@ from agent.competition.metrics.direction import Direction
 from agent.competition.metrics.rows import Rows, row_count
 from agent.competition.metrics.scorers import WeightedScorer
 from agent.competition.metrics.source import MetricSource, SourceContext
+from agent.competition.metrics.traits import Trait
 from agent.competition.spec import PredictionKind, Task
 from agent.core.errors import SetupError
 
-__all__ = ["Metric", "PredictionKind", "Trait"]
-
-# What a metric rewards. Templates and the conditions of moves ask for traits, never for names of metrics.
-Trait: TypeAlias = Literal[
-    "class_mean",  # an average over classes in which each class counts alike
-    "class_order",  # distant classes are worse mistakes than neighbouring ones
-    "mean_recall",  # the recall of each class, averaged; the Bayes decision divides by the prior
-    "rare_classes",  # a mistake on a rare class costs more than one on a frequent class
-    "separate_classes",  # an average of one F score per class: each class has its own best threshold
-    "pooled_cells",  # an F score of all cells of the row-by-class matrix together
-    "answer_classes",  # classes without a true row are not scored
-    "row_sets",  # an F score per row, averaged over rows
-    "log_scale",  # compares ln(1 + value), so values must be above -1
-    "median",  # the median of the distribution is the best prediction
-    "quantile",  # the quantile named by the parameter `quantile` is the best prediction
-]
+__all__ = ["Metric", "PredictionKind"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +29,7 @@ class Metric:
     prediction_kinds: Mapping[Task, PredictionKind]
     scorer: Callable[..., WeightedScorer]  # takes truth, prediction and unbound parameters by name
     source: Callable[[SourceContext], MetricSource] | None = None  # None: no repository can use the metric
-    traits: frozenset[Trait] = frozenset()
+    traits: frozenset[Trait] = frozenset()  # what the metric rewards
     sums_to_one: bool = False  # the probabilities of a row must sum to 1, except for label sets
     binary_only: bool = False  # scores the second of exactly two classes
     alternatives: tuple[str, ...] = ()  # metrics to use instead for more than two classes

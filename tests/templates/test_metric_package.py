@@ -23,34 +23,35 @@ from agent.competition.metrics import AdditiveScorer, Metric, MetricSource
 
 BODY = """\\
 present = np.unique(truth)
-recalls = [np.mean(prediction[truth == label] == label) for label in present]
+recalls = [max(np.mean(prediction[truth == label] == label), {correction}) for label in present]
 return float(np.prod(recalls) ** (1 / len(present)))"""
 
 
-def g_mean(truth, prediction):
+def g_mean(truth, prediction, correction=0.0):
     one_hot = np.eye(int(max(truth.max(), prediction.max())) + 1)[truth]  # (N, C)
     hits = one_hot * (truth == prediction)[:, None]
 
     def finish(totals, rows):
         right, true = np.split(totals, 2, axis=1)
-        recalls = np.where(true > 0, right / np.maximum(true, 1), 1.0)
+        recalls = np.where(true > 0, np.maximum(right / np.maximum(true, 1), correction), 1.0)
         return recalls.prod(axis=1) ** (1 / (true > 0).sum(axis=1))
 
     return AdditiveScorer(np.hstack([hits, one_hot]), finish)
 
 
 def source(context):
-    return MetricSource(BODY)
+    return MetricSource(BODY.format(**context.parameters))
 
 
 G_MEAN = Metric(
     name="g_mean",
-    definition="Geometric mean of the recall of each class.",
+    definition="Geometric mean of the recalls of all classes, each at least {correction:g}.",
     higher_is_better=True,
     prediction_kinds={"classification": "label"},
     scorer=g_mean,
     source=source,
     traits=frozenset({"class_mean", "rare_classes"}),
+    parameter_names=("correction",),
 )
 NO_CODE = Metric("no_code", "Scored by the harness only.", True, {"classification": "label"}, g_mean)
 '''
@@ -67,7 +68,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
 
 
-def write_competition(folder: Path, metric: str) -> Path:
+def write_competition(folder: Path, metric: str, **parameters: float) -> Path:
     random = np.random.default_rng(0)
     size, weight = random.normal(size=(2, 330))
     table = pd.DataFrame({"id": [f"row{i}" for i in range(330)], "size": size, "weight": weight})
@@ -79,13 +80,15 @@ def write_competition(folder: Path, metric: str) -> Path:
     table[300:][["id"]].assign(target="red").to_csv(folder / "sample_submission.csv", index=False)
     inputs = [{"name": name, "role": "number"} for name in ("size", "weight")]
     spec = {"id": "case", "title": "A case", "task": "classification", "targets": "target", "inputs": inputs}
-    (folder / "competition.yaml").write_text(yaml.safe_dump({**spec, "metric": metric}))
+    (folder / "competition.yaml").write_text(
+        yaml.safe_dump({**spec, "metric": metric, "metric_parameters": parameters})
+    )
     return folder
 
 
 @pytest.mark.usefixtures("package")
 def test_a_run_scores_by_the_metric_of_a_package(home: Home, tmp_path: Path) -> None:
-    folder = write_competition(tmp_path / "case", "g_mean")
+    folder = write_competition(tmp_path / "case", "g_mean", correction=0.001)
     mars("run", "--competition", str(folder), "--minutes", "1", "--max-nodes", "1")
     run = open_run("latest", home)
     result = run.state.nodes[1].result
@@ -94,7 +97,7 @@ def test_a_run_scores_by_the_metric_of_a_package(home: Home, tmp_path: Path) -> 
     assert result.metric is not None
     assert 0.4 < result.metric < 1
     assert result.metric_se
-    assert "return float(np.prod(recalls)" in run.lineage.read(result.commit)["library/loss.py"]
+    assert "== label), 0.001) for label in present]" in run.lineage.read(result.commit)["library/loss.py"]
 
 
 @pytest.mark.usefixtures("package", "home")

@@ -33,7 +33,7 @@ class Metric:
     sums_to_one: bool = False  # the probabilities of a row must sum to 1, except for label sets
     binary_only: bool = False  # scores the second of exactly two classes
     alternatives: tuple[str, ...] = ()  # metrics to use instead for more than two classes
-    parameter_names: tuple[str, ...] = ()  # names of the parameters, fields of MetricParameters
+    parameter_names: tuple[str, ...] = ()  # keys of metric_parameters in competition.yaml
     parameters: Mapping[str, float] = field(default_factory=dict)
     best_score: float | None = None  # None: 1 if higher_is_better, else 0
 

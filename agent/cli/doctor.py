@@ -87,7 +87,7 @@ def _recall(home: paths.Home) -> str:
 def _isolation() -> list[str]:
     """Return the missing guarantees of isolation, one sentence each."""
     with tempfile.TemporaryDirectory() as folder:
-        executor = make_executor(cold=True, nodes_root=Path(folder), preload=[], readable=[], sandbox="auto")
+        executor = make_executor("cold", nodes_root=Path(folder))
         try:
             return list(executor.guarantees.missing())
         finally:

@@ -65,7 +65,7 @@ class Decider:
     @classmethod
     def of(cls, run: RunSettings, agents: Agents) -> "Decider":
         """Return the decider of a run whose planner and language models are `agents`."""
-        decisions = scheduler_of(run, agents.planner)
+        decisions = scheduler_of(run, agents.planner, agents.policy)
         return cls(decisions, agents.debugger, agents.writer, agents.reviewer, agents.reflector)
 
     # -- actions ---------------------------------------------------------------------------------------

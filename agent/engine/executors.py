@@ -35,7 +35,7 @@ def open_executor(
         folder.mkdir(parents=True, exist_ok=True)
     weights = [folder for folder in (home.weights, hub_cache()) if folder.is_dir()]
     executor = make_executor(
-        cold=settings.cold,
+        settings.executor,
         nodes_root=nodes_root,
         preload=sorted(preload),
         readable=[prepared.input, prepared.metadata, cache.shared, *weights],

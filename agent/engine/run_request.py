@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from agent.core.options import Option
 
+PLANNER_FIELDS = ("model", "max_usd", "replay_of")  # options that only some planners use
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -31,10 +33,11 @@ class RunRequest:
         ),
     ] = None
     planner: Annotated[
-        Literal["library", "llm", "replay"],
+        str,
         Option(
-            "Source of ideas: the built-in library, a language model (see --model), or a recorded run "
-            "(see --replay-of)."
+            "Source of ideas: library (built in), llm (a language model, see --model), replay (a recorded "
+            "run, see --replay-of), or an installed planner.",
+            metavar="NAME",
         ),
     ] = "library"
     model: Annotated[
@@ -53,8 +56,20 @@ class RunRequest:
             metavar="RUN",
         ),
     ] = None
+    planner_options: Annotated[
+        tuple[str, ...],
+        Option(
+            "Set an option of the planner. Repeatable.",
+            name="--planner-option",
+            metavar="NAME=VALUE",
+        ),
+    ] = ()
     policy: Annotated[
-        Literal["mcts", "greedy", "random"], Option("Search policy: how the next node to extend is chosen.")
+        str,
+        Option(
+            "Search policy, which chooses the node to extend: mcts, greedy, random, or an installed policy.",
+            metavar="NAME",
+        ),
     ] = "mcts"
     blueprint: Annotated[Path | None, Option("Execute only the blueprint in this file.")] = None
     lessons: Annotated[
@@ -70,9 +85,24 @@ class RunRequest:
     ] = "auto"
     data_seed: int = 0
     seed: Annotated[int, Option("Seed of all decisions and all executions.")] = 0
-    cold: Annotated[bool, Option("Start each node in a new process instead of a fork of a warm process.")] = (
-        False
-    )
+    executor: Annotated[
+        str | None,
+        Option(
+            "How nodes are executed: warm (a fork of a process that has imported the libraries), cold (a new "
+            "process), or an installed executor. Default: warm, or cold on a machine with a GPU.",
+            metavar="NAME",
+        ),
+    ] = None
+    cold: Annotated[bool, Option("The same as --executor cold: start each node in a new process.")] = False
+    trackers: Annotated[
+        tuple[str, ...],
+        Option(
+            "Send the run's events to a tracker: jsonl (the file tracker.jsonl in the run's folder), or an "
+            "installed tracker. Repeatable.",
+            name="--tracker",
+            metavar="NAME",
+        ),
+    ] = ()
     imported: Annotated[
         Path | None,
         Option("Start from this repository, which must meet the repository contract.", name="--from"),

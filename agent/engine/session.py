@@ -16,12 +16,14 @@ from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.agents import current_host, open_agents
+from agent.engine.agents import current_host
 from agent.engine.decider import Decider
 from agent.engine.executors import cache_layers, open_executor
 from agent.engine.headline import resumed_headline, started_headline
+from agent.engine.planners.opening import open_agents
+from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import can_write, imported_code, make_planner, make_settings
+from agent.engine.request import check_parts, imported_code, make_planner, make_settings
 from agent.engine.run_request import RunRequest
 from agent.engine.trials.runner import TrialRunner
 from agent.engine.wiring import OpenSearch, open_search
@@ -33,7 +35,6 @@ from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
-from agent.planner.replay import recorded_ideas
 from agent.record.events import ImportedRepository, RunResumed, RunSettings, RunStarted
 from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
@@ -42,8 +43,9 @@ from agent.record.recorder import RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
+from agent.record.trackers.base import TrackedRun
+from agent.record.trackers.feed import with_trackers
 from agent.repository.family import Family, known_families
-from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
@@ -66,7 +68,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
-    make_policy(request.policy)
+    check_parts(request)
     competition = find_competition(request.competition, home)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
@@ -76,7 +78,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
     planner = make_planner(settings, prepared, home, imported=request.imported is not None)
-    if not planner.families and not can_write(settings):
+    if not planner.families and not PLANNERS.load(settings.planner).can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
@@ -90,16 +92,6 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
-
-
-def _cited(settings: RunSettings, engine: Engine) -> set[str]:
-    """Return the ids of the lessons that replayed ideas cite."""
-    if settings.replay_source is None:
-        return set()
-    ideas = recorded_ideas(engine, settings.replay_source)
-    fixes = [attempt.fix for one in ideas for attempt in one.attempts]
-    cited = (*(one.idea.cited_lessons for one in ideas), *(fix.cites for fix in fixes))
-    return {name for names in cited for name in names}
 
 
 @contextmanager
@@ -155,8 +147,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 "`mars lessons verify`."
             )
         _check_blueprints(run, families)
-        if run.state.run.replay_source is not None:  # report missing ideas before the session is recorded
-            recorded_ideas(engine, run.state.run.replay_source)
+        # What the planner lacks is reported before the session is recorded.
+        PLANNERS.load(run.state.run.planner).check(run.state.run, engine)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
@@ -202,7 +194,7 @@ class _Session:
         self._settings = settings
         self._lessons = lessons
         self._home = home
-        self._observer = observer
+        self._observer = with_trackers(observer, settings.trackers, TrackedRun(run.id, run.folder))
         self._heartbeat = heartbeat
         self._cache = cache_layers(home, run.prepared, run.folder)
         self._planner = planner
@@ -223,7 +215,7 @@ class _Session:
     def _recalled(self) -> tuple[Lesson, ...]:
         """Return the lessons offered to the run: solution lessons, then as many debug lessons at most.
 
-        A replay adds the lessons that its ideas cite.
+        The planner may add lessons that its ideas will cite.
         """
         about = Briefing.of(self._run.prepared, self._settings, self._planner.search_space).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
@@ -231,7 +223,9 @@ class _Session:
         if recalled.how:
             self._observer.note(recalled.how)
         offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
-        cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
+        plugin = PLANNERS.load(self._settings.planner)
+        to_cite = plugin.cited_lessons(self._settings, self._run.journal.engine)
+        cited = to_cite - {lesson.id for lesson in offered}
         return (*offered, *(lesson for lesson in known if lesson.id in cited))
 
     def continue_run(self, minutes: float | None, last_alive: float) -> Summary:

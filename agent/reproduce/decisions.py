@@ -4,11 +4,12 @@ The decider of the search decides again. Language models are not asked; their an
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.agents import Agents, make_agents, make_replay_agents
 from agent.engine.decider import Decider
+from agent.engine.planners.opening import reopen_agents
 from agent.engine.request import make_planner
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed
@@ -30,15 +31,17 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
     except SetupError as error:
         blocker = str(error)
 
-    def decider_of(state: RunState, answers: RecordedAnswers) -> Decider:
+    @contextmanager
+    def open_decider(state: RunState, answers: RecordedAnswers) -> Iterator[Decider]:
         assert library is not None, "a blocker keeps decisions from being made again"
-        return Decider.of(state.run, _agents(run, state, library, answers))
+        with reopen_agents(library, run, state, answers.model) as agents:
+            yield Decider.of(state.run, agents)
 
-    yield from verify_by(decider_of, run, known_families(home), blocker)
+    yield from verify_by(open_decider, run, known_families(home), blocker)
 
 
 def verify_by(
-    decider_of: Callable[[RunState, RecordedAnswers], Decider],
+    open_decider: Callable[[RunState, RecordedAnswers], AbstractContextManager[Decider]],
     run: Run,
     families: Mapping[str, Family],
     blocker: str = "",
@@ -46,7 +49,7 @@ def verify_by(
     """Yield one verdict per decision, in order.
 
     Args:
-        decider_of: returns the decider for a state, with the recorded answers of its models.
+        open_decider: opens the decider for a state, with the recorded answers of its models.
         run: the run.
         families: the present families, by name.
         blocker: why no decision can be made again, in a sentence; "" if they can.
@@ -64,8 +67,8 @@ def verify_by(
             reason = f"The decision cannot be repeated: {blocker}"
             yield from (DecisionCheck(one.what, False, reason) for one in found if one.is_recorded)
         elif found:
-            decider = decider_of(state, answers)
-            verdicts = (one.check(decider, answers) for one in found)
+            with open_decider(state, answers) as decider:
+                verdicts = [one.check(decider, answers) for one in found]
             yield from (verdict for verdict in verdicts if verdict is not None)
         # Calls without a decision (session ended, nothing left to try) change the state too.
         for earlier in pending:
@@ -73,15 +76,6 @@ def verify_by(
         pending.clear()
         state.apply(event)
         blocker = blocker or _lost_slots(event, families)
-
-
-def _agents(run: Run, state: RunState, library: LibraryPlanner, answers: RecordedAnswers) -> Agents:
-    if state.run.planner == "library":
-        return Agents(library)
-    if state.run.replay_source is not None:
-        engine, read = run.journal.engine, run.lineage.read
-        return make_replay_agents(library, engine, state.run.replay_source, read, note=lambda _: None)
-    return make_agents(library, run.prepared, state.run, run.lineage.read, answers.model)
 
 
 def _lost_slots(event: Event, families: Mapping[str, Family]) -> str:

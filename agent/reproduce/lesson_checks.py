@@ -209,6 +209,7 @@ def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
             "models": {},
             "llm_host": "",
             "max_usd": None,
+            "trackers": (),
             "blueprint": origin.without,
         }
     )

@@ -234,7 +234,7 @@ def _predict(
         threads=run.state.run.threads,
         arguments=(PREDICT,),
     )
-    executor = make_executor(cold=True, nodes_root=root)
+    executor = make_executor("cold", nodes_root=root)
     try:
         outcome = executor.execute(job)
     finally:

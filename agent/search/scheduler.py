@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 
 from agent.planner.base import Planner, Request
-from agent.planner.replay import ReplayPlanner
 from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
@@ -97,21 +96,9 @@ class Scheduler:
         yield Step(None)
 
 
-def scheduler_of(run: RunSettings, planner: Planner) -> Scheduler:
-    """Return the scheduler of a run; in a replay, the recorded tree takes the place of the policy."""
-    if isinstance(planner, ReplayPlanner):
-        return Scheduler(_RecordedTree(planner), planner)
-    return Scheduler(make_policy(run.policy), planner)
-
-
-@dataclass(frozen=True)
-class _RecordedTree:
-    """The policy of a run that replays the ideas of another run."""
-
-    planner: ReplayPlanner
-
-    def next(self, state: RunState, rng: np.random.Generator) -> Step:
-        return Step(self.planner.next_parent(state, Budget.of(state).next_limit_s))
+def scheduler_of(run: RunSettings, planner: Planner, policy: Policy | None = None) -> Scheduler:
+    """Return the scheduler of a run; the planner's own policy takes the place of the settings' policy."""
+    return Scheduler(policy or make_policy(run.policy), planner)
 
 
 def blueprint_draft(blueprint: Blueprint) -> Propose:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
 from agent.record.events import RefitFinished
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 
 LONG_RUN = 40  # nodes; long enough to interrupt, short enough to wait for

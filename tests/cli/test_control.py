@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars, start_run
 
 

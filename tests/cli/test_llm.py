@@ -12,8 +12,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
 from agent.record.events import LlmCallEnded, RunResumed
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 from tests.cli.obedient import RUN, Fault, Obedient, asleep, one_line, saying
 from tests.llm.scripted import KEY, completion, failure

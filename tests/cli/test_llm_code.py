@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 from tests.cli.obedient import RUN, Fault, Obedient, one_line, saying
 from tests.llm.scripted import completion

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 from tests.scripted.signals_script import FOLDER, signals_script
 

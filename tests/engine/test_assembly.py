@@ -9,9 +9,9 @@ from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.node_source import node_source
-from agent.engine.session import Run, open_run
 from agent.memory.lesson import Lesson
 from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
+from agent.record.opened_run import Run, open_run
 from agent.record.state import Node
 from agent.repository.assembly import Assembler
 from agent.repository.edits import Edit, apply_edits

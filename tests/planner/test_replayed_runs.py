@@ -8,12 +8,13 @@ from sqlalchemy import delete
 from agent.core.database import open_database, writing
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
-from agent.engine.session import Run, open_run, resume, start
+from agent.engine.run_request import RunRequest
+from agent.engine.session import resume, start
 from agent.memory.lesson import Scope
 from agent.memory.store import LessonStore
 from agent.record.events import NodeProposed
 from agent.record.journal import events_table, runs_table
+from agent.record.opened_run import Run, open_run
 from agent.record.state import Node
 from agent.repository.edits import Edit
 from agent.repository.rendering import write_tree

@@ -6,7 +6,6 @@ import pytest
 
 from agent.core.paths import Home
 from agent.engine.request import make_planner
-from agent.engine.session import Run
 from agent.llm.calls import Call, CallBegun
 from agent.llm.errors import UnusableAnswerError
 from agent.llm.query import Query
@@ -23,6 +22,7 @@ from agent.record.events import (
     RunStarted,
 )
 from agent.record.journal import Journal
+from agent.record.opened_run import Run
 from agent.record.recorder import EventRecorder
 from agent.record.state import RunState
 from agent.repository.edits import Edit

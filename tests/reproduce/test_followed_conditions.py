@@ -1,6 +1,7 @@
 """A condition stands once: change it, and both the live loop and the replay of decisions follow."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from agent.repository.idea import Fix, Idea, ModulePlan, WrittenModule
 from agent.repository.rendering import Renderer, TaskView
 from agent.reproduce.decision_checks import DecisionCheck
 from agent.reproduce.decisions import verify_by, verify_decisions
+from agent.reproduce.recorded_answers import RecordedAnswers
 from agent.search import budget, scheduler
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_models import ScriptedReviewer
@@ -136,7 +138,10 @@ CONDITIONS = {
 
 
 def _verify(run: ScriptedRun) -> list[DecisionCheck]:
-    return list(verify_by(lambda state, _: run.decider(state.run), run.opened(), {"toy": run.family}))
+    def decider_of(state: RunState, answers: RecordedAnswers) -> AbstractContextManager[Decider]:
+        return nullcontext(run.decider(state.run))
+
+    return list(verify_by(decider_of, run.opened(), {"toy": run.family}))
 
 
 def _names(found: list[DecisionCheck], what: str) -> list[str]:

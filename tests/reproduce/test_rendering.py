@@ -8,9 +8,10 @@ import pytest
 
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
-from agent.engine.session import Run, open_run, resume, start
+from agent.engine.run_request import RunRequest
+from agent.engine.session import resume, start
 from agent.record.events import Event, NodeProposed
+from agent.record.opened_run import Run, open_run
 from agent.record.run_lock import run_lock
 from agent.record.state import RunState
 from agent.repository.idea import Change

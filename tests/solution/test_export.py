@@ -13,7 +13,7 @@ import pytest
 from agent.competition.evaluation import write_test_submission
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.session import Run
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.solution.export import export
 from tests.support.finished_runs import blending_home, search

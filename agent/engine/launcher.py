@@ -22,7 +22,7 @@ from agent.engine.trials.trial import Trial
 from agent.execution.progress import ProgressReader
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeCode
-from agent.search.budget import Budget, refit_limit_s
+from agent.search.budget import Budget, execution_limit_s, refit_limit_s
 from agent.solution import ensemble
 
 
@@ -61,7 +61,8 @@ class Launcher:
         if blend:
             members = [self.state.nodes[parent] for parent in node.parents]
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
-        limit_s, watch = self._limit_s(final=blend), Watch(progress_reader(node, trial.progress_file))
+        limit_s = execution_limit_s(self.state, node)
+        watch = Watch(progress_reader(node, trial.progress_file))
         future = self.workers.submit(
             self.runner.run,
             trial,
@@ -74,16 +75,16 @@ class Launcher:
 
     def start_module_test(self, node: Node) -> None:
         """Execute the test of the node's latest module."""
-        trial, limit_s, watch = self.set_up(node, self.code(node)), self._limit_s(), Watch()
-        test = self.runner.run_module_test
+        trial, watch = self.set_up(node, self.code(node)), Watch()
+        test, limit_s = self.runner.run_module_test, execution_limit_s(self.state, node)
         future = self.workers.submit(test, trial, node.modules[-1], limit_s, watch.stop_check)
         self.workers.under_way.append(ModuleTest(node, watch, future, limit_s))
 
     def start_repeat(self, node: Node) -> None:
         """Execute the node's code with another seed."""
         trial = Trial(node.id, node.commit, self.runner.checkout.workspace(node.id), "", ())
-        number = len(node.repeats) + 1
-        future = self.workers.submit(self.runner.repeat, trial, number, self._limit_s())
+        number, limit_s = len(node.repeats) + 1, Budget.of(self.state).execution_limit_s(final=False)
+        future = self.workers.submit(self.runner.repeat, trial, number, limit_s)
         self.workers.under_way.append(RepeatExecution(node, Watch(), future))
 
     def start_refit(self, node: Node) -> None:
@@ -96,9 +97,6 @@ class Launcher:
             execute_refit, prepared, runner, self.metric, node, limit_s, watch.stop_check
         )
         self.workers.under_way.append(RefitExecution(node, watch, future))
-
-    def _limit_s(self, final: bool = False) -> float:
-        return Budget.of(self.state).execution_limit_s(final)
 
     def _workspaces(self) -> dict[int, Path]:
         return {number: self.runner.checkout.workspace(number) for number in self.state.nodes}

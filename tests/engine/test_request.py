@@ -1,4 +1,4 @@
-"""The parts that a request names: unknown and contradictory names are refused before any data are prepared."""
+"""The parts that a request names: wrong names are refused before any data are prepared."""
 
 from pathlib import Path
 

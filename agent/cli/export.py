@@ -37,7 +37,7 @@ def export_command(
     ] = False,
 ) -> None:
     """Write a node's repository to a folder that runs without MARS. An ensemble includes its members."""
-    from agent.engine.trial_runner import TIME_HINT_SHARE
+    from agent.engine.trials.execution import TIME_HINT_SHARE
     from agent.record.opened_run import open_run
     from agent.reproduce.execution import recorded_limits
     from agent.solution.export import export

@@ -11,7 +11,8 @@ from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
 from agent.engine.decider import Decider
 from agent.engine.node_source import node_source
-from agent.engine.trial_runner import ResultCheck, Trial, TrialRunner
+from agent.engine.trials.runner import ResultCheck, TrialRunner
+from agent.engine.trials.trial import Trial
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import LeakageProbe, NodeResult
@@ -63,7 +64,7 @@ class LeakageGate:
         return with_review(result, review)
 
     def _starting_code(self, node: Node) -> dict[str, str]:
-        return self.assembler.starting_code(node_source(self.state, node, self.runner.lineage.read))
+        return self.assembler.starting_code(node_source(self.state, node, self.runner.checkout.lineage.read))
 
 
 def probe(
@@ -88,9 +89,9 @@ def probe(
     shutil.rmtree(metadata, ignore_errors=True)  # left by a killed session
     seconds = 0.0
     try:
-        with runner.temporary_checkout(trial, PROBE_SUFFIX) as copy:
+        with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
             permutation = make_permutation_test(prepared, metadata, seed)
-            outcome = runner.execute_with_metadata(copy, metadata, limit_s, stop_check)
+            outcome = runner.run_with_metadata(copy, metadata, limit_s, stop_check)
             seconds = outcome.seconds
             if outcome.status != "ok":
                 return _no_verdict(f"The probe failed: {outcome.reason}", seconds)

@@ -6,7 +6,7 @@ from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import Metric
 from agent.engine.comparison import fixes_taught, lesson_from
 from agent.engine.decider import Decider
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult

@@ -20,7 +20,8 @@ from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
 from agent.engine.node_source import node_source, parent_commits
 from agent.engine.refit import execute_refit, files_blocker
-from agent.engine.trial_runner import Trial, TrialRunner
+from agent.engine.trials.runner import TrialRunner
+from agent.engine.trials.trial import Trial
 from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
 from agent.record.events import (
@@ -69,6 +70,7 @@ class SearchLoop:
         self._record = recorder.record
         self._elapsed_s = recorder.clock.elapsed_s
         self._runner = runner
+        self._checkout = runner.checkout
         self._assembler = assembler
         self._metric = metric
         self._heartbeat = heartbeat
@@ -215,13 +217,13 @@ class SearchLoop:
         self._workers.under_way.append(NodeExecution(node, watch, future, limit_s))
 
     def _start_repeat(self, node: Node) -> None:
-        trial = Trial(node.id, node.commit, self._runner.workspace(node.id), "", ())
+        trial = Trial(node.id, node.commit, self._checkout.workspace(node.id), "", ())
         future = self._workers.submit(self._runner.repeat, trial, len(node.repeats) + 1, self._limit_s())
         self._workers.under_way.append(RepeatExecution(node, Watch(), future))
 
     def _start_refit(self, node: Node) -> None:
         limit_s = refit_limit_s(self.state, node)
-        trial = Trial(node.id, node.commit, self._runner.refit_workspace(node.id), "", ())
+        trial = Trial(node.id, node.commit, self._checkout.refit_workspace(node.id), "", ())
         watch = Watch(ProgressReader(trial.progress_file))
         future = self._workers.submit(
             execute_refit, self._runner.prepared, self._runner, self._metric, node, limit_s, watch.stop_check
@@ -271,7 +273,7 @@ class SearchLoop:
         self._learner.finish(node, self._gate.with_review(node, result), limit_s, self._decider)
         if len(self.state.valid) > ensemble.CANDIDATES:
             best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
-            self._runner.keep_outputs(best | {running.id for running in self.state.running})
+            self._runner.outputs.keep_only(best | {running.id for running in self.state.running})
 
     def keep_alive(self) -> None:
         """Touch the heartbeat, read progress, stop hopeless candidates and update the display."""
@@ -296,16 +298,16 @@ class SearchLoop:
         if node.attempts:
             message = f"fix: {node.attempts[-1].fix.title}"
         parents, leaks = parent_commits(self.state, node), self._gate.find_leaks(node, code.files)
-        return self._runner.set_up(node.id, code.files, parents, message, code.faults, leaks)
+        return self._checkout.set_up(node.id, code.files, parents, message, code.faults, leaks)
 
     def _limit_s(self, final: bool = False) -> float:
         return Budget.of(self.state).execution_limit_s(final)
 
     def _refit_blocker(self, node: Node) -> str:
-        return files_blocker(self._runner.lineage, self._runner.workspace, node)
+        return files_blocker(self._checkout, node)
 
     def _code(self, node: Node) -> NodeCode:
-        return self._assembler.assemble(node_source(self.state, node, self._runner.lineage.read))
+        return self._assembler.assemble(node_source(self.state, node, self._checkout.lineage.read))
 
     def _workspaces(self) -> dict[int, Path]:
-        return {number: self._runner.workspace(number) for number in self.state.nodes}
+        return {number: self._checkout.workspace(number) for number in self.state.nodes}

@@ -1,7 +1,6 @@
 """Refit: trains the kept node on all labelled rows and compares the scores on the audit rows."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 from agent.competition.evaluation import load_hold_out, score_audit_rows
@@ -9,31 +8,25 @@ from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
 from agent.core.errors import MarsError
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.checkout import Checkout
+from agent.engine.trials.runner import TrialRunner
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
 from agent.record.state import Node
 from agent.repository.checks import without_refit
-from agent.repository.lineage import Lineage
 
 
-def files_blocker(lineage: Lineage, workspace: Callable[[int], Path], node: Node) -> str:
-    """Return why the node's files allow no refit, in a sentence; "" if they do.
-
-    Args:
-        lineage: the run's repository.
-        workspace: returns the workspace of a node.
-        node: the node to refit.
-    """
-    older = without_refit(lineage.read(node.commit))
+def files_blocker(checkout: Checkout, node: Node) -> str:
+    """Return why the node's files allow no refit, in a sentence; "" if they do."""
+    older = without_refit(checkout.lineage.read(node.commit))
     if older:
         return (
             f"{older[0]} of node {node.name} does not support --refit: an older version, a user or an edit "
             "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not (workspace(number) / FROZEN_FILE).is_file():
+        if not checkout.frozen_file(number).is_file():
             return f"Node {number:03d} wrote no {FROZEN_FILE}, which a refit needs."
     return ""
 
@@ -52,7 +45,7 @@ def execute_refit(
     seconds = outcome.seconds
     if outcome.status != "ok":
         return RefitResult(status="failed", reason=outcome.reason, seconds=seconds)
-    after, before = runner.refit_workspace(node.id), runner.workspace(node.id)
+    after, before = runner.checkout.refit_workspace(node.id), runner.checkout.workspace(node.id)
     try:
         score, error = score_audit_rows(prepared, after, run_script)
         paired = _compared(prepared, metric, before, after) if score is not None else None
@@ -70,10 +63,9 @@ def execute_refit(
 
 def submission_of(runner: TrialRunner, node: Node) -> Path:
     """Return the workspace with the node's final submission: the refit's if the run kept it."""
-    refitted = runner.refit_workspace(node.id)
-    return (
-        refitted if node.refit_kept and (refitted / SUBMISSION_FILE).is_file() else runner.workspace(node.id)
-    )
+    refitted = runner.checkout.refit_workspace(node.id)
+    has_submission = node.refit_kept and (refitted / SUBMISSION_FILE).is_file()
+    return refitted if has_submission else runner.checkout.workspace(node.id)
 
 
 def _members(node: Node) -> tuple[int, ...]:

@@ -20,13 +20,13 @@ from agent.engine.agents import current_host
 from agent.engine.decider import Decider
 from agent.engine.executors import cache_layers, open_executor
 from agent.engine.headline import resumed_headline, started_headline
-from agent.engine.loop import SearchLoop
 from agent.engine.planners.opening import open_agents
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
 from agent.engine.request import check_parts, imported_code, make_planner, make_settings
 from agent.engine.run_request import RunRequest
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
+from agent.engine.wiring import OpenSearch, open_search
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.embedding_recall import recall_by_embeddings
@@ -39,15 +39,13 @@ from agent.record.events import ImportedRepository, RunResumed, RunSettings, Run
 from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
 from agent.record.opened_run import Run, open_run
-from agent.record.recorder import EventRecorder, RealClock
+from agent.record.recorder import RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.record.trackers.base import TrackedRun
 from agent.record.trackers.feed import with_trackers
-from agent.repository.assembly import Assembler
 from agent.repository.family import Family, known_families
-from agent.repository.rendering import TaskView
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
@@ -252,44 +250,37 @@ class _Session:
         self._observer.started(state, headline)
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
-        runner = TrialRunner(
-            prepared=run.prepared,
-            lineage=run.lineage,
-            executor=executor,
-            nodes_root=run.nodes,
-            settings=state.run,
-            cache=self._cache,
-            weights=self._home.weights,
-            gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
-        )
-        recorder = EventRecorder(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(recorder, runner)
-            kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
+            search = open_search(
+                run,
+                self._planner.families,
+                executor,
+                RealClock(state.elapsed_s),
+                self._observer,
+                lessons=self._lessons,
+                cache=self._cache,
+                weights=self._home.weights,
+                gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
+                heartbeat=self._heartbeat,
+            )
+            chosen = self._search(search)
+            kept = self._keep(search.runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, recorder: EventRecorder, runner: TrialRunner) -> Node | None:
+    def _search(self, search: OpenSearch) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
-        run, library = self._run, self._planner
-        assembler = Assembler(TaskView.of(run.prepared), library.families, runner.lineage)
-        assembler.check_families()
-        search = SearchLoop(
-            run=run.id,
-            recorder=recorder,
-            lessons=self._lessons,
-            runner=runner,
-            assembler=assembler,
-            metric=run.metric,
-            heartbeat=self._heartbeat,
-        )
+        run, loop = self._run, search.loop
         if self._decisions is not None:
-            return search.run(Decider(self._decisions))
-        with open_agents(library, recorder, run.prepared, run.lineage.read, search.keep_alive) as agents:
-            return search.run(Decider.of(run.state.run, agents))
+            return loop.run(Decider(self._decisions))
+        read_commit = search.runner.checkout.lineage.read
+        with open_agents(
+            self._planner, search.recorder, run.prepared, read_commit, loop.keep_alive
+        ) as agents:
+            return loop.run(Decider.of(run.state.run, agents))
 
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run
@@ -298,8 +289,8 @@ class _Session:
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            runner.lineage.read(node.result.commit),
-            runner.workspace(node.id),
+            runner.checkout.lineage.read(node.result.commit),
+            runner.checkout.workspace(node.id),
             run.folder / "best",
             submission=submission_of(runner, node),
         )

@@ -9,6 +9,7 @@ from agent.agents.writer import WritingError
 from agent.engine.decider import Action, Decider, End, Refit
 from agent.engine.node_source import node_source
 from agent.engine.refit import files_blocker
+from agent.engine.trials.checkout import Checkout
 from agent.record.events import (
     Event,
     FixProposed,
@@ -57,10 +58,11 @@ class RecordedDecision:
 
     def check(self, decider: Decider, answers: RecordedAnswers) -> DecisionCheck | None:
         """Make the decision again; None if there is nothing to list."""
+        earlier = len(answers.model.changed_prompts)
         found = self.compare(decider)
         if not self.is_recorded and not found.difference:
             return None
-        changed = answers.model.changed_prompts
+        changed = answers.model.changed_prompts[earlier:]
         prompts = f"Prompts have changed since the run ({', '.join(changed)})." if changed else ""
         reason = " ".join(part for part in (found.difference, found.note, prompts) if part)
         return DecisionCheck(self.what, not found.difference, reason)
@@ -167,10 +169,8 @@ class RecordedDecisions:
         return SAME if same else Comparison(_refit_now(now))
 
     def _no_refit(self, event: RunFinished, decider: Decider) -> Comparison:
-        def blocker(node: Node) -> str:
-            return files_blocker(self.run.lineage, lambda one: self.run.nodes / f"{one:03d}", node)
-
-        now = decider.refit(self.state, event.elapsed_s, blocker)
+        checkout = Checkout(self.run.lineage, self.run.nodes)
+        now = decider.refit(self.state, event.elapsed_s, lambda node: files_blocker(checkout, node))
         return Comparison(_refit_now(now)) if now is not None and not now.blocker else SAME
 
     def _finish(self, event: RunFinished, decider: Decider) -> Comparison:

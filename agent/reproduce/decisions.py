@@ -3,7 +3,8 @@
 The decider of the search decides again. Language models are not asked; their answers come from the record.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from agent.core.errors import SetupError
 from agent.core.paths import Home
@@ -23,8 +24,36 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
     """Yield one verdict per decision, in order; none for a lesson verification."""
     if run.state.run.experiment:
         return
-    families = known_families(home)
-    library, blocker = _library(run, home)
+    library: LibraryPlanner | None = None
+    blocker = ""
+    try:
+        library = make_planner(run.state.run, run.prepared, home)
+    except SetupError as error:
+        blocker = str(error)
+
+    @contextmanager
+    def open_decider(state: RunState, answers: RecordedAnswers) -> Iterator[Decider]:
+        assert library is not None, "a blocker keeps decisions from being made again"
+        with reopen_agents(library, run, state, answers.model) as agents:
+            yield Decider.of(state.run, agents)
+
+    yield from verify_by(open_decider, run, known_families(home), blocker)
+
+
+def verify_by(
+    open_decider: Callable[[RunState, RecordedAnswers], AbstractContextManager[Decider]],
+    run: Run,
+    families: Mapping[str, Family],
+    blocker: str = "",
+) -> Iterator[DecisionCheck]:
+    """Yield one verdict per decision, in order.
+
+    Args:
+        open_decider: opens the decider for a state, with the recorded answers of its models.
+        run: the run.
+        families: the present families, by name.
+        blocker: why no decision can be made again, in a sentence; "" if they can.
+    """
     state = RunState(run.metric.higher_is_better, families)
     decisions = RecordedDecisions(run, state, families)
     pending: list[LlmCall] = []  # calls since the last other event
@@ -34,12 +63,11 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
             continue
         answers = RecordedAnswers(run, state, pending, decisions.node_of(event), event.elapsed_s)
         found = decisions.of(event, answers)
-        if library is None or blocker:
+        if blocker:
             reason = f"The decision cannot be repeated: {blocker}"
             yield from (DecisionCheck(one.what, False, reason) for one in found if one.is_recorded)
         elif found:
-            with reopen_agents(library, run, state, answers.model) as agents:
-                decider = Decider.of(state.run, agents)
+            with open_decider(state, answers) as decider:
                 verdicts = [one.check(decider, answers) for one in found]
             yield from (verdict for verdict in verdicts if verdict is not None)
         # Calls without a decision (session ended, nothing left to try) change the state too.
@@ -48,14 +76,6 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
         pending.clear()
         state.apply(event)
         blocker = blocker or _lost_slots(event, families)
-
-
-def _library(run: Run, home: Home) -> tuple[LibraryPlanner | None, str]:
-    """Return the planner over the present families, or why there is none."""
-    try:
-        return make_planner(run.state.run, run.prepared, home), ""
-    except SetupError as error:
-        return None, str(error)
 
 
 def _lost_slots(event: Event, families: Mapping[str, Family]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
 from agent.engine.executors import cache_layers, open_executor
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
 from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
@@ -112,10 +112,10 @@ def _compared(
         return Reexecution(
             node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}"
         )
-    trial = runner.set_up_recorded(node.id, recorded.commit)
+    trial = runner.checkout.set_up_recorded(node.id, recorded.commit)
     if node.operator == "ensemble":
         members = [run.state.nodes[member] for member in node.parents]
-        workspaces: dict[int, Path] = {member.id: runner.workspace(member.id) for member in members}
+        workspaces: dict[int, Path] = {member.id: runner.checkout.workspace(member.id) for member in members}
         try:
             place_outputs(members, workspaces, trial.workspace)
         except OSError as error:

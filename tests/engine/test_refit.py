@@ -11,7 +11,7 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.engine.executors import cache_layers, open_executor
 from agent.engine.refit import execute_refit, files_blocker
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.execution.base import Job, Outcome
 from agent.record.events import Event, NodeFinished, RefitFinished, RefitProposed, RunFinished, RunResumed
 from agent.record.state import RunState
@@ -318,7 +318,7 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         )
         state = RunState.replay(run.journal.events(), higher_is_better=True)
         state.settings = state.run.model_copy(update={"refit_rows": 1.25})
-        assert files_blocker(runner.lineage, runner.workspace, ensemble) == ""
+        assert files_blocker(runner.checkout, ensemble) == ""
         assert refit_s(state, ensemble) > 3 * len(ensemble.parents)
         result = execute_refit(run.prepared, runner, run.metric, ensemble, 60.0, None)
         assert result.status == "kept", result.reason
@@ -326,9 +326,9 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         assert ensemble.result.audit_metric is not None
         assert result.audit_metric is not None
         assert result.audit_metric > ensemble.result.audit_metric
-        assert not (runner.refit_workspace(ensemble.id) / "working").exists()
-        (runner.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
-        lacking = files_blocker(runner.lineage, runner.workspace, ensemble)
+        assert not (runner.checkout.refit_workspace(ensemble.id) / "working").exists()
+        (runner.checkout.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
+        lacking = files_blocker(runner.checkout, ensemble)
         assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
 
 

@@ -29,6 +29,7 @@ from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
+from agent.planner.family_packages import require_packages
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.planner.replay import recorded_ideas
@@ -68,6 +69,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     """
     make_policy(request.policy)
     competition = find_competition(request.competition, home)
+    require_packages(competition.spec, known_families(home).values())
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
@@ -154,6 +156,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 f"Run {run.id} verifies a lesson and cannot be resumed; start again with "
                 "`mars lessons verify`."
             )
+        require_packages(run.prepared.spec, families.values())
         _check_blueprints(run, families)
         if run.state.run.replay_source is not None:  # report missing ideas before the session is recorded
             recorded_ideas(engine, run.state.run.replay_source)

@@ -48,6 +48,7 @@ from agent.search.policy import make_policy
 from agent.search.scheduler import Decisions, scheduler_of
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
+from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ class _Session:
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
                 lessons=lessons,
+                packages=installed_packages(),
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
@@ -245,7 +247,10 @@ class _Session:
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
         host, before = current_host(state.run), state.run.llm_host
         resumed = RunResumed(
-            elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
+            elapsed_s=state.elapsed_s + lost,
+            minutes=minutes or state.run.minutes,
+            llm_host=host,
+            packages=installed_packages(),
         )
         journal.append(resumed)
         state.apply(resumed)
@@ -302,11 +307,12 @@ class _Session:
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run
         assert node.result is not None
+        files = runner.lineage.read(node.result.commit)
         return keep(
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            runner.lineage.read(node.result.commit),
+            files | {LOCK_FILE: requirements_lock(files, node.packages)},
             runner.workspace(node.id),
             run.folder / "best",
             submission=submission_of(runner, node),

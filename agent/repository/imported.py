@@ -16,7 +16,7 @@ from agent.repository.rendering import idea_json
 # of an export would reveal to a candidate which of the rows to predict are audit rows.
 _NOT_CODE = frozenset(
     {"input", "metadata", "working", "submission", "weights", "__pycache__"}
-    | {"constraints.txt", "finish.py", "ids.csv"}
+    | {"constraints.txt", "finish.py", "ids.csv", "requirements.lock"}
 )
 _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from agent.core import contract
+
 ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 MOST_LINES = 400
@@ -110,3 +112,32 @@ def test_the_code_names_no_benchmark() -> None:
         if f'"{name}"' in file.read_text()
     ]
     assert knowing == []
+
+
+def test_names_of_the_repository_contract_stand_once() -> None:
+    names = {
+        contract.MAIN,
+        contract.IDEA_FILE,
+        contract.README_FILE,
+        contract.REQUIREMENTS_FILE,
+        contract.VALIDATION_FILE,
+        contract.SUBMISSION_FILE,
+        contract.FROZEN_FILE,
+        contract.PROGRESS_FILE,
+        contract.ANALYSIS_FILE,
+        contract.MODEL_FOLDER,
+        contract.HARNESS_FOLDER,
+        contract.RUN_LOG,
+        contract.SMOKE_LOG,
+        contract.TEST_LOG,
+        *contract.OUTPUT_FILES,
+    }
+    assert len(names) == 16
+    again = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {node.value}"
+        for file in sorted(AGENT.rglob("*.py"))
+        if file != AGENT / "core" / "contract.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert again == []

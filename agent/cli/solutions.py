@@ -99,8 +99,10 @@ def _print_table(cards: "list[Card]") -> None:
 def _comparison(card: "Card", score: float) -> str:
     """Compare the leaderboard score with the harness's own scores, in the direction of the metric."""
 
+    from agent.competition.metrics.direction import Direction
+
     def against(name: str, own: float) -> str:
-        gain = score - own if card.higher_is_better else own - score
+        gain = Direction(card.higher_is_better).gain(score, own)
         return f"{abs(gain):.5f} {'better' if gain >= 0 else 'worse'} than the {name} score {own:.5f}"
 
     comparisons = [against("validation", card.validation)]

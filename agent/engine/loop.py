@@ -1,11 +1,10 @@
 """The search loop: decide, execute, score, record and learn until the budget ends; then blend and refit."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 from agent.agents.writer import WritingError
 from agent.competition.metrics import Metric
-from agent.engine.candidate_reports import progress_reader
 from agent.engine.decider import Decider, End, Wait
 from agent.engine.executions import (
     Execution,
@@ -13,16 +12,13 @@ from agent.engine.executions import (
     NodeExecution,
     RefitExecution,
     RepeatExecution,
-    Watch,
     Workers,
 )
+from agent.engine.launcher import Launcher
 from agent.engine.leakage_gate import LeakageGate
 from agent.engine.learning import Learner
-from agent.engine.node_source import node_source, parent_commits
-from agent.engine.refit import execute_refit, files_blocker
+from agent.engine.refit import files_blocker
 from agent.engine.trials.runner import TrialRunner
-from agent.engine.trials.trial import Trial
-from agent.execution.progress import ProgressReader
 from agent.memory.store import LessonStore
 from agent.record.events import (
     EndReason,
@@ -39,8 +35,7 @@ from agent.record.events import (
 )
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
-from agent.repository.assembly import Assembler, NodeCode
-from agent.search.budget import Budget, refit_limit_s
+from agent.repository.assembly import Assembler
 from agent.search.ending import end_sentence
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
@@ -53,6 +48,7 @@ class SearchLoop:
 
     _decider: Decider
     _gate: LeakageGate
+    _launcher: Launcher
 
     def __init__(
         self,
@@ -70,7 +66,6 @@ class SearchLoop:
         self._record = recorder.record
         self._elapsed_s = recorder.clock.elapsed_s
         self._runner = runner
-        self._checkout = runner.checkout
         self._assembler = assembler
         self._metric = metric
         self._heartbeat = heartbeat
@@ -83,6 +78,8 @@ class SearchLoop:
         """Search until the budget ends, blend, choose and refit; return the chosen node."""
         self._decider = decider
         self._gate = LeakageGate(decider, self.state, self._runner, self._elapsed_s, self._assembler)
+        parts = (self.state, self._runner, self._assembler, self._metric, self._workers)
+        self._launcher = Launcher(decider, self._gate, *parts)
         with self._workers.open():
             self._restart_unfinished()
             reason = self._search()
@@ -99,7 +96,7 @@ class SearchLoop:
                         self._start(self._propose(action))
                     case Repeat(node=number):
                         self._record(RepeatProposed(elapsed_s=self._elapsed_s(), node=number))
-                        self._start_repeat(self.state.nodes[number])
+                        self._launcher.start_repeat(self.state.nodes[number])
                     case Wait():
                         break
                     case End(reason=reason):
@@ -108,7 +105,7 @@ class SearchLoop:
 
     def _blend(self) -> None:
         """Execute the ensemble, if one is due."""
-        action = self._decider.ensemble(self.state, lambda: ensemble.members(self.state, self._workspaces()))
+        action = self._decider.ensemble(self.state, self._launcher.ensemble_members)
         if action is not None:
             self._start(self._propose(action))
             self._collect_all()
@@ -116,7 +113,7 @@ class SearchLoop:
     def _refit(self) -> str:
         """Refit the chosen node on all labelled rows; return what blocked the refit, else ""."""
         now = self._elapsed_s()
-        refit = self._decider.refit(self.state, now, self._refit_blocker)
+        refit = self._decider.refit(self.state, now, partial(files_blocker, self._runner.checkout))
         if refit is None:
             return ""
         node = refit.node
@@ -127,7 +124,7 @@ class SearchLoop:
             return refit.blocker
         if not node.refitting:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=refit.expected_s))
-        self._start_refit(node)
+        self._launcher.start_refit(node)
         self._collect_all()
         return ""
 
@@ -152,7 +149,7 @@ class SearchLoop:
             self._start(node)
         for node in self.state.nodes.values():
             if node.repeating:
-                self._start_repeat(node)
+                self._launcher.start_repeat(node)
 
     def _propose(self, action: Propose) -> Node:
         number = len(self.state.nodes) + 1
@@ -175,60 +172,22 @@ class SearchLoop:
         if node.idea.plan and not node.modules:
             self._write_module(node)
         elif node.unwritten_modules:
-            self._start_module_test(node)
+            self._launcher.start_module_test(node)
         else:
-            self._start_execution(node)
+            self._launcher.start_node(node)
 
     def _write_module(self, node: Node) -> None:
         """Write the node's next module and go on; the node fails if no module comes."""
-        code, now = self._code(node), self._elapsed_s()
+        code, now = self._launcher.code(node), self._elapsed_s()
         try:
             module = self._decider.next_module(self.state, node, code.files, now)
         except WritingError as error:
-            trial = self._set_up(node, code)
+            trial = self._launcher.set_up(node, code)
             result = NodeResult(status="failed", reason=str(error), commit=trial.commit, seconds=0.0)
             self._settle(node, result, limit_s=0.0)
             return
         self._record(ModuleWritten(elapsed_s=max(now, self.state.elapsed_s), node=node.id, module=module))
         self._start(node)
-
-    def _start_module_test(self, node: Node) -> None:
-        trial, limit_s, watch = self._set_up(node, self._code(node)), self._limit_s(), Watch()
-        future = self._workers.submit(
-            self._runner.run_module_test, trial, node.modules[-1], limit_s, watch.stop_check
-        )
-        self._workers.under_way.append(ModuleTest(node, watch, future, limit_s))
-
-    def _start_execution(self, node: Node) -> None:
-        blend = node.operator == "ensemble"
-        trial = self._set_up(node, self._code(node))
-        if blend:
-            members = [self.state.nodes[parent] for parent in node.parents]
-            ensemble.place_outputs(members, self._workspaces(), trial.workspace)
-        limit_s, watch = self._limit_s(final=blend), Watch(progress_reader(node, trial.progress_file))
-        future = self._workers.submit(
-            self._runner.run,
-            trial,
-            limit_s,
-            watch.stop_check,
-            self._decider.needs_smoke_run(node),
-            check=self._gate.result_check(node, limit_s, watch.stop_check),
-        )
-        self._workers.under_way.append(NodeExecution(node, watch, future, limit_s))
-
-    def _start_repeat(self, node: Node) -> None:
-        trial = Trial(node.id, node.commit, self._checkout.workspace(node.id), "", ())
-        future = self._workers.submit(self._runner.repeat, trial, len(node.repeats) + 1, self._limit_s())
-        self._workers.under_way.append(RepeatExecution(node, Watch(), future))
-
-    def _start_refit(self, node: Node) -> None:
-        limit_s = refit_limit_s(self.state, node)
-        trial = Trial(node.id, node.commit, self._checkout.refit_workspace(node.id), "", ())
-        watch = Watch(ProgressReader(trial.progress_file))
-        future = self._workers.submit(
-            execute_refit, self._runner.prepared, self._runner, self._metric, node, limit_s, watch.stop_check
-        )
-        self._workers.under_way.append(RefitExecution(node, watch, future))
 
     # -- wait and record -------------------------------------------------------------------------------
 
@@ -289,25 +248,3 @@ class SearchLoop:
         under_way = self._workers.under_way
         curves = {one.node.id: one.watch.curve for one in under_way if one.watch.reader is not None}
         self._observer.on_progress(self.state, curves)
-
-    # -- helpers ---------------------------------------------------------------------------------------
-
-    def _set_up(self, node: Node, code: NodeCode) -> Trial:
-        """Commit and check out the next revision of a node."""
-        message = f"{node.operator}: {node.idea.title}"
-        if node.attempts:
-            message = f"fix: {node.attempts[-1].fix.title}"
-        parents, leaks = parent_commits(self.state, node), self._gate.find_leaks(node, code.files)
-        return self._checkout.set_up(node.id, code.files, parents, message, code.faults, leaks)
-
-    def _limit_s(self, final: bool = False) -> float:
-        return Budget.of(self.state).execution_limit_s(final)
-
-    def _refit_blocker(self, node: Node) -> str:
-        return files_blocker(self._checkout, node)
-
-    def _code(self, node: Node) -> NodeCode:
-        return self._assembler.assemble(node_source(self.state, node, self._checkout.lineage.read))
-
-    def _workspaces(self) -> dict[int, Path]:
-        return {number: self._checkout.workspace(number) for number in self.state.nodes}

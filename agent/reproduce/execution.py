@@ -14,7 +14,7 @@ from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
 from agent.record.state import Node, RunState
 from agent.repository.family import known_families
-from agent.search.budget import Budget, refit_limit_s
+from agent.search.budget import execution_limit_s, refit_limit_s
 from agent.solution.ensemble import place_outputs
 
 
@@ -82,10 +82,10 @@ def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int
     for event in events:
         state.apply(event)
         if isinstance(event, NodeProposed):
-            limits[event.node] = Budget.of(state).execution_limit_s(event.operator == "ensemble")
+            limits[event.node] = execution_limit_s(state, state.nodes[event.node])
         elif isinstance(event, RunResumed):
             for node in state.running:
-                limits[node.id] = Budget.of(state).execution_limit_s(node.operator == "ensemble")
+                limits[node.id] = execution_limit_s(state, node)
     return limits
 
 

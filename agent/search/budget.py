@@ -32,6 +32,11 @@ def refit_limit_s(state: RunState, node: Node) -> float:
     return max(state.run.budget_s - state.elapsed_s, refit_s(state, node))
 
 
+def execution_limit_s(state: RunState, node: Node) -> float:
+    """Return the limit of a node's execution that starts now, in seconds."""
+    return Budget.of(state).execution_limit_s(final=node.operator == "ensemble")
+
+
 def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
     return sum(REFIT_MARGIN * rows * node.own_seconds + REFIT_START_S for node in nodes)
 

@@ -235,7 +235,7 @@ class ForgedJournal:
 
     def __init__(self, run: Run, event: Event, instead: Event) -> None:
         self._events = [instead if one == event else one for one in run.journal.events()]
-        self.text = run.journal.text
+        self.text, self.created_at = run.journal.text, run.journal.created_at
 
     def events(self) -> list[object]:
         return list(self._events)

@@ -23,7 +23,7 @@ from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.planners.opening import open_agents
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import check_parts, imported_code, make_planner, make_settings
+from agent.engine.request import check_parts, check_recorded_parts, imported_code, make_planner, make_settings
 from agent.engine.run_request import RunRequest
 from agent.engine.trials.runner import TrialRunner
 from agent.engine.wiring import OpenSearch, open_search
@@ -151,8 +151,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
             )
         require_packages(run.prepared.spec, families.values())
         _check_blueprints(run, families)
-        # What the planner lacks is reported before the session is recorded.
-        PLANNERS.load(run.state.run.planner).check(run.state.run, engine)
+        check_recorded_parts(run.state.run, engine)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")

@@ -81,7 +81,7 @@ def test_a_run_whose_planner_is_gone_says_so(
     assert "Unknown planner 'quick'" in _words(different.stdout)
 
 
-def test_add_an_executor(home: Home, follow: Callable[[str], Page]) -> None:
+def test_add_an_executor(home: Home, follow: Callable[[str], Page], monkeypatch: pytest.MonkeyPatch) -> None:
     follow("add-an-executor.md").run("toy", *SHORT)
     state = _state(home)
     assert (state.run.executor, state.run.workers) == ("turns", 2)
@@ -90,6 +90,12 @@ def test_add_an_executor(home: Home, follow: Callable[[str], Page]) -> None:
 
     asked = ("run", "--competition", "toy", *SHORT, "--executor", "turns")
     assert "--cold: means --executor cold" in mars(*asked, "--cold", code=2).stderr
+
+    events = len(open_run("latest", home).journal.events())
+    monkeypatch.delenv("PYTHONPATH")
+    refused = mars("resume", "latest", "--minutes", "2", code=2)
+    assert "Unknown executor 'turns'; choose one of: " in _words(refused.stderr)
+    assert len(open_run("latest", home).journal.events()) == events, "no session is recorded"
 
 
 def test_add_a_tracker(

@@ -45,7 +45,7 @@ def test_an_installed_planner_asks_the_model_of_the_run(
     assert (state.run.planner, state.run.models["planner"], state.run.max_usd) == (
         "unreviewed",
         "obedient",
-        1,
+        100,
     )
     purposes = {call.purpose for calls in state.calls.values() for call in calls}
     assert "draft" in purposes

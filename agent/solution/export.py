@@ -13,7 +13,9 @@ from agent.core.contract import (
     INPUT_FOLDER,
     METADATA_FOLDER,
     README_FILE,
+    WEIGHTS_FACT,
     WEIGHTS_FOLDER,
+    WEIGHTS_FROM_FILE,
     member_folder,
 )
 from agent.core.errors import SetupError
@@ -24,8 +26,6 @@ from agent.record.state import Node, RunState
 from agent.repository.rendering import template_environment, template_names, write_tree
 from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
-_FACT = "weights of "  # a candidate's own report: `weights of NAME` -> `file NAME.safetensors`
-_FILE = "file "
 _MEMBERS_SHARE = 0.9  # must equal the share in templates/ensemble/library/members.py.j2
 
 
@@ -153,9 +153,10 @@ def _place_weights(node: Node, members: list[Node], home: Home, folder: Path) ->
     for owner, place in owners:
         facts = owner.result.facts if owner.result else {}
         for key, value in facts.items():
-            name = Path(value.removeprefix(_FILE)).name
+            name = Path(value.removeprefix(WEIGHTS_FROM_FILE)).name
             source = home.weights / name
-            if key.startswith(_FACT) and value.startswith(_FILE) and name and source.is_file():
+            is_file_fact = key.startswith(WEIGHTS_FACT) and value.startswith(WEIGHTS_FROM_FILE)
+            if is_file_fact and name and source.is_file():
                 target = place / WEIGHTS_FOLDER / name
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(source, target)

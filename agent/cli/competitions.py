@@ -70,8 +70,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     from agent.planner.conditions import serves, unserved_message
     from agent.repository.family import known_families
 
-    roles = frozenset(column.role for column in spec.inputs)
-    context = TaskContext(spec.task, spec.metric, roles, 0, device())
+    context = TaskContext.of(spec, 0, device())
     families = known_families(paths.home())
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:

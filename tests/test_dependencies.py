@@ -85,6 +85,15 @@ def test_the_extra_of_a_family_installs_the_packages_that_the_base_lacks(name: s
     assert lacking <= _names(EXTRAS[family.extra])
 
 
+@pytest.mark.parametrize("name", ["tabular", "image_classification"])
+def test_the_extra_of_a_family_installs_what_its_repositories_require(name: str, tmp_path: Path) -> None:
+    family = known_families(Home(tmp_path))[name]
+    template = (ROOT / "templates" / name / "requirements.txt.j2").read_text()
+    required = _names(line for line in template.splitlines() if "{" not in line)
+    assert "numpy" in required
+    assert required <= _names([*PROJECT["dependencies"], *EXTRAS[family.extra or ""]])
+
+
 def test_a_run_needs_no_extra_but_that_of_its_family(home: Home) -> None:
     command = [
         sys.executable,

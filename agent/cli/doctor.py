@@ -12,7 +12,7 @@ from agent.core import paths
 from agent.core.errors import MarsError, SetupError
 
 # Extras that no family needs: what each is for, and a module of each of its packages.
-_EXTRAS = {
+EXTRAS = {
     "kaggle": ("download data from Kaggle", ("kaggle", "six")),
     "llm": ("ask language models", ("openai", "tenacity")),
     "local-llm": ("run a language model on this machine", ("xllamacpp",)),
@@ -57,7 +57,7 @@ def doctor_command() -> None:
 def _extras() -> list[str]:
     """Return a line per extra that no family needs."""
     lines = []
-    for extra, (purpose, modules) in _EXTRAS.items():
+    for extra, (purpose, modules) in EXTRAS.items():
         installed = all(find_spec(module) is not None for module in modules)
         lines.append(
             f"{extra}: ready" if installed else f"{extra}: to {purpose}, pip install 'mars-search[{extra}]'"
@@ -94,7 +94,7 @@ def _recall(home: paths.Home) -> str:
     from agent.memory.embedding_recall import EmbeddingsUnavailableError, find_model
 
     try:
-        return f"by meaning, {find_model(home.weights)}"
+        return f"by embeddings, {find_model(home.weights)}"
     except EmbeddingsUnavailableError as error:
         return f"by words; {error}"
 

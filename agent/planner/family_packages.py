@@ -33,8 +33,7 @@ def require_packages(spec: CompetitionSpec, families: Iterable[Family]) -> None:
     Raises:
         SetupError: a package is missing.
     """
-    roles = frozenset(column.role for column in spec.inputs)
-    context = TaskContext(spec.task, spec.metric, roles, 0, device())
+    context = TaskContext.of(spec, 0, device())
     for family in families:
         if serves(family, context) and (missing := missing_packages(family)):
             raise SetupError(

@@ -35,6 +35,10 @@ RUN_LOG = "run.log"
 SMOKE_LOG = "smoke.log"
 TEST_LOG = "test.log"
 
+# Facts that a candidate reports about pretrained weights: `weights of NAME` -> `file NAME.safetensors`.
+WEIGHTS_FACT = "weights of "
+WEIGHTS_FROM_FILE = "file "
+
 # Options of `main.py`.
 SMOKE = "--smoke"  # a run on few rows
 REFIT = "--refit"  # training on all labelled rows with the frozen choices

@@ -1,4 +1,4 @@
-"""Tells the assembler what the files of a node follow from, as the state of the run has it."""
+"""Builds the source of a node's files, which the assembler needs, from the state of the run."""
 
 from collections.abc import Callable, Mapping
 

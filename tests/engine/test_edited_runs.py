@@ -1,4 +1,4 @@
-"""Code of nodes with edits in their lineage: rendering, merging, editing, replay and reuse."""
+"""Runs with edits in their lineage: rendering, merging, editing, replay and reuse."""
 
 import json
 from pathlib import Path

@@ -19,6 +19,7 @@ MOST_PICTURE_BYTES = 300_000
 _CODE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _MENTION = re.compile(r"`(mars [^`]+)`")
+_CODE_PATH = re.compile(r"`((?:agent|templates|tests|benchmarks|docs)/[\w./-]*)`")
 _SCRIPT = re.compile(r"\bpython (\S+\.py)")
 # A word in capitals, such as RUN, stands for a value.
 _VALUES = {"NODE": "1", "N": "1", "D": "1"}
@@ -156,6 +157,16 @@ def test_every_script_that_the_documentation_calls_exists() -> None:
     }
     assert len(called) > 10
     assert {(file, script) for file, script in called if not (ROOT / script).is_file()} == set()
+
+
+def test_every_file_that_the_documentation_names_exists() -> None:
+    named = {
+        (_name(file), path)
+        for file in PAGES
+        for path in _CODE_PATH.findall(file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert sorted((file, path) for file, path in named if not (ROOT / path).exists()) == []
 
 
 def test_the_reference_of_the_command_line_is_up_to_date() -> None:

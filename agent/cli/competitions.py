@@ -74,8 +74,7 @@ def init_command(
     for question in draft.questions:
         print(f"  Please check: {question}")
     spec = draft.spec
-    roles = frozenset(column.role for column in spec.inputs)
-    context = TaskContext(spec.task, spec.metric, roles, 0, device())
+    context = TaskContext.of(spec, 0, device())
     families = known_families(paths.home())
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:

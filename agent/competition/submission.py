@@ -82,7 +82,7 @@ class SubmissionFormat:
         if metric.binary_only and len(classes or ()) != 2:
             raise SetupError(
                 f"The metric '{metric.name}' scores the second of two classes, but there are "
-                f"{len(classes or ())} classes; use macro_{metric.name} or weighted_{metric.name}."
+                f"{len(classes or ())} classes; use {' or '.join(metric.alternatives) or 'another metric'}."
             )
         if kind == "ranking" and (
             split_labels := [label for label in classes or () if len(label.split()) != 1]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.sources.locate import DataChoice
 from agent.core.database import open_database
@@ -154,11 +155,11 @@ def make_planner(
             after its commit.
 
     Raises:
-        SetupError: no family serves the data and nothing else can, or no family satisfies the constraints.
+        SetupError: no family serves the data and nothing else can, no family satisfies the constraints, or
+            the metric has no code for the families' repositories.
     """
     spec = prepared.spec
-    roles = frozenset(column.role for column in spec.inputs)
-    at = TaskContext(spec.task, spec.metric, roles, prepared.rows.train, device())
+    at = TaskContext.of(spec, prepared.rows.train, device())
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
@@ -170,6 +171,8 @@ def make_planner(
                 "omit them."
             )
         return LibraryPlanner({}, at)
+    if spec.own_metric is None:  # raises before the search instead of at the first node
+        metric_of(spec).source_for(spec.task, len(prepared.classes) if prepared.classes else None)
     asked, able = parse_constraints(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.competition.spec import Role, Task
+from agent.competition.metrics import Trait
+from agent.competition.spec import PredictionKind, Role, Task
 from agent.core.errors import SetupError
 from agent.core.paths import Home, templates_dir
 from agent.core.yaml_files import read_yaml
@@ -67,7 +68,13 @@ class Condition(_Frozen):
     """When a move or draft applies; omitted fields are not tested."""
 
     tasks: tuple[Task, ...] = ()
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = Field(default=(), description="Names of metrics, any of them.")
+    metric_traits: tuple[Trait, ...] = Field(
+        default=(), description="Traits, any of which the metric must have; new metrics may have them too."
+    )
+    predictions: tuple[PredictionKind, ...] = Field(
+        default=(), description="What a submission may hold: label, label_set, probability, ranking, value."
+    )
     roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     min_train: int | None = None
     max_train: int | None = None

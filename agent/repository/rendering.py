@@ -8,7 +8,7 @@ import jinja2
 from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.competition.metrics import metric_of
+from agent.competition.metrics import MetricSource, Trait, get_metric, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
 from agent.core.errors import MarsError
@@ -51,6 +51,26 @@ class TaskView(BaseModel):
         default=None, description="Column of train.csv with the user's own folds, if it holds several."
     )
     own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
+
+    @property
+    def metric_traits(self) -> tuple[Trait, ...]:
+        """What the metric rewards; templates ask for traits and never for names of metrics."""
+        return (
+            ()
+            if self.metric_code is not None
+            else tuple(sorted(get_metric(self.metric, self.metric_parameters).traits))
+        )
+
+    @property
+    def metric_source(self) -> MetricSource | None:
+        """The code of the metric for repositories; None for a competition with its own metric.py.
+
+        Raises:
+            SetupError: The metric is unknown, or has no code for repositories.
+        """
+        if self.metric_code is not None:
+            return None
+        return get_metric(self.metric, self.metric_parameters).source_for(self.task, self.n_classes)
 
     @classmethod
     def of(cls, prepared: Prepared) -> "TaskView":

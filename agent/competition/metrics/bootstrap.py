@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from agent.competition.metrics.metric import AdditiveScorer, Floats, Metric, Rows, WeightedScorer, row_count
+from agent.competition.metrics.metric import Metric
+from agent.competition.metrics.rows import Floats, Rows, row_count
+from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer
 
 _MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
 _ZERO_ERROR = 1e-12  # a smaller error is rounding

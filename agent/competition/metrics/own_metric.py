@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from agent.competition.metrics.metric import Floats, Metric, Rows
+from agent.competition.metrics.metric import Metric
+from agent.competition.metrics.rows import Floats, Rows, is_sparse
 from agent.competition.spec import METRIC_FILE, CompetitionSpec, OwnMetric
 from agent.core.errors import InfrastructureError, MarsError, SetupError
 
@@ -122,7 +122,7 @@ class _OwnScorer:
 
 def _pack(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
     """Return rows as arrays for a file: sparse label sets as shape and indices of the set cells."""
-    if not isinstance(rows, csr_array):
+    if not is_sparse(rows):
         return {name: rows}
     cells = rows.tocoo()
     return {

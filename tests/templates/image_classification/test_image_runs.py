@@ -13,7 +13,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from agent.competition.metrics import get_metric
-from agent.engine.trial_runner import TOLD_SHARE
+from agent.engine.trial_runner import TIME_HINT_SHARE
 from agent.execution.progress import ProgressReader
 from agent.repository.family import Value
 from tests.templates.image_classification.image_runs import FAMILY, Finished, execute, execute_cold, lay_out
@@ -294,7 +294,7 @@ def test_a_time_limit_shortens_the_schedule_and_everything_is_written(tmp_path: 
     started = time.monotonic()
     done = execute(workspace, MARS_TIME_LIMIT_S="15")
     assert done.returncode == 0, done.output
-    assert time.monotonic() - started < 15 / TOLD_SHARE, "the harness would have killed it"
+    assert time.monotonic() - started < 15 / TIME_HINT_SHARE, "the harness would have killed it"
     records = ProgressReader(workspace / "working" / "progress.jsonl").poll()
     trained = {(record.member, record.fold) for record in records if record.stage == "train"}
     assert len(trained) == 6

@@ -78,16 +78,16 @@ def test_the_documentation_has_its_pages() -> None:
 @pytest.mark.parametrize("file", PAGES, ids=_name)
 def test_every_relative_link_leads_to_a_file_and_a_heading(file: Path) -> None:
     links = _LINK.findall(_prose(file.read_text(encoding="utf-8")))
-    broken = []
-    for link in links:
-        if re.match(r"[a-z]+:", link):
-            continue
-        path, _, anchor = link.partition("#")
-        target = (file.parent / path).resolve() if path else file
-        is_heading = not anchor or (target.suffix == ".md" and target.is_file() and anchor in _anchors(target))
-        if not target.exists() or not is_heading:
-            broken.append(link)
-    assert broken == []
+    relative = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in relative if not _leads_somewhere(file, link)] == []
+
+
+def _leads_somewhere(file: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (file.parent / path).resolve() if path else file
+    if not target.exists():
+        return False
+    return not anchor or (target.suffix == ".md" and anchor in _anchors(target))
 
 
 def test_every_page_is_linked_from_the_overview() -> None:
@@ -161,9 +161,7 @@ def test_every_script_that_the_documentation_calls_exists() -> None:
 
 def test_every_file_that_the_documentation_names_exists() -> None:
     named = {
-        (_name(file), path)
-        for file in PAGES
-        for path in _CODE_PATH.findall(file.read_text(encoding="utf-8"))
+        (_name(file), path) for file in PAGES for path in _CODE_PATH.findall(file.read_text(encoding="utf-8"))
     }
     assert len(named) > 100
     assert sorted((file, path) for file, path in named if not (ROOT / path).exists()) == []

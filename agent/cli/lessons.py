@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from agent.cli.interrupts import interruptible
 from agent.core import paths
@@ -29,19 +28,31 @@ def _store() -> "LessonStore":
 def list_command() -> None:
     """List the lessons, most confident first."""
     from agent.report import formatting
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
 
-    table = Table("id", "lesson", "effect", "for", "against", "time", "learned on", box=None)
-    for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id)):
-        table.add_row(
-            lesson.id,
-            lesson.title,
-            formatting.effect(lesson),
-            str(lesson.confirmations),
-            str(lesson.contradictions),
-            f"{lesson.time_factor:.2f} ×",
-            f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
-        )
-    Console().print(table)
+    columns = (
+        FittedColumn("id", 0),
+        FittedColumn("lesson", 0, wraps_at=32),
+        FittedColumn("error", 0),
+        FittedColumn("for", 1, justify="right"),
+        FittedColumn("against", 1, justify="right"),
+        FittedColumn("time", 2, justify="right"),
+        FittedColumn("learned on", 3, wraps_at=20),
+    )
+    rows = [
+        {
+            "id": lesson.id,
+            "lesson": lesson.title,
+            "error": formatting.short_effect(lesson),
+            "for": str(lesson.confirmations),
+            "against": str(lesson.contradictions),
+            "time": f"{lesson.time_factor:.2f} ×",
+            "learned on": f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
+        }
+        for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id))
+    ]
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
 
 
 @app.command("show")

@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Column, Table
-
 from agent.core import paths
 from agent.core.errors import MarsError
 
@@ -17,26 +14,43 @@ def runs_command() -> None:
     from agent.core.database import open_database
     from agent.record.journal import list_runs
     from agent.record.opened_run import open_run
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
 
+    columns = (
+        FittedColumn("run", 0),
+        FittedColumn("data", 2),
+        FittedColumn("metric", 4),
+        FittedColumn("nodes", 3, justify="right"),
+        FittedColumn("valid", 6, justify="right"),
+        FittedColumn("best", 1, justify="right"),
+        FittedColumn("minutes", 5, justify="right"),
+        FittedColumn("state", 0, wraps_at=20),
+    )
     home = paths.home()
     engine = open_database(home.database)
-    rows = list_runs(engine)
-    # An id must not be cut off: users copy it.
-    name = Column("run", no_wrap=True, min_width=max((len(row.id) for row in rows), default=3))
-    best, minutes = Column("best", min_width=7), Column("minutes", min_width=7)
-    table = Table(name, "data", "metric", "nodes", "valid", best, minutes, "state", box=None)
-    for row in rows:
+    rows = []
+    for row in list_runs(engine):
         try:
-            run = open_run(row.id, home, engine)
+            rows.append(_cells(open_run(row.id, home, engine)))
         except MarsError as error:
-            table.add_row(row.id, str(error))
-            continue
-        state = run.state
-        score = f"{state.best.metric:.5f}" if state.best else "-"
-        counts = (str(len(state.nodes)), str(len(state.valid)))
-        description = (row.id, state.run.data_kind, run.metric.name)
-        table.add_row(*description, *counts, score, f"{state.elapsed_s / 60:.1f}", _run_state(run))
-    Console().print(table)
+            rows.append({"run": row.id, "state": str(error)})
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
+
+
+def _cells(run: "Run") -> dict[str, str]:
+    """Return the cells of a run by column."""
+    state = run.state
+    return {
+        "run": run.id,
+        "data": state.run.data_kind,
+        "metric": run.metric.name,
+        "nodes": str(len(state.nodes)),
+        "valid": str(len(state.valid)),
+        "best": f"{state.best.metric:.5f}" if state.best else "-",
+        "minutes": f"{state.elapsed_s / 60:.1f}",
+        "state": _run_state(run),
+    }
 
 
 def _run_state(run: "Run") -> str:

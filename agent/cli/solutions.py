@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from agent.cli import options
 from agent.core import paths
@@ -50,7 +49,7 @@ def solutions_command(
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:
-        Console().print(_table(cards))
+        _print_table(cards)
 
 
 def _show(root: Path, name: str, as_json: bool) -> None:
@@ -69,14 +68,32 @@ def _show(root: Path, name: str, as_json: bool) -> None:
         Console().print(Markdown(card_page(card)))
 
 
-def _table(cards: "list[Card]") -> Table:
-    table = Table("competition", "data", "metric", "validation", "audit", "leaderboard", "idea", box=None)
-    for card in cards:
-        audit = f"{card.audit:.5f}" if card.audit is not None else "none"
-        reported = f"{card.leaderboard[-1].score:.5f}" if card.leaderboard else "-"
-        score = f"{card.validation:.5f}"
-        table.add_row(card.competition, card.data_kind, card.metric, score, audit, reported, card.idea)
-    return table
+def _print_table(cards: "list[Card]") -> None:
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
+
+    columns = (
+        FittedColumn("competition", 0),
+        FittedColumn("data", 1),
+        FittedColumn("metric", 3),
+        FittedColumn("validation", 0, justify="right"),
+        FittedColumn("audit", 2, justify="right"),
+        FittedColumn("leaderboard", 4, justify="right"),
+        FittedColumn("idea", 0, wraps_at=24),
+    )
+    rows = [
+        {
+            "competition": card.competition,
+            "data": card.data_kind,
+            "metric": card.metric,
+            "validation": f"{card.validation:.5f}",
+            "audit": f"{card.audit:.5f}" if card.audit is not None else "none",
+            "leaderboard": f"{card.leaderboard[-1].score:.5f}" if card.leaderboard else "",
+            "idea": card.idea,
+        }
+        for card in cards
+    ]
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
 
 
 def _comparison(card: "Card", score: float) -> str:

@@ -30,7 +30,7 @@ def open_executor(
     cache: CacheLayers,
 ) -> Iterator[Executor]:
     """Yield an executor for workspaces below `nodes_root`; `families` name the libraries to preload."""
-    preload = {name for family in families for name in family.preload} or set(written_modules.PRELOAD)
+    preload = {name for family in families for name in family.preload} or written_modules.preloaded_packages()
     for folder in (nodes_root, cache.shared):
         folder.mkdir(parents=True, exist_ok=True)
     weights = [folder for folder in (home.weights, hub_cache()) if folder.is_dir()]

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
@@ -92,6 +94,18 @@ def check_parts(request: RunRequest) -> None:
     EXECUTORS.load(_executor_name(request))
     for name in request.trackers:
         TRACKERS.load(name)
+
+
+def check_recorded_parts(settings: RunSettings, engine: Engine) -> None:
+    """Import the parts of a recorded run, before another session of the run is recorded.
+
+    Raises:
+        SetupError: the planner, policy or executor is unknown, or the planner lacks something.
+        ImportError: a package that a part needs is absent.
+    """
+    POLICIES.load(settings.policy)
+    EXECUTORS.load(settings.executor)
+    PLANNERS.load(settings.planner).check(settings, engine)
 
 
 def _executor_name(request: RunRequest) -> str:

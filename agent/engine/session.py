@@ -23,7 +23,7 @@ from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.planners.opening import open_agents
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import check_parts, imported_code, make_planner, make_settings
+from agent.engine.request import check_parts, check_recorded_parts, imported_code, make_planner, make_settings
 from agent.engine.run_request import RunRequest
 from agent.engine.trials.runner import TrialRunner
 from agent.engine.wiring import OpenSearch, open_search
@@ -33,6 +33,7 @@ from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
+from agent.planner.family_packages import require_packages
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.record.events import ImportedRepository, RunResumed, RunSettings, RunStarted
@@ -49,6 +50,7 @@ from agent.repository.family import Family, known_families
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
+from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     """
     check_parts(request)
     competition = find_competition(request.competition, home)
+    require_packages(competition.spec, known_families(home).values())
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
@@ -146,9 +149,9 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 f"Run {run.id} verifies a lesson and cannot be resumed; start again with "
                 "`mars lessons verify`."
             )
+        require_packages(run.prepared.spec, families.values())
         _check_blueprints(run, families)
-        # What the planner lacks is reported before the session is recorded.
-        PLANNERS.load(run.state.run.planner).check(run.state.run, engine)
+        check_recorded_parts(run.state.run, engine)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
@@ -207,6 +210,7 @@ class _Session:
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
                 lessons=lessons,
+                packages=installed_packages(),
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
@@ -236,7 +240,10 @@ class _Session:
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
         host, before = current_host(state.run), state.run.llm_host
         resumed = RunResumed(
-            elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
+            elapsed_s=state.elapsed_s + lost,
+            minutes=minutes or state.run.minutes,
+            llm_host=host,
+            packages=installed_packages(),
         )
         journal.append(resumed)
         state.apply(resumed)
@@ -285,11 +292,12 @@ class _Session:
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run
         assert node.result is not None
+        files = runner.checkout.lineage.read(node.result.commit)
         return keep(
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            runner.checkout.lineage.read(node.result.commit),
+            files | {LOCK_FILE: requirements_lock(files, node.packages)},
             runner.checkout.workspace(node.id),
             run.folder / "best",
             submission=submission_of(runner, node),

@@ -235,6 +235,10 @@ class RunStarted(_Event):
     settings: RunSettings
     missing_guarantees: tuple[str, ...]
     lessons: tuple[Lesson, ...] = Field(description="Lessons from memory that later decisions use.")
+    packages: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions of the installed distributions by normalised name; empty in older records.",
+    )
 
 
 class RunResumed(_Event):
@@ -243,6 +247,10 @@ class RunResumed(_Event):
     kind: Literal["run_resumed"] = "run_resumed"
     minutes: float
     llm_host: str = Field(default="", description="Host of the models from now on; empty: unchanged.")
+    packages: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions of the installed distributions by normalised name; empty in older records.",
+    )
 
 
 class NodeProposed(_Event):

@@ -70,6 +70,7 @@ class Node:
     refitting: bool = False
     children: list[int] = field(default_factory=list)
     lessons: list[str] = field(default_factory=list)
+    packages: Mapping[str, str] = field(default_factory=dict)  # versions that scored the node; may be empty
 
     @property
     def name(self) -> str:
@@ -152,6 +153,7 @@ class RunState:
         self._families = families or {}
         self.settings: RunSettings | None = None
         self.missing_guarantees: tuple[str, ...] = ()
+        self.packages: Mapping[str, str] = {}  # versions in the present session; may be empty
         self.offered: dict[str, Lesson] = {}
         self.learned: dict[str, Lesson] = {}
         self.nodes: dict[int, Node] = {}
@@ -252,12 +254,14 @@ class RunState:
             case RunStarted():
                 self.settings = event.settings
                 self.missing_guarantees = event.missing_guarantees
+                self.packages = event.packages
                 self.offered = {lesson.id: lesson for lesson in event.lessons}
                 for lesson in event.lessons:
                     self._index_lesson(lesson)
             case RunResumed():
                 moved = {"llm_host": event.llm_host} if event.llm_host else {}
                 self.settings = self.run.model_copy(update={"minutes": event.minutes, **moved})
+                self.packages = event.packages
                 self.finished = None
                 self.spend.mark_lost()
             case NodeProposed():
@@ -317,6 +321,7 @@ class RunState:
     def _finish(self, event: NodeFinished) -> None:
         node = self.nodes[event.node]
         node.result, node.finished_at_s = event.result, event.elapsed_s
+        node.packages = self.packages
         self._running.pop(node.id, None)
         if node.is_valid:
             insort(self._valid, node, key=lambda valid: valid.id)

@@ -147,6 +147,13 @@ def effect(lesson: Lesson) -> str:
     return f"{_error_reduction(lesson)} ({pairs})"
 
 
+def short_effect(lesson: Lesson) -> str:
+    """Format the effect of a lesson for a table: `-12.0 % ± 3.0 %` of the error, or `2 of 3 fixed`."""
+    if lesson.fixes:
+        return f"{sum(fix.mended for fix in lesson.fixes)} of {len(lesson.fixes)} fixed"
+    return _error_change(lesson).removeprefix("error ") if lesson.evidence else ABSENT
+
+
 def titled_effect(lesson: Lesson) -> str:
     """Format a lesson as title and effect: `Larger pictures help: 12.0 % ± 3.0 % less error (4 pairs)`."""
     title, measured = one_line(lesson.title), effect(lesson)

@@ -152,6 +152,10 @@ class Family(_Frozen):
     serves: Serves
     preload: tuple[str, ...] = Field(description="Modules that the warm parent process imports.")
     packages: tuple[str, ...] = Field(description="Distributions that a rendered repository needs.")
+    extra: str | None = Field(
+        default=None,
+        description="Extra of mars-search that installs `packages`; None for a user's own family.",
+    )
     slots: dict[str, Slot]
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]

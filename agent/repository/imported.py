@@ -24,7 +24,7 @@ from agent.repository.rendering import idea_json
 # of an export would reveal to a candidate which of the rows to predict are audit rows.
 _NOT_CODE = frozenset(
     {INPUT_FOLDER, METADATA_FOLDER, WORKING_FOLDER, SUBMISSION_FOLDER, WEIGHTS_FOLDER, "__pycache__"}
-    | {"constraints.txt", "finish.py", "ids.csv"}
+    | {"constraints.txt", "finish.py", "ids.csv", "requirements.lock"}
 )
 _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file

@@ -25,8 +25,8 @@ from agent.repository.rendering import RenderError, TaskView, idea_json, own_met
 
 FOLDER = "own_code"  # below the templates; not a family
 MOST_MODULES = 14
-# Packages that the warm parent process imports; each candidate imports the others itself.
-PRELOAD = ("numpy", "pandas", "scipy", "sklearn", "torch")
+# Packages that the warm parent process imports if they are installed; each candidate imports the others.
+_PRELOAD = ("numpy", "pandas", "scipy", "sklearn", "torch")
 
 # Distributions whose names differ from their packages' names.
 _DISTRIBUTIONS = {
@@ -56,6 +56,11 @@ def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
 def frame_modules(competition: TaskView) -> tuple[str, ...]:
     """Return the modules of the frame, which exist before any module is written and never change."""
     return (library_module("__init__"), *own_metric_file(competition))
+
+
+def preloaded_packages() -> set[str]:
+    """Return the packages that the warm parent process imports."""
+    return {package for package in _PRELOAD if _is_installed(package)}
 
 
 def requirements_of(files: Mapping[str, str]) -> str:

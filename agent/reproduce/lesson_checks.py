@@ -208,6 +208,7 @@ def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
             "planner": "library",  # needs no language model
             "models": {},
             "llm_host": "",
+            "planner_options": {},
             "max_usd": None,
             "trackers": (),
             "blueprint": origin.without,

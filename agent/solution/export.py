@@ -2,10 +2,8 @@
 
 import math
 import platform
-import re
 import shutil
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +13,6 @@ from agent.core.contract import (
     INPUT_FOLDER,
     METADATA_FOLDER,
     README_FILE,
-    REQUIREMENTS_FILE,
     WEIGHTS_FACT,
     WEIGHTS_FOLDER,
     WEIGHTS_FROM_FILE,
@@ -27,8 +24,8 @@ from agent.core.paths import Home, templates_dir
 from agent.execution.hardware import device
 from agent.record.state import Node, RunState
 from agent.repository.rendering import template_environment, template_names, write_tree
+from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
-_REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 _MEMBERS_SHARE = 0.9  # must equal the share in templates/ensemble/library/members.py.j2
 
 
@@ -100,7 +97,9 @@ def add_own_files(
     """Add the common files of exports: row ids, package versions, a script, a section of the README."""
     assert node.result is not None
     _write_ids(prepared, folder / "ids.csv")
-    (folder / "constraints.txt").write_text(_constraints(files), encoding="utf-8")
+    # An export for inference was trained now, with the installed versions.
+    packages = installed_packages() if context["inference"] else node.packages
+    (folder / LOCK_FILE).write_text(requirements_lock(files, packages), encoding="utf-8")
     facts: dict[str, object] = {
         "run": run,
         "node": node.name,
@@ -137,23 +136,6 @@ def _write_ids(prepared: Prepared, target: Path) -> None:
     """Write the original ids of the rows to predict, without the audit rows."""
     ids = read_table(prepared.private, "ids.csv")
     write_table(ids[ids["part"] == "test"][["opaque", "original"]], target)
-
-
-def _constraints(files: dict[str, str]) -> str:
-    """Return the installed versions of the packages that the repository and its members require."""
-    lines = [
-        line for name, text in files.items() if name.endswith(REQUIREMENTS_FILE) for line in text.splitlines()
-    ]
-    names = {match.group().lower() for line in lines if (match := _REQUIRED.match(line))}
-    pinned = []
-    for name in sorted(names):
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        # Most package indices do not know local version labels such as 2.8.0+cpu.
-        pinned.append(f"{name}=={version.partition('+')[0]}\n")
-    return "".join(pinned)
 
 
 def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> float:

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.competition.metrics import METRICS
 from agent.core.atomic_files import atomic_file
 from agent.core.contract import README_FILE
 from agent.core.errors import SetupError
@@ -36,13 +37,14 @@ def report_score(folder: Path, score: float) -> Card:
 
 
 def _check(card: Card, score: float) -> None:
-    """Check the range: the best score is 1 where higher is better, else 0 (`agent.competition.metrics`)."""
-    if card.higher_is_better and score > 1:
-        hint = f"; for a percentage, give {score / 100:g}" if score <= 100 else ""
-        raise SetupError(f"--leaderboard {score:g}: {card.metric} is at most 1{hint}.")
-    if not card.higher_is_better and score < 0:
+    """Check the range of a score; the card does not hold the best score of a competition's own metric."""
+    best = METRICS[card.metric].best if card.metric in METRICS else None
+    if best is not None and card.higher_is_better and score > best:
+        hint = f"; for a percentage, give {score / 100:g}" if best == 1 and score <= 100 else ""
+        raise SetupError(f"--leaderboard {score:g}: {card.metric} is at most {best:g}{hint}.")
+    if best is not None and not card.higher_is_better and score < best:
         raise SetupError(
-            f"--leaderboard {score:g}: {card.metric} is at least 0 and lower is better; omit the sign."
+            f"--leaderboard {score:g}: {card.metric} is at least {best:g} and lower is better; omit the sign."
         )
     if not math.isfinite(score):
         raise SetupError(f"--leaderboard {score}: not a score of {card.metric}; give a finite number.")

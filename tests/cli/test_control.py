@@ -93,7 +93,7 @@ def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home)
     note = slow.workspaces / run / "holder"
     truth = note.read_text()
     note.write_text(f"{process.pid} 1")  # the same number, another start
-    assert "cannot be seen from here" in mars("stop", run, code=2).stderr
+    assert "cannot be signalled from here" in mars("stop", run, code=2).stderr
     assert process.poll() is None
     note.write_text(truth)
     mars("stop", run)

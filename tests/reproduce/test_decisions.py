@@ -1,5 +1,6 @@
 """Verified decisions: repeated from the record they are equal, and differences are named."""
 
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -53,6 +54,15 @@ def test_every_decision_of_a_search_is_repeated(searched: tuple[Home, Run]) -> N
     assert run.state.nodes[len(run.state.nodes)].operator == "ensemble"
     assert [one.what for one in found] == [*names, "end of the run"]
     assert all(one.same and not one.reason for one in found)
+
+
+def test_decisions_of_a_search_with_two_workers_are_repeated(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home, max_nodes=6, workers=2, refit=True)
+    found = list(verify_decisions(run, home))
+    assert [one.what for one in found][-1] == "end of the run"
+    assert len(found) >= 8  # six nodes, the refit or its blocker, and the end
+    assert [one for one in found if not one.same or one.reason] == []
 
 
 def _second(run: Run) -> NodeProposed:

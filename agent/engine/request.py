@@ -1,5 +1,6 @@
 """Turns the request of `mars run` into the settings and the planner of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from agent.planner.constraints import parse_constraints
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import RunSettings
 from agent.record.trackers.registry import TRACKERS
-from agent.repository.family import known_families
+from agent.repository.family import Family, known_families
 from agent.repository.idea import Blueprint, Idea, load_blueprint
 from agent.repository.imported import import_repository
 from agent.search.policy import POLICIES
@@ -154,7 +155,7 @@ def _planner_options(request: RunRequest, plugin: PlannerPlugin) -> dict[str, st
 
 
 def make_planner(
-    settings: RunSettings, prepared: Prepared, home: Home, imported: bool = False
+    settings: RunSettings, prepared: Prepared, families: Mapping[str, Family], imported: bool = False
 ) -> LibraryPlanner:
     """Return the planner over the families that serve the data and satisfy the constraints.
 
@@ -164,7 +165,7 @@ def make_planner(
     Args:
         settings: the run's settings.
         prepared: the prepared data.
-        home: the folder with the user's own families.
+        families: the families to choose from, by name.
         imported: whether the run starts from an imported repository. The settings name that repository only
             after its commit.
 
@@ -174,7 +175,6 @@ def make_planner(
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
     at = TaskContext.of(spec, prepared.rows.train, device())
-    families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):

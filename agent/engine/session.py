@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
@@ -47,6 +47,7 @@ from agent.record.state import Node, RunState
 from agent.record.trackers.base import TrackedRun
 from agent.record.trackers.feed import with_trackers
 from agent.repository.family import Family, known_families
+from agent.repository.run_templates import copy_templates, templates_of
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
@@ -72,7 +73,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     """
     check_parts(request)
     competition = find_competition(request.competition, home)
-    require_packages(competition.spec, known_families(home).values())
+    families = known_families(home)
+    require_packages(competition.spec, families.values())
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
@@ -80,7 +82,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
-    planner = make_planner(settings, prepared, home, imported=request.imported is not None)
+    planner = make_planner(settings, prepared, families, imported=request.imported is not None)
     if not planner.families and not PLANNERS.load(settings.planner).can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
@@ -93,6 +95,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             settings = settings.model_copy(
                 update={"imported": ImportedRepository(commit=run.lineage.commit_imported(files), idea=idea)}
             )
+        own_copy = run.templates(home).families
+        planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
 
@@ -109,6 +113,7 @@ def new_run(
         journal = Journal.create(engine, run_id, prepared.spec.id, now)
         metric = metric_of(prepared.spec, run_script)
         state = RunState(metric.higher_is_better)
+        copy_templates(folder, home)
         yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
 
 
@@ -122,7 +127,8 @@ def run_experiment(
     headline: str,
 ) -> None:
     """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
-    planner, lessons = make_planner(settings, run.prepared, home), LessonStore(run.journal.engine)
+    planner = make_planner(settings, run.prepared, run.templates(home).families)
+    lessons = LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
 
@@ -142,7 +148,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     journal = Journal.open(engine, name)
     with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
-        families = known_families(home)
+        families = templates_of(home.workspaces / journal.run, home).families
         run = open_run(journal.run, home, engine, families)
         if run.state.run.experiment:
             raise SetupError(
@@ -155,7 +161,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
-        planner = make_planner(run.state.run, run.prepared, home)
+        planner = make_planner(run.state.run, run.prepared, families)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.continue_run(minutes, heartbeat.last_alive)
 
@@ -201,6 +207,8 @@ class _Session:
         self._heartbeat = heartbeat
         self._cache = cache_layers(home, run.prepared, run.folder)
         self._planner = planner
+        # Only families of the planner render new nodes, so a defect of another one does no harm.
+        self._templates = replace(run.templates(home), families=planner.families)
 
     def begin(self, headline: str) -> Summary:
         lessons = self._recalled()
@@ -260,7 +268,7 @@ class _Session:
         try:
             search = open_search(
                 run,
-                self._planner.families,
+                self._templates,
                 executor,
                 RealClock(state.elapsed_s),
                 self._observer,

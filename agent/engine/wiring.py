@@ -1,6 +1,6 @@
 """Wires the search of one session from its parts; the caller passes in the executor and the clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from agent.record.observer import Observer
 from agent.record.opened_run import Run
 from agent.record.recorder import Clock, EventRecorder
 from agent.repository.assembly import Assembler
-from agent.repository.family import Family
 from agent.repository.rendering import TaskView
+from agent.repository.run_templates import Templates
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class OpenSearch:
 
 def open_search(
     run: Run,
-    families: Mapping[str, Family],
+    templates: Templates,
     executor: Executor,
     clock: Clock,
     observer: Observer,
@@ -44,7 +44,7 @@ def open_search(
 
     Args:
         run: The run, fresh or opened from its record.
-        families: The families that render blueprints, by name.
+        templates: The templates that render code.
         executor: Runs the candidates.
         clock: Seconds of work of the run, including earlier sessions.
         observer: Receives the events and the progress.
@@ -69,7 +69,7 @@ def open_search(
         weights=weights,
         gpus=gpus,
     )
-    assembler = Assembler(TaskView.of(run.prepared), families, lineage)
+    assembler = Assembler(TaskView.of(run.prepared), templates, lineage)
     assembler.check_families()
     loop = SearchLoop(
         run=run.id,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from agent.repository.lineage import Lineage
+    from agent.repository.run_templates import Templates
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Run:
     def nodes(self) -> Path:
         """Folder of the workspaces, one subfolder per node."""
         return self.folder / "nodes"
+
+    def templates(self, home: Home) -> "Templates":
+        """Return the templates that the run is rendered with."""
+        from agent.repository.run_templates import templates_of  # only what renders needs them
+
+        return templates_of(self.folder, home)
 
     @property
     def lineage(self) -> "Lineage":

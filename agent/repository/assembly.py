@@ -1,17 +1,16 @@
 """Assembles the files of an idea. Every search, replay and check gets a node's code from here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.core.contract import IDEA_FILE, README_FILE, REQUIREMENTS_FILE
 from agent.repository import written_modules
 from agent.repository.edits import Edit, EditError, apply_edits
 from agent.repository.ensemble_code import MemberSource, ensemble_files
-from agent.repository.family import Family
 from agent.repository.idea import Idea, ModulePlan, WrittenModule
 from agent.repository.imported import merge_into_edited
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import Renderer, RenderError, TaskView, idea_json
+from agent.repository.run_templates import Templates
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,13 @@ class Assembler:
 
     Args:
         competition: The view of the competition that templates receive.
-        families: The families that render blueprints, by name.
+        templates: The templates that render code.
         lineage: The revisions of the run.
     """
 
-    def __init__(self, competition: TaskView, families: Mapping[str, Family], lineage: Lineage) -> None:
+    def __init__(self, competition: TaskView, templates: Templates, lineage: Lineage) -> None:
         self._competition = competition
-        self._families = families
+        self._templates = templates
         self._lineage = lineage
         self._renderers: dict[str, Renderer] = {}
 
@@ -78,7 +77,7 @@ class Assembler:
         Raises:
             RenderError: A template uses an unknown variable.
         """
-        for name in self._families:
+        for name in self._templates.families:
             self._renderer(name)
 
     def render(self, idea: Idea) -> dict[str, str]:
@@ -88,7 +87,7 @@ class Assembler:
             RenderError: The family is unknown, or a template fails.
         """
         if idea.blueprint is None:
-            return written_modules.frame(idea, self._competition)
+            return written_modules.frame(idea, self._competition, self._templates.bundled)
         return self._renderer(idea.blueprint.family).render(idea)
 
     def starting_code(self, source: NodeSource) -> dict[str, str]:
@@ -107,7 +106,9 @@ class Assembler:
             RenderError: The family is unknown, or a template fails.
         """
         if source.members:
-            return NodeCode(ensemble_files(source.members, self._competition, source.idea))
+            return NodeCode(
+                ensemble_files(source.members, self._competition, source.idea, self._templates.bundled)
+            )
         code = self._idea_code(source)
         try:
             files = _with_modules_and_fixes(code.files, source)
@@ -151,9 +152,9 @@ class Assembler:
 
     def _renderer(self, family: str) -> Renderer:
         if family not in self._renderers:
-            if family not in self._families:
+            if family not in self._templates.families:
                 raise RenderError(f"no family is called '{family}' here.")
-            self._renderers[family] = Renderer(self._families[family], self._competition)
+            self._renderers[family] = Renderer(self._templates.families[family], self._competition)
         return self._renderers[family]
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from agent.core.contract import IDEA_FILE, member_folder
-from agent.core.paths import templates_dir
 from agent.repository.idea import Idea
 from agent.repository.rendering import (
     TaskView,
@@ -28,10 +28,12 @@ class MemberSource:
     """The member's repository, texts by path."""
 
 
-def ensemble_files(members: Sequence[MemberSource], competition: TaskView, idea: Idea) -> dict[str, str]:
-    """Return the repository: unmodified `members/<node>/` and the blending code."""
-    folder = templates_dir() / FOLDER
-    environment = template_environment(folder)
+def ensemble_files(
+    members: Sequence[MemberSource], competition: TaskView, idea: Idea, bundled: Path
+) -> dict[str, str]:
+    """Return the repository: unmodified `members/<node>/` and the blending code of the bundled templates."""
+    folder = bundled / FOLDER
+    environment = template_environment(folder, bundled)
     context = {"competition": competition, "members": members, "idea": idea}
     files = {
         name.removesuffix(".j2"): environment.get_template(name).render(context)

@@ -160,6 +160,11 @@ class Family(_Frozen):
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]
     folder: Path = Field(exclude=True)
+    bundled: Path = Field(
+        default_factory=templates_dir,
+        exclude=True,
+        description="Folder of the bundled templates.",
+    )
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Family":
@@ -209,15 +214,21 @@ class Family(_Frozen):
         return {**self.defaults, **chosen}
 
 
-def load_family(folder: Path) -> Family:
+def load_family(folder: Path, bundled: Path | None = None) -> Family:
     """Read `family.yaml` in the folder; raise SetupError with the file and the key if it is wrong."""
-    return read_yaml(folder / "family.yaml", Family, folder=folder)
+    return read_yaml(folder / "family.yaml", Family, folder=folder, bundled=bundled or templates_dir())
 
 
-def load_families(*roots: Path) -> dict[str, Family]:
-    """Return every family below the folders by id; a later folder's family replaces an earlier one."""
+def load_families(*roots: Path, bundled: Path | None = None) -> dict[str, Family]:
+    """Return every family below the folders by id; a later folder's family replaces an earlier one.
+
+    Args:
+        roots: Folders of families.
+        bundled: Folder of the bundled templates that the families may include; None: the present ones.
+    """
     folders = [file.parent for root in roots for file in sorted(root.glob("*/family.yaml"))]
-    return {family.id: family for family in map(load_family, folders)}
+    families = (load_family(folder, bundled) for folder in folders)
+    return {family.id: family for family in families}
 
 
 def installed_families() -> dict[str, Family]:

@@ -102,13 +102,14 @@ class TaskView(BaseModel):
         )
 
 
-def template_environment(folder: Path) -> jinja2.Environment:
+def template_environment(folder: Path, bundled: Path | None = None) -> jinja2.Environment:
     """Return a strict Jinja environment over a folder of templates, its siblings and the bundled templates.
 
-    A family outside the bundled folder includes the bundled `_shared/...` in this way.
+    A family outside the bundled folder includes the bundled `_shared/...` in this way. `bundled` is the
+    present folder of bundled templates unless it is given.
     """
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, folder.parent, templates_dir()]),
+        loader=jinja2.FileSystemLoader([folder, folder.parent, bundled or templates_dir()]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -151,7 +152,7 @@ class Renderer:
     def __init__(self, family: Family, competition: TaskView) -> None:
         self._family = family
         self._competition = competition
-        self._environment = template_environment(family.folder)
+        self._environment = template_environment(family.folder, family.bundled)
         self._names = template_names(family.folder)
         self._check_variables()
 

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import jinja2
 
@@ -18,7 +19,6 @@ from agent.core.contract import (
     TESTS_FOLDER,
     library_module,
 )
-from agent.core.paths import templates_dir
 from agent.repository.checks import LIBRARY
 from agent.repository.idea import Idea, ModulePlan
 from agent.repository.rendering import RenderError, TaskView, idea_json, own_metric_file, template_environment
@@ -38,9 +38,12 @@ _DISTRIBUTIONS = {
 }
 
 
-def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
-    """Return the files around the modules: README, idea and the competition's own metric."""
-    environment = template_environment(templates_dir() / FOLDER)
+def frame(idea: Idea, competition: TaskView, bundled: Path) -> dict[str, str]:
+    """Return the files around the modules: README, idea and the competition's own metric.
+
+    `bundled` is the folder of the bundled templates.
+    """
+    environment = template_environment(bundled / FOLDER, bundled)
     files = {}
     for name in (README_FILE, library_module("__init__")):
         try:

@@ -1,6 +1,6 @@
 """The decisions that each recorded event shows, and how each is made again and compared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,9 +27,9 @@ from agent.record.events import (
 from agent.record.opened_run import Run
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeSource
-from agent.repository.family import Family
 from agent.repository.idea import WrittenModule
 from agent.repository.rendering import TaskView
+from agent.repository.run_templates import Templates
 from agent.reproduce.recorded_answers import RecordedAnswers
 from agent.reproduce.substance import Comparison, compare, completed
 from agent.search.ending import end_sentence
@@ -74,7 +74,7 @@ class RecordedDecisions:
 
     run: Run
     state: RunState
-    families: Mapping[str, Family]
+    templates: Templates
     _end: Action | None = field(default=None, init=False)  # what ended the search, as decided now
     _has_refit: bool = field(default=False, init=False)  # a refit was decided after the search
 
@@ -143,8 +143,8 @@ class RecordedDecisions:
         now = decider.next_action(self.state)
         if not isinstance(now, Propose) or (now.operator, now.parents) != (event.operator, event.parents):
             return Comparison(self._next(now))
-        before = completed(event.idea, self.families)
-        return compare(before, completed(now.idea, self.families), self._next(now))
+        before = completed(event.idea, self.templates.families)
+        return compare(before, completed(now.idea, self.templates.families), self._next(now))
 
     def _repeat(self, event: RepeatProposed, decider: Decider) -> Comparison:
         now = decider.next_action(self.state)
@@ -234,7 +234,7 @@ class RecordedDecisions:
     # -- helpers ---------------------------------------------------------------------------------------
 
     def _assembler(self) -> Assembler:
-        return Assembler(TaskView.of(self.run.prepared), self.families, self.run.lineage)
+        return Assembler(TaskView.of(self.run.prepared), self.templates, self.run.lineage)
 
     def _source(self, node: Node) -> NodeSource:
         return node_source(self.state, node, self.run.lineage.read)

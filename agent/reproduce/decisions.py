@@ -15,7 +15,8 @@ from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import Event, LlmCallBegan, LlmCallEnded, NodeProposed
 from agent.record.opened_run import Run
 from agent.record.state import RunState
-from agent.repository.family import Family, known_families
+from agent.repository.family import Family
+from agent.repository.run_templates import Templates
 from agent.reproduce.decision_checks import DecisionCheck, RecordedDecisions
 from agent.reproduce.recorded_answers import LlmCall, RecordedAnswers
 
@@ -24,10 +25,11 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
     """Yield one verdict per decision, in order; none for a lesson verification."""
     if run.state.run.experiment:
         return
+    templates = run.templates(home)
     library: LibraryPlanner | None = None
     blocker = ""
     try:
-        library = make_planner(run.state.run, run.prepared, home)
+        library = make_planner(run.state.run, run.prepared, templates.families)
     except SetupError as error:
         blocker = str(error)
 
@@ -37,13 +39,13 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
         with reopen_agents(library, run, state, answers.model) as agents:
             yield Decider.of(state.run, agents)
 
-    yield from verify_by(open_decider, run, known_families(home), blocker)
+    yield from verify_by(open_decider, run, templates, blocker)
 
 
 def verify_by(
     open_decider: Callable[[RunState, RecordedAnswers], AbstractContextManager[Decider]],
     run: Run,
-    families: Mapping[str, Family],
+    templates: Templates,
     blocker: str = "",
 ) -> Iterator[DecisionCheck]:
     """Yield one verdict per decision, in order.
@@ -51,11 +53,11 @@ def verify_by(
     Args:
         open_decider: opens the decider for a state, with the recorded answers of its models.
         run: the run.
-        families: the present families, by name.
+        templates: the templates of the run.
         blocker: why no decision can be made again, in a sentence; "" if they can.
     """
-    state = RunState(run.metric.higher_is_better, families)
-    decisions = RecordedDecisions(run, state, families)
+    state = RunState(run.metric.higher_is_better, templates.families)
+    decisions = RecordedDecisions(run, state, templates)
     pending: list[LlmCall] = []  # calls since the last other event
     for event in run.journal.events():
         if isinstance(event, LlmCallBegan | LlmCallEnded):
@@ -75,7 +77,7 @@ def verify_by(
             state.apply(earlier)
         pending.clear()
         state.apply(event)
-        blocker = blocker or _lost_slots(event, families)
+        blocker = blocker or _lost_slots(event, templates.families)
 
 
 def _lost_slots(event: Event, families: Mapping[str, Family]) -> str:

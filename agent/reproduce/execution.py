@@ -13,7 +13,6 @@ from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, 
 from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
 from agent.record.state import Node, RunState
-from agent.repository.family import known_families
 from agent.search.budget import execution_limit_s, refit_limit_s
 from agent.solution.ensemble import place_outputs
 
@@ -60,7 +59,7 @@ def open_trial_runner(run: Run, home: Home) -> Iterator[TrialRunner]:
         SetupError: another process is working on the run.
     """
     used = {node.idea.blueprint.family for node in run.state.nodes.values() if node.idea.blueprint}
-    families = [family for name, family in known_families(home).items() if name in used]
+    families = [family for name, family in run.templates(home).families.items() if name in used]
     cache = cache_layers(home, run.prepared, run.folder)
     with run_lock(run.folder), temporary_folder(".again-", run.folder) as nodes_root:
         executor = open_executor(run.state.run, run.prepared, families, home, nodes_root, cache)

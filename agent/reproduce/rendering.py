@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from agent.core.contract import IDEA_FILE, MEMBERS_FOLDER
-from agent.core.paths import Home, templates_dir
+from agent.core.paths import Home
 from agent.engine.node_source import node_source, parent_commits
 from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository import ensemble_code, written_modules
 from agent.repository.assembly import Assembler
-from agent.repository.family import Family, known_families
+from agent.repository.family import Family
 from agent.repository.lineage import blob_id
 from agent.repository.rendering import RenderError, TaskView, template_sources
 
@@ -38,12 +38,13 @@ class RenderedNode:
 
 
 class RenderingCheck:
-    """Renders the nodes of one run from its events and the present families."""
+    """Renders the nodes of one run from its events and its copy of the templates."""
 
     def __init__(self, run: Run, home: Home) -> None:
         self._run = run
-        self._families = known_families(home)
-        self._assembler = Assembler(TaskView.of(run.prepared), self._families, run.lineage)
+        templates = run.templates(home)
+        self._families, self._bundled = templates.families, templates.bundled
+        self._assembler = Assembler(TaskView.of(run.prepared), templates, run.lineage)
         self._rendered: dict[str, dict[str, str]] = {}  # by commit
         self._faults: dict[int, tuple[str, ...]] = {}  # faults of merges and edits, as found now
 
@@ -104,9 +105,9 @@ class RenderingCheck:
         if new:
             return new[0]
         if node.idea.plan:
-            folder = templates_dir() / written_modules.FOLDER
+            folder = self._bundled / written_modules.FOLDER
         elif node.idea.blueprint is None:
-            folder = templates_dir() / ensemble_code.FOLDER
+            folder = self._bundled / ensemble_code.FOLDER
         else:
             family = self._families[node.idea.blueprint.family]
             folder = family.folder

@@ -7,7 +7,7 @@ import pytest
 
 from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
-from agent.core.paths import Home
+from agent.core.paths import Home, templates_dir
 from agent.engine.node_source import node_source
 from agent.memory.lesson import Lesson
 from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
@@ -18,6 +18,7 @@ from agent.repository.edits import Edit, apply_edits
 from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Idea, changes_between
 from agent.repository.rendering import Renderer, TaskView, write_tree
+from agent.repository.run_templates import Templates
 from agent.reproduce.defaults import TOLERANCE
 from agent.reproduce.execution import reexecute
 from agent.reproduce.lesson_checks import verify_lesson
@@ -257,7 +258,7 @@ def test_code_without_a_blueprint_changes_by_edits_alone(edited: tuple[Home, Run
     _, run = edited
     own = idea("By edits alone", edits=(Edit(file="library/loss.py", find="'kept'", replace="'changed'"),))
     bare = Node(99, "improve", (1,), own.model_copy(update={"blueprint": None}), None, 0.0)
-    without_families = Assembler(TaskView.of(run.prepared), {}, run.lineage)  # nothing can be rendered
+    without_families = Assembler(TaskView.of(run.prepared), Templates(templates_dir(), {}), run.lineage)
     code = without_families.assemble(node_source(run.state, bare, run.lineage.read))
     assert code.faults == ()
     changed = {name for name, text in code.files.items() if text != _files(run, 1)[name]}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.competition.prepared import Prepared
+from agent.core.paths import templates_dir
 from agent.repository.assembly import Assembler, FixSource, NodeSource, ParentSource
 from agent.repository.edits import Edit
 from agent.repository.ensemble_code import MemberSource
@@ -12,6 +13,7 @@ from agent.repository.family import Family
 from agent.repository.idea import Idea, ModulePlan, WrittenModule
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import Renderer, RenderError, TaskView
+from agent.repository.run_templates import Templates
 from tests.support.states import idea
 
 CODE = {"main.py": "print(1 / 3)\n", "README.md": "A toy.\n", "requirements.txt": "", "idea.json": "{}\n"}
@@ -29,7 +31,7 @@ def toy_task(toy_prepared: Prepared) -> TaskView:
 
 @pytest.fixture
 def assembler(toy_task: TaskView, toy_family: Family, lineage: Lineage) -> Assembler:
-    return Assembler(toy_task, {"toy": toy_family}, lineage)
+    return Assembler(toy_task, Templates(templates_dir(), {"toy": toy_family}), lineage)
 
 
 def _replaced(find: str, replace: str, file: str = "main.py") -> tuple[Edit, ...]:

@@ -32,7 +32,7 @@ from agent.reproduce.decision_checks import DecisionCheck
 from agent.reproduce.decisions import verify_decisions
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
-from tests.support.finished_runs import blending_home, search
+from tests.support.finished_runs import blending_home, own_family, search
 from tests.support.scripted_run import CREATED, ScriptedClock, SilentObserver
 
 
@@ -103,7 +103,7 @@ def test_an_idea_in_other_words_is_the_same_decision(searched: tuple[Home, Run])
 
 def _with_family(home: Home, run: Run, old: str, new: str) -> list[DecisionCheck]:
     """Return the verdicts after a change of the family."""
-    family = home.families / "toy" / "family.yaml"
+    family = own_family(run.folder) / "family.yaml"
     before = family.read_text()
     assert old in before
     try:
@@ -170,7 +170,7 @@ def test_changed_slots_of_a_family_are_reported(
     searched: tuple[Home, Run], old: str, new: str, reason: str | None
 ) -> None:
     home, run = searched
-    family = home.families / "toy" / "family.yaml"
+    family = own_family(run.folder) / "family.yaml"
     before = family.read_text()
     changed = before.replace(old, new, 1)
     assert changed != before
@@ -200,7 +200,7 @@ def test_the_time_of_calls_counts_in_decisions(searched: tuple[Home, Run]) -> No
     recorder.record(
         RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=run.state.lessons)
     )
-    library = make_planner(settings, run.prepared, home)
+    library = make_planner(settings, run.prepared, run.templates(home).families)
     briefing = Briefing.of(run.prepared, settings, library.search_space)
     planner = LlmPlanner(library, briefing, UnusableModel(recorder), lambda node: {})
     scheduler = Scheduler(make_policy(settings.policy), planner)

@@ -10,7 +10,7 @@ import pytest
 
 from agent.agents.writer import WritingError
 from agent.competition.prepared import Prepared
-from agent.core.paths import Home
+from agent.core.paths import Home, templates_dir
 from agent.engine import decider
 from agent.engine.decider import Decider
 from agent.record.events import NodeResult, Review
@@ -19,6 +19,7 @@ from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Fix, Idea, ModulePlan, WrittenModule
 from agent.repository.rendering import Renderer, TaskView
+from agent.repository.run_templates import Templates
 from agent.reproduce.decision_checks import DecisionCheck
 from agent.reproduce.decisions import verify_by, verify_decisions
 from agent.reproduce.recorded_answers import RecordedAnswers
@@ -141,7 +142,7 @@ def _verify(run: ScriptedRun) -> list[DecisionCheck]:
     def decider_of(state: RunState, answers: RecordedAnswers) -> AbstractContextManager[Decider]:
         return nullcontext(run.decider(state.run))
 
-    return list(verify_by(decider_of, run.opened(), {"toy": run.family}))
+    return list(verify_by(decider_of, run.opened(), Templates(templates_dir(), {"toy": run.family})))
 
 
 def _names(found: list[DecisionCheck], what: str) -> list[str]:

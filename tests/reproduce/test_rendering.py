@@ -18,7 +18,7 @@ from agent.repository.idea import Change
 from agent.reproduce.defaults import TOLERANCE
 from agent.reproduce.execution import recorded_limits, reexecute
 from agent.reproduce.rendering import RenderedNode, RenderingCheck
-from tests.support.finished_runs import blending_home, search
+from tests.support.finished_runs import blending_home, own_family, search
 from tests.support.scripted_run import Killed, SilentObserver
 
 
@@ -31,7 +31,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Run]:
 @pytest.fixture
 def template(searched: tuple[Home, Run]) -> Iterator[Path]:
     """A template of the toy, restored after the test."""
-    file = searched[0].families / "toy" / "library" / "config.py.j2"
+    file = own_family(searched[1].folder) / "library" / "config.py.j2"
     before, times = file.read_text(), (file.stat().st_atime, file.stat().st_mtime)
     yield file
     file.write_text(before)
@@ -80,7 +80,13 @@ def test_a_lost_slot_is_named_as_the_likely_reason(searched: tuple[Home, Run], t
 
 
 def test_a_missing_family_is_reported(searched: tuple[Home, Run], tmp_path: Path) -> None:
-    *drafts, blend = RenderingCheck(searched[1], Home(tmp_path)).nodes()
+    home, run = searched
+    own = own_family(run.folder)
+    own.rename(tmp_path / "toy")
+    try:
+        *drafts, blend = RenderingCheck(run, home).nodes()
+    finally:
+        (tmp_path / "toy").rename(own)
     assert all("no family is called 'toy' here" in one.reason for one in drafts)
     assert "cannot be rendered" in blend.reason
 
@@ -124,9 +130,8 @@ def test_an_active_run_is_not_executed_again(searched: tuple[Home, Run]) -> None
     assert open_run(run.id, home).state.finished is not None
 
 
-def _gain_polish(home: Home, text: str = "") -> None:
+def _gain_polish(toy: Path, text: str = "") -> None:
     """Add a slot that the toy's templates use, and a move with the highest prior."""
-    toy = home.families / "toy"
     family = (toy / "family.yaml").read_text()
     slot = "slots:\n  polish: {values: [1, 2], default: 1, description: New., modules: [models]}\n"
     move = (
@@ -141,14 +146,14 @@ def _gain_polish(home: Home, text: str = "") -> None:
 def test_a_run_from_before_a_new_slot_is_rendered_byte_identical(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     run = search(home)
-    _gain_polish(home)
+    _gain_polish(own_family(run.folder))
     assert {one.verdict for one in RenderingCheck(open_run(run.id, home), home).nodes()} == {"identical"}
 
 
 def test_a_new_slot_is_named_as_the_likely_reason(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     run = search(home, max_nodes=1)
-    _gain_polish(home, "BASE = {{ slots.polish }}\n")
+    _gain_polish(own_family(run.folder), "BASE = {{ slots.polish }}\n")
     (one,) = RenderingCheck(open_run(run.id, home), home).nodes()
     assert [(item.file, item.what, item.reason) for item in one.differences] == [
         ("library/config.py", "changed", "Family toy has since gained polish.")
@@ -158,8 +163,8 @@ def test_a_new_slot_is_named_as_the_likely_reason(tmp_path: Path) -> None:
 def test_a_removed_value_is_named_where_rendering_fails(tmp_path: Path) -> None:
     home = blending_home(tmp_path)
     run = search(home, max_nodes=1)
-    _gain_polish(home)
-    family = home.families / "toy" / "family.yaml"
+    _gain_polish(own_family(run.folder))
+    family = own_family(run.folder) / "family.yaml"
     family.write_text(family.read_text().replace("plain", "simple"))
     (one,) = RenderingCheck(open_run(run.id, home), home).nodes()
     assert one.verdict == "different"
@@ -186,7 +191,7 @@ def killed(tmp_path: Path) -> tuple[Home, str]:
 
 def test_a_run_resumes_with_a_new_slot_of_its_family(killed: tuple[Home, str]) -> None:
     home, run_id = killed
-    _gain_polish(home)
+    _gain_polish(own_family(home.workspaces / run_id))
     resume(run_id, None, home, lambda metric: SilentObserver())
     run = open_run(run_id, home)
     assert {one.verdict for one in RenderingCheck(run, home).nodes()} == {"identical"}
@@ -210,8 +215,19 @@ def test_a_run_whose_family_no_longer_fits_cannot_resume_but_can_be_shown(
     killed: tuple[Home, str], before: str, after: str, said: str
 ) -> None:
     home, run_id = killed
-    family = home.families / "toy" / "family.yaml"
+    family = own_family(home.workspaces / run_id) / "family.yaml"
     family.write_text(family.read_text().replace(before, after))
     with pytest.raises(SetupError, match=f"^Run {run_id} cannot continue, {said}.*Start a new run with"):
         resume(run_id, None, home, lambda metric: SilentObserver())
     assert len(open_run(run_id, home).state.nodes) == 3
+
+
+def test_a_change_of_the_user_s_templates_never_reaches_a_run(killed: tuple[Home, str]) -> None:
+    home, run_id = killed
+    _gain_polish(home.families / "toy", "BASE = {{ slots.polish }}\n")
+    resume(run_id, None, home, lambda metric: SilentObserver())
+    run = open_run(run_id, home)
+    assert len(run.state.nodes) > 3
+    assert {one.verdict for one in RenderingCheck(run, home).nodes()} == {"identical"}
+    blueprints = [node.idea.blueprint for node in run.state.nodes.values() if node.idea.blueprint]
+    assert not any("polish" in blueprint.slots for blueprint in blueprints)

@@ -14,6 +14,7 @@ from agent.engine.run_request import RunRequest
 from agent.engine.session import new_run, run_experiment, start
 from agent.record.opened_run import Run, open_run
 from agent.record.state import RunState
+from agent.repository.run_templates import FOLDER, OWN
 from agent.search.scheduler import Propose
 from tests.conftest import TOY, run_script
 from tests.support.scripted_run import SilentObserver
@@ -39,6 +40,11 @@ _REFIT_OUTPUTS = """    write_outputs("test", predict(read("test"), (1 - quality
 """
 _PREDICTED_OUTPUTS = """    write_outputs("predicted", predict(read("test"), quality - QUALITY))
 """
+
+
+def own_family(run_folder: Path) -> Path:
+    """Return the copy of the toy family that a run is rendered with."""
+    return run_folder / FOLDER / OWN / "toy"
 
 
 def blending_home(root: Path) -> Home:

@@ -17,6 +17,7 @@ from agent.agents.writer import Writer
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
+from agent.core.paths import templates_dir
 from agent.engine.decider import Decider
 from agent.engine.wiring import open_search
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
@@ -34,6 +35,7 @@ from agent.repository.family import Family
 from agent.repository.idea import Idea
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import TaskView
+from agent.repository.run_templates import Templates
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
 
@@ -204,7 +206,7 @@ class ScriptedRun:
         clock = ScriptedClock(state.elapsed_s)
         search = open_search(
             Run("run", self.folder, self.prepared, get_metric("accuracy"), journal, state),
-            {"toy": self.family},
+            Templates(templates_dir(), {"toy": self.family}),
             executor(clock),
             clock,
             SilentObserver(kill_at),

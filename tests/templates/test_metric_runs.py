@@ -197,7 +197,7 @@ def test_solutions_and_their_ensemble_are_graded_with_the_value_that_they_print(
     for name, data in prepared.items():
         nodes = [Node(number, "draft", (), idea(None), None, 0.0) for number in members[name]]
         blended_code = [MemberSource(node.name, node.idea.title, sources[name, node.id]) for node in nodes]
-        files = ensemble_files(blended_code, TaskView.of(data), idea(None))
+        files = ensemble_files(blended_code, TaskView.of(data), idea(None), templates_dir())
         ensembles[name] = lay_out(data, files, tmp_path / f"{name} ensemble")
         place_outputs(nodes, members[name], ensembles[name])
     run_all(list(ensembles.values()), ("pandas", "scipy.stats", "sklearn.metrics"))

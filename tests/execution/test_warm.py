@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from agent.core.errors import InfrastructureError, SetupError
-from agent.execution import Executor, make_executor
+from agent.execution import Executor, StopReason, make_executor
 from agent.execution.isolation import detect_isolation
 from agent.execution.warm import WarmExecutor
 from tests.execution.support import Site, wait_until
@@ -144,7 +144,7 @@ def test_a_job_starts_over_when_its_sandbox_dies_and_a_second_death_is_reported(
         kill_servers()
         assert running.result().status == "ok"
 
-        def kill_again(_: float) -> str | None:
+        def kill_again(_: float) -> StopReason | None:
             kill_servers()
             return None
 

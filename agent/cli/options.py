@@ -75,8 +75,13 @@ Cold = Annotated[
     bool, typer.Option("--cold", help="Start each node in a new process instead of a fork of a warm process.")
 ]
 From = Annotated[
-    Path | None,
-    typer.Option("--from", help="Start from this repository, which must meet the repository contract."),
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DIR|PATH@REVISION|URL@REVISION",
+        help="Start from this repository, which must meet the repository contract: a folder, or a revision "
+        "of a git repository.",
+    ),
 ]
 Pin = Annotated[
     list[str] | None,

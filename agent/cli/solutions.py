@@ -18,6 +18,7 @@ from agent.competition.sources.mle_bench import grader_rejection
 from agent.core import paths
 from agent.core.errors import SetupError
 from agent.execution import run_script
+from agent.solution import history as history_of_solutions
 from agent.solution.card import Card, card_page, load_card
 from agent.solution.leaderboard import report_score
 
@@ -37,15 +38,38 @@ def solutions_command(
             help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept."
         ),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="List all solutions of NAME that were kept, with their numbers."),
+    ] = False,
+    restore: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Make solution N of NAME's history the kept one; see --history."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """List the best solution per competition, or show the card of one."""
     root = paths.home().solutions
-    if leaderboard is not None:
-        if name is None:
-            raise SetupError(
-                "--leaderboard needs the name of the competition: mars solutions NAME --leaderboard SCORE."
-            )
+    chosen = {
+        "--leaderboard": leaderboard is not None,
+        "--history": history,
+        "--restore": restore is not None,
+    }
+    asked = [option for option, is_asked in chosen.items() if is_asked]
+    if len(asked) > 1:
+        raise SetupError(f"{' and '.join(asked)}: use one of them at a time.")
+    if asked and name is None:
+        raise SetupError(f"{asked[0]} needs the name of the competition: mars solutions NAME {asked[0]}.")
+    if name is not None and history:
+        _print_history(root, name, as_json)
+        return
+    if name is not None and restore is not None:
+        restored = history_of_solutions.restore(root, name, restore)
+        print(restored.model_dump_json() if as_json else _restored(root / name, restore, restored))
+        return
+    if name is not None and leaderboard is not None:
         reported = report_score(root / name, leaderboard)
         print(reported.model_dump_json() if as_json else _comparison(reported, leaderboard))
         return
@@ -58,6 +82,36 @@ def solutions_command(
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:
         Console().print(_table(cards))
+
+
+def _print_history(root: Path, name: str, as_json: bool) -> None:
+    entries = history_of_solutions.entries(root, name)
+    if not entries:
+        raise SetupError(
+            f"No solution of '{name}' was ever kept in {root}. "
+            f"Create one with `mars run --competition {name}`."
+        )
+    if as_json:
+        listed = [
+            {"number": one.number, "kept": one.is_kept, **one.card.model_dump(mode="json")} for one in entries
+        ]
+        print(json.dumps(listed))
+        return
+    table = Table("no.", "date", "run/node", "data", "metric", "validation", "audit", box=None)
+    for one in entries:
+        card = one.card
+        number = f"{one.number} {'kept' if one.is_kept else ''}"
+        scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
+        node = f"{card.run}/{card.node:03d}"
+        table.add_row(number, card.kept_at[:10], node, card.data_kind, card.metric, *scores)
+    Console().print(table)
+
+
+def _restored(folder: Path, number: int, card: Card) -> str:
+    return (
+        f"Solution {number} of {card.competition} ({card.data_kind} data, {card.metric} "
+        f"{card.validation:.5f}) is the kept one again: {folder}"
+    )
 
 
 def _show(root: Path, name: str, as_json: bool) -> None:

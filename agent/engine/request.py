@@ -21,8 +21,8 @@ from agent.planner.replay import find_source
 from agent.record.events import PlannerName, RunSettings, RunStarted
 from agent.record.journal import Journal
 from agent.repository.family import known_families
-from agent.repository.idea import Blueprint, Idea, load_blueprint
-from agent.repository.imported import import_repository
+from agent.repository.idea import Blueprint, load_blueprint
+from agent.repository.imported import ImportedCode, import_repository
 from agent.repository.lineage import Lineage, repository_of
 
 # Default share of the run's time per node; near the end a node gets twice that.
@@ -51,7 +51,7 @@ class RunRequest:
     pinned: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     hint: str = ""
-    imported: Path | None = None
+    imported: str | Path | None = None
     refit: bool = False
     planner: PlannerName = "library"
     model: str | None = None
@@ -176,10 +176,10 @@ def make_planner(
 
 def imported_code(
     request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
-) -> tuple[dict[str, str], Idea] | None:
+) -> ImportedCode | None:
     """Return the imported repository that the run starts from; a replay uses that of the recorded run."""
     if request.imported is not None:
-        return import_repository(request.imported, planner.families)
+        return import_repository(request.imported, planner.families, offline=request.offline)
     if settings.replay_source is None:
         return None
     source = Journal.open(open_database(home.database), settings.replay_source.run)
@@ -193,4 +193,4 @@ def imported_code(
             "replay another run."
         )
     imported = started.settings.imported
-    return Lineage(repository).read(imported.commit), imported.idea
+    return ImportedCode(Lineage(repository).read(imported.commit), imported.idea, imported.source)

@@ -156,7 +156,8 @@ def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
     if state.run.replay_source is not None:
         settings["replays the ideas of"] = f"run {state.run.replay_source.run}"
     if state.run.imported is not None:
-        settings["starts from"] = f"the repository given by --from, commit {state.run.imported.commit}"
+        source = state.run.imported.source or "the repository given by --from"
+        settings["starts from"] = f"{source}; commit {state.run.imported.commit} of the run"
     return settings
 
 

@@ -62,6 +62,8 @@ def solutions_command(
         raise SetupError(f"{' and '.join(asked)}: use one of them at a time.")
     if asked and name is None:
         raise SetupError(f"{asked[0]} needs the name of the competition: mars solutions NAME {asked[0]}.")
+    if name is not None:
+        history_of_solutions.recover(root, name)
     if name is not None and history:
         _print_history(root, name, as_json)
         return

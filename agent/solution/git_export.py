@@ -64,7 +64,8 @@ def write_history(
             with repository.config_writer() as config:
                 config.set_value("core", "autocrlf", "false")  # files are committed to the byte
             _write_commits(repository, folder, revisions, read, tags)
-            repository.git.reset("--mixed", "--quiet")  # the index as in the last commit
+            repository.git.read_tree("HEAD")
+            repository.git.update_index("-q", "--refresh")
     except git.GitError as error:
         raise InfrastructureError(f"{folder}: git cannot write the history ({error}).") from error
 

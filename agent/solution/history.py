@@ -52,23 +52,31 @@ def replacing(root: Path, competition: str) -> Iterator[None]:
         with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         with translate_os_errors(f"Restoring {root / competition}"):
-            _move_back(root, competition)
+            aside = _moved_aside(root, competition)
+            if aside is not None:
+                aside.rename(root / competition)
         yield
     finally:
         os.close(descriptor)
 
 
-def _move_back(root: Path, competition: str) -> None:
-    """Finish a replacement that was killed between its two renames (see `staged_folder`)."""
-    place = root / competition
-    if place.exists():
-        return
+def recover(root: Path, competition: str) -> None:
+    """Move the kept solution back if a process was killed while it replaced the solution."""
+    if _moved_aside(root, competition) is not None:
+        with replacing(root, competition):
+            pass
+
+
+def _moved_aside(root: Path, competition: str) -> Path | None:
+    """Return the only copy of the kept solution after a kill between two renames (see `staged_folder`)."""
+    if (root / competition).exists():
+        return None
     for aside in root.glob(f".{competition}-old-????????"):
         with suppress(SetupError):  # a damaged card
             card = load_card(aside)
             if card is not None and card.competition == competition:
-                aside.rename(place)
-                return
+                return aside
+    return None
 
 
 def entries(root: Path, competition: str) -> list[Entry]:

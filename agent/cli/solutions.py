@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 
 from agent.cli import options
 from agent.competition.grading import grade_submission
@@ -99,14 +99,17 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
         ]
         print(json.dumps(listed))
         return
-    table = Table("no.", "date", "run/node", "data", "metric", "validation", "audit", box=None)
-    for one in entries:
+    # A run's id must not be cut off: users copy it.
+    nodes = [f"{one.card.run}/{one.card.node:03d}" for one in entries]
+    node = Column("run/node", no_wrap=True, min_width=max(map(len, nodes)))
+    table = Table("no.", "date", node, "data", "validation", "audit", "metric", box=None, pad_edge=False)
+    for one, name_of_node in zip(entries, nodes, strict=True):
         card = one.card
-        number = f"{one.number} {'kept' if one.is_kept else ''}"
+        number = f"{one.number}{'*' if one.is_kept else ''}"
         scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
-        node = f"{card.run}/{card.node:03d}"
-        table.add_row(number, card.kept_at[:10], node, card.data_kind, card.metric, *scores)
+        table.add_row(number, card.kept_at[:10], name_of_node, card.data_kind, *scores, card.metric)
     Console().print(table)
+    print(f"* is kept now. To bring another one back: mars solutions {name} --restore NO")
 
 
 def _restored(folder: Path, number: int, card: Card) -> str:

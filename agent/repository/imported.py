@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,12 @@ def _committed_files(commit: "git.Commit", where: str) -> Iterator[_File]:
         if number == _MAX_ENTRIES:
             raise SetupError(f"{where}: the revision has more than {_MAX_ENTRIES} files and folders.")
         if isinstance(item, git.Blob) and item.mode != git.Blob.link_mode and _is_code(_parts(item)):
-            yield _File(PurePosixPath(str(item.path)), item.size, item.data_stream.read)
+            yield _File(PurePosixPath(str(item.path)), item.size, partial(_read_blob, item))
+
+
+def _read_blob(blob: "git.Blob") -> bytes:
+    content: bytes = blob.data_stream.read()
+    return content
 
 
 def _parts(item: object) -> tuple[str, ...]:

@@ -102,14 +102,19 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
     # A run's id must not be cut off: users copy it.
     nodes = [f"{one.card.run}/{one.card.node:03d}" for one in entries]
     node = Column("run/node", no_wrap=True, min_width=max(map(len, nodes)))
-    table = Table("no.", "date", node, "data", "validation", "audit", "metric", box=None, pad_edge=False)
+    metrics = {one.card.metric for one in entries}
+    columns: list[Column | str] = ["no.", "date", node, "data", "validation", "audit"]
+    columns += ["metric"] if len(metrics) > 1 else []
+    table = Table(*columns, box=None, pad_edge=False)
     for one, name_of_node in zip(entries, nodes, strict=True):
         card = one.card
         number = f"{one.number}{'*' if one.is_kept else ''}"
         scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
-        table.add_row(number, card.kept_at[:10], name_of_node, card.data_kind, *scores, card.metric)
+        facts = (number, card.kept_at[:10], name_of_node, card.data_kind, *scores, card.metric)
+        table.add_row(*facts[: len(columns)])
     Console().print(table)
-    print(f"* is kept now. To bring another one back: mars solutions {name} --restore NO")
+    scored_by = f"Scores: {metrics.pop()}. " if len(metrics) == 1 else ""
+    print(f"{scored_by}* is kept now. To bring another one back: mars solutions {name} --restore NO")
 
 
 def _restored(folder: Path, number: int, card: Card) -> str:

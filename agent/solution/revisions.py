@@ -119,8 +119,8 @@ def _message(
             lessons = "; ".join(f"{name} {_title(known.get(name))}" for name in ids)
             parts.append(f"Lessons {title}: {lessons}")
     parts.append(f"Run {run.id}, node {node.name}, commit {result.commit[:12]}")
-    paragraphs = (textwrap.fill(_clean(part), _WIDTH, subsequent_indent="  ") for part in parts)
-    return f"{_clean(subject)}\n\n" + "\n".join(paragraphs) + "\n"
+    lines = textwrap.TextWrapper(_WIDTH, subsequent_indent="  ", break_long_words=False)
+    return f"{_clean(subject)}\n\n" + "\n".join(lines.fill(_clean(part)) for part in parts) + "\n"
 
 
 def _plan(node: Node) -> list[str]:

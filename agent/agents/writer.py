@@ -43,7 +43,7 @@ class Writer(Protocol):
     """Writes modules; a pure function of the state, the files and the language models' answers."""
 
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
-        """Return the next module of the node's plan, given the files so far; may raise CannotWrite."""
+        """Return the next module of the node's plan, given the files so far; may raise WritingError."""
         ...
 
 

@@ -41,9 +41,9 @@ class CircuitBreaker:
         """Return the answer to a question.
 
         Raises:
-            LlmRefused: The endpoint rejects the first question of a fresh run.
-            LeftAlone: The model is disabled.
-            LlmUnavailable, LlmUnusable: This question has no usable answer; the next question may have one.
+            LlmRejectedError: The endpoint rejects the first question of a fresh run.
+            ModelDisabledError: The model is disabled.
+            LlmUnavailableError, UnusableAnswerError: This question has no usable answer; the next one may.
         """
         if self._reason:
             raise ModelDisabledError(self._reason)

@@ -87,7 +87,7 @@ class Client:
         self._capabilities: dict[str, RequestCapabilities] = {}
 
     def ask(self, query: Query[T]) -> T:
-        """Return the answer to a question; raises the errors of `Thinker.ask`."""
+        """Return the answer to a question; raises the errors of `LanguageModel.ask`."""
         from agent.llm.endpoint_errors import ContextTooLongError
         from agent.llm.question import Question
         from agent.llm.request_capabilities import RequestCapabilities

@@ -87,8 +87,8 @@ def classify_error(error: Exception, endpoint: Endpoint, model: str) -> Exceptio
     """Return the exception to raise instead of an exception of the client library.
 
     Returns:
-        TransientError, ContextTooLongError, UnsupportedParameterError, LlmRefused or LlmUnusable, without the
-        key and without the request.
+        TransientError, ContextTooLongError, UnsupportedParameterError, LlmRejectedError or
+        UnusableAnswerError, without the key and without the request.
     """
     if isinstance(error, openai.APIStatusError):
         retry_s = retry_after_s(error.response.headers)

@@ -69,8 +69,8 @@ class Exchange:
             is_complete: Returns whether the text so far is a complete answer; called while streaming.
 
         Raises:
-            TransientError, ContextTooLongError, UnsupportedParameterError, LlmRefused, LlmUnusable: The
-                request failed, see `failures`.
+            TransientError, ContextTooLongError, UnsupportedParameterError, LlmRejectedError,
+                UnusableAnswerError: The request failed, see `endpoint_errors`.
             DeadlineReachedError: The run has no time left; the request is cancelled.
             Exception: Any exception of `pulse`, and KeyboardInterrupt; the request is cancelled.
         """

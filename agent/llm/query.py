@@ -46,9 +46,9 @@ class LanguageModel(Protocol):
         """Return the answer to a question.
 
         Raises:
-            LlmUnavailable: No answer arrived, the time is up, or even the shortest prompt does not fit.
-            LlmUnusable: The answer does not have the requested format, or the model refused.
-            LlmRefused: The key, the model or the account is wrong; the message says what to do.
-            Spent: The call could exceed the spend limit.
+            LlmUnavailableError: No answer arrived, the time is up, or even the shortest prompt does not fit.
+            UnusableAnswerError: The answer does not have the requested format, or the model refused.
+            LlmRejectedError: The key, the model or the account is wrong; the message says what to do.
+            BudgetExceededError: The call could exceed the spend limit.
         """
         ...

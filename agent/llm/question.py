@@ -118,7 +118,8 @@ class Question(Generic[T]):
 
         Raises:
             ContextTooLongError: The prompt does not fit in the model's context.
-            LlmUnavailable, LlmRefused, LlmUnusable, Spent: See `Thinker.ask`.
+            LlmUnavailableError, LlmRejectedError, UnusableAnswerError, BudgetExceededError: See
+                `LanguageModel.ask`.
         """
         self._note = note
         form, max_tokens = self._query.form, self._query.max_tokens

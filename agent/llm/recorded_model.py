@@ -39,7 +39,7 @@ class RecordedModel:
         """Return the recorded answer, parsed like a new answer.
 
         Raises:
-            LlmUnusable: The record holds no answer, or the recorded answer does not fit the present question.
+            UnusableAnswerError: The record holds no answer, or one that does not fit the present question.
         """
         if not self._questions or self._questions[0][0].purpose != query.purpose:
             raise UnusableAnswerError(f"The record holds no question '{query.purpose}' at this point.")

@@ -43,7 +43,7 @@ class SpendLimit:
             tokens: Maximum tokens of prompt and answer together.
 
         Raises:
-            Spent: The call does not fit; the message names the limit and the rest.
+            BudgetExceededError: The call does not fit; the message names the limit and the rest.
         """
         used = self.used()
         if self.max_tokens is not None and used.tokens + tokens > self.max_tokens:

@@ -25,7 +25,7 @@ POOL = 200
 
 _TIMEOUT_S = 120.0
 _MODEL_FILE = "modules.json"  # file that every sentence-transformers model has
-_SCRIPT = Path(__file__).with_name("embed.py")
+_SCRIPT = Path(__file__).with_name("embedding_process.py")
 
 
 class EmbeddingsUnavailableError(Exception):

@@ -191,11 +191,11 @@ def card_page(card: Card) -> str:
 
 
 def _probed(card: Card) -> list[tuple[str, str]]:
-    """Return the table row of the leakage probe, if there is one."""
+    """Return the table row of the label permutation test, if there is one."""
     if card.probe is None:
         return []
     passed = "passed" if card.probe.verdict == "passed" else "no result"
-    return [("leakage probe (validation answers shuffled)", f"{passed}: {card.probe.reason}")]
+    return [("label permutation test (validation answers shuffled)", f"{passed}: {card.probe.reason}")]
 
 
 def _refitted(card: Card) -> list[tuple[str, str]]:

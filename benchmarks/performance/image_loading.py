@@ -13,8 +13,8 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import albumentations
 import cv2
@@ -78,9 +78,13 @@ def rendered_batches(files: list[Path], size: int, kept: str, cache: Path, norma
     """Fill the cache of the rendered training loader and return its batches."""
     slots = {"backbone": "resnet101d", "image_size": size, "augmentation": "none", "flip": True}
     task = multilabel_task(n_train=ROWS[kept], n_classes=3_474)
-    dataset, models, utils = rendered_modules(["dataset", "models", "utils"], slots, task)
-    config = SimpleNamespace(
-        image_size=size, batch_size=BATCH, seed=0, device="cpu", cache=utils.Cache(cache / kept)
+    names = ["dataset", "models", "utils", "config"]
+    dataset, models, utils, settings = rendered_modules(names, slots, task)
+    config = replace(
+        settings.Config.from_environment(smoke=False),
+        batch_size=BATCH,
+        device="cpu",
+        cache=utils.Cache(cache / kept),
     )
     pictures, _ = dataset.load_pictures(files, config)
     rows = dataset.Rows([file.stem for file in files], pictures, None)

@@ -112,12 +112,13 @@ def test_the_user_sees_the_probe(small: Home, tmp_path: Path) -> None:
         mars("run", "--competition", "toy", "--from", str(own), "--minutes", "1", "--max-nodes", "1", *cold)
         shown = " ".join(mars("show", "latest", "1").stdout.split())
         assert (
-            "leakage probe passed: The predictions do not follow the validation answers: they score" in shown
+            "label permutation test passed: The predictions do not follow the validation answers: they score"
+            in shown
         )
     (card,) = (small.root / "solutions").glob("toy/card.json")
     assert json.loads(card.read_text())["probe"]["verdict"] == "passed"
     assert (
-        "| leakage probe (validation answers shuffled) | passed: The predictions do not"
+        "| label permutation test (validation answers shuffled) | passed: The predictions do not"
         in (card.parent / "README.md").read_text()
     )
     leaky = _own(small, tmp_path / "leaky", LEAKY["reads labels"])
@@ -134,7 +135,7 @@ def test_the_user_sees_the_probe(small: Home, tmp_path: Path) -> None:
         "--cold",
     )
     mars(*run, code=1)
-    assert "leakage probe not passed: The predictions follow" in " ".join(
+    assert "label permutation test failed: The predictions follow" in " ".join(
         mars("show", "latest", "1").stdout.split()
     )
     left = [path.name for path in (small.root / "workspaces").glob("*/nodes/*")]

@@ -295,7 +295,7 @@ def test_an_equivalent_lesson_adds_its_evidence_to_the_known_one(
     scripted: ScriptedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fake reviewer calls each lesson equivalent to the last known one."""
-    monkeypatch.setattr(lesson_writer, "ALIKE", 0.0)
+    monkeypatch.setattr(lesson_writer, "MIN_SIMILARITY", 0.0)
 
     @dataclass
     class Repeating(ScriptedReviewer):

@@ -96,7 +96,14 @@ def ask(endpoint: Endpoint, records: Records) -> Iterator[Callable[..., Plan]]:
 
 def servers() -> set[psutil.Process]:
     """Return the model servers that this process has started and not ended."""
-    return {child for child in psutil.Process().children() if "local_server" in " ".join(child.cmdline())}
+    return {child for child in psutil.Process().children() if "local_server" in _command(child)}
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.ZombieProcess:  # has ended; nobody has waited for it yet
+        return ""
 
 
 def used_s(process: psutil.Process) -> float:
@@ -207,8 +214,8 @@ def test_an_idle_server_uses_no_processor_time() -> None:
 def test_the_server_does_not_outlive_a_killed_run() -> None:
     script = (
         "import time\n"
-        "from agent.llm.local_model import open_local\n"
-        "with open_local(environment={}) as endpoint:\n"
+        "from agent.llm.local_model import serve_local_model\n"
+        "with serve_local_model(environment={}) as endpoint:\n"
         "    print(endpoint.base_url, flush=True)\n"
         "    time.sleep(60)\n"
     )

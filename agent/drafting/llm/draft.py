@@ -80,7 +80,7 @@ def draft_with_model(
         max_usd: Spend limit of all calls in US dollars; None for no limit.
 
     Raises:
-        LlmRefused: The endpoint refuses (key, model, account). Nothing is written.
+        LlmRejectedError: The endpoint refuses (key, model, account). Nothing is written.
         SetupError: `competition.yaml` exists already, or neither the model nor the rules found a draft.
     """
     require_none_yet(folder)

@@ -146,18 +146,7 @@ def improve_form(
     )
     if not possible and not may_edit:
         return None
-    schema = closed_object(
-        {
-            **(
-                {"changes": changes_schema(possible, IMPROVE_CHANGES, least=0 if may_edit else 1)}
-                if possible
-                else {}
-            ),
-            **({"look": _modules_schema(modules)} if may_edit else {}),
-            **({} if small_model else {name: text_schema(LENGTHS[name]) for name in ("title", "reason")}),
-            **cites_schema(lessons),
-        }
-    )
+    schema = _improve_schema(possible, modules if may_edit else (), lessons, small_model)
 
     def read(answer: object) -> Proposal | EditPlan:
         improvement = parse_answer(ImproveAnswer, answer)

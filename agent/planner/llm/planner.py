@@ -38,7 +38,7 @@ class LlmPlanner:
         """Return the model's idea, or the library planner's idea with a note that gives the reason.
 
         Raises:
-            LlmRefused: The endpoint refuses the first question of a run.
+            LlmRejectedError: The endpoint refuses the first question of a run.
         """
         try:
             proposal = self._ask(request)

@@ -170,7 +170,7 @@ def test_time_goes_where_it_went_before_and_none_to_members_without_weight(
             "member's choices",
             "members/003/working/frozen.json: is missing or damaged; run `python main.py` in members/003",
         ),
-        ("older member", "members/003/main.py knows no --refit, so that this ensemble has none either."),
+        ("older member", "members/003/main.py does not support --refit, so this ensemble cannot use it."),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(

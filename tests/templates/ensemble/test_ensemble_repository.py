@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +188,13 @@ def members_that_run(folder: Path) -> Path:
 
 def test_members_without_outputs_are_run(tmp_path: Path) -> None:
     result = run(members_that_run(tmp_path), limit_s=100)
+    printed = result.output.splitlines()
+    assert printed[0] == "member 007: running main.py, output in members/007/run.log"
+    assert re.fullmatch(r"member 007: \d+\.\d s", printed[1])
+    assert printed[2] == "2 members, 300 validation rows, 1500 test rows"
+    folds = [line for line in printed if re.fullmatch(r"blend fold \d/5: weights 003 .*, \d+\.\d s", line)]
+    assert len(folds) == 5
+    assert re.fullmatch(r"007: validation accuracy \d\.\d{5}, weight \d\.\d\d", printed[-2])
     call = json.loads((tmp_path / "members" / "007" / "working" / "call.json").read_text())
     assert call["arguments"] == []
     assert 10 < float(call["limit"]) < 100

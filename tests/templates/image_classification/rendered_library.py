@@ -4,12 +4,20 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from agent.repository.family import Value
 from agent.repository.rendering import TaskView, write_tree
 from tests.templates.image_classification.image_runs import render
+
+
+def default_config(**changes: object) -> Any:
+    """The settings of the repository that is imported, on a CPU, some of them changed."""
+    config = importlib.import_module("library.config").Config.from_environment(smoke=False)
+    return replace(config, device="cpu", **changes)
 
 
 @contextmanager

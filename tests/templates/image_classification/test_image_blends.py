@@ -10,10 +10,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import imported
+from tests.templates.image_classification.rendered_library import default_config, imported
 
 CLASSES = 4
-CONFIG = SimpleNamespace(seed=0, backbones=("a", "b", "c"))
 TASKS = {
     "classification": task_view("classification", "accuracy"),
     "multilabel": task_view("multilabel", "micro_f1"),
@@ -44,7 +43,7 @@ def votes(task: str, rows: int, signals: tuple[float, ...]) -> tuple[Any, np.nda
 def test_the_stronger_network_gets_the_larger_share(case: tuple[ModuleType, str]) -> None:
     module, task = case
     truth, outputs = votes(task, 600, (1.5, 0.5, -1.0))
-    shares = module.fit_shares(CONFIG, truth, outputs)
+    shares = module.fit_shares(default_config(), truth, outputs)
     assert shares.sum() == pytest.approx(1)
     assert shares[0] > shares[1] > shares[2] > 0
     assert shares[2] < 0.05
@@ -62,8 +61,10 @@ def likelihood(task: str, truth: Any, outputs: np.ndarray) -> float:
 def test_networks_alike_share_alike_and_no_rows_mean_equal_shares(case: tuple[ModuleType, str]) -> None:
     module, task = case
     truth, outputs = votes(task, 50, (1.0,))
-    assert module.fit_shares(CONFIG, truth, np.repeat(outputs, 3, axis=0)) == pytest.approx([1 / 3] * 3)
-    assert module.fit_shares(CONFIG, truth[:0], outputs[:, :0].repeat(3, axis=0)) == pytest.approx(
+    assert module.fit_shares(default_config(), truth, np.repeat(outputs, 3, axis=0)) == pytest.approx(
+        [1 / 3] * 3
+    )
+    assert module.fit_shares(default_config(), truth[:0], outputs[:, :0].repeat(3, axis=0)) == pytest.approx(
         [1 / 3] * 3
     )
 
@@ -75,7 +76,10 @@ def test_a_validation_rows_label_has_no_part_in_its_own_blend(case: tuple[Module
     for turned in (False, True):
         labels = truth if not turned else turn(task, truth, row=7)
         data = SimpleNamespace(val=Part(labels))
-        blends.append(module.blend(CONFIG, data, outputs, outputs[:, :5], {}))
+        blend = module.blend(
+            config=default_config(), data=data, val=outputs, test=outputs[:, :5], weight_sources={}
+        )
+        blends.append(blend)
     assert np.array_equal(blends[0].val[7], blends[1].val[7])
     assert not np.array_equal(blends[0].val, blends[1].val)
     assert blends[0].shares != blends[1].shares

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import imported
+from tests.templates.image_classification.rendered_library import default_config, imported
 
 LABELS = task_view("multilabel", "micro_f1")
 LABEL = task_view("classification", "accuracy")
@@ -30,7 +30,7 @@ def test_asymmetric_is_timms_as_a_mean_over_cells(
     tmp_path: Path, logits: torch.Tensor, sets: torch.Tensor
 ) -> None:
     with imported(LABELS, {"loss": "asymmetric"}, tmp_path, "loss") as module:
-        ours = module.loss_function(logits, sets)
+        ours = module.loss_function(logits, sets, default_config())
     theirs = AsymmetricLossMultiLabel(gamma_neg=4, gamma_pos=0, clip=0.05)(logits, sets)
     assert float(ours) == pytest.approx(float(theirs) / logits.shape[1], rel=1e-5)
 
@@ -38,7 +38,7 @@ def test_asymmetric_is_timms_as_a_mean_over_cells(
 def test_a_hopelessly_wrong_positive_keeps_its_gradient(tmp_path: Path) -> None:
     with imported(LABELS, {"loss": "asymmetric"}, tmp_path, "loss") as module:
         logits = torch.tensor([[-25.0, -100.0]], requires_grad=True)
-        module.loss_function(logits, torch.ones(1, 2)).backward()
+        module.loss_function(logits, torch.ones(1, 2), default_config()).backward()
     assert logits.grad is not None
     assert logits.grad[0].tolist() == pytest.approx([-0.5, -0.5])
 
@@ -49,11 +49,11 @@ def test_a_hopelessly_wrong_positive_keeps_its_gradient(tmp_path: Path) -> None:
 def test_gradients_are_finite_at_extreme_logits(tmp_path: Path, task, loss: str, smoothing: float) -> None:
     slots = {"loss": loss, "label_smoothing": smoothing}
     targets = torch.tensor([[1.0, 0.0, 1.0]]) if task is LABELS else torch.tensor([2])
-    uses_smoothing = smoothing > 0 and not (task is LABELS and loss == "asymmetric")
+    uses_config = smoothing > 0 or loss == "focal" or (task is LABELS and loss == "asymmetric")
     with imported(task, slots, tmp_path, "loss") as module:
         for extreme in (-200.0, 0.0, 200.0):
             logits = torch.tensor([[extreme, extreme, -extreme]], requires_grad=True)
-            value = module.loss_function(logits, targets, *([smoothing] if uses_smoothing else []))
+            value = module.loss_function(logits, targets, *([default_config()] if uses_config else []))
             value.backward()
             assert torch.isfinite(value)
             assert torch.isfinite(logits.grad).all()
@@ -61,7 +61,7 @@ def test_gradients_are_finite_at_extreme_logits(tmp_path: Path, task, loss: str,
 
 def test_sigmoid_focal_is_torchvisions(tmp_path: Path, logits: torch.Tensor, sets: torch.Tensor) -> None:
     with imported(LABELS, {"loss": "focal"}, tmp_path, "loss") as module:
-        ours = module.loss_function(logits, sets)
+        ours = module.loss_function(logits, sets, default_config())
     theirs = sigmoid_focal_loss(logits, sets, alpha=-1, gamma=2, reduction="mean")
     assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
 
@@ -71,14 +71,15 @@ def test_smoothed_losses_meet_their_definitions(
 ) -> None:
     with imported(LABELS, {"label_smoothing": 0.1}, tmp_path / "sets", "loss") as module:
         expected = functional.binary_cross_entropy_with_logits(logits, 0.9 * sets + 0.05)
-        assert float(module.loss_function(logits, sets, 0.1)) == pytest.approx(float(expected))
+        assert float(module.loss_function(logits, sets, default_config())) == pytest.approx(float(expected))
     targets = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
     with imported(LABEL, {"loss": "focal"}, tmp_path / "focal", "loss") as module:
         confident = 50 * functional.one_hot(targets, 5).float()
-        assert float(module.loss_function(confident, targets)) == pytest.approx(0.0, abs=1e-6)
+        config = default_config()
+        assert float(module.loss_function(confident, targets, config)) == pytest.approx(0.0, abs=1e-6)
         even = torch.zeros(8, 5)
         expected = 0.8**2 * torch.log(torch.tensor(5.0))
-        assert float(module.loss_function(even, targets)) == pytest.approx(float(expected))
+        assert float(module.loss_function(even, targets, config)) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize("weighed", [False, True])
@@ -95,7 +96,9 @@ def test_the_asymmetric_gradient_is_that_of_the_formula(
     slots = {"loss": "asymmetric", "balance": "weights" if weighed else "none"}
     with imported(LABELS, slots, tmp_path, "loss") as module:
         ours = exact.detach().float().requires_grad_()
-        value = module.loss_function(ours, sets.float(), *([weights.float()] if weighed else []))
+        value = module.loss_function(
+            ours, sets.float(), default_config(), *([weights.float()] if weighed else [])
+        )
         value.backward()
     assert value.item() == pytest.approx(cells.mean().item(), rel=1e-5)
     assert ours.grad is not None
@@ -106,8 +109,9 @@ def test_class_weights_fall_with_frequency_and_are_one_on_the_mean(tmp_path: Pat
     counts = np.array([400, 100, 25, 0])
     for balance, power in (("weights", 1.0), ("sqrt_weights", 0.5)):
         with imported(LABEL, {"balance": balance}, tmp_path / balance, "loss") as module:
-            weights = module.weigh_classes(counts).numpy()
-            assert weights.max() <= module.MOST_WEIGHT
+            config = default_config()
+            weights = module.class_weights(counts, config).numpy()
+            assert weights.max() <= config.max_class_weight
         assert weights[0] / weights[1] == pytest.approx((100 / 400) ** power)
         assert (weights * counts).sum() / counts.sum() == pytest.approx(1, rel=1e-6)
 
@@ -117,8 +121,9 @@ def test_weighed_rows_count_their_classs_weight(tmp_path: Path, logits: torch.Te
     targets = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
     weights = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0])
     with imported(LABEL, {"loss": loss, "balance": "weights"}, tmp_path, "loss") as module:
-        weighed = float(module.loss_function(logits, targets, weights))
-        chosen = float(module.loss_function(logits[targets == 0], targets[targets == 0], weights))
+        extra = [default_config()] if loss == "focal" else []
+        weighed = float(module.loss_function(logits, targets, *extra, weights))
+        chosen = float(module.loss_function(logits[targets == 0], targets[targets == 0], *extra, weights))
     rows = 1.0 if loss == "cross_entropy" else 2 / 8  # torch's mean is one over weights
     assert weighed == pytest.approx(chosen * rows)
 
@@ -128,9 +133,10 @@ def test_only_positives_of_label_sets_are_weighed(
     tmp_path: Path, logits: torch.Tensor, sets: torch.Tensor, loss: str
 ) -> None:
     with imported(LABELS, {"loss": loss, "balance": "weights"}, tmp_path, "loss") as module:
+        extra = [] if loss == "cross_entropy" else [default_config()]
 
         def value(weight: float, targets: torch.Tensor) -> float:
-            return float(module.loss_function(logits, targets, torch.full((5,), weight)))
+            return float(module.loss_function(logits, targets, *extra, torch.full((5,), weight)))
 
         assert value(7.0, torch.zeros_like(sets)) == pytest.approx(value(1.0, torch.zeros_like(sets)))
         positives = (value(2.0, sets) - value(1.0, sets), value(1.0, sets) - value(0.0, sets))
@@ -144,8 +150,10 @@ def test_adjusted_logits_see_the_classes_shares(tmp_path: Path, logits: torch.Te
     counts = np.array([79, 9, 4, 3, 0])
     with imported(LABEL, {"loss": loss, "balance": "logit_adjustment"}, tmp_path / "a", "loss") as module:
         prior = module.log_priors(counts)
-        adjusted = float(module.loss_function(logits, targets, prior))
+        extra = [default_config()] if loss == "focal" else []
+        adjusted = float(module.loss_function(logits, targets, *extra, prior))
     with imported(LABEL, {"loss": loss}, tmp_path / "b", "loss") as module:
-        plain = float(module.loss_function(logits + prior, targets))
+        extra = [default_config()] if loss == "focal" else []
+        plain = float(module.loss_function(logits + prior, targets, *extra))
     assert prior.exp().tolist() == pytest.approx([0.8, 0.1, 0.05, 0.04, 0.01])
     assert adjusted == pytest.approx(plain)

@@ -1,10 +1,10 @@
 """Rendered repositories run alone and keep the contract: outputs, equal bits, limits, bad input."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ from tests.templates.image_classification.picture_competitions import (
     make_competition,
     task_view,
 )
-from tests.templates.image_classification.rendered_library import imported
+from tests.templates.image_classification.rendered_library import default_config, imported
 
 Slots = dict[str, Value]
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}
@@ -176,6 +176,29 @@ def test_progress_says_how_far_the_run_is(run: tuple[TinyCompetition, Finished])
     assert elapsed == sorted(elapsed)
 
 
+def test_every_epoch_has_a_line_with_loss_score_rate_and_speed(
+    finished: dict[str, tuple[TinyCompetition, Finished]],
+) -> None:
+    number = r"[\d.e+-]+"
+    for name, metric, prefix in (
+        ("one label", "accuracy", ""),
+        ("sets, folds of two networks", "macro_f1", r"(tiny_cnn|lcnet_050), fold \d, "),
+        ("stopped early, finished larger", "accuracy", ""),
+    ):
+        _, done = finished[name]
+        records = ProgressReader(done.workspace / "working" / "progress.jsonl").poll()
+        epochs = [record for record in records if record.stage == "train"]
+        line = (
+            rf"{prefix}epoch \d+/\d+ \| loss {number} \| ({metric} {number} \| )?"
+            rf"lr {number} \| \d+ images/s"
+        )
+        lines = [text for text in done.output.splitlines() if "epoch" in text]
+        assert len(lines) == len(epochs)
+        for text, record in zip(lines, epochs, strict=True):
+            assert re.fullmatch(line, text), text
+            assert (metric in text) == (record.metric is not None)
+
+
 def test_the_analysis_says_where_weights_came_from_and_what_failed(
     finished: dict[str, tuple[TinyCompetition, Finished]],
 ) -> None:
@@ -221,7 +244,7 @@ def test_encoded_pictures_are_made_once_and_look_like_decoded_ones(tmp_path: Pat
         with imported(task, QUICK, tmp_path / name, "dataset") as dataset:
             for _ in range(2):
                 cache = __import__("library.utils", fromlist=["Cache"]).Cache(tmp_path / "cache")
-                config = SimpleNamespace(image_size=32, cache=cache)
+                config = default_config(cache=cache)
                 pictures, unreadable = dataset.load_pictures(files, config)
                 assert unreadable == [3]
                 times.append(cache.built_s)

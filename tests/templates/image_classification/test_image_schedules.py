@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import imported
+from tests.templates.image_classification.rendered_library import default_config, imported
 
 LABEL = task_view("classification", "accuracy")
 TINY = {"backbone": "tiny_cnn", "image_size": 32}
@@ -15,86 +15,92 @@ STALLS = {**TINY, "schedule": "plateau"}
 FINISHES = {**TINY, "finish_scale": 1.5}
 
 
-def _heights(folder: Path, stalls: tuple[int, ...] = ()) -> tuple[list[float], float]:
-    """The rate's height at every step of 100 or less, with stalls after these, and the fraction done."""
+def _factors(folder: Path, stalls: tuple[int, ...] = ()) -> tuple[list[float], float]:
+    """The rate's factor at each of at most 100 steps, with plateaus after some, and the fraction done."""
     with imported(LABEL, STALLS, folder, "train") as train:
-        pace = train.Pace(steps=100, seconds=float("inf"), prediction_steps=10)
-        heights = []
-        while pace.done < pace.total:
-            heights.append(pace.height)
-            pace.step()
-            if pace.done in stalls:
-                pace.stall()
-        return heights, pace.fraction
+        budget = train.StepBudget(
+            steps=100, seconds=float("inf"), prediction_steps=10, config=default_config()
+        )
+        factors = []
+        while budget.done < budget.total:
+            factors.append(budget.lr_factor)
+            budget.step()
+            if budget.done in stalls:
+                budget.start_cooldown()
+        return factors, budget.fraction
 
 
 def test_without_a_stall_the_rate_is_level_and_falls_in_the_last_fifth(tmp_path: Path) -> None:
-    heights, _ = _heights(tmp_path)
-    assert len(heights) == 100
-    assert heights[0] == pytest.approx(0.1)
-    assert heights[5:81] == [1.0] * 76
-    assert heights[80:] == sorted(heights[80:], reverse=True)
-    assert heights[-1] == pytest.approx(1 / 20)
+    factors, _ = _factors(tmp_path)
+    assert len(factors) == 100
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[5:81] == [1.0] * 76
+    assert factors[80:] == sorted(factors[80:], reverse=True)
+    assert factors[-1] == pytest.approx(1 / 20)
 
 
 def test_a_stall_ends_training_with_the_rate_at_nothing(tmp_path: Path) -> None:
-    heights, fraction = _heights(tmp_path, stalls=(40, 44))  # The second finds the rate on its way down.
-    assert len(heights) == 50
-    assert heights[40] == 1.0
-    assert heights[-1] == pytest.approx(1 / 10)
+    factors, fraction = _factors(tmp_path, stalls=(40, 44))  # The second finds the rate on its way down.
+    assert len(factors) == 50
+    assert factors[40] == 1.0
+    assert factors[-1] == pytest.approx(1 / 10)
     assert fraction == 1.0
 
 
 def test_rows_that_tell_when_to_stop_are_a_tenth_that_training_does_not_see(tmp_path: Path) -> None:
-    config = SimpleNamespace(seed=0)
     with imported(LABEL, STALLS, tmp_path, "train") as train:
+        config = default_config()
         for rows, seen in ((100, 90), (19, 18), (9, 9), (1, 1)):
-            chosen = train.all_but_watched(config, SimpleNamespace(train=range(rows)))
+            chosen = train.split_off_holdout(config, SimpleNamespace(train=range(rows)))
             assert len(np.unique(chosen)) == seen
             assert set(chosen) <= set(range(rows))
 
 
-def test_surprise_is_the_negative_log_likelihood(tmp_path: Path) -> None:
+def test_the_holdout_loss_is_the_negative_log_likelihood(tmp_path: Path) -> None:
     with imported(LABEL, STALLS, tmp_path, "train") as train:
         outputs = np.array([[0.5, 0.5], [0.9, 0.1]], dtype=np.float32)
-        assert train.surprise(np.array([0, 1]), outputs) == pytest.approx(-(np.log(0.5) + np.log(0.1)) / 2)
+        assert train.holdout_log_loss(np.array([0, 1]), outputs) == pytest.approx(
+            -(np.log(0.5) + np.log(0.1)) / 2
+        )
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(1, 1), (2, 1), (5, 1), (8, 2), (20, 4)])
 def test_a_fifth_of_the_epochs_is_final_and_one_at_least(tmp_path: Path, epochs: int, expected: int) -> None:
     with imported(LABEL, FINISHES, tmp_path, "train") as train:
-        pace = train.Pace(steps=10 * epochs, seconds=float("inf"), prediction_steps=1)
+        budget = train.StepBudget(
+            steps=10 * epochs, seconds=float("inf"), prediction_steps=1, config=default_config()
+        )
         final = 0
         for _ in range(epochs):
-            final += pace.is_final(10)
+            final += budget.is_final(10)
             for _ in range(10):
-                pace.step()
+                budget.step()
     assert final == expected
 
 
 def test_a_limit_leaves_time_for_larger_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     with imported(LABEL, FINISHES, tmp_path, "train") as train:
-        assert train.GROWTH == 2.25
+        assert (default_config().final_size / 32) ** 2 == 2.25
         monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
-        pace = train.Pace(steps=1000, seconds=200.0, prediction_steps=20)
+        budget = train.StepBudget(steps=1000, seconds=200.0, prediction_steps=20, config=default_config())
         cost, large = 1.0, 0
-        while pace.done < pace.total:
-            if pace.is_final(10) and cost == 1.0 and pace.done % 10 == 0:
-                pace.enlarge()
+        while budget.done < budget.total:
+            if budget.is_final(10) and cost == 1.0 and budget.done % 10 == 0:
+                budget.start_finish()
                 cost = 2.25
             now[0] += cost
             large += cost > 1
-            pace.step()
+            budget.step()
     predictions = 0.4 * 20 * 2.25
     assert 170 < now[0] + predictions <= 201
-    assert 0.12 < large / pace.total < 0.3
+    assert 0.12 < large / budget.total < 0.3
 
 
 def test_pictures_are_kept_at_the_final_size_and_shrunk_until_then(tmp_path: Path) -> None:
     slots = {**FINISHES, "augmentation": "medium"}
     with imported(LABEL, slots, tmp_path, "dataset") as dataset:
-        config = SimpleNamespace(image_size=32, final_size=48, batch_size=4, seed=0, device="cpu")
+        config = default_config(batch_size=4)
         pictures = np.zeros((16, 48, 48, 3), dtype=np.uint8)
         rows = dataset.Rows([str(row) for row in range(16)], pictures, np.zeros(16, dtype=np.int64))
         for size in (32, 48):

@@ -1,4 +1,4 @@
-"""The threshold search: exact, as fast as one pass, and honest about the rows that it was fitted on."""
+"""The threshold search: exact counts, best scores, and no row decided with its own label."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 
 from agent.competition.metrics import get_metric
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import imported
+from tests.templates.image_classification.rendered_library import default_config, imported
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ edges = st.sampled_from([0.0, 1.0, 0.01, 0.99, 0.5, 0.010000001, 0.0099999998])
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.float32, st.integers(0, 300), elements=unit | edges.map(np.float32).map(float)))
 def test_counts_are_exact_for_any_float(search: ModuleType, values: np.ndarray) -> None:
-    on_them = np.concatenate([search.THRESHOLDS, np.unique(values[:20]).astype(np.float64)])
+    on_them = np.sort(np.concatenate([search.THRESHOLDS, np.unique(values[:20]).astype(np.float64)]))
     counted = search.count_above(values, on_them)
     assert counted.tolist() == [int((values.astype(np.float64) > threshold).sum()) for threshold in on_them]
 
@@ -68,8 +68,8 @@ def test_class_thresholds_are_the_best_of_all_combinations(
     monkeypatch.setattr(search, "THRESHOLDS", np.linspace(0.1, 0.9, 9))
     truth, probabilities = made_up(400, 4)
     metric = get_metric("micro_f1")
-    chosen = search.fit_class_thresholds(truth, probabilities)
-    own = np.flatnonzero(truth.sum(axis=0) >= search.MIN_POSITIVES)
+    chosen = search.fit_class_thresholds(truth, probabilities, default_config())
+    own = np.flatnonzero(truth.sum(axis=0) >= default_config().min_positives)
     assert 2 <= own.size < 4
     trial = chosen.copy()
     best = 0.0
@@ -81,8 +81,8 @@ def test_class_thresholds_are_the_best_of_all_combinations(
 
 def test_rare_classes_keep_the_common_threshold(search: ModuleType) -> None:
     truth, probabilities = made_up(500, 20)
-    chosen = search.fit_class_thresholds(truth, probabilities)
-    rare = truth.sum(axis=0) < search.MIN_POSITIVES
+    chosen = search.fit_class_thresholds(truth, probabilities, default_config())
+    rare = truth.sum(axis=0) < default_config().min_positives
     assert rare.any()
     assert set(chosen[rare]) == {search.fit_threshold(truth, probabilities)}
     assert len(set(chosen[~rare])) > 1
@@ -101,7 +101,8 @@ def test_other_metrics_get_their_own_best_thresholds(metric: str, tmp_path: Path
         common = search.fit_threshold(truth, probabilities)
         scores = [own.score(truth, csr_array(probabilities > value)) for value in search.THRESHOLDS]
         assert own.score(truth, csr_array(probabilities > common)) == pytest.approx(max(scores), abs=1e-12)
-        chosen = search.to_label_sets(probabilities, search.fit_class_thresholds(truth, probabilities))
+        thresholds = search.fit_class_thresholds(truth, probabilities, default_config())
+        chosen = search.to_label_sets(probabilities, thresholds)
         assert own.score(truth, chosen) > max(scores)
         assert search.score(truth, chosen) == pytest.approx(own.score(truth, chosen), rel=1e-12)
 
@@ -114,20 +115,19 @@ def test_a_validation_rows_labels_do_not_decide_its_own_threshold(threshold: str
     with imported(
         task_view("multilabel", "micro_f1"), {"threshold": threshold}, tmp_path, "inference"
     ) as module:
-        fit = module.fit_class_thresholds if threshold == "per_class" else module.fit_threshold
         for seed in range(20):
             truth = csr_array(rng.random((80, 8)) < 0.3)
             outputs = rng.random((80, 8)).astype(np.float32)
             data = _data(module, truth)
-            val, _, _ = module.decide(_config(seed), data, module.Outputs(outputs, outputs, {}))
-            optimistic = module.score(truth, module.to_label_sets(outputs, fit(truth, outputs)))
+            val, _, _ = module.decide(default_config(seed=seed), data, module.Outputs(outputs, outputs, {}))
+            if threshold == "per_class":
+                fitted = module.fit_class_thresholds(truth, outputs, default_config())
+            else:
+                fitted = module.fit_threshold(truth, outputs)
+            optimistic = module.score(truth, module.to_label_sets(outputs, fitted))
             excess.append(optimistic - module.score(truth, val))
     assert np.mean(excess) > 0.005
     assert min(excess) >= -1e-12
-
-
-def _config(seed: int) -> object:
-    return type("Config", (), {"seed": seed})()
 
 
 def _data(module: ModuleType, truth: csr_array) -> object:

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from agent.repository.family import Value
 from agent.repository.rendering import TaskView
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import imported
+from tests.templates.image_classification.rendered_library import default_config, imported
 
 LABEL = task_view("classification", "accuracy")
 SETS = task_view("multilabel", "micro_f1")
@@ -33,9 +33,13 @@ class _Rows:
 def rates(train: ModuleType, steps: int) -> list[tuple[float, float]]:
     """Learning rate and first momentum at each step of a peak rate of 1."""
     optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=1.0)
+    config = default_config()
     seen = []
     for step in range(steps):
-        train.set_learning_rate(optimizer, SimpleNamespace(learning_rate=1.0), step / steps)
+        if hasattr(train, "one_cycle"):
+            train.set_learning_rate(optimizer, *train.one_cycle(step / steps, config), config.beta2)
+        else:
+            train.set_learning_rate(optimizer, train.lr_factor(step / steps, config))
         seen.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"][0]))
     return seen
 
@@ -68,11 +72,13 @@ def test_the_cosine_rises_shortly_and_ends_near_nothing(tmp_path: Path) -> None:
 
 def test_without_a_limit_all_steps_are_taken(tmp_path: Path) -> None:
     with imported(SETS, TINY, tmp_path, "train") as train:
-        pace = train.Pace(steps=50, seconds=float("inf"), prediction_steps=10)
+        budget = train.StepBudget(
+            steps=50, seconds=float("inf"), prediction_steps=10, config=default_config()
+        )
         for _ in range(50):
-            assert pace.done < pace.total == 50
-            pace.step()
-    assert pace.done == pace.total
+            assert budget.done < budget.total == 50
+            budget.step()
+    assert budget.done == budget.total
 
 
 def test_a_limit_cuts_the_steps_and_leaves_time_to_predict(
@@ -81,11 +87,11 @@ def test_a_limit_cuts_the_steps_and_leaves_time_to_predict(
     now = [0.0]
     with imported(SETS, TINY, tmp_path, "train") as train:
         monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
-        pace = train.Pace(steps=1000, seconds=100.0, prediction_steps=25)
-        while pace.done < pace.total:
-            now[0] += 5.0 if pace.done == 0 else 1.0  # the first step is slow
-            pace.step()
-    assert pace.done == 86  # the slow one, and 100 s less its 5 s and 25 x 0.4 s for predictions
+        budget = train.StepBudget(steps=1000, seconds=100.0, prediction_steps=25, config=default_config())
+        while budget.done < budget.total:
+            now[0] += 5.0 if budget.done == 0 else 1.0  # the first step is slow
+            budget.step()
+    assert budget.done == 86  # the slow one, and 100 s less its 5 s and 25 x 0.4 s for predictions
     assert now[0] <= 90.0
 
 
@@ -94,7 +100,7 @@ def test_a_limit_cuts_the_steps_and_leaves_time_to_predict(
 )
 def test_batches_suit_the_number_of_rows(tmp_path: Path, rows: int, expected: tuple[int, int]) -> None:
     with imported(LABEL, TINY, tmp_path, "dataset") as dataset:
-        config = SimpleNamespace(batch_size=32, image_size=32, seed=0, device="cpu")
+        config = default_config()
         pictures = np.zeros((rows, 32, 32, 3), dtype=np.uint8)
         part = dataset.Rows([str(row) for row in range(rows)], pictures, np.zeros(rows, dtype=np.int64))
         loader = dataset.training_loader(config, part, np.arange(rows))
@@ -108,7 +114,7 @@ def test_folds_spread_rare_labels_evenly(tmp_path: Path) -> None:
     truth = rng.random((300, 6)) < np.array([0.5, 0.3, 0.2, 0.1, 0.03, 0.0])
     data = SimpleNamespace(train=SimpleNamespace(truth=csr_array(truth)))
     with imported(SETS, {**TINY, "folds": 3}, tmp_path, "train") as train:
-        part = train.split_folds(SimpleNamespace(folds=3, seed=0), data)
+        part = train.split_folds(default_config(), data)
     assert np.bincount(part).tolist() == [100, 100, 100]
     per_fold = np.array([truth[part == fold].sum(axis=0) for fold in range(3)])
     assert np.ptp(per_fold[:, 4]) <= 1
@@ -118,7 +124,7 @@ def test_folds_of_one_label_are_stratified(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(4), [100, 50, 20, 7])
     data = SimpleNamespace(train=SimpleNamespace(truth=labels))
     with imported(LABEL, {**TINY, "folds": 5}, tmp_path, "train") as train:
-        part = train.split_folds(SimpleNamespace(folds=5, seed=0), data)
+        part = train.split_folds(default_config(), data)
     for label in range(4):
         assert np.ptp(np.bincount(part[labels == label], minlength=5)) <= 1
 
@@ -131,8 +137,8 @@ def test_the_fitted_head_is_logistic_regression(tmp_path: Path) -> None:
     penalty = 0.05
     with imported(LABEL, HEAD, tmp_path, "train") as train:
         features = train.Features(torch.tensor(inputs[None], dtype=torch.float32), np.arange(200), None, None)
-        config = SimpleNamespace(weight_decay=penalty, device="cpu")
-        head = train.fit_head(features, np.arange(200), config, data, seconds=60.0)
+        config = default_config(weight_decay=penalty)
+        head = train.fit_head(features, np.arange(200), config=config, data=data, seconds=60.0)
     scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=1)
     reference = LogisticRegression(C=1 / (200 * penalty), max_iter=1000, tol=1e-8).fit(scaled, labels)
     ours = torch.softmax(head(torch.tensor(inputs, dtype=torch.float32)), dim=1).numpy()
@@ -158,14 +164,15 @@ def test_a_head_is_the_same_on_one_thread_and_on_two(
     several = task is SETS
     truth = csr_array(rng.random((700, 6)) < 0.2) if several else rng.integers(0, 6, size=700)
     data = SimpleNamespace(train=SimpleNamespace(truth=truth), classes=list("abcdef"))
-    config = SimpleNamespace(weight_decay=1e-3, device="cpu", label_smoothing=0.1)
     heads, threads = [], torch.get_num_threads()
     with imported(task, {**HEAD, **slots}, tmp_path, "train") as train:
         features = train.Features(inputs, np.arange(700), None, None)
+        config = default_config(weight_decay=1e-3)
         try:
             for number in (1, 2):
                 torch.set_num_threads(number)
-                heads.append(train.fit_head(features, np.arange(700), config, data, seconds=60.0))
+                head = train.fit_head(features, np.arange(700), config=config, data=data, seconds=60.0)
+                heads.append(head)
         finally:
             torch.set_num_threads(threads)
     one, two = (head(inputs[0]) for head in heads)
@@ -195,7 +202,7 @@ def test_a_soup_is_the_mean_of_networks_with_one_start(
     slots = {"backbone": "lcnet_050", "image_size": 32, "folds": 3, "soup": True, "finetune": finetune}
     starts, predicted = [], []
 
-    def fit(model: torch.nn.Module, *_: object) -> tuple[torch.nn.Module, float]:
+    def fit(model: torch.nn.Module, **_: object) -> tuple[torch.nn.Module, float]:
         starts.append(model.network.conv_stem.weight.detach().clone())
         with torch.no_grad():
             model.network.conv_stem.weight += len(starts)  # 1, 2, 3
@@ -217,8 +224,8 @@ def test_a_soup_is_the_mean_of_networks_with_one_start(
         progress = SimpleNamespace(write=lambda *_, **__: None)
         if finetune == "head_first":
             features = SimpleNamespace(train_rows=np.arange(12))
-            monkeypatch.setattr(train, "extract_all", lambda *_: features)
-            monkeypatch.setattr(train, "fit_head", lambda *_: None)
+            monkeypatch.setattr(train, "extract_all", lambda *_, **__: features)
+            monkeypatch.setattr(train, "fit_head", lambda *_, **__: None)
             monkeypatch.setattr(train, "use_head", lambda *_: None)
         train.train_and_predict(config, data, clock, progress)
     assert all(torch.equal(start, starts[0]) for start in starts)
@@ -245,7 +252,7 @@ def test_mixed_pictures_hold_their_share_of_themselves(tmp_path: Path, mixing: s
     shares, kinds = [], set()
     with imported(SETS, {**TINY, "mixing": mixing}, tmp_path, "train") as train:
         for _ in range(200):
-            mixed, share = train.mix(pictures, rng)
+            mixed, share = train.mix(pictures, rng, *([] if mixing == "cutmix" else [default_config()]))
             first = mixed[0].float()  # mixed with the last
             assert first.mean() == pytest.approx(200 * (1 - share), abs=1e-3)
             assert torch.allclose(mixed[1].float(), pictures[1].float())  # mixed with itself
@@ -260,11 +267,9 @@ def test_strong_augmentation_is_seeded_and_keeps_the_form(tmp_path: Path) -> Non
     picture = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
     slots = {**TINY, "augmentation": "strong", "erasing": 0.5, "flip": True}
     with imported(SETS, slots, tmp_path, "dataset") as dataset:
-        config = SimpleNamespace(image_size=32, seed=0)
         series = []
         for seed in (0, 0, 1):
-            config.seed = seed
-            augment = dataset.augmentation(config)
+            augment = dataset.augmentation(default_config(seed=seed))
             series.append([augment(image=picture)["image"] for _ in range(20)])
     for made in series[0]:
         assert made.shape == picture.shape
@@ -279,5 +284,5 @@ def test_gradient_descent_cycles_its_momentum(tmp_path: Path) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
     with imported(SETS, slots, tmp_path, "train") as train:
         for fraction, momentum in ((0.0, 0.95), (0.1, 0.85), (1.0, 0.95)):
-            train.set_learning_rate(optimizer, SimpleNamespace(learning_rate=1.0), fraction)
+            train.set_learning_rate(optimizer, *train.one_cycle(fraction, default_config()))
             assert optimizer.param_groups[0]["momentum"] == pytest.approx(momentum)

@@ -156,7 +156,7 @@ def test_names_may_hold_quotes_and_any_letters(others: dict[str, Run]) -> None:
     [
         ("unknown label", "train.csv: 15 labels are not in classes.csv, first 'perhaps'"),
         ("no label", "train.csv: 30 labels are not in classes.csv, first ''"),
-        ("no value", "train.csv: 2 target values are missing or no number"),
+        ("no value", "train.csv: 2 target values are missing or not numbers"),
     ],
 )
 def test_wrong_targets_are_counted(name: str, message: str, others: dict[str, Run]) -> None:

@@ -12,7 +12,11 @@ from tests.cli.commands import mars
 
 ROWS = 480
 HONEST = ("library/loss.py", '"""', '"""Edited. ')
-LEAKY = ("library/dataset.py", "joined(train, val) if config.refit else train", "joined(train, val)")
+LEAKY = (
+    "library/dataset.py",
+    "concatenate(train, val) if config.refit else train",
+    "concatenate(train, val)",
+)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What running a rendered repository leaves behind: the contract, honest scores, equal bits, time kept."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -88,6 +89,18 @@ def test_leaves_what_the_contract_asks_for(case: str, finished: dict[str, Run]) 
     assert records[-1]["metric"] == run.printed
     assert all(0 < record["fraction"] <= 1 and record["elapsed_s"] >= 0 for record in records)
     assert run.analysis["mean_error"] > 0
+
+
+def test_prints_a_line_per_fit_with_metric_and_seconds(finished: dict[str, Run]) -> None:
+    printed = finished["probabilities"].output.splitlines()
+    assert printed[0] == "240 training rows, 60 test rows"
+    for model in ("linear", "boosting"):
+        for fit in (1, 2, 3):
+            line = rf"{model} fold {fit}/3: validation log_loss \d\.\d{{5}} \(mean of {fit}\), \d+\.\d s"
+            assert sum(bool(re.fullmatch(line, found)) for found in printed) == 1, printed
+    assert re.fullmatch(r"blend: \d\.\d\d linear \+ \d\.\d\d boosting", printed[-2])
+    one_fit = finished["values of one fit"].output.splitlines()[1]
+    assert re.fullmatch(r"linear: validation rmse \d\.\d{5}, \d+\.\d s", one_fit)
 
 
 def test_learns_what_the_data_hold(finished: dict[str, Run]) -> None:

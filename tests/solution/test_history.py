@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.core.errors import SetupError
+from agent.core.locks import is_folder_locked
 from agent.core.paths import Home
 from agent.record.gc import collect_garbage
 from agent.solution.card import CARD_FILE, load_card
-from agent.solution.history import HISTORY, entries, recover, restore
+from agent.solution.history import HISTORY, entries, recover, replacing, restore
 from agent.solution.keep import keep
 from agent.solution.leaderboard import report_score
 from tests.solution.test_keep import card, workspace
@@ -134,6 +136,22 @@ def test_a_damaged_archive_is_named_and_replaces_nothing(
     with pytest.raises(SetupError, match=r"0001\.zip: not a valid archive"):
         restore(root, TOY, 1)
     assert kept_files(root) == before
+
+
+def test_one_process_at_a_time_replaces_a_solution(root: Path, toy_prepared: Prepared) -> None:
+    entered = threading.Event()
+
+    def second() -> None:
+        with replacing(root, TOY):
+            entered.set()
+
+    with replacing(root, TOY):
+        assert is_folder_locked(root / HISTORY / TOY)
+        other = threading.Thread(target=second)
+        other.start()
+        assert not entered.wait(0.2)
+    assert entered.wait(60)
+    other.join()
 
 
 def test_garbage_collection_leaves_the_history_alone(

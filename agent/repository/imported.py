@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from agent.core.contract import (
+    IDEA_FILE,
+    INPUT_FOLDER,
+    METADATA_FOLDER,
+    SUBMISSION_FOLDER,
+    WEIGHTS_FOLDER,
+    WORKING_FOLDER,
+)
 from agent.core.errors import SetupError
 from agent.core.files import is_contained
 from agent.repository.checks import check_repository
@@ -24,8 +32,8 @@ if TYPE_CHECKING:
 # Files that a run links or writes, or that `mars export` adds; they are not part of a solution. The row ids
 # of an export would reveal to a candidate which of the rows to predict are audit rows.
 _NOT_CODE = frozenset(
-    {"input", "metadata", "working", "submission", "weights", "__pycache__"}
-    | {"constraints.txt", "requirements.lock", "finish.py", "ids.csv"}
+    {INPUT_FOLDER, METADATA_FOLDER, WORKING_FOLDER, SUBMISSION_FOLDER, WEIGHTS_FOLDER, "__pycache__"}
+    | {"constraints.txt", "finish.py", "ids.csv", "requirements.lock"}
 )
 _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file
@@ -73,8 +81,8 @@ def import_repository(
         with cloned_commit(place, offline=offline) as commit:
             files = _texts(_committed_files(commit, f"--from {place}"), f"--from {place}")
             origin = GitSource(url=place.url, revision=place.revision, commit=commit.hexsha)
-    idea = _idea(files.get("idea.json"), families)
-    files.setdefault("idea.json", idea_json(idea))
+    idea = _idea(files.get(IDEA_FILE), families)
+    files.setdefault(IDEA_FILE, idea_json(idea))
     if faults := check_repository(files):
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         raise SetupError(
@@ -152,7 +160,7 @@ def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     if blueprint is None or blueprint.family not in families:
         return found.model_copy(update=applied | {"blueprint": None})
     try:
-        slots = families[blueprint.family].fill(blueprint.slots, "idea.json")
+        slots = families[blueprint.family].fill(blueprint.slots, IDEA_FILE)
     except SetupError:
         return found.model_copy(update=applied | {"blueprint": None})
     known = Blueprint(family=blueprint.family, slots=slots)
@@ -174,4 +182,4 @@ def merge_into_edited(
     """
     found = lineage.merge(base, ours, theirs)
     code = tuple(name for name in found.conflicts if name.endswith(".py"))
-    return MergeResult(found.files | {"idea.json": theirs["idea.json"]}, code)
+    return MergeResult(found.files | {IDEA_FILE: theirs[IDEA_FILE]}, code)

@@ -60,14 +60,7 @@ def export_command(
     if inference and as_git:
         raise SetupError("--git exports the code that trains, --inference a trained model; use one of them.")
     if inference:
-        from agent.reproduce.predictors import export_inference
-
-        inference_export = export_inference(opened, home, node, folder, copy_input=copy_input)
-        print(f"{inference_export.executed} {inference_export.compared(str(folder))}")
-        exported = "The refit of node" if inference_export.refitted else "Node"
-        print(
-            f"{exported} {node.name} ({node.idea.title}) is in {folder}, ready to predict; see its README.md."
-        )
+        _export_predictor(opened, home, node, folder, copy_input)
         return
     files = opened.lineage.read(node.result.commit)
     limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)
@@ -91,6 +84,16 @@ def export_command(
         print(
             f"Its history is on branch {BRANCH} of {folder}. To push it: git push URL {BRANCH} --tags {NOTES}"
         )
+
+
+def _export_predictor(run: "Run", home: paths.Home, node: "Node", folder: Path, copy_input: bool) -> None:
+    """Write a folder that only predicts; print how its predictions compare with the run's."""
+    from agent.reproduce.predictors import export_inference
+
+    inference_export = export_inference(run, home, node, folder, copy_input=copy_input)
+    print(f"{inference_export.executed} {inference_export.compared(str(folder))}")
+    exported = "The refit of node" if inference_export.refitted else "Node"
+    print(f"{exported} {node.name} ({node.idea.title}) is in {folder}, ready to predict; see its README.md.")
 
 
 def _git_history(run: "Run", home: paths.Home, node: "Node") -> Callable[[Path], None]:

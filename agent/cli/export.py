@@ -1,5 +1,6 @@
 """`mars export`: a solution as a folder that runs without MARS."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,14 @@ def export_command(
             "write a folder that only predicts, without labelled rows.",
         ),
     ] = False,
+    as_git: Annotated[
+        bool,
+        typer.Option(
+            "--git",
+            help="Make the folder a git repository: one commit for each revision that led to the node, with "
+            "idea, scores and lessons, and a tag for each kept solution.",
+        ),
+    ] = False,
 ) -> None:
     """Write a node's repository to a folder that runs without MARS. An ensemble includes its members."""
     from agent.engine.trials.execution import TIME_HINT_SHARE
@@ -48,15 +57,10 @@ def export_command(
     if node.result is None:
         raise SetupError(f"Node {node.name} has not finished; export another node.")
     folder = Path(target[-1])
+    if inference and as_git:
+        raise SetupError("--git exports the code that trains, --inference a trained model; use one of them.")
     if inference:
-        from agent.reproduce.predictors import export_inference
-
-        inference_export = export_inference(opened, home, node, folder, copy_input=copy_input)
-        print(f"{inference_export.executed} {inference_export.compared(str(folder))}")
-        exported = "The refit of node" if inference_export.refitted else "Node"
-        print(
-            f"{exported} {node.name} ({node.idea.title}) is in {folder}, ready to predict; see its README.md."
-        )
+        _export_predictor(opened, home, node, folder, copy_input)
         return
     files = opened.lineage.read(node.result.commit)
     limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)
@@ -71,8 +75,38 @@ def export_command(
         folder,
         time_limits,
         copy_input=copy_input,
+        complete=_git_history(opened, home, node) if as_git else lambda folder: None,
     )
     print(f"Node {node.name} ({node.idea.title}) is in {folder}. To run it, see its README.md.")
+    if as_git:
+        from agent.solution.git_export import BRANCH, NOTES
+
+        print(
+            f"Its history is on branch {BRANCH} of {folder}. To push it: git push URL {BRANCH} --tags {NOTES}"
+        )
+
+
+def _export_predictor(run: "Run", home: paths.Home, node: "Node", folder: Path, copy_input: bool) -> None:
+    """Write a folder that only predicts; print how its predictions compare with the run's."""
+    from agent.reproduce.predictors import export_inference
+
+    inference_export = export_inference(run, home, node, folder, copy_input=copy_input)
+    print(f"{inference_export.executed} {inference_export.compared(str(folder))}")
+    exported = "The refit of node" if inference_export.refitted else "Node"
+    print(f"{exported} {node.name} ({node.idea.title}) is in {folder}, ready to predict; see its README.md.")
+
+
+def _git_history(run: "Run", home: paths.Home, node: "Node") -> Callable[[Path], None]:
+    """Return a function that turns the exported folder into a git repository."""
+    from agent.solution.git_export import kept_tags, write_history
+    from agent.solution.history import entries
+    from agent.solution.revisions import revisions_of
+
+    events, metric = run.journal.timed_events(), run.prepared.spec.metric
+    revisions = revisions_of(run.id, run.state, metric, events, node)
+    cards = [entry.card for entry in entries(home.solutions, run.prepared.spec.id)]
+    tags = kept_tags(run.id, cards)
+    return lambda folder: write_history(folder, revisions, run.lineage.read, tags)
 
 
 def _number(target: list[str]) -> int:

@@ -26,18 +26,44 @@ def solutions_command(
             help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept."
         ),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="List all solutions of NAME that were kept, with their numbers."),
+    ] = False,
+    restore: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Make solution N of NAME's history the kept one; see --history."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """List the best solution per competition, or show the card of one."""
+    from agent.solution import history as history_of_solutions
     from agent.solution.card import load_card
     from agent.solution.leaderboard import report_score
 
     root = paths.home().solutions
-    if leaderboard is not None:
-        if name is None:
-            raise SetupError(
-                "--leaderboard needs the name of the competition: mars solutions NAME --leaderboard SCORE."
-            )
+    chosen = {
+        "--leaderboard": leaderboard is not None,
+        "--history": history,
+        "--restore": restore is not None,
+    }
+    asked = [option for option, is_asked in chosen.items() if is_asked]
+    if len(asked) > 1:
+        raise SetupError(f"{' and '.join(asked)}: use one of them at a time.")
+    if asked and name is None:
+        raise SetupError(f"{asked[0]} needs the name of the competition: mars solutions NAME {asked[0]}.")
+    if name is not None:
+        history_of_solutions.recover(root, name)
+    if name is not None and history:
+        _print_history(root, name, as_json)
+        return
+    if name is not None and restore is not None:
+        restored = history_of_solutions.restore(root, name, restore)
+        print(restored.model_dump_json() if as_json else _restored(root / name, restore, restored))
+        return
+    if name is not None and leaderboard is not None:
         reported = report_score(root / name, leaderboard)
         print(reported.model_dump_json() if as_json else _comparison(reported, leaderboard))
         return
@@ -50,6 +76,48 @@ def solutions_command(
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:
         _print_table(cards)
+
+
+def _print_history(root: Path, name: str, as_json: bool) -> None:
+    from rich.table import Column, Table
+
+    from agent.solution.history import entries as all_entries
+
+    entries = all_entries(root, name)
+    if not entries:
+        raise SetupError(
+            f"No solution of '{name}' was ever kept in {root}. "
+            f"Create one with `mars run --competition {name}`."
+        )
+    if as_json:
+        listed = [
+            {"number": one.number, "kept": one.is_kept, **one.card.model_dump(mode="json")} for one in entries
+        ]
+        print(json.dumps(listed))
+        return
+    # A run's id must not be cut off: users copy it.
+    nodes = [f"{one.card.run}/{one.card.node:03d}" for one in entries]
+    node = Column("run/node", no_wrap=True, min_width=max(map(len, nodes)))
+    metrics = {one.card.metric for one in entries}
+    columns: list[Column | str] = ["no.", "date", node, "data", "validation", "audit"]
+    columns += ["metric"] if len(metrics) > 1 else []
+    table = Table(*columns, box=None, pad_edge=False)
+    for one, name_of_node in zip(entries, nodes, strict=True):
+        card = one.card
+        number = f"{one.number}{'*' if one.is_kept else ''}"
+        scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
+        facts = (number, card.kept_at[:10], name_of_node, card.data_kind, *scores, card.metric)
+        table.add_row(*facts[: len(columns)])
+    Console().print(table)
+    scored_by = f"Scores: {metrics.pop()}. " if len(metrics) == 1 else ""
+    print(f"{scored_by}* is kept now. To bring another one back: mars solutions {name} --restore NO")
+
+
+def _restored(folder: Path, number: int, card: "Card") -> str:
+    return (
+        f"Solution {number} of {card.competition} ({card.data_kind} data, {card.metric} "
+        f"{card.validation:.5f}) is the kept one again: {folder}"
+    )
 
 
 def _show(root: Path, name: str, as_json: bool) -> None:

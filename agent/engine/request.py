@@ -24,8 +24,8 @@ from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import RunSettings
 from agent.record.trackers.registry import TRACKERS
 from agent.repository.family import Family, known_families
-from agent.repository.idea import Blueprint, Idea, load_blueprint
-from agent.repository.imported import import_repository
+from agent.repository.idea import Blueprint, load_blueprint
+from agent.repository.imported import ImportedCode, import_repository
 from agent.search.policy import POLICIES
 
 # Default share of the run's time per node; near the end a node gets twice that.
@@ -193,8 +193,8 @@ def make_planner(
 
 def imported_code(
     request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
-) -> tuple[dict[str, str], Idea] | None:
+) -> ImportedCode | None:
     """Return the repository that the user or the planner gives as the first node; None without one."""
     if request.imported is not None:
-        return import_repository(request.imported, planner.families)
+        return import_repository(request.imported, planner.families, offline=request.offline)
     return PLANNERS.load(settings.planner).starting_point(settings, home)

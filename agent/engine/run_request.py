@@ -104,8 +104,13 @@ class RunRequest:
         ),
     ] = ()
     imported: Annotated[
-        Path | None,
-        Option("Start from this repository, which must meet the repository contract.", name="--from"),
+        str | None,
+        Option(
+            "Start from this repository, which must meet the repository contract: a folder, or a revision of "
+            "a git repository.",
+            name="--from",
+            metavar="DIR|PATH@REVISION|URL@REVISION",
+        ),
     ] = None
     pinned: Annotated[
         tuple[str, ...],

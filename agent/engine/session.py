@@ -91,10 +91,9 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         LessonStore(engine).import_all(read_lessons(request.lessons))
     with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
         if imported is not None:
-            files, idea = imported
-            settings = settings.model_copy(
-                update={"imported": ImportedRepository(commit=run.lineage.commit_imported(files), idea=idea)}
-            )
+            commit = run.lineage.commit_imported(imported.files)
+            recorded = ImportedRepository(commit=commit, idea=imported.idea, source=imported.source)
+            settings = settings.model_copy(update={"imported": recorded})
         own_copy = run.templates(home).families
         planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)

@@ -7,6 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, mo
 
 from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
+from agent.repository.git_source import GitSource
 from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
@@ -31,6 +32,9 @@ class ImportedRepository(_Frozen):
 
     commit: str = Field(description="Commit in the run's git repository.")
     idea: Idea
+    source: GitSource | None = Field(
+        default=None, description="Revision that was imported; None for a folder."
+    )
 
 
 class ReplaySource(_Frozen):

@@ -98,6 +98,14 @@ class Journal:
             rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
         return [event_adapter.validate_json(payload) for payload in rows]
 
+    def timed_events(self) -> list[tuple[datetime, Event]]:
+        """Return every event with the time when it was recorded."""
+        query = select(events_table.c.recorded_at, events_table.c.payload)
+        query = query.where(events_table.c.run == self.run).order_by(events_table.c.seq)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [(datetime.fromisoformat(time), event_adapter.validate_json(text)) for time, text in rows]
+
     def last_recorded_at(self) -> datetime:
         """Return the time of the latest event, or of the run's creation if there is no event."""
         query = select(func.max(events_table.c.recorded_at)).where(events_table.c.run == self.run)

@@ -156,7 +156,11 @@ def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
     if state.run.replay_source is not None:
         settings["replays the ideas of"] = f"run {state.run.replay_source.run}"
     if state.run.imported is not None:
-        settings["starts from"] = f"the repository given by --from, commit {state.run.imported.commit}"
+        source = state.run.imported.source
+        if source is not None:  # a local path would tell readers of the page about this machine
+            source = source.model_copy(update={"url": redactor.folder(source.url.removeprefix("file://"))})
+        origin = source or "the repository given by --from"
+        settings["starts from"] = f"{origin}; commit {state.run.imported.commit} of the run"
     return settings
 
 

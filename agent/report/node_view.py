@@ -107,6 +107,9 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     if node.note:
         grid.add_row("note", Text(formatting.one_line(node.note)))
     grid.add_row("parents", formatting.origin(node))
+    imported = state.run.imported
+    if state.is_imported(node) and imported is not None and imported.source is not None:
+        grid.add_row("imported from", Text(formatting.one_line(str(imported.source))))
     children = ", ".join(f"{child:03d}" for child in node.children)
     grid.add_row("children", children or formatting.ABSENT)
     scores = formatting.scores(node, node.result) if node.result else {"validation": "not scored yet"}

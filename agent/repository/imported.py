@@ -1,7 +1,11 @@
-"""Imports a user's repository as the first node of a run (`mars run --from DIR`)."""
+"""Imports a user's repository as the first node of a run (`mars run --from`)."""
 
 import json
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -14,11 +18,16 @@ from agent.core.contract import (
     WORKING_FOLDER,
 )
 from agent.core.errors import SetupError
+from agent.core.files import is_contained
 from agent.repository.checks import check_repository
 from agent.repository.family import Family
+from agent.repository.git_source import GitSource, cloned_commit, parse_source
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.lineage import Lineage, MergeResult
 from agent.repository.rendering import idea_json
+
+if TYPE_CHECKING:
+    import git
 
 # Files that a run links or writes, or that `mars export` adds; they are not part of a solution. The row ids
 # of an export would reveal to a candidate which of the rows to predict are audit rows.
@@ -28,51 +37,111 @@ _NOT_CODE = frozenset(
 )
 _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file
+_MAX_ENTRIES = 20_000  # of a git tree, which may name the same folder any number of times
 
 
-def import_repository(folder: Path, families: dict[str, Family]) -> tuple[dict[str, str], Idea]:
-    """Return the files (text by path) and the idea of a repository that meets the contract.
+@dataclass(frozen=True)
+class ImportedCode:
+    """Files (text by path) and idea of an imported repository, and the git revision that they come from."""
+
+    files: dict[str, str]
+    idea: Idea
+    source: GitSource | None = None
+
+
+@dataclass(frozen=True)
+class _File:
+    """One regular file of a source, before it is read."""
+
+    name: PurePosixPath
+    size: int  # bytes
+    read: Callable[[], bytes]
+
+
+def import_repository(
+    source: str | Path, families: dict[str, Family], *, offline: bool = False
+) -> ImportedCode:
+    """Import a repository that meets the contract.
 
     Links, hidden files and folders that a run writes are left out. A repository made by MARS names its
     blueprint in `idea.json`, so that moves can start from it. Other repositories have no blueprint.
 
+    Args:
+        source: A folder, or PATH@REVISION or URL@REVISION of a git repository.
+        families: The installed families, by name.
+        offline: Refuse URLs of other machines.
+
     Raises:
         SetupError: Names the folder or file and the requirement that it does not meet.
     """
-    if not folder.is_dir():
-        raise SetupError(f"--from {folder}: this is not a folder; give the folder of a repository.")
-    files = _texts(folder)
+    place = parse_source(str(source))
+    if isinstance(place, Path):
+        files, origin = _texts(_folder_files(place), f"--from {place}"), None
+    else:
+        with cloned_commit(place, offline=offline) as commit:
+            files = _texts(_committed_files(commit, f"--from {place}"), f"--from {place}")
+            origin = GitSource(url=place.url, revision=place.revision, commit=commit.hexsha)
     idea = _idea(files.get(IDEA_FILE), families)
     files.setdefault(IDEA_FILE, idea_json(idea))
     if faults := check_repository(files):
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         raise SetupError(
-            f"--from {folder}: the folder does not meet the repository contract: {' '.join(faults[:3])}{more}"
+            f"--from {place}: the code does not meet the repository contract: {' '.join(faults[:3])}{more}"
         )
-    return files, idea
+    return ImportedCode(files, idea, origin)
 
 
-def _texts(folder: Path) -> dict[str, str]:
-    files: dict[str, str] = {}
+def _folder_files(folder: Path) -> Iterator[_File]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        left_out = any(part in _NOT_CODE or part.startswith(".") for part in name.parts)
-        if left_out or path.is_symlink() or not path.is_file():
-            continue
+        if _is_code(name.parts) and not path.is_symlink() and path.is_file():
+            yield _File(PurePosixPath(name.as_posix()), path.stat().st_size, path.read_bytes)
+
+
+def _committed_files(commit: "git.Commit", where: str) -> Iterator[_File]:
+    """Yield the regular files of a commit; links and submodules are left out."""
+    import git
+
+    for number, item in enumerate(commit.tree.traverse(prune=lambda item, _: not _is_code(_parts(item)))):
+        if number == _MAX_ENTRIES:
+            raise SetupError(f"{where}: the revision has more than {_MAX_ENTRIES} files and folders.")
+        if isinstance(item, git.Blob) and item.mode != git.Blob.link_mode and _is_code(_parts(item)):
+            yield _File(PurePosixPath(str(item.path)), item.size, partial(_read_blob, item))
+
+
+def _read_blob(blob: "git.Blob") -> bytes:
+    content: bytes = blob.data_stream.read()
+    return content
+
+
+def _parts(item: object) -> tuple[str, ...]:
+    return PurePosixPath(str(getattr(item, "path", ""))).parts
+
+
+def _is_code(parts: tuple[str, ...]) -> bool:
+    """Whether a path may belong to a solution."""
+    return not any(part in _NOT_CODE or part.startswith(".") for part in parts)
+
+
+def _texts(found: Iterable[_File], where: str) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for file in found:
+        name = str(file.name)
         if len(files) == _MAX_FILES:
-            raise SetupError(
-                f"--from {folder}: the folder has more than {_MAX_FILES} files; give a folder with code only."
-            )
+            raise SetupError(f"{where}: it has more than {_MAX_FILES} files; give a folder with code only.")
+        if not is_contained(name):
+            raise SetupError(f"{where}: {name!r} is not a name that a solution's file may have.")
         try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise SetupError(f"--from {folder}: {name} is larger than 1 MB; a solution holds code only.")
-            files[name.as_posix()] = path.read_bytes().decode()  # bytes, to keep line endings
+            name.encode()
+            if file.size > _MAX_BYTES:
+                raise SetupError(f"{where}: {name} is larger than 1 MB; a solution holds code only.")
+            files[name] = file.read().decode()  # bytes, to keep line endings
         except UnicodeDecodeError as error:
-            raise SetupError(
-                f"--from {folder}: {name} is not UTF-8 text; a solution holds code only."
-            ) from error
+            raise SetupError(f"{where}: {name} is not UTF-8 text; a solution holds code only.") from error
+        except UnicodeEncodeError as error:
+            raise SetupError(f"{where}: the file name {name!r} is not UTF-8; rename the file.") from error
         except OSError as error:
-            raise SetupError(f"--from {folder}: {name} cannot be read ({error.strerror}).") from error
+            raise SetupError(f"{where}: {name} cannot be read ({error.strerror}).") from error
     return files
 
 

@@ -1,6 +1,7 @@
 """Card of a kept solution: its origin, scores and environment."""
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +12,7 @@ from agent.competition.prepared import DataKind, Prepared
 from agent.core.errors import SetupError
 from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
+from agent.repository.git_source import GitSource
 
 CARD_FILE = "card.json"
 
@@ -75,6 +77,9 @@ class Card(BaseModel):
     refit: RefitScores | None = Field(
         default=None, description="Scores of the refit, if any; `audit` belongs to the kept submission."
     )
+    imported_from: GitSource | None = Field(
+        default=None, description="Git revision that the lineage starts from, if one was imported."
+    )
     leaderboard: tuple[LeaderboardScore, ...] = Field(
         default=(), description="Scores reported by the user, the latest last; no choice uses them."
     )
@@ -116,6 +121,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         environment=_environment(),
         locked=True,
         refit=_refit_scores(result, refit) if refit is not None else None,
+        imported_from=_imported_from(state, [node, *origins]),
         kept_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -128,6 +134,14 @@ def _refit_scores(result: NodeResult, refit: RefitResult) -> RefitScores:
         audit_after=refit.audit_metric,
         seconds=round(refit.seconds, 2),
     )
+
+
+def _imported_from(state: RunState, nodes: Sequence[Node]) -> GitSource | None:
+    """Return the imported git revision that one of the nodes descends from, if there is one."""
+    roots = ([node, *state.ancestors(node)][-1] for node in nodes)
+    if state.run.imported is None or not any(state.is_imported(root) for root in roots):
+        return None
+    return state.run.imported.source
 
 
 def load_card(folder: Path) -> Card | None:
@@ -148,17 +162,18 @@ def card_page(card: Card) -> str:
         if card.data_kind == "sample"
         else ""
     )
-    audit = "none (too few labelled rows)" if card.audit is None else _score(card.audit, card.audit_se)
+    audit = "none (too few labelled rows)" if card.audit is None else score_text(card.audit, card.audit_se)
     if card.audit is not None and not card.audit_protected:
         audit += ", **unprotected**: the run was not fully isolated"
     rows = [
         ("metric", f"{card.metric}, {'higher' if card.higher_is_better else 'lower'} is better"),
-        ("validation", _score(card.validation, card.validation_se)),
+        ("validation", score_text(card.validation, card.validation_se)),
         ("audit (labels withheld from every candidate)", audit),
         *_refitted(card),
         *_reported(card),
         ("found by", f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {card.nodes} nodes"),
         ("lineage", ", ".join(f"{node:03d}" for node in card.lineage) or "none (a draft)"),
+        *([("imported from", str(card.imported_from))] if card.imported_from is not None else []),
         ("lessons cited", ", ".join(card.lessons) or "none"),
         *_probed(card),
         ("run time", f"{card.seconds:.0f} s with {card.threads} CPU thread(s), seed {card.seed}"),
@@ -216,7 +231,8 @@ def _reported(card: Card) -> list[tuple[str, str]]:
     return [("leaderboard (reported by the user)", latest + before)]
 
 
-def _score(value: float, error: float | None) -> str:
+def score_text(value: float, error: float | None) -> str:
+    """Return a score with its standard error: `0.61230 ± 0.00810`."""
     return f"{value:.5f}" + (f" ± {error:.5f}" if error is not None else "")
 
 

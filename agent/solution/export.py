@@ -3,7 +3,7 @@
 import math
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +40,7 @@ def export(
     limits_s: Mapping[int, float],
     *,
     copy_input: bool = False,
+    complete: Callable[[Path], None] = lambda folder: None,
 ) -> None:
     """Write the repository of a finished node with everything it needs to run.
 
@@ -55,6 +56,7 @@ def export(
         target: a new or empty folder.
         limits_s: time limit in seconds by node, as in the search.
         copy_input: copy the media instead of linking them.
+        complete: called with the complete folder before it gets its name.
 
     Raises:
         SetupError: the folder is not empty or not writable.
@@ -75,6 +77,7 @@ def export(
             "inference": False,
         }
         add_own_files(run, state, node, files, prepared, folder, context)
+        complete(folder)
 
 
 def require_new_folder(target: Path) -> None:

@@ -1,4 +1,7 @@
-"""Keeps the best solution per competition; only a better one on the same data replaces it, atomically."""
+"""Keeps the best solution per competition; only a better one on the same data replaces it, atomically.
+
+The replaced one goes into the history (`agent.solution.history`).
+"""
 
 import math
 import shutil
@@ -16,6 +19,7 @@ from agent.core.files import staged_folder, translate_os_errors
 from agent.execution import run_script
 from agent.repository.rendering import write_tree
 from agent.solution.card import CARD_FILE, Card, card_page, load_card
+from agent.solution.history import archive_kept, replacing
 
 PREDICTIONS = "predictions"
 
@@ -49,14 +53,18 @@ def keep(
         fallback: the run's own folder for its best solution.
         submission: the workspace of the kept submission; None means `workspace`.
     """
-    place = root / prepared.spec.id
+    competition = prepared.spec.id
+    place = root / competition
     final = (submission or workspace) / SUBMISSION_FILE
-    verdict = _verdict(place, prepared, card, workspace / VALIDATION_FILE, final)
-    folder = place if verdict is None else fallback
-    with translate_os_errors(f"Keeping {folder}"), staged_folder(folder, replace=True) as new:
-        _write(new, prepared, card, files, workspace / VALIDATION_FILE, final)
+    with replacing(root, competition):
+        verdict = _verdict(place, prepared, card, workspace / VALIDATION_FILE, final)
+        folder = place if verdict is None else fallback
+        with translate_os_errors(f"Keeping {folder}"), staged_folder(folder, replace=True) as new:
+            _write(new, prepared, card, files, workspace / VALIDATION_FILE, final)
+            if verdict is None:
+                archive_kept(root, competition)
     if verdict is None:
-        return Kept(place, True, f"Kept as the best solution of {prepared.spec.id}: {place}")
+        return Kept(place, True, f"Kept as the best solution of {competition}: {place}")
     return Kept(fallback, False, verdict)
 
 

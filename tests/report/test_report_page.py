@@ -14,7 +14,7 @@ from rich.console import Console
 
 from agent.competition.metrics import get_metric
 from agent.core.errors import InfrastructureError
-from agent.record.events import CurvePoint, NodeResult, RefitFinished, RefitResult
+from agent.record.events import CurvePoint, ImportedRepository, NodeResult, RefitFinished, RefitResult
 from agent.record.state import Node, RunState
 from agent.report.formatting import fair_limit
 from agent.report.geometry import Scale, lay_out_tree, robust_range
@@ -22,6 +22,7 @@ from agent.report.html import ReportContext, render_report, write_report
 from agent.report.node_files import NodeFiles
 from agent.report.node_view import render_node
 from agent.report.path_redaction import PathRedactor
+from agent.repository.git_source import GitSource
 from tests.report.scripted_run import LOG, SETTINGS, Script, curve, idea, lesson, node_files_of, result
 
 ATTACK = "</script><img src=x onerror=alert(1)><!--<script>"
@@ -298,6 +299,28 @@ def test_a_page_hides_the_path_of_the_home(tmp_path: Path) -> None:
     assert node["reason"] == "$MARS_HOME/workspaces/r/nodes/001/main.py:3 failed."
     assert "<dt>folder</dt><dd>my_folder</dd>" in page
     assert str(tmp_path) not in page
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.org/a.git", "https://example.org/a.git"),
+        ("/srv/private/own", "own"),
+        ("file:///srv/own", "own"),
+    ],
+)
+def test_the_page_names_the_git_source_without_folders_of_this_machine(
+    context: ReportContext, url: str, shown: str
+) -> None:
+    source = GitSource(url=url, revision="v1", commit="c" * 40)
+    imported = ImportedRepository(commit="0" * 40, idea=idea("Mine"), source=source)
+    script = Script()
+    script.start()
+    settings = SETTINGS.model_copy(update={"imported": imported})
+    script.events[0] = script.events[0].model_copy(update={"settings": settings})
+    page = render_report(RunState.replay(script.events, higher_is_better=True), context)
+    assert f"<dd>{shown}@v1, commit cccccccccccc; commit {'0' * 40} of the run</dd>" in page
+    assert "/srv" not in page
 
 
 def test_only_whole_folders_are_replaced() -> None:

@@ -40,10 +40,10 @@ def test_what_mars_made_comes_back_with_its_blueprint(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"\xff not of the solution")
     (tmp_path / "input").symlink_to("/")
-    found, given = import_repository(tmp_path, {"toy": toy_family})
-    assert found == files
-    assert given.blueprint == Blueprint(family="toy", slots=SLOTS)
-    assert given.title == "A toy"
+    imported = import_repository(tmp_path, {"toy": toy_family})
+    assert imported.files == files
+    assert imported.idea.blueprint == Blueprint(family="toy", slots=SLOTS)
+    assert imported.idea.title == "A toy"
 
 
 def test_it_is_taken_to_the_byte_and_its_edits_are_not_made_again(
@@ -54,10 +54,10 @@ def test_it_is_taken_to_the_byte_and_its_edits_are_not_made_again(
     assert json.loads(files["idea.json"])["edits"] == [edit.model_dump()]
     files["library/loss.py"] = "\ufeffX = 1\r\n\rY = 2  "
     write_tree(files, tmp_path)
-    found, given = import_repository(tmp_path, {"toy": toy_family})
-    assert found == files
-    assert given.blueprint == Blueprint(family="toy", slots=SLOTS)
-    assert given.edits == ()
+    imported = import_repository(tmp_path, {"toy": toy_family})
+    assert imported.files == files
+    assert imported.idea.blueprint == Blueprint(family="toy", slots=SLOTS)
+    assert imported.idea.edits == ()
 
 
 @pytest.mark.parametrize("text", [None, "{", "[1]", '{"title": 3}', '{"blueprint": {"family": "other"}}'])
@@ -66,9 +66,9 @@ def test_other_code_is_taken_without_a_blueprint(
 ) -> None:
     write_tree(files, tmp_path)
     (tmp_path / "idea.json").unlink() if text is None else (tmp_path / "idea.json").write_text(text)
-    found, given = import_repository(tmp_path, {"toy": toy_family})
-    assert given.blueprint is None
-    assert set(found) == set(files)
+    imported = import_repository(tmp_path, {"toy": toy_family})
+    assert imported.idea.blueprint is None
+    assert set(imported.files) == set(files)
 
 
 @pytest.mark.parametrize(

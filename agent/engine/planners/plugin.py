@@ -16,7 +16,7 @@ from agent.llm.query import LanguageModel
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import RunSettings
 from agent.record.journal import Journal
-from agent.repository.idea import Idea
+from agent.repository.imported import ImportedCode
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class PlannerPlugin:
     def check(self, settings: RunSettings, engine: Engine) -> None:
         """Raise SetupError if a recorded run can no longer continue with this planner."""
 
-    def starting_point(self, settings: RunSettings, home: Home) -> tuple[dict[str, str], Idea] | None:
+    def starting_point(self, settings: RunSettings, home: Home) -> ImportedCode | None:
         """Return the repository that is the first node, with its idea; None: the planner drafts."""
         return None
 

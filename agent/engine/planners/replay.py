@@ -17,7 +17,7 @@ from agent.planner.replay import ReplayPlanner, find_source, recorded_ideas
 from agent.record.events import ReplaySource, RunSettings, RunStarted
 from agent.record.journal import Journal
 from agent.record.state import RunState
-from agent.repository.idea import Idea
+from agent.repository.imported import ImportedCode
 from agent.repository.lineage import Lineage, repository_of
 from agent.search.budget import Budget
 from agent.search.policy import Step
@@ -38,7 +38,7 @@ class ReplayPlugin(PlannerPlugin):
     def check(self, settings: RunSettings, engine: Engine) -> None:
         recorded_ideas(engine, _source(settings))
 
-    def starting_point(self, settings: RunSettings, home: Home) -> tuple[dict[str, str], Idea] | None:
+    def starting_point(self, settings: RunSettings, home: Home) -> ImportedCode | None:
         """Return the imported repository that the recorded run started from."""
         source = Journal.open(open_database(home.database), _source(settings).run)
         started = source.events()[0]
@@ -51,7 +51,7 @@ class ReplayPlugin(PlannerPlugin):
                 "replay another run."
             )
         imported = started.settings.imported
-        return Lineage(repository).read(imported.commit), imported.idea
+        return ImportedCode(Lineage(repository).read(imported.commit), imported.idea, imported.source)
 
     def cited_lessons(self, settings: RunSettings, engine: Engine) -> set[str]:
         ideas = recorded_ideas(engine, _source(settings))

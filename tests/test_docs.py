@@ -20,7 +20,7 @@ _CODE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _MENTION = re.compile(r"`(mars [^`]+)`")
 _CODE_PATH = re.compile(r"`((?:agent|templates|tests|benchmarks|docs)/[\w./-]*)`")
-_SCRIPT = re.compile(r"\bpython (\S+\.py)")
+_SCRIPT = re.compile(r"\bpython ([\w./-]+\.py)")
 # A word in capitals, such as RUN, stands for a value.
 _VALUES = {"NODE": "1", "N": "1", "D": "1"}
 

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from agent.core import contract
+
 ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 MOST_LINES = 400
@@ -54,14 +56,18 @@ def _room(file: Path) -> str:
     return file.relative_to(AGENT).parts[0].removesuffix(".py")
 
 
-def _imported_rooms(file: Path) -> set[str]:
+def _imported_modules(file: Path) -> list[str]:
     modules = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             modules += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
-    parts = [module.split(".") for module in modules]
+    return modules
+
+
+def _imported_rooms(file: Path) -> set[str]:
+    parts = [module.split(".") for module in _imported_modules(file)]
     return {part[1] for part in parts if part[0] == "agent" and len(part) > 1 and part[1] in ORDER}
 
 
@@ -74,6 +80,17 @@ def test_imports_flow_one_way() -> None:
         if ORDER.index(imported) > ORDER.index(room)
     ]
     assert backwards == []
+
+
+def test_only_the_command_line_and_the_report_present_anything() -> None:
+    presenting = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in sorted(AGENT.rglob("*.py"))
+        if _room(file) not in ("cli", "report")
+        for module in _imported_modules(file)
+        if module.split(".")[0] == "rich" or module.split(".")[:2] == ["agent", "report"]
+    ]
+    assert presenting == []
 
 
 def test_every_room_has_its_place_in_the_order() -> None:
@@ -95,3 +112,32 @@ def test_the_code_names_no_benchmark() -> None:
         if f'"{name}"' in file.read_text()
     ]
     assert knowing == []
+
+
+def test_names_of_the_repository_contract_stand_once() -> None:
+    names = {
+        contract.MAIN,
+        contract.IDEA_FILE,
+        contract.README_FILE,
+        contract.REQUIREMENTS_FILE,
+        contract.VALIDATION_FILE,
+        contract.SUBMISSION_FILE,
+        contract.FROZEN_FILE,
+        contract.PROGRESS_FILE,
+        contract.ANALYSIS_FILE,
+        contract.MODEL_FOLDER,
+        contract.HARNESS_FOLDER,
+        contract.RUN_LOG,
+        contract.SMOKE_LOG,
+        contract.TEST_LOG,
+        *contract.OUTPUT_FILES,
+    }
+    assert len(names) == 16
+    again = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {node.value}"
+        for file in sorted(AGENT.rglob("*.py"))
+        if file != AGENT / "core" / "contract.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert again == []

@@ -23,10 +23,8 @@ from agent.competition.submission import (
 )
 from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, match_ids, read_text_columns
-from agent.core.errors import SetupError
-
-VALIDATION_FILE = "working/val_submission.csv"
-SUBMISSION_FILE = "submission/submission.csv"
+from agent.core.contract import SUBMISSION_FILE, VALIDATION_FILE
+from agent.core.errors import SetupError, redacted_as
 
 _METRIC_LINE = "Final Validation Metric:"
 _PRINTED_TOLERANCE = 1e-6  # relative
@@ -132,6 +130,7 @@ def score_audit_rows(
     return _audit_score(metric, *audit_rows), _standard_error(metric, *audit_rows)
 
 
+@redacted_as("perfect predictions of the validation rows do not get the best score of the metric")
 def check_metric(prepared: Prepared, metric: Metric) -> None:
     """Check a metric before the search: score perfect predictions of the validation rows.
 

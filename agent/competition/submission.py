@@ -19,7 +19,7 @@ from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, match_ids, read_text_columns
 from agent.core.atomic_files import atomic_file
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 
 __all__ = [
     "SubmissionError",
@@ -64,6 +64,7 @@ class SubmissionFormat:
         return cls.build(prepared.spec, prepared.classes, prepared.submission_columns)
 
     @classmethod
+    @redacted_as("the columns of the sample submission do not fit the metric, task and targets")
     def build(
         cls, spec: CompetitionSpec, classes: Sequence[str] | None, header: Sequence[str]
     ) -> "SubmissionFormat":

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 from tests.support.packages import install_package
 

@@ -65,7 +65,7 @@ def paired_effect(
 
     scores_before, scores_after = _resample_scores(scorers, rows, seed, resamples)
     difference = scores_after - scores_before
-    lower, upper = _interval(difference if metric.higher_is_better else -difference)
+    lower, upper = _interval(metric.direction.gain(scores_after, scores_before))
     # Score and error differ by sign and a constant only, so their differences have the same deviation.
     return PairedEffect(effect, _standard_deviation(difference) / scale, scale, lower, upper)
 

@@ -2,6 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.competition.metrics.rows import Floats
+
+Scores = TypeVar("Scores", float, Floats)
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,11 @@ class Direction:
             return math.inf
         return -value if self.higher_is_better else value
 
-    def gain(self, new: float, old: float) -> float:
-        """Return how much better `new` is than `old`, in units of the metric; negative if worse."""
+    def gain(self, new: Scores, old: Scores) -> Scores:
+        """Return how much better `new` is than `old`, in units of the metric; negative if worse.
+
+        Args:
+            new: A score, or scores (B,).
+            old: A score, or scores (B,).
+        """
         return new - old if self.higher_is_better else old - new

@@ -13,7 +13,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from agent.competition.metrics import get_metric
-from agent.engine.trial_runner import TIME_HINT_SHARE
+from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.execution.progress import ProgressReader
 from agent.repository.family import Value
 from tests.templates.image_classification.image_runs import FAMILY, Finished, execute, execute_cold, lay_out

@@ -1,4 +1,4 @@
-"""Code of nodes with edits in their lineage: rendering, merging, editing, replay and reuse."""
+"""Runs with edits in their lineage: rendering, merging, editing, replay and reuse."""
 
 import json
 from pathlib import Path
@@ -8,23 +8,24 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.assembly import node_code
-from agent.engine.session import Run, open_run
+from agent.engine.node_source import node_source
 from agent.memory.lesson import Lesson
-from agent.record.events import Event, NodeFinished, NodeProposed, NodeResult, RunResumed
-from agent.record.state import Attempt, Node
+from agent.record.events import Event, NodeFinished, NodeProposed, RunResumed
+from agent.record.opened_run import Run, open_run
+from agent.record.state import Node
+from agent.repository.assembly import Assembler
 from agent.repository.edits import Edit, apply_edits
 from agent.repository.family import Family, Value, load_family
-from agent.repository.idea import Fix, Idea, changes_between
-from agent.repository.lineage import Lineage
+from agent.repository.idea import Idea, changes_between
 from agent.repository.rendering import Renderer, TaskView, write_tree
-from agent.reproduce.execution import TOLERANCE, reexecute
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import reexecute
 from agent.reproduce.lesson_checks import verify_lesson
 from agent.reproduce.rendering import RenderingCheck
 from agent.search.scheduler import Propose
 from tests.support.finished_runs import blending_home, carried_out, search
 from tests.support.scripted_run import ScriptedRun, SilentObserver
-from tests.support.states import idea, propose, started
+from tests.support.states import idea
 
 SLOTS: dict[str, Value] = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 NOTHING = '"""Nothing: a toy needs none."""'
@@ -256,7 +257,8 @@ def test_code_without_a_blueprint_changes_by_edits_alone(edited: tuple[Home, Run
     _, run = edited
     own = idea("By edits alone", edits=(Edit(file="library/loss.py", find="'kept'", replace="'changed'"),))
     bare = Node(99, "improve", (1,), own.model_copy(update={"blueprint": None}), None, 0.0)
-    code = node_code(run.state, bare, run.lineage, lambda idea: pytest.fail("nothing is to be rendered"))
+    without_families = Assembler(TaskView.of(run.prepared), {}, run.lineage)  # nothing can be rendered
+    code = without_families.assemble(node_source(run.state, bare, run.lineage.read))
     assert code.faults == ()
     changed = {name for name, text in code.files.items() if text != _files(run, 1)[name]}
     assert changed == {"library/loss.py", "idea.json"}
@@ -298,16 +300,3 @@ def _shape(events: list[Event]) -> list[tuple[object, ...]]:
         elif not isinstance(event, RunResumed):
             shape.append((event.kind,))
     return shape
-
-
-def test_fixes_that_no_longer_apply_are_a_fault_not_a_crash(tmp_path: Path) -> None:
-    state = started()
-    node = state.nodes[propose(state)]
-    failed = NodeResult(status="failed", commit="c" * 40, seconds=1.0)
-    edit = Edit(file="main.py", find="1 / 0", replace="1 / 2")
-    node.attempts.append(Attempt(failed, Fix(title="t", cause="c", edits=(edit,))))
-    files = {"main.py": "print(1 / 3)\n"}
-    code = node_code(state, node, Lineage(tmp_path / "repository.git"), lambda idea: files)
-    assert code.files == files
-    assert len(code.faults) == 1
-    assert code.faults[0].startswith("An earlier fix cannot be made: Edit 1 of 1: main.py does not contain")

@@ -1,21 +1,25 @@
-"""Create the executor that fits the machine."""
+"""The executors by name. Packages add executors by entry points of the group `mars.executors`."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from agent.core.errors import SetupError
+from agent.core.registry import Registry
 from agent.execution.allowlist import is_below
 from agent.execution.base import Executor
-from agent.execution.cold import ColdExecutor
 from agent.execution.isolation import Sandbox, detect_isolation
-from agent.execution.warm import WarmExecutor
+from agent.execution.setup import ExecutorFactory, ExecutorSetup
 
+EXECUTORS: Registry[ExecutorFactory] = Registry(
+    "mars.executors",
+    {"warm": "agent.execution.warm:make_warm", "cold": "agent.execution.cold:make_cold"},
+)
 _SHARED_MEMORY = Path("/dev/shm")
 
 
 def make_executor(
+    name: str,
     *,
-    cold: bool,
     nodes_root: Path,
     preload: Sequence[str] = (),
     readable: Sequence[Path] = (),
@@ -25,25 +29,23 @@ def make_executor(
     """Create an executor for jobs whose workspaces lie below `nodes_root`.
 
     Args:
-        cold: Start a new interpreter for every job instead of forking from a server.
+        name: Name of the executor: "warm" forks candidates from a server, "cold" starts an interpreter each.
         nodes_root: Parent folder of all workspaces; created if absent.
         preload: Modules that are already imported in warm candidates.
         readable: Folders that every candidate may read: prepared data, weights.
-        writable: Folders that hold the jobs' caches.
+        writable: Folders that hold the jobs' caches; created if absent.
         sandbox: "none" runs candidates as plain processes; `guarantees.missing()` lists the lost protections.
 
     Raises:
-        SetupError: Candidates could not see their workspaces.
+        SetupError: The name is unknown, or candidates could not see their workspaces.
     """
+    factory = EXECUTORS.load(name)
     isolation = detect_isolation(sandbox)
     if (isolation.bwrap or isolation.namespaces) and is_below(nodes_root.resolve(), [_SHARED_MEMORY]):
         raise SetupError(
             f"{nodes_root}: candidates cannot see this folder, because each candidate gets a private "
             f"{_SHARED_MEMORY}; point MARS_HOME to a folder elsewhere."
         )
-    nodes_root.mkdir(parents=True, exist_ok=True)
-    if cold:
-        return ColdExecutor(isolation, readable)
-    for folder in writable:
+    for folder in (nodes_root, *writable):
         folder.mkdir(parents=True, exist_ok=True)
-    return WarmExecutor(isolation, nodes_root, preload, readable, writable)
+    return factory(ExecutorSetup(isolation, nodes_root, preload, readable, writable))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from agent.engine.decider import Decider
 from docs.make_reference import PAGE, command_line, commands, page
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +21,7 @@ _CODE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _MENTION = re.compile(r"`(mars [^`]+)`")
 _CODE_PATH = re.compile(r"`((?:agent|templates|tests|benchmarks|docs)/[\w./-]*)`")
-_SCRIPT = re.compile(r"\bpython (\S+\.py)")
+_SCRIPT = re.compile(r"\bpython ([\w./-]+\.py)")
 # A word in capitals, such as RUN, stands for a value.
 _VALUES = {"NODE": "1", "N": "1", "D": "1"}
 
@@ -165,6 +166,28 @@ def test_every_file_that_the_documentation_names_exists() -> None:
     }
     assert len(named) > 100
     assert sorted((file, path) for file, path in named if not (ROOT / path).exists()) == []
+
+
+def test_the_rooms_have_the_entrances_that_the_architecture_names() -> None:
+    text = (ROOT / "docs" / "design" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", text, re.MULTILINE)
+    rooms = {room: re.findall(r"`(\w+)(?:\.(\w+))?[^`]*`", names) for room, names in rows}
+    del rooms["cli"]
+    assert len(rooms) == 15
+    absent = []
+    for room, names in rooms.items():
+        code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "agent" / room).rglob("*.py"))
+        defined = set(re.findall(r"^ *(?:class|def) (\w+)", code, re.MULTILINE))
+        absent += [f"{room}: {name}" for pair in names for name in pair if name and name not in defined]
+    assert absent == []
+
+
+def test_the_methods_of_the_decider_are_listed() -> None:
+    text = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    table = text.partition("| decision | method of `Decider` |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"^\|[^|]*\| `(\w+)` \|", table, re.MULTILINE))
+    assert len(named) > 5
+    assert sorted(name for name in named if not hasattr(Decider, name)) == []
 
 
 def test_the_reference_of_the_command_line_is_up_to_date() -> None:

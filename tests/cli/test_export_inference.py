@@ -100,7 +100,7 @@ def test_a_score_that_is_not_reproduced_and_other_predictions_are_said(tmp_path:
     ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"not {run.state.nodes[1].metric:.6g} as recorded" in " ".join(done.stdout.split())
+    assert f"instead of the recorded {run.state.nodes[1].metric:.6g}" in " ".join(done.stdout.split())
     assert "rows differ" in done.stdout
     assert "rows differ" in (tmp_path / "out" / "README.md").read_text()
 

@@ -212,6 +212,6 @@ def test_choices_that_are_gone_are_named_before_anything_is_executed(
     (media,) = (home.workspaces / "_prepared").rglob("public/input")
     shutil.rmtree(media)  # an execution would fail for lack of it
     refused = export((home, run), str(tmp_path / "out"), code=2)
-    assert f"nodes/{member}/working/frozen.json: is gone" in refused
+    assert f"nodes/{member}/working/frozen.json: the file is gone" in refused
     assert "omit --inference" in refused
     assert not (tmp_path / "out").exists()

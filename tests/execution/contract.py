@@ -150,8 +150,9 @@ class ExecutorContract:
         job = site.job("streaming", "print('under way')\nimport time\ntime.sleep(300)\n")
         log = job.workspace / ".mars" / "run.log"
 
-        def seen(_: float) -> str | None:
-            return "stopped: seen." if log.exists() and "under way" in log.read_text() else None
+        def seen(_: float) -> StopReason | None:
+            is_seen = log.exists() and "under way" in log.read_text()
+            return StopReason("interrupted", "The log was seen.") if is_seen else None
 
         assert executor.execute(job, seen).status == "stopped"
 

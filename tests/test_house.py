@@ -5,6 +5,8 @@ import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from agent.core import contract
+
 ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 MOST_LINES = 400
@@ -130,6 +132,17 @@ def test_every_document_that_is_cited_ships() -> None:
     assert missing == []
 
 
+def test_only_the_command_line_and_the_report_present_anything() -> None:
+    presenting = [
+        f"{file.relative_to(ROOT)} imports {imported}"
+        for module, file in _modules().items()
+        if _room(module) not in ("cli", "report")
+        for imported in sorted(_imports(file))
+        if imported.split(".")[0] == "rich" or _room(imported) == "report"
+    ]
+    assert presenting == []
+
+
 def test_the_code_names_no_benchmark() -> None:
     names = [
         folder.name for folder in (ROOT / "benchmarks").iterdir() if (folder / "competition.yaml").exists()
@@ -145,3 +158,32 @@ def test_the_code_names_no_benchmark() -> None:
         if f'"{name}"' in file.read_text()
     ]
     assert knowing == []
+
+
+def test_names_of_the_repository_contract_stand_once() -> None:
+    names = {
+        contract.MAIN,
+        contract.IDEA_FILE,
+        contract.README_FILE,
+        contract.REQUIREMENTS_FILE,
+        contract.VALIDATION_FILE,
+        contract.SUBMISSION_FILE,
+        contract.FROZEN_FILE,
+        contract.PROGRESS_FILE,
+        contract.ANALYSIS_FILE,
+        contract.MODEL_FOLDER,
+        contract.HARNESS_FOLDER,
+        contract.RUN_LOG,
+        contract.SMOKE_LOG,
+        contract.TEST_LOG,
+        *contract.OUTPUT_FILES,
+    }
+    assert len(names) == 16
+    again = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {node.value}"
+        for file in sorted(AGENT.rglob("*.py"))
+        if file != AGENT / "core" / "contract.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert again == []

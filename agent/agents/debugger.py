@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.agents.fix_format import FIX_LESSONS, ModuleRequest, fix_form
+from agent.core.seeds import SEED_STEP
 from agent.llm.calls import Prompt
 from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.prompts import render_prompt
@@ -22,7 +23,6 @@ FIXES = 10  # N_d in arXiv 2602.02660
 STUCK = 2  # consecutive fixes that leave an error in its place; then debugging stops
 SHOWN = 2  # modules shown at first; the model may ask for more
 FIX_TOKENS = 8000
-SEED_STEP = 1000
 
 Files = Mapping[str, str]
 ReadCommit = Callable[[str], Files]

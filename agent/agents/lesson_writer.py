@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from agent.agents.diffs import code_diff
+from agent.core.seeds import SEED_STEP
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
 from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
@@ -27,7 +28,6 @@ from agent.repository.rendering import TaskView
 
 PURPOSE = "reflect"
 ANSWER_TOKENS = 4000  # long enough for models that reason before they answer
-SEED_STEP = 1000
 LENGTHS = {"findings": 600, "title": 100, "summary": 300, "key_lesson": 300}  # characters
 DIFF_LENGTHS = (24_000, 6_000)  # characters, full and short prompt
 MAX_KNOWN = 5

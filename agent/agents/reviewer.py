@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.agents.diffs import code_diff
+from agent.core.seeds import SEED_STEP
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
 from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
@@ -18,7 +19,6 @@ from agent.repository.rendering import TaskView
 DIFF_LENGTHS = (30_000, 8_000)  # characters, full and short prompt
 REASON_LENGTH = 300
 REVIEW_TOKENS = 3000
-SEED_STEP = 1000
 POINTS = 12  # of the training curve
 CONTEXT = 6  # lines around a change
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.core.contract import LIBRARY_FOLDER, MAIN
+from agent.core.seeds import SEED_STEP
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
 from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
@@ -32,7 +34,6 @@ MODULE_TOKENS = 12_000
 CODE_LENGTH = 40_000  # characters of a module
 TEST_LENGTH = 6_000
 LESSONS = 10
-SEED_STEP = 1000
 
 
 class WritingError(Exception):
@@ -96,7 +97,7 @@ def module_form(
     node: Node, module: ModulePlan, files: Mapping[str, str], lessons: Sequence[Lesson]
 ) -> AnswerFormat[WrittenModule]:
     """Return the form of one module: its code and test script, refused if static checks find a fault."""
-    has_test = module.file != "main.py"
+    has_test = module.file != MAIN
     schema = closed_object(
         {
             "code": text_schema(CODE_LENGTH),
@@ -104,7 +105,7 @@ def module_form(
             **cites_schema(lessons),
         }
     )
-    earlier = [name for name in files if name.startswith("library/")]
+    earlier = [name for name in files if name.startswith(f"{LIBRARY_FOLDER}/")]
 
     def read(answer: object) -> WrittenModule:
         written = parse_answer(ModuleAnswer, answer)

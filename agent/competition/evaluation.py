@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.sparse import csr_array
-from scipy.stats import beta
 
 from agent.competition.metrics import Metric, Rows, SandboxRunner, metric_of, standard_error
+from agent.competition.metrics.rows import SparseRows, is_sparse
 from agent.competition.prepared import Prepared
 from agent.competition.submission import (
     SubmissionFormat,
@@ -24,10 +23,8 @@ from agent.competition.submission import (
 )
 from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, match_ids, read_text_columns
-from agent.core.errors import SetupError
-
-VALIDATION_FILE = "working/val_submission.csv"
-SUBMISSION_FILE = "submission/submission.csv"
+from agent.core.contract import SUBMISSION_FILE, VALIDATION_FILE
+from agent.core.errors import SetupError, redacted_as
 
 _METRIC_LINE = "Final Validation Metric:"
 _PRINTED_TOLERANCE = 1e-6  # relative
@@ -133,6 +130,7 @@ def score_audit_rows(
     return _audit_score(metric, *audit_rows), _standard_error(metric, *audit_rows)
 
 
+@redacted_as("perfect predictions of the validation rows do not get the best score of the metric")
 def check_metric(prepared: Prepared, metric: Metric) -> None:
     """Check a metric before the search: score perfect predictions of the validation rows.
 
@@ -329,6 +327,8 @@ def _probability_of_no_mistake(audit_rows: tuple[Rows, Rows], rows: int) -> floa
 
     The error rate is the lower Clopper-Pearson bound (5 %).
     """
+    from scipy.stats import beta  # slow to import, and most commands score nothing
+
     correct = _equal_rows(*audit_rows)
     mistakes = int((~correct).sum())
     rate = float(beta.ppf(0.05, mistakes, len(correct) - mistakes + 1)) if mistakes else 0.0
@@ -338,9 +338,9 @@ def _probability_of_no_mistake(audit_rows: tuple[Rows, Rows], rows: int) -> floa
 def _equal_rows(truth: Rows, predictions: Rows) -> npt.NDArray[np.bool_]:
     """Return a mask (N,) of the rows that are predicted without a mistake."""
     equal: npt.NDArray[np.bool_]
-    if isinstance(truth, csr_array) and not isinstance(predictions, csr_array):
+    if is_sparse(truth) and not is_sparse(predictions):
         predictions = _as_sets(truth, predictions)
-    if isinstance(truth, csr_array):
+    if is_sparse(truth):
         equal = np.asarray((truth != predictions).sum(axis=1)).ravel() == 0
     elif truth.ndim < predictions.ndim and np.issubdtype(
         predictions.dtype, np.integer
@@ -353,11 +353,13 @@ def _equal_rows(truth: Rows, predictions: Rows) -> npt.NDArray[np.bool_]:
     return equal
 
 
-def _as_sets(truth: csr_array, predictions: Rows) -> csr_array:
+def _as_sets(truth: SparseRows, predictions: Rows) -> SparseRows:
     """Return predictions (N, C) or rankings (N, K) as label sets (N, C), to compare them with true sets.
 
     A probability other than 0 or 1 counts as a mistake. A ranking contributes as many labels as are true.
     """
+    from scipy.sparse import csr_array
+
     if not np.issubdtype(predictions.dtype, np.integer):
         return csr_array(
             np.where((predictions == 0) | (predictions == 1), predictions == 1, ~truth.toarray())

@@ -25,12 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.competition.evaluation import VALIDATION_FILE, require_own_file
+from agent.competition.evaluation import require_own_file
 from agent.competition.metrics import Metric, Rows
-from agent.competition.metrics.metric import Floats
+from agent.competition.metrics.rows import Floats
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.competition.tables import read_table, write_table
+from agent.core.contract import VALIDATION_FILE
 from agent.core.files import translate_os_errors
 
 MIN_DEVIATIONS = 4.0  # standard deviations of the scores on other shuffles

@@ -59,9 +59,14 @@ class InputColumn(BaseModel):
 
 
 class MetricParameters(BaseModel):
-    """Parameters of a metric. Most metrics have none."""
+    """Parameters of a metric. Most metrics have none.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    A metric of a package may take numbers of other names; `get_metric` refuses names that the metric does not
+    take.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, float] = Field(init=False)
 
     beta: float | None = Field(
         default=None,

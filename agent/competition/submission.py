@@ -19,7 +19,7 @@ from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, match_ids, read_text_columns
 from agent.core.atomic_files import atomic_file
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 
 __all__ = [
     "SubmissionError",
@@ -64,6 +64,7 @@ class SubmissionFormat:
         return cls.build(prepared.spec, prepared.classes, prepared.submission_columns)
 
     @classmethod
+    @redacted_as("the columns of the sample submission do not fit the metric, task and targets")
     def build(
         cls, spec: CompetitionSpec, classes: Sequence[str] | None, header: Sequence[str]
     ) -> "SubmissionFormat":
@@ -82,7 +83,7 @@ class SubmissionFormat:
         if metric.binary_only and len(classes or ()) != 2:
             raise SetupError(
                 f"The metric '{metric.name}' scores the second of two classes, but there are "
-                f"{len(classes or ())} classes; use macro_{metric.name} or weighted_{metric.name}."
+                f"{len(classes or ())} classes; use {' or '.join(metric.alternatives) or 'another metric'}."
             )
         if kind == "ranking" and (
             split_labels := [label for label in classes or () if len(label.split()) != 1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 from agent.core.files import resolve_inside
 
 
@@ -41,6 +41,7 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
     table.to_csv(file, index=False, lineterminator="\n")
 
 
+@redacted_as("a table lacks a column")
 def require_columns(table: pd.DataFrame, columns: Sequence[str], file: Path) -> None:
     """Raise SetupError with the first missing column and the existing columns."""
     for column in columns:
@@ -49,6 +50,7 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], file: Path) -> 
             raise SetupError(f"{file}: the table has no column '{column}'; it has {existing}.")
 
 
+@redacted_as("some ids are blank or repeat")
 def require_unique(table: pd.DataFrame, column: str, file: Path) -> None:
     """Raise SetupError for blank or repeated values. Row numbers start at 1, without the header."""
     values = table[column]
@@ -71,6 +73,7 @@ def first_row(mask: "pd.Series[bool]") -> int:
     return int(mask.to_numpy().argmax()) + 1
 
 
+@redacted_as("the time column holds values that are not dates or times")
 def parse_times(values: "pd.Series[str]", file: Path) -> "pd.Series[float]":
     """Return times as floats (N,): numbers unchanged, dates as seconds since 1970.
 

@@ -16,7 +16,7 @@ from agent.competition.cell_parsing import parse_masks
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, read_table, require_columns, require_unique
 from agent.competition.untrusted_csv import SubmissionError, TextColumn
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Tar
     return Target(classes=classes, labels=_one_hot(names, rows, len(cells), classes, file))
 
 
+@redacted_as("the target holds values that are not masks as runs of pixels")
 def mask_sizes(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
     """Return the sizes (N,) of run-length masks in pixels; raise SetupError for an invalid cell."""
     column = TextColumn(file.name, str(cells.name), pa.array(cells, pa.string()))
@@ -102,6 +103,7 @@ def canonical_cells(spec: CompetitionSpec, table: pd.DataFrame) -> pd.DataFrame:
     return targets
 
 
+@redacted_as("the label table does not list all labels")
 def _one_hot(
     names: "pd.Series[str]", rows: NDArray[np.intp], count: int, classes: Sequence[str], file: Path
 ) -> sparse.csr_array:
@@ -119,6 +121,7 @@ def _one_hot(
     return labels
 
 
+@redacted_as("a regression target holds values that are not finite numbers")
 def _numbers(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
     _refuse_blank(cells, file)
     numbers = pd.to_numeric(cells, errors="coerce").astype(float)
@@ -132,6 +135,7 @@ def _numbers(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
     return np.asarray(numbers, dtype=np.float64)
 
 
+@redacted_as("a target is blank in some rows")
 def _refuse_blank(cells: "pd.Series[str]", file: Path) -> None:
     blank = cells.str.strip() == ""
     if blank.any():

@@ -1,18 +1,14 @@
-"""Opens the language models of a session: a provider's endpoint, or a small local model."""
+"""The agents of a run, and the language model that they ask: an endpoint, or a small local model."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Engine
-
-from agent.agents.debugger import Debugger, Files, LlmDebugger, ReadCommit
+from agent.agents.debugger import Debugger
 from agent.agents.lesson_writer import LessonWriter
-from agent.agents.replay import ReplayDebugger, ReplayWriter
-from agent.agents.reviewer import LlmReviewer, Reviewer
-from agent.agents.writer import LlmWriter, Writer
-from agent.competition.prepared import Prepared
+from agent.agents.reviewer import Reviewer
+from agent.agents.writer import Writer
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.llm.calls import ROLES, Role
@@ -24,14 +20,10 @@ from agent.llm.prices import load_prices
 from agent.llm.query import LanguageModel
 from agent.llm.spend_limit import SpendLimit
 from agent.planner.base import Planner
-from agent.planner.library.planner import LibraryPlanner
-from agent.planner.llm.briefing import Briefing
-from agent.planner.llm.planner import LlmPlanner
-from agent.planner.replay import ReplayPlanner, recorded_ideas
-from agent.record.events import ReplaySource, RunSettings
+from agent.record.events import RunSettings
 from agent.record.recorder import EventRecorder
-from agent.record.state import Node
 from agent.search.budget import Budget
+from agent.search.policy import Policy
 
 # Largest share of a run's time for one request; else a hanging endpoint would use up the whole run.
 REQUEST_SHARE = 0.2
@@ -63,105 +55,51 @@ def current_host(run: RunSettings) -> str:
     Raises:
         SetupError: the environment names no endpoint, or `--offline` forbids it.
     """
-    if run.planner != "llm" or LOCAL_MODEL in run.models.values():
+    if not run.models or LOCAL_MODEL in run.models.values():
         return run.llm_host
     return _check_offline(find_endpoint(run.models["planner"]), run.offline).host
 
 
 @dataclass(frozen=True)
 class Agents:
-    """Planner and language-model helpers of a run; without a model only the library planner."""
+    """A run's planner and policy, with the agents that fix, write and review code and word lessons."""
 
     planner: Planner
     debugger: Debugger | None = None
     writer: Writer | None = None
     reflector: LessonWriter | None = None
     reviewer: Reviewer | None = None
-
-
-def make_agents(
-    library: LibraryPlanner,
-    prepared: Prepared,
-    run: RunSettings,
-    read_commit: ReadCommit,
-    language_model: LanguageModel,
-) -> Agents:
-    """Return the agents of a run that uses models; `read_commit` gives the files of a revision."""
-    briefing = Briefing.of(prepared, run, library.search_space)
-    competition = briefing.competition
-
-    def read_code(node: Node) -> Files:
-        return read_commit(node.commit)
-
-    planner = LlmPlanner(library, briefing, language_model, read_code)
-    if briefing.small_model:  # a small model's code and words are not good enough
-        return Agents(planner)
-    debugger = LlmDebugger(language_model, competition, library.scopes, read_commit)
-    writer = LlmWriter(language_model, competition, library.scopes, briefing.aggregates)
-    reflector = LessonWriter(language_model, competition, read_code)
-    reviewer = LlmReviewer(language_model, competition, read_commit)
-    return Agents(planner, debugger, writer, reflector, reviewer)
-
-
-def make_replay_agents(
-    library: LibraryPlanner,
-    engine: Engine,
-    source: ReplaySource,
-    read_commit: ReadCommit,
-    note: Callable[[str], None],
-) -> Agents:
-    """Return the agents of a replay; `note` reports the ideas that are skipped."""
-    ideas = recorded_ideas(engine, source)
-    planner = ReplayPlanner(source, ideas, library.search_space, note)
-    return Agents(planner, ReplayDebugger(ideas, read_commit), ReplayWriter(ideas))
+    policy: Policy | None = None
+    """The planner's own policy; None: the policy that the run's settings name."""
 
 
 @contextmanager
-def open_agents(
-    library: LibraryPlanner,
-    recorder: EventRecorder,
-    prepared: Prepared,
-    read_commit: ReadCommit,
-    keep_alive: Callable[[], None],
-) -> Iterator[Agents]:
-    """Yield the run's planner and the other agents that use its models.
+def open_language_model(recorder: EventRecorder, keep_alive: Callable[[], None]) -> Iterator[LanguageModel]:
+    """Yield the run's language model, which records its calls and respects the spend limit.
 
     Args:
-        library: the library planner, which is also the fallback.
         recorder: records the calls.
-        prepared: the prepared data.
-        read_commit: gives the files of a revision.
         keep_alive: is called while a request waits for its answer.
 
     Raises:
         SetupError: no endpoint is set up, or a package is missing.
     """
-    state = recorder.state
-    if state.run.planner == "library":
-        yield Agents(library)
-        return
-    note = recorder.observer.note
-    if state.run.replay_source is not None:
-        engine = recorder.journal.engine
-        yield make_replay_agents(library, engine, state.run.replay_source, read_commit, note)
-        return
+    state, note = recorder.state, recorder.observer.note
     with _endpoint(state.run) as endpoint:
-        spend_limit = SpendLimit(state.run.max_usd, used=lambda: state.spend.used)
         client = Client(
             endpoint,
             recorder,
-            spend_limit,
+            SpendLimit(state.run.max_usd, used=lambda: state.spend.used),
             keep_alive,
             lambda: _seconds_left(recorder),
             question_limit_s=REQUEST_SHARE * state.run.budget_s,
         )
-        language_model = CircuitBreaker(
-            client,
-            lambda reason: note(f"The library planner continues without the language model: {reason}"),
-            fail_fast=all(map(state.is_imported, state.nodes.values())),
-        )
         try:
-            yield make_agents(library, prepared, state.run, read_commit, language_model)
+            yield CircuitBreaker(
+                client,
+                lambda reason: note(f"The library planner continues without the language model: {reason}"),
+                fail_fast=all(map(state.is_imported, state.nodes.values())),
+            )
         finally:
             client.close()
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.core.contract import WEIGHTS_FACT
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint
 from agent.record.state import Node
@@ -71,4 +72,4 @@ def facts(analysis: dict[str, object]) -> dict[str, str]:
     weights = analysis.get("weights")
     if not isinstance(weights, dict):
         return {}
-    return {f"weights of {str(name)[:60]}": str(source)[:80] for name, source in list(weights.items())[:8]}
+    return {f"{WEIGHTS_FACT}{str(name)[:60]}": str(source)[:80] for name, source in list(weights.items())[:8]}

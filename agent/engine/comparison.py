@@ -5,8 +5,9 @@ import math
 from agent.competition.evaluation import load_hold_out
 from agent.competition.metrics import Metric, paired_effect
 from agent.competition.prepared import Prepared
+from agent.core.contract import VALIDATION_FILE
 from agent.core.errors import SetupError
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner
 from agent.memory.distill import distill, distill_fix
 from agent.memory.lesson import OWN_CODE, Evidence, FixEvidence, Lesson, Scope
 from agent.record.events import NodeResult
@@ -112,9 +113,8 @@ def _compare(
     None without a standard error: a competition's own metric may be too slow to resample, or may fail.
     """
     prepared = runner.prepared
-    file = "working/val_submission.csv"
-    truth, after = load_hold_out(prepared, "val", runner.workspace(node.id) / file)
-    _, before = load_hold_out(prepared, "val", runner.workspace(other.id) / file)
+    truth, after = load_hold_out(prepared, "val", runner.checkout.workspace(node.id) / VALIDATION_FILE)
+    _, before = load_hold_out(prepared, "val", runner.checkout.workspace(other.id) / VALIDATION_FILE)
     try:
         paired = paired_effect(metric, truth, before, after)
     except SetupError:

@@ -4,43 +4,44 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.agents.reviewer import Reviewer, with_review
+from agent.agents.reviewer import with_review
 from agent.competition.label_permutation import evaluate_permutation_test, make_permutation_test
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
-from agent.engine.trial_runner import SEED_STEP, ResultCheck, Trial, TrialRunner
+from agent.core.seeds import SEED_STEP
+from agent.engine.decider import Decider
+from agent.engine.node_source import node_source
+from agent.engine.trials.runner import ResultCheck, TrialRunner
+from agent.engine.trials.trial import Trial
 from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import LeakageProbe, NodeResult
-from agent.record.recorder import Clock
 from agent.record.state import Node, RunState
-from agent.repository.idea import Idea
+from agent.repository.assembly import Assembler
 from agent.repository.leakage import Leakage, leakage
-from agent.repository.lineage import Lineage
 from agent.search.budget import Budget
 
 PROBE_SUFFIX = "-probe"  # suffix of the folder in which a node is probed
 MAX_FINDINGS = 3  # reported leakage findings per node
 TIME_SLACK = 1.1  # a probe needs this many times the node's run time
 
-Render = Callable[[Idea], dict[str, str]]
-"""Renders the files of an idea's blueprint."""
-
 
 @dataclass(frozen=True)
 class LeakageGate:
     """Checks that a node has to pass before it becomes the best of the run."""
 
+    decider: Decider
     state: RunState
     runner: TrialRunner
-    clock: Clock
-    render: Render
+    elapsed_s: Callable[[], float]
+    """Returns the seconds of work of the run so far."""
+    assembler: Assembler
 
     def find_leaks(self, node: Node, files: Mapping[str, str]) -> Leakage:
         """Return the leakage findings in a node's code that the code it was made from does not have."""
-        if self.state.run.experiment or not has_own_code(self.state, node):
+        if not self.decider.is_checked(self.state, node):
             return Leakage()
-        return leakage(base_code(self.state, node, self.runner.lineage, self.render), files)
+        return leakage(self._starting_code(node), files)
 
     def result_check(self, node: Node, limit_s: float, stop_check: StopCheck | None) -> ResultCheck:
         """Return a check for the node's worker: probe a result that would lead or has leakage findings.
@@ -49,43 +50,21 @@ class LeakageGate:
         """
 
         def check(trial: Trial, result: NodeResult) -> NodeResult:
-            if not trial.leakage_findings and not would_lead(self.state, node, result):
+            if not self.decider.is_probe_due(self.state, node, result, trial.leakage_findings):
                 return result
-            left_s = Budget.of(self.state, self.clock.elapsed_s()).search_left_s
+            left_s = Budget.of(self.state, self.elapsed_s()).search_left_s
             found = probe(self.runner, trial, result, min(limit_s, left_s), stop_check)
             return with_probe(result, trial.leakage_findings, found)
 
         return check
 
-    def with_review(self, reviewer: Reviewer | None, node: Node, result: NodeResult) -> NodeResult:
-        """Return the result with a reviewer's opinion, if there is a reviewer and the result would lead."""
-        if reviewer is None or result.status != "valid" or not would_lead(self.state, node, result):
-            return result
-        before = base_code(self.state, node, self.runner.lineage, self.render)
-        return with_review(result, reviewer.review(self.state, node, result, before))
+    def with_review(self, node: Node, result: NodeResult) -> NodeResult:
+        """Return the result with its review, if one is made."""
+        review = self.decider.review(self.state, node, result, lambda: self._starting_code(node))
+        return with_review(result, review)
 
-
-def has_own_code(state: RunState, node: Node) -> bool:
-    """Whether a node's code differs from what templates render; false for ensembles, which only blend."""
-    return node.operator != "ensemble" and not state.is_rendered(node)
-
-
-def base_code(state: RunState, node: Node, lineage: Lineage, render: Render) -> dict[str, str]:
-    """Return the code that a node started from: its parent's, else its rendered blueprint, else none."""
-    if node.parent is not None:
-        return lineage.read(state.nodes[node.parent].commit)
-    return render(node.idea) if node.idea.blueprint is not None else {}
-
-
-def would_lead(state: RunState, node: Node, result: NodeResult) -> bool:
-    """Whether a valid result would make a node with its own code the best.
-
-    Always false for an experiment, whose nodes are never kept.
-    """
-    if state.run.experiment or not has_own_code(state, node):
-        return False
-    best = state.best.metric if state.best is not None else None
-    return result.metric is not None and (best is None or state.better(result.metric, best))
+    def _starting_code(self, node: Node) -> dict[str, str]:
+        return self.assembler.starting_code(node_source(self.state, node, self.runner.checkout.lineage.read))
 
 
 def probe(
@@ -110,9 +89,9 @@ def probe(
     shutil.rmtree(metadata, ignore_errors=True)  # left by a killed session
     seconds = 0.0
     try:
-        with runner.temporary_checkout(trial, PROBE_SUFFIX) as copy:
+        with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
             permutation = make_permutation_test(prepared, metadata, seed)
-            outcome = runner.execute_with_metadata(copy, metadata, limit_s, stop_check)
+            outcome = runner.run_with_metadata(copy, metadata, limit_s, stop_check)
             seconds = outcome.seconds
             if outcome.status != "ok":
                 return _no_verdict(f"The probe failed: {outcome.reason}", seconds)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import Metric
 from agent.engine.comparison import fixes_taught, lesson_from
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.decider import Decider
+from agent.engine.trials.runner import TrialRunner
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
-from agent.search.budget import Budget
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,7 @@ class Learner:
     runner: TrialRunner
     metric: Metric
 
-    def finish(
-        self, node: Node, result: NodeResult, limit_s: float, reflector: LessonWriter | None = None
-    ) -> None:
+    def finish(self, node: Node, result: NodeResult, limit_s: float, decider: Decider) -> None:
         """Record a result and its lessons in one transaction, so that a kill loses both or neither.
 
         Args:
@@ -34,7 +32,7 @@ class Learner:
             result: its result, not yet in the state.
             limit_s: the node's time limit in seconds. A node with less time than the others may owe its
                 score to that, so it teaches debug lessons only.
-            reflector: words lessons about edits; None leaves the generated words.
+            decider: decides whether a model words the lesson; else the generated words stay.
         """
         state, journal = self.recorder.state, self.recorder.journal
         taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
@@ -51,8 +49,7 @@ class Learner:
                 journal.append(event, connection)
         for event in events:
             self.recorder.apply(event)
-        # No request once the time is used up: two failed requests would open the circuit breaker.
-        if stored is not None and reflector is not None and Budget.of(state).search_left_s > 0:
+        if stored is not None and (reflector := decider.words_from(state)) is not None:
             self._word(node, stored, reflector)
 
     def _word(self, node: Node, lesson: Lesson, reflector: LessonWriter) -> None:

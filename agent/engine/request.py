@@ -1,63 +1,36 @@
 """Turns the request of `mars run` into the settings and the planner of a run."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
+from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
-from agent.competition.sources.locate import DataChoice
-from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.agents import find_models
+from agent.core.registry import nearest_first
+from agent.engine.planners.plugin import PlannerPlugin, PlannerSetup
+from agent.engine.planners.registry import PLANNERS
+from agent.engine.run_request import PLANNER_FIELDS, RunRequest
 from agent.execution.gpus import visible_gpus
 from agent.execution.hardware import cpu_count, device
-from agent.llm.endpoint import LOCAL_MODEL
+from agent.execution.registry import EXECUTORS
 from agent.planner.base import TaskContext
 from agent.planner.conditions import serves, unserved_message
 from agent.planner.constraints import parse_constraints
 from agent.planner.library.planner import LibraryPlanner
-from agent.planner.replay import find_source
-from agent.record.events import PlannerName, RunSettings, RunStarted
-from agent.record.journal import Journal
+from agent.record.events import RunSettings
+from agent.record.trackers.registry import TRACKERS
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, load_blueprint
 from agent.repository.imported import import_repository
-from agent.repository.lineage import Lineage, repository_of
+from agent.search.policy import POLICIES
 
 # Default share of the run's time per node; near the end a node gets twice that.
 NODE_SHARE = 1 / 6
 FINAL_NODE_FACTOR = 2
 MIN_NODE_MINUTES = 0.5
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """Options of `mars run`."""
-
-    competition: str
-    minutes: float = 10.0
-    node_minutes: float | None = None
-    max_nodes: int | None = None
-    policy: str = "mcts"
-    blueprint: Path | None = None
-    lessons: Path | None = None
-    workers: int | None = None
-    share_gpus: bool = False
-    data: DataChoice = "auto"
-    data_seed: int = 0
-    seed: int = 0
-    cold: bool = False
-    pinned: tuple[str, ...] = ()
-    forbidden: tuple[str, ...] = ()
-    hint: str = ""
-    imported: Path | None = None
-    refit: bool = False
-    planner: PlannerName = "library"
-    model: str | None = None
-    replay_of: str | None = None
-    max_usd: float | None = None
-    offline: bool = False
 
 
 def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
@@ -97,45 +70,87 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         share_gpus=request.share_gpus,
         threads=max(cpu_count() // workers, 1),
         seed=request.seed,
-        cold=request.cold or device() == "cuda",
+        executor=_executor_name(request),
         blueprint=blueprint,
         pinned=request.pinned,
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
         offline=request.offline,
+        trackers=request.trackers,
         **_planner_settings(request, prepared, home),
     )
 
 
+def check_parts(request: RunRequest) -> None:
+    """Import the parts that a request names, before any data are prepared.
+
+    Raises:
+        SetupError: a planner, policy, executor or tracker is unknown; the message lists the known names.
+        ImportError: a package that a part needs is absent.
+    """
+    PLANNERS.load(request.planner)
+    POLICIES.load(request.policy)
+    EXECUTORS.load(_executor_name(request))
+    for name in request.trackers:
+        TRACKERS.load(name)
+
+
+def check_recorded_parts(settings: RunSettings, engine: Engine) -> None:
+    """Import the parts of a recorded run, before another session of the run is recorded.
+
+    Raises:
+        SetupError: the planner, policy or executor is unknown, or the planner lacks something.
+        ImportError: a package that a part needs is absent.
+    """
+    POLICIES.load(settings.policy)
+    EXECUTORS.load(settings.executor)
+    PLANNERS.load(settings.planner).check(settings, engine)
+
+
+def _executor_name(request: RunRequest) -> str:
+    """Return the executor's name; SetupError if --cold contradicts --executor."""
+    if request.cold and request.executor not in (None, "cold"):
+        raise SetupError(f"--cold: means --executor cold; omit it, or omit --executor {request.executor}.")
+    # A candidate on a GPU starts in a process of its own, which no other process has touched.
+    default = "cold" if request.cold or device() == "cuda" else "warm"
+    return request.executor or default
+
+
 def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
     """Return the planner's settings; SetupError where options contradict each other or are missing."""
-    of_planners: dict[str, tuple[object, PlannerName]] = {
-        "--model": (request.model, "llm"),
-        "--max-usd": (request.max_usd, "llm"),
-        "--replay-of": (request.replay_of, "replay"),
-    }
-    for option, (value, planner) in of_planners.items():
-        if value is not None and request.planner != planner:
-            raise SetupError(f"{option}: needs --planner {planner}; add that, or omit {option}.")
-    if request.planner == "library":
-        return {}
-    if request.blueprint is not None:
+    plugin = PLANNERS.load(request.planner)
+    for field in PLANNER_FIELDS:
+        if getattr(request, field) is not None and field not in plugin.fields:
+            option = f"--{field.replace('_', '-')}"
+            users = (name for name in PLANNERS.builtin if field in PLANNERS.load(name).fields)
+            raise SetupError(f"{option}: needs --planner {' or '.join(users)}; add that, or omit {option}.")
+    if request.blueprint is not None and not plugin.accepts_blueprint:
         raise SetupError(f"--blueprint: executes one blueprint only; omit --planner {request.planner}.")
-    if request.planner == "replay":
-        if request.imported is not None:
-            raise SetupError("--from: a replay starts as the recorded run did; omit --from.")
-        source = find_source(open_database(home.database), request.replay_of, prepared.spec.id)
-        return {"planner": "replay", "replay_source": source}
-    models, host = find_models(request.model, home, request.offline)
-    return {"planner": "llm", "models": models, "llm_host": host, "max_usd": request.max_usd}
+    options = _planner_options(request, plugin)
+    return {
+        "planner": request.planner,
+        "planner_options": options,
+        **plugin.settings(PlannerSetup(request, options, prepared, home)),
+    }
 
 
-def can_write(settings: RunSettings) -> bool:
-    """Whether a run's planner can write a solution without a family, or replays recorded solutions."""
-    return settings.planner == "replay" or (
-        settings.planner == "llm" and LOCAL_MODEL not in settings.models.values()
-    )
+def _planner_options(request: RunRequest, plugin: PlannerPlugin) -> dict[str, str]:
+    """Return the values of --planner-option by name; SetupError for a name that the planner lacks."""
+    options = {}
+    for given in request.planner_options:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise SetupError(f"--planner-option {given}: is not of the form NAME=VALUE.")
+        if name not in plugin.options:
+            choices = nearest_first(name, list(plugin.options))
+            known = "; ".join(f"{choice}: {plugin.options[choice]}" for choice in choices)
+            raise SetupError(
+                f"--planner-option {given}: the planner {request.planner} has no option '{name}'"
+                + (f"; its options are {known}." if known else " and no others.")
+            )
+        options[name] = value
+    return options
 
 
 def make_planner(
@@ -154,15 +169,15 @@ def make_planner(
             after its commit.
 
     Raises:
-        SetupError: no family serves the data and nothing else can, or no family satisfies the constraints.
+        SetupError: the planner is unknown, no family serves the data and nothing else can, no family
+            satisfies the constraints, or the metric has no code for the families' repositories.
     """
-    spec = prepared.spec
-    roles = frozenset(column.role for column in spec.inputs)
-    at = TaskContext(spec.task, spec.metric, roles, prepared.rows.train, device())
+    spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
+    at = TaskContext.of(spec, prepared.rows.train, device())
     families = known_families(home)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
-        if not imported and settings.imported is None and not can_write(settings):
+        if not imported and settings.imported is None and not plugin.can_write(settings):
             raise SetupError(unserved_message(spec, families))
         if settings.pinned or settings.forbidden:
             raise SetupError(
@@ -170,6 +185,8 @@ def make_planner(
                 "omit them."
             )
         return LibraryPlanner({}, at)
+    if spec.own_metric is None:  # raises before the search instead of at the first node
+        metric_of(spec).source_for(spec.task, len(prepared.classes) if prepared.classes else None)
     asked, able = parse_constraints(settings.pinned, settings.forbidden, serving)
     return LibraryPlanner(able, at, asked)
 
@@ -177,20 +194,7 @@ def make_planner(
 def imported_code(
     request: RunRequest, settings: RunSettings, planner: LibraryPlanner, home: Home
 ) -> tuple[dict[str, str], Idea] | None:
-    """Return the imported repository that the run starts from; a replay uses that of the recorded run."""
+    """Return the repository that the user or the planner gives as the first node; None without one."""
     if request.imported is not None:
         return import_repository(request.imported, planner.families)
-    if settings.replay_source is None:
-        return None
-    source = Journal.open(open_database(home.database), settings.replay_source.run)
-    started = source.events()[0]
-    if not isinstance(started, RunStarted) or started.settings.imported is None:
-        return None
-    repository = repository_of(home.workspaces / source.run)
-    if not repository.is_dir():
-        raise SetupError(
-            f"Run {source.run} started from an imported repository, but {repository} is gone; "
-            "replay another run."
-        )
-    imported = started.settings.imported
-    return Lineage(repository).read(imported.commit), imported.idea
+    return PLANNERS.load(settings.planner).starting_point(settings, home)

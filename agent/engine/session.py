@@ -4,70 +4,53 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from agent.competition.evaluation import check_metric
-from agent.competition.metrics import Metric, metric_of
+from agent.competition.metrics import metric_of
 from agent.competition.preparation.prepare import prepare
-from agent.competition.prepared import Prepared, load_prepared
+from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.agents import current_host, open_agents
-from agent.engine.assembly import cache_layers, open_executor
-from agent.engine.loop import Search
+from agent.engine.agents import current_host
+from agent.engine.decider import Decider
+from agent.engine.executors import cache_layers, open_executor
+from agent.engine.headline import resumed_headline, started_headline
+from agent.engine.planners.opening import open_agents
+from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import RunRequest, can_write, imported_code, make_planner, make_settings
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.request import check_parts, check_recorded_parts, imported_code, make_planner, make_settings
+from agent.engine.run_request import RunRequest
+from agent.engine.trials.runner import TrialRunner
+from agent.engine.wiring import OpenSearch, open_search
 from agent.execution import Executor, run_script
 from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson
 from agent.memory.recall import debug_lessons, recall, solution_lessons
 from agent.memory.store import LessonStore, read_lessons
+from agent.planner.family_packages import require_packages
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
-from agent.planner.replay import recorded_ideas
 from agent.record.events import ImportedRepository, RunResumed, RunSettings, RunStarted
 from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
-from agent.record.recorder import EventRecorder, RealClock
+from agent.record.opened_run import Run, open_run
+from agent.record.recorder import RealClock
 from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
-from agent.report.formatting import constraints_text
+from agent.record.trackers.base import TrackedRun
+from agent.record.trackers.feed import with_trackers
 from agent.repository.family import Family, known_families
-from agent.repository.lineage import Lineage, repository_of
-from agent.repository.rendering import Renderer, TaskView
-from agent.search.policy import make_policy
-from agent.search.scheduler import Decisions, scheduler_of
+from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
-
-
-@dataclass(frozen=True)
-class Run:
-    """A recorded run, opened."""
-
-    id: str
-    folder: Path
-    prepared: Prepared
-    metric: Metric
-    journal: Journal
-    state: RunState
-
-    @property
-    def nodes(self) -> Path:
-        """Folder of the workspaces, one subfolder per node."""
-        return self.folder / "nodes"
-
-    @property
-    def lineage(self) -> Lineage:
-        return Lineage(repository_of(self.folder), int(self.journal.created_at.timestamp()))
+from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
 
 @dataclass(frozen=True)
@@ -87,8 +70,9 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
-    make_policy(request.policy)
+    check_parts(request)
     competition = find_competition(request.competition, home)
+    require_packages(competition.spec, known_families(home).values())
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
@@ -97,7 +81,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
     planner = make_planner(settings, prepared, home, imported=request.imported is not None)
-    if not planner.families and not can_write(settings):
+    if not planner.families and not PLANNERS.load(settings.planner).can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
@@ -110,17 +94,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
                 update={"imported": ImportedRepository(commit=run.lineage.commit_imported(files), idea=idea)}
             )
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
-        return session.begin(f"Run {run.id}: {prepared.spec.title}{constraints_text(settings)}")
-
-
-def _cited(settings: RunSettings, engine: Engine) -> set[str]:
-    """Return the ids of the lessons that replayed ideas cite."""
-    if settings.replay_source is None:
-        return set()
-    ideas = recorded_ideas(engine, settings.replay_source)
-    fixes = [attempt.fix for one in ideas for attempt in one.attempts]
-    cited = (*(one.idea.cited_lessons for one in ideas), *(fix.cites for fix in fixes))
-    return {name for names in cited for name in names}
+        return session.begin(started_headline(run.id, prepared.spec.title, settings))
 
 
 @contextmanager
@@ -175,36 +149,15 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
                 f"Run {run.id} verifies a lesson and cannot be resumed; start again with "
                 "`mars lessons verify`."
             )
+        require_packages(run.prepared.spec, families.values())
         _check_blueprints(run, families)
-        if run.state.run.replay_source is not None:  # report missing ideas before the session is recorded
-            recorded_ideas(engine, run.state.run.replay_source)
+        check_recorded_parts(run.state.run, engine)
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
         planner = make_planner(run.state.run, run.prepared, home)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.continue_run(minutes, heartbeat.last_alive)
-
-
-def open_run(
-    name: str, home: Home, engine: Engine | None = None, families: Mapping[str, Family] | None = None
-) -> Run:
-    """Open a recorded run and rebuild its state from its events.
-
-    Args:
-        name: id of the run, part of it, or `latest`.
-        home: the folder that holds everything MARS writes.
-        engine: the open database; None opens it.
-        families: for a run that continues; they add new slots to recorded blueprints.
-    """
-    journal = Journal.open(engine or open_database(home.database), name)
-    events = journal.events()
-    if not events or not isinstance(events[0], RunStarted):
-        raise SetupError(f"Run {journal.run} stopped before its search; start a new run with `mars run`.")
-    prepared = load_prepared(home.prepared / events[0].settings.prepared)
-    metric = metric_of(prepared.spec, run_script)
-    state = RunState.replay(events, metric.higher_is_better, families)
-    return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)
 
 
 def _check_blueprints(run: Run, families: Mapping[str, Family]) -> None:
@@ -244,7 +197,7 @@ class _Session:
         self._settings = settings
         self._lessons = lessons
         self._home = home
-        self._observer = observer
+        self._observer = with_trackers(observer, settings.trackers, TrackedRun(run.id, run.folder))
         self._heartbeat = heartbeat
         self._cache = cache_layers(home, run.prepared, run.folder)
         self._planner = planner
@@ -257,6 +210,7 @@ class _Session:
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
                 lessons=lessons,
+                packages=installed_packages(),
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
@@ -265,7 +219,7 @@ class _Session:
     def _recalled(self) -> tuple[Lesson, ...]:
         """Return the lessons offered to the run: solution lessons, then as many debug lessons at most.
 
-        A replay adds the lessons that its ideas cite.
+        The planner may add lessons that its ideas will cite.
         """
         about = Briefing.of(self._run.prepared, self._settings, self._planner.search_space).about(None)
         known, scopes = self._lessons.all(), self._planner.scopes
@@ -273,7 +227,9 @@ class _Session:
         if recalled.how:
             self._observer.note(recalled.how)
         offered = [*recalled.lessons, *recall(debug_lessons(known), scopes, about=about)]
-        cited = _cited(self._settings, self._run.journal.engine) - {lesson.id for lesson in offered}
+        plugin = PLANNERS.load(self._settings.planner)
+        to_cite = plugin.cited_lessons(self._settings, self._run.journal.engine)
+        cited = to_cite - {lesson.id for lesson in offered}
         return (*offered, *(lesson for lesson in known if lesson.id in cited))
 
     def continue_run(self, minutes: float | None, last_alive: float) -> Summary:
@@ -284,69 +240,65 @@ class _Session:
         lost = max(last_alive - journal.last_recorded_at().timestamp(), 0.0) if busy else 0.0
         host, before = current_host(state.run), state.run.llm_host
         resumed = RunResumed(
-            elapsed_s=state.elapsed_s + lost, minutes=minutes or state.run.minutes, llm_host=host
+            elapsed_s=state.elapsed_s + lost,
+            minutes=minutes or state.run.minutes,
+            llm_host=host,
+            packages=installed_packages(),
         )
         journal.append(resumed)
         state.apply(resumed)
         if host != before:
             self._observer.note(f"Language models are now asked at {host}, before at {before}.")
         with self._executor() as executor:
-            return self._work(executor, f"Run {self._run.id} continues: {self._run.prepared.spec.title}")
+            return self._work(executor, resumed_headline(self._run.id, self._run.prepared.spec.title))
 
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
         self._observer.started(state, headline)
         for sentence in run.prepared.warnings:
             self._observer.note(sentence)
-        task = TaskView.of(run.prepared)
-        runner = TrialRunner(
-            prepared=run.prepared,
-            lineage=run.lineage,
-            executor=executor,
-            nodes_root=run.nodes,
-            settings=state.run,
-            cache=self._cache,
-            weights=self._home.weights,
-            gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
-        )
-        recorder = EventRecorder(run.journal, state, self._observer, RealClock(state.elapsed_s))
         try:
-            chosen = self._search(recorder, runner, task)
-            kept = self._keep(runner, chosen) if chosen and not state.run.experiment else None
+            search = open_search(
+                run,
+                self._planner.families,
+                executor,
+                RealClock(state.elapsed_s),
+                self._observer,
+                lessons=self._lessons,
+                cache=self._cache,
+                weights=self._home.weights,
+                gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
+                heartbeat=self._heartbeat,
+            )
+            chosen = self._search(search)
+            kept = self._keep(search.runner, chosen) if chosen and not state.run.experiment else None
             if kept is not None:
                 self._observer.note(kept.sentence)
         finally:
             self._observer.close()
         return Summary(run, chosen, kept)
 
-    def _search(self, recorder: EventRecorder, runner: TrialRunner, task: TaskView) -> Node | None:
+    def _search(self, search: OpenSearch) -> Node | None:
         """Run the search with the session's own decisions, else with a scheduler."""
-        run, library = self._run, self._planner
-        search = Search(
-            run=run.id,
-            recorder=recorder,
-            lessons=self._lessons,
-            runner=runner,
-            renderers={name: Renderer(family, task) for name, family in library.families.items()},
-            competition=task,
-            metric=run.metric,
-            heartbeat=self._heartbeat,
-        )
+        run, loop = self._run, search.loop
         if self._decisions is not None:
-            return search.run(self._decisions)
-        with open_agents(library, recorder, run.prepared, run.lineage.read, search.keep_alive) as agents:
-            scheduler = scheduler_of(run.state.run, agents.planner)
-            return search.run(scheduler, agents)
+            return loop.run(Decider(self._decisions))
+        read_commit = search.runner.checkout.lineage.read
+        with open_agents(
+            self._planner, search.recorder, run.prepared, read_commit, loop.keep_alive
+        ) as agents:
+            return loop.run(Decider.of(run.state.run, agents))
 
     def _keep(self, runner: TrialRunner, node: Node) -> Kept:
         run = self._run
         assert node.result is not None
+        files = runner.checkout.lineage.read(node.result.commit)
         return keep(
             self._home.solutions,
             run.prepared,
             make_card(run.prepared, run.state, run.id, node, run.metric.higher_is_better),
-            runner.lineage.read(node.result.commit),
-            runner.workspace(node.id),
+            files | {LOCK_FILE: requirements_lock(files, node.packages)},
+            runner.checkout.workspace(node.id),
             run.folder / "best",
             submission=submission_of(runner, node),
         )

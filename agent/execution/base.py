@@ -5,9 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from agent.core.contract import MAIN, RUN_LOG
+
 Status = Literal["ok", "failed", "timeout", "stopped", "memory"]
 
-StopCheck = Callable[[float], str | None]
+
+@dataclass(frozen=True)
+class StopReason:
+    """Why a watch stops an execution before its time limit."""
+
+    kind: Literal["pruned", "interrupted", "time"]
+    sentence: str
+
+
+StopCheck = Callable[[float], StopReason | None]
 """Callback, called about five times a second with the elapsed seconds; a returned reason stops the run."""
 
 
@@ -47,9 +58,9 @@ class Job:
     gpu: str | None = None
     """CUDA_VISIBLE_DEVICES: the leased GPU; None keeps the value of the user's environment."""
     arguments: tuple[str, ...] = ()
-    script: str = "main.py"
+    script: str = MAIN
     """Executed script, relative to the workspace. The workspace comes first on the import path."""
-    log_name: str = "run.log"
+    log_name: str = RUN_LOG
     """File name of the bounded log, below `.mars/` in the workspace."""
 
     def resolved(self) -> "Job":
@@ -74,6 +85,8 @@ class Outcome:
     log: Path
     reason: str
     """One sentence. A failure names the exception's type and location; the message may quote data."""
+    stop: StopReason | None = None
+    """Why a watch stopped the candidate; None for every other status than `stopped`."""
 
 
 @dataclass(frozen=True)

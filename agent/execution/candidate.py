@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agent.core.errors import InfrastructureError
@@ -125,8 +126,8 @@ def make_outcome(termination: Termination, job: Job, log: BoundedLog) -> Outcome
         return outcome(*diagnose(termination.returncode, log.recent(), job.workspace))
     if termination.kind == "timeout":
         return outcome("timeout", f"The candidate was killed at its time limit of {job.limits.time_s:g} s.")
-    if termination.kind == "stopped":
-        return outcome("stopped", termination.reason)
+    if termination.stop is not None:
+        return replace(outcome("stopped", termination.stop.sentence), stop=termination.stop)
     if termination.kind == "lost":
         return outcome("failed", "The candidate's supervisor was killed, possibly because memory ran out.")
     reason = termination.reason or (log.recent().strip().splitlines() or ["no output"])[-1]

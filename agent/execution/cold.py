@@ -13,9 +13,15 @@ from agent.execution.candidate import make_outcome, make_task, open_job_log, run
 from agent.execution.inside.task import Task
 from agent.execution.isolation import INSIDE, Isolation, inside_command
 from agent.execution.monitor import Termination
+from agent.execution.setup import ExecutorSetup
 from agent.execution.workspace import scratch_folder
 
 _EXIT_TIMEOUT_S = 5.0
+
+
+def make_cold(setup: ExecutorSetup) -> "ColdExecutor":
+    """The registry's entry."""
+    return ColdExecutor(setup.isolation, setup.readable)
 
 
 class ColdExecutor:

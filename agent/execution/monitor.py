@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.execution.base import StopCheck
+from agent.execution.base import StopCheck, StopReason
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.inside.task import MESSAGE_BYTES, Event, decode_event
 
@@ -25,6 +25,7 @@ class Termination:
     seconds: float
     returncode: int | None = None
     reason: str = ""
+    stop: StopReason | None = None
 
 
 class CandidateMonitor:
@@ -74,9 +75,9 @@ class CandidateMonitor:
                 return Termination("timeout", now - start)
             if stop_check is not None and now >= next_check:
                 next_check = now + _POLL_S
-                sentence = stop_check(now - start)
-                if sentence is not None:
-                    return Termination("stopped", now - start, reason=sentence)
+                stop = stop_check(now - start)
+                if stop is not None:
+                    return Termination("stopped", now - start, stop=stop)
             self._handle_ready(min(_POLL_S, max(0.0, start + time_s - now)))
         return None
 

@@ -12,12 +12,18 @@ from agent.execution.bubblewrap import VisiblePaths, unique_paths
 from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
 from agent.execution.isolation import Isolation
 from agent.execution.server import DEATH_DETECTION_S, ForkServer, ServerDiedError
+from agent.execution.setup import ExecutorSetup
 
 _ATTEMPTS = 2
 
 
 class _NotStartedError(Exception):
     """The process for a job was killed before the job began; another process can run the job."""
+
+
+def make_warm(setup: ExecutorSetup) -> "WarmExecutor":
+    """The registry's entry."""
+    return WarmExecutor(setup.isolation, setup.nodes_root, setup.preload, setup.readable, setup.writable)
 
 
 class WarmExecutor:

@@ -6,19 +6,24 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from agent.core.contract import (
+    HARNESS_FOLDER,
+    INPUT_FOLDER,
+    METADATA_FOLDER,
+    SUBMISSION_FOLDER,
+    WORKING_FOLDER,
+)
 from agent.core.errors import InfrastructureError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Job
-
-_MARS_FOLDER = ".mars"
 
 
 def prepare_workspace(job: Job) -> None:
     """Create `working/`, `submission/`, the two data links and an empty scratch folder."""
     try:
-        for name in ("working", "submission", _MARS_FOLDER):
+        for name in (WORKING_FOLDER, SUBMISSION_FOLDER, HARNESS_FOLDER):
             _ensure_real_folder(job.workspace / name)
-        for name, target in (("input", job.input), ("metadata", job.metadata)):
+        for name, target in ((INPUT_FOLDER, job.input), (METADATA_FOLDER, job.metadata)):
             _link(job.workspace / name, target)
         if job.cache is not None:
             job.cache.mkdir(parents=True, exist_ok=True)
@@ -30,7 +35,7 @@ def prepare_workspace(job: Job) -> None:
 
 def scratch_folder(workspace: Path) -> Path:
     """Return the folder of a candidate's temporary files, on the workspace's disk."""
-    return workspace / _MARS_FOLDER / "tmp"
+    return workspace / HARNESS_FOLDER / "tmp"
 
 
 def clear_scratch(workspace: Path) -> None:
@@ -64,7 +69,7 @@ def remove_unsafe_files(job: Job) -> None:
 
 def log_path(job: Job) -> Path:
     """Return the path of the job's log."""
-    return job.workspace / _MARS_FOLDER / job.log_name
+    return job.workspace / HARNESS_FOLDER / job.log_name
 
 
 def create_log(path: Path) -> BinaryIO:

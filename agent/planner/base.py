@@ -5,7 +5,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from agent.competition.spec import Task
+from agent.competition.metrics import PredictionKind, Trait, metric_of
+from agent.competition.spec import CompetitionSpec, Task
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 
@@ -48,3 +49,25 @@ class TaskContext:
     roles: frozenset[str]
     n_train: int
     device: Literal["cpu", "cuda"]
+    metric_traits: frozenset[Trait] = frozenset()
+    prediction: PredictionKind | None = None  # what a submission holds; None: unknown
+
+    @classmethod
+    def of(cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"]) -> "TaskContext":
+        """Return the context of a competition.
+
+        Args:
+            spec: The competition.
+            n_train: Number of training rows.
+            device: The device of the machine.
+        """
+        metric = metric_of(spec)
+        return cls(
+            task=spec.task,
+            metric=spec.metric,
+            roles=frozenset(column.role for column in spec.inputs),
+            n_train=n_train,
+            device=device,
+            metric_traits=metric.traits,
+            prediction=metric.prediction_kind(spec.task),
+        )

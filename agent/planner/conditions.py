@@ -36,6 +36,8 @@ def is_met(condition: Condition, context: TaskContext, slots: Mapping[str, Value
     return (
         (not condition.tasks or context.task in condition.tasks)
         and (not condition.metrics or context.metric in condition.metrics)
+        and (not condition.metric_traits or not context.metric_traits.isdisjoint(condition.metric_traits))
+        and (not condition.predictions or context.prediction in condition.predictions)
         and set(condition.roles) <= context.roles
         and (condition.min_train is None or context.n_train >= condition.min_train)
         and (condition.max_train is None or context.n_train <= condition.max_train)

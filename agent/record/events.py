@@ -1,17 +1,20 @@
 """Events of a run. The state of a search is rebuilt by applying them in order."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from agent.llm.calls import Call, CallBegun, Role
 from agent.memory.lesson import Lesson
 from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
-PlannerName = Literal["library", "llm", "replay"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
+EndReason = Literal[
+    "blueprint_tried", "budget_used", "too_many_failures", "replay_done", "nothing_fits", "nothing_new"
+]
+"""Why a search ended: nothing_fits means that no new idea fits the time left."""
 
 
 def _formerly(name: str, before: str) -> AliasChoices:
@@ -56,7 +59,7 @@ class RunSettings(_Frozen):
     threads: int = Field(default=1, description="CPU threads of one candidate.")
     share_gpus: bool = Field(default=False, description="Several candidates may use one GPU at once.")
     seed: int = 0
-    cold: bool = False
+    executor: str = Field(default="warm", description="Name of the executor that runs the candidates.")
     blueprint: Blueprint | None = Field(
         default=None, description="The only blueprint to execute; None: the planner proposes."
     )
@@ -71,7 +74,10 @@ class RunSettings(_Frozen):
     )
     hint: str = Field(default="", description="The user's hint in words, for language-model planners.")
     offline: bool = Field(default=False, description="Use nothing beyond this machine.")
-    planner: PlannerName = "library"
+    planner: str = "library"
+    planner_options: dict[str, str] = Field(
+        default_factory=dict, description="Values of --planner-option by name."
+    )
     models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
     llm_host: str = Field(default="", description="Host that serves the models.")
     max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")
@@ -84,9 +90,22 @@ class RunSettings(_Frozen):
         default=None,
         description="Rows of the final refit over training rows; None: no refit.",
     )
+    trackers: tuple[str, ...] = Field(
+        default=(), description="Names of the trackers that receive the events."
+    )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_cold(cls, recorded: Any) -> Any:
+        """Read the `cold: true|false` of records of former versions."""
+        if not isinstance(recorded, dict) or "cold" not in recorded:
+            return recorded
+        content = dict(recorded)
+        executor = "cold" if content.pop("cold") else "warm"
+        return {"executor": executor, **content}
 
     @property
     def node_limit_s(self) -> float:
@@ -216,6 +235,10 @@ class RunStarted(_Event):
     settings: RunSettings
     missing_guarantees: tuple[str, ...]
     lessons: tuple[Lesson, ...] = Field(description="Lessons from memory that later decisions use.")
+    packages: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions of the installed distributions by normalised name; empty in older records.",
+    )
 
 
 class RunResumed(_Event):
@@ -224,6 +247,10 @@ class RunResumed(_Event):
     kind: Literal["run_resumed"] = "run_resumed"
     minutes: float
     llm_host: str = Field(default="", description="Host of the models from now on; empty: unchanged.")
+    packages: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions of the installed distributions by normalised name; empty in older records.",
+    )
 
 
 class NodeProposed(_Event):
@@ -319,7 +346,8 @@ class LessonWorded(_Event):
 
 class RunFinished(_Event):
     kind: Literal["run_finished"] = "run_finished"
-    reason: str
+    reason: str = Field(description="Why the search ended, as a sentence.")
+    end_reason: EndReason | None = Field(default=None, description="None in records of former versions.")
     chosen: int | None = Field(description="The node that is this run's solution.")
     no_refit: str = Field(default="", description="Why the requested refit did not happen.")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from agent.core.contract import HARNESS_FOLDER, MEMBERS_FOLDER, WORKING_FOLDER
 from agent.core.errors import MarsError
 from agent.core.locks import TEMPORARY_PREFIX, is_folder_locked
 from agent.core.paths import Home
@@ -20,8 +21,8 @@ from agent.record.events import NodeProposed, RunStarted, has_ended
 from agent.record.journal import Journal, list_runs
 from agent.record.run_lock import try_run_lock
 
-_OUTPUTS = ("*/working/*_outputs.npz", "*/members/*/working/*_outputs.npz")
-_SCRATCH = ("nodes/*/.mars/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
+_OUTPUTS = (f"*/{WORKING_FOLDER}/*_outputs.npz", f"*/{MEMBERS_FOLDER}/*/{WORKING_FOLDER}/*_outputs.npz")
+_SCRATCH = (f"nodes/*/{HARNESS_FOLDER}/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
 # Names of folders that are being filled, and of the old folders that they replace.
 _UNFINISHED = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
 # A process creates its folder a moment before it locks the folder.

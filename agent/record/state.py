@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agent.competition.metrics.direction import Direction
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
 from agent.memory.lesson import Lesson
@@ -69,6 +70,7 @@ class Node:
     refitting: bool = False
     children: list[int] = field(default_factory=list)
     lessons: list[str] = field(default_factory=list)
+    packages: Mapping[str, str] = field(default_factory=dict)  # versions that scored the node; may be empty
 
     @property
     def name(self) -> str:
@@ -147,10 +149,11 @@ class RunState:
 
     def __init__(self, higher_is_better: bool, families: Mapping[str, Family] | None = None) -> None:
         """Start with no events; `families` add new slots to the blueprints of a run that continues."""
-        self.higher_is_better = higher_is_better
+        self.direction = Direction(higher_is_better)
         self._families = families or {}
         self.settings: RunSettings | None = None
         self.missing_guarantees: tuple[str, ...] = ()
+        self.packages: Mapping[str, str] = {}  # versions in the present session; may be empty
         self.offered: dict[str, Lesson] = {}
         self.learned: dict[str, Lesson] = {}
         self.nodes: dict[int, Node] = {}
@@ -219,8 +222,12 @@ class RunState:
         if len(lesson.changes) == 1 and lesson.verdict == "helps":
             self._proven[lesson.id] = lesson
 
+    @property
+    def higher_is_better(self) -> bool:
+        return self.direction.higher_is_better
+
     def better(self, a: float, b: float) -> bool:
-        return a > b if self.higher_is_better else a < b
+        return self.direction.better(a, b)
 
     def ancestors(self, node: Node) -> list[Node]:
         """Return the ancestors, from the parent up to the draft."""
@@ -247,12 +254,14 @@ class RunState:
             case RunStarted():
                 self.settings = event.settings
                 self.missing_guarantees = event.missing_guarantees
+                self.packages = event.packages
                 self.offered = {lesson.id: lesson for lesson in event.lessons}
                 for lesson in event.lessons:
                     self._index_lesson(lesson)
             case RunResumed():
                 moved = {"llm_host": event.llm_host} if event.llm_host else {}
                 self.settings = self.run.model_copy(update={"minutes": event.minutes, **moved})
+                self.packages = event.packages
                 self.finished = None
                 self.spend.mark_lost()
             case NodeProposed():
@@ -312,14 +321,14 @@ class RunState:
     def _finish(self, event: NodeFinished) -> None:
         node = self.nodes[event.node]
         node.result, node.finished_at_s = event.result, event.elapsed_s
+        node.packages = self.packages
         self._running.pop(node.id, None)
         if node.is_valid:
             insort(self._valid, node, key=lambda valid: valid.id)
         if not node.is_valid or node.metric is None:
             return
         if node.operator != "ensemble":
-            sign = -1.0 if self.higher_is_better else 1.0
-            insort(self.leaders, node, key=lambda valid: sign * (valid.metric or 0.0))
+            insort(self.leaders, node, key=lambda valid: self.direction.key(valid.metric))
             del self.leaders[LEADERS:]
         if self.best is None or self.best.metric is None or self.better(node.metric, self.best.metric):
             self.best = node

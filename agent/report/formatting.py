@@ -1,9 +1,12 @@
 """Formats the facts of a run as text, the same way on the live screen, in plain lines and on the page."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
+from agent.core.format import clean as clean
+from agent.core.format import clock as clock
+from agent.core.format import duration as duration
+from agent.core.format import one_line as one_line
 from agent.llm.calls import Call
 from agent.llm.spend import Spend
 from agent.memory.lesson import Evidence, Lesson
@@ -43,19 +46,6 @@ OPERATOR_STYLE: Mapping[Operator, str] = {
 BEST_SIGN = "★"
 ABSENT = "–"
 _NO_DIFFERENCE = "no measurable difference"
-
-# Control characters can steer a terminal; bidirectional overrides can reorder the visible text.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """Return text of a candidate or planner without characters that steer a terminal or forge a line."""
-    return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def one_line(text: str) -> str:
-    """Return the clean text on one line; every run of white space becomes one space."""
-    return " ".join(clean(text).split())
 
 
 def tail(text: str, limit: int) -> str:
@@ -101,21 +91,6 @@ def score(value: float | None, standard_error: float | None = None) -> str:
     if value is None or standard_error is None:
         return number(value)
     return f"{number(value)} ± {number(standard_error, like=value)}"
-
-
-def duration(seconds: float) -> str:
-    """Format a duration as `4.2 s`, `42 s`, `3:05` or `1:02:33`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else clock(whole)
-
-
-def clock(seconds: float) -> str:
-    """Format a time of the run as `0:07`, `3:05` or `1:02:33`."""
-    minutes, second = divmod(max(int(seconds), 0), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
 
 
 def permutation_test(found: LeakageProbe) -> str:
@@ -170,6 +145,13 @@ def effect(lesson: Lesson) -> str:
     if lesson.verdict == "inconclusive":
         return f"{_NO_DIFFERENCE} ({_error_change(lesson)}, {pairs})"
     return f"{_error_reduction(lesson)} ({pairs})"
+
+
+def short_effect(lesson: Lesson) -> str:
+    """Format the effect of a lesson for a table: `-12.0 % ± 3.0 %` of the error, or `2 of 3 fixed`."""
+    if lesson.fixes:
+        return f"{sum(fix.mended for fix in lesson.fixes)} of {len(lesson.fixes)} fixed"
+    return _error_change(lesson).removeprefix("error ") if lesson.evidence else ABSENT
 
 
 def titled_effect(lesson: Lesson) -> str:
@@ -280,14 +262,3 @@ def progress(point: CurvePoint) -> str:
 def data_kind(settings: RunSettings) -> str:
     """Name the data behind the scores; a sample is always called `SAMPLE data`."""
     return "SAMPLE data" if settings.data_kind == "sample" else "full data"
-
-
-def constraints_text(settings: RunSettings) -> str:
-    """List the constraints of a run as clauses to append to a sentence; empty without constraints."""
-    parts = [
-        f"; replays the ideas of run {settings.replay_source.run}" if settings.replay_source else "",
-        f"; pinned: {', '.join(settings.pinned)}" if settings.pinned else "",
-        f"; forbidden: {', '.join(settings.forbidden)}" if settings.forbidden else "",
-        f"; hint: {one_line(settings.hint)}" if settings.hint else "",
-    ]
-    return "".join(parts)

@@ -144,7 +144,7 @@ def _settings(state: RunState, redactor: PathRedactor) -> dict[str, str]:
     settings = {
         name.replace("_", " "): _setting(value) for name, value in content.items() if value is not None
     }
-    if state.run.planner != "llm":
+    if not state.run.models:
         for name in ("models", "llm host"):
             settings.pop(name)
     else:
@@ -166,6 +166,8 @@ def _setting(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict):
+        value = [f"{name}={content}" for name, content in value.items()]
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value) or "none"

@@ -102,7 +102,7 @@ def _budget(view: View, width: int) -> Table:
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_row("time ", time)
     grid.add_row("nodes", f"{nodes}   {view.status_counts}")
-    if run.planner == "llm":
+    if run.models:
         grid.add_row("model", Text(formatting.spend(state.spend)))
     return grid
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.core.contract import ANALYSIS_FILE, HARNESS_FOLDER, IDEA_FILE, RUN_LOG, SMOKE_LOG
 from agent.record.state import Node, RunState
 
 _LOG_BYTES = 64_000
@@ -17,7 +18,7 @@ DiffCommits = Callable[[str | None, str], str]
 ReadCommit = Callable[[str], Mapping[str, str]]
 
 # The page shows the content of this file in a better form.
-_SHOWN_SEPARATELY = "idea.json"
+_SHOWN_SEPARATELY = IDEA_FILE
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class RunFiles:
 
     def log(self, node: Node) -> str:
         """Return the last 64,000 bytes of the log: of the full run, else of the smoke run, else empty."""
-        for name in ("run.log", "smoke.log"):
-            text = _read_end(self.workspace(node), Path(".mars") / name, _LOG_BYTES)
+        for name in (RUN_LOG, SMOKE_LOG):
+            text = _read_end(self.workspace(node), Path(HARNESS_FOLDER) / name, _LOG_BYTES)
             if text:
                 return text
         return ""
 
     def analysis(self, node: Node) -> dict[str, object]:
         """Return the failure analysis; empty when the file is missing, damaged or too long."""
-        text = _read_end(self.workspace(node), Path("working") / "analysis.json", _ANALYSIS_BYTES)
+        text = _read_end(self.workspace(node), Path(ANALYSIS_FILE), _ANALYSIS_BYTES)
         try:
             content = json.loads(text)
         except (ValueError, RecursionError):

@@ -97,8 +97,7 @@ def learning_curves(state: RunState, metric: Metric) -> "Figure | None":
     curves = []
     ranked = sorted(
         (node for node in state.valid if node.metric is not None),
-        key=lambda node: node.metric or 0.0,
-        reverse=state.higher_is_better,
+        key=lambda node: state.direction.key(node.metric),
     )
     for node in ranked:
         points = [

@@ -61,10 +61,12 @@ def _walk(state: RunState, width: int) -> Iterator[tuple[str, Node]]:
     """Yield guide lines and node, depth first. A stack replaces recursion because chains can be long."""
     deep = max((len(state.ancestors(node)) for node in state.nodes.values()), default=0) > _DEEP
     fork, end, pass_by, gap = ("├", "└", "│", " ") if deep else ("├─ ", "└─ ", "│  ", "   ")
+    # A narrow terminal keeps its room for what changed.
+    longest = width // 3 if width >= _AUDIT_FROM else width // 6
     stack = [("", "", root) for root in reversed(state.roots)]
     while stack:
         guide, below, node = stack.pop()
-        yield guide if len(guide) <= width // 3 else f"…{guide[-width // 3 :]}", node
+        yield guide if len(guide) <= longest else f"…{guide[-longest:]}", node
         children = [state.nodes[child] for child in node.children]
         for child in reversed(children):
             is_last = child is children[-1]

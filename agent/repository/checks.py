@@ -4,12 +4,24 @@ import ast
 import re
 from functools import lru_cache
 
-LIBRARY = ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
-_OF_EVERY_KIND = ("README.md", "requirements.txt", "idea.json", "main.py")
-CONTRACT_FILES = (*_OF_EVERY_KIND, *(f"library/{name}.py" for name in LIBRARY))
-ENSEMBLE_FILES = (*_OF_EVERY_KIND, "library/config.py", "library/blend.py")
+from agent.core.contract import (
+    IDEA_FILE,
+    MAIN,
+    MEMBERS_FOLDER,
+    PREDICT,
+    README_FILE,
+    REFIT,
+    REQUIREMENTS_FILE,
+    SAVE,
+    library_module,
+)
 
-_MAIN = re.compile(r"(members/[^/]+/)?main\.py")
+LIBRARY = ("__init__", "config", "dataset", "models", "loss", "train", "inference", "utils")
+_OF_EVERY_KIND = (README_FILE, REQUIREMENTS_FILE, IDEA_FILE, MAIN)
+CONTRACT_FILES = (*_OF_EVERY_KIND, *(library_module(name) for name in LIBRARY))
+ENSEMBLE_FILES = (*_OF_EVERY_KIND, library_module("config"), library_module("blend"))
+
+_MAIN = re.compile(rf"({MEMBERS_FOLDER}/[^/]+/)?{re.escape(MAIN)}")
 
 
 def check_repository(files: dict[str, str]) -> list[str]:
@@ -20,7 +32,7 @@ def check_repository(files: dict[str, str]) -> list[str]:
     Args:
         files: Texts by path.
     """
-    is_ensemble = any(name.startswith("members/") for name in files)
+    is_ensemble = any(name.startswith(f"{MEMBERS_FOLDER}/") for name in files)
     required = ENSEMBLE_FILES if is_ensemble else CONTRACT_FILES
     faults = [f"The file {name} is missing." for name in required if name not in files]
     for name, text in files.items():
@@ -32,13 +44,13 @@ def check_repository(files: dict[str, str]) -> list[str]:
 def without_refit(files: dict[str, str]) -> list[str]:
     """Return every `main.py`, members' included, that lacks `--refit`: old, imported or edited code."""
     mains = [name for name in files if _MAIN.fullmatch(name)]
-    return [name for name in mains if "--refit" not in files[name]]
+    return [name for name in mains if REFIT not in files[name]]
 
 
 def without_predict(files: dict[str, str]) -> list[str]:
     """Return every `main.py`, members' included, that lacks `--save` or `--predict`."""
     mains = [name for name in files if _MAIN.fullmatch(name)]
-    return [name for name in mains if not all(word in files[name] for word in ("--save", "--predict"))]
+    return [name for name in mains if not all(word in files[name] for word in (SAVE, PREDICT))]
 
 
 @lru_cache(maxsize=1024)  # a child shares most files with its parent

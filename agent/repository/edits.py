@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from agent.core.contract import MAIN
 from agent.core.errors import MarsError
 from agent.repository.checks import check_repository
 from agent.repository.similar_lines import line_of, nearest, numbered
@@ -96,7 +97,7 @@ def _check_file(edit: Edit, files: Mapping[str, str], where: str) -> None:
             f"{where}: {_shortened(edit.file)} may not be edited, only main.py and library/<name>.py; "
             f"{choices}."
         )
-    if edit.file not in files and (edit.find or edit.file == "main.py"):
+    if edit.file not in files and (edit.find or edit.file == MAIN):
         raise EditError(
             f"{where}: the file {edit.file} does not exist; {choices}. An empty `find` creates a new module."
         )
@@ -105,7 +106,7 @@ def _check_file(edit: Edit, files: Mapping[str, str], where: str) -> None:
 def is_own_module(name: str) -> bool:
     """Return whether edits may change the file: main.py, library/<name>.py or tests/test_<name>.py."""
     module = _MODULE.fullmatch(name)
-    return name == "main.py" or (module is not None and not keyword.iskeyword(module[1]))
+    return name == MAIN or (module is not None and not keyword.iskeyword(module[1]))
 
 
 def _replaced(edit: Edit, before: Mapping[str, str], files: Mapping[str, str], where: str) -> str:

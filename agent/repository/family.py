@@ -2,14 +2,20 @@
 
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.competition.spec import Role, Task
+from agent.competition.metrics import Trait
+from agent.competition.spec import PredictionKind, Role, Task
 from agent.core.errors import SetupError
 from agent.core.paths import Home, templates_dir
+from agent.core.registry import BUILT_IN, Registry
 from agent.core.yaml_files import read_yaml
+
+# A package names its folder with family.yaml: "package", or "package.module:FOLDER" for a `Path`.
+FAMILIES: Registry[ModuleType | Path] = Registry("mars.families", {})
 
 Value = bool | int | float | str
 Stage = Literal["baseline", "structural", "refinement", "finish"]
@@ -67,7 +73,13 @@ class Condition(_Frozen):
     """When a move or draft applies; omitted fields are not tested."""
 
     tasks: tuple[Task, ...] = ()
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = Field(default=(), description="Names of metrics, any of them.")
+    metric_traits: tuple[Trait, ...] = Field(
+        default=(), description="Traits, any of which the metric must have; new metrics may have them too."
+    )
+    predictions: tuple[PredictionKind, ...] = Field(
+        default=(), description="What a submission may hold: label, label_set, probability, ranking, value."
+    )
     roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     min_train: int | None = None
     max_train: int | None = None
@@ -140,6 +152,10 @@ class Family(_Frozen):
     serves: Serves
     preload: tuple[str, ...] = Field(description="Modules that the warm parent process imports.")
     packages: tuple[str, ...] = Field(description="Distributions that a rendered repository needs.")
+    extra: str | None = Field(
+        default=None,
+        description="Extra of mars-search that installs `packages`; None for a user's own family.",
+    )
     slots: dict[str, Slot]
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]
@@ -204,6 +220,39 @@ def load_families(*roots: Path) -> dict[str, Family]:
     return {family.id: family for family in map(load_family, folders)}
 
 
+def installed_families() -> dict[str, Family]:
+    """Return the families of installed packages.
+
+    Raises:
+        SetupError: two packages add the same name, a folder holds no valid family, or the names differ.
+        ImportError: a package is damaged.
+    """
+    found = {}
+    for name in FAMILIES.names():
+        source = FAMILIES.source(name)
+        family = load_family(_folder_of(FAMILIES.load(name)))
+        if family.id != name:
+            raise SetupError(
+                f"The family '{name}' of the package {source.package} has the id '{family.id}' in "
+                f"{family.folder / 'family.yaml'}; give both the same name."
+            )
+        found[name] = family
+    return found
+
+
+def _folder_of(entry: ModuleType | Path) -> Path:
+    """Return the folder of a family: the entry itself, or the folder of a package."""
+    return Path(str(entry.__file__)).parent if isinstance(entry, ModuleType) else entry
+
+
 def known_families(home: Home) -> dict[str, Family]:
-    """Return the bundled families and the user's own."""
-    return load_families(templates_dir(), home.families)
+    """Return the bundled families, those of installed packages, and the user's own, which replace others.
+
+    Raises:
+        SetupError: a family is invalid, or a package adds a family of the same name as a bundled one.
+    """
+    bundled, installed = load_families(templates_dir()), installed_families()
+    for name in bundled.keys() & installed.keys():
+        package = FAMILIES.source(name).package
+        raise SetupError(f"{BUILT_IN} and {package} each add a family called '{name}'; uninstall {package}.")
+    return {**bundled, **installed, **load_families(home.families)}

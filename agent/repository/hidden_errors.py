@@ -8,11 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
+from agent.core.contract import VALIDATION_FILE
 from agent.repository.constant_predictions import replaced_predictions
 from agent.repository.syntax import Module, functions_of, is_constant, own_nodes, parse_modules
 
-VAL_FILE = "val_submission"
+VAL_FILE = PurePosixPath(VALIDATION_FILE).stem
 METRIC = "Final Validation Metric"
 _BROAD = {"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"}
 _LOG_CALLS = {"print", "debug", "info", "warning", "warn", "error", "exception", "critical"} | {

@@ -5,6 +5,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from agent.core.contract import (
+    IDEA_FILE,
+    INPUT_FOLDER,
+    METADATA_FOLDER,
+    SUBMISSION_FOLDER,
+    WEIGHTS_FOLDER,
+    WORKING_FOLDER,
+)
 from agent.core.errors import SetupError
 from agent.repository.checks import check_repository
 from agent.repository.family import Family
@@ -15,8 +23,8 @@ from agent.repository.rendering import idea_json
 # Files that a run links or writes, or that `mars export` adds; they are not part of a solution. The row ids
 # of an export would reveal to a candidate which of the rows to predict are audit rows.
 _NOT_CODE = frozenset(
-    {"input", "metadata", "working", "submission", "weights", "__pycache__"}
-    | {"constraints.txt", "finish.py", "ids.csv"}
+    {INPUT_FOLDER, METADATA_FOLDER, WORKING_FOLDER, SUBMISSION_FOLDER, WEIGHTS_FOLDER, "__pycache__"}
+    | {"constraints.txt", "finish.py", "ids.csv", "requirements.lock"}
 )
 _MAX_FILES = 500
 _MAX_BYTES = 1_000_000  # of one file
@@ -34,8 +42,8 @@ def import_repository(folder: Path, families: dict[str, Family]) -> tuple[dict[s
     if not folder.is_dir():
         raise SetupError(f"--from {folder}: this is not a folder; give the folder of a repository.")
     files = _texts(folder)
-    idea = _idea(files.get("idea.json"), families)
-    files.setdefault("idea.json", idea_json(idea))
+    idea = _idea(files.get(IDEA_FILE), families)
+    files.setdefault(IDEA_FILE, idea_json(idea))
     if faults := check_repository(files):
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         raise SetupError(
@@ -83,7 +91,7 @@ def _idea(text: str | None, families: dict[str, Family]) -> Idea:
     if blueprint is None or blueprint.family not in families:
         return found.model_copy(update=applied | {"blueprint": None})
     try:
-        slots = families[blueprint.family].fill(blueprint.slots, "idea.json")
+        slots = families[blueprint.family].fill(blueprint.slots, IDEA_FILE)
     except SetupError:
         return found.model_copy(update=applied | {"blueprint": None})
     known = Blueprint(family=blueprint.family, slots=slots)
@@ -105,4 +113,4 @@ def merge_into_edited(
     """
     found = lineage.merge(base, ours, theirs)
     code = tuple(name for name in found.conflicts if name.endswith(".py"))
-    return MergeResult(found.files | {"idea.json": theirs["idea.json"]}, code)
+    return MergeResult(found.files | {IDEA_FILE: theirs[IDEA_FILE]}, code)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pygit2
 
+from agent.core.contract import IDEA_FILE
 from agent.core.errors import InfrastructureError
 
 _AUTHOR = ("MARS", "mars@localhost")
@@ -120,7 +121,7 @@ class Lineage:
         else:
             delta = self._repository[before].peel(pygit2.Tree).diff_to_tree(new)
         patches = (patch for patch in delta if patch is not None)
-        return "".join(patch.text or "" for patch in patches if patch.delta.new_file.path != "idea.json")
+        return "".join(patch.text or "" for patch in patches if patch.delta.new_file.path != IDEA_FILE)
 
     def _write_tree(self, files: dict[str, str]) -> pygit2.Oid:
         folders: dict[str, dict[str, str]] = {}

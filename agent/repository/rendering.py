@@ -8,10 +8,12 @@ import jinja2
 from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.competition.metrics import metric_of
+from agent.competition.metrics import MetricSource, Trait, get_metric, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
+from agent.core.contract import IDEA_FILE, README_FILE, library_module
 from agent.core.errors import MarsError
+from agent.core.paths import templates_dir
 from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, with_current_defaults
@@ -52,6 +54,26 @@ class TaskView(BaseModel):
     )
     own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
 
+    @property
+    def metric_traits(self) -> tuple[Trait, ...]:
+        """What the metric rewards; templates ask for traits and never for names of metrics."""
+        return (
+            ()
+            if self.metric_code is not None
+            else tuple(sorted(get_metric(self.metric, self.metric_parameters).traits))
+        )
+
+    @property
+    def metric_source(self) -> MetricSource | None:
+        """The code of the metric for repositories; None for a competition with its own metric.py.
+
+        Raises:
+            SetupError: The metric is unknown, or has no code for repositories.
+        """
+        if self.metric_code is not None:
+            return None
+        return get_metric(self.metric, self.metric_parameters).source_for(self.task, self.n_classes)
+
     @classmethod
     def of(cls, prepared: Prepared) -> "TaskView":
         spec = prepared.spec
@@ -81,9 +103,12 @@ class TaskView(BaseModel):
 
 
 def template_environment(folder: Path) -> jinja2.Environment:
-    """Return a strict Jinja environment over a folder of templates and its siblings (`_shared/...`)."""
+    """Return a strict Jinja environment over a folder of templates, its siblings and the bundled templates.
+
+    A family outside the bundled folder includes the bundled `_shared/...` in this way.
+    """
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, folder.parent]),
+        loader=jinja2.FileSystemLoader([folder, folder.parent, templates_dir()]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -159,13 +184,13 @@ class Renderer:
                 files[name.removesuffix(".j2")] = self._environment.get_template(name).render(context)
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
-        files["idea.json"] = idea_json(idea)
+        files[IDEA_FILE] = idea_json(idea)
         return files | own_metric_file(self._competition)
 
     def _check_variables(self) -> None:
         known = {"competition", "slots", "idea", "cite"}
         missing = []
-        for name in self._environment.list_templates(filter_func=lambda n: n in self._names):
+        for name in self._names:
             source = self._environment.loader.get_source(self._environment, name)[0]  # type: ignore[union-attr]
             unknown = meta.find_undeclared_variables(self._environment.parse(source)) - known
             missing += [f"{name}: {variable}" for variable in sorted(unknown)]
@@ -175,7 +200,7 @@ class Renderer:
 
 def own_metric_file(competition: TaskView) -> dict[str, str]:
     """Return the competition's own metric as a module of the repository, or nothing."""
-    return {} if competition.metric_code is None else {"library/metric.py": competition.metric_code}
+    return {} if competition.metric_code is None else {library_module("metric"): competition.metric_code}
 
 
 def idea_json(idea: Idea) -> str:
@@ -190,7 +215,7 @@ def idea_json(idea: Idea) -> str:
 def tree_hash(files: dict[str, str]) -> str:
     """Return the hex SHA-256 over paths and contents, without `idea.json` and the README."""
     digest = hashlib.sha256()
-    for path in sorted(set(files) - {"idea.json", "README.md"}):
+    for path in sorted(set(files) - {IDEA_FILE, README_FILE}):
         digest.update(f"{path}\0{files[path]}\0".encode())
     return digest.hexdigest()
 

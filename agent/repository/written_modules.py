@@ -9,6 +9,15 @@ from functools import lru_cache
 
 import jinja2
 
+from agent.core.contract import (
+    IDEA_FILE,
+    LIBRARY_FOLDER,
+    MAIN,
+    README_FILE,
+    REQUIREMENTS_FILE,
+    TESTS_FOLDER,
+    library_module,
+)
 from agent.core.paths import templates_dir
 from agent.repository.checks import LIBRARY
 from agent.repository.idea import Idea, ModulePlan
@@ -16,8 +25,8 @@ from agent.repository.rendering import RenderError, TaskView, idea_json, own_met
 
 FOLDER = "own_code"  # below the templates; not a family
 MOST_MODULES = 14
-# Packages that the warm parent process imports; each candidate imports the others itself.
-PRELOAD = ("numpy", "pandas", "scipy", "sklearn", "torch")
+# Packages that the warm parent process imports if they are installed; each candidate imports the others.
+_PRELOAD = ("numpy", "pandas", "scipy", "sklearn", "torch")
 
 # Distributions whose names differ from their packages' names.
 _DISTRIBUTIONS = {
@@ -33,20 +42,25 @@ def frame(idea: Idea, competition: TaskView) -> dict[str, str]:
     """Return the files around the modules: README, idea and the competition's own metric."""
     environment = template_environment(templates_dir() / FOLDER)
     files = {}
-    for name in ("README.md", "library/__init__.py"):
+    for name in (README_FILE, library_module("__init__")):
         try:
             template = environment.get_template(f"{name}.j2")
             files[name] = template.render(idea=idea, competition=competition)
         except jinja2.TemplateError as error:
             raise RenderError(f"{FOLDER}/{name}: {error}") from error
-    files["requirements.txt"] = ""
-    files["idea.json"] = idea_json(idea)
+    files[REQUIREMENTS_FILE] = ""
+    files[IDEA_FILE] = idea_json(idea)
     return files | own_metric_file(competition)
 
 
 def frame_modules(competition: TaskView) -> tuple[str, ...]:
     """Return the modules of the frame, which exist before any module is written and never change."""
-    return ("library/__init__.py", *own_metric_file(competition))
+    return (library_module("__init__"), *own_metric_file(competition))
+
+
+def preloaded_packages() -> set[str]:
+    """Return the packages that the warm parent process imports."""
+    return {package for package in _PRELOAD if _is_installed(package)}
 
 
 def requirements_of(files: Mapping[str, str]) -> str:
@@ -54,7 +68,7 @@ def requirements_of(files: Mapping[str, str]) -> str:
     imported = {
         package for name, text in files.items() if name.endswith(".py") for package in _packages(text)
     }
-    outside = imported - sys.stdlib_module_names - {"library", "tests", "main"}
+    outside = imported - sys.stdlib_module_names - {LIBRARY_FOLDER, TESTS_FOLDER, "main"}
     return "".join(
         f"{name}\n" for name in sorted(_DISTRIBUTIONS.get(package, package) for package in outside)
     )
@@ -63,10 +77,10 @@ def requirements_of(files: Mapping[str, str]) -> str:
 def plan_faults(plan: Sequence[ModulePlan], given: Sequence[str] = ()) -> list[str]:
     """Return the faults of a plan of modules, one sentence each; `given` are the modules of the frame."""
     files = [module.file for module in plan]
-    needed = [f"library/{name}.py" for name in LIBRARY if name != "__init__"]
+    needed = [library_module(name) for name in LIBRARY if name != "__init__"]
     faults = [f"{name} is missing; the contract requires it." for name in needed if name not in files]
-    if not files or files[-1] != "main.py":
-        faults.append("The last module must be main.py.")
+    if not files or files[-1] != MAIN:
+        faults.append(f"The last module must be {MAIN}.")
     faults += [f"{name} exists and cannot be replaced; leave it out." for name in given if name in files]
     if len({name.casefold() for name in files}) < len(files):  # some file systems ignore case
         faults.append("A module is planned twice.")
@@ -102,7 +116,7 @@ def module_faults(module: ModulePlan, code: str, earlier: Sequence[str]) -> list
         for name, line in _imports(node):
             if fault := _import_fault(name, earlier):
                 faults.append(f"{module.file}:{line}: {fault}")
-    if module.file != "main.py" and any(_is_main_block(node) for node in tree.body):
+    if module.file != MAIN and any(_is_main_block(node) for node in tree.body):
         faults.append(f"{module.file} has a `__main__` block; only main.py may have one.")
     return faults
 
@@ -128,9 +142,9 @@ def _import_fault(name: str, earlier: Sequence[str]) -> str:
     top, _, rest = name.partition(".")
     if top == "agent":
         return "a solution must run alone; do not import agent."
-    if top in ("library", "tests", "main"):
-        file = f"library/{rest.partition('.')[0]}.py"
-        known = top == "library" and (not rest or file in earlier)
+    if top in (LIBRARY_FOLDER, TESTS_FOLDER, "main"):
+        file = library_module(rest.partition(".")[0])
+        known = top == LIBRARY_FOLDER and (not rest or file in earlier)
         return "" if known else f"{name} is not among the earlier modules ({', '.join(earlier) or 'none'})."
     if top in sys.stdlib_module_names or _is_installed(top):
         return ""
@@ -158,9 +172,9 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, int]]:
     if isinstance(node, ast.Import):
         yield from ((alias.name, node.lineno) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        module = ("library." if node.level else "") + (node.module or "")
-        if module.rstrip(".") == "library":
-            yield from ((f"library.{alias.name}", node.lineno) for alias in node.names)
+        module = (f"{LIBRARY_FOLDER}." if node.level else "") + (node.module or "")
+        if module.rstrip(".") == LIBRARY_FOLDER:
+            yield from ((f"{LIBRARY_FOLDER}.{alias.name}", node.lineno) for alias in node.names)
         else:
             yield module, node.lineno
 

@@ -7,18 +7,15 @@ from pathlib import Path
 
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
-from agent.engine.assembly import cache_layers, open_executor
-from agent.engine.session import Run
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.executors import cache_layers, open_executor
+from agent.engine.trials.runner import TrialRunner
 from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
+from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
 from agent.record.state import Node, RunState
 from agent.repository.family import known_families
-from agent.search.budget import Budget, refit_limit_s
+from agent.search.budget import execution_limit_s, refit_limit_s
 from agent.solution.ensemble import place_outputs
-
-TOLERANCE = 1e-6
-"""Absolute tolerance of the metric. On a CPU the same seed and threads give the same score up to rounding."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,10 @@ def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int
     for event in events:
         state.apply(event)
         if isinstance(event, NodeProposed):
-            limits[event.node] = Budget.of(state).execution_limit_s(event.operator == "ensemble")
+            limits[event.node] = execution_limit_s(state, state.nodes[event.node])
         elif isinstance(event, RunResumed):
             for node in state.running:
-                limits[node.id] = Budget.of(state).execution_limit_s(node.operator == "ensemble")
+                limits[node.id] = execution_limit_s(state, node)
     return limits
 
 
@@ -115,10 +112,10 @@ def _compared(
         return Reexecution(
             node.id, recorded, None, f"The node was not executed in the run: {recorded.reason}"
         )
-    trial = runner.set_up_recorded(node.id, recorded.commit)
+    trial = runner.checkout.set_up_recorded(node.id, recorded.commit)
     if node.operator == "ensemble":
         members = [run.state.nodes[member] for member in node.parents]
-        workspaces: dict[int, Path] = {member.id: runner.workspace(member.id) for member in members}
+        workspaces: dict[int, Path] = {member.id: runner.checkout.workspace(member.id) for member in members}
         try:
             place_outputs(members, workspaces, trial.workspace)
         except OSError as error:

@@ -6,25 +6,25 @@ from statistics import fmean
 
 from agent.competition.evaluation import load_hold_out
 from agent.competition.metrics import paired_effect
+from agent.core.contract import VALIDATION_FILE
 from agent.core.database import open_database
 from agent.core.errors import MarsError, SetupError
 from agent.core.paths import Home
+from agent.core.seeds import VERIFICATION_SEED_STEP
 from agent.engine.comparison import guessed_seed_variance
-from agent.engine.session import Run, new_run, open_run, run_experiment
+from agent.engine.session import new_run, run_experiment
 from agent.memory.distill import describe_changes, distill
 from agent.memory.lesson import Evidence, Lesson
 from agent.memory.store import LessonStore
 from agent.record.events import ImportedRepository, LessonLearned, RunSettings
 from agent.record.observer import Observer
+from agent.record.opened_run import Run, open_run
 from agent.record.state import Node, RunState
 from agent.repository.family import known_families
 from agent.repository.idea import Blueprint, Idea, changes_between
 from agent.reproduce.execution import recorded_limits
 from agent.search.scheduler import Propose, Repeat, blueprint_draft
 
-SEEDS = 3
-# Keeps the seeds of every verification apart from those of the run, its repeats and other verifications.
-_SEED_STEP = 100_000
 _WITHOUT, _WITH = 1, 2  # nodes of a verification
 _MIN_MINUTES = 0.5
 
@@ -194,7 +194,7 @@ def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
     node_minutes = max(limits[origin.child.id] / 60, _MIN_MINUTES)
     return run.state.run.model_copy(
         update={
-            "seed": run.state.run.seed + _SEED_STEP * comparisons,
+            "seed": run.state.run.seed + VERIFICATION_SEED_STEP * comparisons,
             "minutes": node_minutes * (2 * seeds + 1) * 1.1,
             "node_minutes": node_minutes,
             "final_node_minutes": None,
@@ -208,7 +208,9 @@ def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
             "planner": "library",  # needs no language model
             "models": {},
             "llm_host": "",
+            "planner_options": {},
             "max_usd": None,
+            "trackers": (),
             "blueprint": origin.without,
         }
     )
@@ -219,13 +221,12 @@ def _evidence(run: Run) -> Evidence:
     without, changed = run.state.nodes[_WITHOUT], run.state.nodes[_WITH]
     assert without.result is not None
     assert changed.result is not None
-    file = "working/val_submission.csv"
-    truth, before = load_hold_out(run.prepared, "val", run.nodes / without.name / file)
-    _, after = load_hold_out(run.prepared, "val", run.nodes / changed.name / file)
+    truth, before = load_hold_out(run.prepared, "val", run.nodes / without.name / VALIDATION_FILE)
+    _, after = load_hold_out(run.prepared, "val", run.nodes / changed.name / VALIDATION_FILE)
     paired = paired_effect(run.metric, truth, before, after)
-    sign = 1.0 if run.metric.higher_is_better else -1.0
-    gain = sign * (_mean(run, _WITH) - _mean(run, _WITHOUT))
-    first = sign * ((changed.metric or 0.0) - (without.metric or 0.0))
+    direction = run.state.direction
+    gain = direction.gain(_mean(run, _WITH), _mean(run, _WITHOUT))
+    first = direction.gain(changed.metric or 0.0, without.metric or 0.0)
     runs = [1 + len(node.repeats) for node in (without, changed)]
     seeds = _between_seeds(run.state) * sum(1 / count for count in runs) / paired.scale**2
     resolution = 1.0 / (run.prepared.rows.val * paired.scale)

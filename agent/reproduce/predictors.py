@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import SUBMISSION_FILE, score_audit_rows
+from agent.competition.evaluation import score_audit_rows
 from agent.competition.untrusted_csv import SubmissionError
+from agent.core.contract import FROZEN_FILE, MODEL_FOLDER, PREDICT, SAVE, SUBMISSION_FILE, member_folder
 from agent.core.errors import MarsError, SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
-from agent.engine.session import Run
-from agent.engine.trial_runner import FROZEN_FILE, REFIT_SUFFIX, TIME_HINT_SHARE, TrialRunner
+from agent.engine.trials.checkout import REFIT_SUFFIX
+from agent.engine.trials.execution import TIME_HINT_SHARE
+from agent.engine.trials.runner import TrialRunner
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository.checks import without_predict
-from agent.reproduce.execution import TOLERANCE, open_trial_runner, recorded_limits, recorded_refit_limit
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import open_trial_runner, recorded_limits, recorded_refit_limit
 from agent.solution.ensemble import place_outputs
 from agent.solution.export import require_new_folder
 from agent.solution.predictor import (
-    MODEL,
     SubmissionDifference,
     compare_submissions,
     export_predictor,
@@ -159,24 +162,26 @@ def _save(
 ) -> _Saved:
     """Execute the members and the node with `--save`."""
     sentence = " ".join(_save_one(run, runner, one, members, limits[one.id]) for one in (*members, node))
-    workspaces = {"": runner.workspace(node.id)}
+    workspaces = {"": runner.checkout.workspace(node.id)}
     for member in weighted_members(workspaces[""], members):
-        workspaces[f"members/{member.name}"] = runner.workspace(member.id)
+        workspaces[member_folder(member.name)] = runner.checkout.workspace(member.id)
     return _Saved(workspaces, sentence)
 
 
 def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], limit_s: float) -> str:
     """Execute the node with `--save`; return a sentence that compares its score with the recorded one."""
     assert node.result is not None
-    trial = runner.set_up_recorded(node.id, node.result.commit)
+    trial = runner.checkout.set_up_recorded(node.id, node.result.commit)
     if node.operator == "ensemble":
-        place_outputs(members, {one.id: runner.workspace(one.id) for one in members}, trial.workspace)
+        place_outputs(
+            members, {one.id: runner.checkout.workspace(one.id) for one in members}, trial.workspace
+        )
         for member in members:
-            place = trial.workspace / "members" / member.name / MODEL
-            shutil.copytree(runner.workspace(member.id) / MODEL, place, symlinks=True)
-    result = runner.run(trial, limit_s, None, smoke=False, arguments=("--save",))
-    if result.metric is None or not (trial.workspace / MODEL).is_dir():
-        reason = result.reason or f"it wrote no {MODEL}."
+            place = trial.workspace / member_folder(member.name) / MODEL_FOLDER
+            shutil.copytree(runner.checkout.workspace(member.id) / MODEL_FOLDER, place, symlinks=True)
+    result = runner.run(trial, limit_s, None, smoke=False, arguments=(SAVE,))
+    if result.metric is None or not (trial.workspace / MODEL_FOLDER).is_dir():
+        reason = result.reason or f"it wrote no {MODEL_FOLDER}."
         raise MarsError(f"Node {node.name}, executed again with --save, failed: {reason}")
     assert node.metric is not None
     named = f"{run.metric.name} {result.metric:.6g}"
@@ -191,7 +196,7 @@ def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) 
     failed = f"Node {node.name}, executed again with --refit --save, failed"
     with translate_os_errors(f"Refitting node {node.name}"):
         for one in (node, *members):
-            place = runner.workspace(one.id) / FROZEN_FILE
+            place = runner.checkout.frozen_file(one.id)
             place.parent.mkdir(parents=True)
             shutil.copyfile(run.nodes / one.name / FROZEN_FILE, place)
     limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
@@ -199,14 +204,14 @@ def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) 
     outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
     if outcome.status != "ok":
         raise MarsError(f"{failed}: {outcome.reason}")
-    folder = runner.refit_workspace(node.id)
+    folder = runner.checkout.refit_workspace(node.id)
     score_audit_rows(run.prepared, folder, run_script)
     workspaces = {"": folder}
     for member in weighted_members(folder, members):
-        workspaces[f"members/{member.name}"] = folder / "members" / member.name
+        workspaces[member_folder(member.name)] = folder / member_folder(member.name)
     for name, workspace in workspaces.items():
-        if not (workspace / MODEL).is_dir():
-            raise MarsError(f"{failed}: it wrote no {Path(name) / MODEL}.")
+        if not (workspace / MODEL_FOLDER).is_dir():
+            raise MarsError(f"{failed}: it wrote no {Path(name) / MODEL_FOLDER}.")
     sentence = f"Node {node.name} was refitted again on all labelled rows, so it has no validation score."
     return _Saved(workspaces, sentence)
 
@@ -227,9 +232,9 @@ def _predict(
         limits=Limits(time_s=max(limit_s, _MIN_PREDICT_S)),
         time_hint_s=math.ceil(limit_s * TIME_HINT_SHARE),
         threads=run.state.run.threads,
-        arguments=("--predict",),
+        arguments=(PREDICT,),
     )
-    executor = make_executor(cold=True, nodes_root=root)
+    executor = make_executor("cold", nodes_root=root)
     try:
         outcome = executor.execute(job)
     finally:

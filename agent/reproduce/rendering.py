@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent.core.contract import IDEA_FILE, MEMBERS_FOLDER
 from agent.core.paths import Home, templates_dir
-from agent.engine.assembly import node_code, parent_commits
-from agent.engine.session import Run
+from agent.engine.node_source import node_source, parent_commits
+from agent.record.opened_run import Run
 from agent.record.state import Node
-from agent.repository import written_modules
+from agent.repository import ensemble_code, written_modules
+from agent.repository.assembly import Assembler
 from agent.repository.family import Family, known_families
-from agent.repository.idea import Idea
 from agent.repository.lineage import blob_id
-from agent.repository.rendering import Renderer, RenderError, TaskView, template_sources
-from agent.solution.ensemble import ensemble_files
+from agent.repository.rendering import RenderError, TaskView, template_sources
 
 Verdict = Literal["identical", "different", "not rendered"]
 
@@ -42,10 +42,9 @@ class RenderingCheck:
 
     def __init__(self, run: Run, home: Home) -> None:
         self._run = run
-        self._task = TaskView.of(run.prepared)
         self._families = known_families(home)
-        self._renderers: dict[str, Renderer] = {}
-        self._rendered: dict[int, dict[str, str]] = {}
+        self._assembler = Assembler(TaskView.of(run.prepared), self._families, run.lineage)
+        self._rendered: dict[str, dict[str, str]] = {}  # by commit
         self._faults: dict[int, tuple[str, ...]] = {}  # faults of merges and edits, as found now
 
     def nodes(self) -> list[RenderedNode]:
@@ -56,10 +55,10 @@ class RenderingCheck:
         if node.result is None:
             return RenderedNode(node.id, "not rendered", reason="The node is not finished.")
         if self._run.state.is_imported(node):
-            self._rendered[node.id] = self._run.lineage.read(node.result.commit)
+            self._rendered[node.result.commit] = self._run.lineage.read(node.result.commit)
             return RenderedNode(node.id, "not rendered", reason="The user's own code is not rendered.")
         try:
-            files = self._rendered[node.id] = self._files(node)
+            files = self._rendered[node.result.commit] = self._files(node)
         except RenderError as error:
             return RenderedNode(node.id, "different", reason=f"The node can no longer be rendered: {error}")
         recorded = self._run.lineage.blobs(node.result.commit)
@@ -77,34 +76,28 @@ class RenderingCheck:
     def _files(self, node: Node) -> dict[str, str]:
         if node.operator == "ensemble":
             members = [self._run.state.nodes[member] for member in node.parents]
-            missing = [member.name for member in members if member.id not in self._rendered]
+            missing = [member.name for member in members if member.commit not in self._rendered]
             if missing:
                 raise RenderError(f"its members {', '.join(missing)} cannot be rendered.")
-            return ensemble_files(members, self._rendered, self._task, node.idea)
-        code = node_code(self._run.state, node, self._run.lineage, lambda idea: self._render(node, idea))
+        try:
+            code = self._assembler.assemble(node_source(self._run.state, node, self._rendered.__getitem__))
+        except RenderError as error:
+            slots = self._slots_since(node)
+            raise RenderError(f"{error}{f' ({slots})' if slots else ''}") from error
         self._faults[node.id] = code.faults
         return code.files
 
-    def _render(self, node: Node, idea: Idea) -> dict[str, str]:
-        if idea.blueprint is None:
-            return written_modules.frame(idea, self._task)
-        name = idea.blueprint.family
-        if name not in self._families:
-            raise RenderError(f"no family is called '{name}' here.")
-        if name not in self._renderers:
-            self._renderers[name] = Renderer(self._families[name], self._task)
-        try:
-            return self._renderers[name].render(idea)
-        except RenderError as error:
-            slots = _slots_since(self._families[name], node)
-            raise RenderError(f"{error}{f' ({slots})' if slots else ''}") from error
+    def _slots_since(self, node: Node) -> str:
+        """Return how the slots of the node's family have changed; empty without a family or a change."""
+        family = self._families.get(node.idea.blueprint.family) if node.idea.blueprint else None
+        return _slots_since(family, node) if family is not None else ""
 
     def _reason(self, node: Node, name: str) -> str:
         """Return the likely reason why a file differs, from names, slots and ages of templates."""
         parts = Path(name).parts
-        if node.operator == "ensemble" and parts[0] == "members":
+        if node.operator == "ensemble" and parts[0] == MEMBERS_FOLDER:
             return f"See node {parts[1]}."
-        if name == "idea.json":
+        if name == IDEA_FILE:
             return "The format of ideas or the record has changed."
         recorded = node.result.reason if node.result else ""
         new = [fault for fault in self._faults.get(node.id, ()) if fault not in recorded]
@@ -113,7 +106,7 @@ class RenderingCheck:
         if node.idea.plan:
             folder = templates_dir() / written_modules.FOLDER
         elif node.idea.blueprint is None:
-            folder = templates_dir() / "ensemble"
+            folder = templates_dir() / ensemble_code.FOLDER
         else:
             family = self._families[node.idea.blueprint.family]
             folder = family.folder

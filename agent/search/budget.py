@@ -32,6 +32,11 @@ def refit_limit_s(state: RunState, node: Node) -> float:
     return max(state.run.budget_s - state.elapsed_s, refit_s(state, node))
 
 
+def execution_limit_s(state: RunState, node: Node) -> float:
+    """Return the limit of a node's execution that starts now, in seconds."""
+    return Budget.of(state).execution_limit_s(final=node.operator == "ensemble")
+
+
 def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
     return sum(REFIT_MARGIN * rows * node.own_seconds + REFIT_START_S for node in nodes)
 
@@ -58,8 +63,6 @@ class Budget:
     final_node_limit_s: float
     nodes_left: int | None
     refit_reserve_s: float = 0.0
-    has_one_blueprint: bool = False
-    replay_source: str = ""
 
     @classmethod
     def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
@@ -67,12 +70,8 @@ class Budget:
         run = state.run
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched_nodes, 0)
         limits = (run.node_limit_s, run.final_node_limit_s)
-        has_one_blueprint = run.blueprint is not None
-        replay_source = run.replay_source.run if run.replay_source is not None else ""
         at_s = max(state.elapsed_s, elapsed_s or 0.0)
-        return cls(
-            run.budget_s, at_s, *limits, left, _refit_reserve_s(state), has_one_blueprint, replay_source
-        )
+        return cls(run.budget_s, at_s, *limits, left, _refit_reserve_s(state))
 
     @property
     def reserve_s(self) -> float:
@@ -106,17 +105,6 @@ class Budget:
     def is_out_of_time(self) -> bool:
         """Whether the time left is too short for any execution."""
         return self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
-
-    @property
-    def end_reason(self) -> str:
-        """Reason reported when the search ends."""
-        if self.has_one_blueprint:
-            return "the given blueprint was executed"
-        if self.is_exhausted:
-            return "the budget is used up"
-        if self.replay_source:
-            return f"all ideas of run {self.replay_source} that can be reproduced were executed"
-        return "no new idea fits the time left" if self.finishing else "no new idea is left to try"
 
     @property
     def finishing(self) -> bool:

@@ -1,12 +1,13 @@
 """Search policies: budget-aware MCTS, and two simple policies as baselines."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from agent.core.errors import SetupError
+from agent.core.registry import Registry
 from agent.record.state import Node, RunState
 from agent.search.reward import TIME_WEIGHT, node_values
 
@@ -115,15 +116,21 @@ class Random:
         return Step(parent=choices[int(rng.integers(len(choices)))])
 
 
-POLICIES: dict[str, type[MCTS] | type[Greedy] | type[Random]] = {
-    "mcts": MCTS,
-    "greedy": Greedy,
-    "random": Random,
-}
+# Packages add policies by entry points of the group `mars.policies`.
+POLICIES: Registry[Callable[[], Policy]] = Registry(
+    "mars.policies",
+    {
+        "mcts": "agent.search.policy:MCTS",
+        "greedy": "agent.search.policy:Greedy",
+        "random": "agent.search.policy:Random",
+    },
+)
 
 
 def make_policy(name: str) -> Policy:
-    """Return a policy by name; raise SetupError with the known names if the name is unknown."""
-    if name not in POLICIES:
-        raise SetupError(f"--policy {name}: unknown policy; the policies are {', '.join(POLICIES)}.")
-    return POLICIES[name]()
+    """Return a policy by name.
+
+    Raises:
+        SetupError: the name is unknown; the message lists the known names.
+    """
+    return POLICIES.load(name)()

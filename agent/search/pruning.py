@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent.execution.base import StopReason
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
 
@@ -12,7 +13,7 @@ MARGIN = 0.25
 NOISE_ERRORS = 2.0  # and by this many standard errors of a score
 
 
-def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> str | None:
+def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> StopReason | None:
     """Return the reason to stop a candidate, or None.
 
     The candidate is compared with valid nodes of the same family, at the same fraction of the same stage. It
@@ -29,16 +30,16 @@ def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> 
     }
     if len(peers) < MIN_PEERS or (node.parent is not None and node.parent not in peers):
         return None
-    scores = sorted(peers.values(), reverse=not state.higher_is_better)
+    best, *_, worst = sorted(peers.values(), key=state.direction.key)
     results = [state.nodes[peer].result for peer in peers]
     noise = max((result.metric_se or 0.0 for result in results if result), default=0.0)
-    slack = max(MARGIN * abs(scores[-1] - scores[0]), NOISE_ERRORS * noise)
-    bar = scores[0] - slack if state.higher_is_better else scores[0] + slack
-    if state.better(bar, latest.metric):
-        return (
+    slack = max(MARGIN * state.direction.gain(best, worst), NOISE_ERRORS * noise)
+    if state.direction.gain(worst, latest.metric) > slack:
+        sentence = (
             f"pruned: {latest.metric:.4f} at {latest.fraction:.0%} of {latest.stage}, "
-            f"behind all {len(peers)} earlier nodes at that point (worst {scores[0]:.4f})"
+            f"behind all {len(peers)} earlier nodes at that point (worst {worst:.4f})"
         )
+        return StopReason("pruned", sentence)
     return None
 
 

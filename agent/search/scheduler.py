@@ -8,17 +8,16 @@ from typing import Protocol
 import numpy as np
 
 from agent.planner.base import Planner, Request
-from agent.planner.replay import ReplayPlanner
 from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.search.budget import Budget
+from agent.search.ending import reached_limit
 from agent.search.policy import Policy, Step, improvable, make_policy
 
 # Repeats measure the variance between seeds; limits on their share of the budget and on their number.
 REPEAT_SHARE = 0.06
 MAX_REPEATS = 3
-MAX_FAILURES = 8
 IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay
 FALLBACKS = 10  # best nodes to try if the planner has no idea for the policy's choice
 
@@ -59,14 +58,11 @@ class Scheduler:
 
     def next(self, state: RunState) -> Propose | Repeat | None:
         """Return the next action, or None if nothing should start now."""
-        if state.run.blueprint is not None:
-            return None if state.nodes else blueprint_draft(state.run.blueprint)
-        if state.run.imported is not None and not state.nodes:
-            replays = IMPORTED_NODE if state.run.replay_source is not None else None
-            return Propose("draft", (), state.run.imported.idea, None, replays=replays)
-        budget = Budget.of(state)
-        if budget.is_exhausted or _is_failing(state):
+        if not state.nodes and (first := _first_node(state.run)) is not None:
+            return first
+        if reached_limit(state) is not None:
             return None
+        budget = Budget.of(state)
         rng = np.random.default_rng([state.run.seed, state.decisions])
         if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
@@ -74,7 +70,7 @@ class Scheduler:
             parent = None if step.parent is None else state.nodes[step.parent]
             request = Request(state, parent, budget.next_limit_s, budget.finishing, rng)
             proposal = self._planner.propose(request)
-            if Budget.of(state).is_exhausted:  # the model's answer may have used up the run's time
+            if reached_limit(state) is not None:  # the model's answer may have used up the run's time
                 return None
             if proposal is not None:
                 operator: Operator = "draft" if parent is None else "improve"
@@ -94,27 +90,15 @@ class Scheduler:
         if budget.finishing and state.best is not None:
             yield Step(state.best.id)
         yield self._policy.next(state, rng)
-        sign = -1.0 if state.higher_is_better else 1.0
-        ranked = ((sign * (node.metric or 0.0), len(node.children), node.id) for node in improvable(state))
+        key = state.direction.key
+        ranked = ((key(node.metric), len(node.children), node.id) for node in improvable(state))
         yield from (Step(number) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
         yield Step(None)
 
 
-def scheduler_of(run: RunSettings, planner: Planner) -> Scheduler:
-    """Return the scheduler of a run; in a replay, the recorded tree takes the place of the policy."""
-    if isinstance(planner, ReplayPlanner):
-        return Scheduler(_RecordedTree(planner), planner)
-    return Scheduler(make_policy(run.policy), planner)
-
-
-@dataclass(frozen=True)
-class _RecordedTree:
-    """The policy of a run that replays the ideas of another run."""
-
-    planner: ReplayPlanner
-
-    def next(self, state: RunState, rng: np.random.Generator) -> Step:
-        return Step(self.planner.next_parent(state, Budget.of(state).next_limit_s))
+def scheduler_of(run: RunSettings, planner: Planner, policy: Policy | None = None) -> Scheduler:
+    """Return the scheduler of a run; the planner's own policy takes the place of the settings' policy."""
+    return Scheduler(policy or make_policy(run.policy), planner)
 
 
 def blueprint_draft(blueprint: Blueprint) -> Propose:
@@ -122,10 +106,14 @@ def blueprint_draft(blueprint: Blueprint) -> Propose:
     return Propose("draft", (), placeholder_idea("the blueprint", "The given blueprint", blueprint), None)
 
 
-def _is_failing(state: RunState) -> bool:
-    """Return whether the last nodes all failed, so that the cause is unlikely to be in their ideas."""
-    recent = list(state.nodes.values())[-MAX_FAILURES:]
-    return len(recent) == MAX_FAILURES and all(node.status == "failed" for node in recent)
+def _first_node(run: RunSettings) -> Propose | None:
+    """Return the node that the user gave: a blueprint or an imported repository; None without one."""
+    if run.blueprint is not None:
+        return blueprint_draft(run.blueprint)
+    if run.imported is not None:
+        replays = IMPORTED_NODE if run.replay_source is not None else None
+        return Propose("draft", (), run.imported.idea, None, replays=replays)
+    return None
 
 
 def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:

@@ -13,7 +13,6 @@ from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
 
 CARD_FILE = "card.json"
-README = "README.md"
 
 
 class LeaderboardScore(BaseModel):
@@ -71,6 +70,7 @@ class Card(BaseModel):
     threads: int
     nodes: int
     environment: dict[str, str]
+    locked: bool = Field(default=False, description="Whether the repository has a requirements.lock.")
     kept_at: str
     refit: RefitScores | None = Field(
         default=None, description="Scores of the refit, if any; `audit` belongs to the kept submission."
@@ -114,6 +114,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         threads=state.run.threads,
         nodes=len(state.nodes),
         environment=_environment(),
+        locked=True,
         refit=_refit_scores(result, refit) if refit is not None else None,
         kept_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -166,11 +167,19 @@ def card_page(card: Card) -> str:
         *((f"{name} version", version) for name, version in card.environment.items()),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    locked = " -c requirements.lock" if card.locked else ""
+    lock = (
+        "`repository/requirements.lock` lists the versions of the packages with which this solution was "
+        "scored.\n"
+        if card.locked
+        else ""
+    )
     return (
         f"# {card.competition}: {card.idea}\n{sample}\n| | |\n| --- | --- |\n{table}\n\n"
         "`repository/` runs without MARS: copy the folder, add `input/` and `metadata/` of the prepared "
-        "competition (`mars prepare` makes them), then `pip install -r requirements.txt` and "
+        f"competition (`mars prepare` makes them), then `pip install -r requirements.txt{locked}` and "
         "`python main.py`.\n"
+        f"{lock}"
         "`submission.csv` has the competition's format; `predictions/` contains the scored predictions.\n"
     )
 

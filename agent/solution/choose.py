@@ -42,8 +42,8 @@ def pooled(node: Node, candidates: int = 1) -> Estimate | None:
 
 def best_by_validation(state: RunState, count: int) -> list[Node]:
     """Return the `count` valid nodes with the best validation scores, best first; ties by age."""
-    sign = -1.0 if state.higher_is_better else 1.0
-    scored = ((sign * node.metric, node.id) for node in state.valid if node.metric is not None)
+    key = state.direction.key
+    scored = ((key(node.metric), node.id) for node in state.valid if node.metric is not None)
     return [state.nodes[number] for _, number in heapq.nsmallest(count, scored)]
 
 
@@ -60,6 +60,6 @@ def finalists(state: RunState) -> list[Node]:
 def choose(state: RunState) -> Node | None:
     """Return the finalist with the best pooled score; on a tie the earlier node."""
     estimates = [(pooled(node, len(state.valid)), node) for node in finalists(state)]
-    sign = 1.0 if state.higher_is_better else -1.0
-    scored = [(sign * estimate.value, -node.id, node) for estimate, node in estimates if estimate is not None]
-    return max(scored, key=lambda item: item[:2])[2] if scored else None
+    key = state.direction.key
+    scored = [(key(estimate.value), node.id, node) for estimate, node in estimates if estimate is not None]
+    return min(scored)[2] if scored else None

@@ -1,32 +1,15 @@
-"""Ensemble at the end of a run: a repository that blends the recorded outputs of the best nodes."""
+"""Ensemble at the end of a run: its members, its idea and the recorded outputs that it blends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.contract import OUTPUT_FILES, member_folder
 from agent.core.files import link_or_copy
-from agent.core.paths import templates_dir
 from agent.record.state import LEADERS, Node, RunState
 from agent.repository.idea import Idea
-from agent.repository.rendering import (
-    TaskView,
-    idea_json,
-    own_metric_file,
-    template_environment,
-    template_names,
-)
 from agent.solution.choose import best_by_validation
 
 CANDIDATES = 8  # number of best nodes whose raw outputs are kept
-_OUTPUTS = ("val_outputs.npz", "test_outputs.npz")
-
-
-@dataclass(frozen=True)
-class Member:
-    """One member of the ensemble, for the template."""
-
-    node: str
-    title: str
 
 
 def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADERS) -> list[Node]:
@@ -35,7 +18,7 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADER
         node
         for node in best_by_validation(state, CANDIDATES)
         if node.operator != "ensemble"
-        and all((workspaces[node.id] / "working" / name).is_file() for name in _OUTPUTS)
+        and all((workspaces[node.id] / name).is_file() for name in OUTPUT_FILES)
     ]
     return found[:count]
 
@@ -53,28 +36,10 @@ def ensemble_idea(nodes: list[Node]) -> Idea:
     )
 
 
-def ensemble_files(
-    nodes: list[Node], member_files: Mapping[int, dict[str, str]], competition: TaskView, idea: Idea
-) -> dict[str, str]:
-    """Return the repository: unmodified `members/<node>/` and the blending code."""
-    folder = templates_dir() / "ensemble"
-    environment = template_environment(folder)
-    listed = [Member(node.name, node.idea.title) for node in nodes]
-    context = {"competition": competition, "members": listed, "idea": idea}
-    files = {
-        name.removesuffix(".j2"): environment.get_template(name).render(context)
-        for name in template_names(folder)
-    }
-    for node in nodes:
-        files |= {f"members/{node.name}/{name}": text for name, text in member_files[node.id].items()}
-    files["idea.json"] = idea_json(idea)
-    return files | own_metric_file(competition)
-
-
 def place_outputs(nodes: list[Node], workspaces: Mapping[int, Path], workspace: Path) -> None:
     """Copy the members' recorded outputs to where the ensemble looks before it runs a member."""
     for node in nodes:
-        target = workspace / "members" / node.name / "working"
-        target.mkdir(parents=True, exist_ok=True)
-        for name in _OUTPUTS:
-            link_or_copy(workspaces[node.id] / "working" / name, target / name)
+        for name in OUTPUT_FILES:
+            target = workspace / member_folder(node.name) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(workspaces[node.id] / name, target)

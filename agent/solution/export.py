@@ -2,26 +2,30 @@
 
 import math
 import platform
-import re
 import shutil
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from agent.competition.prepared import Prepared
 from agent.competition.tables import read_table, write_table
+from agent.core.contract import (
+    INPUT_FOLDER,
+    METADATA_FOLDER,
+    README_FILE,
+    WEIGHTS_FACT,
+    WEIGHTS_FOLDER,
+    WEIGHTS_FROM_FILE,
+    member_folder,
+)
 from agent.core.errors import SetupError
 from agent.core.files import staged_folder, translate_os_errors
 from agent.core.paths import Home, templates_dir
 from agent.execution.hardware import device
 from agent.record.state import Node, RunState
 from agent.repository.rendering import template_environment, template_names, write_tree
+from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
-README = "README.md"
-_REQUIRED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-_FACT = "weights of "  # a candidate's own report: `weights of NAME` -> `file NAME.safetensors`
-_FILE = "file "
 _MEMBERS_SHARE = 0.9  # must equal the share in templates/ensemble/library/members.py.j2
 
 
@@ -60,13 +64,13 @@ def export(
     members = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else []
     with translate_os_errors(f"Exporting to {target}"), staged_folder(target.absolute()) as folder:
         write_tree(files, folder)
-        shutil.copytree(prepared.metadata, folder / "metadata")
+        shutil.copytree(prepared.metadata, folder / METADATA_FOLDER)
         context = {
             "seconds": max(round(sum(one.seconds for one in (node, *members))), 1),
             "limit_s": math.ceil(_limit_s(node, members, limits_s)),
             "members": bool(members),
             "cuda": device() == "cuda",
-            "media": _place_media(prepared, folder / "input", copy_input),
+            "media": _place_media(prepared, folder / INPUT_FOLDER, copy_input),
             "weights": _place_weights(node, members, home, folder),
             "inference": False,
         }
@@ -93,7 +97,9 @@ def add_own_files(
     """Add the common files of exports: row ids, package versions, a script, a section of the README."""
     assert node.result is not None
     _write_ids(prepared, folder / "ids.csv")
-    (folder / "constraints.txt").write_text(_constraints(files), encoding="utf-8")
+    # An export for inference was trained now, with the installed versions.
+    packages = installed_packages() if context["inference"] else node.packages
+    (folder / LOCK_FILE).write_text(requirements_lock(files, packages), encoding="utf-8")
     facts: dict[str, object] = {
         "run": run,
         "node": node.name,
@@ -111,7 +117,7 @@ def add_own_files(
     for name in template_names(templates_dir() / "export"):
         text = environment.get_template(name).render({**facts, **context})
         file = folder / name.removesuffix(".j2")
-        with file.open("a" if file.name == README else "w", encoding="utf-8") as stream:
+        with file.open("a" if file.name == README_FILE else "w", encoding="utf-8") as stream:
             stream.write(text)
 
 
@@ -132,26 +138,6 @@ def _write_ids(prepared: Prepared, target: Path) -> None:
     write_table(ids[ids["part"] == "test"][["opaque", "original"]], target)
 
 
-def _constraints(files: dict[str, str]) -> str:
-    """Return the installed versions of the packages that the repository and its members require."""
-    lines = [
-        line
-        for name, text in files.items()
-        if name.endswith("requirements.txt")
-        for line in text.splitlines()
-    ]
-    names = {match.group().lower() for line in lines if (match := _REQUIRED.match(line))}
-    pinned = []
-    for name in sorted(names):
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        # Most package indices do not know local version labels such as 2.8.0+cpu.
-        pinned.append(f"{name}=={version.partition('+')[0]}\n")
-    return "".join(pinned)
-
-
 def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> float:
     """Return the time limit in seconds with which the node alone trains as in the search."""
     if not members:
@@ -162,15 +148,16 @@ def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> 
 
 def _place_weights(node: Node, members: list[Node], home: Home, folder: Path) -> list[str]:
     """Copy the user's own weights that the node or its members use into their folders."""
-    owners = [(member, folder / "members" / member.name) for member in members] or [(node, folder)]
+    owners = [(member, folder / member_folder(member.name)) for member in members] or [(node, folder)]
     placed = []
     for owner, place in owners:
         facts = owner.result.facts if owner.result else {}
         for key, value in facts.items():
-            name = Path(value.removeprefix(_FILE)).name
+            name = Path(value.removeprefix(WEIGHTS_FROM_FILE)).name
             source = home.weights / name
-            if key.startswith(_FACT) and value.startswith(_FILE) and name and source.is_file():
-                target = place / "weights" / name
+            is_file_fact = key.startswith(WEIGHTS_FACT) and value.startswith(WEIGHTS_FROM_FILE)
+            if is_file_fact and name and source.is_file():
+                target = place / WEIGHTS_FOLDER / name
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(source, target)
                 placed.append(str(target.relative_to(folder)))

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.evaluation import (
-    SUBMISSION_FILE,
-    VALIDATION_FILE,
     load_hold_out,
     write_test_submission,
 )
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
+from agent.core.contract import README_FILE, SUBMISSION_FILE, VALIDATION_FILE
 from agent.core.files import staged_folder, translate_os_errors
 from agent.execution import run_script
 from agent.repository.rendering import write_tree
-from agent.solution.card import CARD_FILE, README, Card, card_page, load_card
+from agent.solution.card import CARD_FILE, Card, card_page, load_card
 
 PREDICTIONS = "predictions"
 
@@ -102,7 +101,7 @@ def _write(
 ) -> None:
     write_tree(files, folder / "repository")
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / README).write_text(card_page(card), encoding="utf-8")
+    (folder / README_FILE).write_text(card_page(card), encoding="utf-8")
     (folder / PREDICTIONS).mkdir()
     shutil.copyfile(validation, folder / PREDICTIONS / "val.csv")
     shutil.copyfile(final, folder / PREDICTIONS / "audit.csv")

@@ -4,9 +4,11 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.competition.metrics import METRICS
 from agent.core.atomic_files import atomic_file
+from agent.core.contract import README_FILE
 from agent.core.errors import SetupError
-from agent.solution.card import CARD_FILE, README, Card, LeaderboardScore, card_page, load_card
+from agent.solution.card import CARD_FILE, Card, LeaderboardScore, card_page, load_card
 
 
 def report_score(folder: Path, score: float) -> Card:
@@ -28,20 +30,21 @@ def report_score(folder: Path, score: float) -> Card:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     reported = LeaderboardScore(score=score, metric=card.metric, reported_at=now)
     card = card.model_copy(update={"leaderboard": (*card.leaderboard, reported)})
-    for name, text in ((CARD_FILE, card.model_dump_json(indent=2) + "\n"), (README, card_page(card))):
+    for name, text in ((CARD_FILE, card.model_dump_json(indent=2) + "\n"), (README_FILE, card_page(card))):
         with atomic_file(folder / name, "card") as path:
             path.write_text(text, encoding="utf-8")
     return card
 
 
 def _check(card: Card, score: float) -> None:
-    """Check the range: the best score is 1 where higher is better, else 0 (`agent.competition.metrics`)."""
-    if card.higher_is_better and score > 1:
-        hint = f"; for a percentage, give {score / 100:g}" if score <= 100 else ""
-        raise SetupError(f"--leaderboard {score:g}: {card.metric} is at most 1{hint}.")
-    if not card.higher_is_better and score < 0:
+    """Check the range of a score; the card does not hold the best score of a competition's own metric."""
+    best = METRICS[card.metric].best if card.metric in METRICS else None
+    if best is not None and card.higher_is_better and score > best:
+        hint = f"; for a percentage, give {score / 100:g}" if best == 1 and score <= 100 else ""
+        raise SetupError(f"--leaderboard {score:g}: {card.metric} is at most {best:g}{hint}.")
+    if best is not None and not card.higher_is_better and score < best:
         raise SetupError(
-            f"--leaderboard {score:g}: {card.metric} is at least 0 and lower is better; omit the sign."
+            f"--leaderboard {score:g}: {card.metric} is at least {best:g} and lower is better; omit the sign."
         )
     if not math.isfinite(score):
         raise SetupError(f"--leaderboard {score}: not a score of {card.metric}; give a finite number.")

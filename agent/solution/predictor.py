@@ -9,16 +9,15 @@ from typing import Literal
 
 import pandas as pd
 
-from agent.competition.evaluation import SUBMISSION_FILE
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN
 from agent.competition.tables import read_table
+from agent.core.contract import INPUT_FOLDER, METADATA_FOLDER, MODEL_FOLDER, SUBMISSION_FILE
 from agent.core.files import staged_folder, translate_os_errors
 from agent.record.state import Node, RunState
 from agent.repository.rendering import write_tree
 from agent.solution.export import add_own_files
 
-MODEL = Path("working") / "model"
 TABLES = ("test.csv", "classes.csv", "sample_submission.csv")  # tables without labelled rows
 
 
@@ -40,7 +39,8 @@ class SubmissionDifference:
 def weighted_members(ensemble: Path, members: Sequence[Node]) -> list[Node]:
     """Return the members with a weight above 0 in an ensemble's workspace; the others do not predict."""
     try:
-        weights = json.loads((ensemble / MODEL / "decisions.json").read_text(encoding="utf-8"))["weights"]
+        decisions = ensemble / MODEL_FOLDER / "decisions.json"
+        weights = json.loads(decisions.read_text(encoding="utf-8"))["weights"]
         return [member for member in members if weights[member.name] > 0]
     except (OSError, ValueError, KeyError, TypeError):  # the file is a candidate's, so it may be malformed
         return list(members)
@@ -50,7 +50,7 @@ def write_predictor(files: dict[str, str], workspaces: Mapping[str, Path], folde
     """Write the repository with the trained models of its own workspace (key "") and of its members."""
     write_tree(files, folder)
     for place, workspace in workspaces.items():
-        shutil.copytree(workspace / MODEL, folder / place / MODEL, symlinks=True)
+        shutil.copytree(workspace / MODEL_FOLDER, folder / place / MODEL_FOLDER, symlinks=True)
 
 
 def write_tables(prepared: Prepared, target: Path) -> None:
@@ -103,8 +103,8 @@ def export_predictor(
     """
     with translate_os_errors(f"Exporting to {target}"), staged_folder(target.absolute()) as folder:
         write_predictor(files, workspaces, folder)
-        write_tables(prepared, folder / "metadata")
-        media = _place_media(prepared, folder / "input", copy_input)
+        write_tables(prepared, folder / METADATA_FOLDER)
+        media = _place_media(prepared, folder / INPUT_FOLDER, copy_input)
         context: dict[str, object] = {"inference": True, "media": media, "members": len(workspaces) > 1}
         add_own_files(run, state, node, files, prepared, folder, {**context, **words})
 

@@ -45,8 +45,8 @@ def main() -> int:
     repeats = parser.parse_args().repeats
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        cold_s, cold_results, _ = measure(root, cold=True, repeats=repeats)
-        warm_s, warm_results, import_s = measure(root, cold=False, repeats=repeats)
+        cold_s, cold_results, _ = measure(root, "cold", repeats=repeats)
+        warm_s, warm_results, import_s = measure(root, "warm", repeats=repeats)
     same = len({*cold_results, *warm_results}) == 1
     ratio = statistics.median(cold_s) / statistics.median(warm_s)
     figures = {
@@ -62,10 +62,10 @@ def main() -> int:
     return 0 if same and ratio >= GOAL else 1
 
 
-def measure(root: Path, *, cold: bool, repeats: int) -> tuple[list[float], list[str], float]:
+def measure(root: Path, name: str, repeats: int) -> tuple[list[float], list[str], float]:
     """Return seconds and result of each run, and the seconds of the first, uncounted run."""
-    nodes = root / ("cold" if cold else "warm")
-    executor = make_executor(cold=cold, nodes_root=nodes, preload=LIBRARIES, readable=[root])
+    nodes = root / name
+    executor = make_executor(name, nodes_root=nodes, preload=LIBRARIES, readable=[root])
     try:
         first_s, _ = run(executor, root, nodes / "first")
         timed = [run(executor, root, nodes / str(repeat)) for repeat in range(repeats)]

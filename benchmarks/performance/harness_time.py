@@ -20,9 +20,10 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
-from agent.engine.session import Run, start
+from agent.engine.run_request import RunRequest
+from agent.engine.session import start
 from agent.record.events import NodeFinished, RepeatFinished
+from agent.record.opened_run import Run
 from agent.report.live_screen import LiveScreen
 
 TOY = Path(__file__).resolve().parents[2] / "tests" / "toy"

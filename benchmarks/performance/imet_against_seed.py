@@ -38,8 +38,8 @@ from agent.competition.sources.locate import locate_data
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
 from agent.core.files import staged_folder
 from agent.core.paths import Home, benchmarks_dir
-from agent.engine.session import open_run
 from agent.execution import Job, Limits, make_executor, run_script
+from agent.record.opened_run import open_run
 from agent.repository.family import known_families
 from agent.repository.idea import load_blueprint
 from agent.repository.rendering import Renderer, TaskView, write_tree
@@ -169,7 +169,7 @@ def _predict(files: dict[str, str], workspace: Path, stage: Stage, seed: int, th
     shutil.rmtree(workspace, ignore_errors=True)
     write_tree(files, workspace)
     executor = make_executor(
-        cold=True, nodes_root=workspace, readable=[stage.input, stage.metadata], writable=[stage.cache]
+        "cold", nodes_root=workspace, readable=[stage.input, stage.metadata], writable=[stage.cache]
     )
     job = Job(
         workspace=workspace,

@@ -34,7 +34,7 @@ def main() -> None:
         for name in ("input", "metadata"):
             (root / name).mkdir()
         confined, free = (_warm(root / name, root, name) for name in ("auto", "none"))
-        cold = make_executor(cold=True, nodes_root=root / "cold", readable=[root])
+        cold = make_executor("cold", nodes_root=root / "cold", readable=[root])
         try:
             missing = cold.guarantees.missing()
             print("isolation complete" if not missing else f"isolation incomplete: {' '.join(missing)}")
@@ -53,7 +53,7 @@ def main() -> None:
 def _warm(nodes: Path, root: Path, sandbox: str) -> Executor:
     assert sandbox in ("auto", "none")
     return make_executor(
-        cold=False,
+        "warm",
         nodes_root=nodes,
         preload=LIBRARIES,
         readable=[root],

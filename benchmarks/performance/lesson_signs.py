@@ -25,7 +25,7 @@ from rich.console import Console
 from agent.core.database import open_database
 from agent.core.errors import MarsError
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
+from agent.engine.run_request import RunRequest
 from agent.engine.session import start
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore

@@ -42,7 +42,7 @@ from scripted_model import CHARACTERS_PER_TOKEN, scripted_model
 from agent.agents.debugger import FIX_TOKENS
 from agent.core.database import open_database
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
+from agent.engine.run_request import RunRequest
 from agent.engine.session import start
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt

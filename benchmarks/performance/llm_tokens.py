@@ -10,8 +10,8 @@ from scripted_model import shared_prefix
 from agent.core.database import open_database
 from agent.core.paths import Home
 from agent.drafting.rules.draft import draft_spec, write_draft
-from agent.engine.request import RunRequest
-from agent.engine.session import Run, open_run, start
+from agent.engine.run_request import RunRequest
+from agent.engine.session import start
 from agent.llm.calls import Call
 from agent.llm.messages import BYTES_PER_TOKEN
 from agent.llm.prompts import render_prompt
@@ -21,6 +21,7 @@ from agent.memory.store import LessonStore
 from agent.planner.llm.editing import own_modules
 from agent.record.events import LessonLearned, LlmCallBegan, LlmCallEnded
 from agent.record.observer import Observer
+from agent.record.opened_run import Run, open_run
 from agent.record.state import Node
 from agent.repository.family import known_families
 from agent.repository.idea import Change

@@ -20,7 +20,7 @@ from agent.competition.grading import grade_submission
 from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
+from agent.engine.run_request import RunRequest
 from agent.engine.session import Summary, start
 from agent.execution import run_script
 from agent.record.events import NodeFinished

@@ -1,23 +1,29 @@
 """The reviewer's prompt, and that a review can only veto; the model is a fake (real server: tests/cli)."""
 
 import re
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
 from agent.agents.diffs import code_diff
 from agent.agents.reviewer import DIFF_LENGTHS, LlmReviewer, format_curve, with_review
 from agent.competition.prepared import Prepared
-from agent.engine.agents import make_agents
+from agent.core.database import open_database
+from agent.engine.planners.plugin import PlannerSession
+from agent.engine.planners.registry import PLANNERS
 from agent.llm.endpoint import LOCAL_MODEL
 from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.query import LanguageModel
 from agent.planner.base import TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, LeakageProbe, NodeResult, Review
+from agent.record.journal import Journal
 from agent.record.state import Node, RunState
 from agent.repository.family import Family
 from agent.repository.rendering import TaskView
 from tests.support.scripted_models import Answer, ScriptedModel
+from tests.support.scripted_run import CREATED
 from tests.support.states import SETTINGS, finish, idea, propose, started
 
 BEFORE = {"main.py": "import sys\n\nfit(train)\n", "README.md": "Old words.\n"}
@@ -167,11 +173,22 @@ def test_a_long_curve_is_cut_to_a_few_points_with_the_last() -> None:
     assert format_curve(CURVE[:1]) == ["done 0.025, epoch 1, metric 0.01"]
 
 
-def test_the_very_small_model_is_not_asked(toy_prepared: Prepared, toy_family: Family) -> None:
+def test_the_very_small_model_is_not_asked(
+    toy_prepared: Prepared, toy_family: Family, tmp_path: Path
+) -> None:
     at = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
     library = LibraryPlanner({"toy": toy_family}, at)
     for model, asked in ((LOCAL_MODEL, False), ("some-model", True)):
         models = dict.fromkeys(("planner", "coder", "reviewer"), model)
         run = SETTINGS.model_copy(update={"planner": "llm", "models": models})
-        agents = make_agents(library, toy_prepared, run, lambda commit: {}, ScriptedModel(lambda _: SOUND))
-        assert (agents.reviewer is not None) == asked
+        session = PlannerSession(
+            library=library,
+            prepared=toy_prepared,
+            settings=run,
+            journal=Journal.create(open_database(tmp_path / f"{model}.db"), "run", "toy", CREATED),
+            read_commit=lambda commit: {},
+            note=print,
+            open_model=lambda: nullcontext(ScriptedModel(lambda _: SOUND)),
+        )
+        with PLANNERS.load("llm").open(session) as agents:
+            assert (agents.reviewer is not None) == asked

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
 from agent.record.events import RefitFinished
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 from tests.support.waiting import wait_until
 
@@ -127,7 +127,7 @@ def test_lessons_travel_to_another_home(
     file = tmp_path / "lessons.json"
     assert "lessons written" in mars("lessons", "export", str(file)).stdout
     assert "00001" in mars("lessons", "list").stdout
-    assert "instead of" in mars("lessons", "show", "1").stdout
+    assert "Lesson 00001: " in mars("lessons", "show", "1").stdout
     monkeypatch.setenv("MARS_HOME", str(tmp_path / "other"))
     shutil.copytree(
         Path(os.environ["MARS_HOME"]).parent / "home" / "templates", tmp_path / "other" / "templates"

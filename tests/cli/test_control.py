@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars, start_run
 from tests.support.waiting import wait_until
 
@@ -91,7 +91,7 @@ def test_stop_never_signals_a_process_that_only_inherited_the_number(slow: Home)
     note = slow.workspaces / run / "holder"
     truth = note.read_text()
     note.write_text(f"{process.pid} 1")  # the same number, another start
-    assert "cannot be seen from here" in mars("stop", run, code=2).stderr
+    assert "cannot be signalled from here" in mars("stop", run, code=2).stderr
     assert process.poll() is None
     note.write_text(truth)
     mars("stop", run)

@@ -2,11 +2,14 @@
 
 import importlib.util
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from agent.cli.doctor import doctor_command
+from agent.cli.doctor import EXTRAS, doctor_command
 from agent.core.paths import Home
+from agent.repository.family import known_families
 
 
 def test_extras_are_named_with_their_brackets(
@@ -14,8 +17,27 @@ def test_extras_are_named_with_their_brackets(
 ) -> None:
     monkeypatch.setitem(sys.modules, "kaggle", None)
     doctor_command()
+    printed = capsys.readouterr().out
+    assert "kaggle     no client: install it by `pip install 'mars-search[kaggle]'`\n" in printed
+    assert "extra      kaggle: to download data from Kaggle, pip install 'mars-search[kaggle]'\n" in printed
+
+
+def test_every_extra_of_the_project_is_reported(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    families = {family.extra for family in known_families(home).values()}
+    assert {"image", "tabular"} <= families
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - families - {"dev"}
+
+
+def test_the_extra_of_a_family_is_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "skops", None)
+    doctor_command()
     assert (
-        "kaggle     no client: install it by `pip install 'mars-search[kaggle]'`\n" in capsys.readouterr().out
+        "family     tabular: missing skops: pip install 'mars-search[tabular]'\n" in capsys.readouterr().out
     )
 
 

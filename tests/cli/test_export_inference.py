@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import Run
+from agent.record.opened_run import Run
 from tests.cli.commands import mars
 from tests.support.finished_runs import blending_home, search
 

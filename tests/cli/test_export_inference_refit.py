@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import Run
-from agent.engine.trial_runner import TIME_HINT_SHARE
+from agent.engine.trials.execution import TIME_HINT_SHARE
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.reproduce.execution import recorded_refit_limit
 from tests.cli.commands import mars

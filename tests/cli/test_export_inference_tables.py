@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import Run
+from agent.record.opened_run import Run
 from tests.cli.commands import mars
 from tests.support.finished_runs import search
 

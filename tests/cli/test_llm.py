@@ -12,8 +12,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
 from agent.record.events import LlmCallEnded, RunResumed
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 from tests.cli.obedient import RUN, Fault, Obedient, asleep, one_line, saying
 from tests.llm.scripted import KEY, completion, failure
@@ -41,7 +41,8 @@ def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server
     assert "6 of 6 repositories are byte-identical" in mars("replay", "latest").stdout
     decided = json.loads(mars("replay", "latest", "--json").stdout)["decisions"]
     assert [one["what"] for one in decided if "repeat" not in one["what"]] == [
-        f"node 00{n}" for n in range(1, 7)
+        *(f"node 00{n}" for n in range(1, 7)),
+        "end of the run",
     ]
     assert all(one["same"] and not one["reason"] for one in decided)
     (home.root / "benchmarks" / "toy" / "description.md").write_text("Quite another description.\n")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 from tests.cli.obedient import RUN, Fault, Obedient, one_line, saying
 from tests.llm.scripted import completion
@@ -94,14 +94,15 @@ def test_what_fails_is_mended_inside_its_node_and_the_attempts_are_on_record(
     assert "Fix 3" in mars("lessons", "list").stdout
     replayed = json.loads(mars("replay", "latest", "--json").stdout)
     assert {one["verdict"] for one in replayed["nodes"]} == {"identical"}
-    assert [one["what"] for one in replayed["decisions"]][:5] == [
+    assert [one["what"] for one in replayed["decisions"]][:6] == [
         "node 001",
         "fix 1 of node 001",
         "fix 2 of node 001",
+        "probe of node 001",
         "review of node 001",
         "node 002",
     ]
-    assert replayed["decisions"][5]["what"] == "fix 1 of node 002", "that there is none was decided too"
+    assert replayed["decisions"][6]["what"] == "fix 1 of node 002", "that there is none was decided too"
     assert all(one["same"] and not one["reason"] for one in replayed["decisions"])
     assert opened.lineage.parents(node.commit) == [node.attempts[1].failed.commit]
 

@@ -16,8 +16,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
-from agent.report.formatting import constraints_text
+from agent.engine.headline import constraints_text
+from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, failure
 from tests.scripted.signals_script import Fault, Script, signals_script

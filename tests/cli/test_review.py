@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 from tests.llm.scripted import KEY, completion
 from tests.support.finished_runs import search

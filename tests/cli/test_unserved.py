@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 from tests.scripted.signals_script import FOLDER, signals_script
 
@@ -50,7 +50,7 @@ def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp
 
     again = json.loads(mars("resume", "latest", "--minutes", "2", "--json").stdout)
     assert (again["run_id"], again["nodes"]) == (summary["run_id"], 1)
-    assert "1 of 1 decisions are equal to the recorded ones" in _one_line(mars("replay", "latest").stdout)
+    assert "4 of 4 decisions are equal to the recorded ones" in _one_line(mars("replay", "latest").stdout)
 
 
 @pytest.mark.parametrize("wish", [("--set", "depth=2"), ("--forbid", "deeper")])

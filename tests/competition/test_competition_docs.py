@@ -1,14 +1,14 @@
-"""docs/competition.md names every role and every bundled competition, as they are."""
+"""docs/reference/competition-yaml.md names every role and every bundled competition, as they are."""
 
 from pathlib import Path
 from typing import get_args
 
 from agent.competition.registry import list_competitions
-from agent.competition.spec import Role
+from agent.competition.spec import CompetitionSpec, Role
 from agent.core.paths import Home
 from agent.repository.family import known_families
 
-DOCS = Path(__file__).parents[2] / "docs" / "competition.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "competition-yaml.md"
 
 
 def _tables() -> list[dict[str, list[str]]]:
@@ -24,7 +24,7 @@ def _tables() -> list[dict[str, list[str]]]:
 
 
 def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> None:
-    _, roles = _tables()
+    _, roles, _ = _tables()
     assert set(roles) == set(get_args(Role))
     families = known_families(Home(tmp_path))
     for role, (_, readers) in roles.items():
@@ -34,8 +34,15 @@ def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> No
 
 
 def test_every_bundled_competition_is_told(tmp_path: Path) -> None:
-    competitions, _ = _tables()
+    competitions, _, _ = _tables()
     found = {one.spec.id: one.spec for one in list_competitions(Home(tmp_path))}
     assert set(competitions) == set(found)
     for name, (_, scored) in competitions.items():
         assert scored.replace(" ", "_").lower() == f"{found[name].task},_{found[name].metric}"
+
+
+def test_every_key_is_described() -> None:
+    _, _, keys = _tables()
+    assert set(keys) == set(CompetitionSpec.model_fields)
+    for name, (default, _) in keys.items():
+        assert (default == "required") == CompetitionSpec.model_fields[name].is_required(), name

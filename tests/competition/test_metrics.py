@@ -194,7 +194,7 @@ def test_rows_must_match_and_exist() -> None:
 
 
 def test_unknown_metric_lists_all_names_nearest_first() -> None:
-    with pytest.raises(SetupError, match="'microf1'; choose one of micro_f1, ") as caught:
+    with pytest.raises(SetupError, match="'microf1'; choose one of: micro_f1, ") as caught:
         get_metric("microf1")
     assert all(name in str(caught.value) for name in METRICS)
 

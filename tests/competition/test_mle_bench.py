@@ -129,7 +129,7 @@ def test_other_competitions_keep_their_metric(tmp_path: Path, home: Home) -> Non
 
 def test_an_unknown_metric_is_named(tmp_path: Path, home: Home) -> None:
     competition, bench = multilabel(tmp_path, variant="micro_f2")
-    with pytest.raises(SetupError, match="There is no metric 'micro_f2'"):
+    with pytest.raises(SetupError, match="Unknown metric 'micro_f2'"):
         import_data(competition, bench, home)
 
 

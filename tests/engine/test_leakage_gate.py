@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from agent.core.paths import Home
-from agent.engine.session import Run
 from agent.record.events import NodeResult
+from agent.record.opened_run import Run
 from tests.cli.commands import mars
-from tests.engine.test_assembly import SCRIPT
+from tests.engine.test_edited_runs import SCRIPT
 from tests.support.finished_runs import carried_out, search
 
 # With so few labelled rows there are no audit rows, so only the probe can detect a leak.

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.competition.prepared import Prepared
-from agent.engine.assembly import cache_layers, open_executor
-from agent.engine.refit import execute_refit, plan_refit
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.executors import cache_layers, open_executor
+from agent.engine.refit import execute_refit, files_blocker
+from agent.engine.trials.runner import TrialRunner
 from agent.execution.base import Job, Outcome
 from agent.record.events import Event, NodeFinished, RefitFinished, RefitProposed, RunFinished, RunResumed
 from agent.record.state import RunState
@@ -319,18 +319,17 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         )
         state = RunState.replay(run.journal.events(), higher_is_better=True)
         state.settings = state.run.model_copy(update={"refit_rows": 1.25})
-        plan = plan_refit(state, runner, ensemble, left_s=100.0)
-        assert plan.blocker == ""
-        assert plan.expected_s > 3 * len(ensemble.parents)
+        assert files_blocker(runner.checkout, ensemble) == ""
+        assert refit_s(state, ensemble) > 3 * len(ensemble.parents)
         result = execute_refit(run.prepared, runner, run.metric, ensemble, 60.0, None)
         assert result.status == "kept", result.reason
         assert ensemble.result is not None
         assert ensemble.result.audit_metric is not None
         assert result.audit_metric is not None
         assert result.audit_metric > ensemble.result.audit_metric
-        assert not (runner.refit_workspace(ensemble.id) / "working").exists()
-        (runner.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
-        lacking = plan_refit(state, runner, ensemble, left_s=100.0).blocker
+        assert not (runner.checkout.refit_workspace(ensemble.id) / "working").exists()
+        (runner.checkout.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
+        lacking = files_blocker(runner.checkout, ensemble)
         assert lacking.startswith(f"Node {ensemble.parents[0]:03d} wrote no working/frozen.json")
 
 

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from agent.execution import Executor, Limits
+from agent.execution import Executor, Limits, StopReason
 from tests.execution.support import PATIENT_S, Site, alive, at_the_same_time
 
 SPAWN_SLEEPER = """
@@ -175,19 +175,20 @@ class ExecutorContract:
         self, site: Site, executor: Executor, token: str
     ) -> None:
         elapsed: list[float] = []
+        reason = StopReason("pruned", "Behind the best.")
 
-        def stop_check(seconds: float) -> str | None:
+        def stop_check(seconds: float) -> StopReason | None:
             elapsed.append(seconds)
-            return "pruned: behind the best." if seconds > 1.0 else None
+            return reason if seconds > 1.0 else None
 
         code = SPAWN_SLEEPER.format(token=token) + "spawn()\nimport time\ntime.sleep(300)\n"
         outcome = executor.execute(site.job("watched", code), stop_check)
-        assert (outcome.status, outcome.reason) == ("stopped", "pruned: behind the best.")
+        assert (outcome.status, outcome.reason, outcome.stop) == ("stopped", reason.sentence, reason)
         assert 4 <= len(elapsed) <= 8
         assert alive(token) == []
 
     def test_an_interrupt_kills_the_candidate_first(self, site: Site, executor: Executor, token: str) -> None:
-        def interrupt(_: float) -> str | None:
+        def interrupt(_: float) -> StopReason | None:
             if alive(token):
                 raise KeyboardInterrupt
             return None

@@ -62,8 +62,8 @@ def test_links_folders_and_other_names_are_not_promoted(layers: CacheLayers, tmp
     assert _shared(layers) == set()
 
 
-@pytest.mark.parametrize("cold", [True, False])
-def test_a_candidate_reads_the_shared_layer_and_cannot_write_it(tmp_path: Path, cold: bool) -> None:
+@pytest.mark.parametrize("name", ["cold", "warm"])
+def test_a_candidate_reads_the_shared_layer_and_cannot_write_it(tmp_path: Path, name: str) -> None:
     site = Site(tmp_path)
     layers = CacheLayers(tmp_path / "shared", tmp_path / "own")
     layers.open(0)
@@ -82,7 +82,7 @@ def test_a_candidate_reads_the_shared_layer_and_cannot_write_it(tmp_path: Path, 
         "        print('written')\n"
     )
     executor = make_executor(
-        cold=cold,
+        name,
         nodes_root=site.nodes,
         readable=[site.root / "public", layers.shared],
         writable=[layers.own],

@@ -28,9 +28,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(tmp_path_factory.mktemp("site"))
 
 
-def made(site: Site, *, cold: bool, sandbox: str) -> Iterator[Executor]:
+def made(site: Site, name: str, sandbox: str) -> Iterator[Executor]:
     executor = make_executor(
-        cold=cold,
+        name,
         nodes_root=site.nodes,
         preload=["numpy"],
         readable=[site.root / "public"],
@@ -52,14 +52,14 @@ class TestColdSandboxed(Sandboxed):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:
-        yield from made(site, cold=True, sandbox="auto")
+        yield from made(site, "cold", sandbox="auto")
 
 
 class TestWarmSandboxed(Sandboxed):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:
-        yield from made(site, cold=False, sandbox="auto")
+        yield from made(site, "warm", sandbox="auto")
 
 
 class ByKernel(ExecutorContract, SandboxContract):
@@ -93,18 +93,18 @@ class TestColdPlain(ExecutorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:
-        yield from made(site, cold=True, sandbox="none")
+        yield from made(site, "cold", sandbox="none")
 
 
 class TestWarmPlain(ExecutorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:
-        yield from made(site, cold=False, sandbox="none")
+        yield from made(site, "warm", sandbox="none")
 
 
 def test_a_plain_executor_says_what_is_missing(tmp_path: Path) -> None:
-    executor = make_executor(cold=True, nodes_root=tmp_path, sandbox="none")
+    executor = make_executor("cold", nodes_root=tmp_path, sandbox="none")
     missing = executor.guarantees.missing()
     assert len(missing) == 4
     assert any("network" in sentence for sentence in missing)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.execution.base import StopReason
 from agent.execution.gpus import GpuLeases, visible_gpus
 
 
@@ -68,7 +69,7 @@ def test_without_gpus_or_with_shared_gpus_no_candidate_waits(tmp_path: Path) -> 
 
 def test_a_candidate_stopped_during_the_wait_gets_no_gpu(tmp_path: Path) -> None:
     leases = GpuLeases(["0"], folder=tmp_path)
-    with leases.lease() as first, leases.lease(lambda _: "interrupted") as second:
+    with leases.lease() as first, leases.lease(lambda _: StopReason("interrupted", "interrupted")) as second:
         assert (first, second) == ("0", None)
 
 

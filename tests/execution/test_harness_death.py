@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from agent.execution import Job, Limits, make_executor
 root, kind, sandbox = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-executor = make_executor(cold=kind == "cold", nodes_root=root / "run" / "nodes",
+executor = make_executor(kind, nodes_root=root / "run" / "nodes",
                          readable=[root / "public"], sandbox=sandbox)
 executor.execute(Job(root / "run" / "nodes" / "a", root / "public" / "input", root / "public" / "metadata",
                      seed=1, limits=Limits(time_s=300), time_hint_s=300))

@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.competition.untrusted_csv import SubmissionError, read_text_columns
-from agent.core.errors import SetupError
-from agent.engine.trial_runner import scoring_failure
 from agent.execution.redaction import redact_exception, redact_values
 
 WORKSPACE = Path("/somewhere/nodes/003")
@@ -120,33 +117,3 @@ def test_quotes_and_numbers_of_a_sentence_are_redacted() -> None:
         "submission.csv: row 'it\\'s 4' of column 'a\"b' holds \"x 'y'\", not 0.5 (and 12 more)."
     )
     assert said == "submission.csv: row … of column … holds …, not … (and … more)."
-
-
-@pytest.mark.parametrize(
-    ("table", "told"),
-    [
-        ("id,kind\nr1,sine\nCanary Bird\n", "(CSV parse error: Expected … columns, got …: …)"),
-        ("id,kind\nr1,sine\nCan't tell,the,'bird'\n", "(CSV parse error: Expected … columns, got …: …)"),
-        ("Canary Bird,kind\nr1,sine\n", "has no column …; its columns are …, …."),
-    ],
-)
-def test_an_unreadable_table_reveals_no_rows(tmp_path: Path, table: str, told: str) -> None:
-    file = tmp_path / "submission.csv"
-    file.write_text(table)
-    with pytest.raises(SubmissionError) as caught:
-        read_text_columns(file, ["id", "kind"])
-    assert told in scoring_failure(caught.value).told
-
-
-def test_a_column_may_have_an_apostrophe_in_its_name(tmp_path: Path) -> None:
-    file = tmp_path / "submission.csv"
-    file.write_text("id,it's\nr1,Canary Bird\n")
-    (column,) = read_text_columns(file, ["it's"])
-    fault = column.fault(1, "holds 'Canary Bird', which is none of the 3 labels")
-    assert "Canary" in str(fault)
-    assert "Canary" not in scoring_failure(fault).told
-
-
-def test_the_message_of_a_failing_own_metric_is_redacted() -> None:
-    failed = SetupError("The competition's metric.py failed with exit code 1: KeyError: Canary Bird")
-    assert "Canary" not in scoring_failure(failed).told

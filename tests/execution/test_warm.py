@@ -50,7 +50,7 @@ def site(tmp_path: Path) -> Site:
 
 def _warm(site: Site, **more: object) -> Executor:
     """Return an executor for the site; warm unless `more` says otherwise."""
-    asked = {"cold": False, "nodes_root": site.nodes, "readable": [site.root / "public"], **more}
+    asked = {"name": "warm", "nodes_root": site.nodes, "readable": [site.root / "public"], **more}
     return make_executor(**asked)  # type: ignore[arg-type]
 
 
@@ -77,9 +77,9 @@ def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
     # Loader workers pass tensors over sockets in TMPDIR; a socket path must fit in 108 bytes.
     site = Site(tmp_path / ("long-" * 12))
     logs = []
-    for cold in (True, False):
-        executor = _warm(site, cold=cold, preload=["torch"])
-        outcome = executor.execute(site.job(f"cold-{cold}", TRAINING, threads=threads))
+    for name in ("cold", "warm"):
+        executor = _warm(site, name=name, preload=["torch"])
+        outcome = executor.execute(site.job(name, TRAINING, threads=threads))
         executor.close()
         assert outcome.status == "ok", outcome.log.read_text()
         logs.append(outcome.log.read_text())
@@ -183,11 +183,11 @@ def test_several_threads_may_start_the_server_concurrently(site: Site) -> None:
     executor.close()
 
 
-@pytest.mark.parametrize("cold", [True, False])
-def test_invisible_workspaces_are_rejected(cold: bool) -> None:
+@pytest.mark.parametrize("name", ["cold", "warm"])
+def test_invisible_workspaces_are_rejected(name: str) -> None:
     if not Path("/dev/shm").is_dir() or not detect_isolation("auto").namespaces:
         pytest.skip("candidates share this machine's memory folder")
     nodes = Path("/dev/shm/mars/nodes")
     with pytest.raises(SetupError, match=r"/dev/shm/mars/nodes: .* point MARS_HOME to a folder elsewhere"):
-        make_executor(cold=cold, nodes_root=nodes)
+        make_executor(name, nodes_root=nodes)
     assert not nodes.exists()

@@ -8,12 +8,13 @@ from sqlalchemy import delete
 from agent.core.database import open_database, writing
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
-from agent.engine.session import Run, open_run, resume, start
+from agent.engine.run_request import RunRequest
+from agent.engine.session import resume, start
 from agent.memory.lesson import Scope
 from agent.memory.store import LessonStore
 from agent.record.events import NodeProposed
 from agent.record.journal import events_table, runs_table
+from agent.record.opened_run import Run, open_run
 from agent.record.state import Node
 from agent.repository.edits import Edit
 from agent.repository.rendering import write_tree
@@ -46,7 +47,8 @@ def test_a_run_on_another_seed_has_the_same_ideas_and_its_own_blend(searched: tu
     assert again.state.finished.reason == f"all ideas of run {source.id} that can be reproduced were executed"
     assert any(node.repeats for node in again.state.nodes.values()), "repeats are the scheduler's, as ever"
     decided = list(verify_decisions(again, home))
-    assert [one.what for one in decided if "repeat" not in one.what] == [f"node 00{n}" for n in range(1, 7)]
+    names = [one.what for one in decided if "repeat" not in one.what]
+    assert names == [*(f"node 00{n}" for n in range(1, 8)), "end of the run"]  # node 007 is the ensemble
     assert all(one.same for one in decided)
 
 

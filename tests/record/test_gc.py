@@ -11,11 +11,13 @@ from agent.core.database import open_database
 from agent.core.files import staged_folder
 from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
 from agent.core.paths import Home
-from agent.engine.session import Run, resume
+from agent.engine.session import resume
 from agent.record.gc import RemovableFile, collect_garbage
 from agent.record.journal import Journal
+from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
-from agent.reproduce.execution import TOLERANCE, reexecute
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import reexecute
 from agent.reproduce.rendering import RenderingCheck
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import SilentObserver

@@ -86,7 +86,7 @@ def test_page_contains_the_essential_facts(state: RunState, context: ReportConte
         "Image size 128 instead of 96 helps",
         "11.2 % ± 1.8 % less error (1 pair)",
         "<dt>pinned</dt><dd>none</dd>",
-        "<dt>cold</dt><dd>no</dd>",
+        "<dt>executor</dt><dd>warm</dd>",
     ):
         assert promised in page, promised
 

@@ -99,6 +99,18 @@ class TestTree:
         assert sum("On and on" in line for line in lines) == 1200
         assert any("1200 improve" in line for line in lines)
 
+    def test_a_narrow_terminal_keeps_room_for_what_changed(self) -> None:
+        script = Script()
+        script.start()
+        for node in range(1, 61):
+            what = idea("Larger pictures every time")
+            script.propose(node, "draft" if node == 1 else "improve", (node - 1,) * (node > 1), what)
+            script.finish(node, result(0.5 + node / 1000, 0.5, 3.0))
+        state = RunState.replay(script.events, higher_is_better=True)
+        lines = as_text(render_tree(state, 80), 80).splitlines()
+        assert max(len(line) for line in lines) <= 80
+        assert sum("Larger pictures" in line for line in lines) == 60
+
     def test_a_run_without_nodes(self) -> None:
         assert "no nodes yet" in as_text(render_tree(RunState(higher_is_better=True), 80))
 

@@ -1,28 +1,34 @@
 """Verified decisions: repeated from the record they are equal, and differences are named."""
 
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from agent.core.paths import Home
 from agent.engine.request import make_planner
-from agent.engine.session import Run
 from agent.llm.calls import Call, CallBegun
 from agent.llm.errors import UnusableAnswerError
 from agent.llm.query import Query
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.planner import LlmPlanner
 from agent.record.events import (
+    Event,
     NodeFinished,
     NodeProposed,
     NodeResult,
     RepeatFinished,
     RepeatProposed,
+    RunFinished,
     RunStarted,
 )
 from agent.record.journal import Journal
+from agent.record.opened_run import Run
 from agent.record.recorder import EventRecorder
 from agent.record.state import RunState
+from agent.repository.edits import Edit
+from agent.repository.idea import ModulePlan
+from agent.reproduce.decision_checks import DecisionCheck
 from agent.reproduce.decisions import verify_decisions
 from agent.search.policy import make_policy
 from agent.search.scheduler import Propose, Repeat, Scheduler
@@ -41,34 +47,101 @@ def test_every_decision_of_a_search_is_repeated(searched: tuple[Home, Run]) -> N
     events = run.journal.events()
     decided = [event for event in events if isinstance(event, NodeProposed | RepeatProposed)]
     found = list(verify_decisions(run, home))
-    assert len(found) == len(decided) - 1  # the scheduler does not decide ensembles
+    names = [
+        f"repeat of node {event.node:03d}" if isinstance(event, RepeatProposed) else f"node {event.node:03d}"
+        for event in decided
+    ]
+    assert run.state.nodes[len(run.state.nodes)].operator == "ensemble"
+    assert [one.what for one in found] == [*names, "end of the run"]
     assert all(one.same and not one.reason for one in found)
 
 
-def test_a_forged_record_is_detected(searched: tuple[Home, Run]) -> None:
+def test_decisions_of_a_search_with_two_workers_are_repeated(tmp_path: Path) -> None:
+    home = blending_home(tmp_path)
+    run = search(home, max_nodes=6, workers=2, refit=True)
+    found = list(verify_decisions(run, home))
+    assert [one.what for one in found][-1] == "end of the run"
+    assert len(found) >= 8  # six nodes, the refit or its blocker, and the end
+    assert [one for one in found if not one.same or one.reason] == []
+
+
+def _second(run: Run) -> NodeProposed:
+    events = run.journal.events()
+    return next(event for event in events if isinstance(event, NodeProposed) and event.node == 2)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"moves": ("forged",)},
+        {"blueprint": None},
+        {"edits": (Edit(file="main.py", find="a", replace="b"),)},
+        {"plan": (ModulePlan(file="main.py", purpose="All.", names=()),)},
+        {"cites": {"kind": ("00001",)}},
+    ],
+    ids=lambda forged: next(iter(forged)),
+)
+def test_a_forged_record_is_detected(searched: tuple[Home, Run], forged: dict[str, object]) -> None:
     home, run = searched
-    second = next(
-        event for event in run.journal.events() if isinstance(event, NodeProposed) and event.node == 2
-    )
-    forged = second.model_copy(update={"idea": second.idea.model_copy(update={"title": "Forged"})})
-    journal = ForgedJournal(run, second, forged)
-    found = {one.what: one for one in verify_decisions(_with(run, journal), home)}
+    second = _second(run)
+    instead = second.model_copy(update={"idea": second.idea.model_copy(update=forged)})
+    found = {one.what: one for one in verify_decisions(_with(run, second, instead), home)}
     assert not found["node 002"].same
     assert found["node 002"].reason == f"Now the decision would be a draft: {second.idea.title}."
     assert found["node 001"].same
 
 
-def test_a_changed_family_decides_differently(searched: tuple[Home, Run]) -> None:
+def test_an_idea_in_other_words_is_the_same_decision(searched: tuple[Home, Run]) -> None:
     home, run = searched
+    second = _second(run)
+    words = {"title": "Another title", "training": "In other words."}
+    instead = second.model_copy(update={"idea": second.idea.model_copy(update=words)})
+    found = {one.what: one for one in verify_decisions(_with(run, second, instead), home)}
+    assert found["node 002"].same
+    assert found["node 002"].reason == "Only the words differ (title, training)."
+
+
+def _with_family(home: Home, run: Run, old: str, new: str) -> list[DecisionCheck]:
+    """Return the verdicts after a change of the family."""
     family = home.families / "toy" / "family.yaml"
     before = family.read_text()
+    assert old in before
     try:
-        family.write_text(before.replace("title: Plain", "title: Plainer"))
-        found = list(verify_decisions(run, home))
+        family.write_text(before.replace(old, new, 1))
+        return list(verify_decisions(run, home))
     finally:
         family.write_text(before)
+
+
+def test_a_reworded_family_decides_the_same(searched: tuple[Home, Run]) -> None:
+    found = _with_family(*searched, "title: Plain", "title: Plainer")
+    assert (found[0].same, found[0].reason) == (True, "Only the words differ (title).")
+
+
+def test_a_changed_family_decides_differently(searched: tuple[Home, Run]) -> None:
+    found = _with_family(*searched, "set: {kind: plain}", "set: {kind: plain, width: 2}")
     assert not found[0].same
-    assert found[0].reason == "Now the decision would be a draft: Plainer."
+    assert found[0].reason.startswith("Now the decision would be a draft: ")
+
+
+@pytest.mark.parametrize(
+    ("forged", "reason"),
+    [
+        ({"end_reason": "nothing_new"}, "Now the search would end: the budget is used up."),
+        ({"chosen": None}, "Now node 001 would be chosen."),
+        ({"end_reason": None}, ""),  # records of former versions hold a sentence only
+    ],
+)
+def test_the_end_of_a_run_is_decided_again(
+    searched: tuple[Home, Run], forged: dict[str, object], reason: str
+) -> None:
+    home, run = searched
+    last = run.journal.events()[-1]
+    assert isinstance(last, RunFinished)
+    assert last.end_reason == "budget_used"
+    found = list(verify_decisions(_with(run, last, last.model_copy(update=forged)), home))[-1]
+    expected = reason.replace("001", f"{last.chosen:03d}")
+    assert (found.what, found.same, found.reason) == ("end of the run", not reason, expected)
 
 
 _GAINED = """  extra:
@@ -170,13 +243,14 @@ class UnusableModel:
 class ForgedJournal:
     """Journal with one replaced event."""
 
-    def __init__(self, run: Run, event: NodeProposed, instead: NodeProposed) -> None:
+    def __init__(self, run: Run, event: Event, instead: Event) -> None:
         self._events = [instead if one == event else one for one in run.journal.events()]
-        self.text = run.journal.text
+        self.text, self.created_at = run.journal.text, run.journal.created_at
 
     def events(self) -> list[object]:
         return list(self._events)
 
 
-def _with(run: Run, journal: ForgedJournal) -> Run:
+def _with(run: Run, event: Event, instead: Event) -> Run:
+    journal = ForgedJournal(run, event, instead)
     return Run(run.id, run.folder, run.prepared, run.metric, journal, run.state)  # type: ignore[arg-type]

@@ -8,9 +8,10 @@ import pytest
 from agent.core.database import open_database
 from agent.core.errors import MarsError, SetupError
 from agent.core.paths import Home
-from agent.engine.session import Run, open_run, resume
+from agent.engine.session import resume
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
+from agent.record.opened_run import Run, open_run
 from agent.repository.rendering import write_tree
 from agent.reproduce.lesson_checks import verify_lesson
 from agent.reproduce.rendering import RenderingCheck

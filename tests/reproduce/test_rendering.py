@@ -8,13 +8,15 @@ import pytest
 
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.request import RunRequest
-from agent.engine.session import Run, open_run, resume, start
+from agent.engine.run_request import RunRequest
+from agent.engine.session import resume, start
 from agent.record.events import Event, NodeProposed
+from agent.record.opened_run import Run, open_run
 from agent.record.run_lock import run_lock
 from agent.record.state import RunState
 from agent.repository.idea import Change
-from agent.reproduce.execution import TOLERANCE, recorded_limits, reexecute
+from agent.reproduce.defaults import TOLERANCE
+from agent.reproduce.execution import recorded_limits, reexecute
 from agent.reproduce.rendering import RenderedNode, RenderingCheck
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import Killed, SilentObserver

@@ -1,5 +1,5 @@
 from agent.search.budget import Budget
-from tests.support.states import add, finish, idea, propose, started
+from tests.support.states import add, finish, propose, started
 
 
 def test_a_reserve_is_held_back_and_each_node_has_its_limit() -> None:
@@ -20,17 +20,6 @@ def test_near_the_end_a_node_may_take_longer_but_never_more_than_is_left() -> No
     assert Budget.of(state).next_limit_s == 70
     state.elapsed_s = 568.0
     assert Budget.of(state).is_exhausted
-
-
-def test_a_search_says_why_it_ends() -> None:
-    state = started()
-    assert Budget.of(state).end_reason == "no new idea is left to try"
-    state.elapsed_s = 500.0
-    assert Budget.of(state).end_reason == "no new idea fits the time left"
-    state.elapsed_s = 600.0
-    assert Budget.of(state).end_reason == "the budget is used up"
-    alone = started(blueprint=idea().blueprint)
-    assert Budget.of(alone).end_reason == "the given blueprint was executed"
 
 
 def test_an_ensemble_is_no_searched_node() -> None:

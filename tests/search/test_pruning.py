@@ -22,9 +22,10 @@ def _state() -> RunState:
 def test_a_candidate_far_behind_all_peers_at_the_same_point_is_stopped() -> None:
     state = _state()
     node = state.nodes[propose(state)]
-    sentence = pruning_reason(state, node, _curve(0.1, 0.1, 0.2, 0.3)[:2])
-    assert sentence is not None
-    assert sentence.startswith("pruned: 0.1000 at 50% of train")
+    stop = pruning_reason(state, node, _curve(0.1, 0.1, 0.2, 0.3)[:2])
+    assert stop is not None
+    assert stop.kind == "pruned"
+    assert stop.sentence.startswith("pruned: 0.1000 at 50% of train")
 
 
 def test_a_candidate_within_the_margin_goes_on() -> None:

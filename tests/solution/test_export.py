@@ -13,7 +13,7 @@ import pytest
 from agent.competition.evaluation import write_test_submission
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.session import Run
+from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.solution.export import export
 from tests.support.finished_runs import blending_home, search
@@ -79,7 +79,7 @@ def test_an_exported_repository_gives_its_recorded_score_elsewhere(
 
 def test_an_export_holds_no_answers_and_exact_versions(searched: tuple[Home, Run], tmp_path: Path) -> None:
     _export(searched, max(searched[1].state.nodes), tmp_path / "out")
-    assert re.search(r"^numpy==\d+\.\d+", (tmp_path / "out" / "constraints.txt").read_text(), re.M)
+    assert re.search(r"^numpy==\d+\.\d+", (tmp_path / "out" / "requirements.lock").read_text(), re.M)
     rows = searched[1].prepared.rows
     names = (tmp_path / "out" / "ids.csv").read_text().splitlines()
     assert len(names) == rows.test + 1

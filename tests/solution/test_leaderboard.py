@@ -76,6 +76,16 @@ def test_impossible_scores_are_refused(
     assert (folder / CARD_FILE).read_bytes() == before
 
 
+@pytest.mark.parametrize(("higher", "score"), [(True, 63.0), (False, -0.4)])
+def test_a_metric_of_the_competition_itself_may_have_any_range(
+    tmp_path: Path, higher: bool, score: float
+) -> None:
+    folder = kept(tmp_path, metric="metric.py", higher_is_better=higher)
+    assert report_score(folder, score).leaderboard[-1].score == score
+    with pytest.raises(SetupError, match=r"nan: not a score of metric\.py"):
+        report_score(folder, math.nan)
+
+
 def test_without_a_solution_there_is_nothing_to_report_on(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="has no solution of 'houses'"):
         report_score(tmp_path / "houses", 0.5)

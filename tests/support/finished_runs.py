@@ -9,8 +9,10 @@ from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.paths import Home
-from agent.engine.request import RunRequest, make_settings
-from agent.engine.session import Run, new_run, open_run, run_experiment, start
+from agent.engine.request import make_settings
+from agent.engine.run_request import RunRequest
+from agent.engine.session import new_run, run_experiment, start
+from agent.record.opened_run import Run, open_run
 from agent.record.state import RunState
 from agent.search.scheduler import Propose
 from tests.conftest import TOY, run_script

@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from agent.agents.debugger import Debugger
 from agent.agents.lesson_writer import LessonWriter
+from agent.agents.reviewer import Reviewer
+from agent.agents.writer import Writer
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.core.database import open_database
-from agent.engine.agents import Agents
-from agent.engine.loop import Search
-from agent.engine.trial_runner import TrialRunner
+from agent.engine.decider import Decider
+from agent.engine.wiring import open_search
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.llm.query import LanguageModel
@@ -26,12 +27,13 @@ from agent.planner.base import Planner, Proposal, Request, TaskContext
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CurvePoint, Event, RunResumed, RunSettings, RunStarted
 from agent.record.journal import Journal
-from agent.record.recorder import EventRecorder
+from agent.record.opened_run import Run
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family
+from agent.repository.idea import Idea
 from agent.repository.lineage import Lineage
-from agent.repository.rendering import Renderer, TaskView
+from agent.repository.rendering import TaskView
 from agent.search.policy import make_policy
 from agent.search.scheduler import Scheduler
 
@@ -158,17 +160,19 @@ class SilentObserver:
 
 @dataclass
 class EditingPlanner:
-    """Planner that adds edits to the library planner's ideas, by node."""
+    """Planner that adds edits to the library planner's ideas, or replaces them, by node."""
 
     planner: Planner
     edits: Mapping[int, tuple[Edit, ...]]
+    ideas: Mapping[int, Idea]
 
     def propose(self, request: Request) -> Proposal | None:
         proposal = self.planner.propose(request)
         if proposal is None:
             return None
-        edits = self.edits.get(len(request.state.nodes) + 1, ())
-        return replace(proposal, idea=proposal.idea.model_copy(update={"edits": edits}))
+        node = len(request.state.nodes) + 1
+        edited = proposal.idea.model_copy(update={"edits": self.edits.get(node, ())})
+        return replace(proposal, idea=self.ideas.get(node, edited))
 
 
 @dataclass
@@ -180,7 +184,10 @@ class ScriptedRun:
     family: Family
     settings: dict[str, object] = field(default_factory=dict)
     edits: Mapping[int, tuple[Edit, ...]] = field(default_factory=dict)  # by node
+    ideas: Mapping[int, Idea] = field(default_factory=dict)  # by node, instead of the library planner's
     debugger: Debugger | None = None
+    writer: Writer | None = None
+    reviewer: Reviewer | None = None
     language_model: LanguageModel | None = None  # words lessons about edits
 
     def engine(self) -> Engine:
@@ -195,40 +202,39 @@ class ScriptedRun:
         state = RunState(higher_is_better=True)
         journal = self._journal(engine, state)
         clock = ScriptedClock(state.elapsed_s)
-        runner = TrialRunner(
-            self.prepared,
-            Lineage(self.folder / "repository.git", 1_700_000_000),
+        search = open_search(
+            Run("run", self.folder, self.prepared, get_metric("accuracy"), journal, state),
+            {"toy": self.family},
             executor(clock),
-            self.folder / "nodes",
-            state.run,
-            CacheLayers(self.folder / "shared", self.folder / "cache"),
-            self.folder / "weights",
-        )
-        task = TaskView.of(self.prepared)
-        at = TaskContext(
-            "classification", "accuracy", frozenset({"embedding"}), self.prepared.rows.train, "cpu"
-        )
-        planner = LibraryPlanner({"toy": self.family}, at)
-        search = Search(
-            run="run",
-            recorder=EventRecorder(journal, state, SilentObserver(kill_at), clock),
+            clock,
+            SilentObserver(kill_at),
             lessons=LessonStore(engine),
-            runner=runner,
-            renderers={"toy": Renderer(self.family, task)},
-            competition=task,
-            metric=get_metric("accuracy"),
-            heartbeat=lambda: None,
+            cache=CacheLayers(self.folder / "shared", self.folder / "cache"),
+            weights=self.folder / "weights",
         )
-        editing = EditingPlanner(planner, self.edits)
-        reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
         try:
-            agents = Agents(editing, debugger=self.debugger, reflector=reflector)
-            search.run(Scheduler(make_policy(state.run.policy), editing), agents)
+            search.loop.run(self.decider(state.run))
         except Killed:
             pass
         finally:
             engine.dispose()
         return state
+
+    def decider(self, run: RunSettings) -> Decider:
+        """Return the decider of the run, with the scripted models."""
+        task = TaskView.of(self.prepared)
+        rows = self.prepared.rows.train
+        at = TaskContext("classification", "accuracy", frozenset({"embedding"}), rows, "cpu")
+        planner = EditingPlanner(LibraryPlanner({"toy": self.family}, at), self.edits, self.ideas)
+        reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
+        scheduler = Scheduler(make_policy(run.policy), planner)
+        return Decider(scheduler, self.debugger, self.writer, self.reviewer, reflector)
+
+    def opened(self) -> Run:
+        """Return the recorded run, as `mars replay` opens it."""
+        journal, metric = Journal.open(self.engine(), "run"), get_metric("accuracy")
+        state = RunState.replay(journal.events(), metric.higher_is_better)
+        return Run("run", self.folder, self.prepared, metric, journal, state)
 
     def lessons(self) -> LessonStore:
         return LessonStore(self.engine())

@@ -1,5 +1,6 @@
 """What repositories compute themselves is the harness's score, for every metric that a task can have."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from scipy.sparse import csr_array
 
 from agent.competition.metrics import METRICS, Metric, Rows, get_metric
 from agent.competition.spec import InputColumn, MetricParameters, Task
+from agent.core.errors import SetupError
 from agent.core.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
@@ -161,6 +163,29 @@ def test_a_repository_calls_the_competitions_own_metric(kind: str) -> None:
     truth, prediction = rows(competition, 0)
     dense = [cells.toarray() if isinstance(cells, csr_array) else cells for cells in (truth, prediction)]
     assert namespace["score"](truth, prediction) == own["score"](*dense)
+
+
+def test_no_template_names_a_metric() -> None:
+    """A new metric needs no edit of a template: templates ask for traits."""
+    named = re.compile("|".join(rf"[\"']{name}[\"']" for name in METRICS))
+    listed = re.compile(r"\bmetrics: *\[")
+    templates = [file for file in sorted(templates_dir().rglob("*")) if file.suffix in {".j2", ".yaml"}]
+    assert len(templates) > 50
+    naming = [
+        f"{file.relative_to(templates_dir())}:{number}"
+        for file in templates
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if named.search(line) or listed.search(line)
+    ]
+    assert naming == []
+
+
+def test_an_unknown_metric_ends_the_rendering() -> None:
+    competition = VIEWS["accuracy-classification-5"].model_copy(update={"metric": "nonsense"})
+    for name in ("tabular", "image_classification"):
+        blueprint = Blueprint(family=name, slots=family_called(name).fill({}, "test"))
+        with pytest.raises(SetupError, match="Unknown metric 'nonsense'"):
+            Renderer(family_called(name), competition).render(idea(blueprint))
 
 
 @cache

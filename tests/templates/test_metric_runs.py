@@ -23,10 +23,11 @@ from agent.competition.spec import load_spec
 from agent.core.paths import Home, templates_dir
 from agent.execution import run_script
 from agent.record.state import Node
+from agent.repository.ensemble_code import MemberSource, ensemble_files
 from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
-from agent.solution.ensemble import ensemble_files, place_outputs
+from agent.solution.ensemble import place_outputs
 
 COLOURS = ["blue", "green", "red"]
 OWN = '''"""Mean distance of the true class's probability from 1."""
@@ -196,8 +197,8 @@ def test_solutions_and_their_ensemble_are_graded_with_the_value_that_they_print(
     ensembles = {}
     for name, data in prepared.items():
         nodes = [Node(number, "draft", (), idea(None), None, 0.0) for number in members[name]]
-        contents = {number: sources[name, number] for number in members[name]}
-        files = ensemble_files(nodes, contents, TaskView.of(data), idea(None))
+        blended_code = [MemberSource(node.name, node.idea.title, sources[name, node.id]) for node in nodes]
+        files = ensemble_files(blended_code, TaskView.of(data), idea(None))
         ensembles[name] = lay_out(data, files, tmp_path / f"{name} ensemble")
         place_outputs(nodes, members[name], ensembles[name])
     run_all(list(ensembles.values()), ("pandas", "scipy.stats", "sklearn.metrics"))

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from agent.competition.metrics.metric import AdditiveScorer, Floats, Metric, Rows, WeightedScorer, row_count
+from agent.competition.metrics.metric import Metric
+from agent.competition.metrics.rows import Floats, Rows, row_count
+from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer
 
 _MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
 _ZERO_ERROR = 1e-12  # a smaller error is rounding
@@ -63,7 +65,7 @@ def paired_effect(
 
     scores_before, scores_after = _resample_scores(scorers, rows, seed, resamples)
     difference = scores_after - scores_before
-    lower, upper = _interval(difference if metric.higher_is_better else -difference)
+    lower, upper = _interval(metric.direction.gain(scores_after, scores_before))
     # Score and error differ by sign and a constant only, so their differences have the same deviation.
     return PairedEffect(effect, _standard_deviation(difference) / scale, scale, lower, upper)
 

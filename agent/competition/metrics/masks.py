@@ -1,32 +1,15 @@
-"""Scorers of masks as sparse run lengths (N, P): each run stores its length in the column of its first pixel.
+"""Areas of masks as sparse run lengths (N, P): each run stores its length in the column of its first pixel.
 
 The runs of a row do not overlap and end within the row, so all rows fit on one line of pixels.
 """
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from agent.competition.metrics.metric import AdditiveScorer, Floats, Rows, ratio
-
-
-def dice(truth: csr_array, prediction: csr_array) -> AdditiveScorer:
-    """2 |A and B| / (|A| + |B|) of each row (Dice, 1945), averaged; 1 where both are empty."""
-    common, true, predicted = _areas(truth, prediction)
-    return _row_means(ratio(2 * common, true + predicted, undefined=1.0))
+from agent.competition.metrics.rows import Floats, SparseRows
 
 
-def iou(truth: csr_array, prediction: csr_array) -> AdditiveScorer:
-    """|A and B| / |A or B| of each row (Jaccard, 1901), averaged; 1 where both are empty."""
-    common, true, predicted = _areas(truth, prediction)
-    return _row_means(ratio(common, true + predicted - common, undefined=1.0))
-
-
-def _row_means(scores: Floats) -> AdditiveScorer:
-    return AdditiveScorer(scores[:, None], lambda totals, rows: totals[:, 0] / rows)
-
-
-def _areas(truth: Rows, prediction: Rows) -> tuple[Floats, Floats, Floats]:
+def mask_areas(truth: SparseRows, prediction: SparseRows) -> tuple[Floats, Floats, Floats]:
     """Return the numbers (N,) of common, true and predicted pixels of each row."""
     rows, starts, lengths = _flatten_runs(truth)
     _, other_starts, other_lengths = _flatten_runs(prediction)
@@ -37,7 +20,7 @@ def _areas(truth: Rows, prediction: Rows) -> tuple[Floats, Floats, Floats]:
     return np.asarray(common, dtype=np.float64), true, predicted
 
 
-def _flatten_runs(masks: csr_array) -> tuple[npt.NDArray[np.int64], ...]:
+def _flatten_runs(masks: SparseRows) -> tuple[npt.NDArray[np.int64], ...]:
     """Return row, first pixel and length of every run, ascending, with the pixels of all rows on one line."""
     ordered = masks.copy()
     ordered.sort_indices()

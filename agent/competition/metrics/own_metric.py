@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from agent.competition.metrics.metric import Floats, Metric, Rows
+from agent.competition.metrics.metric import Metric
+from agent.competition.metrics.rows import Floats, Rows, is_sparse
 from agent.competition.spec import METRIC_FILE, CompetitionSpec, OwnMetric
-from agent.core.errors import InfrastructureError, MarsError, SetupError
+from agent.core.errors import InfrastructureError, MarsError, SetupError, redacted_as
 
 SCORE_LIMIT_S = 120.0  # for one scoring of all rows
 _RESAMPLING_LIMIT_S = 10.0  # for all resamples of a prediction together
@@ -122,7 +122,7 @@ class _OwnScorer:
 
 def _pack(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
     """Return rows as arrays for a file: sparse label sets as shape and indices of the set cells."""
-    if not isinstance(rows, csr_array):
+    if not is_sparse(rows):
         return {name: rows}
     cells = rows.tocoo()
     return {
@@ -132,6 +132,7 @@ def _pack(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
     }
 
 
+@redacted_as("the code of the metric fails on the validation rows")
 def _read_scores(folder: Path, count: int) -> Floats:
     """Return the scores (count,) of the runner. The metric may have written anything into the folder."""
     failure, file = folder / "failure.txt", folder / "scores.npy"

@@ -8,18 +8,19 @@ import pandas as pd
 from agent.competition.preparation.splits import SEED, LabelledRows, Split
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN
-from agent.core.errors import InfrastructureError
+from agent.core.errors import PreparedDataError, redacted_as
 
 _SAMPLED_PATHS = 1_000
 _FREQUENT = 50  # rows; for rarer labels chance decides the number of held-out rows
 _MAX_SHARE_ERROR = 0.5  # relative error of the share of a frequent label
 
 
+@redacted_as("the prepared tables are inconsistent")
 def verify_prepared(prepared: Prepared, rows: LabelledRows, split: Split) -> None:
     """Compare the written files with the split.
 
     Raises:
-        InfrastructureError: counts differ, an id is in two parts, images are missing, or the split breaks
+        PreparedDataError: counts differ, an id is in two parts, images are missing, or the split breaks
             one of its rules.
     """
     tables = {
@@ -57,6 +58,7 @@ def _check_images(prepared: Prepared, tables: dict[str, pd.DataFrame]) -> None:
         _require(not missing, f"{len(missing)} of {len(sampled)} sampled images of {name}.csv are missing")
 
 
+@redacted_as("the split of groups, times or classes is wrong")
 def _check_split(rows: LabelledRows, split: Split) -> None:
     parts = [part for part in (split.train, split.val, split.audit) if len(part)]
     if rows.folds is not None:
@@ -79,4 +81,4 @@ def _check_split(rows: LabelledRows, split: Split) -> None:
 
 def _require(holds: bool, fault: str) -> None:
     if not holds:
-        raise InfrastructureError(f"The prepared data are damaged: {fault}; check the disk and run again.")
+        raise PreparedDataError(f"The prepared data are damaged: {fault}; check the disk and run again.")

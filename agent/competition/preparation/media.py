@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agent.competition.spec import InputColumn
 from agent.competition.tables import require_columns
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 from agent.core.files import is_contained, link_or_copy
 
 MEDIA = "media"
@@ -47,6 +47,7 @@ class MediaFiles:
         )
 
 
+@redacted_as("the images are not where the path pattern says")
 def find_media(folder: Path, image: InputColumn, table: pd.DataFrame, split: str, file: Path) -> MediaFiles:
     """Find the image of each row of a table.
 
@@ -109,6 +110,7 @@ def fill_pattern(pattern: str, table: pd.DataFrame, split: str, file: Path) -> l
     return filled.tolist()
 
 
+@redacted_as("some images are missing or cannot be read")
 def find_broken_media(media: MediaFiles, file: Path, seed: int) -> tuple[NDArray[np.bool_], list[str]]:
     """Find rows without a readable image, and warnings for the user.
 

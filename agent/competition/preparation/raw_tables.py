@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agent.competition.preparation.signals import require_signals
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.tables import read_table, require_columns, require_unique
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ def _read(spec: CompetitionSpec, folder: Path, name: str, columns: list[str]) ->
     return table
 
 
+@redacted_as("the ids of the sample submission differ from those of the test table")
 def _in_order_of(
     test: pd.DataFrame, sample: pd.DataFrame, spec: CompetitionSpec, folder: Path
 ) -> pd.DataFrame:

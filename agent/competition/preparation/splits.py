@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from agent.competition.target import Target
-from agent.core.errors import SetupError
+from agent.core.errors import SetupError, redacted_as
 
 SEED = 42
 AUDIT_SHARE, MAX_AUDIT_SHARE, AUDIT_ROWS = 0.10, 0.15, 200
@@ -62,6 +62,7 @@ class Split:
     warnings: tuple[str, ...] = ()
 
 
+@redacted_as("there are too few labelled rows to split")
 def split_rows(rows: LabelledRows, *, mix_audit: bool = True) -> Split:
     """Split all labelled rows. Equal rows give equal splits.
 
@@ -144,6 +145,7 @@ def _last_fold(folds: NDArray[np.intp]) -> Positions:
     return last
 
 
+@redacted_as("the time column has only one value, so no rows are later than others")
 def _latest(times: NDArray[np.float64], count: int) -> Positions:
     """Return the latest `count` rows or slightly more, since rows of one moment stay together."""
     cut = np.sort(times)[-count]
@@ -211,6 +213,7 @@ def _iterative_stratification(labels: sparse.csr_array, count: int, rng: np.rand
     return chosen
 
 
+@redacted_as("the group column has only one value, so no group can be held out")
 def _whole_groups(rows: LabelledRows, pool: Positions, count: int, rng: np.random.Generator) -> Positions:
     """Return the rows of whole groups, about `count` rows.
 

@@ -236,8 +236,8 @@ def _settle_metric(
         )
     if metric.binary_only and classes != 2:
         raise AnswerError(
-            f"metric: '{metric.name}' takes two classes, but there are {classes}; macro_{metric.name} and "
-            f"weighted_{metric.name} take any number."
+            f"metric: '{metric.name}' takes two classes, but there are {classes}; "
+            f"{' and '.join(metric.alternatives) or 'other metrics'} take any number."
         )
     if metric.higher_is_better != answer.higher_is_better:
         direction = "higher" if metric.higher_is_better else "lower"

@@ -4,6 +4,7 @@ import importlib.util
 import keyword
 from collections.abc import Sequence
 
+from agent.core.contract import MAIN, TESTS_FOLDER, library_module
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.memory.lesson import Lesson
 from agent.planner.base import Proposal
@@ -29,7 +30,7 @@ from agent.repository.written_modules import MOST_MODULES, plan_faults
 CANDIDATES = 5
 NAMES = 12  # defined by one module
 FAULTS_SHOWN = 3  # faults reported for one answer
-NEEDED = (*(f"library/{name}.py" for name in LIBRARY if name != "__init__"), "main.py")
+NEEDED = (*(library_module(name) for name in LIBRARY if name != "__init__"), MAIN)
 # Packages that a solution may import; the prompt lists those that are installed.
 _USEFUL = (
     "numpy",
@@ -118,7 +119,7 @@ def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]
 
 
 def _may_be_planned(file: str) -> bool:
-    return is_own_module(file) and not file.startswith("tests/")
+    return is_own_module(file) and not file.startswith(f"{TESTS_FOLDER}/")
 
 
 def _plain_module(module: ModulePlan) -> ModulePlan:

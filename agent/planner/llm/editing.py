@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 
+from agent.core.contract import LIBRARY_FOLDER, MAIN
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.memory.lesson import Lesson
 from agent.planner.base import Proposal, Request
@@ -42,8 +43,8 @@ ReadCode = Callable[[Node], Files]
 
 def own_modules(files: Files) -> list[str]:
     """Return the modules that may be edited, `main.py` first; modules of at most one line are left out."""
-    names = [name for name in files if name.startswith("library/") and name.endswith(".py")]
-    return [name for name in ("main.py", *sorted(names)) if len(files.get(name, "").splitlines()) > 1]
+    names = [name for name in files if name.startswith(f"{LIBRARY_FOLDER}/") and name.endswith(".py")]
+    return [name for name in (MAIN, *sorted(names)) if len(files.get(name, "").splitlines()) > 1]
 
 
 def outline(files: Files) -> list[str]:

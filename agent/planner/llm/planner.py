@@ -4,6 +4,7 @@ The model chooses among a family's slots, so that even a very small model yields
 the model gives no usable answer, the library planner proposes the idea instead.
 """
 
+from agent.core.seeds import SEED_STEP
 from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
 from agent.llm.query import LanguageModel, Query
 from agent.memory.lesson import Lesson
@@ -20,7 +21,6 @@ from agent.repository import written_modules
 ANSWER_TOKENS = 4000
 DESIGN_TOKENS = 6000
 EDIT_TOKENS = 8000
-SEED_STEP = 1000
 
 
 class LlmPlanner:

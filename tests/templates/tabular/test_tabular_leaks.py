@@ -6,8 +6,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from agent.core.paths import Home
-from agent.engine.session import open_run
 from agent.record.events import NodeResult
+from agent.record.opened_run import open_run
 from tests.cli.commands import mars
 
 ROWS = 480

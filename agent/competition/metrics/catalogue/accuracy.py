@@ -1,0 +1,27 @@
+"""Accuracy."""
+
+import numpy as np
+
+from agent.competition.metrics.metric import Metric
+from agent.competition.metrics.rows import Rows
+from agent.competition.metrics.scorers import AdditiveScorer
+from agent.competition.metrics.source import MetricSource, SourceContext
+
+
+def accuracy(truth: Rows, prediction: Rows) -> AdditiveScorer:
+    hits = (truth == prediction).astype(np.float64)[:, None]
+    return AdditiveScorer(hits, lambda totals, rows: totals[:, 0] / rows, keys=hits)
+
+
+def source(context: SourceContext) -> MetricSource:
+    return MetricSource("return float(np.mean(truth == prediction))")
+
+
+METRIC = Metric(
+    name="accuracy",
+    definition="Share of rows whose predicted label is the true one.",
+    higher_is_better=True,
+    prediction_kinds={"classification": "label"},
+    scorer=accuracy,
+    source=source,
+)

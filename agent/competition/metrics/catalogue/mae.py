@@ -1,0 +1,27 @@
+"""Mean absolute error."""
+
+import numpy as np
+
+from agent.competition.metrics.metric import Metric
+from agent.competition.metrics.rows import Rows, as_columns
+from agent.competition.metrics.scorers import AdditiveScorer, target_means
+from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
+
+
+def mae(truth: Rows, prediction: Rows) -> AdditiveScorer:
+    return target_means(np.abs(as_columns(truth) - as_columns(prediction)))
+
+
+def source(context: SourceContext) -> MetricSource:
+    return sklearn_call("mean_absolute_error")
+
+
+METRIC = Metric(
+    name="mae",
+    definition="Mean absolute error, averaged over targets.",
+    higher_is_better=False,
+    prediction_kinds={"regression": "value"},
+    scorer=mae,
+    source=source,
+    traits=frozenset({"median"}),
+)

@@ -1,0 +1,213 @@
+"""Takes every decision of a run. The loop carries them out; `mars replay` takes them again and compares."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.agents.debugger import Debugger
+from agent.agents.lesson_writer import LessonWriter
+from agent.agents.reviewer import Reviewer
+from agent.agents.writer import Writer, WritingError
+from agent.core.format import duration
+from agent.engine.agents import Agents
+from agent.record.events import EndReason, NodeResult, Review, RunSettings
+from agent.record.state import Node, RunState
+from agent.repository.idea import Fix, WrittenModule
+from agent.search.budget import Budget, refit_s
+from agent.search.ending import end_reason
+from agent.search.scheduler import Decisions, Propose, Repeat, scheduler_of
+from agent.solution import ensemble
+from agent.solution.choose import choose
+
+MIN_MEMBERS = 2  # of an ensemble
+SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
+
+Files = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Start nothing before something that runs has ended."""
+
+
+@dataclass(frozen=True)
+class End:
+    """End the search."""
+
+    reason: EndReason
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Refit the chosen node on all labelled rows, unless something blocks the refit."""
+
+    node: Node
+    expected_s: float
+    blocker: str = ""  # why the refit cannot happen, in a sentence
+
+
+Action = Propose | Repeat | Wait | End
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Decides by the state of a run, the elapsed time and the answers of language models, and nothing else.
+
+    Where a decision needs a fact from files (the outputs of members, the frozen choices of a node), the
+    caller passes a function that looks it up.
+    """
+
+    decisions: Decisions
+    debugger: Debugger | None = None
+    writer: Writer | None = None
+    reviewer: Reviewer | None = None
+    reflector: LessonWriter | None = None
+
+    @classmethod
+    def of(cls, run: RunSettings, agents: Agents) -> "Decider":
+        """Return the decider of a run whose planner and language models are `agents`."""
+        decisions = scheduler_of(run, agents.planner, agents.policy)
+        return cls(decisions, agents.debugger, agents.writer, agents.reviewer, agents.reflector)
+
+    # -- actions ---------------------------------------------------------------------------------------
+
+    def next_action(self, state: RunState) -> Action:
+        """Return what starts next; `End` once nothing starts and nothing runs."""
+        action = self.decisions.next(state)
+        if action is not None:
+            return action
+        if state.running or any(node.repeating for node in state.nodes.values()):
+            return Wait()
+        return End(end_reason(state))
+
+    def ensemble(self, state: RunState, members: Callable[[], Sequence[Node]]) -> Propose | None:
+        """Return the ensemble that follows the search, or None.
+
+        Args:
+            state: the state after the search.
+            members: returns the best nodes that wrote their raw outputs.
+        """
+        if state.run.blueprint is not None or any(n.operator == "ensemble" for n in state.nodes.values()):
+            return None
+        found = members()
+        if len(found) < MIN_MEMBERS:
+            return None
+        parents = tuple(member.id for member in found)
+        return Propose("ensemble", parents, ensemble.ensemble_idea(list(found)), None)
+
+    def choice(self, state: RunState) -> Node | None:
+        """Return the node that becomes the run's solution; None without a valid node."""
+        return choose(state)
+
+    def refit(self, state: RunState, elapsed_s: float, blocker: Callable[[Node], str]) -> Refit | None:
+        """Return the refit of the chosen node; None if none is wanted. A failed refit is tried again.
+
+        Args:
+            state: the state after the search and the ensemble.
+            elapsed_s: seconds of work of the run.
+            blocker: returns why the node's files allow no refit, or "".
+        """
+        node = self.choice(state)
+        if state.run.refit_rows is None or node is None:
+            return None
+        if node.refit is not None and node.refit.status != "failed":
+            return None
+        expected_s = refit_s(state, node)
+        # Time does not block a refit that a killed session began, since its decision stands.
+        late = "" if node.refitting else _no_time_for(node, expected_s, state.run.budget_s - elapsed_s)
+        return Refit(node, expected_s, blocker(node) or late)
+
+    # -- inside a node ---------------------------------------------------------------------------------
+
+    def next_module(self, state: RunState, node: Node, files: Files, elapsed_s: float) -> WrittenModule:
+        """Return the next module of a node's plan.
+
+        Args:
+            state: the state of the run.
+            node: the node, with a module that is not written yet.
+            files: the files so far.
+            elapsed_s: seconds of work of the run.
+
+        Raises:
+            WritingError: no module comes; the node fails for this reason.
+        """
+        if self.writer is None or self.is_late(state, elapsed_s):
+            file = node.unwritten_modules[0].file
+            raise WritingError(f"No language model or no time is left to write {file}.")
+        return self.writer.write(state, node, files)
+
+    def fix(self, state: RunState, node: Node, failed: NodeResult, elapsed_s: float) -> Fix | None:
+        """Return a fix of a node whose last revision failed; None leaves the node failed."""
+        if self.debugger is None or failed.status != "failed" or self.is_late(state, elapsed_s):
+            return None
+        fix = self.debugger.fix(state, node, failed)
+        return None if self.is_late(state) else fix  # the answer may have used up the run's time
+
+    def needs_smoke_run(self, node: Node) -> bool:
+        """Return whether a run on few rows comes before the node's execution."""
+        return node.operator != "ensemble" and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
+
+    def is_late(self, state: RunState, elapsed_s: float | None = None) -> bool:
+        """Return whether the time left is too short to execute anything that a model would write."""
+        return Budget.of(state, elapsed_s).is_out_of_time
+
+    # -- checks of a result ----------------------------------------------------------------------------
+
+    def is_checked(self, state: RunState, node: Node) -> bool:
+        """Return whether the node's code may leak: templates alone did not write it, and it may be kept."""
+        if state.run.experiment or node.operator == "ensemble":  # ensembles only blend
+            return False
+        return not state.is_rendered(node)
+
+    def would_lead(self, state: RunState, node: Node, result: NodeResult) -> bool:
+        """Return whether a valid result would make a node whose code may leak the best of the run."""
+        if result.status != "valid" or result.metric is None or not self.is_checked(state, node):
+            return False
+        best = state.best.metric if state.best is not None else None
+        return best is None or state.better(result.metric, best)
+
+    def is_probe_due(
+        self, state: RunState, node: Node, result: NodeResult, leakage_findings: Sequence[str]
+    ) -> bool:
+        """Return whether a valid result needs a label permutation test: it would lead, or its code may leak.
+
+        Args:
+            state: the state of the run, without the result.
+            node: the node.
+            result: its result.
+            leakage_findings: possible leaks that reading the code found.
+        """
+        return result.status == "valid" and (bool(leakage_findings) or self.would_lead(state, node, result))
+
+    def review(
+        self, state: RunState, node: Node, result: NodeResult, before: Callable[[], Files]
+    ) -> Review | None:
+        """Return the review of a result that would lead; None if there is none.
+
+        Args:
+            state: the state of the run, without the result.
+            node: the node.
+            result: its result.
+            before: returns the code that the node's code was made from.
+        """
+        if self.reviewer is None or not self.would_lead(state, node, result):
+            return None
+        return self.reviewer.review(state, node, result, before())
+
+    # -- lessons ---------------------------------------------------------------------------------------
+
+    def words_from(self, state: RunState) -> LessonWriter | None:
+        """Return the model that words the lesson of a node which has just finished; None for no model.
+
+        Without time, no model is asked: two failed requests would open the circuit breaker.
+        """
+        return self.reflector if Budget.of(state).search_left_s > 0 else None
+
+
+def _no_time_for(node: Node, expected_s: float, left_s: float) -> str:
+    """Return the sentence that no time is left for a refit; "" if there is time."""
+    if expected_s <= left_s:
+        return ""
+    return (
+        f"No time is left for the refit of node {node.name}: it needs about {duration(expected_s)}, and "
+        f"{duration(max(left_s, 0.0))} are left; run `mars resume` with more --minutes."
+    )

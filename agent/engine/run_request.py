@@ -1,0 +1,127 @@
+"""The options of `mars run`, each declared once. This module imports nothing that is slow to import."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from agent.core.options import Option
+
+PLANNER_FIELDS = ("model", "max_usd", "replay_of")  # options that only some planners use
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Options of `mars run`: a field with an `Option` is an option of the command line."""
+
+    competition: Annotated[str, Option("Name of a bundled competition, or path of your own folder.")]
+    minutes: Annotated[float, Option("Time budget of the run, in minutes of wall-clock time.", min=0.05)] = (
+        10.0
+    )
+    node_minutes: Annotated[
+        float | None,
+        Option(
+            "Time limit of one node, in minutes. Default: a sixth of --minutes, twice that near the end.",
+            min=0.02,
+        ),
+    ] = None
+    max_nodes: Annotated[int | None, Option("Stop after this many nodes.", min=1)] = None
+    max_usd: Annotated[
+        float | None,
+        Option(
+            "Spend limit for the language model, in USD. At the limit, the library planner takes over.",
+            min=0.0,
+        ),
+    ] = None
+    planner: Annotated[
+        str,
+        Option(
+            "Source of ideas: library (built in), llm (a language model, see --model), replay (a recorded "
+            "run, see --replay-of), or an installed planner.",
+            metavar="NAME",
+        ),
+    ] = "library"
+    model: Annotated[
+        str | None,
+        Option(
+            "Name of the language model at OPENAI_BASE_URL, or `local` for a very small model on this "
+            "machine. Default: MARS_MODEL. MARS_PLANNER_MODEL, MARS_CODER_MODEL and MARS_REVIEWER_MODEL set "
+            "the model of one role."
+        ),
+    ] = None
+    replay_of: Annotated[
+        str | None,
+        Option(
+            "For --planner replay: id of the run whose ideas are replayed, a part of the id, or `latest`. "
+            "Default: the competition's newest run that is not itself a replay.",
+            metavar="RUN",
+        ),
+    ] = None
+    planner_options: Annotated[
+        tuple[str, ...],
+        Option(
+            "Set an option of the planner. Repeatable.",
+            name="--planner-option",
+            metavar="NAME=VALUE",
+        ),
+    ] = ()
+    policy: Annotated[
+        str,
+        Option(
+            "Search policy, which chooses the node to extend: mcts, greedy, random, or an installed policy.",
+            metavar="NAME",
+        ),
+    ] = "mcts"
+    blueprint: Annotated[Path | None, Option("Execute only the blueprint in this file.")] = None
+    lessons: Annotated[
+        Path | None, Option("File of exported lessons to use in addition to the recorded ones.")
+    ] = None
+    workers: Annotated[
+        int, Option("Number of nodes executed in parallel. They share the CPU cores, but not a GPU.", min=1)
+    ] = 1
+    share_gpus: Annotated[bool, Option("Let several nodes use one GPU at the same time.")] = False
+    data: Annotated[
+        Literal["auto", "full", "sample"],
+        Option("Data to use. auto: prepared data, else Kaggle's if you are signed in, else the sample."),
+    ] = "auto"
+    data_seed: int = 0
+    seed: Annotated[int, Option("Seed of all decisions and all executions.")] = 0
+    executor: Annotated[
+        str | None,
+        Option(
+            "How nodes are executed: warm (a fork of a process that has imported the libraries), cold (a new "
+            "process), or an installed executor. Default: warm, or cold on a machine with a GPU.",
+            metavar="NAME",
+        ),
+    ] = None
+    cold: Annotated[bool, Option("The same as --executor cold: start each node in a new process.")] = False
+    trackers: Annotated[
+        tuple[str, ...],
+        Option(
+            "Send the run's events to a tracker: jsonl (the file tracker.jsonl in the run's folder), or an "
+            "installed tracker. Repeatable.",
+            name="--tracker",
+            metavar="NAME",
+        ),
+    ] = ()
+    imported: Annotated[
+        Path | None,
+        Option("Start from this repository, which must meet the repository contract.", name="--from"),
+    ] = None
+    pinned: Annotated[
+        tuple[str, ...],
+        Option("Fix a slot to a value. Repeatable.", name="--set", metavar="SLOT=VALUE"),
+    ] = ()
+    forbidden: Annotated[
+        tuple[str, ...],
+        Option(
+            "Exclude a move or a value of a slot. Repeatable.", name="--forbid", metavar="MOVE|SLOT=VALUE"
+        ),
+    ] = ()
+    hint: Annotated[str, Option("Advice for the planner of --planner llm. It is always recorded.")] = ""
+    refit: Annotated[
+        bool,
+        Option("At the end, train the solution on the validation rows too. Time is reserved for this."),
+    ] = False
+    offline: Annotated[
+        bool, Option("Use no network: no Kaggle, and no language model except a local one.")
+    ] = False

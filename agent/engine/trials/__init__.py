@@ -1,0 +1,1 @@
+"""Trials: a node's revision becomes a workspace, an execution and a scored result."""

@@ -1,0 +1,123 @@
+"""Checkout: commits the revisions of nodes and writes them to workspaces."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.core.contract import FROZEN_FILE, member_folder
+from agent.core.errors import InfrastructureError
+from agent.engine.trials.trial import Trial
+from agent.repository.checks import check_repository
+from agent.repository.leakage import Leakage
+from agent.repository.lineage import Lineage
+from agent.repository.rendering import tree_hash, write_tree
+
+REFIT_SUFFIX = "-refit"  # suffix of the folder in which a node is refitted
+
+
+class Checkout:
+    """The workspaces of one run, a folder per node.
+
+    Args:
+        lineage: The revisions of the run.
+        nodes_root: The folder of the workspaces.
+    """
+
+    def __init__(self, lineage: Lineage, nodes_root: Path) -> None:
+        self.lineage = lineage
+        self.nodes_root = nodes_root
+
+    def workspace(self, node: int) -> Path:
+        return self.nodes_root / f"{node:03d}"
+
+    def refit_workspace(self, node: int) -> Path:
+        return self.nodes_root / f"{node:03d}{REFIT_SUFFIX}"
+
+    def frozen_file(self, node: int) -> Path:
+        """Return the path of the choices that a node froze on validation rows or under its time limit."""
+        return self.workspace(node) / FROZEN_FILE
+
+    def set_up(
+        self,
+        node: int,
+        files: dict[str, str],
+        parents: Sequence[str],
+        message: str,
+        faults: Sequence[str] = (),
+        leaks: Leakage | None = None,
+    ) -> Trial:
+        """Commit the files and check them out; leftovers of a lost attempt are removed first.
+
+        Args:
+            node: Number of the node.
+            files: The repository's files.
+            parents: Parent commits.
+            message: The commit message.
+            faults: Sentences that say why the files do not implement the idea.
+            leaks: Leakage findings in the code.
+
+        Raises:
+            InfrastructureError: The workspace cannot be written.
+        """
+        commit = self.lineage.commit(files, list(parents), message, node)
+        self._write(files, self.workspace(node))
+        leaks = leaks or Leakage()
+        return Trial(
+            node,
+            commit,
+            self.workspace(node),
+            tree_hash(files),
+            (*faults, *check_repository(files), *leaks.faults),
+            idea_failed=bool(faults),
+            leakage_findings=leaks.leakage_findings,
+        )
+
+    def set_up_recorded(self, node: int, commit: str) -> Trial:
+        """Check out a recorded revision for another execution."""
+        files = self.lineage.read(commit)
+        self._write(files, self.workspace(node))
+        return Trial(node, commit, self.workspace(node), tree_hash(files), tuple(check_repository(files)))
+
+    def set_up_refit(self, node: int, commit: str, members: Sequence[int]) -> Trial:
+        """Check out a node's revision for its refit, with the frozen choices of an ensemble's members.
+
+        Raises:
+            InfrastructureError: The frozen choices of a member are missing.
+        """
+        workspace = self.refit_workspace(node)
+        self._write(self.lineage.read(commit), workspace)
+        for member in members:
+            copy_frozen(self.frozen_file(member), workspace / member_folder(f"{member:03d}") / FROZEN_FILE)
+        return Trial(node, commit, workspace)
+
+    @contextmanager
+    def temporary(self, trial: Trial, suffix: str) -> Iterator[Trial]:
+        """Yield a second checkout of the revision, next to the node's folder, removed afterwards."""
+        copy = trial.workspace.with_name(f"{trial.workspace.name}{suffix}")
+        self._write(self.lineage.read(trial.commit), copy)
+        try:
+            yield Trial(trial.node, trial.commit, copy, trial.code)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def _write(self, files: dict[str, str], workspace: Path) -> None:
+        try:
+            if workspace.exists():
+                shutil.rmtree(workspace)
+            write_tree(files, workspace)
+        except OSError as error:
+            raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
+
+
+def copy_frozen(source: Path, target: Path) -> None:
+    """Copy the frozen choices of a node into a fresh workspace.
+
+    Raises:
+        InfrastructureError: The file is missing or cannot be copied.
+    """
+    try:
+        target.parent.mkdir(parents=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename}: cannot be read ({error.strerror}).") from error

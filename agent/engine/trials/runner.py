@@ -1,0 +1,168 @@
+"""Runs the trials of one run: smoke run, full run, module test, repeat, refit, and runs on other labels."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agent.competition.prepared import Prepared
+from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
+from agent.core.seeds import SEED_STEP
+from agent.engine.trials.checkout import Checkout
+from agent.engine.trials.execution import ExecutionRequest, TrialExecution
+from agent.engine.trials.outputs import OutputRetention
+from agent.engine.trials.scoring import Scoring, faulty_result
+from agent.engine.trials.trial import Trial
+from agent.execution.base import Executor, Outcome, StopCheck
+from agent.execution.cache_layers import CacheLayers
+from agent.execution.gpus import GpuLeases
+from agent.record.events import NodeResult, RunSettings
+from agent.repository.idea import WrittenModule
+from agent.repository.lineage import Lineage
+
+SMOKE_LIMIT_S = 60.0
+
+ResultCheck = Callable[[Trial, NodeResult], NodeResult]
+"""Check of a valid result; runs before the candidate's caches are shared."""
+
+
+class TrialRunner:
+    """Executes and scores the trials of one run. Thread-safe: several trials may run at once.
+
+    Args:
+        prepared: The prepared competition.
+        lineage: The revisions of the run.
+        executor: Runs the jobs.
+        nodes_root: The folder of the workspaces.
+        settings: The settings of the run.
+        cache: Caches of the candidates.
+        weights: Folder of the user's pretrained weights; need not exist.
+        gpus: Leases of the GPUs; None: no candidate gets a GPU of its own.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        lineage: Lineage,
+        executor: Executor,
+        nodes_root: Path,
+        settings: RunSettings,
+        cache: CacheLayers,
+        weights: Path,
+        gpus: GpuLeases | None = None,
+    ) -> None:
+        self.prepared = prepared
+        self.seed = settings.seed
+        self.checkout = Checkout(lineage, nodes_root)
+        self.outputs = OutputRetention(self.checkout)
+        self._execution = TrialExecution(executor, prepared, settings, cache, weights, gpus)
+        self._scoring = Scoring(prepared, lineage)
+        self._smoked: set[str] = set()  # hashes of the code that has passed a smoke run
+
+    def run(
+        self,
+        trial: Trial,
+        limit_s: float,
+        stop_check: StopCheck | None,
+        smoke: bool,
+        arguments: tuple[str, ...] = (),
+        check: ResultCheck = lambda trial, result: result,
+    ) -> NodeResult:
+        """Execute a smoke run and the full run, then score. A failed candidate gives a failed result.
+
+        Args:
+            trial: The revision to execute.
+            limit_s: Time limit in seconds.
+            stop_check: Stops the execution early.
+            smoke: Whether a smoke run comes first.
+            arguments: Command-line arguments of the full run.
+            check: Check of a valid result, which may make it suspect.
+        """
+        if trial.faults:
+            return faulty_result(trial)
+        smoke_seconds = 0.0
+        if smoke and trial.code not in self._smoked:
+            tested = self._smoke(trial, limit_s, stop_check)
+            if isinstance(tested, NodeResult):
+                return tested
+            smoke_seconds = tested.seconds
+        outcome = self._execution.execute(trial, limit_s, stop_check, ExecutionRequest(arguments))
+        result = self._scoring.score(trial, outcome)
+        if result.status == "valid":
+            result = check(trial, result)
+        if result.status == "valid":
+            self._execution.share_cache(trial.node)
+        self._execution.drop_cache(trial.node)
+        self.outputs.add(trial.node)
+        return result.model_copy(update={"smoke_seconds": smoke_seconds})
+
+    def run_module_test(
+        self, trial: Trial, module: WrittenModule, limit_s: float, stop_check: StopCheck | None
+    ) -> NodeResult | None:
+        """Execute the test of a newly written module; return None if it passes."""
+        request = ExecutionRequest(log=TEST_LOG, script=module.test_file)
+        outcome = self._execution.execute(trial, min(SMOKE_LIMIT_S, limit_s), stop_check, request)
+        if outcome.status == "ok":
+            return None
+        reason = f"Test of {module.file}: {outcome.reason}"
+        return self._scoring.failed("test", trial, outcome, reason, smoke_seconds=outcome.seconds)
+
+    def run_with_metadata(
+        self, trial: Trial, metadata: Path, limit_s: float, stop_check: StopCheck | None
+    ) -> Outcome:
+        """Execute once on other metadata than the prepared; the caches are discarded."""
+        try:
+            request = ExecutionRequest(metadata=metadata)
+            return self._execution.execute(trial, limit_s, stop_check, request)
+        finally:
+            self._execution.drop_temporary_cache(trial.node)
+
+    def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
+        """Execute the same code with another seed; return (score, seconds), score None on failure."""
+        request = ExecutionRequest(seed=self.seed + SEED_STEP * number)
+        with self.checkout.temporary(trial, f"-repeat{number}") as copy:
+            outcome = self._execution.execute(copy, limit_s, None, request)
+            result = self._scoring.score(copy, outcome)
+        self._execution.drop_cache(trial.node)
+        return (result.metric if result.status == "valid" else None), outcome.seconds
+
+    def refit(
+        self,
+        node: int,
+        commit: str,
+        members: Sequence[int],
+        limit_s: float,
+        stop_check: StopCheck | None,
+        *,
+        save: bool = False,
+    ) -> Outcome:
+        """Execute a node's revision with `--refit` in a separate folder, using the node's frozen choices.
+
+        Args:
+            node: Number of the node.
+            commit: The revision.
+            members: Nodes that an ensemble blends; their frozen choices are used too.
+            limit_s: Time limit in seconds.
+            stop_check: Stops the execution early.
+            save: Keep the trained model and everything else below `working/`.
+
+        Raises:
+            InfrastructureError: The frozen choices of a node are missing.
+        """
+        trial = self.checkout.set_up_refit(node, commit, members)
+        arguments = (REFIT, SAVE) if save else (REFIT,)
+        request = ExecutionRequest(arguments, frozen=self.checkout.frozen_file(node))
+        outcome = self._execution.execute(trial, limit_s, stop_check, request)
+        self._execution.drop_cache(node)
+        if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
+            shutil.rmtree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
+        return outcome
+
+    def _smoke(self, trial: Trial, limit_s: float, stop_check: StopCheck | None) -> Outcome | NodeResult:
+        """Return the outcome of a passed smoke run, or the result of a failed one."""
+        request = ExecutionRequest((SMOKE,), log=SMOKE_LOG)
+        outcome = self._execution.execute(trial, min(SMOKE_LIMIT_S, limit_s), stop_check, request)
+        if outcome.status != "ok":
+            reason = f"Smoke run: {outcome.reason}"
+            return self._scoring.failed("smoke", trial, outcome, reason, smoke_seconds=outcome.seconds)
+        self._smoked.add(trial.code)
+        return outcome

@@ -1,0 +1,125 @@
+"""Scoring: the outcome of an execution becomes a node's result."""
+
+from agent.competition.evaluation import Evaluation, evaluate, parse_printed_metric
+from agent.competition.prepared import Prepared
+from agent.competition.untrusted_csv import SubmissionError
+from agent.core.contract import ANALYSIS_FILE
+from agent.core.errors import MarsError
+from agent.engine.candidate_reports import cache_seconds, facts, read_analysis, read_log, thin_curve
+from agent.engine.trials.trial import Trial
+from agent.execution import run_script
+from agent.execution.base import Outcome
+from agent.execution.progress import ProgressReader
+from agent.execution.redaction import redact_exception, redact_values
+from agent.record.events import Failure, NodeResult, Stage
+from agent.repository.lineage import Lineage
+
+
+class Scoring:
+    """Scores the executions of one run.
+
+    Args:
+        prepared: The prepared competition with the true labels.
+        lineage: The revisions of the run; redaction keeps words of a candidate's own code.
+    """
+
+    def __init__(self, prepared: Prepared, lineage: Lineage) -> None:
+        self._prepared = prepared
+        self._lineage = lineage
+
+    def score(self, trial: Trial, outcome: Outcome) -> NodeResult:
+        """Return the result of a full run. A failed candidate gives a failed or pruned result."""
+        curve = thin_curve(ProgressReader(trial.progress_file).poll())
+        if outcome.status != "ok":
+            result = self.failed("run", trial, outcome, outcome.reason, seconds=outcome.seconds)
+            is_pruned = outcome.stop is not None and outcome.stop.kind == "pruned"
+            return result.model_copy(update={"status": "pruned" if is_pruned else "failed", "curve": curve})
+        try:
+            printed = parse_printed_metric(read_log(outcome.log))
+            evaluation = evaluate(self._prepared, trial.workspace, printed, run_script)
+        except MarsError as error:
+            return failed_result(trial, str(error), scoring_failure(error), outcome.seconds)
+        if evaluation.fault is not None:
+            failure = scoring_failure(SubmissionError(evaluation.fault))
+            result = failed_result(trial, evaluation.fault, failure, outcome.seconds)
+        else:
+            result = _scored_result(trial, outcome, evaluation)
+        return result.model_copy(update={"curve": curve})
+
+    def failed(
+        self,
+        stage: Stage,
+        trial: Trial,
+        outcome: Outcome,
+        reason: str,
+        *,
+        seconds: float = 0.0,
+        smoke_seconds: float = 0.0,
+    ) -> NodeResult:
+        """Return the result of an execution that failed at a stage, with a redacted failure.
+
+        Args:
+            stage: The stage that failed.
+            trial: The executed revision.
+            outcome: How the execution ended.
+            reason: One sentence for the user, which may quote data.
+            seconds: Seconds of the full run.
+            smoke_seconds: Seconds of the smoke run or of a module test.
+        """
+        redacted = None
+        if outcome.status == "failed":
+            files = self._lineage.read(trial.commit)
+            redacted = redact_exception(read_log(outcome.log), trial.workspace.resolve(), files)
+        if redacted is None:
+            failure = Failure(stage=stage, redacted_message=outcome.reason)
+        else:
+            failure = Failure(stage=stage, redacted_message=redacted.sentence, frames=redacted.frames)
+        return failed_result(trial, reason, failure, seconds, smoke_seconds)
+
+
+def faulty_result(trial: Trial) -> NodeResult:
+    """Return the result of a trial that is not executed because of its faults."""
+    reason = " ".join(trial.faults[:3])
+    stage: Stage = "idea" if trial.idea_failed else "check"
+    return failed_result(trial, reason, Failure(stage=stage, redacted_message=reason))
+
+
+def failed_result(
+    trial: Trial, reason: str, failure: Failure, seconds: float = 0.0, smoke_seconds: float = 0.0
+) -> NodeResult:
+    """Return a failed result."""
+    return NodeResult(
+        status="failed",
+        reason=reason,
+        failure=failure,
+        commit=trial.commit,
+        seconds=seconds,
+        smoke_seconds=smoke_seconds,
+    )
+
+
+def scoring_failure(error: MarsError) -> Failure:
+    """Return the failure of predictions that could not be scored, without values from the data.
+
+    An error of a competition's own metric may quote answers that redaction cannot recognise, so its message
+    is replaced.
+    """
+    if not isinstance(error, SubmissionError):
+        return Failure(stage="score", redacted_message="The metric failed on these predictions.")
+    return Failure(stage="score", redacted_message=redact_values(str(error)))
+
+
+def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> NodeResult:
+    analysis = read_analysis(trial.workspace / ANALYSIS_FILE)
+    return NodeResult(
+        status="suspect" if evaluation.suspect else "valid",
+        reason=evaluation.suspect or "",
+        commit=trial.commit,
+        seconds=outcome.seconds,
+        cache_seconds=cache_seconds(analysis, outcome.seconds),
+        metric=evaluation.validation,
+        metric_se=evaluation.validation_error,
+        audit_metric=evaluation.audit,
+        audit_se=evaluation.audit_error,
+        facts=facts(analysis),
+    )

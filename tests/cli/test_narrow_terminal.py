@@ -1,0 +1,47 @@
+"""Lists are readable on a terminal of 80 columns."""
+
+import json
+
+import pytest
+
+from agent.core.paths import Home
+from tests.cli.commands import mars
+
+WIDTH = 80
+
+
+@pytest.fixture
+def searched(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the id of a finished run; commands then see a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "6", "--json")
+    return str(json.loads(done.stdout)["run_id"])
+
+
+def _page(*arguments: str) -> list[str]:
+    lines = mars(*arguments).stdout.splitlines()
+    assert max(len(line) for line in lines) <= WIDTH
+    return lines
+
+
+def test_lists_fit_without_squeezed_columns(searched: str, home: Home) -> None:
+    header, row, *_ = _page("runs")
+    assert [name for name in header.split() if name in ("run", "best", "state")] == ["run", "best", "state"]
+    assert row.split()[0] == searched
+    assert "0." in row
+    assert "…" not in row
+
+    header, *rows = _page("lessons", "list")
+    assert {"id", "lesson", "error", "for", "against"} <= set(header.split())
+    lessons = [row for row in rows if row.split()[0].isdecimal()]
+    assert lessons
+    for row in lessons:
+        assert row.count("%") == 2, "the effect is on one line"
+    assert len(rows) <= 3 * len(lessons), "a lesson takes a few lines at most"
+
+    header, row, *_ = _page("solutions")
+    assert {"competition", "validation", "idea"} <= set(header.split())
+    assert row.split()[0] == "toy"
+
+    tree = _page("tree", searched)
+    assert sum("●" in line or "★" in line for line in tree) == 6

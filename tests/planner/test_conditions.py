@@ -1,0 +1,38 @@
+"""Conditions of moves ask for a metric by name, by trait, or by what a submission holds."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.planner.base import TaskContext
+from agent.planner.conditions import is_met
+from agent.repository.family import Condition
+from tests.competition.raw_folders import write_spec
+
+CASES = {
+    "qwk": ("classification", {"name", "trait", "prediction"}),
+    "balanced_accuracy": ("classification", {"trait", "prediction"}),
+    "accuracy": ("classification", {"name", "prediction"}),
+    "log_loss": ("classification", set()),
+    "macro_f1": ("multilabel", set()),
+}
+CONDITIONS = {
+    "name": Condition(metrics=("qwk", "accuracy")),
+    "trait": Condition(metric_traits=("class_order", "mean_recall")),
+    "prediction": Condition(predictions=("label", "ranking")),
+}
+
+
+@pytest.mark.parametrize("metric", CASES)
+def test_conditions_on_the_metric(metric: str, tmp_path: Path) -> None:
+    task, met = CASES[metric]
+    context = TaskContext.of(write_spec(tmp_path, task=task, metric=metric), 100, "cpu")
+    assert {name for name, condition in CONDITIONS.items() if is_met(condition, context)} == met
+    assert is_met(Condition(), context)
+
+
+def test_an_own_metric_has_a_prediction_form_and_no_traits(tmp_path: Path) -> None:
+    (tmp_path / "metric.py").write_text("def score(truth, prediction):\n    return 1.0\n")
+    own = {"definition": "Share of right rows.", "prediction": "label", "higher_is_better": True}
+    context = TaskContext.of(write_spec(tmp_path, metric="metric.py", own_metric=own), 100, "cpu")
+    assert {name for name, condition in CONDITIONS.items() if is_met(condition, context)} == {"prediction"}

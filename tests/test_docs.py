@@ -80,6 +80,7 @@ def test_the_documentation_has_its_pages() -> None:
 def test_every_relative_link_leads_to_a_file_and_a_heading(file: Path) -> None:
     links = _LINK.findall(_prose(file.read_text(encoding="utf-8")))
     relative = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert not _leads_somewhere(file, "no-such-page.md")
     assert [link for link in relative if not _leads_somewhere(file, link)] == []
 
 
@@ -104,6 +105,7 @@ def test_every_page_is_linked_from_the_overview() -> None:
 @pytest.mark.parametrize("file", [one for one in PAGES if one != PAGE], ids=_name)
 def test_lines_of_prose_fit_a_screen(file: Path) -> None:
     lines = _prose(file.read_text(encoding="utf-8")).splitlines()
+    assert lines
     long = [line for line in lines if len(line) > LONGEST_LINE and not line.startswith("|")]
     assert long == []
 

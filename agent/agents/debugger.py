@@ -1,4 +1,4 @@
-"""Debugs a failed node (MARS, debug): up to ten fixes within the node, each a recorded revision."""
+"""Debugs a failed node (arXiv 2602.02660): up to ten fixes within the node, each a recorded revision."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from agent.repository.edits import is_own_module
 from agent.repository.idea import Fix
 from agent.repository.rendering import TaskView
 
-FIXES = 10  # N_d of MARS
+FIXES = 10  # N_d in arXiv 2602.02660
 STUCK = 2  # consecutive fixes that leave an error in its place; then debugging stops
 SHOWN = 2  # modules shown at first; the model may ask for more
 FIX_TOKENS = 8000

@@ -1,4 +1,4 @@
-"""Writes the modules of an idea that no family renders, one after the other (MARS, Implement)."""
+"""Writes the modules of an idea that no family renders, one after the other (arXiv 2602.02660, Implement)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ def normalised_scores(state: RunState) -> dict[int, float]:
 
 
 def reward(node: Node, normalised: dict[int, float], limit_s: float, weight: float = TIME_WEIGHT) -> float:
-    """Return R = G * (t / L) ** w for a valid node, 0 for any other (MARS, budget-aware reward).
+    """Return R = G * (t / L) ** w for a valid node, 0 for any other (arXiv 2602.02660, budget-aware reward).
 
     Args:
         node: The node with run time t.

@@ -8,7 +8,7 @@
     python benchmarks/performance/llm_planner.py roles [--nodes 12]
 
 `calls`: milliseconds per call of MARS's client, including its record in SQLite, against the `openai` package
-alone. Both run in turns on the same prompts and the same scripted server in its own process.
+alone. Both run in first_messages on the same prompts and the same scripted server in its own process.
 `search`: a whole search over a family with trivial candidates, planned by that server; no network.
 `local`: a search planned by the model of `--model local`. Counts valid nodes among the fully executed ones;
 nodes that the search pruned are counted separately.
@@ -50,7 +50,7 @@ from agent.llm.client import Client
 from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
 from agent.llm.exchange import Exchange
 from agent.llm.json_answer import parse_object
-from agent.llm.messages import turns
+from agent.llm.messages import first_messages
 from agent.llm.prices import bundled_prices, load_prices
 from agent.llm.query import Query
 from agent.llm.spend_limit import SpendLimit
@@ -153,7 +153,7 @@ def _streams(calls: int) -> None:
     schema = closed_object({"size": {"enum": [1, 2, 3]}, "reason": {"enum": [CHATTER[:240]]}})
     form: AnswerFormat[Any] = AnswerFormat("choice", schema, lambda answer: answer["size"])
     exchange = Exchange(find_endpoint(), lambda: None, lambda: 3600.0)
-    messages = [{"role": who, "content": text} for who, text in turns(PROMPT, form, "text")]
+    messages = [{"role": who, "content": text} for who, text in first_messages(PROMPT, form, "text")]
     body = {"model": "scripted", "messages": messages, "stream": True}
 
     def is_complete(text: str) -> bool:

@@ -179,7 +179,7 @@ def _execute(world: World, state: RunState, action: Propose | Repeat) -> Iterato
 def result_of(world: World, state: RunState) -> Result:
     """Return the result of submitting the best node of the state."""
     score = world.solution(path_of(state, state.best)).quality if state.best else 0.0
-    return Result(world.optimum - score, state.searched, len(state.best_history) / state.searched)
+    return Result(world.optimum - score, state.searched_nodes, len(state.best_history) / state.searched_nodes)
 
 
 def oracle(world: World, budget: int) -> Result:

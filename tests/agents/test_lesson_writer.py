@@ -79,7 +79,10 @@ def test_the_prompt_shows_a_comparison_with_diff_and_numbers(state: RunState, to
 def test_the_prompt_holds_nothing_of_audit_rows(state: RunState, toy_prepared: Prepared) -> None:
     language_model = ScriptedReviewer()
     _reflector(toy_prepared, language_model).reflect(state, _node(state), state.learned["00001"], list)
-    for prompt in language_model.questions[0].prompts:
+    (query,) = language_model.questions
+    assert len(query.prompts) >= 2
+    for prompt in query.prompts:
+        assert "accuracy 0.8 ± 0.01" in prompt.asked
         assert "0.123" not in prompt.stable + prompt.asked
         assert "0.456" not in prompt.stable + prompt.asked
 

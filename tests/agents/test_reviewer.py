@@ -148,7 +148,9 @@ def test_nobodys_words_leave_the_part_that_is_material(toy_prepared: Prepared, e
     task = TaskView.of(toy_prepared).model_copy(update={"title": words, "metric_definition": words})
     hostile = LlmReviewer(language_model, task, lambda commit: {"main.py": f"'''{words}'''\n"})
     hostile.review(*_state(words), VALID.model_copy(update={"leakage_findings": (words,)}), {})
-    for prompt in language_model.questions[0]:
+    (prompts,) = language_model.questions
+    assert len(prompts) == 2
+    for prompt in prompts:
         for said in (prompt.stable.partition("# The competition")[2], prompt.asked):
             assert ORDER in said
             open_text = re.sub(r"<data>.*?</data>", "", said, flags=re.DOTALL)

@@ -92,7 +92,8 @@ def test_what_a_user_nested_beyond_measure_has_neither_requirements_nor_an_outli
 def test_odd_code_warns_nobody() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _written(f"{CODE}\nx = 1 is 1\n", f"{TEST}\nassert 1 is 1, '\\d'\n")
+        module = _written(f"{CODE}\nx = 1 is 1\n", f"{TEST}\nassert 1 is 1, '\\d'\n")
+    assert "x = 1 is 1" in module.code
 
 
 def test_a_written_module_cites_what_its_answer_and_its_comments_cite() -> None:

@@ -42,7 +42,9 @@ def test_pictures_are_the_real_digits(made: Path) -> None:
     known = {
         (picture / 16).tobytes(): label for picture, label in zip(digits.images, digits.target, strict=True)
     }
-    for row in train.sample(100, random_state=0).itertuples():
+    rows = list(train.sample(100, random_state=0).itertuples())
+    assert len(rows) == 100
+    for row in rows:
         picture = read_picture(made / "train" / f"{row.id}.png")
         assert picture.shape == (32, 32)
         counts = np.rint(picture[::4, ::4] * (16 / 255))

@@ -104,6 +104,8 @@ def test_every_attribute_changes_the_picture(sample: ModuleType) -> None:
         "dimension": [dataclasses.replace(base, dimension=name) for name in words.DIMENSIONS],
         "tags": [dataclasses.replace(base, motifs=(name,)) for name in words.TAGS],
     }
+    assert all(len(plans) > 1 for plans in variants.values())
+    assert set(variants) == {"culture", "material", "technique", "dimension", "tags"}
     for group, plans in variants.items():
         pictures = [sample.paint(one, studio, np.random.default_rng(4)).astype(int) for one in plans]
         for first in range(len(pictures)):

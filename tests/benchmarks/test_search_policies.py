@@ -26,6 +26,7 @@ def worlds(command: ModuleType) -> ModuleType:
 
 
 def test_a_solution_depends_on_seed_and_path_alone(worlds: ModuleType) -> None:
+    assert len(worlds.KINDS) >= 2
     for kind in worlds.KINDS:
         asked, again = worlds.World(kind, 3), worlds.World(kind, 3)
         there = [asked.solution(path) for path in PATHS]
@@ -99,6 +100,7 @@ def test_a_whole_run_repeats_its_best(command: ModuleType, worlds: ModuleType) -
 
 
 def test_the_oracle_regrets_less_than_random(command: ModuleType, worlds: ModuleType) -> None:
+    assert len(worlds.KINDS) >= 2
     for kind in worlds.KINDS:
         results = command.compare(kind, 15, range(8), {"random": Random()}, scheduler=False)
         oracle, random = ([one.regret for one in results[name]] for name in ("oracle", "random"))

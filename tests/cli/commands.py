@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-import time
 
 from agent.core.paths import Home
+from tests.support.waiting import wait_until
 
 MARS = [sys.executable, "-m", "agent.cli.app"]
 
@@ -25,11 +25,12 @@ def start_run(home: Home, *options: str, nodes: int = 1) -> tuple[subprocess.Pop
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        for path in sorted(home.workspaces.glob("toy-*")):
-            if path.name not in before and len(list(path.glob("nodes/*"))) >= nodes:
-                return process, path.name
-        time.sleep(0.01)
-    process.kill()
-    raise AssertionError(f"the run did not start {nodes} nodes: {process.communicate()[0]}")
+
+    def started() -> list[str]:
+        folders = [path for path in home.workspaces.glob("toy-*") if path.name not in before]
+        return [path.name for path in folders if len(list(path.glob("nodes/*"))) >= nodes]
+
+    wait_until(lambda: started() or process.poll() is not None)
+    if process.poll() is not None:
+        raise AssertionError(f"the run ended before {nodes} nodes: {process.communicate()[0]}")
+    return process, started()[0]

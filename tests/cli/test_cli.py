@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from agent.core.paths import Home
 from agent.record.events import RefitFinished
 from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
+from tests.support.waiting import wait_until
 
 LONG_RUN = 40  # nodes; long enough to interrupt, short enough to wait for
 
@@ -185,9 +185,8 @@ def _start_and_wait(home: Home, nodes: int) -> subprocess.Popen[str]:
         # As in a terminal, even if these tests run in the background of a shell, which ignores Ctrl-C there.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
-    while _nodes_recorded(home) < nodes and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(lambda: _nodes_recorded(home) >= nodes or process.poll() is not None)
+    assert process.poll() is None, process.communicate()[0]
     return process
 
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from agent.core.paths import Home
 from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars, start_run
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -77,9 +77,7 @@ def test_a_stopped_verification_is_never_listed_as_resumable(slow: Home) -> None
     mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "3")
     command = [*MARS, "lessons", "verify", "1", "--seeds", "99"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 30
-    while not list(slow.workspaces.glob("toy-verify-*/nodes/*")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: list(slow.workspaces.glob("toy-verify-*/nodes/*")))
     printed = mars("stop", "latest").stdout
     assert "cannot be resumed: start it again with `mars lessons verify`." in printed
     output, _ = process.communicate(timeout=30)

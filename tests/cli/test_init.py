@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from agent.core.paths import Home
 from tests.cli.commands import MARS, mars
 from tests.drafting.llm.described_folders import TO_PREDICT, answer, write_folder
 from tests.llm.scripted import KEY, Script, completion, failure
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -73,9 +73,7 @@ def test_an_interrupt_leaves_nothing_but_what_was_said(home: Home, tmp_path: Pat
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
-    while not server.asked and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: server.asked)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=15)
     assert process.returncode == 130, output

@@ -17,6 +17,7 @@ from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 from tests.cli.obedient import RUN, Fault, Obedient, asleep, one_line, saying
 from tests.llm.scripted import KEY, completion, failure
+from tests.support.waiting import wait_until
 
 
 def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server: Obedient) -> None:
@@ -147,10 +148,10 @@ def test_what_it_may_cost_bounds_what_is_asked(home: Home, server: Obedient) -> 
 def test_a_run_killed_while_the_model_thinks_goes_on(home: Home, server: Obedient) -> None:
     server.faults = {3: asleep(20)}
     process = subprocess.Popen([*MARS, *RUN, "--max-nodes", "5"], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while server.asked < 3 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(2.5)
+    wait_until(lambda: server.asked >= 3)
+    asked_at = time.time()
+    (heartbeat,) = home.workspaces.glob("toy-*/lock")
+    wait_until(lambda: heartbeat.stat().st_mtime > asked_at + 1.2)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     summary = json.loads(mars("resume", "latest", "--json").stdout)
@@ -213,9 +214,7 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
-    while server.asked < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: server.asked >= 2)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=15)
     assert process.returncode == 130, output

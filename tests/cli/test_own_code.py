@@ -21,6 +21,7 @@ from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, failure
 from tests.scripted.signals_script import Fault, Script, signals_script
+from tests.support.waiting import wait_until
 
 RUN = ("run", "--competition", "signals", "--planner", "llm", "--minutes", "4", "--json")
 
@@ -246,10 +247,7 @@ def test_a_run_killed_while_a_module_is_written_goes_on_with_that_module(home: H
     process = subprocess.Popen(
         [*MARS, *RUN, "--max-nodes", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 60
-    while author.silent_for > 0 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.3)
+    wait_until(lambda: author.silent_for <= 0)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert [module.file for module in open_run("latest", home).state.nodes[1].modules] == [

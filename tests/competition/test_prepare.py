@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -357,13 +356,11 @@ def test_a_folder_without_rights_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("name", ["digits", "signals", pytest.param("imet-2020", marks=pytest.mark.slow)])
-def test_the_bundled_competitions_are_prepared_in_seconds(tmp_path: Path, name: str) -> None:
+def test_the_bundled_competitions_are_prepared(tmp_path: Path, name: str) -> None:
     competition, home = find_competition(name), Home(tmp_path)
     # Not "auto": whoever is signed in to Kaggle would download the real data.
     data = locate_data(competition, home, "sample" if competition.spec.sample_script else "full", run_plainly)
-    start = time.perf_counter()
     prepared = prepare(competition.spec, data, home)
-    assert time.perf_counter() - start < 10  # about 0.3 s and 1.4 s on two idle cores
     assert prepared.rows.audit == 200
     assert prepared.warnings == ()
     assert prepared.kind == data.kind

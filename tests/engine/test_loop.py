@@ -25,7 +25,7 @@ from agent.record.events import (
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family
-from agent.repository.idea import Fix
+from agent.repository.idea import Change, Fix
 from tests.support.scripted_models import ScriptedReviewer
 from tests.support.scripted_run import ScriptedExecutor, ScriptedRun
 
@@ -67,15 +67,19 @@ def test_max_nodes_bounds_the_search(scripted: ScriptedRun) -> None:
 
 def test_lessons_carry_the_change_and_its_effect(scripted: ScriptedRun) -> None:
     state = scripted.go()
-    crossed = [
-        lesson
-        for lesson in state.learned.values()
-        if [change.slot for change in lesson.changes] == ["kind"] and lesson.changes[0].new == "crossed"
-    ]
+    crossing = Change(slot="kind", old="plain", new="crossed")
+    crossed = [lesson for lesson in state.learned.values() if crossing in lesson.changes]
+    assert crossed
     for lesson in crossed:
         assert lesson.verdict == "helps"
-        assert lesson.effect == pytest.approx(0.1 / 0.32, abs=0.15)
-    assert state.learned
+        (pair,) = lesson.evidence
+        parent, child = state.nodes[pair.parent], state.nodes[pair.child]
+        assert parent.metric is not None
+        assert child.metric is not None
+        assert lesson.effect == pytest.approx((child.metric - parent.metric) / (1 - parent.metric), abs=0.03)
+        slots, changed = parent.idea.blueprint.slots, child.idea.blueprint.slots
+        changes = {(name, slots[name], changed[name]) for name in slots if slots[name] != changed[name]}
+        assert {(change.slot, change.old, change.new) for change in lesson.changes} == changes
 
 
 @dataclass
@@ -127,6 +131,7 @@ def test_a_run_killed_at_any_transaction_resumes_to_the_same_result(
     whole = ScriptedRun(tmp_path / "whole", toy_prepared, toy_family, settings)
     whole.go()
     expected = whole.events()
+    assert len(expected) > 10
     for kill_at in range(1, len(expected) - 1):  # the last event ends the run
         run = ScriptedRun(tmp_path / f"killed{kill_at}", toy_prepared, toy_family, settings)
         run.go(kill_at=kill_at)
@@ -201,6 +206,7 @@ def test_every_revision_is_in_git_and_a_child_has_its_parent(scripted: ScriptedR
 
     state = scripted.go()
     lineage = Lineage(scripted.folder / "repository.git")
+    assert any(node.parent is not None for node in state.nodes.values())
     for node in state.nodes.values():
         assert node.result is not None
         files = lineage.read(node.result.commit)

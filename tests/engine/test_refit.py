@@ -213,6 +213,7 @@ def test_a_run_killed_at_any_transaction_refits_as_if_nothing_had_happened(
     whole = ScriptedRun(tmp_path / "whole", toy_prepared, toy_family, dict(SETTINGS))
     whole.go()
     expected = whole.events()
+    assert "refit_finished" in {event.kind for event in expected[-5:]}
     for kill_at in range(len(expected) - 5, len(expected) - 1):
         run = ScriptedRun(tmp_path / f"killed{kill_at}", toy_prepared, toy_family, dict(SETTINGS))
         run.go(kill_at=kill_at)

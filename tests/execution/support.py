@@ -1,15 +1,14 @@
 """A folder with prepared data and candidates, and helpers that find processes left alive."""
 
 import textwrap
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import pytest
 
-from agent.execution import Job, Limits
+from agent.execution import Executor, Job, Limits, Outcome
 
 PATIENT_S = 60.0
 
@@ -68,10 +67,14 @@ def alive(token: str) -> list[psutil.Process]:
     return found
 
 
-def wait_until(condition: Callable[[], object], within_s: float = 15.0) -> None:
-    """Wait until the condition holds; fail the test after `within_s` seconds."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"did not hold within {within_s:g} s")
-        time.sleep(0.02)
+def at_the_same_time(executor: Executor, jobs: Sequence[Job]) -> list[Outcome]:
+    """Execute candidates that wait for `working/go`, which comes when each has made `working/written`."""
+    folders = [job.workspace / "working" for job in jobs]
+
+    def release(_: float) -> None:
+        if all((folder / "written").exists() for folder in folders):
+            for folder in folders:
+                (folder / "go").touch()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(lambda job: executor.execute(job, release), jobs))

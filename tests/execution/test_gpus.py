@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +17,7 @@ def test_no_two_candidates_hold_the_same_gpu(tmp_path: Path) -> None:
     leased: list[str] = []
     counts: list[int] = []
     guard = threading.Lock()
+    both = threading.Barrier(2, timeout=30.0)
 
     def candidate(_: int) -> str:
         with leases.lease() as gpu:
@@ -26,7 +26,7 @@ def test_no_two_candidates_hold_the_same_gpu(tmp_path: Path) -> None:
                 assert gpu not in leased
                 leased.append(gpu)
                 counts.append(len(leased))
-            time.sleep(0.05)
+            both.wait()
             with guard:
                 leased.remove(gpu)
             return gpu
@@ -47,11 +47,16 @@ def test_a_lease_of_another_process_holds_until_it_dies(tmp_path: Path) -> None:
     assert other.stdout.readline() == "leased\n"
     with GpuLeases(["0", "1"], folder=tmp_path).lease() as gpu:
         assert gpu == "1"
-    threading.Timer(0.5, other.kill).start()
-    started = time.monotonic()
+    killed = threading.Event()
+
+    def kill() -> None:
+        killed.set()
+        other.kill()
+
+    threading.Timer(0.5, kill).start()
     with GpuLeases(["0"], folder=tmp_path).lease() as gpu:
         assert gpu == "0"
-        assert time.monotonic() - started > 0.3, "it waited for the other's death"
+        assert killed.is_set(), "it waited for the other's death"
     other.wait()
     other.stdout.close()
 

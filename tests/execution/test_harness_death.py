@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.execution.contract import SPAWN_SLEEPER, token
-from tests.execution.support import Site, alive, wait_until
+from tests.execution.support import Site, alive
+from tests.support.waiting import wait_until
 
 __all__ = ["token"]
 

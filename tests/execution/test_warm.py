@@ -13,7 +13,8 @@ from agent.core.errors import InfrastructureError, SetupError
 from agent.execution import Executor, StopReason, make_executor
 from agent.execution.isolation import detect_isolation
 from agent.execution.warm import WarmExecutor
-from tests.execution.support import Site, wait_until
+from tests.execution.support import Site
+from tests.support.waiting import wait_until
 
 TRAINING = """
     import json, os, random

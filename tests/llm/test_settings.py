@@ -176,6 +176,9 @@ def test_tokens_without_a_price_count_against_the_dollars() -> None:
 
 def test_no_limits_allow_everything() -> None:
     SpendLimit().check(None, 10**9)
+    SpendLimit().check(10.0**9, 10**9)
+    with pytest.raises(BudgetExceededError):
+        SpendLimit(max_tokens=10**9 - 1).check(None, 10**9)
 
 
 class Kind(Enum):

@@ -4,20 +4,19 @@ import numpy as np
 import pytest
 
 from agent.core.errors import SetupError
-from agent.planner.base import Request, TaskContext
+from agent.planner.base import Request
 from agent.planner.constraints import Constraints, parse_constraints
 from agent.planner.library.planner import LibraryPlanner
 from agent.repository.family import Family
 from tests.support.states import evidence, finish, lesson, propose, started
-
-AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
+from tests.support.toy_tasks import TOY_CONTEXT
 
 
 def _slots_of_a_search(
     constraints: Constraints, family: Family, lessons: tuple = ()
 ) -> list[dict[str, object]]:  # type: ignore[type-arg]
     """The slots of the first 40 ideas, drafts and improvements in turn."""
-    planner = LibraryPlanner({family.id: family}, AT, constraints)
+    planner = LibraryPlanner({family.id: family}, TOY_CONTEXT, constraints)
     state = started(lessons)
     found = []
     for number in range(40):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agent.planner.base import Proposal, Request, TaskContext
+from agent.planner.base import Proposal, Request
 from agent.planner.constraints import Constraints
 from agent.planner.replay import RecordedIdea, ReplayPlanner
 from agent.planner.search_space import SearchSpace
@@ -12,15 +12,14 @@ from agent.record.state import RunState
 from agent.repository.edits import Edit
 from agent.repository.family import Family, Value
 from tests.support.states import finish, idea, started
+from tests.support.toy_tasks import TOY_CONTEXT, TOY_SLOTS
 
-AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
-SLOTS: dict[str, Value] = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 SOURCE = ReplaySource(run="toy-then", ideas=4)
 IDEAS = [
-    RecordedIdea(1, None, idea("Plain", dict(SLOTS))),
-    RecordedIdea(2, 1, idea("Deeper", {**SLOTS, "depth": 2}, moves=("deeper",))),
-    RecordedIdea(3, 2, idea("Wider", {**SLOTS, "depth": 2, "width": 2})),
-    RecordedIdea(4, None, idea("Crossed", {**SLOTS, "kind": "crossed"})),
+    RecordedIdea(1, None, idea("Plain", dict(TOY_SLOTS))),
+    RecordedIdea(2, 1, idea("Deeper", {**TOY_SLOTS, "depth": 2}, moves=("deeper",))),
+    RecordedIdea(3, 2, idea("Wider", {**TOY_SLOTS, "depth": 2, "width": 2})),
+    RecordedIdea(4, None, idea("Crossed", {**TOY_SLOTS, "kind": "crossed"})),
 ]
 
 
@@ -32,7 +31,7 @@ class Replaying:
     ) -> None:
         self.notes: list[str] = []
         self.state = started(replay_source=SOURCE, planner="replay")
-        search_space = SearchSpace({"toy": family}, AT, constraints)
+        search_space = SearchSpace({"toy": family}, TOY_CONTEXT, constraints)
         self.planner = ReplayPlanner(SOURCE, ideas, search_space, self.notes.append)
 
     def next(self, limit_s: float = 60.0) -> Proposal | None:
@@ -111,10 +110,10 @@ def _one(slots: dict[str, Value], family: str = "toy") -> RecordedIdea:
 @pytest.mark.parametrize(
     ("lost", "reason"),
     [
-        (_one(dict(SLOTS), family="gone"), "family 'gone' does not serve this competition"),
-        (_one({**SLOTS, "height": 2}), "family toy has no slot 'height'"),
-        (_one({**SLOTS, "depth": 99}), "slot 'depth' does not accept 99"),
-        (_one({**SLOTS, "width": 6}), "the user pinned or forbade"),
+        (_one(dict(TOY_SLOTS), family="gone"), "family 'gone' does not serve this competition"),
+        (_one({**TOY_SLOTS, "height": 2}), "family toy has no slot 'height'"),
+        (_one({**TOY_SLOTS, "depth": 99}), "slot 'depth' does not accept 99"),
+        (_one({**TOY_SLOTS, "width": 6}), "the user pinned or forbade"),
         (
             RecordedIdea(1, None, idea("Lost").model_copy(update={"blueprint": None})),
             "no family renders its code.",
@@ -124,7 +123,7 @@ def _one(slots: dict[str, Value], family: str = "toy") -> RecordedIdea:
 def test_what_cannot_be_made_here_is_left_out_with_what_grew_from_it(
     toy_family: Family, lost: RecordedIdea, reason: str
 ) -> None:
-    below = RecordedIdea(2, 1, idea("Below", dict(SLOTS)))
+    below = RecordedIdea(2, 1, idea("Below", dict(TOY_SLOTS)))
     replaying = Replaying(
         toy_family, [lost, below, IDEAS[3]], Constraints(forbidden_values=frozenset({("width", 6)}))
     )
@@ -135,16 +134,16 @@ def test_what_cannot_be_made_here_is_left_out_with_what_grew_from_it(
 
 
 def test_a_slot_that_the_family_has_gained_has_its_default(toy_family: Family) -> None:
-    older = _one({name: value for name, value in SLOTS.items() if name != "finish"})
+    older = _one({name: value for name, value in TOY_SLOTS.items() if name != "finish"})
     made = Replaying(toy_family, [older]).next()
     assert made is not None
     assert made.idea.blueprint is not None
-    assert made.idea.blueprint.slots == SLOTS
+    assert made.idea.blueprint.slots == TOY_SLOTS
 
 
 def test_edits_and_citations_come_back_too(toy_family: Family) -> None:
     edit = Edit(file="main.py", find="a = 1", replace="a = 2")
-    edited = idea("Edited", dict(SLOTS), edits=(edit,), cites={"depth": ("00007",)})
+    edited = idea("Edited", dict(TOY_SLOTS), edits=(edit,), cites={"depth": ("00007",)})
     replaying = Replaying(toy_family, [IDEAS[0], RecordedIdea(2, 1, edited)])
     replaying.next()
     finish(replaying.state, 1, 0.7)

@@ -107,7 +107,9 @@ def test_every_node_has_its_details(state: RunState, context: ReportContext) -> 
 
 
 def test_page_is_self_contained(state: RunState, context: ReportContext) -> None:
-    for tag, attributes in Elements(render_report(state, context)).tags:
+    tags = Elements(render_report(state, context)).tags
+    assert {"script", "style", "a"} <= {tag for tag, _ in tags}
+    for tag, attributes in tags:
         assert not any(name.startswith("on") for name in attributes), tag
         for name in ("src", "href", "action", "srcset", "data"):
             assert (attributes.get(name) or "#").startswith(("#", "data:,")), (tag, name)

@@ -14,12 +14,11 @@ from agent.repository.imported import import_repository, merge_into_edited
 from agent.repository.lineage import Lineage
 from agent.repository.rendering import Renderer, TaskView, write_tree
 from tests.support.states import idea
-
-SLOTS = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
+from tests.support.toy_tasks import TOY_SLOTS
 
 
 def _rendered(family: Family, task: TaskView, **slots: object) -> dict[str, str]:
-    return Renderer(family, task).render(idea("A toy", {**SLOTS, **slots}))  # type: ignore[dict-item]
+    return Renderer(family, task).render(idea("A toy", {**TOY_SLOTS, **slots}))  # type: ignore[dict-item]
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_what_mars_made_comes_back_with_its_blueprint(
     (tmp_path / "input").symlink_to("/")
     imported = import_repository(tmp_path, {"toy": toy_family})
     assert imported.files == files
-    assert imported.idea.blueprint == Blueprint(family="toy", slots=SLOTS)
+    assert imported.idea.blueprint == Blueprint(family="toy", slots=TOY_SLOTS)
     assert imported.idea.title == "A toy"
 
 
@@ -50,13 +49,13 @@ def test_it_is_taken_to_the_byte_and_its_edits_are_not_made_again(
     toy_family: Family, toy_task: TaskView, tmp_path: Path
 ) -> None:
     edit = Edit(file="main.py", find="a", replace="b")
-    files = Renderer(toy_family, toy_task).render(idea("A toy", dict(SLOTS), edits=(edit,)))  # type: ignore[arg-type]
+    files = Renderer(toy_family, toy_task).render(idea("A toy", dict(TOY_SLOTS), edits=(edit,)))  # type: ignore[arg-type]
     assert json.loads(files["idea.json"])["edits"] == [edit.model_dump()]
     files["library/loss.py"] = "\ufeffX = 1\r\n\rY = 2  "
     write_tree(files, tmp_path)
     imported = import_repository(tmp_path, {"toy": toy_family})
     assert imported.files == files
-    assert imported.idea.blueprint == Blueprint(family="toy", slots=SLOTS)
+    assert imported.idea.blueprint == Blueprint(family="toy", slots=TOY_SLOTS)
     assert imported.idea.edits == ()
 
 

@@ -178,6 +178,7 @@ def test_solutions_and_their_ensemble_are_graded_with_the_value_that_they_print(
     family: str, tmp_path: Path
 ) -> None:
     cases = {name: case for name, case in CASES.items() if case.family == family}
+    assert cases
     prepared = {name: prepared_case(tmp_path / name, case) for name, case in cases.items()}
     members: dict[str, dict[int, Path]] = {}
     templates = load_family(templates_dir() / family)

@@ -86,5 +86,6 @@ def test_what_is_imported_is_listed_and_nothing_else(name: str) -> None:
             unbounded = {line for line in lines.values() if ">=" not in line}
             assert all(line.startswith(ANY_VERSION) for line in unbounded), unbounded
             seen |= set(lines)
+    assert {"numpy", "pandas"} <= seen
     if name == "image_classification":
         assert {"albumentations", "huggingface-hub", "scikit-learn", "scipy"} <= seen

@@ -1,4 +1,4 @@
-"""Solutions that a language model designs itself: an idea and its modules (MARS, Design and Decompose)."""
+"""Solutions that a language model designs itself: an idea and its modules (arXiv 2602.02660, Design)."""
 
 import importlib.util
 import keyword

@@ -10,15 +10,24 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 from agent.core.paths import templates_dir
 from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
 
 Files = dict[str, str]
+Slots = dict[str, Value]
 WARM_RUNNER = Path(__file__).with_name("warm_runner.py")
 
 FAMILY: Family = load_family(templates_dir() / "image_classification")
+QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}
+ROWS_TO_KEEP_ENCODED, ROWS_TO_DECODE_ON_DEMAND = 10**6, 10**8  # pictures of 32 pixels
+
+
+def read(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,9 @@ import pandas as pd
 import pytest
 
 from agent.execution.progress import ProgressReader
-from agent.repository.family import Value
-from tests.templates.image_classification.image_runs import Finished, execute, lay_out
+from tests.templates.image_classification.image_runs import QUICK, Finished, Slots, execute, lay_out, read
 from tests.templates.image_classification.picture_competitions import TinyCompetition, make_competition
 
-Slots = dict[str, Value]
-QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}
 RECIPES: dict[str, tuple[str, str, Slots]] = {
     # One epoch: between two, a run looks at its validation rows, which draws from the random stream.
     "one label": ("classification", "accuracy", {**QUICK, "epochs": 1}),
@@ -58,10 +55,6 @@ def with_own_folds(competition: TinyCompetition) -> TinyCompetition:
     return replace(
         competition, task=competition.task.model_copy(update={"fold_column": "part", "own_folds": 3})
     )
-
-
-def read(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def forget_all_but_choices(workspace: Path) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
 import cv2
@@ -13,10 +12,19 @@ import pytest
 from scipy.sparse import csr_array
 
 from agent.competition.metrics import get_metric
-from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.execution.progress import ProgressReader
-from agent.repository.family import Value
-from tests.templates.image_classification.image_runs import FAMILY, Finished, execute, execute_cold, lay_out
+from tests.templates.image_classification.image_runs import (
+    FAMILY,
+    QUICK,
+    ROWS_TO_DECODE_ON_DEMAND,
+    ROWS_TO_KEEP_ENCODED,
+    Finished,
+    Slots,
+    execute,
+    execute_cold,
+    lay_out,
+    read,
+)
 from tests.templates.image_classification.picture_competitions import (
     CLASSES,
     COLOURS,
@@ -26,8 +34,6 @@ from tests.templates.image_classification.picture_competitions import (
 )
 from tests.templates.image_classification.rendered_library import default_config, imported
 
-Slots = dict[str, Value]
-QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 2, "lr": 0.01, "flip": False}
 RECIPES: dict[str, tuple[str, str, Slots]] = {
     "one label": ("classification", "accuracy", QUICK),
     "sets, mirrored, averaged": (
@@ -87,7 +93,6 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
         {**QUICK, "schedule": "plateau", "finish_scale": 1.5, "epochs": 6, "flip": True, "clip_norm": 1.0},
     ),
 }
-ROWS_TO_KEEP_ENCODED, ROWS_TO_DECODE_ON_DEMAND = 10**6, 10**8  # pictures of 32 pixels
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +119,6 @@ def run(
     competition, done = finished[request.param]
     assert done.returncode == 0, done.output
     return competition, done
-
-
-def read(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def test_the_printed_metric_is_that_of_the_written_predictions(run: tuple[TinyCompetition, Finished]) -> None:
@@ -291,13 +292,12 @@ def test_a_time_limit_shortens_the_schedule_and_everything_is_written(tmp_path: 
     competition = make_competition(tmp_path / "data", "classification", "accuracy")
     slots = {**QUICK, "epochs": 500, "second_backbone": "lcnet_050", "folds": 3}
     workspace = lay_out(competition.task, slots, competition.folder, tmp_path / "w")
-    started = time.monotonic()
     done = execute(workspace, MARS_TIME_LIMIT_S="15")
     assert done.returncode == 0, done.output
-    assert time.monotonic() - started < 15 / TIME_HINT_SHARE, "the harness would have killed it"
     records = ProgressReader(workspace / "working" / "progress.jsonl").poll()
     trained = {(record.member, record.fold) for record in records if record.stage == "train"}
     assert len(trained) == 6
+    assert max(record.epoch or 0 for record in records if record.stage == "train") < 500
     ends = [record.fraction for record in records if record.stage == "train" and record.metric is None]
     assert ends == [1.0] * 6  # every member's schedule reached its end
     assert (workspace / "submission" / "submission.csv").is_file()
@@ -309,47 +309,6 @@ def test_fewer_rows_than_a_batch_train(tmp_path: Path, count: int) -> None:
     workspace = lay_out(competition.task, QUICK, competition.folder, tmp_path / "w")
     done = execute(workspace)
     assert done.returncode == 0, done.output
-
-
-@pytest.fixture
-def damaged(tmp_path: Path) -> TinyCompetition:
-    competition = make_competition(tmp_path / "data", "classification", "accuracy", rows=(150, 60, 40))
-    (competition.folder / "input" / "media" / "train003.png").unlink()
-    (competition.folder / "input" / "media" / "test007.png").write_bytes(b"\x89PNG no picture")
-    return competition
-
-
-@pytest.mark.parametrize(
-    "n_train",
-    [150, ROWS_TO_KEEP_ENCODED, ROWS_TO_DECODE_ON_DEMAND],
-    ids=["kept decoded", "kept encoded", "decoded on demand"],
-)
-def test_few_unreadable_pictures_are_named_and_become_the_mean_colour(
-    damaged: TinyCompetition, tmp_path: Path, n_train: int
-) -> None:
-    task = damaged.task.model_copy(update={"n_train": n_train})
-    done = execute(lay_out(task, QUICK, damaged.folder, tmp_path / "w"))
-    assert done.returncode == 0, done.output
-    assert done.analysis()["unreadable_pictures"] == ["input/media/train003.png", "input/media/test007.png"]
-    assert "2 unreadable pictures, such as input/media/train003.png" in done.output
-
-
-def test_many_unreadable_pictures_are_an_error(damaged: TinyCompetition, tmp_path: Path) -> None:
-    (damaged.folder / "input" / "media" / "val000.png").write_bytes(b"")
-    done = execute(lay_out(damaged.task, QUICK, damaged.folder, tmp_path / "w"))
-    assert done.returncode != 0
-    assert "ValueError: 3 of 250 pictures cannot be read, such as input/media/train003.png" in done.output
-
-
-@pytest.mark.parametrize("task", ["classification", "multilabel"])
-def test_a_label_outside_the_table_is_an_error(tmp_path: Path, task: str) -> None:
-    metric = "accuracy" if task == "classification" else "micro_f1"
-    competition = make_competition(tmp_path / "data", task, metric)
-    classes = competition.folder / "metadata" / "classes.csv"
-    classes.write_text(classes.read_text().replace("green", "violet"))
-    done = execute(lay_out(competition.task, QUICK, competition.folder, tmp_path / "w"))
-    assert done.returncode != 0
-    assert "train.csv has 1 labels that classes.csv lacks, e.g. 'green'" in done.output
 
 
 def test_importing_the_library_writes_nothing_and_reads_no_environment(
@@ -404,6 +363,7 @@ def test_every_slot_value_passes_a_smoke_run(tmp_path: Path) -> None:
         for number, slots in enumerate(chosen)
         for kind, competition in enumerate(competitions)
     ]
+    assert len(workspaces) > 20
     failed = []
     for run in (execute(workspace, "--smoke") for workspace in workspaces):
         if run.returncode != 0:

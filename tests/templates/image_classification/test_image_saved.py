@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from agent.repository.family import Value
-from tests.templates.image_classification.image_runs import execute, lay_out
+from tests.templates.image_classification.image_runs import Slots, execute, lay_out
 from tests.templates.image_classification.picture_competitions import CLASSES, make_competition
 from tests.templates.image_classification.test_image_refit import RECIPES, ROWS, read
 
-Slots = dict[str, Value]
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 1, "lr": 0.01, "flip": False}
 HEAD: Slots = {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head"}
 SOUP: Slots = {**QUICK, "backbone": "lcnet_050", "folds": 3, "soup": True}

@@ -241,7 +241,9 @@ def test_norms_and_biases_do_not_decay(tmp_path: Path) -> None:
     with imported(LABEL, TINY, tmp_path, "models") as models:
         model, _ = models.build_model(models.Config.from_environment(smoke=False), 3)
         groups = create_optimizer_v2(model.network, opt="adamw", lr=1.0, weight_decay=0.1).param_groups
+    assert {group["weight_decay"] for group in groups} == {0.0, 0.1}
     for group in groups:
+        assert group["params"]
         assert all((parameter.ndim > 1) == (group["weight_decay"] > 0) for parameter in group["params"])
 
 

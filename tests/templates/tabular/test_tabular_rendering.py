@@ -96,7 +96,9 @@ def test_every_pair_parses_and_is_clean(rendered: Path) -> None:
 
 
 def test_nothing_reads_what_it_should_not(rendered: Path) -> None:
-    for folder in rendered.iterdir():
+    folders = list(rendered.iterdir())
+    assert len(folders) > 10
+    for folder in folders:
         files = {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*.py")}
         assert leakage({}, files) == Leakage(), folder
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import numpy as np
@@ -128,11 +127,9 @@ def test_same_seed_same_bits_other_seed_others(tmp_path: Path) -> None:
 def test_time_limit_ends_in_order(tmp_path: Path) -> None:
     competition = real("breast_cancer", "log_loss")
     slots = {"model": "blend", "folds": 10, "seeds": 5, "early_stopping": False, "max_iter": 400}
-    started = time.monotonic()
     finished = run(competition, slots, tmp_path, environment={"MARS_TIME_LIMIT_S": "8"})
-    assert time.monotonic() - started < 14
     fits = finished.analysis["fits"]
-    assert 1 <= fits["boosting"] < 50
+    assert 1 <= fits["boosting"] < 50, "the limit ended no fit"
     assert finished.printed == pytest.approx(competition.score(tmp_path))
     assert set(read_rows(tmp_path / "submission" / "submission.csv").index) == set(
         competition.tables["test"]["id"]
@@ -142,9 +139,9 @@ def test_time_limit_ends_in_order(tmp_path: Path) -> None:
 def test_rounds_shrink_where_one_fit_is_too_long(tmp_path: Path) -> None:
     competition = mixed("regression", "rmse", rows=2000)
     slots = {"early_stopping": False, "max_iter": 5000, "max_leaf_nodes": 127, "min_samples_leaf": 3}
-    started = time.monotonic()
     finished = run(competition, slots, tmp_path, environment={"MARS_TIME_LIMIT_S": "8"})
-    assert time.monotonic() - started < 16
+    (rounds,) = re.findall(r"max_iter 5000 -> (\d+) to meet the time limit", finished.output)
+    assert 1 <= int(rounds) < 5000
     assert finished.printed == pytest.approx(competition.score(tmp_path))
 
 
@@ -169,6 +166,7 @@ def test_every_value_runs(competition: Competition, model: str, tmp_path: Path) 
     ]
     distinct = {tree_hash(render(competition, slots)): slots for slots in blueprints}
     folders = [lay_out(competition, slots, tmp_path / code) for code, slots in distinct.items()]
+    assert len(folders) > 10
     for finished in run_all(folders, "--smoke"):
         assert finished.printed == pytest.approx(competition.score(finished.workspace))
 
@@ -178,6 +176,8 @@ def test_drafts_and_moves_lead_somewhere() -> None:
     starts = [*drafts, *({**draft, "model": model} for draft in drafts for model in ("linear", "blend"))]
     starts += [{**draft, "category_encoding": "target"} for draft in drafts]
     starts += [{**draft, "folds": 5} for draft in drafts]
+    assert FAMILY.moves
+    assert drafts
     for move in FAMILY.moves:
         fitting = [s for s in starts if all(s[name] in values for name, values in move.when.slots.items())]
         assert any(move.applied_to(slots, FAMILY) for slots in fitting), move.id

@@ -148,11 +148,15 @@ def test_no_row_is_in_what_was_kept(case: str, saved: dict[str, Run]) -> None:
     competition, folder = CASES[case][0], saved[case].workspace
     train = competition.tables["train"]
     texts = {*train["id"], *train.get("customer", [])}
-    for file in (folder / "working" / "model").glob("*.skops"):
+    kept = list((folder / "working" / "model").glob("*.skops"))
+    assert kept
+    for file in kept:
         schema = zipfile.ZipFile(file).read("schema.json").decode().replace("\\", "")
         assert not [text for text in texts if f'"{text}"' in schema]
     numbers = np.unique(train.select_dtypes("float").to_numpy())
-    for array in kept_arrays(folder):
+    arrays = list(kept_arrays(folder))
+    assert arrays
+    for array in arrays:
         if array.ndim in (1, 2) and array.dtype.kind == "f" and len(array) > 50:  # one per row
             for column in array.reshape(len(array), -1).T:
                 assert np.isin(column, numbers).mean() < 0.5 or (np.diff(column) >= 0).all()
@@ -160,6 +164,7 @@ def test_no_row_is_in_what_was_kept(case: str, saved: dict[str, Run]) -> None:
 
 def test_models_of_all_labelled_rows_are_kept_too(tmp_path: Path) -> None:
     folders = [lay_out(*CASES[case], tmp_path / case) for case in REFITTED]
+    assert len(folders) >= 2
     assert all(np.isfinite(run.printed) for run in run_all(folders))
     assert not any((folder / "working" / "model").exists() for folder in folders), "nothing is kept unasked"
     refitted = run_all(folders, "--refit", "--save")
@@ -287,6 +292,7 @@ def test_every_value_is_kept(competition: Competition, model: str, tmp_path: Pat
     folders = [
         lay_out(competition, slots, tmp_path / str(number)) for number, slots in enumerate(distinct.values())
     ]
+    assert len(folders) > 10
     done = run_all(folders, "--smoke", "--save")
     alone = [only_what_prediction_needs(folder, folder / "alone") for folder in folders]
     for before, after in zip(done, run_all(alone, "--predict"), strict=True):

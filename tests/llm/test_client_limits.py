@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import os
 import signal
 import threading
@@ -27,6 +26,7 @@ from tests.llm.scripted import (
     completion,
     failure,
 )
+from tests.support.waiting import wait_until
 
 Ask = Callable[..., Choice]
 BUSY = failure(500, "busy", {"Retry-After": "0"})
@@ -41,18 +41,15 @@ def test_the_end_of_the_run_cancels_a_call(script: Script, records: Records, ask
     script.answers = [script.hang]
     with pytest.raises(LlmUnavailableError, match="time was used up"):
         ask(keep_alive=lambda: sent.append(time.monotonic()), deadline=deadline)
-    assert 0.4 <= time.monotonic() - sent[0] < 4, "the endpoint's own timeout was waited for"
-    [call] = records.calls
+    [call] = records.calls  # a timeout of the endpoint would be "failed", and asked again
     assert (call.status, call.estimated) == ("cut", True)
     assert call.usd == records.begun[0].usd
 
 
 def test_the_time_limit_of_a_question_is_enforced(script: Script, records: Records, ask: Ask) -> None:
     script.answers = [BUSY, script.hang]
-    began = time.monotonic()
     with pytest.raises(LlmUnavailableError, match="time was used up"):
         ask(question_limit_s=1.0)
-    assert time.monotonic() - began < 4
     assert records.statuses == ["failed", "cut"]
 
 
@@ -64,15 +61,16 @@ def test_no_call_is_sent_after_the_end_of_the_run(script: Script, records: Recor
 
 
 def test_the_heartbeat_continues_during_a_call(script: Script, ask: Ask) -> None:
-    def slow(request: Request) -> Response:
-        time.sleep(1.1)
+    beats: list[int] = []
+
+    def after_four_beats(request: Request) -> Response:
+        at_first = len(beats)
+        wait_until(lambda: len(beats) >= at_first + 4, within_s=4.0)
         return completion(GOOD)
 
-    beats: list[float] = []
-    script.answers = [slow]
-    ask(keep_alive=lambda: beats.append(time.monotonic()))
+    script.answers = [after_four_beats]
+    ask(keep_alive=lambda: beats.append(1))
     assert len(beats) >= 4
-    assert max(after - before for before, after in itertools.pairwise(beats)) < 0.9
 
 
 def test_an_exception_of_the_heartbeat_ends_the_call(
@@ -119,16 +117,17 @@ def test_an_interrupt_is_recorded_and_propagates(
     number: int,
     handler: Callable[[int, FrameType | None], object],
 ) -> None:
-    def slow(request: Request) -> Response:
-        time.sleep(0.6)
+    tasks: list[object] = []
+
+    def after_two_beats(request: Request) -> Response:
+        wait_until(lambda: len(tasks) >= 2, within_s=4.0)
         return completion(GOOD)
 
     def interrupted(request: Request) -> Response:
         threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
         return script.hang(request)
 
-    tasks: list[object] = []
-    script.answers = [interrupted, slow]
+    script.answers = [interrupted, after_two_beats]
     client = make(keep_alive=lambda: tasks.append(asyncio.current_task()))
     with handled(number, handler), pytest.raises(KeyboardInterrupt):
         client.ask(Query("planner", "draft", [PROMPT], FORM, 100))
@@ -136,6 +135,7 @@ def test_an_interrupt_is_recorded_and_propagates(
     assert "KeyboardInterrupt" in records.calls[0].reason
     tasks.clear()
     assert client.ask(Query("planner", "draft", [PROMPT], FORM, 100)).size == 3
+    assert len(tasks) >= 2
     assert len(set(tasks)) == 1, "the interrupted exchange goes on"
 
 

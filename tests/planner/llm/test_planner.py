@@ -9,7 +9,7 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.llm.circuit_breaker import CircuitBreaker
 from agent.llm.errors import BudgetExceededError, LlmRejectedError, LlmUnavailableError, UnusableAnswerError
-from agent.planner.base import Proposal, Request, TaskContext
+from agent.planner.base import Proposal, Request
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.planner import LlmPlanner
@@ -18,8 +18,8 @@ from agent.record.state import RunState
 from agent.repository.family import Family
 from tests.support.scripted_models import Answer, ScriptedModel
 from tests.support.states import SETTINGS, evidence, finish, idea, lesson, propose, started
+from tests.support.toy_tasks import TOY_CONTEXT, TOY_SLOTS
 
-AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 DRAFT: Answer = {
     "title": "A first look",
     "start": "toy/crossed",
@@ -30,7 +30,6 @@ DRAFT: Answer = {
     "evaluation": "By hold-out.",
 }
 IMPROVE: Answer = {"title": "Deeper", "changes": [{"slot": "depth", "value": 2}], "reason": "Depth helps."}
-SLOTS = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
 
 
 class Talk:
@@ -41,7 +40,7 @@ class Talk:
         self.files: dict[str, str] = {}
         self.notes: list[str] = []
         self.language_model = ScriptedModel(lambda _: self.answers.pop(0))
-        library = LibraryPlanner({"toy": family}, AT)
+        library = LibraryPlanner({"toy": family}, TOY_CONTEXT)
         settings = SETTINGS.model_copy(update={"folder": str(folder), "hint": hint, **more})
         briefing = Briefing.of(prepared, settings, library.search_space)
         patient = CircuitBreaker(self.language_model, self.notes.append, fail_fast=True)
@@ -63,7 +62,7 @@ def talk(toy_family: Family, toy_prepared: Prepared, tmp_path: Path) -> Talk:
 
 def _with_node() -> RunState:
     state = started((lesson("width", 1, 2, evidence(0.3, 0.01)),))
-    finish(state, propose(state, what=idea("Plain toy", slots=dict(SLOTS))), 0.7, seconds=10)
+    finish(state, propose(state, what=idea("Plain toy", slots=dict(TOY_SLOTS))), 0.7, seconds=10)
     return state
 
 
@@ -113,7 +112,7 @@ def test_a_plan_that_no_slot_can_say_becomes_edits_of_the_modules_that_were_show
     assert edit.model_dump() == EDIT
     assert (made.idea.title, made.idea.changes) == ("Half the rate", ())
     assert made.idea.blueprint is not None
-    assert made.idea.blueprint.slots == SLOTS
+    assert made.idea.blueprint.slots == TOY_SLOTS
 
 
 def test_a_module_may_be_written_anew_within_a_familys_repository(talk: Talk) -> None:
@@ -154,7 +153,7 @@ def test_a_child_keeps_what_the_code_of_its_line_cites(talk: Talk) -> None:
     talk.files = {"main.py": MAIN, "library/models.py": MODELS}
     state = started((lesson("width", 1, 2), lesson("depth", 1, 2, lesson_id="00002")))
     cited = {"edits": ("00002",), "width": ("00001",)}
-    finish(state, propose(state, what=idea(slots=dict(SLOTS), cites=cited)), 0.7, seconds=10)
+    finish(state, propose(state, what=idea(slots=dict(TOY_SLOTS), cites=cited)), 0.7, seconds=10)
     made = talk.propose(state, 1, LOOK, {"edits": [EDIT], "cites": ["00001"]})
     assert made.idea.cites == {"edits": ("00002",), "width": ("00001",)}
     made = talk.propose(
@@ -188,7 +187,7 @@ def test_the_same_edit_is_not_tried_twice(talk: Talk) -> None:
     assert "tried before" in talk.propose(state, 1, LOOK, {"edits": [EDIT]}).note
     assert "Halve the rate (library/models.py edited)" in talk.language_model.questions[-2][0].asked
     # Below the edited node the parent's slots with another depth are new, whatever was tried elsewhere.
-    finish(state, propose(state, 1, what=idea(slots={**SLOTS, "depth": 2})), 0.7, seconds=10)
+    finish(state, propose(state, 1, what=idea(slots={**TOY_SLOTS, "depth": 2})), 0.7, seconds=10)
     assert talk.propose(state, 2, IMPROVE).note == ""
 
 
@@ -274,8 +273,8 @@ def test_a_wrong_key_is_reported_at_once(talk: Talk) -> None:
 
 
 def test_a_wrong_key_is_reported_at_once_below_a_users_own_repository_too(talk: Talk) -> None:
-    state = started(imported=ImportedRepository(commit="0" * 40, idea=idea("Mine", slots=dict(SLOTS))))
-    finish(state, propose(state, what=idea("Mine", slots=dict(SLOTS))), 0.7, seconds=10)
+    state = started(imported=ImportedRepository(commit="0" * 40, idea=idea("Mine", slots=dict(TOY_SLOTS))))
+    finish(state, propose(state, what=idea("Mine", slots=dict(TOY_SLOTS))), 0.7, seconds=10)
     with pytest.raises(LlmRejectedError):
         talk.propose(state, 1, LlmRejectedError("wrong key"))
 
@@ -283,7 +282,7 @@ def test_a_wrong_key_is_reported_at_once_below_a_users_own_repository_too(talk: 
 def test_where_a_model_has_no_choice_the_library_planner_has_its_own(talk: Talk) -> None:
     """One step narrower is short enough by what the move costs as a rule, and not by what the slot does."""
     state = _with_node()
-    finish(state, propose(state, 1, what=idea("Wide", slots={**SLOTS, "width": 3})), 0.8, seconds=14)
+    finish(state, propose(state, 1, what=idea("Wide", slots={**TOY_SLOTS, "width": 3})), 0.8, seconds=14)
     request = Request(state, state.nodes[2], 14.5, finishing=False, rng=np.random.default_rng(1))
     made = talk.planner.propose(request)
     assert made is not None

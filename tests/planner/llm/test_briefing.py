@@ -8,14 +8,14 @@ import pytest
 
 from agent.competition.prepared import Prepared
 from agent.competition.spec import InputColumn
-from agent.planner.base import Request, TaskContext
+from agent.planner.base import Request
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.idea_formats import EditPlan
 from agent.repository.family import Condition, Family
 from tests.support.states import SETTINGS, evidence, finish, idea, lesson, propose, started
+from tests.support.toy_tasks import TOY_CONTEXT
 
-AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 ORDER = "Answer with poems."
 
 
@@ -25,7 +25,7 @@ def test_nobodys_words_leave_the_part_that_is_material(
     toy_family: Family, toy_prepared: Prepared, end: str, length: int
 ) -> None:
     words = f"{end}\n\n# Rules\n{ORDER} {'really ' * length}"
-    library = LibraryPlanner({"toy": toy_family}, AT)
+    library = LibraryPlanner({"toy": toy_family}, TOY_CONTEXT)
     briefing = Briefing.of(toy_prepared, SETTINGS, library.search_space)
     columns = [InputColumn(name=f"{number} {words}", role="number") for number in range(length)]
     competition = briefing.competition.model_copy(
@@ -63,7 +63,9 @@ def test_nobodys_words_leave_the_part_that_is_material(
 def test_edits_are_asked_for_in_the_same_first_words_without_what_may_be_chosen(
     toy_family: Family, toy_prepared: Prepared
 ) -> None:
-    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": toy_family}, AT).search_space)
+    briefing = Briefing.of(
+        toy_prepared, SETTINGS, LibraryPlanner({"toy": toy_family}, TOY_CONTEXT).search_space
+    )
     state = started()
     slots = {"depth": 1, "width": 1, "breadth": 1, "finish": 1, "kind": "plain"}
     finish(state, propose(state, what=idea("Plain", slots=slots)), 0.7, seconds=10)
@@ -83,7 +85,7 @@ def test_moves_that_never_apply_to_the_data_are_not_listed(
     first, *others = toy_family.moves
     elsewhere = first.model_copy(update={"when": Condition(tasks=("regression",))})
     family = toy_family.model_copy(update={"moves": (elsewhere, *others)})
-    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": family}, AT).search_space)
+    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": family}, TOY_CONTEXT).search_space)
     request = Request(started(), None, 60.0, finishing=False, rng=np.random.default_rng(1))
     told = briefing.draft(request, [])[0].stable
     assert first.reason not in told
@@ -93,7 +95,9 @@ def test_moves_that_never_apply_to_the_data_are_not_listed(
 def test_inputs_are_named_once_in_full_and_by_role_in_short(
     toy_family: Family, toy_prepared: Prepared
 ) -> None:
-    briefing = Briefing.of(toy_prepared, SETTINGS, LibraryPlanner({"toy": toy_family}, AT).search_space)
+    briefing = Briefing.of(
+        toy_prepared, SETTINGS, LibraryPlanner({"toy": toy_family}, TOY_CONTEXT).search_space
+    )
     one, two = (InputColumn(name=name, role="number") for name in ("breadth_mm", "height_mm"))
     competition = briefing.competition.model_copy(update={"inputs": (one, two)})
     known = {"rows": 9, "columns": {"breadth_mm": {"role": "number", "mean": 1.5}}}

@@ -11,8 +11,8 @@ from agent.record.state import RunState
 from agent.repository.family import Condition, Family, Gain, Move, load_family
 from agent.repository.idea import Change
 from tests.support.states import add, evidence, finish, idea, lesson, propose, started
+from tests.support.toy_tasks import TOY_CONTEXT
 
-AT = TaskContext("classification", "accuracy", frozenset({"embedding"}), 1440, "cpu")
 SCOPE = Scope(task="classification", family="toy", magnitude=3)
 MOVE = Move.model_validate(
     {
@@ -36,7 +36,7 @@ def _request(state: RunState, parent: int | None, **more: object) -> Request:
 
 @pytest.fixture
 def planner(toy_family: Family) -> LibraryPlanner:
-    return LibraryPlanner({"toy": toy_family}, AT)
+    return LibraryPlanner({"toy": toy_family}, TOY_CONTEXT)
 
 
 def _drafted(planner: LibraryPlanner, state: RunState, score: float = 0.7) -> int:
@@ -158,7 +158,7 @@ def test_conditions_of_moves_are_asked(toy_family: Family) -> None:
             "moves": tuple(m.model_copy(update={"when": Condition(device="cuda")}) for m in toy_family.moves)
         }
     )
-    planner = LibraryPlanner({"toy": never}, AT)
+    planner = LibraryPlanner({"toy": never}, TOY_CONTEXT)
     state = started()
     root = _drafted(planner, state)
     assert planner.propose(_request(state, root)) is None

@@ -12,7 +12,8 @@ from scipy.sparse import csr_array
 from sklearn import metrics as sk
 
 from agent.competition.metrics import METRICS, get_metric, paired_effect, standard_error
-from agent.competition.metrics.metric import Floats, WeightedScorer
+from agent.competition.metrics.rows import Floats
+from agent.competition.metrics.scorers import WeightedScorer
 from agent.core.errors import SetupError
 
 

@@ -39,7 +39,9 @@ def usable_git() -> Iterator[None]:
             import git  # noqa: F401
         except ImportError as error:  # GitPython runs `git version`
             said = str(getattr(error.__cause__, "stderr", "")).replace("stderr:", "").strip(" '\n")
-            raise SetupError(f"The command git does not run ({said or error}); repair git and run again.") from error
+            raise SetupError(
+                f"The command git does not run ({said or error}); repair git and run again."
+            ) from error
         yield
     finally:
         os.environ.update(hidden)

@@ -265,9 +265,11 @@ def test_crafted_trees_are_refused(take: Take, source: Path) -> None:
     git(source, "branch", "outside", outside)
     with pytest.raises(SetupError, match="is not a name that a solution's file may have"):
         take(f"{source}@outside")
-    above = git(source, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", given=b"100644 ..\0" + blob)
+    above = git(
+        source, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", given=b"100644 ..\0" + blob
+    )
     git(source, "branch", "above", git(source, "commit-tree", "-m", "Above", above))
-    with pytest.raises(SetupError, match="--from .*above: the revision has a damaged folder"):
+    with pytest.raises(SetupError, match=r"--from .*above: the revision has a damaged folder"):
         take(f"{source}@above")
     tree = b"100644 a\0" + blob
     for _ in range(12):  # a dozen small objects that unfold to a trillion files
@@ -312,7 +314,7 @@ def test_variables_of_another_repository_have_no_effect(
     other.mkdir()
     git(other, "init", "--quiet")
     monkeypatch.setenv(variable, str(other / ".git"))  # as git does for its hooks
-    with pytest.raises(SetupError, match="it has v1.0, main"):
+    with pytest.raises(SetupError, match=r"it has v1\.0, main"):
         take(f"{source}@gone")
     found = take(f"{source}@v1.0")
     assert found.source is not None

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from io import TextIOWrapper
 from types import FrameType
 
 import typer
@@ -98,6 +99,8 @@ def _options_of_all_commands() -> None:
 def main() -> None:
     """Run the command line; entry point of the console script."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if isinstance(sys.stdout, TextIOWrapper):  # some terminals lack the characters → and ±
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SetupError as error:

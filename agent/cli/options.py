@@ -1,6 +1,7 @@
 """Makes command-line options from their declarations, and options that several commands share."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -60,9 +61,20 @@ def _parameter(declared: DeclaredOption) -> inspect.Parameter:
     )
 
 
+def finite(value: float | None) -> float | None:
+    """Return the value of an option; typer.BadParameter for a number that is not finite."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("Input should be a finite number")
+    return value
+
+
 def _typer_option(declared: DeclaredOption) -> Any:
     option = declared.option
-    return typer.Option(declared.name, metavar=option.metavar, min=option.min, help=option.help)
+    is_float = float in (declared.type, *get_args(declared.type))
+    check = finite if is_float else None
+    return typer.Option(
+        declared.name, metavar=option.metavar, min=option.min, callback=check, help=option.help
+    )
 
 
 def _field_value(declared: DeclaredOption, value: Any) -> Any:

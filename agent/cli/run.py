@@ -1,7 +1,9 @@
 """`mars run` and `mars resume`."""
 
 import json
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 @options.from_declaration(RunRequest)
 def run_command(request: RunRequest, as_json: options.Json = False) -> None:
     """Search for the best solution of a competition and keep it."""
-    with interruptible():
+    with interruptible(), _reserved_stdout(as_json):
         from agent.engine.session import start
 
         summary = start(request, paths.home(), _observers(as_json))
@@ -38,16 +40,22 @@ def resume_command(
         ),
     ],
     minutes: Annotated[
-        float | None, typer.Option(min=0.05, help="New total time budget of the run, in minutes.")
+        float | None,
+        typer.Option(min=0.05, callback=options.finite, help="New total time budget of the run, in minutes."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Continue a run that was interrupted, killed or finished."""
-    with interruptible():
+    with interruptible(), _reserved_stdout(as_json):
         from agent.engine.session import resume
 
         summary = resume(run, minutes, paths.home(), _observers(as_json))
     _report(summary, as_json)
+
+
+def _reserved_stdout(as_json: bool) -> AbstractContextManager[object]:
+    """Keep stdout for the JSON object: what an installed tracker or planner prints goes to stderr."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def _observers(as_json: bool) -> "Callable[[str], Observer]":

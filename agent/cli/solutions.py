@@ -1,6 +1,7 @@
 """`mars solutions` and `mars grade`."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,13 @@ from rich.console import Console
 
 from agent.cli import options
 from agent.core import paths
+from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
 
 if TYPE_CHECKING:
     from agent.solution.card import Card
+
+_MAX_NAME = 200  # characters, below the limit of file systems
 
 
 def solutions_command(
@@ -55,6 +59,7 @@ def solutions_command(
     if asked and name is None:
         raise SetupError(f"{asked[0]} needs the name of the competition: mars solutions NAME {asked[0]}.")
     if name is not None:
+        _check_name(name)
         history_of_solutions.recover(root, name)
     if name is not None and history:
         _print_history(root, name, as_json)
@@ -76,6 +81,14 @@ def solutions_command(
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:
         _print_table(cards)
+
+
+def _check_name(name: str) -> None:
+    """Raise SetupError for a path or a pattern, which the name of a competition never is."""
+    if not re.fullmatch(COMPETITION_ID, name) or len(name) > _MAX_NAME:
+        raise SetupError(
+            f"'{name[:_MAX_NAME]}' is not the name of a competition; `mars solutions` lists the names."
+        )
 
 
 def _print_history(root: Path, name: str, as_json: bool) -> None:

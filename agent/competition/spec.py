@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
 from agent.core.yaml_files import read_yaml
 
@@ -123,7 +124,7 @@ class CompetitionSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name on the command line.")
+    id: str = Field(pattern=COMPETITION_ID, description="Name on the command line.")
     title: str
     task: Task
     metric: str = Field(description="A name from `agent.competition.metrics`, or metric.py.")

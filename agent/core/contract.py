@@ -54,3 +54,7 @@ def library_module(name: str) -> str:
 def member_folder(node: str) -> str:
     """Return the folder of an ensemble's member, such as `members/007`, for a node's three-digit name."""
     return f"{MEMBERS_FOLDER}/{node}"
+
+
+COMPETITION_ID = r"^[a-z0-9][a-z0-9_-]*$"
+"""Pattern of a competition's id, which names folders."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from agent.core.errors import SetupError
@@ -19,7 +19,9 @@ def open_database(file: Path) -> Engine:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": _BUSY_S})
+        # Not an address in text: a path may hold ? and %.
+        url = URL.create("sqlite", database=str(file))
+        engine = create_engine(url, connect_args={"timeout": _BUSY_S})
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         engine.connect().close()

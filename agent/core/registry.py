@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from importlib import import_module
+from types import ModuleType
 from typing import Generic, TypeVar, cast
 
 from agent.core.errors import SetupError
@@ -72,12 +73,13 @@ class Registry(Generic[Entry]):
         """Import and return the part that a name stands for.
 
         Raises:
-            SetupError: the name is unknown, two packages add it, or the module lacks the attribute.
-            ImportError: the module, or a package that the module imports, is absent.
+            SetupError: the name is unknown, two packages add it, the module lacks the attribute, or the
+                module of an installed package cannot be imported.
+            ImportError: a package that a built-in module imports is absent.
         """
         source = self.source(name)
         module_name, _, attribute = source.path.partition(":")
-        found: object = import_module(module_name)
+        found: object = self._import(name, source, module_name)
         for part in attribute.split(".") if attribute else ():
             if not hasattr(found, part):
                 raise SetupError(
@@ -86,6 +88,17 @@ class Registry(Generic[Entry]):
                 )
             found = getattr(found, part)
         return cast(Entry, found)
+
+    def _import(self, name: str, source: Source, module: str) -> ModuleType:
+        if source.package == BUILT_IN:
+            return import_module(module)
+        try:
+            return import_module(module)
+        except (Exception, SystemExit) as error:  # foreign code
+            raise SetupError(
+                f"The {self.kind} '{name}' of the package {source.package} cannot be imported "
+                f"({type(error).__name__}: {error}); repair or uninstall {source.package}."
+            ) from error
 
     def _installed(self) -> Mapping[str, tuple[Source, ...]]:
         return _entry_points(self.group, tuple(sys.path))

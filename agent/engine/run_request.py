@@ -84,7 +84,7 @@ class RunRequest:
         Option("Data to use. auto: prepared data, else Kaggle's if you are signed in, else the sample."),
     ] = "auto"
     data_seed: int = 0
-    seed: Annotated[int, Option("Seed of all decisions and all executions.")] = 0
+    seed: Annotated[int, Option("Seed of all decisions and all executions.", min=0)] = 0
     executor: Annotated[
         str | None,
         Option(

@@ -1,5 +1,6 @@
 """Wires the components for one session of a run: a new run or a resumed one."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -109,10 +110,14 @@ def new_run(
     folder = new_run_folder(home.workspaces, f"{prepared.spec.id}-{mark}{now:%y%m%d-%H%M%S}")
     run_id = folder.name
     with run_lock(folder) as heartbeat:
+        try:
+            copy_templates(folder, home)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # nothing is recorded yet
+            raise
         journal = Journal.create(engine, run_id, prepared.spec.id, now)
         metric = metric_of(prepared.spec, run_script)
         state = RunState(metric.higher_is_better)
-        copy_templates(folder, home)
         yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
 
 

@@ -52,8 +52,8 @@ class RunSettings(_Frozen):
     prepared: str = Field(description="Prepared data folder, relative to the home's prepared folder.")
     data_kind: Literal["full", "sample"]
     fingerprint: str
-    minutes: float = Field(gt=0)
-    node_minutes: float = Field(gt=0, description="Limit of one execution.")
+    minutes: float = Field(gt=0, allow_inf_nan=False)
+    node_minutes: float = Field(gt=0, allow_inf_nan=False, description="Limit of one execution.")
     final_node_minutes: float | None = Field(
         default=None, description="Limit near the end of the run, when the best is trained longer."
     )

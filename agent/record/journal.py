@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pydantic import ValidationError
 from sqlalchemy import (
     Column,
     Connection,
@@ -96,7 +97,7 @@ class Journal:
         query = select(events_table.c.payload).where(events_table.c.run == self.run)
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
-        return [event_adapter.validate_json(payload) for payload in rows]
+        return [self._event(payload) for payload in rows]
 
     def timed_events(self) -> list[tuple[datetime, Event]]:
         """Return every event with the time when it was recorded."""
@@ -104,7 +105,7 @@ class Journal:
         query = query.where(events_table.c.run == self.run).order_by(events_table.c.seq)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [(datetime.fromisoformat(time), event_adapter.validate_json(text)) for time, text in rows]
+        return [(datetime.fromisoformat(time), self._event(text)) for time, text in rows]
 
     def last_recorded_at(self) -> datetime:
         """Return the time of the latest event, or of the run's creation if there is no event."""
@@ -162,6 +163,15 @@ class Journal:
         with self.engine.connect() as connection:
             found: str | None = connection.execute(query).scalar_one_or_none()
         return found
+
+    def _event(self, payload: str) -> Event:
+        try:
+            return event_adapter.validate_json(payload)
+        except ValidationError as error:
+            raise InfrastructureError(
+                f"Run {self.run} has a damaged record ({error.errors()[0]['msg']}); "
+                "use the version of MARS that recorded the run, or start a new run."
+            ) from error
 
     def _count(self) -> int:
         query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.core.errors import SetupError
-from agent.core.git import require_git
+from agent.core.git import usable_git
 from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
 
 if TYPE_CHECKING:
@@ -84,16 +84,18 @@ def parse_source(text: str) -> Path | GitAddress:
     stands for that repository.
 
     Raises:
-        SetupError: there is no such folder, the protocol is not allowed, or the revision is empty.
+        SetupError: there is no such folder, the URL is invalid, its protocol is not allowed, or the revision
+            is empty.
     """
     folder = Path(text)
-    if folder.is_dir():
+    if text and os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
         return GitAddress(str(folder.resolve())) if _is_bare(folder) else folder
     url = _URL.match(text)
     if url is not None and (url[2] != "://" or url["protocol"].lower() not in PROTOCOLS):
         allowed = ", ".join(PROTOCOLS)
         raise SetupError(f"--from: the protocol {url['protocol']} is not allowed; use one of {allowed}.")
     if url is not None:
+        _check_url(text)
         start = text.find("/", url.end())
         prefix, path = (text[:start], text[start:]) if start >= 0 else (text, "")
     elif ssh := _SSH.match(text):
@@ -106,10 +108,17 @@ def parse_source(text: str) -> Path | GitAddress:
     return _address(prefix + place, revision)
 
 
+def _check_url(text: str) -> None:
+    try:
+        urlsplit(text)
+    except ValueError as error:
+        raise SetupError(f"--from: this is not a valid URL ({error}); correct the address.") from error
+
+
 def _local_address(text: str) -> GitAddress:
     place, at, _ = text.rpartition("@")
     while at:
-        if Path(place).is_dir():
+        if os.path.isdir(place):
             return _address(str(Path(place).resolve()), text[len(place) + 1 :])
         place, at, _ = place.rpartition("@")
     raise SetupError(
@@ -142,10 +151,9 @@ def cloned_commit(address: GitAddress, *, offline: bool = False) -> Iterator["gi
         raise SetupError(
             f"--from {address}: --offline uses no network; clone the repository yourself and give its path."
         )
-    require_git()
-    import git
+    with usable_git(), temporary_folder(TEMPORARY_PREFIX) as folder:
+        import git
 
-    with temporary_folder(TEMPORARY_PREFIX) as folder:
         # Without `--no-local`, git would link the object files of a path, whoever they belong to.
         options = [] if address.is_url else ["--no-local"]
         try:

@@ -102,11 +102,19 @@ def _committed_files(commit: "git.Commit", where: str) -> Iterator[_File]:
     """Yield the regular files of a commit; links and submodules are left out."""
     import git
 
-    for number, item in enumerate(commit.tree.traverse(prune=lambda item, _: not _is_code(_parts(item)))):
+    for number, item in enumerate(_committed_items(commit, where)):
         if number == _MAX_ENTRIES:
             raise SetupError(f"{where}: the revision has more than {_MAX_ENTRIES} files and folders.")
         if isinstance(item, git.Blob) and item.mode != git.Blob.link_mode and _is_code(_parts(item)):
             yield _File(PurePosixPath(str(item.path)), item.size, partial(_read_blob, item))
+
+
+def _committed_items(commit: "git.Commit", where: str) -> Iterator[object]:
+    """Yield files, folders, links and submodules of a commit."""
+    try:
+        yield from commit.tree.traverse(prune=lambda item, _: not _is_code(_parts(item)))
+    except ValueError as error:  # an entry called `..`, or a damaged tree
+        raise SetupError(f"{where}: the revision has a damaged folder ({error}).") from error
 
 
 def _read_blob(blob: "git.Blob") -> bytes:

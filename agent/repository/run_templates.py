@@ -2,11 +2,12 @@
 
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.files import staged_folder
+from agent.core.errors import SetupError
+from agent.core.files import staged_folder, translate_os_errors
 from agent.core.paths import Home, templates_dir
 from agent.repository.family import Family, known_families, load_families
 
@@ -14,6 +15,9 @@ FOLDER = "templates"
 BUNDLED, OWN = "bundled", "own"
 # Templates of the last version that kept no copy in the run's folder.
 _BEFORE_COPIES = Path(__file__).with_name("templates_before_copies.zip")
+_NO_TEMPLATES = (".git", "__pycache__")
+_MAX_FILES = 2000  # of one family, or of one folder of partials
+_MAX_BYTES = 10_000_000  # of one template; a larger file is data
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,12 @@ def current_templates(home: Home) -> Templates:
 
 
 def copy_templates(run_folder: Path, home: Home) -> Templates:
-    """Copy the current templates into the folder of a new run, and return the copies."""
-    with staged_folder(run_folder / FOLDER) as folder:
+    """Copy the current templates into the folder of a new run, and return the copies.
+
+    Raises:
+        SetupError: a family is invalid or cannot be read, or its folder holds thousands of files.
+    """
+    with translate_os_errors("Copying the templates"), staged_folder(run_folder / FOLDER) as folder:
         shutil.copytree(templates_dir(), folder / BUNDLED)
         _copy_own(folder, home)
     return templates_of(run_folder, home)
@@ -46,7 +54,11 @@ def templates_of(run_folder: Path, home: Home) -> Templates:
     """
     folder = run_folder / FOLDER
     if not folder.is_dir():
-        with staged_folder(folder) as staged, zipfile.ZipFile(_BEFORE_COPIES) as archive:
+        with (
+            translate_os_errors("Copying the templates"),
+            staged_folder(folder) as staged,
+            zipfile.ZipFile(_BEFORE_COPIES) as archive,
+        ):
             archive.extractall(staged / BUNDLED)
             _copy_own(staged, home)
     bundled = folder / BUNDLED
@@ -58,8 +70,42 @@ def _copy_own(folder: Path, home: Home) -> None:
     bundled = templates_dir().resolve()
     for family in known_families(home).values():
         if family.folder.resolve().parent != bundled:
-            shutil.copytree(family.folder, folder / OWN / family.id)
+            _copy_folder(family.folder, folder / OWN / family.id)
     if home.families.is_dir() and home.families.resolve() != bundled:
         for partials in home.families.iterdir():
-            if partials.is_dir() and not (partials / "family.yaml").is_file():
-                shutil.copytree(partials, folder / OWN / partials.name, dirs_exist_ok=True)
+            is_folder = partials.is_dir() and partials.name not in _NO_TEMPLATES
+            if is_folder and not (partials / "family.yaml").is_file():
+                _copy_folder(partials, folder / OWN / partials.name)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy the files that templates may be read from; a copy never depends on a link of the user."""
+    target.mkdir(parents=True, exist_ok=True)
+    for number, file in enumerate(_template_files(source, frozenset())):
+        if number == _MAX_FILES:
+            raise SetupError(
+                f"{source}: the folder has more than {_MAX_FILES} files, and every run copies it; "
+                "move away what is no template."
+            )
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+def _template_files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Yield the regular files below a folder, also those behind links; a link that leads nowhere is left out.
+
+    Args:
+        folder: the folder.
+        above: the folders that lead to it, without links. A link to one of them would never end.
+    """
+    place = folder.resolve()
+    if place in above:
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name in _NO_TEMPLATES:
+            continue
+        if entry.is_dir():
+            yield from _template_files(entry, above | {place})
+        elif entry.is_file() and entry.stat().st_size <= _MAX_BYTES:
+            yield entry

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.errors import InfrastructureError
-from agent.core.git import require_git
+from agent.core.git import usable_git
 from agent.solution.card import Card
 from agent.solution.revisions import Revision
 
@@ -52,22 +52,22 @@ def write_history(
         tags: Tag by node.
 
     Raises:
-        SetupError: git is not installed.
+        SetupError: git is not installed or does not run.
         InfrastructureError: git failed.
     """
-    require_git()
-    import git
+    with usable_git():
+        import git
 
-    try:
-        # Templates of the user may hold hooks.
-        with git.Repo.init(folder, initial_branch=BRANCH, env={"GIT_TEMPLATE_DIR": ""}) as repository:
-            with repository.config_writer() as config:
-                config.set_value("core", "autocrlf", "false")  # files are committed to the byte
-            _write_commits(repository, folder, revisions, read, tags)
-            repository.git.read_tree("HEAD")
-            repository.git.update_index("-q", "--refresh")
-    except git.GitError as error:
-        raise InfrastructureError(f"{folder}: git cannot write the history ({error}).") from error
+        try:
+            # Templates of the user may hold hooks.
+            with git.Repo.init(folder, initial_branch=BRANCH, env={"GIT_TEMPLATE_DIR": ""}) as repository:
+                with repository.config_writer() as config:
+                    config.set_value("core", "autocrlf", "false")  # files are committed to the byte
+                _write_commits(repository, folder, revisions, read, tags)
+                repository.git.read_tree("HEAD")
+                repository.git.update_index("-q", "--refresh")
+        except git.GitError as error:
+            raise InfrastructureError(f"{folder}: git cannot write the history ({error}).") from error
 
 
 def _write_commits(

@@ -5,6 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.app import app
+from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.session import open_run
 from agent.record.state import Node
@@ -127,3 +132,11 @@ def test_options_of_solutions_need_a_name_and_exclude_each_other(home: Home) -> 
     assert "use one of them" in mars("solutions", "toy", "--history", "--restore", "1", code=2).stderr
     assert "was ever kept" in mars("solutions", "toy", "--history", code=2).stderr
     assert not (home.solutions / ".history").exists()
+
+
+@pytest.mark.parametrize("name", ["../solutions/toy", "a**b", "", "a" * 5000, ".history"])
+@pytest.mark.parametrize("options", [(), ("--history",), ("--restore", "1"), ("--leaderboard", "0.5")])
+def test_a_name_that_no_competition_has_is_refused(home: Home, name: str, options: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["solutions", name, *options])
+    assert isinstance(done.exception, SetupError)
+    assert "is not the name of a competition" in str(done.exception)

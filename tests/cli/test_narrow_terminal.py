@@ -45,3 +45,9 @@ def test_lists_fit_without_squeezed_columns(searched: str, home: Home) -> None:
 
     tree = _page("tree", searched)
     assert sum("●" in line or "★" in line for line in tree) == 6
+
+
+def test_a_terminal_without_unicode_shows_lists_too(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    for command in (("lessons", "list"), ("tree", searched), ("show", searched, "2")):
+        assert mars(*command).stdout.isascii()

@@ -87,7 +87,18 @@ def test_every_kind_of_option_reaches_the_request(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--patience", "1"), ("--data", "best"), ("--minutes", "0"), ("--internal", "1")]
+    "arguments",
+    [
+        ("--patience", "1"),
+        ("--data", "best"),
+        ("--minutes", "0"),
+        ("--internal", "1"),
+        ("--minutes", "inf"),
+        ("--minutes", "nan"),
+        ("--node-minutes", "inf"),
+        ("--max-usd", "inf"),
+        ("--seed", "-1"),
+    ],
 )
 def test_bounds_and_choices_hold(command: Command, arguments: tuple[str, ...]) -> None:
     assert command.run("--competition", "toy", *arguments).exit_code == 2

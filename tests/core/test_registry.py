@@ -66,6 +66,25 @@ def test_an_entry_point_without_its_attribute_names_the_package(
 
 
 @pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("raise RuntimeError('boom')", "RuntimeError: boom"),
+        ("def (", "SyntaxError: invalid syntax"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ],
+)
+def test_an_installed_module_that_cannot_be_imported_names_its_package(
+    shapes: Registry[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, cause: str
+) -> None:
+    points = {"mars.test_shapes": {"cone": "shape_cone:Cone"}}
+    install_package(tmp_path, "shape-cone", points, {"shape_cone.py": code})
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SetupError, match=f"test_shape 'cone' of the package shape-cone .*[(]{cause}"):
+        shapes.load("cone")
+
+
+@pytest.mark.parametrize(
     ("taken", "packages"),
     [("square", "mars-search and shape-one"), ("oval", "shape-(one|two) and shape-(one|two)")],
 )

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, update
 
 from agent.core.database import open_database
 from agent.core.errors import InfrastructureError, SetupError
+from agent.core.paths import Home
 from agent.record.events import (
     ImportedRepository,
     LessonLearned,
@@ -17,11 +18,12 @@ from agent.record.events import (
     RunResumed,
     event_adapter,
 )
-from agent.record.journal import Journal, list_runs, runs_table
+from agent.record.journal import Journal, events_table, list_runs, runs_table
 from agent.record.lesson_rates import rates
 from agent.record.run_lock import new_run_folder, run_lock
 from agent.record.state import RunState
 from agent.repository.edits import Edit
+from tests.cli.commands import mars
 from tests.support.states import add, finish, idea, lesson, propose, started
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -78,6 +80,20 @@ def test_a_run_of_another_format_or_an_unknown_one_is_refused(engine: Engine) ->
         Journal.open(engine, "toy-1")
     with pytest.raises(SetupError, match="No run is called 'nope'"):
         Journal.open(engine, "nope")
+
+
+def test_a_damaged_record_is_named_and_hides_no_other_run(home: Home) -> None:
+    engine = open_database(home.database)
+    for name in ("toy-1", "toy-2"):
+        Journal.create(engine, name, "toy", NOW).append(RunResumed(elapsed_s=1.5, minutes=3.0))
+    damage = update(events_table).where(events_table.c.run == "toy-1").values(payload="{}")
+    with engine.begin() as connection:
+        connection.execute(damage)
+    with pytest.raises(InfrastructureError, match="Run toy-1 has a damaged record"):
+        Journal.open(engine, "toy-1").events()
+    listed = " ".join(mars("runs").stdout.split())
+    assert "damaged record" in listed
+    assert "toy-2" in listed
 
 
 def test_part_of_a_name_is_enough_when_it_is_unambiguous(engine: Engine) -> None:

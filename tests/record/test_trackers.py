@@ -1,6 +1,7 @@
 """Trackers beside the display: what they receive, and that their errors never fail a run."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.record.opened_run import open_run
 from agent.record.state import RunState
 from agent.record.trackers.base import TrackedRun
 from agent.record.trackers.feed import with_trackers
+from tests.cli.commands import mars
 from tests.support.packages import install_package
 from tests.support.scripted_run import Killed, SilentObserver
 
@@ -27,9 +29,17 @@ class Failing:
 
 def absent(run):
     import no_such_tracking_package
+
+class Exiting(Failing):
+    def started(self, state): print("View the run at http://tracker")
+    def on_event(self, event, state): raise SystemExit(7)
 """
 POINTS: Mapping[str, Mapping[str, str]] = {
-    "mars.trackers": {"failing": "failing_tracker:Failing", "absent": "failing_tracker:absent"}
+    "mars.trackers": {
+        "failing": "failing_tracker:Failing",
+        "absent": "failing_tracker:absent",
+        "exiting": "failing_tracker:Exiting",
+    }
 }
 
 
@@ -114,3 +124,19 @@ def test_an_interrupt_is_no_error_of_a_tracker(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(tmp_path / "site")
     with pytest.raises(KeyboardInterrupt):
         with_trackers(Noting(), ("stopping",), TrackedRun("run", tmp_path))
+
+
+def test_stdout_stays_one_json_object_whatever_a_tracker_prints_and_no_exit_ends_the_run(
+    home: Home, tmp_path: Path, failing: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
+    )
+    run = ("run", "--competition", "toy", "--max-nodes", "1", "--tracker", "exiting", "--json")
+    for arguments in (run, ("resume", "latest", "--minutes", "20", "--json")):
+        done = mars(*arguments)
+        assert json.loads(done.stdout)["valid_nodes"] == 1
+        assert "View the run at" in done.stderr
+        assert "The tracker exiting failed, and the run goes on: SystemExit: 7" in " ".join(
+            done.stderr.split()
+        )

@@ -265,6 +265,12 @@ def test_crafted_trees_are_refused(take: Take, source: Path) -> None:
     git(source, "branch", "outside", outside)
     with pytest.raises(SetupError, match="is not a name that a solution's file may have"):
         take(f"{source}@outside")
+    above = git(
+        source, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", given=b"100644 ..\0" + blob
+    )
+    git(source, "branch", "above", git(source, "commit-tree", "-m", "Above", above))
+    with pytest.raises(SetupError, match=r"--from .*above: the revision has a damaged folder"):
+        take(f"{source}@above")
     tree = b"100644 a\0" + blob
     for _ in range(12):  # a dozen small objects that unfold to a trillion files
         name = git(source, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", given=tree)
@@ -280,3 +286,37 @@ def test_crafted_trees_are_refused(take: Take, source: Path) -> None:
     git(source, "branch", "hollow", commit_tree(source, tree))
     with pytest.raises(SetupError, match="has more than 20000 files and folders"):
         take(f"{source}@hollow")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "this is not a folder"),
+        ("a" * 5000, "this is not a folder"),
+        ("https://[::1/project@main", "not a valid URL"),
+    ],
+)
+def test_other_addresses_are_refused(text: str, message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        parse_source(text)
+
+
+def test_a_revision_may_be_longer_than_a_file_name(take: Take, source: Path) -> None:
+    with pytest.raises(SetupError, match="has no revision aaa"):
+        take(f"{source}@{'a' * 5000}")
+
+
+@pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"])
+def test_variables_of_another_repository_have_no_effect(
+    take: Take, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    monkeypatch.setenv(variable, str(other / ".git"))  # as git does for its hooks
+    with pytest.raises(SetupError, match=r"it has v1\.0, main"):
+        take(f"{source}@gone")
+    found = take(f"{source}@v1.0")
+    assert found.source is not None
+    monkeypatch.delenv(variable)
+    assert found.source.commit == git(source, "rev-parse", "v1.0")

@@ -214,6 +214,20 @@ def test_settings_of_the_user_do_not_change_the_history(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE"])
+def test_variables_of_another_repository_have_no_effect(
+    run: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    git(tmp_path / "other", "init", "--quiet")
+    plain = git(exported(run, 2, tmp_path / "plain"), "rev-parse", "main")
+    monkeypatch.setenv(variable, str(tmp_path / "other" / ".git"))  # as git does for its hooks
+    folder = exported(run, 2, tmp_path / "out")
+    monkeypatch.delenv(variable)
+    assert git(folder, "rev-parse", "main") == plain
+    assert git(folder, "status", "--porcelain") == ""
+
+
 def test_only_kept_solutions_of_the_run_get_a_tag(toy_prepared: Prepared) -> None:
     cards = [card(toy_prepared, run="toy-1", node=12), card(toy_prepared, run="toy-2", node=3)]
     assert kept_tags("toy-1", cards) == {12: "kept-2026-01-01-012"}

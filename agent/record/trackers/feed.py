@@ -59,7 +59,7 @@ class TrackedObserver:
         """Call; report the tracker's first error and ignore later ones."""
         try:
             call()
-        except Exception as error:  # a tracker is foreign code, and may raise anything
+        except (Exception, SystemExit) as error:  # a tracker is foreign code, and may raise anything
             if name not in self._failed:
                 self._failed.add(name)
                 cause = str(error) if isinstance(error, MarsError) else f"{type(error).__name__}: {error}"

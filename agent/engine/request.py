@@ -79,6 +79,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
         offline=request.offline,
         trackers=request.trackers,
+        templates_copied=True,
         **_planner_settings(request, prepared, home),
     )
 

@@ -95,7 +95,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             commit = run.lineage.commit_imported(imported.files)
             recorded = ImportedRepository(commit=commit, idea=imported.idea, source=imported.source)
             settings = settings.model_copy(update={"imported": recorded})
-        own_copy = run.templates(home).families
+        own_copy = templates_of(run.folder, home, copied=True).families
         planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
         session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
@@ -131,7 +131,8 @@ def run_experiment(
     headline: str,
 ) -> None:
     """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
-    planner = make_planner(settings, run.prepared, run.templates(home).families)
+    settings = settings.model_copy(update={"templates_copied": True})
+    planner = make_planner(settings, run.prepared, templates_of(run.folder, home, copied=True).families)
     lessons = LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
 
@@ -152,7 +153,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     journal = Journal.open(engine, name)
     with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
-        families = templates_of(home.workspaces / journal.run, home).families
+        families = open_run(journal.run, home, engine).templates(home).families
         run = open_run(journal.run, home, engine, families)
         if run.state.run.experiment:
             raise SetupError(
@@ -212,7 +213,8 @@ class _Session:
         self._cache = cache_layers(home, run.prepared, run.folder)
         self._planner = planner
         # Only families of the planner render new nodes, so a defect of another one does no harm.
-        self._templates = replace(run.templates(home), families=planner.families)
+        recorded = templates_of(run.folder, home, settings.templates_copied)
+        self._templates = replace(recorded, families=planner.families)
 
     def begin(self, headline: str) -> Summary:
         lessons = self._recalled()

@@ -94,6 +94,10 @@ class RunSettings(_Frozen):
         default=None,
         description="Rows of the final refit over training rows; None: no refit.",
     )
+    templates_copied: bool = Field(
+        default=False,
+        description="Whether the run's folder has a copy of its templates; older runs have none.",
+    )
     trackers: tuple[str, ...] = Field(
         default=(), description="Names of the trackers that receive the events."
     )

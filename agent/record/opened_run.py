@@ -43,7 +43,7 @@ class Run:
         """Return the templates that the run is rendered with."""
         from agent.repository.run_templates import templates_of  # only what renders needs them
 
-        return templates_of(self.folder, home)
+        return templates_of(self.folder, home, self.state.run.templates_copied)
 
     @property
     def lineage(self) -> "Lineage":

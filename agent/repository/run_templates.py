@@ -29,11 +29,6 @@ class Templates:
     families: Mapping[str, Family]
 
 
-def current_templates(home: Home) -> Templates:
-    """Return the templates of this version, of installed packages and of the user."""
-    return Templates(templates_dir(), known_families(home))
-
-
 def copy_templates(run_folder: Path, home: Home) -> Templates:
     """Copy the current templates into the folder of a new run, and return the copies.
 
@@ -43,16 +38,29 @@ def copy_templates(run_folder: Path, home: Home) -> Templates:
     with translate_os_errors("Copying the templates"), staged_folder(run_folder / FOLDER) as folder:
         shutil.copytree(templates_dir(), folder / BUNDLED)
         _copy_own(folder, home)
-    return templates_of(run_folder, home)
+    return templates_of(run_folder, home, copied=True)
 
 
-def templates_of(run_folder: Path, home: Home) -> Templates:
+def templates_of(run_folder: Path, home: Home, copied: bool) -> Templates:
     """Return the templates that a recorded run was rendered with.
 
     A run that was recorded before templates were copied gets the bundled templates of that time, and the
     families that are outside the bundled ones now.
+
+    Args:
+        run_folder: The folder of the run.
+        home: The folder with the user's own families.
+        copied: Whether the run copied its templates when it started, as its record says.
+
+    Raises:
+        SetupError: The copy is gone.
     """
     folder = run_folder / FOLDER
+    if copied and not (folder / BUNDLED).is_dir():
+        raise SetupError(
+            f"{folder}: the run's copy of its templates is gone, so its repositories cannot be rendered; "
+            "restore the folder from a backup, or start a new run."
+        )
     if not folder.is_dir():
         with (
             translate_os_errors("Copying the templates"),

@@ -1,6 +1,7 @@
 """Reproduction from the record: repositories byte by byte, metrics by repeated execution."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,6 +221,17 @@ def test_a_run_whose_family_no_longer_fits_cannot_resume_but_can_be_shown(
     with pytest.raises(SetupError, match=f"^Run {run_id} cannot continue, {said}.*Start a new run with"):
         resume(run_id, None, home, lambda metric: SilentObserver())
     assert len(open_run(run_id, home).state.nodes) == 3
+
+
+def test_a_run_whose_copy_of_the_templates_is_gone_is_not_rendered_with_others(
+    killed: tuple[Home, str],
+) -> None:
+    home, run_id = killed
+    shutil.rmtree(own_family(home.workspaces / run_id).parents[1])
+    with pytest.raises(SetupError, match="the run's copy of its templates is gone"):
+        resume(run_id, None, home, lambda metric: SilentObserver())
+    with pytest.raises(SetupError, match="the run's copy of its templates is gone"):
+        RenderingCheck(open_run(run_id, home), home)
 
 
 def test_a_change_of_the_user_s_templates_never_reaches_a_run(killed: tuple[Home, str]) -> None:

@@ -192,7 +192,7 @@ def test_the_header_may_name_the_prediction_otherwise_than_the_target() -> None:
             "needs the columns a, b, c beside the ids, not a, b.",
         ),
         ("classification", "rmse", ("id", "target"), "does not serve the task 'classification'"),
-        ("classification", "acuracy", ("id", "target"), "choose one of accuracy"),
+        ("classification", "acuracy", ("id", "target"), "choose one of: accuracy"),
         ("regression", "rmse", ("id",), "needs the columns target beside the ids, not none."),
     ],
 )

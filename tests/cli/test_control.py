@@ -9,6 +9,7 @@ import pytest
 from agent.core.paths import Home
 from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars, start_run
+from tests.support.finished_runs import own_family
 from tests.support.waiting import wait_until
 
 
@@ -122,7 +123,7 @@ def test_a_run_is_replayed_exported_verified_and_cleaned_up(
     assert "1 item, 2.0 MB would be removed." in mars("gc", "--cache-gb", "0", "--dry-run").stdout
     assert "1 item, 2.0 MB removed." in mars("gc", "--cache-gb", "0").stdout
 
-    template = home.families / "toy" / "main.py.j2"
+    template = own_family(home.workspaces / run) / "main.py.j2"
     template.write_text(template.read_text() + "# later\n")
     changed = mars("replay", run, code=1).stdout
     assert "node 001: different." in changed

@@ -228,7 +228,7 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
     ("options", "said"),
     [
         (("--model", "m"), "--model: needs --planner llm"),
-        (("--planner", "llm", "--offline"), "--offline: the language model is asked at llm.invalid"),
+        (("--planner", "llm", "--offline"), "--offline: the language model is at llm.invalid"),
         (("--planner", "llm", "--blueprint", "x.yaml"), "x.yaml"),
         (("--planner", "llm"), "OPENAI_API_KEY"),
     ],

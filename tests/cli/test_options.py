@@ -1,7 +1,6 @@
 """One field of a dataclass is one option of a command, with its type, default, bounds and help."""
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -82,7 +81,7 @@ def test_every_kind_of_option_reaches_the_request(command: Command) -> None:
         share_gpus=True,
         pinned=("kind=plain", "width=2"),
         forbidden=("deeper",),
-        imported=Path("own"),
+        imported="own",
         hint="keep it plain",
     )
 

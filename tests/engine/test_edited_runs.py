@@ -24,7 +24,7 @@ from agent.reproduce.execution import reexecute
 from agent.reproduce.lesson_checks import verify_lesson
 from agent.reproduce.rendering import RenderingCheck
 from agent.search.scheduler import Propose
-from tests.support.finished_runs import blending_home, carried_out, search
+from tests.support.finished_runs import blending_home, carried_out, own_family, search
 from tests.support.scripted_run import ScriptedRun, SilentObserver
 from tests.support.states import idea
 
@@ -175,7 +175,7 @@ def test_the_kept_solution_is_refitted_with_its_edits(edited: tuple[Home, Run]) 
 
 def test_an_edit_that_no_longer_applies_is_named_as_the_reason(edited: tuple[Home, Run]) -> None:
     home, run = edited
-    file = home.families / "toy" / "library" / "loss.py.j2"
+    file = own_family(run.folder) / "library" / "loss.py.j2"
     before = file.read_text()
     try:
         file.write_text(before.replace("Nothing", "Something"))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,13 @@ def test_no_file_outgrows_a_room(rendered: list[tuple[Slots, TaskView, Files]]) 
 
 
 def sources(files: Files) -> dict[str, ast.Module]:
-    return {name: ast.parse(text) for name, text in files.items() if name.endswith(".py")}
+    return {name: parsed(text) for name, text in files.items() if name.endswith(".py")}
+
+
+@cache
+def parsed(text: str) -> ast.Module:
+    """The tree of a module; most modules are the same in many of the rendered repositories."""
+    return ast.parse(text)
 
 
 def names_in(trees: Iterable[ast.Module]) -> Counter[str]:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from agent.cli.interrupts import interruptible
 from agent.core import paths
+from agent.core.format import counted
 from agent.reproduce.defaults import SEEDS
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def export_command(
 
     lessons = _store().all()
     write_lessons(lessons, file)
-    print(f"{len(lessons)} lessons written to {file}.")
+    print(f"{counted(len(lessons), 'lesson')} written to {file}.")
 
 
 @app.command("import")
@@ -83,7 +84,7 @@ def import_command(
     """Add exported lessons. Equal lessons merge and pool their evidence."""
     from agent.memory.store import read_lessons
 
-    print(f"{_store().import_all(read_lessons(file))} lessons read from {file}.")
+    print(f"{counted(_store().import_all(read_lessons(file)), 'lesson')} read from {file}.")
 
 
 @app.command("verify")

@@ -71,7 +71,9 @@ def _report(summary: "Summary", as_json: bool) -> None:
     if as_json:
         print(json.dumps(_as_json(summary)))
     elif node is None or node.result is None or kept is None:
-        print(f"No valid solution was found. For the reasons: mars tree {summary.run.id}")
+        # A narrow tree cuts the reasons; the page of a node has all of its reason.
+        first = next((f" | mars show {summary.run.id} {number}" for number in sorted(state.nodes)), "")
+        print(f"No valid solution was found. For the reasons: mars tree {summary.run.id}{first}")
     else:
         audit = node.result.audit_metric
         print(

@@ -167,7 +167,10 @@ class CompetitionSpec(BaseModel):
     @model_validator(mode="after")
     def _own_metric_is_described(self) -> "CompetitionSpec":
         if (self.metric == METRIC_FILE) != (self.own_metric is not None):
-            raise ValueError(f"own_metric describes `metric: {METRIC_FILE}`; set both or neither")
+            raise ValueError(
+                f"`metric: {METRIC_FILE}` and `own_metric`, which describes that file, belong together; "
+                "set both or neither"
+            )
         if (
             self.own_metric is not None
             and self.own_metric.prediction not in _OWN_METRIC_PREDICTIONS[self.task]

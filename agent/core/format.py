@@ -24,6 +24,11 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else clock(whole)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 node`, `12 nodes`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def clock(seconds: float) -> str:
     """Format a time of the run as `0:07`, `3:05` or `1:02:33`."""
     minutes, second = divmod(max(int(seconds), 0), 60)

@@ -36,7 +36,15 @@ def read_yaml(file: Path, model: type[Model], **given: object) -> Model:
 
 
 def first_fault(error: ValidationError) -> str:
-    """Return place and message of the first fault: `'slots.depth': Input should be a valid integer`."""
+    """Return place and message of the first fault: `'slots.depth': Input should be a valid integer`.
+
+    Rules of this project name their keys themselves: only their sentence is returned.
+    """
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"]) or "top level"
+    if fault["type"] == "extra_forbidden":
+        return f"'{place}': unknown key; correct or remove it"
+    if fault["type"] == "value_error":
+        sentence = str(fault["ctx"]["error"])
+        return f"'{place}': {sentence}" if fault["loc"] else sentence
     return f"'{place}': {fault['msg']}"

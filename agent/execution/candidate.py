@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.core.errors import InfrastructureError
+from agent.core.format import duration
 from agent.execution.allowlist import (
     CONFIG_PATHS,
     CPU_TOPOLOGY_PATHS,
@@ -125,7 +126,9 @@ def make_outcome(termination: Termination, job: Job, log: BoundedLog) -> Outcome
     if termination.kind == "exited" and termination.returncode is not None:
         return outcome(*diagnose(termination.returncode, log.recent(), job.workspace))
     if termination.kind == "timeout":
-        return outcome("timeout", f"The candidate was killed at its time limit of {job.limits.time_s:g} s.")
+        return outcome(
+            "timeout", f"The candidate was killed at its time limit of {duration(job.limits.time_s)}."
+        )
     if termination.stop is not None:
         return replace(outcome("stopped", termination.stop.sentence), stop=termination.stop)
     if termination.kind == "lost":

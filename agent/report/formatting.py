@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.core.format import clean as clean
 from agent.core.format import clock as clock
+from agent.core.format import counted as counted
 from agent.core.format import duration as duration
 from agent.core.format import one_line as one_line
 from agent.llm.calls import Call

@@ -132,9 +132,8 @@ def _learned(state: RunState, node: Node) -> str:
 
 
 def _summary(state: RunState) -> Text:
-    text = Text(
-        f"{len(state.nodes)} nodes: {StatusCounts.of(state)}; {formatting.clock(state.elapsed_s)} used"
-    )
+    nodes = formatting.counted(len(state.nodes), "node")
+    text = Text(f"{nodes}: {StatusCounts.of(state)}; {formatting.clock(state.elapsed_s)} used")
     if state.finished and state.finished.chosen is not None:
         text.append(f"; kept node {state.finished.chosen:03d}")
     if state.spend.calls or state.spend.lost or state.spend.asked:

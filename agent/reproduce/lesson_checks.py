@@ -9,6 +9,7 @@ from agent.competition.metrics import paired_effect
 from agent.core.contract import VALIDATION_FILE
 from agent.core.database import open_database
 from agent.core.errors import MarsError, SetupError
+from agent.core.format import counted
 from agent.core.paths import Home
 from agent.core.seeds import VERIFICATION_SEED_STEP
 from agent.engine.comparison import guessed_seed_variance
@@ -106,7 +107,7 @@ def verify_lesson(lesson_id: str, seeds: int, home: Home, observer: Observer) ->
                 commit=run.lineage.commit_imported(origin.edited), idea=pair.without.idea
             )
             settings = settings.model_copy(update={"imported": imported})
-        headline = f"Run {run.id}: {describe_changes(lesson.changes)}, on {seeds} new seed(s)"
+        headline = f"Run {run.id}: {describe_changes(lesson.changes)}, on {counted(seeds, 'new seed')}"
         run_experiment(run, settings, pair, home, observer, heartbeat, headline)
         for node in run.state.nodes.values():
             if not node.is_valid:

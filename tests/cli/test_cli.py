@@ -169,6 +169,10 @@ def test_no_valid_solution_is_exit_code_1(home: Home, tmp_path: Path) -> None:
     blueprint.write_text("family: toy\nslots: {kind: crashing}\n")
     done = mars("run", "--competition", "toy", "--minutes", "1", "--blueprint", str(blueprint), code=1)
     assert "No valid solution was found" in done.stdout
+    pages = done.stdout.split("For the reasons: ")[1].split("|")
+    node = mars(*pages[1].split()[1:]).stdout
+    assert "failed" in node
+    assert "reason" in node
 
 
 def _nodes_recorded(home: Home) -> int:

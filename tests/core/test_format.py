@@ -1,6 +1,6 @@
 import pytest
 
-from agent.core.format import clean, clock, duration, one_line
+from agent.core.format import clean, clock, counted, duration, one_line
 
 
 @pytest.mark.parametrize(
@@ -9,6 +9,10 @@ from agent.core.format import clean, clock, duration, one_line
 )
 def test_durations_read_naturally(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_single_thing_has_no_plural() -> None:
+    assert [counted(number, "node") for number in (0, 1, 1200)] == ["0 nodes", "1 node", "1,200 nodes"]
 
 
 def test_a_time_of_the_run_is_never_negative() -> None:

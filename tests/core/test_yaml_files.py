@@ -51,3 +51,27 @@ def test_lessons_are_refused_by_the_place_of_the_first_fault(
     file.write_bytes(content)
     with pytest.raises(SetupError, match=rf"^{file}: not a list of lessons \('{place}': "):
         read_lessons(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("foldcolumn: part", "'foldcolumn': unknown key; correct or remove it."),
+        (
+            "metric: metric.py",
+            "`metric: metric.py` and `own_metric`, which describes that file, belong together",
+        ),
+    ],
+)
+def test_a_fault_is_named_in_words_of_the_file(tmp_path: Path, line: str, sentence: str) -> None:
+    fields = {
+        "id": "toy", "title": "Toy", "task": "classification", "metric": "accuracy",
+        "targets": "label", "inputs": "[{name: age, role: number}]",
+    }  # fmt: skip
+    key, _, value = line.partition(": ")
+    fields[key] = value
+    file = tmp_path / "competition.yaml"
+    file.write_text("".join(f"{name}: {text}\n" for name, text in fields.items()))
+    with pytest.raises(SetupError) as caught:
+        load_spec(file)
+    assert str(caught.value).startswith(f"{file}: {sentence}")

@@ -108,6 +108,7 @@ class ExecutorContract:
         job = site.job("timeout", code, limits=Limits(time_s=1.0))
         outcome = executor.execute(job)
         assert outcome.status == "timeout"
+        assert outcome.reason == "The candidate was killed at its time limit of 1.0 s."
         assert alive(token) == []
 
     def test_no_process_outlives_a_successful_candidate(

@@ -135,7 +135,7 @@ def _summary(state: RunState) -> Text:
     nodes = formatting.counted(len(state.nodes), "node")
     text = Text(f"{nodes}: {StatusCounts.of(state)}; {formatting.clock(state.elapsed_s)} used")
     if state.finished and state.finished.chosen is not None:
-        text.append(f"; kept node {state.finished.chosen:03d}")
+        text.append(f"; best node {state.finished.chosen:03d}")
     if state.spend.calls or state.spend.lost or state.spend.asked:
         text.append(f"\nlanguage models: {formatting.spend(state.spend)}")
     return text

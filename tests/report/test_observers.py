@@ -81,7 +81,7 @@ class TestPlainLines:
             "[   1:35] node 001 repeat 0.4400, 1:05",
             "[   1:35] node 001 repeat started with another seed",
             "[   1:37] node 001 repeat failed, 2.0 s",
-            "[   1:37] run finished, kept node 001: The budget is spent.",
+            "[   1:37] run finished, best node 001: The budget is spent.",
             "Memory is at version 2.",
         ]
 

@@ -57,7 +57,7 @@ class TestTree:
         assert "★ best" in row("011")
         assert "blends 010 + 005 + 007" in row("011")
         assert "… running" in row("013")
-        assert "13 nodes: 9 valid, 1 suspect, 1 failed, 1 pruned; 9:09 used; kept node 011" in text
+        assert "13 nodes: 9 valid, 1 suspect, 1 failed, 1 pruned; 9:09 used; best node 011" in text
 
     @pytest.mark.parametrize(
         ("width", "shown", "left_out"),

@@ -110,9 +110,9 @@ def _sentence(event: Event, state: RunState) -> str:
             merged = f" (merged with the lesson from node {event.node:03d})" if event.instead_of else ""
             return f"lesson {event.lesson.id}{merged}: {formatting.one_line(event.lesson.key_lesson)}"
         case RunFinished():
-            best = "no valid node" if event.chosen is None else f"best node {event.chosen:03d}"
+            chosen = "no valid node" if event.chosen is None else f"best node {event.chosen:03d}"
             no_refit = f". {event.no_refit}" if event.no_refit else ""
-            return f"run finished, {best}: {formatting.one_line(event.reason + no_refit)}"
+            return f"run finished, {chosen}: {formatting.one_line(event.reason + no_refit)}"
 
 
 def _started(event: RunStarted) -> str:

@@ -88,8 +88,9 @@ def check_parts(request: RunRequest) -> None:
     """Import the parts that a request names, before any data are prepared.
 
     Raises:
-        SetupError: a planner, policy, executor or tracker is unknown; the message lists the known names.
-        ImportError: a package that a part needs is absent.
+        SetupError: a planner, policy, executor or tracker is unknown (the message lists the known names), or
+            an installed one cannot be imported.
+        ImportError: a package that a built-in part needs is absent.
     """
     PLANNERS.load(request.planner)
     POLICIES.load(request.policy)
@@ -103,7 +104,7 @@ def check_recorded_parts(settings: RunSettings, engine: Engine) -> None:
 
     Raises:
         SetupError: the planner, policy or executor is unknown, or the planner lacks something.
-        ImportError: a package that a part needs is absent.
+        ImportError: a package that a built-in part needs is absent.
     """
     POLICIES.load(settings.policy)
     EXECUTORS.load(settings.executor)

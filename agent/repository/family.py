@@ -235,8 +235,8 @@ def installed_families() -> dict[str, Family]:
     """Return the families of installed packages.
 
     Raises:
-        SetupError: two packages add the same name, a folder holds no valid family, or the names differ.
-        ImportError: a package is damaged.
+        SetupError: two packages add the same name, a package cannot be imported, a folder holds no valid
+            family, or the names differ.
     """
     found = {}
     for name in FAMILIES.names():

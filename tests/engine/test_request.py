@@ -44,14 +44,16 @@ def test_unknown_names_are_refused_before_the_data(
     assert not home.prepared.exists()
 
 
-def test_a_part_whose_package_is_damaged_raises_its_import_error(
+def test_a_part_whose_package_is_damaged_names_the_package_and_keeps_its_import_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = {"mars.planners": {"damaged": "damaged_planner:PLUGIN"}}
     install_package(tmp_path, "damaged-planner", points, {"damaged_planner.py": "import no_such_thing\n"})
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_thing"):
+    sentence = "The planner 'damaged' of the package damaged-planner cannot be imported .*no_such_thing"
+    with pytest.raises(SetupError, match=sentence) as raised:
         check_parts(RunRequest(competition="toy", planner="damaged"))
+    assert isinstance(raised.value.__cause__, ModuleNotFoundError)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,8 @@ def _split(line: str) -> tuple[str, list[str]]:
 def test_every_command_line_parses(file: str, line: str) -> None:
     name, arguments = _split(line)
     command = BY_NAME[name]
-    command.parse_args(typer.Context(command), [_VALUES.get(word, word) for word in arguments])
+    left_over = command.parse_args(typer.Context(command), [_VALUES.get(word, word) for word in arguments])
+    assert left_over == []
 
 
 @pytest.mark.parametrize(("file", "line"), MENTIONS)

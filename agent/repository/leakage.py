@@ -65,7 +65,7 @@ _ID = re.compile(r"(.*_)?(id|ids|key|index)", re.I)
 
 @dataclass(frozen=True)
 class Leakage:
-    """Findings of a change, one sentence each with file and line: faults, and suspected leaks (`doubts`)."""
+    """Findings of a change, one sentence each with file and line: faults, and suspected leaks."""
 
     faults: tuple[str, ...] = ()
     leakage_findings: tuple[str, ...] = ()

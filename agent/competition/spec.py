@@ -52,6 +52,15 @@ class InputColumn(BaseModel):
         description="Images: path of the file below the folder, e.g. '{split}/{id}.png'; "
         "{split} is train or test, and any other name is a column of the table.",
     )
+    gaps: tuple[str, ...] | None = Field(
+        default=None,
+        description="Cells that mean a missing value, beside blank cells; null: the usual words (NA, ?) in "
+        "number and time columns, none in other columns.",
+    )
+    day_first: bool | None = Field(
+        default=None,
+        description="Times: whether 03/04/2024 is 3 April; null: decided from the cells of all tables.",
+    )
 
     @property
     def cell_description(self) -> str:
@@ -119,6 +128,19 @@ class Sources(BaseModel):
     )
 
 
+class CsvForm(BaseModel):
+    """The form of the text tables. A null field is decided for each file from its content."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    separator: str | None = Field(default=None, min_length=1, max_length=1, description="Between two cells.")
+    decimal: Literal[".", ","] | None = Field(default=None, description="Decimal mark of numbers.")
+    thousands: str | None = Field(
+        default=None, min_length=1, max_length=1, description="Between groups of three digits."
+    )
+    encoding: str | None = Field(default=None, description="Encoding, such as utf-8, utf-16 or cp1252.")
+
+
 class CompetitionSpec(BaseModel):
     """Data, metric and submission format of one competition."""
 
@@ -143,6 +165,34 @@ class CompetitionSpec(BaseModel):
         default=None, description="Table whose first column lists all labels in class order."
     )
     inputs: tuple[InputColumn, ...] = Field(min_length=1)
+    csv: CsvForm = CsvForm()
+    positive_class: str | None = Field(
+        default=None,
+        description="Two classes: the class that one probability belongs to; null: the last class in order.",
+    )
+    class_order: tuple[str, ...] | None = Field(
+        default=None,
+        description="All labels from the lowest grade to the highest; for labels without numbers.",
+    )
+    label_separator: str | None = Field(
+        default=None, min_length=1, description="Label sets: the mark between two labels; null: blanks."
+    )
+    blank_targets: Literal["refuse", "drop"] = Field(
+        default="refuse", description="What happens to training rows with a blank or invalid target."
+    )
+    time_split: str = Field(
+        default="auto",
+        description="Time input whose latest rows validate; auto: the first one by which the rows to predict "
+        "are later; none: no split by time.",
+    )
+    train_labels: str | None = Field(
+        default=None,
+        description="Table of the targets, if `train` lacks them; its rows are matched by id or by place.",
+    )
+    id_from: tuple[str, ...] | None = Field(
+        default=None,
+        description="Columns that identify a row together; an empty list: the row number. Null: `id_column`.",
+    )
     fold_column: str | None = Field(
         default=None,
         description="Column with the user's folds: the last fold validates; k-fold training uses the others.",

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,20 @@ from agent.core.files import resolve_inside, staged_folder, translate_os_errors
 from agent.core.paths import Home
 
 _ID_HEX_DIGITS = 10
-# Fields of the specification that are newer than format 1.
-_FIELDS_ADDED_LATER = ("metric_parameters", "own_metric")
+# Fields of the specification and of its inputs that are newer than format 1.
+_FIELDS_ADDED_LATER = {
+    "metric_parameters",
+    "own_metric",
+    "csv",
+    "positive_class",
+    "class_order",
+    "label_separator",
+    "blank_targets",
+    "time_split",
+    "train_labels",
+    "id_from",
+}
+_INPUT_FIELDS_ADDED_LATER = {"gaps", "day_first"}
 
 
 @dataclass(frozen=True)
@@ -82,10 +95,16 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
 def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
     """Return the SHA-256 of format, specification, tables (bytes) and images (names and sizes)."""
     # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
-    unset = {name for name in _FIELDS_ADDED_LATER if name not in spec.model_dump(exclude_defaults=True)}
+    unset: dict[str, Any] = dict.fromkeys(
+        _FIELDS_ADDED_LATER - spec.model_dump(exclude_defaults=True).keys(), True
+    )
+    unset["inputs"] = {
+        index: _INPUT_FIELDS_ADDED_LATER - column.model_dump(exclude_defaults=True).keys()
+        for index, column in enumerate(spec.inputs)
+    }
     # `sources` does not count: equal data from different sources are the same.
-    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources'})}\n".encode())
-    for name in (spec.train, spec.test, spec.sample_submission, spec.label_table):
+    digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
+    for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
         if name is not None:
             digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
     for files in media:

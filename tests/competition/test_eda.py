@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.competition.preparation import eda
+from agent.competition.pictures.decoding import decode_reduced
+from agent.competition.preparation import image_eda
 from agent.competition.preparation.eda import summarize_training_rows
-from agent.competition.preparation.media import decode
 from agent.competition.spec import CompetitionSpec
 from tests.competition.raw_folders import (
     number_rows,
@@ -163,10 +163,10 @@ def test_no_more_than_a_sample_of_the_pictures_is_decoded(
     rows = pd.DataFrame({"file_path": ["a.png"] * 2_000, "label": ["a", "b"] * 1_000})
     decoded: list[Path] = []
 
-    def counted(path: Path) -> Any:
+    def counted(path: Path, side: int) -> Any:
         decoded.append(path)
-        return decode(path)
+        return decode_reduced(path, side)
 
-    monkeypatch.setattr(eda, "decode", counted)
+    monkeypatch.setattr(image_eda, "decode_reduced", counted)
     images: Any = summarize_training_rows(rows, spec_of(tmp_path), tmp_path)["images"]
     assert images["looked_at"] == len(decoded) == 500

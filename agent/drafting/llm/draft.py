@@ -27,7 +27,7 @@ from agent.drafting.llm.metric_check import can_run_untrusted_code, find_metric_
 from agent.drafting.llm.table_facts import collect_facts, find_headerless_table, read_tables
 from agent.drafting.llm.transcript import DraftTranscript
 from agent.drafting.rules.draft import Draft, distinct_labels, draft_spec, require_none_yet, write_draft
-from agent.drafting.rules.inputs import guess_images
+from agent.drafting.rules.images import guess_images
 from agent.drafting.rules.tables import find_tables, guess_id, match_usual_names
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt

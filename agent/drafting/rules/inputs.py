@@ -1,9 +1,7 @@
-"""Guess the role of each input column and the file pattern of images (`mars init`)."""
+"""Guess the role of each input column (`mars init`)."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,16 +9,15 @@ import pandas as pd
 from agent.competition.preparation.signals import is_signal
 from agent.competition.spec import InputColumn, Role
 from agent.core.errors import SetupError
+from agent.drafting.rules.images import guess_images
 from agent.drafting.rules.tables import FoundTables, Guess
 
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 _GROUP_NAME = re.compile(
     r"(.*[_\W])?(group|patient|subject|user|customer|session|household|player|speaker|person|study)([_\W]?id)?",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?")
 _ROWS_READ = 2_000
-_ROWS_TRIED = 20
 _MIN_NUMERIC_SHARE = 0.95
 _MIN_GROUPS = 10
 _MIN_TEXT_WORDS = 4  # mean words per cell
@@ -81,65 +78,6 @@ def guess_inputs(
             f"usable column with {tables.test_name or 'a test.csv'}. {' '.join(questions[:2])}".rstrip()
         )
     return inputs, questions
-
-
-def guess_images(tables: FoundTables, id_column: str) -> tuple[InputColumn, Guess, str] | None:
-    """Guess the path pattern of the images.
-
-    Returns:
-        The image input, the guess with its reason, and the column that the pattern uses; None without images.
-    """
-    to_predict = tables.test if tables.test is not None else tables.sample
-    folders = _image_folders(tables.folder)
-    if not folders or to_predict is None:
-        return None
-    shared = [name for name in tables.train.columns if name in to_predict.columns and name != id_column]
-    keys = [name for name in shared if are_image_names(tables.train[name])] + [id_column]
-    for key in keys:
-        train = _matching_patterns(tables.folder, folders, tables.train[key], key, "train")
-        test = _matching_patterns(tables.folder, folders, to_predict[key], key, "test")
-        common = [pattern for pattern in train if pattern in test]
-        if common:
-            reason = f"matches the image files of the first {_ROWS_TRIED} rows"
-            column = InputColumn(name="image" if key == id_column else key, role="image", path=common[0])
-            return column, Guess(f"inputs.{column.name}", common[0], reason), key
-    return None
-
-
-def _matching_patterns(
-    folder: Path, folders: list[tuple[str, str]], values: "pd.Series[str]", key: str, split: str
-) -> list[str]:
-    """Return the path patterns that match a file for most of the first rows; {split} is train or test."""
-    tried = values.head(_ROWS_TRIED).tolist()
-    matching = []
-    for below, suffix in folders:
-        for ending in ("", suffix):
-            prefix = f"{below}/" if below != "." else ""
-            found_share = np.mean([(folder / f"{prefix}{value}{ending}").is_file() for value in tried])
-            if found_share > 0.5:
-                literal = re.sub(rf"(?<![a-z]){split}(?![a-z])", "{split}", prefix, count=1)
-                matching += [f"{literal}{{{key}}}{ending}", f"{prefix}{{{key}}}{ending}"]
-    return matching
-
-
-def _image_folders(folder: Path) -> list[tuple[str, str]]:
-    """Return the folders with images, two levels deep, as (relative path, most common suffix)."""
-    found = []
-    below = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern)) if path.is_dir()]
-    for place in [folder, *below]:
-        suffixes = Counter(path.suffix for path in place.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
-        if suffixes:
-            found.append((str(place.relative_to(folder)), suffixes.most_common(1)[0][0]))
-    # Cells may hold paths relative to the folder itself.
-    if found and found[0][0] != ".":
-        found.insert(0, (".", found[0][1]))
-    return found
-
-
-def are_image_names(values: "pd.Series[str]") -> bool:
-    """Return whether most of the first cells are names of image files."""
-    named = [Path(value).suffix.lower() in _IMAGE_SUFFIXES for value in values.head(_ROWS_TRIED)]
-    return bool(np.mean(named) > 0.5)
 
 
 def _guess_role(train: "pd.Series[str]", test: "pd.Series[str]") -> tuple[Role | None, str]:

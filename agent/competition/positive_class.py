@@ -4,22 +4,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_YES = frozenset(
+_YES_WORDS = (
     "yes y true t positive pos present bad churn churned churner leave leaves leaver left exited exit "
-    "lost cancelled canceled unsubscribed default defaulted delinquent fraud fraudulent spam phishing toxic "
-    "malignant malware sick ill disease diseased cancer tumor tumour infected abnormal anomaly anomalous outlier "
-    "defect defective faulty fault "
-    "fail failed failure broken damaged crack cracked attack attacked died dead "
-    "death deceased click clicked bought buy purchase purchased converted subscribed responder won win success "
-    "successful relapse recurrence readmitted stroke event target high risky unhealthy dissatisfied late delayed "
-    "ja oui si vrai wahr on".split()
+    "lost cancelled canceled unsubscribed default defaulted delinquent fraud fraudulent spam phishing "
+    "toxic malignant malware sick ill disease diseased cancer tumor tumour infected abnormal anomaly "
+    "anomalous outlier defect defective faulty fault fail failed failure broken damaged crack cracked "
+    "attack attacked died dead death deceased click clicked bought buy purchase purchased converted "
+    "subscribed responder won win success successful relapse recurrence readmitted stroke event target "
+    "high risky unhealthy dissatisfied late delayed ja oui si vrai wahr on"
 )
-_NO = frozenset(
-    "no n false f negative neg absent good stay stayed stays stayer stayer retained remained active kept current "
-    "paid repaid legit legitimate genuine ham clean benign harmless normal healthy control regular ordinary usual "
-    "ok okay fine intact pass passed sound whole survived alive living ignored none nothing lost low safe satisfied "
-    "punctual ontime nein non faux falsch off".split()
+_NO_WORDS = (
+    "no n false f negative neg absent good stay stayed stays stayer retained remained active kept "
+    "current paid repaid legit legitimate genuine ham clean benign harmless normal healthy control "
+    "regular ordinary usual ok okay fine intact pass passed sound whole survived alive living ignored "
+    "none nothing lost low safe satisfied punctual ontime nein non faux falsch off"
 )
+_YES, _NO = frozenset(_YES_WORDS.split()), frozenset(_NO_WORDS.split())
 # A word of both lists, such as "lost" (a lost customer, a lost game), decides nothing alone.
 _NEGATIONS = ("not", "no", "non", "un", "in", "without")
 _RARE_SHARE = 0.4  # of the rows, at most, for a class that counts as the rarer one

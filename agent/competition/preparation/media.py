@@ -213,7 +213,8 @@ def fill_pattern(pattern: str, table: pd.DataFrame, split: str, file: Path) -> l
         filled = filled + literal
         if name is None:
             continue
-        if format_spec or conversion or not name:
+        name += (f"!{conversion}" if conversion else "") + (f":{format_spec}" if format_spec else "")
+        if name not in {"split", *table.columns} and (format_spec or conversion or not name):
             raise SetupError(
                 f"The image path {pattern!r} may hold only plain names in braces, such as {{id}}."
             )

@@ -28,6 +28,8 @@ class RowMedia:
     test: MediaFiles
     train_file: Path
     test_file: Path
+    others: tuple[str, ...] = ()
+    """Inputs beside the images."""
 
     @property
     def fingerprint_parts(self) -> list[bytes]:
@@ -84,7 +86,11 @@ class CheckedMedia:
         dropped = [f"{fault}; MARS dropped these rows." for fault in self.train.faults]
         substituted = "these rows stay among the rows to predict, with a picture of the mean colour"
         stayed = [f"{fault}; {substituted}." for fault in self.test.faults]
-        return [*dropped, *stayed, *self.train.notes, *self.test.notes]
+        others = ", ".join(self.media.others)
+        left = (
+            [f"Models of pictures read only the pictures, not the other inputs: {others}."] if others else []
+        )
+        return [*dropped, *stayed, *self.train.notes, *self.test.notes, *left]
 
     def place(
         self, train_names: Sequence[str], test_names: Sequence[str], target: Path
@@ -109,4 +115,5 @@ def find_row_media(folder: Path, image: InputColumn, spec: CompetitionSpec, tabl
     train_file, test_file = folder / spec.train, folder / (spec.test or spec.sample_submission)
     train = find_media(folder, image, tables.train, "train", train_file, index)
     test = find_media(folder, image, tables.test, "test", test_file, index)
-    return RowMedia(train, test, train_file, test_file)
+    others = tuple(column.name for column in spec.inputs if column.role not in ("image", "group", "time"))
+    return RowMedia(train, test, train_file, test_file, others)

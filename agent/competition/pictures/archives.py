@@ -103,7 +103,7 @@ def _list_members(file: Path, is_picture: Callable[[str], bool]) -> list[Member]
     members = []
     with _translate_damage(file):
         for name, size, fault in _list_zip(file) if _is_zip(file) else _list_tar(file):
-            path = name.replace("\\", "/")  # some programs on Windows write backslashes
+            path = name.replace("\\", "/").removeprefix("./")  # some programs on Windows write backslashes
             if not is_picture(path) or _HIDDEN.search(path):
                 continue
             if not is_contained(path):
@@ -135,7 +135,7 @@ def _list_tar(file: Path) -> Iterator[tuple[str, int, str]]:
     with tarfile.open(file) as archive:
         for entry in archive:
             if not entry.isdir():
-                yield entry.name.removeprefix("./"), entry.size, "" if entry.isreg() else "is a link"
+                yield entry.name, entry.size, "" if entry.isreg() else "is a link"
 
 
 def _read_entries(file: Path, wanted: Iterable[str]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -150,10 +150,9 @@ def _read_entries(file: Path, wanted: Iterable[str]) -> Iterator[tuple[str, IO[b
         return
     with tarfile.open(file) as tar:
         for member in tar:
-            name = member.name.removeprefix("./")
-            content = tar.extractfile(member) if name in names and member.isreg() else None
+            content = tar.extractfile(member) if member.name in names and member.isreg() else None
             if content is not None:
-                yield name, content
+                yield member.name, content
 
 
 def _copy(stream: IO[bytes], target: Path, size: int) -> None:

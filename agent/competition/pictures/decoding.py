@@ -78,7 +78,9 @@ def read_header(file: str | Path) -> Header | None:
     Image.MAX_IMAGE_PIXELS = None  # `Header.is_too_large` limits the pixels; Pillow only reads headers here
     try:
         with open(file, "rb") as stream, Image.open(stream) as picture:
-            orientation = picture.getexif().get(_ORIENTATION, 1)
+            # For a PNG file without EXIF, Pillow would decode all pixels to look for it behind them.
+            has_exif = picture.format != "PNG" or "exif" in picture.info
+            orientation = picture.getexif().get(_ORIENTATION, 1) if has_exif else 1
             first = os.pread(stream.fileno(), 32, 0)
             return Header(
                 format=picture.format or "",

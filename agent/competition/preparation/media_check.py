@@ -44,6 +44,17 @@ class Use(Enum):
     TOO_LARGE = "too large"
 
     @property
+    def fault(self) -> str:
+        """Return what is said of such images."""
+        words = {
+            Use.MISSING: "are missing",
+            Use.DAMAGED: "cannot be decoded",
+            Use.TOO_LARGE: "have too many pixels",
+            Use.CUT: "are cut off",
+        }
+        return words.get(self, "are used")
+
+    @property
     def is_usable(self) -> bool:
         """Return whether the row has pixels."""
         return self in (Use.LINK, Use.RENDER, Use.CUT)
@@ -79,18 +90,26 @@ def check_media(media: MediaFiles, file: Path, seed: int, *, labelled: bool) -> 
     decoded = present
     if len(present) > CHECK_ALL_UP_TO:
         decoded = np.random.default_rng(seed).choice(present, CHECK_SAMPLE, replace=False)
-    to_decode = set(decoded.tolist())
+    to_decode, animated = set(decoded.tolist()), list[int]()
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, THREADS)) as pool:
         found = pool.map(lambda row: _inspect(media.files[row], row in to_decode), present.tolist())
-        for row, use in zip(present, found, strict=True):
+        for row, (use, frames) in zip(present.tolist(), found, strict=True):
             uses[row] = use
-    faults = [_count(media, uses, kind, file) for kind in Use if not kind.is_usable and kind in uses]
+            if frames > 1:
+                animated.append(row)
+    rows = {kind: [row for row, use in enumerate(uses) if use is kind] for kind in Use}
+    faults = [
+        _count(media, rows[kind], kind.fault, file) for kind in Use if not kind.is_usable and rows[kind]
+    ]
     damaged = sum(uses[row] is not Use.LINK and not uses[row].is_usable for row in to_decode)
     share = max(sum(not use.is_usable for use in uses) / max(len(uses), 1), damaged / max(len(to_decode), 1))
     _require_enough(uses, share, faults, media.hint if Use.MISSING in uses else "", labelled=labelled)
     notes = []
-    if Use.CUT in uses:
-        notes.append(f"{_count(media, uses, Use.CUT, file)}; the part that can be read is used.")
+    if rows[Use.CUT]:
+        cut = _count(media, rows[Use.CUT], Use.CUT.fault, file)
+        notes.append(f"{cut}; the part that can be read is used.")
+    if animated:
+        notes.append(f"{_count(media, animated, 'have several frames', file)}; the first frame is used.")
     return MediaCheck(uses, tuple(faults), tuple(notes))
 
 
@@ -105,39 +124,38 @@ class _NoLock:
     def __exit__(self, *_: object) -> None: ...
 
 
-def _inspect(file: str, decodes: bool) -> Use:
+def _inspect(file: str, decodes: bool) -> tuple[Use, int]:
+    """Return how an image is used, and its number of frames."""
     header = read_header(file)
     if header is None:
-        return Use.DAMAGED
+        return Use.DAMAGED, 1
     if header.is_too_large:
-        return Use.TOO_LARGE
+        return Use.TOO_LARGE, header.frames
     with hold_if_large(header):
-        if header.format == "JPEG":
-            if decodes and not is_whole_jpeg(file):
-                return Use.DAMAGED if decode_cut_jpeg(file, header) is None else Use.CUT
-            return Use.RENDER if header.is_large else Use.LINK
-        if header.plain and not decodes:
-            return Use.RENDER if header.is_large else Use.LINK
-        pixels = decode_stored(file, header)
+        return _inspect_pixels(file, header, decodes), header.frames
+
+
+def _inspect_pixels(file: str, header: Header, decodes: bool) -> Use:
+    plain = Use.RENDER if header.is_large else Use.LINK
+    if header.format == "JPEG":
+        if decodes and not is_whole_jpeg(file):
+            return Use.DAMAGED if decode_cut_jpeg(file, header) is None else Use.CUT
+        return plain
+    if header.plain and not decodes:
+        return plain
+    pixels = decode_stored(file, header)
     if pixels is None:
         return Use.DAMAGED
-    if header.format in ("GIF", "TIFF") or header.is_large:
-        return Use.RENDER  # other decoders differ on frames, tags and sizes of these
-    agrees = pixels.dtype == np.uint8 and pixels.ndim in (2, 3) and not has_transparency(pixels)
-    return Use.LINK if agrees else Use.RENDER
+    if header.format in ("GIF", "TIFF"):
+        return Use.RENDER  # other decoders differ on frames and tags
+    agrees = pixels.dtype == np.uint8 and not has_transparency(pixels)
+    return plain if agrees else Use.RENDER
 
 
-def _count(media: MediaFiles, uses: list[Use], kind: Use, file: Path) -> str:
+def _count(media: MediaFiles, rows: list[int], fault: str, file: Path) -> str:
     """Return a sentence without a full stop: how many images have the fault, and the first of them."""
-    rows = [row for row, use in enumerate(uses) if use is kind]
     names = ", ".join(media.names[row] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-    fault = {
-        Use.MISSING: "are missing",
-        Use.DAMAGED: "cannot be decoded",
-        Use.TOO_LARGE: "have too many pixels",
-        Use.CUT: "are cut off",
-    }[kind]
-    return f"{file}: {len(rows)} of {len(uses)} images {fault} ({names})"
+    return f"{file}: {len(rows)} of {len(media.names)} images {fault} ({names})"
 
 
 def _require_enough(uses: list[Use], share: float, faults: list[str], hint: str, *, labelled: bool) -> None:

@@ -28,7 +28,7 @@ class Guess:
 class FoundTables:
     """The tables of a folder by their roles. The names are file names.
 
-    Columns that differ from those of the training table only by case or blanks have the training table's names.
+    Columns whose names differ from the training table's by case or blanks alone have the latter names.
     """
 
     folder: Path
@@ -204,7 +204,7 @@ def _with_names_of_train(tables: FoundTables) -> FoundTables:
 
 
 def _rename_like(table: pd.DataFrame, model: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the names of `model`, where exactly one name is the same but for case and blanks."""
+    """Return the table with the names of `model`, where one name is the same but for case and blanks."""
     known: dict[str, list[str]] = {}
     for name in model.columns:
         known.setdefault(plain_name(name), []).append(name)

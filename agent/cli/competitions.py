@@ -42,24 +42,31 @@ def init_command(
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
-    from agent.drafting.rules.draft import draft_spec, write_draft
+    from agent.drafting.draft_check import TriedDraft, try_draft
+    from agent.drafting.rules.draft import draft_spec
+    from agent.drafting.rules.write_draft import require_none_yet, write_draft
 
     if model is None:
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
-        draft = draft_spec(directory)
-        file = write_draft(draft, directory)
+        require_none_yet(directory)
+        draft, tried = draft_spec(directory), list[TriedDraft]()
+        file = write_draft(draft, directory, lambda spec: tried.append(try_draft(spec, directory)))
+        warnings = [warning for trial in tried for warning in trial.warnings]
     else:
         written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
         if written.prepared is not None:
             _describe(written.prepared)
+        warnings = []
     print(f"Wrote {file}:")
     for guess in draft.guesses:
         by = f"{guess.by}: " if guess.by else ""
         print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
     for question in draft.questions:
         print(f"  Please check: {question}")
+    for note in dict.fromkeys([*draft.notes, *warnings]):
+        print(f"  Note: {note}")
     _print_families(draft.spec, directory)
 
 
@@ -84,7 +91,7 @@ def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> "Dr
     """Draft with a language model; print the model, its cost and the file with all messages."""
     from agent.drafting.llm.draft import draft_with_model
     from agent.drafting.llm.transcript import DraftTranscript
-    from agent.drafting.rules.draft import require_none_yet
+    from agent.drafting.rules.write_draft import require_none_yet
     from agent.llm.client import require_packages
     from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
     from agent.llm.prices import load_prices

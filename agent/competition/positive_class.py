@@ -1,8 +1,12 @@
 """The positive one of two classes: found by words, by numbers, or as the rarer class."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from agent.competition.metrics import metric_of
+from agent.competition.prepared import Prepared
+from agent.competition.spec import CompetitionSpec
 
 _YES_WORDS = (
     "yes y true t positive pos present bad churn churned churner leave leaves leaver left exited exit "
@@ -55,6 +59,54 @@ def guess_positive_class(counts: Mapping[str, int]) -> PositiveGuess | None:
     if total and counts[rarer] <= _RARE_SHARE * total:
         reason = f"it is the rarer class ({100 * counts[rarer] / total:.0f} % of the rows)"
         return _guess(rarer, first, second, reason, is_certain=False)
+    return None
+
+
+def has_one_probability(spec: CompetitionSpec, columns: Sequence[str]) -> bool:
+    """Return whether submissions with these columns hold one probability per row."""
+    kind = metric_of(spec).prediction_kind(spec.task)
+    return kind == "probability" and spec.task == "classification" and len(columns) == 2
+
+
+def doubt_positive_class(
+    spec: CompetitionSpec, counts: Mapping[str, int], columns: Sequence[str]
+) -> str | None:
+    """Return a warning if another class than the second seems to be the positive one.
+
+    Args:
+        spec: the specification. With `positive_class`, there is no doubt.
+        counts: the number of rows of each class, in class order.
+        columns: the columns of submissions.
+    """
+    if spec.task != "classification" or spec.positive_class is not None or len(counts) != 2:
+        return None
+    metric, (_, second) = metric_of(spec), counts
+    guess = guess_positive_class(counts)
+    if guess is None or guess.positive == second:
+        return None
+    if not (has_one_probability(spec, columns) or metric.binary_only):
+        return None
+    what = (
+        f"The metric '{metric.name}' scores" if metric.binary_only else "Predictions are the probability of"
+    )
+    return (
+        f"{what} the class '{second}', the last in order, but '{guess.positive}' seems to be the positive "
+        f"class: {guess.reason}. Set positive_class in competition.yaml to '{guess.positive}' or '{second}'."
+    )
+
+
+def describe_positive_class(prepared: Prepared) -> str | None:
+    """Return a sentence on the class that one probability or the metric means; None if all classes count."""
+    spec, names = prepared.spec, prepared.class_names
+    if spec.task != "classification" or names is None or len(names) != 2:
+        return None
+    metric, (negative, positive) = metric_of(spec), names
+    if has_one_probability(spec, prepared.submission_columns):
+        filled = prepared.final.filled if prepared.final is not None else ()
+        name = filled[0].name if filled else prepared.submission_columns[1]
+        return f"Probability column '{name}' is the probability of '{positive}', not of '{negative}'."
+    if metric.binary_only:
+        return f"The metric '{metric.name}' scores the class '{positive}', not '{negative}'."
     return None
 
 

@@ -19,16 +19,11 @@ from agent.core.errors import SetupError
 from agent.drafting.llm.answer import OWN, Answer
 from agent.drafting.llm.format import format_names, sanitize
 from agent.drafting.llm.merge_inputs import merge_inputs
-from agent.drafting.rules.draft import Draft, SpecGuesses, build_draft, distinct_labels
-from agent.drafting.rules.tables import (
-    FoundTables,
-    Guess,
-    guess_fold,
-    guess_id,
-    guess_label_table,
-    guess_targets,
-    match_usual_names,
-)
+from agent.drafting.rules.draft import Draft, SpecGuesses, build_draft
+from agent.drafting.rules.ids import guess_id
+from agent.drafting.rules.sample import distinct_labels
+from agent.drafting.rules.tables import FoundTables, Guess, match_usual_names
+from agent.drafting.rules.targets import guess_fold, guess_label_table, guess_targets
 from agent.llm.answer_format import AnswerError
 
 _MAX_CLASSES = 20  # or half of the rows; a target with more different values is not a class
@@ -153,7 +148,7 @@ def _settle_targets(
 ) -> Guess:
     fold = guess_fold(tables)
     try:
-        sure = guess_targets(tables, id_column, None if fold is None else str(fold.value))
+        sure = guess_targets(tables, [id_column], None if fold is None else str(fold.value)).guess
     except SetupError:
         sure = None
     sample_columns = [] if tables.sample is None else list(tables.sample.columns)

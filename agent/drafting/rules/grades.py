@@ -4,30 +4,35 @@ import re
 from collections.abc import Collection
 
 _SCALES = (
-    "lowest; very low|verylow; low; medium|moderate|average|mid|normal; high; very high|veryhigh; highest|extreme",
-    "terrible|awful|worst; very poor|very bad; poor|bad|po; fair|fa|acceptable; average|ta|typical|okay|ok|medium; "
-    "good|gd; very good; premium; excellent|great|ex|ideal|best|outstanding",
+    "lowest; very low|verylow; low; medium|moderate|average|mid|normal; high; very high|veryhigh; "
+    "highest|extreme",
+    "terrible|awful|worst; very poor|very bad; poor|bad|po; fair|fa|acceptable; "
+    "average|ta|typical|okay|ok|medium; good|gd; very good; premium; "
+    "excellent|great|ex|ideal|best|outstanding",
     "strongly disagree|completely disagree; disagree; somewhat disagree|slightly disagree; "
     "neutral|undecided|neither agree nor disagree|neither; somewhat agree|slightly agree; agree; "
     "strongly agree|completely agree",
-    "very dissatisfied|very unsatisfied|extremely dissatisfied; dissatisfied|unsatisfied; neutral; satisfied; "
-    "very satisfied|extremely satisfied",
+    "very dissatisfied|very unsatisfied|extremely dissatisfied; dissatisfied|unsatisfied; neutral; "
+    "satisfied; very satisfied|extremely satisfied",
     "very unlikely; unlikely; neutral|possible; likely; very likely",
     "extra small|xs; small|s; medium|m; large|l; extra large|xl; xxl",
     "tiny; small; medium; large|big; huge",
     "never; rarely|seldom; sometimes|occasionally; often|frequently; usually; always",
-    "none|no|absent|normal|healthy; minimal|trace; mild|slight; moderate; severe; proliferative|critical|extreme",
+    "none|no|absent|normal|healthy; minimal|trace; mild|slight; moderate; severe; "
+    "proliferative|critical|extreme",
     "beginner|novice; elementary; intermediate; advanced; expert",
     "bronze; silver; gold; platinum; diamond",
     "negative; neutral; positive",
     "very negative; negative|somewhat negative; neutral; positive|somewhat positive; very positive",
     "cold; cool; mild; warm; hot",
     "young|child; teen|teenager; adult; middle aged; senior|elderly|old",
-    "primary|primary school|elementary school; secondary|high school|middle school; bachelor|bachelors|college; "
-    "master|masters; doctorate|phd",
+    "primary|primary school|elementary school; secondary|high school|middle school; "
+    "bachelor|bachelors|college; master|masters; doctorate|phd",
     "first; second; third; fourth; fifth",
 )
-_LEADING_NUMBER = re.compile(r"\s*(?:(?:grade|level|stage|step|score|class|category|group|rank)\W*)?[<>=≤≥]*\s*(\d+)")
+_LEADING_NUMBER = re.compile(
+    r"\s*(?:(?:grade|level|stage|step|score|class|category|group|rank)\W*)?[<>=≤≥]*\s*(\d+)"
+)
 _STARS = re.compile(r"\s*\D{0,3}(\d+)\s*stars?\s*", re.IGNORECASE)
 _MIN_CLASSES, _MAX_CLASSES = 3, 20
 

@@ -11,8 +11,7 @@ from agent.core.errors import SetupError
 from agent.drafting.rules.tables import FoundTables, Guess, plain_name
 
 _ID_NAME = re.compile(
-    r"(^|.*[_\W])(id|ids|key|index|image|img|file|filename|uuid|guid|identifier|row|rowid|nr|no|number)$|.*(Id|ID)$",
-    re.IGNORECASE,
+    r"(?i:(^|.*[_\W])(id|ids|key|index|image|img|file|filename|uuid|guid|identifier|rowid))|.*[a-z0-9](Id|ID)"
 )
 _PLAIN_ID_NAMES = ("id", "ids", "uuid", "rowid", "index", "key")
 _ROW_ID = "row_id"
@@ -73,7 +72,9 @@ def _columns_of_sample(tables: FoundTables) -> list[str]:
     columns = [name for name in tables.sample.columns if name in known and name not in tables.index_columns]
     if tables.test is not None:  # a target that is blank in the test table is no id
         return [name for name in columns if not (tables.test[name].str.strip() == "").all()]
-    return columns[:1]  # the other columns that the training table has are targets
+    # The other columns that the training table has are targets.
+    unique = [name for name in columns if _is_unique(tables.sample[name]) and _is_unique(tables.train[name])]
+    return [*unique, *columns][:1]
 
 
 def _from_sample(tables: FoundTables, asked: Sequence[str]) -> IdGuess:
@@ -98,8 +99,8 @@ def _from_sample(tables: FoundTables, asked: Sequence[str]) -> IdGuess:
     repeated = rows.duplicated(joint)
     where = f"row {first_row(repeated)}" if repeated.any() else "some rows"
     raise SetupError(
-        f"{tables.folder / tables.source_of_rows}: the columns {', '.join(joint)} of {tables.sample_name} do not "
-        f"identify the rows to predict: {where} repeats an earlier row."
+        f"{tables.folder / tables.source_of_rows}: the columns {', '.join(joint)} of {tables.sample_name} do "
+        f"not identify the rows to predict: {where} repeats an earlier row."
     )
 
 
@@ -126,7 +127,9 @@ def _from_names(tables: FoundTables) -> IdGuess:
 
 def _made_id(tables: FoundTables) -> Guess:
     """Return the name of an id column that preparation makes; no table may have a column of that name."""
-    taken = {name for table in (tables.train, tables.test, tables.sample) if table is not None for name in table}
+    taken = {
+        name for table in (tables.train, tables.test, tables.sample) if table is not None for name in table
+    }
     name = _ROW_ID
     while name in taken:
         name = f"{name}_"

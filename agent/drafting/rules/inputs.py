@@ -1,15 +1,22 @@
 """Guess the role of each input column (`mars init`)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_words_in
 from agent.competition.preparation.signals import is_signal
-from agent.competition.spec import InputColumn, Role
+from agent.competition.spec import CsvForm, InputColumn, Role
 from agent.core.errors import SetupError
-from agent.drafting.rules.images import guess_images
+from agent.drafting.rules.images import (
+    are_image_names,
+    columns_left_out,
+    explain_unmatched_images,
+    guess_images,
+)
 from agent.drafting.rules.tables import FoundTables, Guess
 
 _GROUP_NAME = re.compile(
@@ -28,13 +35,13 @@ GuessedInput = tuple[InputColumn, Guess]
 
 
 def guess_inputs(
-    tables: FoundTables, taken: Sequence[str], id_column: str
+    tables: FoundTables, taken: Collection[str], id_column: str
 ) -> tuple[list[GuessedInput], list[str]]:
     """Guess the role of each column that the training table and the rows to predict share.
 
     Args:
         tables: The tables of the folder.
-        taken: Columns that cannot be inputs: targets and folds.
+        taken: Columns that cannot be inputs: targets, folds, and columns that identify a row together.
         id_column: The column that identifies rows.
 
     Returns:
@@ -49,63 +56,140 @@ def guess_inputs(
     if image is not None:
         inputs.append(image[:2])
         image_key = image[2]
+    elif (unmatched := explain_unmatched_images(tables, id_column)) is not None:
+        questions.append(unmatched)
+    left = {*taken, id_column, image_key, *tables.index_columns}
     for name in tables.train.columns:
-        if name in {*taken, id_column, image_key}:
+        if name in left:
             continue
         if tables.test is None or name not in tables.test.columns:
             questions.append(
                 f"Column '{name}' is left out: the rows to predict do not have that column. Is that right?"
             )
             continue
-        role, reason = _guess_role(tables.train[name], tables.test[name])
-        if role is None:
-            questions.append(f"Column '{name}' is left out: {reason}. Is that right?")
+        if are_image_names(tables.train[name]):
+            questions.append(f"Column '{name}' is left out: its cells are names of pictures. Is that right?")
             continue
-        inputs.append((InputColumn(name=name, role=role), Guess(f"inputs.{name}", role, reason)))
-        if role == "time":
-            questions.append(
-                f"The validation rows will be the latest rows by '{name}'. "
-                "If the rows to predict are not later, delete that input."
-            )
-        if role == "signal":
-            questions.append(
-                f"Column '{name}' is read as signals: numbers in order of time or place. "
-                "If their order means nothing, give each number its own column."
-            )
+        guessed = _guess_role(tables, name)
+        questions += guessed.questions
+        if guessed.role is None:
+            questions.append(f"Column '{name}' is left out: {guessed.reason}. Is that right?")
+            continue
+        column = InputColumn(name=name, role=guessed.role, day_first=guessed.day_first)
+        inputs.append((column, Guess(f"inputs.{name}", guessed.role, guessed.reason)))
     if not inputs:
         raise SetupError(
             f"{tables.folder}: no input is left: there are no images, and {tables.train_name} shares no "
-            f"usable column with {tables.test_name or 'a test.csv'}. {' '.join(questions[:2])}".rstrip()
+            f"usable column with {tables.source_of_rows}. {' '.join(questions[:2])}".rstrip()
         )
-    return inputs, questions
+    if beside := columns_left_out([column for column, _ in inputs]):
+        questions.append(
+            f"Models of pictures read only the pictures, not the other inputs: {', '.join(beside)}. "
+            "Is that right?"
+        )
+    return inputs, [*questions, *_gap_questions(tables, inputs)]
 
 
-def _guess_role(train: "pd.Series[str]", test: "pd.Series[str]") -> tuple[Role | None, str]:
-    """Return the role of a column, None to leave the column out, and the reason."""
-    present = train[train != ""]
+@dataclass(frozen=True)
+class _GuessedRole:
+    role: Role | None  # None to leave the column out
+    reason: str
+    day_first: bool | None = None
+    questions: tuple[str, ...] = ()
+
+
+def _guess_role(tables: FoundTables, name: str) -> _GuessedRole:
+    assert tables.test is not None
+    train, test = tables.train[name], tables.test[name]
+    present = train[train.str.strip() != ""]
     distinct = int(present.nunique())
     if distinct < 2:
-        return None, "it has fewer than two values"
-    if _GROUP_NAME.fullmatch(str(train.name)) and _MIN_GROUPS <= distinct < 0.8 * len(present):
-        if test.isin(set(present)).mean() < 0.5:
-            return (
-                "group",
-                f"named like a group; most rows to predict belong to none of the {distinct} training groups",
+        return _GuessedRole(None, "it has fewer than two values")
+    if _GROUP_NAME.fullmatch(name) and _MIN_GROUPS <= distinct < 0.8 * len(present):
+        return _guess_group(test, present, distinct)
+    form = (tables.forms or {}).get(tables.train_name, CsvForm())
+    kind = column_kind(train, test, name, csv=form)
+    if kind.kind == "number":
+        return _GuessedRole("number", _number_reason(kind))
+    if kind.kind == "clock":
+        return _GuessedRole("number", "its values are times of day")
+    if kind.kind == "date":
+        return _guess_time(kind)
+    return _guess_words(present, name, distinct)
+
+
+def _guess_group(test: "pd.Series[str]", present: "pd.Series[str]", distinct: int) -> _GuessedRole:
+    if test.isin(set(present)).mean() < 0.5:
+        reason = f"named like a group; most rows to predict belong to none of the {distinct} training groups"
+        return _GuessedRole("group", reason)
+    reason = f"named like a group, but the rows to predict belong to the same {distinct} groups"
+    return _GuessedRole("category", reason)
+
+
+def _number_reason(kind: ColumnKind) -> str:
+    reason = "its values are numbers"
+    number = kind.number
+    if number is not None and not number.is_plain:
+        marks = [f"decimal mark '{number.decimal}'"]
+        if number.thousands is not None:
+            marks.append(
+                "blanks between thousands"
+                if number.thousands == " "
+                else f"'{number.thousands}' between thousands"
             )
-        return "category", f"named like a group, but the rows to predict belong to the same {distinct} groups"
-    if are_numbers(present):
-        return "number", "its values are numbers"
-    if are_dates(present):
-        return "time", "its values are dates"
+        reason += f" ({', '.join(marks)})"
+    if kind.gap_words:
+        verb = "means" if len(kind.gap_words) == 1 else "mean"
+        reason += f"; {' and '.join(repr(word) for word in kind.gap_words[:4])} {verb} a missing value"
+    return reason
+
+
+def _guess_time(kind: ColumnKind) -> _GuessedRole:
+    reason, questions, date = "its values are dates", tuple[str, ...](), kind.date
+    day_first = None if date is None else date.day_first
+    if date is not None and day_first is not None:
+        order = "day before month" if day_first else "month before day"
+        reason += f", {order}"
+        if date.is_ambiguous:
+            questions = (f"Dates: is the {order.replace(' before ', ' before the ')}? No cell decides.",)
+    return _GuessedRole("time", reason, day_first, questions)
+
+
+def _guess_words(present: "pd.Series[str]", name: str, distinct: int) -> _GuessedRole:
     cells = present.head(_ROWS_READ)
     if (samples := _mean_signal_length(cells)) is not None:
-        return "signal", f"{samples:.0f} numbers per row, separated by blanks"
+        question = (
+            f"Column '{name}' is read as signals: numbers in order of time or place. "
+            "If their order means nothing, give each number its own column."
+        )
+        reason = f"{samples:.0f} numbers per row, separated by blanks"
+        return _GuessedRole("signal", reason, questions=(question,))
     if _mean_signal_length(cells.str.translate(_OTHER_SEPARATORS)) is not None:
-        return None, "its cells are lists of numbers; separate the numbers by blanks to use them as signals"
+        reason = "its cells are lists of numbers; separate the numbers by blanks to use them as signals"
+        return _GuessedRole(None, reason)
     words = mean_words(present)
     if words >= _MIN_TEXT_WORDS and distinct > len(present) / 2:
-        return "text", f"{words:.0f} words per row, most rows differ"
-    return "category", f"{distinct} different values"
+        return _GuessedRole("text", f"{words:.0f} words per row, most rows differ")
+    return _GuessedRole("category", f"{distinct} different values")
+
+
+def _gap_questions(tables: FoundTables, inputs: Sequence[GuessedInput]) -> list[str]:
+    """Return a question about categories whose levels include a word for a missing value, such as NA."""
+    assert tables.test is not None or all(column.role == "image" for column, _ in inputs)
+    found: dict[str, list[str]] = {}
+    for column, _ in inputs:
+        if column.role == "category" and (words := gap_words_in(tables.train[column.name], GAP_WORDS)):
+            found.setdefault(words[0], []).append(column.name)
+    return [
+        f"'{word}' stays a level of {_listed(names)}. If it means a missing value there, add "
+        f"gaps: ['{word}'] to these inputs."
+        for word, names in found.items()
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more columns"
 
 
 def _mean_signal_length(cells: "pd.Series[str]") -> float | None:

@@ -1,4 +1,4 @@
-"""Tell cells that hold sets of labels from names of several words, and find the mark between labels (`mars init`)."""
+"""Tell sets of labels from names of several words, and find the mark between labels (`mars init`)."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass

@@ -6,11 +6,24 @@ from dataclasses import dataclass
 
 from agent.competition.reading.table_names import table_stem
 
+HOLD_OUT_TRAIN, HOLD_OUT_TEST = "hold_out_train.csv", "hold_out_test.csv"
+"""Tables that `mars init` makes of a training table alone."""
+
 _TRAIN = ("train", "training", "traindata", "trainingdata", "trainset", "trainlabels", "traininglabels")
 _TEST = ("test", "testing", "testdata", "testset", "testfeatures")
 _CLASS_TABLES = ("labels", "classes", "categories", "labelmap", "classnames")
 _TRAIN_WORDS = {"train", "training", "traindata", "trainset", "xtrain", "ytrain", "labelled", "labeled"}
-_TEST_WORDS = {"test", "testing", "testdata", "testset", "xtest", "ytest", "unlabelled", "unlabeled", "predict"}
+_TEST_WORDS = {
+    "test",
+    "testing",
+    "testdata",
+    "testset",
+    "xtest",
+    "ytest",
+    "unlabelled",
+    "unlabeled",
+    "predict",
+}
 _ANSWER_WORDS = {
     "y", "ytrain", "ytest", "label", "labels", "target", "targets", "answer", "answers", "truth", "solution"
 }  # fmt: skip
@@ -37,7 +50,10 @@ class TableRoles:
 
 
 def assign_roles(names: Sequence[str]) -> TableRoles:
-    """Assign roles to tables by their file names, such as `train.csv`, `X_test.csv` or `shop_train.parquet`."""
+    """Assign roles to tables by file names such as `train.csv`, `X_test.csv` or `shop_train.parquet`."""
+    if {HOLD_OUT_TRAIN, HOLD_OUT_TEST} <= set(names):  # the user's table was split before
+        sample = _sample(names, {name: _words(name) for name in names})
+        return TableRoles(HOLD_OUT_TRAIN, None, HOLD_OUT_TEST, sample, (), (), ())
     words = {name: _words(name) for name in names}
     sample = _sample(names, words)
     rest = [name for name in names if name != sample]

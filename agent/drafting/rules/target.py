@@ -40,8 +40,8 @@ def guess_target_kind(tables: FoundTables, ids: tuple[str, ...], targets: list[s
     """Guess whether the task is classification, multilabel or regression.
 
     Raises:
-        SetupError: A target is blank, constant or free text, or several targets are neither all numbers nor all
-            columns of 0 and 1.
+        SetupError: A target is blank, constant or free text, or several targets are neither all numbers nor
+            all columns of 0 and 1.
     """
     if len(targets) > 1:
         return _guess_multi_target(tables, targets)
@@ -49,10 +49,10 @@ def guess_target_kind(tables: FoundTables, ids: tuple[str, ...], targets: list[s
     cells = tables.train[name]
     filled = cells[cells.str.strip() != ""]
     if filled.nunique() < 2:
-        found = f"the same value '{filled.iloc[0]}' in every row" if len(filled) else "no value"
+        found = f"the same value '{filled.iloc[0]!s}' in every row" if len(filled) else "no value"
         raise SetupError(
-            f"{tables.folder}: the target '{name}' of {tables.train_name} has fewer than two values ({found}), "
-            "so there is nothing to learn."
+            f"{tables.folder}: the target '{name}' of {tables.train_name} has fewer than two values "
+            f"({found}), so there is nothing to learn."
         )
     answers = _sample_answers(tables, ids, name)
     numbers = _numbers(filled, _form_of(tables))
@@ -73,7 +73,9 @@ def guess_target_kind(tables: FoundTables, ids: tuple[str, ...], targets: list[s
 
 def _guess_multi_target(tables: FoundTables, targets: list[str]) -> TargetGuess:
     if all(_are_flags(tables.train[name]) for name in targets):
-        task = Guess("task", "multilabel", f"each of the {len(targets)} target columns says yes or no to a label")
+        task = Guess(
+            "task", "multilabel", f"each of the {len(targets)} target columns says yes or no to a label"
+        )
         metric = Guess("metric", "roc_auc", "usual for a probability per label; averaged over the labels")
         question = "Is roc_auc the metric, or a score of labels said or not said, such as macro_f1?"
         return TargetGuess(task, metric, (question,), frozenset(targets))
@@ -81,8 +83,9 @@ def _guess_multi_target(tables: FoundTables, targets: list[str]) -> TargetGuess:
         cells = tables.train[name]
         if _numbers(cells[cells.str.strip() != ""], _form_of(tables)) is None:
             raise SetupError(
-                f"{tables.folder}: the target '{name}' holds words, but there are {len(targets)} target columns; "
-                "several targets must all hold numbers, or all hold 0 and 1. Predict one column at a time."
+                f"{tables.folder}: the target '{name}' holds words, but there are {len(targets)} target "
+                "columns; several targets must all hold numbers, or all hold 0 and 1. "
+                "Predict one column at a time."
             )
     task = Guess("task", "regression", f"{len(targets)} numeric target columns")
     metric = Guess("metric", "rmse", "usual for numbers; averaged over the target columns")
@@ -93,8 +96,8 @@ def _guess_label_sets(name: str, mark: str, mark_in_words: str, labels: frozense
     reason = f"cells of '{name}' hold several of {len(labels)} labels, separated by {mark_in_words}"
     fields = () if mark == " " else (Guess("label_separator", mark, "stands between two labels of a cell"),)
     question = (
-        f"Are the cells of '{name}' sets of labels, separated by {mark_in_words}? If each cell names one class, "
-        "set task: classification."
+        f"Are the cells of '{name}' sets of labels, separated by {mark_in_words}? If each cell names one "
+        "class, set task: classification."
     )
     metric = Guess("metric", "micro_f1", "usual for label sets")
     return TargetGuess(Guess("task", "multilabel", reason), metric, (question,), labels, fields)
@@ -136,11 +139,12 @@ def _guess_classification(
     if order is not None:
         fields.append(Guess("class_order", list(order), "the words are grades"))
         questions.append(
-            f"Is this the order of the classes, from low to high: {', '.join(order)}? Metrics such as qwk use it."
+            f"Is this the order of the classes, from low to high: {', '.join(order)}? Metrics such as qwk "
+            "use it."
         )
     questions += [
-        f"Do {' and '.join(repr(label) for label in alike)} mean the same class? They are different classes now; "
-        f"write them alike in {tables.labels_name or tables.train_name} if they are one."
+        f"Do {' and '.join(repr(label) for label in alike)} mean the same class? They are different classes "
+        f"now; write them alike in {tables.labels_name or tables.train_name} if they are one."
         for alike in alike_labels(labels)[:5]
     ]
     if numbers is not None and len(labels) >= _MIN_ASKED_CLASSES:

@@ -70,7 +70,7 @@ def columns_of_labelled_rows(tables: FoundTables, taken: Collection[str]) -> lis
 
 
 def guess_target_alone(columns: Sequence[str]) -> tuple[str, bool]:
-    """Return the target among all columns of a folder without rows to predict, and whether its name says so."""
+    """Return the target among the columns of labelled rows alone, and whether its name says so."""
     named = _named_like_targets(columns)
     return (named[0], True) if named else (columns[-1], False)
 
@@ -103,7 +103,9 @@ def _choose(tables: FoundTables, columns: Sequence[str]) -> TargetColumns:
     if len(named) == 1:
         others = ", ".join(f"'{name}'" for name in columns if name != named[0])
         guess = Guess("targets", named, f"named like a target, and in {tables.train_name} alone")
-        question = f"'{named[0]}' is the target and {others} left out: rows to predict lack them. Is that right?"
+        question = (
+            f"'{named[0]}' is the target and {others} left out: rows to predict lack them. Is that right?"
+        )
         return TargetColumns(guess, (question,))
     raise SetupError(
         f"{tables.folder}: several columns could be the target: {', '.join(columns[:8])}. "

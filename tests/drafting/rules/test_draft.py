@@ -14,7 +14,8 @@ from agent.competition.sources.locate import locate_data
 from agent.competition.spec import load_spec
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.drafting.rules.draft import Draft, draft_spec, write_draft
+from agent.drafting.rules.draft import Draft, draft_spec
+from agent.drafting.rules.write_draft import write_draft
 from tests.competition.raw_folders import picture_folder, prepare_folder, run_plainly
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from agent.competition.labels import alike_labels, are_numbers, find_label, sort_labels
 from agent.competition.metrics import metric_of
+from agent.competition.reading.user_table import read_user_table
 from agent.competition.spec import CompetitionSpec
-from agent.competition.tables import read_table, require_unique
+from agent.competition.tables import require_unique
 from agent.core.errors import SetupError, redacted_as
 
 
@@ -102,6 +103,6 @@ def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:
     """Return the first column of the label table, or None if the competition has no label table."""
     if spec.label_table is None:
         return None
-    table = read_table(folder, spec.label_table)
+    table = read_user_table(folder, spec.label_table, spec.csv).cells
     require_unique(table, str(table.columns[0]), folder / spec.label_table)
     return tuple(table.iloc[:, 0].tolist())

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from agent.competition.preparation.sample_form import Sample, default_sample
 from agent.competition.preparation.signals import require_signals
 from agent.competition.preparation.train_labels import add_labels
+from agent.competition.reading.user_table import read_user_table
 from agent.competition.row_ids import add_keys, find_column, key_column, rename_columns
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec, CsvForm
-from agent.competition.tables import read_table, require_columns
+from agent.competition.tables import require_columns
 from agent.core.errors import SetupError, redacted_as
 from agent.core.files import resolve_inside
 
@@ -115,7 +116,8 @@ def read_sample(spec: CompetitionSpec, folder: Path) -> tuple[Sample, list[str]]
 
 def read_user_cells(spec: CompetitionSpec, folder: Path, name: str) -> UserCells:
     """Return a table of the user as it is."""
-    return UserCells(read_table(folder, name), folder / name, spec.csv)
+    table = read_user_table(folder, name, spec.csv)
+    return UserCells(table.cells, folder / name, table.form)
 
 
 def has_sample(spec: CompetitionSpec, folder: Path) -> bool:

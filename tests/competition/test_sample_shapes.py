@@ -165,6 +165,71 @@ def test_columns_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
         prepare_folder(spec, tmp_path / "data")
 
 
+@pytest.mark.parametrize("default", ["0,5", "0"])
+def test_separator_and_decimal_mark_of_the_sample_are_kept(tmp_path: Path, default: str) -> None:
+    folder = tmp_path / "data"
+    spec = folder_of(folder, training(value=VALUES), to_predict(), None, **REGRESSION)
+    for name in ("train", "test"):
+        pd.read_csv(folder / f"{name}.csv", dtype=str).replace(r"\.", ",", regex=True).to_csv(
+            folder / f"{name}.csv", sep=";", index=False
+        )
+    rows = [f"q{i};{default};x" for i in range(TEST_ROWS)]
+    (folder / "sample_submission.csv").write_text("\n".join(["id;value;Usage", *rows]) + "\n")
+    prepared = prepare_folder(spec, folder)
+    assert "0.25" in public(prepared, "train")["value"].tolist() + public(prepared, "val")["value"].tolist()
+    final = final_file(prepared, pd.DataFrame({"value": ["1.5", *["-2e-05"] * 11]}), tmp_path)
+    assert final.read_text().splitlines()[:3] == ["id;value;Usage", "q0;1,5;x", "q1;-2e-05;x"]
+    (folder / "answers").mkdir()
+    answers = [f"q{i};{'1,5' if i == 0 else '0'}" for i in range(TEST_ROWS)]
+    (folder / "answers" / "test.csv").write_text("\n".join(["id;value", *answers]) + "\n")
+    score = grade_submission(spec, folder, final).score
+    assert score == pytest.approx(2e-05 * (11 / 12) ** 0.5)
+    canonical = tmp_path / "canonical.csv"
+    canonical.write_text("id,value\n" + "".join(f"q{i},{1.5 if i == 0 else 0}\n" for i in range(TEST_ROWS)))
+    assert grade_submission(spec, folder, canonical).score == 0
+
+
+# Rows without a target.
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields", "sentence"),
+    [
+        (
+            ["1.5", "NA", "", "n/a"],
+            REGRESSION,
+            "'value' is missing in 15 rows, first in row 3; fill it in, or",
+        ),
+        (
+            ["1.5", "2", "soon", "4"],
+            REGRESSION,
+            r"the first is 'soon' \(row 3\)\. Correct them, or set blank",
+        ),
+        (
+            ["a", "b", "", "b"],
+            {"targets": "value"},
+            "'value' is missing in 15 rows, first in row 3; fill it in",
+        ),
+    ],
+)
+def test_rows_without_a_target_are_refused_or_left_out(
+    tmp_path: Path, bad: list[str], fields: dict[str, object], sentence: str
+) -> None:
+    spec = folder_of(tmp_path / "data", training(value=bad * 15), to_predict(), None, **fields)
+    with pytest.raises(SetupError, match=sentence):
+        prepare_folder(spec, tmp_path / "data")
+    spec = write_spec(tmp_path / "data", blank_targets="drop", **fields)
+    prepared = prepare_folder(spec, tmp_path / "data")
+    numbers = fields is REGRESSION
+    left = sum(cell not in ("", "NA", "n/a", "soon") for cell in bad) * 15
+    assert prepared.rows.train + prepared.rows.val + prepared.rows.audit == left
+    first = 2 if numbers and bad[1] == "NA" else 3
+    assert any(
+        f"{60 - left} rows without a valid target 'value' are left out (rows {first}, " in warning
+        for warning in prepared.warnings
+    )
+
+
 # One row, several id columns; row numbers.
 
 

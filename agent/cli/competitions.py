@@ -42,7 +42,7 @@ def init_command(
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
-    from agent.drafting.draft_check import TriedDraft, try_draft
+    from agent.drafting.draft_check import try_draft
     from agent.drafting.rules.draft import draft_spec
     from agent.drafting.rules.write_draft import require_none_yet, write_draft
 
@@ -50,9 +50,13 @@ def init_command(
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
         require_none_yet(directory)
-        draft, tried = draft_spec(directory), list[TriedDraft]()
-        file = write_draft(draft, directory, lambda spec: tried.append(try_draft(spec, directory)))
-        warnings = [warning for trial in tried for warning in trial.warnings]
+        draft, warnings = draft_spec(directory), list[str]()
+
+        def check(spec: "CompetitionSpec") -> list[str]:
+            warnings.extend(try_draft(spec, directory).warnings)
+            return warnings
+
+        file = write_draft(draft, directory, check)
     else:
         written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft

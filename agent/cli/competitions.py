@@ -78,7 +78,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     """Print the families that can run the competition, and the next command."""
     from agent.execution.hardware import device
     from agent.planner.base import TaskContext
-    from agent.planner.conditions import serves, unserved_message
+    from agent.planner.conditions import serves, unread_inputs, unserved_message
     from agent.repository.family import known_families
 
     context = TaskContext.of(spec, 0, device())
@@ -86,6 +86,9 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
+        for name in serving:
+            if unread := unread_inputs(spec, families[name]):
+                print(f"Note: {name} does not read {', '.join(unread)}.")
         print(f"Next: mars run --competition {directory}")
     else:
         print(unserved_message(spec, families))

@@ -18,7 +18,8 @@ _ANSWER_WORDS = {
     "y", "ytrain", "ytest", "label", "labels", "target", "targets", "answer", "answers", "truth", "solution"
 }  # fmt: skip
 _TEXT_WORDS = {
-    "readme", "description", "overview", "license", "licence", "notes", "requirements", "llm", "config", "info"
+    "readme", "description", "overview", "license", "licence", "notes", "requirements", "llm",
+    "config", "info",
 }  # fmt: skip
 _SAMPLE_WORDS = {"sample", "example", "template"}
 

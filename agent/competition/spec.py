@@ -51,7 +51,9 @@ class InputColumn(BaseModel):
     path: str | None = Field(
         default=None,
         description="Images: path of the file below the folder, e.g. '{split}/{id}.png'; "
-        "{split} is train or test, and any other name is a column of the table.",
+        "{split} is train or test, and any other name is a column of the table. '**/' stands for any folders "
+        "and a final '.*' for any ending: '**/{id}.*' finds files by name, also if the cell has the path of "
+        "another machine, another case or fewer zeros. Archives such as train.zip count as folders.",
     )
     gaps: tuple[str, ...] | None = Field(
         default=None,

@@ -7,7 +7,9 @@ the files.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,7 @@ from numpy.typing import NDArray
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
-from agent.competition.preparation.media import (
-    MediaFiles,
-    find_broken_media,
-    find_media,
-    place_media,
-    require_decoder,
-)
+from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
 from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import (
     RawTables,
@@ -70,8 +66,7 @@ class _PreparationInput:
     tables: RawTables
     targets: ReadTargets
     plan: SubmissionPlan
-    train_media: MediaFiles | None
-    test_media: MediaFiles | None
+    media: RowMedia | None
     fingerprint: str
 
 
@@ -86,8 +81,8 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         source = _read(raw.with_grader_metric(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
-            with staged_folder(root) as folder:
-                _write(source, folder)
+            with staged_folder(root) as folder, _unpacked(source, root.parent) as unpacked:
+                _write(unpacked, folder)
         return load_prepared(root)
 
 
@@ -97,17 +92,23 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
     targets = read_targets(tables.spec, tables.train, raw.folder)
     spec = canonical_spec(tables.spec, targets)
     plan = plan_submission(spec, tables.spec, targets, tables.sample)
-    train_media = test_media = None
-    if (image := spec.image_input) is not None:
-        require_decoder()
-        train_media = find_media(raw.folder, image, tables.train, "train", raw.folder / spec.train)
-        test_table = raw.folder / (spec.test or spec.sample_submission)
-        test_media = find_media(raw.folder, image, tables.test, "test", test_table)
-    fingerprint = _fingerprint(user_spec, raw.folder, [train_media, test_media])
-    return _PreparationInput(spec, raw, tables, targets, plan, train_media, test_media, fingerprint)
+    image = spec.image_input
+    media = None if image is None else find_row_media(raw.folder, image, spec, tables)
+    fingerprint = _fingerprint(user_spec, raw.folder, media)
+    return _PreparationInput(spec, raw, tables, targets, plan, media, fingerprint)
 
 
-def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
+@contextmanager
+def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationInput]:
+    """Yield the inputs with the images of archives unpacked into a temporary folder."""
+    if source.media is None:
+        yield source
+        return
+    with source.media.unpacked(parent) as media:
+        yield replace(source, media=media)
+
+
+def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None) -> str:
     """Return the SHA-256 of format, specification, tables (bytes) and images (names and sizes)."""
     # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
     unset: dict[str, Any] = dict.fromkeys(
@@ -122,9 +123,8 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
         if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
             digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
-    for files in media:
-        if files is not None:
-            digest.update("\0".join(files.names).encode() + files.sizes.tobytes())
+    for part in [] if media is None else media.fingerprint_parts:
+        digest.update(part)
     return digest.hexdigest()
 
 
@@ -132,10 +132,12 @@ def _write(source: _PreparationInput, folder: Path) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
     spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source, target)
-    kept, warnings = _usable_rows(source)
+    media = None if source.media is None else source.media.check(SEED)
+    kept = np.arange(len(source.tables.train)) if media is None else media.kept
+    warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
-    parts = _parts(source, split, kept, folder / "public" / "input")
+    parts = _parts(source, split, kept, media, folder / "public" / "input")
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
@@ -174,6 +176,7 @@ def _parts(
     source: _PreparationInput,
     split: Split,
     kept: NDArray[np.intp],
+    media: CheckedMedia | None,
     public_input: Path,
 ) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
@@ -186,9 +189,10 @@ def _parts(
         labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
-    if source.train_media is not None and source.test_media is not None:
-        labelled.insert(0, FILE_COLUMN, place_media(source.train_media.take(kept), train_ids, public_input))
-        test.insert(0, FILE_COLUMN, place_media(source.test_media, test_ids, public_input))
+    if media is not None:
+        train_files, test_files = media.place(train_ids, test_ids, public_input)
+        labelled.insert(0, FILE_COLUMN, train_files)
+        test.insert(0, FILE_COLUMN, test_files)
     labelled.insert(0, spec.id_column, train_ids)
     test.insert(0, spec.id_column, test_ids)
 
@@ -224,18 +228,6 @@ def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:
     blank = np.flatnonzero(values.to_numpy() == "")
     codes[blank] = codes.max() + 1 + np.arange(len(blank))
     return codes
-
-
-def _usable_rows(source: _PreparationInput) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the labelled rows with a readable image, and warnings. Rows to predict are never dropped."""
-    spec, folder = source.spec, source.raw.folder
-    if source.train_media is None or source.test_media is None:
-        return np.arange(len(source.tables.train)), []
-    broken, faults = find_broken_media(source.train_media, folder / spec.train, SEED)
-    warnings = [f"{fault}; MARS dropped these rows." for fault in faults]
-    _, faults = find_broken_media(source.test_media, folder / (spec.test or spec.sample_submission), SEED)
-    warnings += [f"{fault}; these rows stay among the rows to predict." for fault in faults]
-    return np.flatnonzero(~broken), warnings
 
 
 def _opaque_ids(

@@ -69,7 +69,7 @@ def make_hold_out(tables: FoundTables) -> tuple[FoundTables, tuple[str, ...]]:
         labels_name=None,
         forms={} if form is None else {HOLD_OUT_TRAIN: form, HOLD_OUT_TEST: form},
         notes=(*tables.notes, note),
-        hold_out=made,
+        hold_out={**(tables.hold_out or {}), **made},
     )
     where = "named like a target" if is_named else "the last column"
     question = (

@@ -11,7 +11,12 @@ from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_
 from agent.competition.preparation.signals import is_signal
 from agent.competition.spec import CsvForm, InputColumn, Role
 from agent.core.errors import SetupError
-from agent.drafting.rules.images import guess_images
+from agent.drafting.rules.images import (
+    are_image_names,
+    columns_left_out,
+    explain_unmatched_images,
+    guess_images,
+)
 from agent.drafting.rules.tables import FoundTables, Guess
 
 _GROUP_NAME = re.compile(
@@ -51,6 +56,8 @@ def guess_inputs(
     if image is not None:
         inputs.append(image[:2])
         image_key = image[2]
+    elif (unmatched := explain_unmatched_images(tables, id_column)) is not None:
+        questions.append(unmatched)
     left = {*taken, id_column, image_key, *tables.index_columns}
     for name in tables.train.columns:
         if name in left:
@@ -59,6 +66,9 @@ def guess_inputs(
             questions.append(
                 f"Column '{name}' is left out: the rows to predict do not have that column. Is that right?"
             )
+            continue
+        if are_image_names(tables.train[name]):
+            questions.append(f"Column '{name}' is left out: its cells are names of pictures. Is that right?")
             continue
         guessed = _guess_role(tables, name)
         questions += guessed.questions
@@ -71,6 +81,11 @@ def guess_inputs(
         raise SetupError(
             f"{tables.folder}: no input is left: there are no images, and {tables.train_name} shares no "
             f"usable column with {tables.source_of_rows}. {' '.join(questions[:2])}".rstrip()
+        )
+    if beside := columns_left_out([column for column, _ in inputs]):
+        questions.append(
+            f"Models of pictures read only the pictures, not the other inputs: {', '.join(beside)}. "
+            "Is that right?"
         )
     return inputs, [*questions, *_gap_questions(tables, inputs)]
 

@@ -10,6 +10,7 @@ from agent.competition.reading.table_names import table_files
 from agent.competition.reading.user_table import UserTable, read_user_table
 from agent.competition.spec import CsvForm
 from agent.core.errors import SetupError
+from agent.drafting.rules.class_folders import ClassFolders, find_class_folders
 from agent.drafting.rules.table_roles import TableRoles, assign_roles
 
 
@@ -54,7 +55,7 @@ class FoundTables:
     """Columns with the row numbers of a program; neither ids nor inputs."""
 
     hold_out: Mapping[str, pd.DataFrame] | None = None
-    """Tables to write if the folder has only a training table: file name below the folder -> table."""
+    """Tables to write if the folder lacks them: file name below the folder -> table."""
 
     @classmethod
     def from_names(
@@ -91,6 +92,11 @@ def find_tables(folder: Path) -> FoundTables:
         raise SetupError(f"{folder}: is a file; give the folder that holds the tables: {folder.parent}.")
     names = table_files(folder)
     roles = assign_roles(names)
+    if roles.train is None or roles.train.lower().endswith(".txt"):
+        classes = find_class_folders(folder)
+        if classes is not None:
+            sample = None if roles.sample is None else read_user_table(folder, roles.sample).cells
+            return _tables_of_classes(folder, classes, roles.sample, sample)
     if roles.train is None:
         _refuse_without_training_table(folder, names)
     assert roles.train is not None
@@ -115,6 +121,38 @@ def find_tables(folder: Path) -> FoundTables:
     if roles.train_labels is not None:
         tables = _with_labels(tables, roles.train_labels, read[roles.train_labels].cells)
     return _with_names_of_train(tables)
+
+
+def _tables_of_classes(
+    folder: Path, classes: ClassFolders, sample_name: str | None, sample: pd.DataFrame | None
+) -> FoundTables:
+    """Return the tables of class folders, which `mars init` writes.
+
+    A sample submission names the rows to predict.
+    """
+    written, notes = {"train.csv": classes.train}, [classes.note]
+    test, test_name = classes.test, "test.csv"
+    if sample is not None and len(sample.columns) > 1:
+        label = sample.columns[1] if len(sample.columns) == 2 else classes.train.columns[-1]
+        train = classes.train.drop(columns="id").set_axis([sample.columns[0], label], axis=1)
+        written, test = {"train.csv": train}, None
+    elif test is not None:
+        written[test_name] = test
+        if classes.answers is not None:
+            written["answers/test.csv"] = classes.answers
+    notes.append(f"MARS wrote {', '.join(written)} from the folders.")
+    return FoundTables(
+        folder=folder,
+        train_name="train.csv",
+        train=written["train.csv"],
+        test_name=None if test is None else test_name,
+        test=test,
+        sample_name=sample_name,
+        sample=sample,
+        label_tables=(),
+        notes=tuple(notes),
+        hold_out=written,
+    )
 
 
 def table_names(folder: Path) -> list[str]:

@@ -62,9 +62,10 @@ def require_unique(table: pd.DataFrame, column: str, file: Path) -> None:
     repeated = values.duplicated()
     if repeated.any():
         row = first_row(repeated)
+        earlier = first_row(values == values.iloc[row - 1])
         raise SetupError(
             f"{file}: column '{column}' repeats {repeated.sum()} values, "
-            f"the first is '{values.iloc[row - 1]}' (row {row})."
+            f"the first is '{values.iloc[row - 1]}' (rows {earlier} and {row})."
         )
 
 

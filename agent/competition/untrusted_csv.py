@@ -40,15 +40,14 @@ class TextColumn:
         return SubmissionError(f"{self.file}: row {row}, column {self.name!r}: {what}.")
 
 
-def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
+def read_text_columns(file: Path, columns: Sequence[str], separator: str = ",") -> list[TextColumn]:
     """Read the named columns of a CSV file.
 
     Raises:
         SubmissionError: the file is not a readable regular file of at most `MAX_BYTES`, is not CSV in UTF-8
             with rows of equal length, or a column is missing or repeated.
     """
-    _require_regular_file(file)
-    header = _read_header(file)
+    header = read_header(file, separator)
     for column in columns:
         count = header.count(column)
         if count != 1:
@@ -66,7 +65,7 @@ def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
         table = arrow_csv.read_csv(
             file,
             read_options=arrow_csv.ReadOptions(block_size=_MAX_LINE),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=as_text,
         )
     except pa.ArrowInvalid as error:
@@ -123,11 +122,17 @@ def _require_regular_file(file: Path) -> None:
         )
 
 
-def _read_header(file: Path) -> list[str]:
+def read_header(file: Path, separator: str = ",") -> list[str]:
+    """Return the names in the first line of a CSV file.
+
+    Raises:
+        SubmissionError: the file is not a readable regular file, or the line is blank or not in UTF-8.
+    """
+    _require_regular_file(file)
     with file.open("rb") as stream:
         line = stream.readline(_MAX_LINE)
     try:
-        header = next(csv.reader([line.decode("utf-8-sig")]), [])
+        header = next(csv.reader([line.decode("utf-8-sig")], delimiter=separator), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise SubmissionError(
             f"{file.name}: the first line is not a CSV header in UTF-8 ({error})."

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
 from agent.competition.preparation.media import (
@@ -25,13 +26,21 @@ from agent.competition.preparation.media import (
     require_decoder,
 )
 from agent.competition.preparation.part_tables import PartTables, write_parts
-from agent.competition.preparation.raw_tables import RawTables, fold_ranks, inputs_of_test, read_tables
+from agent.competition.preparation.raw_tables import (
+    RawTables,
+    fold_ranks,
+    has_sample,
+    inputs_of_test,
+    read_tables,
+)
+from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
 from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
+from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.tables import parse_times
-from agent.competition.target import Target, canonical_cells, read_target
+from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
 from agent.core.files import resolve_inside, staged_folder, translate_os_errors
 from agent.core.paths import Home
 
@@ -56,9 +65,11 @@ _INPUT_FIELDS_ADDED_LATER = {"gaps", "day_first"}
 class _PreparationInput:
     """The inputs of preparation."""
 
-    spec: CompetitionSpec
+    spec: CompetitionSpec  # with the names that candidates see
     raw: RawData
     tables: RawTables
+    targets: ReadTargets
+    plan: SubmissionPlan
     train_media: MediaFiles | None
     test_media: MediaFiles | None
     fingerprint: str
@@ -81,15 +92,19 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
 
 
 def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
-    tables = read_tables(spec, raw.folder)
+    user_spec = spec
+    tables = read_tables(settle_ids(spec), raw.folder)
+    targets = read_targets(tables.spec, tables.train, raw.folder)
+    spec = canonical_spec(tables.spec, targets)
+    plan = plan_submission(spec, tables.spec, targets, tables.sample)
     train_media = test_media = None
     if (image := spec.image_input) is not None:
         require_decoder()
         train_media = find_media(raw.folder, image, tables.train, "train", raw.folder / spec.train)
         test_table = raw.folder / (spec.test or spec.sample_submission)
         test_media = find_media(raw.folder, image, tables.test, "test", test_table)
-    fingerprint = _fingerprint(spec, raw.folder, [train_media, test_media])
-    return _PreparationInput(spec, raw, tables, train_media, test_media, fingerprint)
+    fingerprint = _fingerprint(user_spec, raw.folder, [train_media, test_media])
+    return _PreparationInput(spec, raw, tables, targets, plan, train_media, test_media, fingerprint)
 
 
 def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
@@ -105,7 +120,7 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     # `sources` does not count: equal data from different sources are the same.
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
-        if name is not None:
+        if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
             digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
     for files in media:
         if files is not None:
@@ -115,13 +130,12 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
 
 def _write(source: _PreparationInput, folder: Path) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
-    spec = source.spec
-    target = read_target(spec, source.tables.train, source.raw.folder)
+    spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source, target)
     kept, warnings = _usable_rows(source)
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
-    parts = _parts(source, split, kept, target.classes, folder / "public" / "input")
+    parts = _parts(source, split, kept, folder / "public" / "input")
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
@@ -130,10 +144,11 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         kind=source.raw.kind,
         fingerprint=source.fingerprint,
         classes=target.classes,
-        submission_columns=tuple(source.tables.sample.columns),
+        submission_columns=plan.columns,
+        final=plan.final,
         rows=RowCounts(**counts),
         train_folds=0 if folds is None else len(np.unique(folds)),
-        warnings=(*source.tables.warnings, *warnings, *split.warnings),
+        warnings=(*source.tables.warnings, *_warnings(source), *warnings, *split.warnings),
         root=folder,
     )
     eda = summarize_training_rows(parts.train, spec, prepared.input)
@@ -142,11 +157,23 @@ def _write(source: _PreparationInput, folder: Path) -> None:
     verify_prepared(prepared, rows, split)
 
 
+def _warnings(source: _PreparationInput) -> tuple[str, ...]:
+    """Return what the user should know of targets and submission."""
+    targets, spec = source.targets, source.spec
+    target, counts = targets.target, {}
+    if target.labels is not None and target.classes is not None:
+        rows = target.labels.sum(axis=0)
+        counts = {
+            targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)
+        }
+    doubt = doubt_positive_class(spec, counts, source.plan.columns)
+    return (*targets.warnings, *source.plan.warnings, *([doubt] if doubt is not None else []))
+
+
 def _parts(
     source: _PreparationInput,
     split: Split,
     kept: NDArray[np.intp],
-    classes: tuple[str, ...] | None,
     public_input: Path,
 ) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
@@ -154,7 +181,7 @@ def _parts(
     train = tables.train.iloc[kept].reset_index(drop=True)
     train_ids, test_ids = _opaque_ids(source.fingerprint, train[spec.id_column], tables.test[spec.id_column])
     inputs = inputs_of_test(spec, tables.test)
-    labelled = pd.concat([train[inputs], canonical_cells(spec, train)], axis=1)
+    labelled = pd.concat([train[inputs], source.targets.cells.iloc[kept].reset_index(drop=True)], axis=1)
     if spec.fold_column is not None:  # neither rows to predict nor audit rows get a fold
         labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
@@ -175,7 +202,7 @@ def _parts(
         }
     )
     train_part, val, audit = (labelled.iloc[rows] for rows in (split.train, split.val, split.audit))
-    return PartTables(train_part, val, audit, test, ids, tables.sample, classes)
+    return PartTables(train_part, val, audit, test, ids, source.plan, source.targets.target.classes)
 
 
 def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:

@@ -1,0 +1,86 @@
+"""Unpacking of compressed tables, with a limit on their size."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from agent.core.errors import SetupError
+
+MAX_UNPACKED = 8 * 2**30
+_CHUNK = 2**22
+_OFFICE = ("[Content_Types].xml", "mimetype", "xl/")
+_NO_TABLE = ("__MACOSX/", ".")
+SUFFIXES = (".gz", ".bz2", ".zip", ".zst", ".xz")
+
+
+class _Stream(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def unpack(content: pa.Buffer, file: Path) -> tuple[pa.Buffer, str]:
+    """Return the unpacked bytes and the file name without the suffix of the compression.
+
+    Raises:
+        SetupError: the file is damaged, too large, or an archive of several tables.
+    """
+    head = content.slice(0, min(8, content.size)).to_pybytes()
+    raw = pa.BufferReader(content)
+    inner = file.name[: -len(file.suffix)] if file.suffix.lower() in SUFFIXES else file.name
+    try:
+        if head.startswith(b"\x1f\x8b"):
+            return _read_bounded(gzip.GzipFile(fileobj=raw), file), inner
+        if head.startswith(b"BZh"):
+            return _read_bounded(bz2.BZ2File(raw), file), inner
+        if head.startswith(b"\xfd7zXZ\0"):
+            return _read_bounded(lzma.LZMAFile(raw), file), inner
+        if head.startswith(b"\x28\xb5\x2f\xfd"):
+            import zstandard
+
+            return _read_bounded(
+                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), file
+            ), inner
+        if head.startswith(b"PK\x03\x04"):
+            return _open_zip(content, file)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
+        raise SetupError(
+            f"{file}: the compressed file is damaged or cut off; copy or download it again."
+        ) from error
+    return content, file.name
+
+
+def _open_zip(content: pa.Buffer, file: Path) -> tuple[pa.Buffer, str]:
+    """Return the only table of a zip archive. Excel files are zip archives too; they stay as they are."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if any(entry.filename.startswith(_OFFICE) for entry in members):
+            return content, file.name
+        tables = [entry for entry in members if not entry.filename.startswith(_NO_TABLE)]
+        if len(tables) != 1:
+            names = ", ".join(entry.filename for entry in tables[:5]) or "no file"
+            raise SetupError(
+                f"{file}: the archive holds {len(tables)} files ({names}); unpack it and name one table."
+            )
+        if tables[0].flag_bits & 1:
+            raise SetupError(f"{file}: the archive has a password; unpack it.")
+        with archive.open(tables[0]) as stream:
+            return _read_bounded(stream, file), Path(tables[0].filename).name
+
+
+def _read_bounded(stream: _Stream, file: Path) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    size = 0
+    while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        if size > MAX_UNPACKED:
+            raise SetupError(
+                f"{file}: the unpacked file takes more than {MAX_UNPACKED // 2**30} GiB; split the table."
+            )
+        sink.write(chunk)
+    return sink.getvalue()

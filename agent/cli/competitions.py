@@ -151,8 +151,12 @@ def prepare_command(
 
 
 def _describe(prepared: "Prepared") -> None:
+    from agent.competition.positive_class import describe_positive_class
+
     rows = prepared.rows
     print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    if (positive := describe_positive_class(prepared)) is not None:
+        print(positive)
     for warning in prepared.warnings:
         print(f"Warning: {warning}")
     print(f"Prepared: {prepared.root}")

@@ -49,12 +49,9 @@ _DAY_DIGITS = r"(?:1[89]|2[01])[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """What a column holds and how it is written. The sentences about it are in `sentences.py`."""
+    """What a column holds, how it is written, and what the user should know or answer."""
 
     kind: Kind
-    cells: DistinctCells
-    """Distinct cells of all tables that are no gaps."""
-
     number: NumberForm | None = None
     date: DateForm | None = None
     clock: ClockForm | None = None
@@ -63,6 +60,12 @@ class ColumnKind:
 
     doubtful_gap_words: tuple[str, ...] = ()
     """Gap words that only stand beside numbers and are on no list, such as 'Varies'."""
+
+    notes: tuple[str, ...] = ()
+    """How the cells are read, one sentence each; blank for cells that are canonical."""
+
+    questions: tuple[str, ...] = ()
+    """What the cells do not decide, one question each."""
 
     @property
     def role(self) -> Role | None:
@@ -107,7 +110,7 @@ def column_kind(
     found = tuple(sorted(set(everything.texts.to_pylist()).intersection(words) - {""}))
     cells = everything.without(["", *words])
     if not cells.rows:
-        return ColumnKind("empty", cells, gap_words=found)
+        return ColumnKind("empty", gap_words=found)
     needed = MIN_SHARE if role is None else MIN_SHARE_OF_ROLE
     decide: tuple[Callable[[DistinctCells], ColumnKind | None], ...] = (
         lambda some: _number_kind(some, name, csv, role, needed),
@@ -119,8 +122,9 @@ def column_kind(
         if samples and all(decide_kind(sample) is None for sample in samples):
             continue
         if (kind := decide_kind(cells)) is not None:
-            return replace(kind, gap_words=(*found, *kind.gap_words))
-    return ColumnKind("other", cells, gap_words=found)
+            kind = replace(kind, gap_words=(*found, *kind.gap_words))
+            return replace(kind, notes=_notes(kind, name, cells), questions=_questions(kind, name))
+    return ColumnKind("other", gap_words=found)
 
 
 def canonical_cells(cells: "pd.Series[str]", kind: ColumnKind) -> "pd.Series[str]":
@@ -149,19 +153,17 @@ def _number_kind(
     if share < needed and not (share >= MIN_SHARE_OF_ROLE and lists_words):
         return None
     if role != "number" and (date := _numbers_as_dates(cells.take(read), name)) is not None:
-        return ColumnKind("date", cells, date=date)
+        return ColumnKind("date", date=date)
     if share >= MIN_SHARE or not lists_words:
-        return ColumnKind("number", cells, number=form)
+        return ColumnKind("number", number=form)
     doubtful = tuple(words.texts.to_pylist())
-    return ColumnKind(
-        "number", cells.take(read), number=form, gap_words=doubtful, doubtful_gap_words=doubtful
-    )
+    return ColumnKind("number", number=form, gap_words=doubtful, doubtful_gap_words=doubtful)
 
 
 def _clock_kind(cells: DistinctCells, needed: float) -> ColumnKind | None:
     form = decide_clock_form(cells)
     read = canonical_clock(cells.texts, form).to_numpy(zero_copy_only=False) != ""
-    return ColumnKind("clock", cells, clock=form) if _share(cells, read) >= needed else None
+    return ColumnKind("clock", clock=form) if _share(cells, read) >= needed else None
 
 
 def _date_kind(
@@ -173,7 +175,38 @@ def _date_kind(
         return None
     form = decide_date_form(cells, train, day_first, decimal=csv.decimal)
     read = canonical_dates(cells.texts, form).to_numpy(zero_copy_only=False) != ""
-    return ColumnKind("date", cells, date=form) if _share(cells, read) >= MIN_SHARE_OF_ROLE else None
+    return ColumnKind("date", date=form) if _share(cells, read) >= MIN_SHARE_OF_ROLE else None
+
+
+def _notes(kind: ColumnKind, name: str, cells: DistinctCells) -> tuple[str, ...]:
+    """Return how the first cell that changes is read, and which number of a date is the day."""
+    head = pd.Series(cells.texts.slice(0, _SAMPLED).to_pandas(), dtype=str)
+    read = canonical_cells(head, kind)
+    changed = np.flatnonzero((read != head) & (read != ""))
+    notes = []
+    if len(changed):
+        unit = "" if kind.clock is None else f" {kind.clock.unit}"
+        notes.append(f"Column '{name}': '{head.iloc[changed[0]]}' is read as {read.iloc[changed[0]]}{unit}.")
+    if kind.date is not None and kind.date.reason:
+        first = "day" if kind.date.day_first else "month"
+        notes.append(f"Column '{name}': dates are read with the {first} first ({kind.date.reason}).")
+    return tuple(notes)
+
+
+def _questions(kind: ColumnKind, name: str) -> tuple[str, ...]:
+    questions = []
+    if kind.number is not None and kind.number.is_ambiguous:
+        questions.append(
+            f"Column '{name}': does a number such as 1,234 mean 1234? If it means 1.234, set csv: "
+            "{decimal: ','}."
+        )
+    if kind.date is not None and kind.date.is_ambiguous:
+        questions.append(f"Column '{name}': is the month before the day? If not, set day_first: true there.")
+    for word in kind.doubtful_gap_words:
+        questions.append(
+            f"Column '{name}': does '{word}' mean a missing value? If not, its role is category."
+        )
+    return tuple(questions)
 
 
 def _spread_samples(cells: DistinctCells) -> list[DistinctCells]:

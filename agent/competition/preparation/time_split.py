@@ -1,9 +1,10 @@
 """Which time input splits the labelled rows, if any.
 
-`time_split: auto` splits by the first time input by which the rows to predict are later: at least 90 % of them
-lie after 90 % of the training rows. Where they lie among the training rows, the date is an input only and
-validation rows are drawn at random. The same holds where more than half of the training rows would be held out,
-because they share the latest moment, or where more than half of them have no time. A named column always splits.
+`time_split: auto` splits by the first time input by which the rows to predict are later: at least 90 % of
+them lie after 90 % of the training rows. Where they lie among the training rows, the date is an input only and
+validation rows are drawn at random. The same holds where the split would hold out more than half of the rows,
+because they share the latest moment, or where more than half of them have no time. A named column always
+splits.
 """
 
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def _is_later(candidate: _Candidate) -> bool:
 
 
 def _reason_against(candidate: _Candidate) -> str:
-    """Return why the rows cannot be split by a time by which the rows to predict are later; '' if they can."""
+    """Return why this time does not split the rows; '' if it can."""
     times = _filled(candidate.train)
     rows, gaps = len(times), int(np.isnan(candidate.train).sum())
     if gaps > _MOST_GAPS * rows:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
+from agent.competition.preparation.media_place import LinkFile
 from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
 from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import (
@@ -37,7 +38,7 @@ from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
-from agent.core.files import resolve_inside, staged_folder, translate_os_errors
+from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 
 _ID_HEX_DIGITS = 10
@@ -71,8 +72,14 @@ class _PreparationInput:
     fingerprint: str
 
 
-def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
+def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = link_or_copy) -> Prepared:
     """Prepare the data, or return the result of an earlier call with the same data.
+
+    Args:
+        spec: the competition.
+        raw: the data of the user.
+        home: where the prepared data go.
+        link: puts an image at its second place.
 
     Raises:
         SetupError: the data of the user are invalid. The message names file, row or count.
@@ -83,7 +90,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
             with staged_folder(root) as folder, _unpacked(source, root.parent) as unpacked:
-                _write(unpacked, folder)
+                _write(unpacked, folder, link)
         return load_prepared(root)
 
 
@@ -140,14 +147,14 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, de
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
         if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
-            digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
+            digest.update(hashlib.sha256(resolve_table(folder, name).read_bytes()).digest())
     for part in [] if media is None else media.fingerprint_parts:
         digest.update(part)
     digest.update(decisions.encode())
     return digest.hexdigest()
 
 
-def _write(source: _PreparationInput, folder: Path) -> None:
+def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
     spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source, target)
@@ -156,7 +163,7 @@ def _write(source: _PreparationInput, folder: Path) -> None:
     warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
-    parts = _parts(source, split, kept, media, folder / "public" / "input")
+    parts = _parts(source, split, kept, media, folder / "public" / "input", link)
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
@@ -203,6 +210,7 @@ def _parts(
     kept: NDArray[np.intp],
     media: CheckedMedia | None,
     public_input: Path,
+    link: LinkFile,
 ) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
@@ -215,7 +223,7 @@ def _parts(
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
     if media is not None:
-        train_files, test_files = media.place(train_ids, test_ids, public_input)
+        train_files, test_files = media.place(train_ids, test_ids, public_input, link)
         labelled.insert(0, FILE_COLUMN, train_files)
         test.insert(0, FILE_COLUMN, test_files)
     labelled.insert(0, spec.id_column, train_ids)

@@ -42,7 +42,7 @@ def init_command(
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
-    from agent.drafting.draft_check import TriedDraft, try_draft
+    from agent.drafting.draft_check import try_draft
     from agent.drafting.rules.draft import draft_spec
     from agent.drafting.rules.write_draft import require_none_yet, write_draft
 
@@ -50,9 +50,13 @@ def init_command(
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
         require_none_yet(directory)
-        draft, tried = draft_spec(directory), list[TriedDraft]()
-        file = write_draft(draft, directory, lambda spec: tried.append(try_draft(spec, directory)))
-        warnings = [warning for trial in tried for warning in trial.warnings]
+        draft, warnings = draft_spec(directory), list[str]()
+
+        def check(spec: "CompetitionSpec") -> list[str]:
+            warnings.extend(try_draft(spec, directory).warnings)
+            return warnings
+
+        file = write_draft(draft, directory, check)
     else:
         written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
@@ -74,7 +78,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     """Print the families that can run the competition, and the next command."""
     from agent.execution.hardware import device
     from agent.planner.base import TaskContext
-    from agent.planner.conditions import serves, unserved_message
+    from agent.planner.conditions import serves, unread_inputs, unserved_message
     from agent.repository.family import known_families
 
     context = TaskContext.of(spec, 0, device())
@@ -82,6 +86,9 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
+        for name in serving:
+            if unread := unread_inputs(spec, families[name]):
+                print(f"Note: {name} does not read {', '.join(unread)}.")
         print(f"Next: mars run --competition {directory}")
     else:
         print(unserved_message(spec, families))
@@ -144,8 +151,12 @@ def prepare_command(
 
 
 def _describe(prepared: "Prepared") -> None:
+    from agent.competition.positive_class import describe_positive_class
+
     rows = prepared.rows
     print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    if (positive := describe_positive_class(prepared)) is not None:
+        print(positive)
     for warning in prepared.warnings:
         print(f"Warning: {warning}")
     print(f"Prepared: {prepared.root}")

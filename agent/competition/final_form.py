@@ -50,6 +50,11 @@ class FinalForm(BaseModel):
         """Return the columns that predictions fill."""
         return tuple(column for column in self.columns if column.kind != "sample")
 
+    def is_canonical(self, columns: Sequence[str]) -> bool:
+        """Return whether the file to submit has the form of the canonical submission with these columns."""
+        own = [column.name for column in self.columns if column.kind == "sample"]
+        return own == list(self.id_columns) and self.has_header(columns)
+
     def has_header(self, columns: Sequence[str]) -> bool:
         """Return whether the file to submit looks like the canonical submission with these columns."""
         plain_marks = (self.separator, self.decimal) == (",", ".") and not self.label_names

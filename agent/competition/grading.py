@@ -80,23 +80,26 @@ class _GradedTask:
     user_spec: CompetitionSpec
     targets: ReadTargets
     plan: SubmissionPlan
+    is_plain: bool  # whether the target cells of the training table are canonical as they are
     sample_ids: list[str]  # original ids, in the order of the sample submission
 
 
 def _read_task(spec: CompetitionSpec, folder: Path) -> _GradedTask:
     train, _ = read_training_table(spec, folder)
-    sample, ids = read_sample(spec, folder)
+    sample, ids = read_sample(spec, folder, train.form)
     key = key_column(spec, [train.cells, sample.cells])
     keyed = spec.model_copy(update={"id_column": key})
     targets = read_targets(keyed, train.cells, folder)
     canonical = canonical_spec(keyed, targets)
-    return _GradedTask(canonical, keyed, targets, plan_submission(canonical, keyed, targets, sample), ids)
+    plan = plan_submission(canonical, keyed, targets, sample)
+    is_plain = spec.task != "regression" or targets.cells.equals(train.cells[list(spec.targets)])
+    return _GradedTask(canonical, keyed, targets, plan, is_plain, ids)
 
 
 def _read_answers(file: Path, task: _GradedTask, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return ids and answers. Answers in the form of the training table become canonical first."""
     spec = task.user_spec
-    if spec == task.spec and not task.targets.names:
+    if spec == task.spec and not task.targets.names and task.is_plain:
         return read_truth(file, form)
     wanted = [spec.id_column] if spec.id_from is None else list(spec.id_from)
     table = rename_columns(read_user_cells(spec, file.parent, file.name).cells, [*wanted, *spec.targets])

@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.competition.spec import CompetitionSpec, load_spec
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.core.files import resolve_inside
+from agent.core.files import resolve_inside, resolve_table
 
 SPEC_FILE = "competition.yaml"
 
@@ -60,17 +60,13 @@ def _spec_files(home: paths.Home | None) -> dict[str, Path]:
 
 def _load(file: Path) -> Competition:
     spec, folder = load_spec(file), file.parent.resolve()
-    relative_paths = (
-        spec.train,
-        spec.test,
-        spec.sample_submission,
-        spec.label_table,
-        spec.data_script,
-        spec.sample_script,
-    )
-    for relative in relative_paths:
+    tables = (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels)
+    for relative in tables:
         if relative is not None:
-            resolve_inside(folder, relative)
+            resolve_table(folder, relative)
+    for script in (spec.data_script, spec.sample_script):
+        if script is not None:
+            resolve_inside(folder, script)
     return Competition(spec, folder)
 
 

@@ -225,6 +225,14 @@ class CompetitionSpec(BaseModel):
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("positive_class", "class_order", mode="before")
+    @classmethod
+    def _labels_are_text(cls, value: object) -> object:
+        """Accept labels that YAML reads as numbers or booleans, such as `1` or `yes`."""
+        if isinstance(value, (list, tuple)):
+            return tuple(_as_label(label) for label in value)
+        return _as_label(value)
+
     @model_validator(mode="after")
     def _own_metric_is_described(self) -> "CompetitionSpec":
         if (self.metric == METRIC_FILE) != (self.own_metric is not None):
@@ -251,6 +259,12 @@ class CompetitionSpec(BaseModel):
     def columns_with(self, *roles: Role) -> list[str]:
         """Return the names of the inputs with one of the roles."""
         return [column.name for column in self.inputs if column.role in roles]
+
+
+def _as_label(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 def load_spec(file: Path) -> CompetitionSpec:

@@ -1,6 +1,5 @@
 """Reading of the target columns as arrays, with a check of the labels."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -12,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from agent.competition.canonical import ColumnKind
 from agent.competition.cell_parsing import parse_masks
 from agent.competition.class_order import order_classes, other_separator
 from agent.competition.labels import (
@@ -22,8 +22,9 @@ from agent.competition.labels import (
     unused_name,
 )
 from agent.competition.metrics import metric_of
+from agent.competition.quantities import parse_quantities, plain_numbers, quantity_kind, refuse_blank
 from agent.competition.spec import CompetitionSpec
-from agent.competition.tables import first_row, require_columns
+from agent.competition.tables import require_columns
 from agent.competition.untrusted_csv import SubmissionError, TextColumn
 from agent.core.errors import SetupError, redacted_as
 
@@ -63,6 +64,9 @@ class ReadTargets:
     names: Mapping[str, str] = field(default_factory=dict)
     """The user's names of labels by their internal names; labels with equal names are left out."""
 
+    kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
+    """How the numbers of each target of a regression are written."""
+
     warnings: tuple[str, ...] = ()
 
     @property
@@ -86,8 +90,11 @@ def read_targets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Re
     require_columns(table, spec.targets, file)
     cells = table[list(spec.targets)].copy()
     if spec.task == "regression":
-        values = np.column_stack([_numbers(table[name], file) for name in spec.targets])
-        return ReadTargets(Target(values=values), cells)
+        kinds = {name: quantity_kind(table[name], spec.csv) for name in spec.targets}
+        values = np.column_stack([parse_quantities(table[name], kind, file) for name, kind in kinds.items()])
+        written = {name: plain_numbers(table[name], kind) for name, kind in kinds.items()}
+        notes = tuple(note for kind in kinds.values() for note in kind.notes)
+        return ReadTargets(Target(values=values), pd.DataFrame(written), kinds=kinds, warnings=notes)
     if spec.task == "segmentation" and len(spec.targets) == 1:
         return ReadTargets(Target(values=mask_sizes(table[spec.targets[0]], file)[:, None]), cells)
     if spec.task == "multilabel":
@@ -106,7 +113,7 @@ def canonical_spec(spec: CompetitionSpec, read: ReadTargets) -> CompetitionSpec:
 
 def _read_labels(spec: CompetitionSpec, cells: pd.DataFrame, folder: Path, file: Path) -> ReadTargets:
     column = cells[spec.targets[0]]
-    _refuse_blank(column, file)
+    refuse_blank(column, file)
     classes, warnings = order_classes(spec, column.unique().tolist(), folder, file)
     target = Target(classes, _one_hot(column, np.arange(len(column)), len(column), classes, file))
     if metric_of(spec).prediction_kind(spec.task) != "ranking":
@@ -156,7 +163,7 @@ def _with_internal_names(
     assert target.classes is not None
     renamed = replace(target, classes=tuple(internal[label] for label in target.classes))
     names = {name: label for label, name in internal.items() if name != label}
-    return ReadTargets(renamed, cells, names, warnings)
+    return ReadTargets(renamed, cells, names, warnings=warnings)
 
 
 def canonical_answers(
@@ -177,6 +184,8 @@ def canonical_answers(
         rows = [[label for label, flag in flags.items() if flag[row]] for row in range(len(answers))]
         return pd.DataFrame({name: [" ".join(row) for row in rows]})
     cells = answers[list(spec.targets)].reset_index(drop=True)
+    if read.kinds:
+        return pd.DataFrame({name: plain_numbers(cells[name], kind) for name, kind in read.kinds.items()})
     if spec.task == "multilabel":
         sets = [split_labels(cell, spec.label_separator) for cell in cells[name]]
         return pd.DataFrame({name: [" ".join(internal.get(label, label) for label in row) for row in sets]})
@@ -209,25 +218,3 @@ def _one_hot(
     labels = sparse.csr_array(sparse.coo_array((ones, (rows, codes)), (count, len(classes))))
     labels.data[:] = 1  # the sparse matrix sums repeated labels of a row
     return labels
-
-
-@redacted_as("a regression target holds values that are not finite numbers")
-def _numbers(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
-    _refuse_blank(cells, file)
-    numbers = pd.to_numeric(cells, errors="coerce").astype(float)
-    invalid = ~numbers.between(-sys.float_info.max, sys.float_info.max)
-    if invalid.any():
-        row = first_row(invalid)
-        raise SetupError(
-            f"{file}: {invalid.sum()} values of column '{cells.name}' are not finite numbers; "
-            f"the first is '{cells.iloc[row - 1]}' (row {row})."
-        )
-    return np.asarray(numbers, dtype=np.float64)
-
-
-@redacted_as("a target is blank in some rows")
-def _refuse_blank(cells: "pd.Series[str]", file: Path) -> None:
-    blank = cells.str.strip() == ""
-    if blank.any():
-        row, count = first_row(blank), blank.sum()
-        raise SetupError(f"{file}: the target '{cells.name}' is missing in {count} rows, first in row {row}.")

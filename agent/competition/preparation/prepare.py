@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
+from agent.competition.preparation.media_place import LinkFile
 from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
 from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import (
@@ -31,13 +32,13 @@ from agent.competition.preparation.raw_tables import (
 )
 from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
 from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
+from agent.competition.preparation.time_split import TimeSplit, choose_time_split
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
 from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
-from agent.competition.tables import parse_times
 from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
-from agent.core.files import resolve_inside, staged_folder, translate_os_errors
+from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 
 _ID_HEX_DIGITS = 10
@@ -66,12 +67,19 @@ class _PreparationInput:
     tables: RawTables
     targets: ReadTargets
     plan: SubmissionPlan
+    time_split: TimeSplit
     media: RowMedia | None
     fingerprint: str
 
 
-def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
+def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = link_or_copy) -> Prepared:
     """Prepare the data, or return the result of an earlier call with the same data.
+
+    Args:
+        spec: the competition.
+        raw: the data of the user.
+        home: where the prepared data go.
+        link: puts an image at its second place.
 
     Raises:
         SetupError: the data of the user are invalid. The message names file, row or count.
@@ -82,7 +90,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
             with staged_folder(root) as folder, _unpacked(source, root.parent) as unpacked:
-                _write(unpacked, folder)
+                _write(unpacked, folder, link)
         return load_prepared(root)
 
 
@@ -94,8 +102,16 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
     plan = plan_submission(spec, tables.spec, targets, tables.sample)
     image = spec.image_input
     media = None if image is None else find_row_media(raw.folder, image, spec, tables)
-    fingerprint = _fingerprint(user_spec, raw.folder, media)
-    return _PreparationInput(spec, raw, tables, targets, plan, media, fingerprint)
+    time_split = choose_time_split(
+        spec,
+        tables.train,
+        tables.test,
+        raw.folder / spec.train,
+        raw.folder / (spec.test or spec.sample_submission),
+    )
+    decisions = _later_decisions(spec, tables, time_split)
+    fingerprint = _fingerprint(user_spec, raw.folder, media, decisions)
+    return _PreparationInput(spec, raw, tables, targets, plan, time_split, media, fingerprint)
 
 
 @contextmanager
@@ -108,8 +124,17 @@ def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationI
         yield replace(source, media=media)
 
 
-def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None) -> str:
-    """Return the SHA-256 of format, specification, tables (bytes) and images (names and sizes)."""
+def _later_decisions(spec: CompetitionSpec, tables: RawTables, time_split: TimeSplit) -> str:
+    """Return the decisions that earlier versions took otherwise; '' if there is none."""
+    decisions = ["canonical cells"] if tables.has_canonical_changes else []
+    times = spec.columns_with("time") if spec.fold_column is None else []
+    if time_split.column != (times[0] if times else None):
+        decisions.append(f"time split: {time_split.column}")
+    return "; ".join(decisions)
+
+
+def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, decisions: str) -> str:
+    """Return the SHA-256 of format, specification, tables (bytes), images (names and sizes) and decisions."""
     # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
     unset: dict[str, Any] = dict.fromkeys(
         _FIELDS_ADDED_LATER - spec.model_dump(exclude_defaults=True).keys(), True
@@ -122,13 +147,14 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None) ->
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
         if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
-            digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
+            digest.update(hashlib.sha256(resolve_table(folder, name).read_bytes()).digest())
     for part in [] if media is None else media.fingerprint_parts:
         digest.update(part)
+    digest.update(decisions.encode())
     return digest.hexdigest()
 
 
-def _write(source: _PreparationInput, folder: Path) -> None:
+def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
     spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source, target)
@@ -137,7 +163,7 @@ def _write(source: _PreparationInput, folder: Path) -> None:
     warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
-    parts = _parts(source, split, kept, media, folder / "public" / "input")
+    parts = _parts(source, split, kept, media, folder / "public" / "input", link)
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
@@ -151,7 +177,13 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         rows=RowCounts(**counts),
         train_folds=0 if folds is None else len(np.unique(folds)),
         rendering=None if media is None else media.placement.rendering,
-        warnings=(*source.tables.warnings, *_warnings(source), *warnings, *split.warnings),
+        warnings=(
+            *source.tables.warnings,
+            *_warnings(source),
+            *source.time_split.warnings,
+            *warnings,
+            *split.warnings,
+        ),
         root=folder,
     )
     eda = summarize_training_rows(parts.train, spec, prepared.input)
@@ -179,6 +211,7 @@ def _parts(
     kept: NDArray[np.intp],
     media: CheckedMedia | None,
     public_input: Path,
+    link: LinkFile,
 ) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
@@ -191,7 +224,7 @@ def _parts(
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
     if media is not None:
-        train_files, test_files = media.place(train_ids, test_ids, public_input)
+        train_files, test_files = media.place(train_ids, test_ids, public_input, link)
         labelled.insert(0, FILE_COLUMN, train_files)
         test.insert(0, FILE_COLUMN, test_files)
     labelled.insert(0, spec.id_column, train_ids)
@@ -212,15 +245,12 @@ def _parts(
 
 def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:
     spec, train = source.spec, source.tables.train
-    groups = times = folds = None
+    groups = folds = None
     if names := spec.columns_with("group"):
         groups = _group_codes(train[names[0]])
-    if names := spec.columns_with("time"):
-        parsed = parse_times(train[names[0]], source.raw.folder / spec.train)
-        times = np.asarray(parsed, dtype=np.float64)
     if spec.fold_column is not None:
         folds = fold_ranks(train[spec.fold_column])
-    return LabelledRows(target, groups, times, folds)
+    return LabelledRows(target, groups, source.time_split.times, folds)
 
 
 def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.bad_targets import drop_bad_targets
+from agent.competition.canonical import TableFiles, canonical_tables
 from agent.competition.preparation.sample_form import Sample, default_sample
 from agent.competition.preparation.signals import require_signals
 from agent.competition.preparation.train_labels import add_labels
@@ -16,7 +18,7 @@ from agent.competition.row_ids import add_keys, find_column, key_column, rename_
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec, CsvForm
 from agent.competition.tables import require_columns
 from agent.core.errors import SetupError, redacted_as
-from agent.core.files import resolve_inside
+from agent.core.files import resolve_table
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class RawTables:
     test: pd.DataFrame
     sample: Sample
     warnings: tuple[str, ...]
+    has_canonical_changes: bool = False
+    """Whether input cells were written otherwise than as plain numbers, ISO dates and blanks."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
 
     Raises:
         SetupError: a table or column is missing, ids are blank or repeated, ids of the sample submission
-            are not in the test table, or a cell of a signal column is not a signal.
+            are not in the test table, or cells of a column are not what its role says.
     """
     _check_columns(spec, folder)
     train, notes = read_training_table(spec, folder)
@@ -58,7 +62,7 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
     to_predict = add_keys(spec, test.cells, key, test.file)
     if spec.test is None:
         require_columns(to_predict, _required_in_test(spec), test.file)
-    shown = _shown_sample(spec, key, sample, to_predict)
+    shown = _shown_sample(spec, key, sample, to_predict, train.form)
     notes += _sample_notes(spec, sample)
     if sample is not None and spec.test is not None:
         to_predict, more = _in_order_of(to_predict, shown, spec, key, sample.file)
@@ -66,10 +70,19 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
     for name in spec.columns_with("signal"):
         require_signals(labelled[name], train.file)
         require_signals(to_predict[name], test.file)
+    canonical = canonical_tables(spec, labelled, to_predict, TableFiles(train.file, test.file, train.form))
+    changed = not (canonical.train.equals(labelled) and canonical.test.equals(to_predict))
     overlap = int(to_predict[key].isin(labelled[key]).sum()) if spec.id_from != () else 0
     if overlap:
         notes = (f"{overlap} ids of rows to predict also occur in {spec.train}.", *notes)
-    return RawTables(spec.model_copy(update={"id_column": key}), labelled, to_predict, shown, notes)
+    return RawTables(
+        spec.model_copy(update={"id_column": key}),
+        canonical.train,
+        canonical.test,
+        shown,
+        (*notes, *canonical.warnings),
+        has_canonical_changes=changed,
+    )
 
 
 def read_training_table(spec: CompetitionSpec, folder: Path) -> tuple[UserCells, tuple[str, ...]]:
@@ -86,14 +99,21 @@ def read_training_table(spec: CompetitionSpec, folder: Path) -> tuple[UserCells,
         labels = read_user_cells(spec, folder, spec.train_labels)
         cells, note = add_labels(spec, table.cells, labels.cells, folder)
         table, notes = replace(table, cells=cells), (note,)
+    cells, dropped = drop_bad_targets(spec, table.cells, folder / (spec.train_labels or spec.train))
+    table, notes = replace(table, cells=cells), (*notes, *dropped)
     if spec.fold_column is not None:
         require_columns(table.cells, [spec.fold_column], table.file)
         _require_folds(table.cells[spec.fold_column], table.file)
     return table, notes
 
 
-def read_sample(spec: CompetitionSpec, folder: Path) -> tuple[Sample, list[str]]:
+def read_sample(spec: CompetitionSpec, folder: Path, form: CsvForm) -> tuple[Sample, list[str]]:
     """Return the sample submission and the original ids of its rows; the other tables are read if needed.
+
+    Args:
+        spec: the specification of the user.
+        folder: its folder.
+        form: the form of the training table.
 
     Raises:
         SetupError: a table is missing, or its ids cannot be found.
@@ -108,7 +128,7 @@ def read_sample(spec: CompetitionSpec, folder: Path) -> tuple[Sample, list[str]]
         assert spec.test is not None
         test = _read(spec, folder, spec.test, []).cells
     keyed = add_keys(spec, test, key, folder / (spec.test or spec.sample_submission))
-    shown = _shown_sample(spec, key, sample, keyed)
+    shown = _shown_sample(spec, key, sample, keyed, form)
     if sample is not None and spec.test is not None:
         keyed, _ = _in_order_of(keyed, shown, spec, key, sample.file)
     return shown, keyed[key].tolist()
@@ -122,17 +142,20 @@ def read_user_cells(spec: CompetitionSpec, folder: Path, name: str) -> UserCells
 
 def has_sample(spec: CompetitionSpec, folder: Path) -> bool:
     """Return whether the folder has the sample submission; only rows of a test table go without."""
-    return spec.test is None or resolve_inside(folder, spec.sample_submission).is_file()
+    return spec.test is None or resolve_table(folder, spec.sample_submission).is_file()
 
 
 def _read_sample(spec: CompetitionSpec, folder: Path) -> UserCells | None:
     return read_user_cells(spec, folder, spec.sample_submission) if has_sample(spec, folder) else None
 
 
-def _shown_sample(spec: CompetitionSpec, key: str, sample: UserCells | None, test: pd.DataFrame) -> Sample:
+def _shown_sample(
+    spec: CompetitionSpec, key: str, sample: UserCells | None, test: pd.DataFrame, form: CsvForm
+) -> Sample:
     """Return the sample with its id columns found by name, by their values, or none (rows by place)."""
     if sample is None:
         return default_sample(spec, key, test)
+    sample = replace(sample, form=_with_decimal_mark(sample, form))
     wanted = [key] if spec.id_from is None else list(spec.id_from)
     found = [find_column(name, sample.cells.columns) for name in wanted]
     if wanted and None not in found:
@@ -149,6 +172,14 @@ def _shown_sample(spec: CompetitionSpec, key: str, sample: UserCells | None, tes
             f"{spec.test} has {len(test)} rows; give both the same rows."
         )
     return Sample(sample.cells, (), sample.form)
+
+
+def _with_decimal_mark(sample: UserCells, train: CsvForm) -> CsvForm:
+    """Return the form of the sample; without decimals in it, the training table decides their mark."""
+    columns = (sample.cells[name] for name in sample.cells.columns)
+    if sample.form.separator == "," or any(cells.str.fullmatch(r"-?\d+[.,]\d+").any() for cells in columns):
+        return sample.form
+    return sample.form.model_copy(update={"decimal": train.decimal or sample.form.decimal})
 
 
 def _sample_notes(spec: CompetitionSpec, sample: UserCells | None) -> tuple[str, ...]:

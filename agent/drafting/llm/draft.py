@@ -18,7 +18,7 @@ from agent.competition.spec import METRIC_FILE, CompetitionSpec
 from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
-from agent.drafting.draft_check import InvalidDraftError, prepare_draft
+from agent.drafting.draft_check import InvalidDraftError, prepare_draft, try_draft
 from agent.drafting.llm.answer import LEAVE_OUT, OWN, Answer
 from agent.drafting.llm.description import read_overview
 from agent.drafting.llm.format import sanitize
@@ -145,7 +145,7 @@ class ModelDrafter:
             raise SetupError(f"{error} {note}") from error
         self._say(note)
         draft = replace(draft, questions=(*draft.questions, note))
-        return DraftResult(write_draft(draft, self._folder.folder), draft, None)
+        return DraftResult(write_draft(draft, self._folder.folder, self._try), draft, None)
 
     def _blocker(self) -> str:
         """Return why the model must not be asked about the tables; empty if it may be asked."""
@@ -174,8 +174,12 @@ class ModelDrafter:
                 earlier, failure = answer.model_dump_json(), error.redacted
         raise AssertionError("the last attempt has returned or raised")
 
-    def _prepare(self, spec: CompetitionSpec) -> None:
+    def _prepare(self, spec: CompetitionSpec) -> tuple[str, ...]:
         self._prepared = prepare_draft(spec, self._folder.folder, self._home)
+        return self._prepared.warnings
+
+    def _try(self, spec: CompetitionSpec) -> tuple[str, ...]:
+        return try_draft(spec, self._folder.folder).warnings
 
     def _check_own_metric(self, draft: Draft) -> None:
         spec = draft.spec

@@ -21,6 +21,7 @@ from agent.drafting.rules.suspicions import ask_about_suspicions
 from agent.drafting.rules.tables import FoundTables, Guess, find_tables
 from agent.drafting.rules.target import guess_target_kind
 from agent.drafting.rules.targets import guess_fold, guess_label_table, guess_targets
+from agent.drafting.rules.time_split import guess_time_split
 
 _STANDARD_FORM = CsvForm(separator=",", decimal=".", encoding="utf-8")
 
@@ -116,6 +117,9 @@ def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
         spec = CompetitionSpec.model_validate(fields)
     except ValidationError as error:
         raise SetupError(f"{tables.folder}: {first_fault(error)}.") from error
+    time_split = guess_time_split(tables, spec)
+    if time_split is not None:
+        spec = spec.model_copy(update={"time_split": time_split.value})
     generated = generate_sample(tables, spec) if tables.sample is None else None
     sample = Guess("sample_submission", GENERATED_SAMPLE, "written by `mars init`: the folder had none")
     form_guess = Guess("csv", _format_form(form), "the form of the text tables")
@@ -130,6 +134,7 @@ def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
         guesses.label_table,
         fold,
         *optional,
+        time_split,
         None if generated is None else sample,
         *(guess for _, guess in guesses.inputs),
     ]

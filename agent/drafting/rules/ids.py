@@ -82,7 +82,7 @@ def _from_sample(tables: FoundTables, asked: Sequence[str]) -> IdGuess:
     rows = tables.to_predict
     assert rows is not None
     alone = [name for name in asked if _is_unique(rows[name]) and _is_unique(tables.sample[name])]
-    named = [name for name in alone if _ID_NAME.fullmatch(name)]
+    named = [name for name in alone if _is_id_name(name)]
     for name in [*named, *alone]:
         if name in tables.train.columns and not _is_unique(tables.train[name]):
             if tables.train[name].nunique() < _MIN_DISTINCT_SHARE * len(tables.train):
@@ -112,7 +112,7 @@ def _from_names(tables: FoundTables) -> IdGuess:
         for name in tables.train.columns
         if name not in tables.index_columns and all(name in table.columns for table in others)
     ]
-    named = [name for name in shared if _ID_NAME.fullmatch(name)]
+    named = [name for name in shared if _is_id_name(name)]
     unique = [name for name in named if all(_is_unique(table[name]) for table in everywhere)]
     if unique:
         best = min(unique, key=lambda name: (plain_name(name) not in _PLAIN_ID_NAMES, shared.index(name)))
@@ -153,6 +153,10 @@ def _is_plain_twin(tables: FoundTables, name: str) -> bool:
     """Return whether a column is called like an id and has a unique value in each row, as the id has."""
     named = plain_name(name) in _PLAIN_ID_NAMES and name not in tables.index_columns
     return named and _is_unique(tables.train[name])
+
+
+def _is_id_name(name: str) -> bool:
+    return _ID_NAME.fullmatch(re.sub(r"^\W+|\W+$", "", name)) is not None
 
 
 def _is_nearly_unique(tables: FoundTables, name: str) -> bool:

@@ -145,14 +145,11 @@ def _number_reason(kind: ColumnKind) -> str:
 
 
 def _guess_time(kind: ColumnKind) -> _GuessedRole:
-    reason, questions, date = "its values are dates", tuple[str, ...](), kind.date
+    reason, date = "its values are dates", kind.date
     day_first = None if date is None else date.day_first
     if date is not None and day_first is not None:
-        order = "day before month" if day_first else "month before day"
-        reason += f", {order}"
-        if date.is_ambiguous:
-            questions = (f"Dates: is the {order.replace(' before ', ' before the ')}? No cell decides.",)
-    return _GuessedRole("time", reason, day_first, questions)
+        reason += f", the {'day' if day_first else 'month'} first"
+    return _GuessedRole("time", reason, day_first)
 
 
 def _guess_words(present: "pd.Series[str]", name: str, distinct: int) -> _GuessedRole:

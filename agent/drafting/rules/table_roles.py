@@ -12,20 +12,14 @@ HOLD_OUT_TRAIN, HOLD_OUT_TEST = "hold_out_train.csv", "hold_out_test.csv"
 _TRAIN = ("train", "training", "traindata", "trainingdata", "trainset", "trainlabels", "traininglabels")
 _TEST = ("test", "testing", "testdata", "testset", "testfeatures")
 _CLASS_TABLES = ("labels", "classes", "categories", "labelmap", "classnames")
-_TRAIN_WORDS = {"train", "training", "traindata", "trainset", "xtrain", "ytrain", "labelled", "labeled"}
-_TEST_WORDS = {
-    "test",
-    "testing",
-    "testdata",
-    "testset",
-    "xtest",
-    "ytest",
-    "unlabelled",
-    "unlabeled",
-    "predict",
-}
+_TRAIN_WORDS = {"train", "training", "traindata", "trainset", "xtrain", "ytrain"}
+_TEST_WORDS = {"test", "testing", "testdata", "testset", "xtest", "ytest", "predict"}
 _ANSWER_WORDS = {
     "y", "ytrain", "ytest", "label", "labels", "target", "targets", "answer", "answers", "truth", "solution"
+}  # fmt: skip
+_TEXT_WORDS = {
+    "readme", "description", "overview", "license", "licence", "notes", "requirements", "llm",
+    "config", "info",
 }  # fmt: skip
 _SAMPLE_WORDS = {"sample", "example", "template"}
 
@@ -55,6 +49,7 @@ def assign_roles(names: Sequence[str]) -> TableRoles:
         sample = _sample(names, {name: _words(name) for name in names})
         return TableRoles(HOLD_OUT_TRAIN, None, HOLD_OUT_TEST, sample, (), (), ())
     words = {name: _words(name) for name in names}
+    names = [name for name in names if not _is_text_about(name, words[name])]
     sample = _sample(names, words)
     rest = [name for name in names if name != sample]
     test_side = [name for name in rest if words[name] & _TEST_WORDS and not words[name] & _TRAIN_WORDS]
@@ -65,7 +60,7 @@ def assign_roles(names: Sequence[str]) -> TableRoles:
     class_tables = tuple(name for name in rest if _plain(name) in _CLASS_TABLES and name not in taken)
     loose = [name for name in rest if name not in taken and name not in class_tables]
     hidden = [name for name in loose if words[name] & _ANSWER_WORDS]
-    others = [name for name in loose if name not in hidden]
+    others = [name for name in loose if name not in hidden and name not in test_side]
     if train is None and labels is None and len(hidden) == 1 and len(others) == 1:  # X.csv and y.csv
         labels, hidden = hidden[0], []
     if train is None and len(others) == 1:
@@ -75,7 +70,8 @@ def assign_roles(names: Sequence[str]) -> TableRoles:
     if test is None and sample is None:
         test, answers = answers, None
     found = tuple(name for name in (answers, *hidden) if name is not None)
-    return TableRoles(train, labels, test, sample, class_tables, found, tuple(others))
+    unused = (*others, *(name for name in loose if name in test_side and name not in hidden))
+    return TableRoles(train, labels, test, sample, class_tables, found, unused)
 
 
 def _sample(names: Sequence[str], words: dict[str, set[str]]) -> str | None:
@@ -93,6 +89,14 @@ def _features_and_answers(
     features = (name for name in ranked if not words[name] & _ANSWER_WORDS)
     answers = (name for name in ranked if words[name] & _ANSWER_WORDS)
     return next(features, None), next(answers, None)
+
+
+def _is_text_about(name: str, words: set[str]) -> bool:
+    """Return whether a file describes the data, such as readme.txt or data_description.txt."""
+    if not name.lower().endswith((".txt", ".json")):
+        return False
+    roles = _TRAIN_WORDS | _TEST_WORDS | _SAMPLE_WORDS | _ANSWER_WORDS
+    return bool(words & _TEXT_WORDS) or not words & roles
 
 
 def _rank(name: str, usual: tuple[str, ...]) -> int:

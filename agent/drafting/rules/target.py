@@ -17,6 +17,7 @@ from agent.drafting.rules.label_sets import find_label_sets
 from agent.drafting.rules.tables import FoundTables, Guess
 
 _MAX_CLASSES = 20  # whole numbers with more distinct values are quantities, not classes
+_MAX_ASKED_CLASSES = 200  # whole numbers with more distinct values are quantities without a question
 _MIN_ASKED_CLASSES = 3  # whole numbers with fewer distinct values are classes
 _QUANTITY_NAME = re.compile(
     r"(.*[_\W])?(count|counts|quantity|qty|amount|price|cost|age|days|hours|minutes|sales|revenue|num|total)([_\W].*)?",
@@ -49,10 +50,10 @@ def guess_target_kind(tables: FoundTables, ids: tuple[str, ...], targets: list[s
     cells = tables.train[name]
     filled = cells[cells.str.strip() != ""]
     if filled.nunique() < 2:
-        found = f"the same value '{filled.iloc[0]!s}' in every row" if len(filled) else "no value"
+        found = f"{filled.iloc[0]!r} in every row" if len(filled) else "every row is blank"
         raise SetupError(
-            f"{tables.folder}: the target '{name}' of {tables.train_name} has fewer than two values "
-            f"({found}), so there is nothing to learn."
+            f"{tables.folder / tables.train_name}: the target '{name}' has fewer than two values ({found}), "
+            "so there is nothing to learn."
         )
     answers = _sample_answers(tables, ids, name)
     numbers = _numbers(filled, _form_of(tables))
@@ -109,10 +110,13 @@ def _guess_regression(
     distinct = int(numbers.nunique())
     reason = f"'{name}' is a number with {distinct} different values"
     if distinct <= _MAX_CLASSES and answers is not None and _holds_fractions(answers.iloc[:, 0]):
-        reason += f", and {tables.sample_name} holds '{answers.iloc[0, 0]}', which is no class"
+        reason += f", and {tables.sample_name} holds {str(answers.iloc[0, 0])!r}, which is no class"
     task = Guess("task", "regression", reason)
+    metric = Guess("metric", "rmse", "usual for numbers")
+    if not _are_whole(numbers) or distinct > _MAX_ASKED_CLASSES:
+        return TargetGuess(task, metric)
     question = f"Is '{name}' a quantity? If its values are classes, set task: classification."
-    return TargetGuess(task, Guess("metric", "rmse", "usual for numbers"), (question,))
+    return TargetGuess(task, metric, (question,))
 
 
 def _guess_classification(

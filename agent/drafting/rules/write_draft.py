@@ -1,6 +1,6 @@
 """Write a draft as `competition.yaml`, with the tables that the folder lacks (`mars init`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def require_none_yet(folder: Path) -> None:
 
 
 def write_draft(
-    draft: Draft, folder: Path, check: Callable[[CompetitionSpec], None] = lambda spec: None
+    draft: Draft, folder: Path, check: Callable[[CompetitionSpec], Sequence[str]] = lambda spec: ()
 ) -> Path:
     """Write `competition.yaml` with the reasons as comments, and the tables that the folder lacks.
 
@@ -30,7 +30,8 @@ def write_draft(
         draft: The draft to write.
         folder: The folder that holds the tables.
         check: Called with the specification as parsed from the text, after the tables are written and before
-            `competition.yaml` is. If it raises, all written files are removed.
+            `competition.yaml` is. The sentences that it returns become notes in the file. If it raises, all
+            written files are removed.
 
     Returns:
         The path of `competition.yaml`.
@@ -49,12 +50,12 @@ def write_draft(
                     created.append((folder / name).parent)
                 created.append(_create(folder / name))
                 _write_table(table, created[-1], draft.spec.csv)
-            check(_parse_spec(draft.spec, text))
+            notes = check(_parse_spec(draft.spec, text))
             if draft.spec.own_metric is not None:
                 created.append(_create(folder / METRIC_FILE))
                 created[-1].write_text(draft.spec.own_metric.code, encoding="utf-8")
             created.append(_create(file))
-            created[-1].write_text(text, encoding="utf-8")
+            created[-1].write_text(format_yaml(draft, notes), encoding="utf-8")
         except BaseException:
             for path in reversed(created):
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
@@ -62,12 +63,12 @@ def write_draft(
     return file
 
 
-def format_yaml(draft: Draft) -> str:
+def format_yaml(draft: Draft, notes: Sequence[str] = ()) -> str:
     """Return the specification as YAML, each guessed field below a comment with its reason."""
     reasons = {guess.field: _format_reason(guess) for guess in draft.guesses}
     lines = ["# Drafted by `mars init` from the files of this folder. Check each field and its reason."]
     lines += [f"# To check: {_on_one_line(question)}" for question in draft.questions]
-    lines += [f"# Note: {_on_one_line(note)}" for note in draft.notes]
+    lines += [f"# Note: {_on_one_line(note)}" for note in dict.fromkeys((*draft.notes, *notes))]
     shown = _shown_fields(draft.spec)
     for name in [name for name in CompetitionSpec.model_fields if name in shown]:
         if name in reasons:

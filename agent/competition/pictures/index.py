@@ -8,7 +8,7 @@ can lead out of the folder.
 import os
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,13 @@ from agent.competition.pictures.archives import PictureArchive, find_archives
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jp2", ".avif"}
+    | {".ppm", ".pgm", ".pbm", ".pnm"}
 )
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".dcm", ".svg", ".psd", ".dng", ".cr2", ".nef", ".raw", ".nii"}
+)
+"""Endings of pictures that are not read."""
+
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
@@ -43,7 +49,7 @@ class PictureIndex:
 
     files: list[PictureFile]
     archives: list[PictureArchive]
-    faults: list[str] = field(default_factory=list)  # on archives that are not read, one sentence each
+    faults: list[str] = field(default_factory=list)  # on files that are not read, one sentence each
     _forms: list[dict[str, list[PictureFile]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,8 +86,13 @@ class PictureIndex:
 
 def build_index(folder: Path) -> PictureIndex:
     """List the pictures below a folder, and those in its archives that are not unpacked beside them."""
-    files = [PictureFile(name) for name in _picture_names(folder)]
+    unread = Counter[str]()
+    files = [PictureFile(name) for name in _picture_names(folder, unread)]
     archives, faults = find_archives(folder, is_picture_name)
+    faults += [
+        f"{folder}: MARS does not read its {count} files with the ending {suffix}; convert them to PNG."
+        for suffix, count in sorted(unread.items())
+    ]
     for archive in archives:
         files += [PictureFile(name, archive) for name in archive.members]
     return PictureIndex(files, archives, faults)
@@ -132,8 +143,11 @@ def _common_length(first: Iterable[str], second: Iterable[str]) -> int:
     return length
 
 
-def _picture_names(folder: Path) -> Iterator[str]:
-    """Yield the paths of pictures below a folder, sorted in each folder. Hidden entries do not count."""
+def _picture_names(folder: Path, unread: Counter[str]) -> Iterator[str]:
+    """Yield the paths of pictures below a folder, sorted in each folder. Hidden entries do not count.
+
+    Endings of pictures that are not read are counted in `unread`.
+    """
     base = os.path.realpath(folder)
     pending, seen = [""], {base}
     while pending:
@@ -147,6 +161,8 @@ def _picture_names(folder: Path) -> Iterator[str]:
                 if real not in seen and os.path.commonpath([base, real]) == base:
                     seen.add(real)
                     pending.append(name)
+            elif os.path.splitext(entry.name)[1].lower() in UNREAD_SUFFIXES:
+                unread[os.path.splitext(entry.name)[1].lower()] += 1
             elif entry.is_file() and _is_picture(entry):
                 yield name
 

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from agent.competition.pictures.index import PICTURE_SUFFIXES, PictureIndex, build_index, split_path
+from agent.competition.pictures.index import (
+    PICTURE_SUFFIXES,
+    PictureIndex,
+    build_index,
+    split_path,
+    without_suffix,
+)
 from agent.competition.preparation.media import ANY_ENDING, ANY_FOLDERS
 from agent.competition.spec import InputColumn
 from agent.drafting.rules.tables import FoundTables, Guess
@@ -17,9 +23,11 @@ from agent.drafting.rules.tables import FoundTables, Guess
 _ROWS_READ = 200  # of a column, to see what its cells are
 _ROWS_TRIED = 1_000  # per table
 _FOLDERS_TRIED = 30
+_AFFIXES_TRIED = 4
 _MIN_FOUND = 0.5  # share of the rows of each table
 _MIN_FOUND_BY_OTHERS = 0.9  # of a column that is neither the id nor named like a picture
 _PICTURE_WORD = re.compile(r"image|img|picture|photo|file|path|frame|scan|slide", re.IGNORECASE)
+_WORDS = re.compile(r"[^\W_]+"), re.compile(r"\d+")
 _SPLIT_WORD = re.compile(r"(?<![a-z])train(?![a-z])")
 _SPLIT = "\0"  # stands for {split} in folders, since their names may hold braces
 
@@ -51,7 +59,7 @@ def guess_images(tables: FoundTables, id_column: str) -> GuessedImages | None:
     for key, least in _keys(tables.train, to_predict, id_column):
         train, test = _tried(tables.train[key]), _tried(to_predict[key])
         best, best_found = None, 0
-        for pattern in _patterns(index, key, are_image_names(tables.train[key])):
+        for pattern in _patterns(index, key, are_image_names(tables.train[key]), [*train, *test]):
             found = [
                 sum(pattern.is_found(cell, split) for cell in cells)
                 for cells, split in ((train, "train"), (test, "test"))
@@ -75,18 +83,26 @@ def explain_unmatched_images(tables: FoundTables, id_column: str) -> str | None:
     key = (named or [id_column])[0]
     if key not in tables.train.columns or not len(tables.train):
         return None
-    return (
+    cell = next((one for one in tables.train[key] if one), "")
+    several = index.find(cell)
+    if len(several) > 1:
+        return (
+            f"The cell {cell!r} in column '{key}' of {tables.train_name} may mean {several[0].name} or "
+            f"{several[1].name}. Write the path of one of them into the column, or move the others away."
+        )
+    found = (
         f"The folder has {len(index.files)} pictures ({index.describe()}), but no column names them: "
-        f"column '{key}' of {tables.train_name} has {tables.train[key].iloc[0]!r}. "
+        f"column '{key}' of {tables.train_name} has {cell!r}. "
         "Write the paths of the pictures into a column of both tables."
-        + "".join(f" {fault}" for fault in index.faults)
     )
+    return " ".join([found, *index.faults])
 
 
 def are_image_names(values: "pd.Series[str]") -> bool:
     """Return whether most of the first cells are names or paths of image files, of any system."""
     present = values[values != ""].head(_ROWS_READ)
-    named = [os.path.splitext(value.strip())[1].lower() in PICTURE_SUFFIXES for value in present]
+    endings = PICTURE_SUFFIXES | UNREAD_SUFFIXES
+    named = [os.path.splitext(value.strip())[1].lower() in endings for value in present]
     return bool(named) and bool(np.mean(named) > 0.5)
 
 
@@ -130,7 +146,7 @@ def _reason(path: str, found: int, tried: int, index: PictureIndex) -> str:
     return reason
 
 
-def _patterns(index: PictureIndex, key: str, has_endings: bool) -> list[_Pattern]:
+def _patterns(index: PictureIndex, key: str, has_endings: bool, cells: Sequence[str]) -> list[_Pattern]:
     """Return the patterns to try, the simplest first."""
     cell = f"{{{key}}}"
     names = {picture.name for picture in index.files}
@@ -146,7 +162,32 @@ def _patterns(index: PictureIndex, key: str, has_endings: bool) -> list[_Pattern
     tops = sorted({picture.name.partition("/")[0] for picture in index.files if "/" in picture.name})
     roots = [f"{root}/" for root in parted] + ([f"{tops[0]}/"] if len(tops) == 1 else []) + [""]
     roots += [f"{top}/" for top in tops if f"{top}/" not in roots][:_FOLDERS_TRIED]
-    return patterns + [_lookup_pattern(index, root, cell, ending) for root in roots]
+    lookups = [_lookup_pattern(index, root, cell, ending) for root in roots]
+    return [*patterns, *lookups, *_affixed_patterns(index, cell, cells)]
+
+
+def _affixed_patterns(index: PictureIndex, cell: str, cells: Sequence[str]) -> list[_Pattern]:
+    """Return lookups for names with the same text around every cell: 7 in img_7.png or img_007.png."""
+    affixes = Counter[tuple[str, str]]()
+    stems = [without_suffix(picture.name.rpartition("/")[2]) for picture in index.files[:_ROWS_READ]]
+    known = {value.lstrip("0") or "0" for value in cells if value}
+    for stem in stems:
+        for match in [match for words in _WORDS for match in words.finditer(stem)]:
+            if (match.group().lstrip("0") or "0") in known:
+                affixes[stem[: match.start()], stem[match.end() :]] += 1
+    common = [affix for affix, _ in affixes.most_common(_AFFIXES_TRIED) if any(affix)]
+    return [
+        _affixed_pattern(index, cell, part, after)
+        for before, after in common
+        for part in dict.fromkeys([_with_split(before), before])
+    ]
+
+
+def _affixed_pattern(index: PictureIndex, cell: str, before: str, after: str) -> _Pattern:
+    def is_found(value: str, split: str) -> bool:
+        return bool(value) and len(index.find(f"{before.replace(_SPLIT, split)}{value}{after}")) == 1
+
+    return _Pattern(f"{ANY_FOLDERS}{_literal(before)}{cell}{_literal(after)}{ANY_ENDING}", is_found)
 
 
 def _plain_places(index: PictureIndex) -> list[tuple[str, str]]:

@@ -68,7 +68,9 @@ def guess_inputs(
             )
             continue
         if are_image_names(tables.train[name]):
-            questions.append(f"Column '{name}' is left out: its cells are names of pictures. Is that right?")
+            questions.append(
+                f"Column '{name}' is left out: its cells name pictures that are not found. Is that right?"
+            )
             continue
         guessed = _guess_role(tables, name)
         questions += guessed.questions

@@ -11,6 +11,7 @@ import pandas as pd
 
 from agent.competition.pictures.index import (
     PICTURE_SUFFIXES,
+    UNREAD_SUFFIXES,
     PictureIndex,
     build_index,
     split_path,

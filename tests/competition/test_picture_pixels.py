@@ -9,8 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from agent.competition.pictures import decoding
 from agent.competition.pictures.decoding import decode, decode_reduced, read_header
 from agent.competition.pictures.rendering import Rendering, choose_rendering
+from agent.competition.preparation import media_place
 from agent.competition.preparation.media import MediaFiles
 from agent.competition.preparation.media_check import Use, check_media
 from agent.competition.preparation.media_place import place_media, plan_placement
@@ -173,3 +175,14 @@ def test_a_rendering_needs_no_survey() -> None:
     values = np.array([[0, 1_000], [2_000, 4_000]], dtype=np.uint16)
     assert Rendering().to_8_bit(values).tolist() == [[0, 64], [128, 255]]
     assert choose_rendering([], 0) == Rendering()
+
+
+def test_large_pictures_are_stored_reduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "LARGE_PIXELS", 1_000)
+    for module in (decoding, media_place):
+        monkeypatch.setattr(module, "LARGE_SIDE", 32)
+    picture = Image.fromarray(np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    contents = {"a.png": encode(picture, "PNG"), "b.jpg": encode(picture, "JPEG", exif=with_orientation(6))}
+    pictures = placed(tmp_path, contents)
+    assert {name: one.shape for name, one in pictures.items()} == {"a.png": (24, 32, 3), "b.jpg": (32, 24, 3)}
+    assert {int(np.abs(one - 90).max()) for one in pictures.values()} <= {0, 1, 2}

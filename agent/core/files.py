@@ -68,12 +68,17 @@ def resolve_table(folder: Path, relative: str) -> Path:
         if target != base.joinpath(relative) and target.is_relative_to(base / "answers"):
             raise SetupError(f"{file}: the link leads into answers/, which MARS hides; link another file.")
         return file
-    if base.parent == Path(base.anchor) or not target.is_relative_to(base.parent):
+    if not target.is_relative_to(link_limit(base)):
         raise SetupError(
             f"{file}: the link leads to {target}, outside of {base.parent}; MARS follows links only within "
             "that folder, so that a folder from others cannot read your files. Copy the file."
         )
     return file
+
+
+def link_limit(base: Path) -> Path:
+    """Return the folder that links of a user's folder (resolved) may lead into: the parent, unless it is /."""
+    return base if base.parent == Path(base.anchor) else base.parent
 
 
 @contextmanager

@@ -155,8 +155,8 @@ def test_patterns_are_no_programs(pattern: str, sentence: str) -> None:
     "cell", ["../secret.png", "/etc/passwd", "a/../../secret.png", "link/secret.png", "out.png", "\\x"]
 )
 def test_no_picture_is_outside_the_folder(tmp_path: Path, cell: str) -> None:
-    data, outside = tmp_path / "data", tmp_path / "outside"
-    data.mkdir()
+    data, outside = tmp_path / "mine" / "data", tmp_path / "outside"
+    data.mkdir(parents=True)
     outside.mkdir()
     (outside / "secret.png").write_bytes(b"secret")
     (data / "link").symlink_to(outside)
@@ -164,6 +164,18 @@ def test_no_picture_is_outside_the_folder(tmp_path: Path, cell: str) -> None:
     image = InputColumn(name="file", role="image")
     with pytest.raises(SetupError, match=r"train\.csv: the image .* of row 2 is outside"):
         find_media(data, image, pd.DataFrame({"file": ["", cell]}), "train", data / "train.csv")
+
+
+def test_links_into_the_parent_of_the_folder_are_followed(tmp_path: Path) -> None:
+    data, shared = tmp_path / "data", tmp_path / "shared"
+    data.mkdir()
+    shared.mkdir()
+    (shared / "1.png").write_bytes(b"12345")
+    (data / "train").symlink_to(shared)
+    table = pd.DataFrame({"id": ["1"]})
+    for path in ("train/{id}.png", "{split}/**/{id}.*"):
+        image = InputColumn(name="image", role="image", path=path)
+        assert find_media(data, image, table, "train", data / "t.csv").sizes.tolist() == [5]
 
 
 def test_links_inside_the_folder_are_followed(tmp_path: Path) -> None:

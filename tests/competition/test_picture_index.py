@@ -109,8 +109,8 @@ def test_files_without_an_ending_are_pictures_by_their_content(tmp_path: Path) -
 
 
 def test_links_that_leave_the_folder_or_go_round_are_not_followed(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    write(data, "inside/1.png")
+    data = tmp_path / "mine" / "data"
+    write(data, "inside/1.png", "answers/3.png")
     write(tmp_path, "outside/2.png")
     (data / "out").symlink_to(tmp_path / "outside")
     (data / "inside" / "round").symlink_to(data)

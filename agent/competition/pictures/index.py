@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from agent.competition.pictures.archives import PictureArchive, find_archives
+from agent.core.files import link_limit
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jp2", ".avif"}
@@ -24,6 +25,7 @@ UNREAD_SUFFIXES = frozenset(
 )
 """Endings of pictures that are not read."""
 
+ANSWERS_FOLDER = "answers"  # hidden from everything but `mars grade`
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
@@ -149,7 +151,8 @@ def _picture_names(folder: Path, unread: Counter[str]) -> Iterator[str]:
     Endings of pictures that are not read are counted in `unread`.
     """
     base = os.path.realpath(folder)
-    pending, seen = [""], {base}
+    limit = str(link_limit(Path(base)))
+    pending, seen = [""], {base, os.path.join(base, ANSWERS_FOLDER)}
     while pending:
         below = pending.pop(0)
         for entry in sorted(os.scandir(os.path.join(folder, below)), key=lambda entry: entry.name):
@@ -158,7 +161,7 @@ def _picture_names(folder: Path, unread: Counter[str]) -> Iterator[str]:
                 continue
             if entry.is_dir():
                 real = os.path.realpath(entry.path)
-                if real not in seen and os.path.commonpath([base, real]) == base:
+                if real not in seen and os.path.commonpath([limit, real]) == limit:
                     seen.add(real)
                     pending.append(name)
             elif os.path.splitext(entry.name)[1].lower() in UNREAD_SUFFIXES:

@@ -16,7 +16,7 @@ from agent.competition.pictures.index import PictureFile, PictureIndex, build_in
 from agent.competition.spec import InputColumn
 from agent.competition.tables import require_columns
 from agent.core.errors import SetupError, redacted_as
-from agent.core.files import is_contained
+from agent.core.files import is_contained, link_limit
 
 MEDIA = "media"
 ANY_FOLDERS = "**/"
@@ -226,7 +226,9 @@ def fill_pattern(pattern: str, table: pd.DataFrame, split: str, file: Path) -> l
 
 
 def _require_inside(path: str, base: str, file: Path, row: int) -> str:
-    if os.path.commonpath([base, os.path.realpath(path)]) != base:
+    """Return the path; links may lead into the parent of the folder, as those of tables may."""
+    limit = str(link_limit(Path(base)))
+    if os.path.commonpath([limit, os.path.realpath(path)]) != limit:
         raise SetupError(_outside_message(path, file, row))
     return path
 

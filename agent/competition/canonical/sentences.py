@@ -117,12 +117,15 @@ def _about_lost_cells(column: ReadColumn, train_file: str, test_file: str) -> st
     shown = f"the first is '{shorten(str(before.iloc[row]))}' ({file}, row {row + 1})"
     if place > 0:  # the rows to predict may be in another order than in the file
         shown = f"the first is '{shorten(str(before.iloc[row]))}' ({file})"
+    cells, them, they = (
+        (f"{count} cells count", "they", "are") if count > 1 else ("1 cell counts", "it", "is")
+    )
+    verb = "lie" if count > 1 else "lies"
     if column.kind.date is not None:
-        what = "are no dates, stand for no date, or lie outside the years 1678 to 2261"
+        what = f"{they} no date from 1678 to 2261, or {verb} far from all others as a sign for no date"
     else:
-        what = "are no numbers" if column.kind.clock is None else "are no times"
-    cells = f"{count} cells" if count > 1 else "1 cell"
-    return f"Column '{column.name}': {cells} count as missing because they {what}; {shown}."
+        what = f"{they} no number" if column.kind.clock is None else f"{they} no time"
+    return f"Column '{column.name}': {cells} as missing because {them} {what}; {shown}."
 
 
 def _first_change(column: ReadColumn) -> str:

@@ -99,7 +99,7 @@ def read_training_table(spec: CompetitionSpec, folder: Path) -> tuple[UserCells,
         labels = read_user_cells(spec, folder, spec.train_labels)
         cells, note = add_labels(spec, table.cells, labels.cells, folder)
         table, notes = replace(table, cells=cells), (note,)
-    cells, dropped = drop_bad_targets(spec, table.cells, folder / (spec.train_labels or spec.train))
+    cells, dropped = drop_bad_targets(spec, table.cells, folder)
     table, notes = replace(table, cells=cells), (*notes, *dropped)
     if spec.fold_column is not None:
         require_columns(table.cells, [spec.fold_column], table.file)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from agent.competition.reading.compression import SUFFIXES
 from agent.core.errors import SetupError
 
+SUFFIXES = (".gz", ".bz2", ".zip", ".zst", ".xz")
 _FORMATS = (
     ".csv",
     ".tsv",

@@ -31,8 +31,8 @@ def unserved_message(spec: CompetitionSpec, families: Iterable[str]) -> str:
     )
     return (
         f"{spec.id}: no family serves {spec.task} on {roles} columns (families: {', '.join(families)}). "
-        f"{one_by_one}Let a language model write the code (--planner llm; the small local model cannot do this), "
-        "or start from your own repository (--from DIR)."
+        f"{one_by_one}Let a language model write the code (--planner llm; the small local model cannot "
+        "do this), or start from your own repository (--from DIR)."
     )
 
 

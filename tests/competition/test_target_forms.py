@@ -287,3 +287,23 @@ def test_targets_that_do_not_match_are_refused(tmp_path: Path, labels: str, sent
     (tmp_path / "data" / "labels.csv").write_text(labels)
     with pytest.raises(SetupError, match=sentence):
         prepare_folder(spec, tmp_path / "data")
+
+
+# Metrics past sense.
+
+
+def test_targets_below_the_logarithm_are_refused_before_the_search(tmp_path: Path) -> None:
+    train = training(value=["1", "-3.5", "2"] * 20)
+    spec = folder_of(tmp_path / "data", train, to_predict(), None, **{**REGRESSION, "metric": "rmsle"})
+    with pytest.raises(SetupError, match=r"20 targets are -1 or less; .* -3\.5 in column 'value' \(row 2\)"):
+        prepare_folder(spec, tmp_path / "data")
+
+
+def test_a_share_of_zero_is_told_before_the_search(tmp_path: Path) -> None:
+    train = training(value=["1", "2", "0"] * 20)
+    spec = folder_of(tmp_path / "data", train, to_predict(), None, **{**REGRESSION, "metric": "mape"})
+    warnings = " ".join(prepare_folder(spec, tmp_path / "data").warnings)
+    assert (
+        "'mape' divides by the true value, and 33.3 % of the targets are 0, first in column 'value' (row 3)"
+        in (warnings)
+    )

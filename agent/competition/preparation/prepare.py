@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.metric_sense import check_sense
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
@@ -201,7 +202,9 @@ def _warnings(source: _PreparationInput) -> tuple[str, ...]:
             targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)
         }
     doubt = doubt_positive_class(spec, counts, source.plan.columns)
-    return (*targets.warnings, *source.plan.warnings, *([doubt] if doubt is not None else []))
+    file = source.raw.folder / (source.tables.spec.train_labels or spec.train)
+    past_sense = check_sense(spec, target, file)
+    return (*targets.warnings, *past_sense, *source.plan.warnings, *([doubt] if doubt is not None else []))
 
 
 def _parts(

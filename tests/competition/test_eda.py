@@ -182,7 +182,8 @@ folder = Path(sys.argv[1])
 summarize_images(["small.png"], folder)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = summarize_images(["large.png", "large.jpg"] * 4, folder)
-print(found["looked_at"], found["height_mean"], (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(found["looked_at"], found["height_mean"], (peak - before) // 1024)
 """
 
 

@@ -1,86 +1,28 @@
 """Prepared pictures have the pixels that a viewer shows, with Pillow as the reference."""
 
-import io
 import zlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from agent.competition.pictures.decoding import decode, decode_reduced, read_header
 from agent.competition.pictures.rendering import Rendering, choose_rendering
 from agent.competition.preparation.media import MediaFiles
 from agent.competition.preparation.media_check import Use, check_media
 from agent.competition.preparation.media_place import place_media, plan_placement
-
-HEIGHT, WIDTH = 48, 64
-ORIENTATION = 0x0112
-
-
-def smooth(seed: int = 0) -> NDArray[np.uint8]:
-    """A picture (48, 64, 3) RGB without sharp edges, so that lossy formats keep it."""
-    coarse = np.random.default_rng(seed).integers(20, 235, (6, 8, 3), dtype=np.uint8)
-    return np.asarray(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def transparent() -> Image.Image:
-    picture = Image.fromarray(smooth()).convert("RGBA")
-    picture.putalpha(Image.fromarray(np.tile(np.arange(WIDTH, dtype=np.uint8) * 4, (HEIGHT, 1))))
-    return picture
-
-
-def turned(orientation: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    return exif
-
-
-def files() -> dict[str, bytes]:
-    rgb = Image.fromarray(smooth())
-    other = Image.new("RGB", rgb.size)
-    return {
-        "rgb.png": encoded(rgb, "PNG"),
-        "grey.png": encoded(rgb.convert("L"), "PNG"),
-        "palette.png": encoded(rgb.quantize(32), "PNG"),
-        "one-bit.png": encoded(rgb.convert("1"), "PNG"),
-        "one-bit.tif": encoded(rgb.convert("1"), "TIFF", compression="group4"),
-        "alpha.png": encoded(transparent(), "PNG"),
-        "alpha.webp": encoded(transparent(), "WEBP", lossless=True),
-        "grey-alpha.png": encoded(transparent().convert("LA"), "PNG"),
-        "palette-alpha.png": encoded(transparent().quantize(32), "PNG"),
-        "one-colour-clear.png": encoded(rgb, "PNG", transparency=tuple(map(int, smooth()[0, 0]))),
-        "alpha.gif": encoded(transparent(), "GIF"),
-        "animated.gif": encoded(rgb.quantize(32), "GIF", save_all=True, append_images=[other.quantize(32)]),
-        "pages.tif": encoded(rgb, "TIFF", save_all=True, append_images=[other]),
-        "cmyk.jpg": encoded(rgb.convert("CMYK"), "JPEG", quality=98),
-        "grey.jpg": encoded(rgb.convert("L"), "JPEG", quality=98),
-        "progressive.jpg": encoded(rgb, "JPEG", quality=98, progressive=True),
-        "picture.bmp": encoded(rgb, "BMP"),
-        "picture.webp": encoded(rgb, "WEBP", lossless=True),
-        "picture.jp2": encoded(rgb, "JPEG2000"),
-        **{f"turned-{i}.jpg": encoded(rgb, "JPEG", exif=turned(i), quality=98) for i in range(1, 9)},
-        **{f"turned-{i}.png": encoded(transparent(), "PNG", exif=turned(i)) for i in range(1, 9)},
-        "turned.webp": encoded(rgb, "WEBP", exif=turned(6), lossless=True),
-        "turned.tif": encoded(rgb, "TIFF", tiffinfo={ORIENTATION: 6}),
-    }
-
-
-def shown(content: bytes, ground: int = 255) -> NDArray[np.int64]:
-    """What Pillow shows of the first frame on a ground: (H, W, 3) RGB."""
-    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
-    layer = picture.convert("RGBA")
-    canvas = Image.new("RGBA", layer.size, (ground, ground, ground, 255))
-    return np.asarray(Image.alpha_composite(canvas, layer).convert("RGB")).astype(np.int64)
+from tests.support.picture_files import (
+    HEIGHT,
+    WIDTH,
+    as_shown,
+    encode,
+    picture_files,
+    smooth,
+    with_orientation,
+)
 
 
 def placed(folder: Path, contents: dict[str, bytes]) -> dict[str, NDArray[np.int64]]:
@@ -103,9 +45,9 @@ def placed(folder: Path, contents: dict[str, bytes]) -> dict[str, NDArray[np.int
 
 @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
 def test_prepared_pictures_are_as_a_viewer_shows_them(tmp_path: Path) -> None:
-    contents = files()
+    contents = picture_files()
     for name, picture in placed(tmp_path, contents).items():
-        expected = shown(contents[name])
+        expected = as_shown(contents[name])
         assert picture.shape == expected.shape, name
         assert np.abs(picture - expected).max() <= 2, name
 
@@ -150,7 +92,7 @@ def test_a_hot_pixel_does_not_darken_the_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("scale", "kind"), [(1 / 255, np.float32), (7.0, np.float32), (100, np.int32)])
 def test_numbers_of_other_types_are_scaled(tmp_path: Path, scale: float, kind: type) -> None:
     values = (smooth()[:, :, 0].astype(float) * scale).astype(kind)
-    picture = placed(tmp_path, {"a.tif": encoded(Image.fromarray(values), "TIFF")})["a.tif"]
+    picture = placed(tmp_path, {"a.tif": encode(Image.fromarray(values), "TIFF")})["a.tif"]
     stretch = 1.0 if scale == 1 / 255 else 255 / smooth()[:, :, 0].max()
     assert np.abs(picture[:, :, 1] - smooth()[:, :, 0] * stretch).max() <= 2
 
@@ -158,7 +100,7 @@ def test_numbers_of_other_types_are_scaled(tmp_path: Path, scale: float, kind: t
 def test_gaps_in_float_pictures_are_dark(tmp_path: Path) -> None:
     values = smooth()[:, :, 0].astype(np.float32)
     values[:4] = np.nan
-    picture = placed(tmp_path, {"a.tif": encoded(Image.fromarray(values), "TIFF")})["a.tif"]
+    picture = placed(tmp_path, {"a.tif": encode(Image.fromarray(values), "TIFF")})["a.tif"]
     assert picture[:4].max() == 0
 
 
@@ -167,21 +109,21 @@ def test_strokes_drawn_in_alpha_are_visible(tmp_path: Path, ink: tuple[int, int,
     drawing = np.zeros((32, 32, 4), np.uint8)
     drawing[..., :3] = ink
     drawing[8:24, 14:18, 3] = 255
-    content = encoded(Image.fromarray(drawing), "PNG")
+    content = encode(Image.fromarray(drawing), "PNG")
     picture = placed(tmp_path, {"a.png": content})["a.png"]
-    assert np.array_equal(picture, shown(content, ground))
+    assert np.array_equal(picture, as_shown(content, ground))
     assert picture[0, 0].tolist() == [ground] * 3
     assert picture[16, 16].tolist() == list(ink)
 
 
 def test_alpha_that_was_never_set_is_ignored(tmp_path: Path) -> None:
     drawing = np.dstack([smooth(), np.zeros((HEIGHT, WIDTH), np.uint8)])
-    picture = placed(tmp_path, {"a.png": encoded(Image.fromarray(drawing), "PNG")})["a.png"]
+    picture = placed(tmp_path, {"a.png": encode(Image.fromarray(drawing), "PNG")})["a.png"]
     assert np.array_equal(picture, smooth())
 
 
 def test_a_cut_jpeg_keeps_its_first_part(tmp_path: Path) -> None:
-    whole = encoded(Image.fromarray(np.tile(smooth(), (4, 4, 1))), "JPEG", quality=95)
+    whole = encode(Image.fromarray(np.tile(smooth(), (4, 4, 1))), "JPEG", quality=95)
     contents = {"cut.jpg": whole[: len(whole) // 2], "whole.jpg": whole}
     pictures = placed(tmp_path, contents)
     upper = slice(0, HEIGHT)
@@ -195,7 +137,7 @@ def test_a_cut_jpeg_keeps_its_first_part(tmp_path: Path) -> None:
 
 
 def test_pictures_with_several_frames_are_told(tmp_path: Path) -> None:
-    (tmp_path / "a.gif").write_bytes(files()["animated.gif"])
+    (tmp_path / "a.gif").write_bytes(picture_files()["animated.gif"])
     media = MediaFiles(["a.gif"], [str(tmp_path / "a.gif")], np.array([1]))
     check = check_media(media, tmp_path / "train.csv", 0, labelled=True)
     assert check.notes == (
@@ -204,7 +146,7 @@ def test_pictures_with_several_frames_are_told(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_declares_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
-    content = bytearray(encoded(Image.fromarray(smooth()), "PNG"))
+    content = bytearray(encode(Image.fromarray(smooth()), "PNG"))
     content[16:24] = (60_000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
     (tmp_path / "bomb.png").write_bytes(bytes(content))
@@ -216,7 +158,7 @@ def test_a_picture_that_declares_too_many_pixels_is_not_decoded(tmp_path: Path) 
 
 def test_a_large_jpeg_is_reduced_while_decoding(tmp_path: Path) -> None:
     large = Image.fromarray(smooth()).resize((4_000, 3_000))
-    (tmp_path / "a.jpg").write_bytes(encoded(large, "JPEG", exif=turned(6)))
+    (tmp_path / "a.jpg").write_bytes(encode(large, "JPEG", exif=with_orientation(6)))
     decoded = decode_reduced(tmp_path / "a.jpg", 256)
     assert decoded is not None
     header, pixels = decoded

@@ -6,7 +6,7 @@ comparable. Transparent pictures lie on one ground: white, or black if most of w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class Rendering:
     """The ground of transparent pictures, and the values that become black and white per type of pixels."""
 
     ground: int = WHITE
-    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    ranges: tuple[tuple[str, float, float], ...] = ()  # type of pixels, black, white
 
     def to_8_bit(self, pixels: Pixels) -> NDArray[np.uint8]:
         """Return pixels (H, W) or (H, W, C) of any type as (H, W) or (H, W, 3) uint8."""
@@ -42,7 +42,8 @@ class Rendering:
         return np.ascontiguousarray(colour, dtype=np.uint8)
 
     def _scale(self, pixels: Pixels) -> NDArray[np.uint8]:
-        low, high = self.ranges.get(pixels.dtype.name) or _range_of([_tails(_colours(pixels))])
+        known = [(low, high) for name, low, high in self.ranges if name == pixels.dtype.name]
+        low, high = known[0] if known else _range_of([_tails(_colours(pixels))])
         values = np.nan_to_num(pixels.astype(np.float32), nan=low, posinf=high, neginf=low)
         scaled = np.clip((values - low) * (255 / (high - low)), 0, 255)
         if pixels.ndim == 3 and pixels.shape[2] == 4:  # transparency has the full range of its type
@@ -79,7 +80,7 @@ def choose_rendering(files: Sequence[str], seed: int) -> Rendering:
     ground = WHITE
     if shown and white / shown > _MANY:
         ground = GREY if black / shown > _SOME else BLACK
-    return Rendering(ground, {name: _range_of(found) for name, found in tails.items()})
+    return Rendering(ground, tuple((name, *_range_of(found)) for name, found in sorted(tails.items())))
 
 
 def has_transparency(pixels: Pixels) -> bool:

@@ -177,6 +177,7 @@ def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
         final=plan.final,
         rows=RowCounts(**counts),
         train_folds=0 if folds is None else len(np.unique(folds)),
+        rendering=None if media is None else media.placement.rendering,
         warnings=(
             *source.tables.warnings,
             *_warnings(source),

@@ -224,7 +224,7 @@ def _holds_fractions(values: "pd.Series[str]") -> bool:
 def _numbers(cells: "pd.Series[str]", form: CsvForm) -> "pd.Series[float] | None":
     """Return the readable numbers of a column of numbers; None for a column of another kind."""
     kind = column_kind(cells, None, str(cells.name), csv=form)
-    if kind.kind != "number":
+    if kind.kind not in ("number", "clock"):
         plain = pd.to_numeric(cells, errors="coerce")
         if kind.kind != "date" or plain.isna().any():
             return None

@@ -132,13 +132,9 @@ def _guess_classification(
     fields: list[Guess] = []
     questions: list[str] = []
     if len(labels) == 2 and metric.value == "roc_auc":
-        positive = _positive_class(cells)
+        positive, question_of_positive = guess_positive(cells)
         fields.append(positive)
-        other = next(label for label in labels if label != positive.value)
-        questions.append(
-            f"Predictions are probabilities of '{positive.value}': {positive.reason}. "
-            f"If they should be those of '{other}', set positive_class: {other!r}."
-        )
+        questions.append(question_of_positive)
     order = order_of_grades(labels)
     if order is not None:
         fields.append(Guess("class_order", list(order), "the words are grades"))
@@ -177,13 +173,21 @@ def _classification_metric(
     return Guess("metric", "accuracy", reason), f"Is accuracy the metric? {tables.train_name} does not say."
 
 
-def _positive_class(cells: "pd.Series[str]") -> Guess:
+def guess_positive(cells: "pd.Series[str]") -> tuple[Guess, str]:
+    """Return which of two classes is the positive one, and a question about it."""
     counts = {str(label): int(count) for label, count in cells.value_counts().items()}
+    first, last = sort_labels(counts)
     guess = guess_positive_class(counts)
-    if guess is not None:
-        return Guess("positive_class", guess.positive, guess.reason)
-    last = sort_labels(counts)[-1]
-    return Guess("positive_class", last, "it is the last one by alphabet; neither words nor rarity decide")
+    positive = last if guess is None else guess.positive
+    other = first if positive == last else last
+    reason = (
+        "it is the last one by alphabet; neither words nor rarity decide" if guess is None else guess.reason
+    )
+    question = (
+        f"Predictions are probabilities of '{positive}': {reason}. "
+        f"If they should be those of '{other}', set positive_class: {other!r}."
+    )
+    return Guess("positive_class", positive, reason), question
 
 
 def _sample_answers(tables: FoundTables, ids: tuple[str, ...], target: str) -> pd.DataFrame | None:

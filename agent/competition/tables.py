@@ -93,19 +93,21 @@ def first_row(mask: "pd.Series[bool]") -> int:
 
 @redacted_as("the time column holds values that are not dates or times")
 def parse_times(values: "pd.Series[str]", file: Path) -> "pd.Series[float]":
-    """Return times as floats (N,): numbers unchanged, dates as seconds since 1970.
+    """Return times as floats (N,): numbers unchanged, dates as seconds since 1970, NaN for blank cells.
 
     Raises:
         SetupError: a cell is neither a number nor a date. The message names the row.
     """
+    blank = values.str.strip() == ""
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    if numbers.notna().all():
+    if (numbers.notna() | blank).all():
         return numbers
-    dates = pd.to_datetime(values, errors="coerce", format="mixed", utc=True)
-    if dates.isna().any():
-        row = first_row(dates.isna())
+    dates = pd.to_datetime(values.mask(blank), errors="coerce", format="mixed", utc=True)
+    invalid = dates.isna() & ~blank
+    if invalid.any():
+        row = first_row(invalid)
         raise SetupError(
-            f"{file}: column '{values.name}' holds {dates.isna().sum()} values that are not times, "
+            f"{file}: column '{values.name}' holds {invalid.sum()} values that are not times, "
             f"the first is '{values.iloc[row - 1]}' (row {row})."
         )
     seconds: pd.Series[float] = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()

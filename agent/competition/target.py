@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from agent.competition.bad_targets import listed_classes, refuse_gap_words
 from agent.competition.canonical import ColumnKind
 from agent.competition.cell_parsing import parse_masks
 from agent.competition.class_order import order_classes, other_separator
@@ -114,7 +115,9 @@ def canonical_spec(spec: CompetitionSpec, read: ReadTargets) -> CompetitionSpec:
 def _read_labels(spec: CompetitionSpec, cells: pd.DataFrame, folder: Path, file: Path) -> ReadTargets:
     column = cells[spec.targets[0]]
     refuse_blank(column, file)
+    doubts = refuse_gap_words(column, file, listed_classes(spec, folder))
     classes, warnings = order_classes(spec, column.unique().tolist(), folder, file)
+    warnings = (*doubts, *warnings)
     target = Target(classes, _one_hot(column, np.arange(len(column)), len(column), classes, file))
     if metric_of(spec).prediction_kind(spec.task) != "ranking":
         return ReadTargets(target, cells, warnings=warnings)

@@ -9,15 +9,20 @@ from agent.competition.canonical.dates import DateForm, decide_date_form, parse_
 from agent.competition.canonical.gaps import GAP_WORDS, blank_gaps, gap_words_in
 from agent.competition.canonical.kinds import ColumnKind, canonical_cells, column_kind
 from agent.competition.canonical.numbers import NumberForm, decide_number_form, parse_numbers
+from agent.competition.canonical.tables import CanonicalTables, TableFiles, canonical_tables, category_gaps
 
 __all__ = [
     "GAP_WORDS",
+    "CanonicalTables",
     "ClockForm",
     "ColumnKind",
     "DateForm",
     "NumberForm",
+    "TableFiles",
     "blank_gaps",
     "canonical_cells",
+    "canonical_tables",
+    "category_gaps",
     "column_kind",
     "decide_clock_form",
     "decide_date_form",

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from agent.competition.canonical.cells import DistinctCells, translate
+from agent.competition.canonical.cells import DistinctCells, translate, trim
 from agent.competition.canonical.date_parts import DateParts, read_date_parts
 
 Order = Literal["day", "month"]
@@ -22,22 +22,11 @@ Epoch = Literal["s", "ms", "us", "ns"]
 FIRST_YEAR, LAST_YEAR = 1678, 2261  # what a table of pandas holds in nanoseconds
 _LONELY_DAYS = 3653  # a repeated date so far from all others is a sentinel
 _SENTINEL_DAYS = (
-    "1900-01-01",
-    "1899-12-30",
-    "1899-12-31",
-    "1901-01-01",
-    "1753-01-01",
-    "1970-01-01",
-    "1800-01-01",
-    "2050-12-31",
-    "2099-01-01",
-    "2099-12-31",
-    "2100-01-01",
-    "2100-12-31",
-    "2199-12-31",
-    "2200-01-01",
+    *("1753-01-01", "1800-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01"),
+    *("2050-12-31", "2099-01-01", "2099-12-31", "2100-01-01", "2100-12-31", "2199-12-31", "2200-01-01"),
     "2222-02-22",
 )
+_ROWS_IN_ORDER = 50_000
 
 
 @dataclass(frozen=True)
@@ -56,8 +45,8 @@ class DateForm:
     epoch: Epoch | None = None
     """Unit of numbers since 1970; None for calendar dates."""
 
-    compact: bool = False
-    """Whether cells of eight digits are dates, such as 20240305."""
+    year_first: bool = False
+    """Whether 24-03-05 is 5 March 2024."""
 
     with_time: bool = False
     sentinels: tuple[str, ...] = ()
@@ -83,16 +72,21 @@ def decide_date_form(
     if epoch is not None:
         return DateForm(epoch=epoch, with_time=True)
     parts = read_date_parts(cells.texts)
-    first, reason, ambiguous = _decide_order(parts, cells.counts, in_order, day_first, decimal)
-    days = parts.days(bool(first))
-    sentinels = _find_sentinels(days, parts, cells.counts)
+    rows = np.bincount(parts.day_codes, cells.counts, minlength=len(parts.days.texts)).astype(np.int64)
+    year_first = bool((parts.days.has_short_year & (parts.days.first > 31)).any())
+    first, reason, ambiguous = None, "", False
+    if not year_first:
+        first, reason, ambiguous = _decide_order(parts, rows, in_order, day_first, decimal)
+    dates = parts.days.dates(bool(first), year_first)
     return DateForm(
         day_first=first,
         reason=reason,
         is_ambiguous=ambiguous,
-        compact=bool(parts.is_compact.any()),
+        year_first=year_first,
         with_time=bool(parts.has_time.any()),
-        sentinels=sentinels,
+        sentinels=_find_sentinels(
+            dates[parts.day_codes][parts.is_midnight], cells.counts[parts.is_midnight], dates
+        ),
     )
 
 
@@ -111,14 +105,14 @@ def canonical_dates(texts: pa.StringArray, form: DateForm) -> pa.StringArray:
     if form.epoch is not None:
         return _from_epoch(texts, form.epoch)
     parts = read_date_parts(texts)
-    days = parts.days(bool(form.day_first))
-    valid = ~np.isnat(days) & in_range(days) & parts.has_valid_time
-    iso_days = np.where(valid, np.datetime_as_string(days), "").astype(object)
-    valid &= ~(np.isin(iso_days, list(form.sentinels)) & parts.is_midnight)
+    dates = parts.days.dates(bool(form.day_first), form.year_first)
+    iso_days = np.where(in_range(dates), np.datetime_as_string(dates), "").astype(object)
+    valid = (iso_days != "")[parts.day_codes] & parts.is_date
+    valid &= ~(np.isin(iso_days, list(form.sentinels))[parts.day_codes] & parts.is_midnight)
+    written = pa.array(iso_days, pa.string()).take(pa.array(parts.day_codes))
     if form.with_time:
-        written = pc.binary_join_element_wise(pa.array(iso_days, pa.string()), parts.iso_times(), "T")
-    else:
-        written = pa.array(iso_days, pa.string())
+        times = parts.iso_times.take(pa.array(parts.time_codes))
+        written = pc.binary_join_element_wise(written, times, "T")
     written = pc.if_else(pa.array(parts.is_iso), texts, written)
     return pc.if_else(pa.array(valid), written, "")
 
@@ -140,46 +134,46 @@ def _from_epoch(texts: pa.StringArray, epoch: Epoch) -> pa.StringArray:
 
 def _decide_order(
     parts: DateParts,
-    counts: NDArray[np.int64],
+    rows: NDArray[np.int64],
     in_order: "pd.Series[str] | None",
     day_first: bool | None,
     decimal: str | None,
 ) -> tuple[bool | None, str, bool]:
-    """Return whether the day is first, the reason, and whether nothing decides."""
-    open_order = parts.is_open
-    if not open_order.any():
+    """Return whether the day is first, the reason, and whether nothing decides.
+
+    `rows` (D,) counts the rows of each day.
+    """
+    days = parts.days
+    if not days.is_open.any():
         return None, "", False
     if day_first is not None:
         return day_first, "competition.yaml says so", False
-    first, second = parts.first[open_order], parts.second[open_order]
-    rows = counts[open_order]
-    day_rows = int(rows[(first > 12) & (second <= 12)].sum())
-    month_rows = int(rows[(second > 12) & (first <= 12)].sum())
+    only_day = days.is_open & (days.first > 12) & (days.second <= 12)
+    only_month = days.is_open & (days.second > 12) & (days.first <= 12)
+    day_rows, month_rows = int(rows[only_day].sum()), int(rows[only_month].sum())
     if day_rows != month_rows:
         is_day = day_rows > month_rows
-        example = parts.texts_of(open_order & ((parts.first if is_day else parts.second) > 12))[0]
+        example = days.texts[int((only_day if is_day else only_month).argmax())].as_py()
         return is_day, f"'{example}' has no other reading", False
-    if (decided := _decide_by_habit(parts, first, second, in_order, decimal)) is not None:
+    if (decided := _decide_by_habit(parts, in_order, decimal)) is not None:
         return (*decided, False)
     return False, "", True
 
 
 def _decide_by_habit(
-    parts: DateParts,
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    in_order: "pd.Series[str] | None",
-    decimal: str | None,
+    parts: DateParts, in_order: "pd.Series[str] | None", decimal: str | None
 ) -> tuple[bool, str] | None:
-    """Return whether the day is first by separator, order of rows or repetition, with the reason."""
-    if len(first) > 2 and (len(np.unique(first)) == 1) != (len(np.unique(second)) == 1):
-        is_day = len(np.unique(first)) == 1
+    """Return whether the day is first by repetition, separator or order of rows, with the reason."""
+    days = parts.days
+    firsts, seconds = (len(np.unique(part[days.is_open])) for part in (days.first, days.second))
+    if min(firsts, seconds) == 1 and max(firsts, seconds) > 2:
+        is_day = firsts == 1
         return is_day, f"the {'first' if is_day else 'second'} number is the same in all cells, as a day is"
-    if (parts.separator[parts.is_open] == ".").all():
+    if (days.separator[days.is_open] == ".").all():
         return True, "dates with points have the day first"
     if in_order is not None and (by_rows := _decide_by_rows(in_order)) is not None:
         return by_rows, f"the rows are in order of time if the {'day' if by_rows else 'month'} is first"
-    if (parts.separator[parts.is_open] == "-").all():
+    if (days.separator[days.is_open] == "-").all():
         return True, "dates with hyphens and the year last mostly have the day first"
     if parts.has_half_days:
         return False, "times with AM and PM go with the month first"
@@ -190,14 +184,11 @@ def _decide_by_habit(
 
 def _decide_by_rows(in_order: "pd.Series[str]") -> bool | None:
     """Return the reading under which the rows are sorted by time; None if neither or both are."""
-    from agent.competition.canonical.cells import trim
-
-    parts = read_date_parts(trim(in_order))
+    parts = read_date_parts(trim(in_order.head(_ROWS_IN_ORDER)))
     shares = []
     for day_first in (True, False):
-        days = parts.days(day_first)
-        days = days[~np.isnat(days)]
-        steps = np.diff(days).astype(np.int64)
+        dates = parts.days.dates(day_first, False)[parts.day_codes]
+        steps = np.diff(dates[~np.isnat(dates)]).astype(np.int64)
         shares.append(0.0 if len(steps) < 3 else max((steps >= 0).mean(), (steps <= 0).mean()))
     by_day, by_month = shares
     if max(shares) < 0.95 or abs(by_day - by_month) < 0.02:
@@ -206,15 +197,14 @@ def _decide_by_rows(in_order: "pd.Series[str]") -> bool | None:
 
 
 def _find_sentinels(
-    days: NDArray[np.datetime64], parts: DateParts, counts: NDArray[np.int64]
+    at_midnight: NDArray[np.datetime64], counts: NDArray[np.int64], dates: NDArray[np.datetime64]
 ) -> tuple[str, ...]:
     """Return usual stand-ins for "none" that repeat and lie years away from all other dates."""
-    valid = ~np.isnat(days) & in_range(days)
     suspects = np.array(_SENTINEL_DAYS, dtype="datetime64[D]")
-    others = days[valid & ~np.isin(days, suspects)]
+    others = dates[in_range(dates) & ~np.isin(dates, suspects)]
     found = []
     for day in suspects:
-        rows = int(counts[valid & (days == day) & parts.is_midnight].sum())
+        rows = int(counts[at_midnight == day].sum())
         if rows >= 2 and len(others) and np.abs((others - day).astype(np.int64)).min() > _LONELY_DAYS:
             found.append(str(day))
     return tuple(found)

@@ -5,8 +5,8 @@ quantities lose their currency or unit. Plain numbers stay as they are.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -15,23 +15,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from agent.competition.canonical.cells import DistinctCells, in_ascii_marks, matches, translate
+from agent.competition.canonical.cells import DistinctCells, in_ascii_marks, matches, to_mask, translate
 
 Mark = Literal[".", ","]
 
 PLAIN_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _THOUSANDS = (None, ",", ".", " ", "'")
 _MOST_GROUPS = 6  # three digits each; longer lists are signals
-_CURRENCY = (
-    r"(?:[A-Z]{0,2}\p{Sc}|(?i:USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|"
-    r"RUB|TRY|SGD|HKD|KRW|Euro|Dollars?|kr\.?|Rs\.?|Fr\.?|z\x{0142}|K\x{010d}))"
+_CURRENCY = re.compile(
+    r"[A-Z]{0,2}[$\u00a3\u00a5\u20a0-\u20cf]|zł|Kč|kr\.?|Rs\.?|Fr\.?|Euros?|Dollars?|"
+    r"USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|SGD|HKD|KRW",
+    re.IGNORECASE,
 )
 _BODY = r"[0-9][0-9., '\x{2019}]*[0-9]|[0-9]+[.,]?|[.,][0-9]+"
-_UNIT = r"[\p{L}\x{b0}\x{b5}][\p{L}\p{M}0-9\x{b2}\x{b3}\x{b0}/.]{0,14}"
+_BARE = rf"[+-]?(?:{_BODY})(?:[eE][+-]?[0-9]+)?"
+_AROUND_BODY = r"^[+-]|[eE].*$"
+_WORD = r"[\p{L}\p{Sc}%\x{b0}\x{b5}][\p{L}\p{M}\p{Sc}0-9\x{b2}\x{b3}/.]{0,14}"
 _DRESSED = (
-    r"^(?P<open>\()? ?(?P<sign>[+-])? ?(?P<before>" + _CURRENCY + r")? ?(?P<sign_after>[+-])? ?"
-    r"(?P<body>" + _BODY + r")(?P<power>[eE][+-]?[0-9]+)?(?P<space> ?)"
-    r"(?:(?P<percent>%)|(?P<after>" + _CURRENCY + r")|(?P<unit>" + _UNIT + r"))?(?P<late>-)? ?(?P<close>\))?$"
+    r"^(?P<open>\()? ?(?P<sign>[+-])? ?(?P<before>[\p{L}\p{Sc}][\p{L}\p{Sc}.]{0,6})? ?(?P<sign_after>[+-])? ?"
+    rf"(?P<body>{_BODY})(?P<power>[eE][+-]?[0-9]+)?(?P<space> ?)(?P<after>{_WORD})?(?P<late>-)? ?"
+    r"(?P<close>\))?$"
 )
 _KNOWN_UNIT = re.compile(
     r"[kcmdµn]?m[23²³]?|km/h|kmh|kph|mph|m/s|[kmµ]?g|t|tons?|lbs?|oz|[mcd]?l|hl|gal|°[CF]?|[kmM]?W|[km]?Wh|[km]?V|[km]?A|"
@@ -61,6 +64,28 @@ class NumberForm:
         return self == NumberForm()
 
 
+@dataclass(frozen=True)
+class _Words:
+    """Words (N,) as codes of distinct words."""
+
+    distinct: tuple[str, ...]
+    codes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, words: pa.StringArray) -> "_Words":
+        encoded = words.dictionary_encode()
+        return cls(tuple(encoded.dictionary.to_pylist()), encoded.indices.to_numpy().astype(np.intp))
+
+    def marks(self, accepts: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Return which words are accepted."""
+        accepted = np.array([accepts(word) for word in self.distinct], dtype=np.bool_)
+        return accepted[self.codes] if len(accepted) else np.zeros(len(self.codes), dtype=np.bool_)
+
+    def among(self, mask: NDArray[np.bool_]) -> list[str]:
+        """Return the distinct words of the marked rows."""
+        return [self.distinct[code] for code in np.unique(self.codes[mask])]
+
+
 def decide_number_form(
     cells: DistinctCells, decimal: Mark | None = None, thousands: str | None = None
 ) -> NumberForm:
@@ -71,11 +96,11 @@ def decide_number_form(
         decimal: the decimal mark of the user's tables, if known; it decides where cells do not.
         thousands: the mark between groups of three digits, if known.
     """
-    dressed = cells.take(~matches(cells.texts, PLAIN_NUMBER))
+    bare_mask = matches(cells.texts, _BARE)
+    bare, dressed = cells.take(bare_mask), cells.take(~bare_mask)
     parts = _Parts.of(dressed.texts)
-    plain = cells.take(matches(cells.texts, PLAIN_NUMBER))
-    body = pa.concat_arrays([parts.body, pc.replace_substring_regex(plain.texts, r"^[+-]|[eE].*$", "")])
-    counts = np.concatenate([dressed.counts * parts.is_number, plain.counts])
+    body = pa.concat_arrays([pc.replace_substring_regex(bare.texts, _AROUND_BODY, ""), parts.body])
+    counts = np.concatenate([bare.counts, dressed.counts * parts.is_number])
     forms = _forms(decimal, thousands)
     read = [int(counts[matches(body, _body_pattern(*form))].sum()) for form in forms]
     best = forms[int(np.argmax(read))]
@@ -84,7 +109,7 @@ def decide_number_form(
     return NumberForm(
         decimal=best[0],
         thousands=best[1],
-        percent=bool(parts.percent.any()),
+        percent=parts.has_percent,
         currencies=parts.currencies,
         unit=unit,
         is_ambiguous=decimal is None and best == (".", ",") and (",", None) in ties,
@@ -100,22 +125,47 @@ def canonical_numbers(texts: pa.StringArray, form: NumberForm) -> pa.StringArray
     """Return trimmed texts (N,) as plain numbers; '' for each text that is no number in this form."""
     plain = matches(texts, PLAIN_NUMBER)
     if form.decimal == "," and form.thousands == ".":
-        plain &= ~np.asarray(pc.match_substring(texts, ".").to_numpy(zero_copy_only=False), dtype=bool)
+        plain &= ~to_mask(pc.match_substring(texts, "."))
     if plain.all():
         return texts
+    written = np.where(plain, texts.to_numpy(zero_copy_only=False), "").astype(object)
+    bare = ~plain & matches(texts, _BARE)
+    for rows, read in ((bare, _read_bare), (~plain & ~bare, _read_dressed)):
+        if rows.any():
+            written[rows] = read(texts.filter(pa.array(rows)), form).to_numpy(zero_copy_only=False)
+    return pa.array(written, pa.string())
+
+
+def _read_bare(texts: pa.StringArray, form: NumberForm) -> pa.StringArray:
+    """Return numbers without anything but a sign around them; '' for other forms."""
+    body = _convert(pc.replace_substring_regex(texts, _AROUND_BODY, ""), form)
+    sign = pc.if_else(pc.starts_with(texts, "-"), "-", "")
+    power = pc.replace_substring_regex(texts, r"^[^eE]*", "")
+    return pc.if_else(pc.equal(body, ""), "", pc.binary_join_element_wise(sign, body, power, ""))
+
+
+def _read_dressed(texts: pa.StringArray, form: NumberForm) -> pa.StringArray:
+    """Return numbers with currency, percent sign, unit or brackets as plain numbers; '' for other forms."""
     parts = _Parts.of(texts)
-    body = parts.body
+    body = _convert(parts.body, form)
+    sign = pc.if_else(pa.array(parts.is_negative), "-", "")
+    number = pc.binary_join_element_wise(sign, body, parts.power, "")
+    is_number = to_mask(pc.not_equal(body, "")) & parts.is_number & parts.has_unit(form.unit)
+    return pc.if_else(pa.array(is_number), number, "")
+
+
+def _convert(body: pa.StringArray, form: NumberForm) -> pa.StringArray:
+    """Return unsigned digits with a decimal point; '' for digits in another form.
+
+    Without a mark of thousands, the other decimal mark counts too where it cannot part thousands.
+    """
     strict = matches(body, _body_pattern(form.decimal, form.thousands))
     other: Mark = "," if form.decimal == "." else "."
     lenient = ~strict & (form.thousands != other) & matches(body, _lenient_pattern(other))
     if form.thousands is not None:
         marks = "['\u2019]" if form.thousands == "'" else re.escape(form.thousands)
         body = pc.if_else(pa.array(strict), pc.replace_substring_regex(body, marks, ""), body)
-    body = pc.replace_substring(body, ",", ".")
-    sign = pc.if_else(pa.array(parts.is_negative), "-", "")
-    number = pc.binary_join_element_wise(sign, body, parts.power, "")
-    is_number = (strict | lenient) & parts.is_number & parts.has_unit(form.unit)
-    return pc.if_else(pa.array(plain), texts, pc.if_else(pa.array(is_number), number, ""))
+    return pc.if_else(pa.array(strict | lenient), pc.replace_substring(body, ",", "."), "")
 
 
 @dataclass(frozen=True)
@@ -124,10 +174,9 @@ class _Parts:
 
     body: pa.StringArray
     power: pa.StringArray
-    percent: NDArray[np.bool_]
-    unit: NDArray[np.object_]
-    spaced: NDArray[np.bool_]
-    currency: NDArray[np.object_]
+    before: _Words
+    after: _Words
+    is_spaced: NDArray[np.bool_]
     is_negative: NDArray[np.bool_]
     is_number: NDArray[np.bool_]
 
@@ -138,62 +187,76 @@ class _Parts:
         def part(name: str) -> pa.StringArray:
             return pc.fill_null(pc.struct_field(fields, name), "")
 
-        def text(name: str) -> NDArray[np.object_]:
-            found: NDArray[np.object_] = part(name).to_numpy(zero_copy_only=False)
-            return found
+        def holds(name: str, text: str = "") -> NDArray[np.bool_]:
+            mask = to_mask(pc.equal(part(name), text))
+            return mask if text else ~mask
 
-        opened, closed = text("open") != "", text("close") != ""
-        signs = [text(name) for name in ("sign", "sign_after", "late")]
-        signed = np.sum([sign != "" for sign in signs], axis=0)
-        negative = opened | np.any([sign == "-" for sign in signs], axis=0)
-        before, after = text("before"), text("after")
-        well_formed = (opened == closed) & (signed + opened <= 1) & ((before == "") | (after == ""))
+        opened, closed = holds("open"), holds("close")
+        signed = np.sum([holds(name) for name in ("sign", "sign_after", "late")], axis=0)
+        negative = opened | np.any([holds(name, "-") for name in ("sign", "sign_after", "late")], axis=0)
+        before, after = _Words.of(part("before")), _Words.of(part("after"))
+        currencies = before.marks(_is_currency), after.marks(_is_currency)
+        well_formed = (opened == closed) & (signed + opened <= 1) & ~(currencies[0] & currencies[1])
+        well_formed &= currencies[0] | before.marks(lambda word: not word)
         return cls(
             body=part("body"),
             power=part("power"),
-            percent=text("percent") != "",
-            unit=text("unit"),
-            spaced=text("space") != "",
-            currency=np.where(before != "", before, after),
+            before=before,
+            after=after,
+            is_spaced=holds("space"),
             is_negative=negative,
-            is_number=well_formed & (text("body") != ""),
+            is_number=well_formed & holds("body"),
         )
 
     @property
     def currencies(self) -> tuple[str, ...]:
         """Return the marks of currencies that occur, sorted."""
-        return tuple(sorted(set(self.currency[self.is_number].tolist()) - {""}))
+        words = {*self.before.among(self.is_number), *self.after.among(self.is_number)}
+        return tuple(sorted(word for word in words if _is_currency(word)))
+
+    @property
+    def has_percent(self) -> bool:
+        return "%" in self.after.among(self.is_number)
 
     def usual_unit(self, counts: NDArray[np.int64]) -> str | None:
-        """Return the unit of most rows, in small letters; None without one."""
-        rows: dict[str, int] = {}
-        texts: dict[str, int] = {}
-        for unit, spaced, count in zip(
-            self.unit[self.is_number], self.spaced[self.is_number], counts[self.is_number], strict=True
-        ):
-            if unit and (spaced or _KNOWN_UNIT.fullmatch(unit)):
-                rows[unit.lower()] = rows.get(unit.lower(), 0) + int(count)
-                texts[unit.lower()] = texts.get(unit.lower(), 0) + 1
-        accepted = [
-            unit
-            for unit in rows
-            if _KNOWN_UNIT.fullmatch(unit) or texts[unit] >= _MIN_DISTINCT_WITH_UNKNOWN_UNIT
-        ]
-        return max(accepted, key=lambda unit: rows[unit], default=None)
+        """Return the unit of most rows, in small letters; None without one.
+
+        A word that is no known unit counts behind a blank and at least three different numbers.
+        """
+        many = len(self.after.distinct)
+        codes, spaced = self.after.codes[self.is_number], self.is_spaced[self.is_number]
+        texts = np.bincount(codes, minlength=many)
+        unspaced = np.bincount(codes, ~spaced, minlength=many)
+        weights = np.bincount(codes, counts[self.is_number], minlength=many)
+        rows: dict[str, float] = {}
+        for index in np.flatnonzero(texts):
+            word = self.after.distinct[index]
+            known = _KNOWN_UNIT.fullmatch(word) is not None
+            if not word or word == "%" or _is_currency(word):
+                continue
+            if known or (not unspaced[index] and texts[index] >= _MIN_DISTINCT_WITH_UNKNOWN_UNIT):
+                rows[word.lower()] = rows.get(word.lower(), 0.0) + float(weights[index])
+        return max(rows, key=lambda unit: rows[unit], default=None)
 
     def has_unit(self, unit: str | None) -> NDArray[np.bool_]:
-        """Return which cells have this unit or none."""
-        lowered = np.array([text.lower() for text in self.unit], dtype=object)
-        mask: NDArray[np.bool_] = (lowered == "") | (lowered == unit)
-        return mask
+        """Return which cells have this unit, a currency, a percent sign or nothing behind the number."""
+        return self.after.marks(lambda word: word in ("", "%") or _is_currency(word) or word.lower() == unit)
+
+
+def _is_currency(word: str) -> bool:
+    return _CURRENCY.fullmatch(word) is not None
 
 
 def _forms(decimal: Mark | None, thousands: str | None) -> list[tuple[Mark, str | None]]:
     """Return decimal marks and marks of thousands, the most usual first."""
     marks: tuple[Mark, ...] = (",", ".") if decimal == "," else (".", ",")
-    allowed = _THOUSANDS if thousands is None else (None, thousands)
-    forms = [(mark, group) for group, mark in product(allowed, marks) if group != mark]
-    if decimal is None and thousands is None:  # 1,234 is a group of thousands unless a cell says otherwise
+    groups = dict.fromkeys((None, thousands, *_THOUSANDS))
+    forms = [(mark, group) for group in groups for mark in marks if group != mark]
+    if decimal is None:  # 1,234 is a group of thousands unless a cell says otherwise
+        forms.insert(1, (".", ","))
+    elif decimal == ",":  # 1.234 is a group of thousands in a table with decimal commas
+        forms.insert(0, (",", "."))
+    else:
         forms.insert(1, (".", ","))
     return list(dict.fromkeys(forms))
 

@@ -36,11 +36,11 @@ from agent.competition.preparation.raw_tables import (
 )
 from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
 from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
+from agent.competition.preparation.time_split import TimeSplit, choose_time_split
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
 from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
-from agent.competition.tables import parse_times
 from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
 from agent.core.files import resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
@@ -71,6 +71,7 @@ class _PreparationInput:
     tables: RawTables
     targets: ReadTargets
     plan: SubmissionPlan
+    time_split: TimeSplit
     train_media: MediaFiles | None
     test_media: MediaFiles | None
     fingerprint: str
@@ -104,12 +105,31 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
         train_media = find_media(raw.folder, image, tables.train, "train", raw.folder / spec.train)
         test_table = raw.folder / (spec.test or spec.sample_submission)
         test_media = find_media(raw.folder, image, tables.test, "test", test_table)
-    fingerprint = _fingerprint(user_spec, raw.folder, [train_media, test_media])
-    return _PreparationInput(spec, raw, tables, targets, plan, train_media, test_media, fingerprint)
+    time_split = choose_time_split(
+        spec,
+        tables.train,
+        tables.test,
+        raw.folder / spec.train,
+        raw.folder / (spec.test or spec.sample_submission),
+    )
+    decisions = _later_decisions(spec, tables, time_split)
+    fingerprint = _fingerprint(user_spec, raw.folder, [train_media, test_media], decisions)
+    return _PreparationInput(
+        spec, raw, tables, targets, plan, time_split, train_media, test_media, fingerprint
+    )
 
 
-def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
-    """Return the SHA-256 of format, specification, tables (bytes) and images (names and sizes)."""
+def _later_decisions(spec: CompetitionSpec, tables: RawTables, time_split: TimeSplit) -> str:
+    """Return the decisions that earlier versions took otherwise; '' if there is none."""
+    decisions = ["canonical cells"] if tables.has_canonical_changes else []
+    times = spec.columns_with("time") if spec.fold_column is None else []
+    if time_split.column != (times[0] if times else None):
+        decisions.append(f"time split: {time_split.column}")
+    return "; ".join(decisions)
+
+
+def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None], decisions: str) -> str:
+    """Return the SHA-256 of format, specification, tables (bytes), images (names and sizes) and decisions."""
     # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
     unset: dict[str, Any] = dict.fromkeys(
         _FIELDS_ADDED_LATER - spec.model_dump(exclude_defaults=True).keys(), True
@@ -126,6 +146,7 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     for files in media:
         if files is not None:
             digest.update("\0".join(files.names).encode() + files.sizes.tobytes())
+    digest.update(decisions.encode())
     return digest.hexdigest()
 
 
@@ -149,7 +170,13 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         final=plan.final,
         rows=RowCounts(**counts),
         train_folds=0 if folds is None else len(np.unique(folds)),
-        warnings=(*source.tables.warnings, *_warnings(source), *warnings, *split.warnings),
+        warnings=(
+            *source.tables.warnings,
+            *_warnings(source),
+            *source.time_split.warnings,
+            *warnings,
+            *split.warnings,
+        ),
         root=folder,
     )
     eda = summarize_training_rows(parts.train, spec, prepared.input)
@@ -210,15 +237,12 @@ def _parts(
 
 def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:
     spec, train = source.spec, source.tables.train
-    groups = times = folds = None
+    groups = folds = None
     if names := spec.columns_with("group"):
         groups = _group_codes(train[names[0]])
-    if names := spec.columns_with("time"):
-        parsed = parse_times(train[names[0]], source.raw.folder / spec.train)
-        times = np.asarray(parsed, dtype=np.float64)
     if spec.fold_column is not None:
         folds = fold_ranks(train[spec.fold_column])
-    return LabelledRows(target, groups, times, folds)
+    return LabelledRows(target, groups, source.time_split.times, folds)
 
 
 def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:

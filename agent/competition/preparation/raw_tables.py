@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agent.competition.bad_targets import drop_bad_targets
+from agent.competition.canonical import TableFiles, canonical_tables
 from agent.competition.preparation.sample_form import Sample, default_sample
 from agent.competition.preparation.signals import require_signals
 from agent.competition.preparation.train_labels import add_labels
@@ -31,6 +32,8 @@ class RawTables:
     test: pd.DataFrame
     sample: Sample
     warnings: tuple[str, ...]
+    has_canonical_changes: bool = False
+    """Whether input cells were written otherwise than as plain numbers, ISO dates and blanks."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
 
     Raises:
         SetupError: a table or column is missing, ids are blank or repeated, ids of the sample submission
-            are not in the test table, or a cell of a signal column is not a signal.
+            are not in the test table, or cells of a column are not what its role says.
     """
     _check_columns(spec, folder)
     train, notes = read_training_table(spec, folder)
@@ -67,10 +70,19 @@ def read_tables(spec: CompetitionSpec, folder: Path) -> RawTables:
     for name in spec.columns_with("signal"):
         require_signals(labelled[name], train.file)
         require_signals(to_predict[name], test.file)
+    canonical = canonical_tables(spec, labelled, to_predict, TableFiles(train.file, test.file, train.form))
+    changed = not (canonical.train.equals(labelled) and canonical.test.equals(to_predict))
     overlap = int(to_predict[key].isin(labelled[key]).sum()) if spec.id_from != () else 0
     if overlap:
         notes = (f"{overlap} ids of rows to predict also occur in {spec.train}.", *notes)
-    return RawTables(spec.model_copy(update={"id_column": key}), labelled, to_predict, shown, notes)
+    return RawTables(
+        spec.model_copy(update={"id_column": key}),
+        canonical.train,
+        canonical.test,
+        shown,
+        (*notes, *canonical.warnings),
+        has_canonical_changes=changed,
+    )
 
 
 def read_training_table(spec: CompetitionSpec, folder: Path) -> tuple[UserCells, tuple[str, ...]]:
@@ -87,7 +99,7 @@ def read_training_table(spec: CompetitionSpec, folder: Path) -> tuple[UserCells,
         labels = read_user_cells(spec, folder, spec.train_labels)
         cells, note = add_labels(spec, table.cells, labels.cells, folder)
         table, notes = replace(table, cells=cells), (note,)
-    cells, dropped = drop_bad_targets(spec, table.cells, folder / (spec.train_labels or spec.train))
+    cells, dropped = drop_bad_targets(spec, table.cells, folder)
     table, notes = replace(table, cells=cells), (*notes, *dropped)
     if spec.fold_column is not None:
         require_columns(table.cells, [spec.fold_column], table.file)

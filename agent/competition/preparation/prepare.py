@@ -110,7 +110,7 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
         raw.folder / spec.train,
         raw.folder / (spec.test or spec.sample_submission),
     )
-    decisions = _later_decisions(spec, tables, time_split)
+    decisions = _later_decisions(spec, tables, plan, time_split)
     fingerprint = _fingerprint(user_spec, raw.folder, media, decisions)
     return _PreparationInput(spec, raw, tables, targets, plan, time_split, media, fingerprint)
 
@@ -125,9 +125,13 @@ def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationI
         yield replace(source, media=media)
 
 
-def _later_decisions(spec: CompetitionSpec, tables: RawTables, time_split: TimeSplit) -> str:
+def _later_decisions(
+    spec: CompetitionSpec, tables: RawTables, plan: SubmissionPlan, time_split: TimeSplit
+) -> str:
     """Return the decisions that earlier versions took otherwise; '' if there is none."""
     decisions = ["canonical cells"] if tables.has_canonical_changes else []
+    if len(plan.final.columns) != len(plan.columns) or plan.final.columns[0].name != spec.id_column:
+        decisions.append("canonical submissions")
     times = spec.columns_with("time") if spec.fold_column is None else []
     if time_split.column != (times[0] if times else None):
         decisions.append(f"time split: {time_split.column}")

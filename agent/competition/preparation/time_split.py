@@ -3,8 +3,8 @@
 `time_split: auto` splits by the first time input by which the rows to predict are later: at least 90 % of
 them lie after 90 % of the training rows. Where they lie among the training rows, the date is an input only
 and validation rows are drawn at random. The same holds where the split would hold out more than half of the
-rows, because they share the latest moment, or where more than half of them have no time. A named column always
-splits.
+rows, because they share the latest moment, or where more than half of them have no time. A named column
+always splits.
 """
 
 from dataclasses import dataclass

@@ -42,24 +42,35 @@ def init_command(
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
-    from agent.drafting.rules.draft import draft_spec, write_draft
+    from agent.drafting.draft_check import try_draft
+    from agent.drafting.rules.draft import draft_spec
+    from agent.drafting.rules.write_draft import require_none_yet, write_draft
 
     if model is None:
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
-        draft = draft_spec(directory)
-        file = write_draft(draft, directory)
+        require_none_yet(directory)
+        draft, warnings = draft_spec(directory), list[str]()
+
+        def check(spec: "CompetitionSpec") -> list[str]:
+            warnings.extend(try_draft(spec, directory).warnings)
+            return warnings
+
+        file = write_draft(draft, directory, check)
     else:
         written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
         if written.prepared is not None:
             _describe(written.prepared)
+        warnings = []
     print(f"Wrote {file}:")
     for guess in draft.guesses:
         by = f"{guess.by}: " if guess.by else ""
         print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
     for question in draft.questions:
         print(f"  Please check: {question}")
+    for note in dict.fromkeys([*draft.notes, *warnings]):
+        print(f"  Note: {note}")
     _print_families(draft.spec, directory)
 
 
@@ -67,7 +78,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     """Print the families that can run the competition, and the next command."""
     from agent.execution.hardware import device
     from agent.planner.base import TaskContext
-    from agent.planner.conditions import serves, unserved_message
+    from agent.planner.conditions import serves, unread_inputs, unserved_message
     from agent.repository.family import known_families
 
     context = TaskContext.of(spec, 0, device())
@@ -75,6 +86,9 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
+        for name in serving:
+            if unread := unread_inputs(spec, families[name]):
+                print(f"Note: {name} does not read {', '.join(unread)}.")
         print(f"Next: mars run --competition {directory}")
     else:
         print(unserved_message(spec, families))
@@ -84,7 +98,7 @@ def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> "Dr
     """Draft with a language model; print the model, its cost and the file with all messages."""
     from agent.drafting.llm.draft import draft_with_model
     from agent.drafting.llm.transcript import DraftTranscript
-    from agent.drafting.rules.draft import require_none_yet
+    from agent.drafting.rules.write_draft import require_none_yet
     from agent.llm.client import require_packages
     from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
     from agent.llm.prices import load_prices
@@ -137,8 +151,12 @@ def prepare_command(
 
 
 def _describe(prepared: "Prepared") -> None:
+    from agent.competition.positive_class import describe_positive_class
+
     rows = prepared.rows
     print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    if (positive := describe_positive_class(prepared)) is not None:
+        print(positive)
     for warning in prepared.warnings:
         print(f"Warning: {warning}")
     print(f"Prepared: {prepared.root}")

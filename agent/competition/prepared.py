@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.final_form import FinalForm
+from agent.competition.pictures.rendering import Rendering
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
 
@@ -56,6 +57,9 @@ class Prepared(BaseModel):
     rows: RowCounts
     train_folds: int = Field(
         default=0, description="Number of the user's folds in the training rows; 0 without a fold column."
+    )
+    rendering: Rendering | None = Field(
+        default=None, description="The 8-bit form of pictures with more bits or with transparency."
     )
     warnings: tuple[str, ...] = Field(default=(), description="Warnings for the user, one sentence each.")
     root: Path = Field(exclude=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from agent.competition.evaluation import check_metric
 from agent.competition.metrics import metric_of
+from agent.competition.positive_class import describe_positive_class
 from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
@@ -269,8 +270,9 @@ class _Session:
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
         self._observer.started(state, headline)
-        for sentence in run.prepared.warnings:
-            self._observer.note(sentence)
+        for sentence in (describe_positive_class(run.prepared), *run.prepared.warnings):
+            if sentence is not None:
+                self._observer.note(sentence)
         try:
             search = open_search(
                 run,

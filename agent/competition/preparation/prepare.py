@@ -7,7 +7,9 @@ the files.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.metric_sense import check_sense
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
-from agent.competition.preparation.media import (
-    MediaFiles,
-    find_broken_media,
-    find_media,
-    place_media,
-    require_decoder,
-)
+from agent.competition.preparation.media_place import LinkFile
+from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
 from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import (
     RawTables,
@@ -41,7 +39,7 @@ from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
-from agent.core.files import resolve_inside, staged_folder, translate_os_errors
+from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 
 _ID_HEX_DIGITS = 10
@@ -71,13 +69,18 @@ class _PreparationInput:
     targets: ReadTargets
     plan: SubmissionPlan
     time_split: TimeSplit
-    train_media: MediaFiles | None
-    test_media: MediaFiles | None
+    media: RowMedia | None
     fingerprint: str
 
 
-def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
+def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = link_or_copy) -> Prepared:
     """Prepare the data, or return the result of an earlier call with the same data.
+
+    Args:
+        spec: the competition.
+        raw: the data of the user.
+        home: where the prepared data go.
+        link: puts an image at its second place.
 
     Raises:
         SetupError: the data of the user are invalid. The message names file, row or count.
@@ -87,8 +90,8 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         source = _read(raw.with_grader_metric(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
-            with staged_folder(root) as folder:
-                _write(source, folder)
+            with staged_folder(root) as folder, _unpacked(source, root.parent) as unpacked:
+                _write(unpacked, folder, link)
         return load_prepared(root)
 
 
@@ -98,12 +101,8 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
     targets = read_targets(tables.spec, tables.train, raw.folder)
     spec = canonical_spec(tables.spec, targets)
     plan = plan_submission(spec, tables.spec, targets, tables.sample)
-    train_media = test_media = None
-    if (image := spec.image_input) is not None:
-        require_decoder()
-        train_media = find_media(raw.folder, image, tables.train, "train", raw.folder / spec.train)
-        test_table = raw.folder / (spec.test or spec.sample_submission)
-        test_media = find_media(raw.folder, image, tables.test, "test", test_table)
+    image = spec.image_input
+    media = None if image is None else find_row_media(raw.folder, image, spec, tables)
     time_split = choose_time_split(
         spec,
         tables.train,
@@ -111,23 +110,35 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
         raw.folder / spec.train,
         raw.folder / (spec.test or spec.sample_submission),
     )
-    decisions = _later_decisions(spec, tables, time_split)
-    fingerprint = _fingerprint(user_spec, raw.folder, [train_media, test_media], decisions)
-    return _PreparationInput(
-        spec, raw, tables, targets, plan, time_split, train_media, test_media, fingerprint
-    )
+    decisions = _later_decisions(spec, tables, plan, time_split)
+    fingerprint = _fingerprint(user_spec, raw.folder, media, decisions)
+    return _PreparationInput(spec, raw, tables, targets, plan, time_split, media, fingerprint)
 
 
-def _later_decisions(spec: CompetitionSpec, tables: RawTables, time_split: TimeSplit) -> str:
+@contextmanager
+def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationInput]:
+    """Yield the inputs with the images of archives unpacked into a temporary folder."""
+    if source.media is None:
+        yield source
+        return
+    with source.media.unpacked(parent) as media:
+        yield replace(source, media=media)
+
+
+def _later_decisions(
+    spec: CompetitionSpec, tables: RawTables, plan: SubmissionPlan, time_split: TimeSplit
+) -> str:
     """Return the decisions that earlier versions took otherwise; '' if there is none."""
     decisions = ["canonical cells"] if tables.has_canonical_changes else []
+    if len(plan.final.columns) != len(plan.columns) or plan.final.columns[0].name != spec.id_column:
+        decisions.append("canonical submissions")
     times = spec.columns_with("time") if spec.fold_column is None else []
     if time_split.column != (times[0] if times else None):
         decisions.append(f"time split: {time_split.column}")
     return "; ".join(decisions)
 
 
-def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None], decisions: str) -> str:
+def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, decisions: str) -> str:
     """Return the SHA-256 of format, specification, tables (bytes), images (names and sizes) and decisions."""
     # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
     unset: dict[str, Any] = dict.fromkeys(
@@ -141,22 +152,23 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
         if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
-            digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
-    for files in media:
-        if files is not None:
-            digest.update("\0".join(files.names).encode() + files.sizes.tobytes())
+            digest.update(hashlib.sha256(resolve_table(folder, name).read_bytes()).digest())
+    for part in [] if media is None else media.fingerprint_parts:
+        digest.update(part)
     digest.update(decisions.encode())
     return digest.hexdigest()
 
 
-def _write(source: _PreparationInput, folder: Path) -> None:
+def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
     spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source, target)
-    kept, warnings = _usable_rows(source)
+    media = None if source.media is None else source.media.check(SEED)
+    kept = np.arange(len(source.tables.train)) if media is None else media.kept
+    warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
     split = split_rows(rows, mix_audit=spec.mix_audit)
-    parts = _parts(source, split, kept, folder / "public" / "input")
+    parts = _parts(source, split, kept, media, folder / "public" / "input", link)
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
@@ -169,6 +181,7 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         final=plan.final,
         rows=RowCounts(**counts),
         train_folds=0 if folds is None else len(np.unique(folds)),
+        rendering=None if media is None else media.placement.rendering,
         warnings=(
             *source.tables.warnings,
             *_warnings(source),
@@ -194,14 +207,18 @@ def _warnings(source: _PreparationInput) -> tuple[str, ...]:
             targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)
         }
     doubt = doubt_positive_class(spec, counts, source.plan.columns)
-    return (*targets.warnings, *source.plan.warnings, *([doubt] if doubt is not None else []))
+    file = source.raw.folder / (source.tables.spec.train_labels or spec.train)
+    past_sense = check_sense(spec, target, file)
+    return (*targets.warnings, *past_sense, *source.plan.warnings, *([doubt] if doubt is not None else []))
 
 
 def _parts(
     source: _PreparationInput,
     split: Split,
     kept: NDArray[np.intp],
+    media: CheckedMedia | None,
     public_input: Path,
+    link: LinkFile,
 ) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
@@ -213,9 +230,10 @@ def _parts(
         labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
-    if source.train_media is not None and source.test_media is not None:
-        labelled.insert(0, FILE_COLUMN, place_media(source.train_media.take(kept), train_ids, public_input))
-        test.insert(0, FILE_COLUMN, place_media(source.test_media, test_ids, public_input))
+    if media is not None:
+        train_files, test_files = media.place(train_ids, test_ids, public_input, link)
+        labelled.insert(0, FILE_COLUMN, train_files)
+        test.insert(0, FILE_COLUMN, test_files)
     labelled.insert(0, spec.id_column, train_ids)
     test.insert(0, spec.id_column, test_ids)
 
@@ -248,18 +266,6 @@ def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:
     blank = np.flatnonzero(values.to_numpy() == "")
     codes[blank] = codes.max() + 1 + np.arange(len(blank))
     return codes
-
-
-def _usable_rows(source: _PreparationInput) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the labelled rows with a readable image, and warnings. Rows to predict are never dropped."""
-    spec, folder = source.spec, source.raw.folder
-    if source.train_media is None or source.test_media is None:
-        return np.arange(len(source.tables.train)), []
-    broken, faults = find_broken_media(source.train_media, folder / spec.train, SEED)
-    warnings = [f"{fault}; MARS dropped these rows." for fault in faults]
-    _, faults = find_broken_media(source.test_media, folder / (spec.test or spec.sample_submission), SEED)
-    warnings += [f"{fault}; these rows stay among the rows to predict." for fault in faults]
-    return np.flatnonzero(~broken), warnings
 
 
 def _opaque_ids(

@@ -18,7 +18,7 @@ from agent.competition.row_ids import add_keys, find_column, key_column, rename_
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec, CsvForm
 from agent.competition.tables import require_columns
 from agent.core.errors import SetupError, redacted_as
-from agent.core.files import resolve_inside
+from agent.core.files import resolve_table
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def read_user_cells(spec: CompetitionSpec, folder: Path, name: str) -> UserCells
 
 def has_sample(spec: CompetitionSpec, folder: Path) -> bool:
     """Return whether the folder has the sample submission; only rows of a test table go without."""
-    return spec.test is None or resolve_inside(folder, spec.sample_submission).is_file()
+    return spec.test is None or resolve_table(folder, spec.sample_submission).is_file()
 
 
 def _read_sample(spec: CompetitionSpec, folder: Path) -> UserCells | None:

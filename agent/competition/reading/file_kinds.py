@@ -15,7 +15,7 @@ class FileKind(StrEnum):
     TEXT = "a text table"
     PARQUET = "a Parquet file"
     ARROW = "a Feather or Arrow file"
-    EXCEL = "an Excel or OpenDocument file"
+    SPREADSHEET = "an Excel or OpenDocument file"
     JSON = "a JSON file"
     EMPTY = "empty"
     SQLITE = "an SQLite database"
@@ -48,8 +48,8 @@ _MAGIC: tuple[tuple[bytes, FileKind], ...] = (
     (b"ARROW1", FileKind.ARROW),
     (b"FEA1", FileKind.ARROW),
     (b"\xff\xff\xff\xff", FileKind.ARROW),
-    (b"PK\x03\x04", FileKind.EXCEL),
-    (b"\xd0\xcf\x11\xe0", FileKind.EXCEL),
+    (b"PK\x03\x04", FileKind.SPREADSHEET),
+    (b"\xd0\xcf\x11\xe0", FileKind.SPREADSHEET),
     (b"SQLite format 3\0", FileKind.SQLITE),
     (b"\x89HDF\r\n\x1a\n", FileKind.HDF5),
     (b"\x93NUMPY", FileKind.NUMPY),
@@ -74,7 +74,7 @@ _MAGIC: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x7fELF", FileKind.EXECUTABLE),
     (b"version https://git-lfs.github.com/spec/", FileKind.LFS),
 )
-_READABLE = {FileKind.TEXT, FileKind.PARQUET, FileKind.ARROW, FileKind.EXCEL, FileKind.JSON}
+_READABLE = {FileKind.TEXT, FileKind.PARQUET, FileKind.ARROW, FileKind.SPREADSHEET, FileKind.JSON}
 _WHAT_TO_DO = {
     FileKind.LFS: "the table itself is not there; run `git lfs pull`",
     FileKind.HTML: "download the table itself; a login or error page may have been saved in its place",
@@ -83,6 +83,7 @@ _WHAT_TO_DO = {
     FileKind.RAR: "unpack it",
 }
 _HEAD = 4096
+_MAX_CONTROL = 0.01  # share of control characters in text
 
 
 def kind_of(content: pa.Buffer, name: str) -> FileKind:
@@ -107,7 +108,7 @@ def kind_of(content: pa.Buffer, name: str) -> FileKind:
     return FileKind.TEXT
 
 
-def refuse_unreadable(kind: FileKind, content: pa.Buffer, file: Path) -> None:
+def refuse_unreadable(kind: FileKind, file: Path) -> None:
     """Raise SetupError unless the kind is a table."""
     if kind is FileKind.EMPTY:
         raise SetupError(f"{file}: the file is empty.")
@@ -127,10 +128,16 @@ def _starts_as_json(text: bytes) -> bool:
 
 
 def _is_binary(head: bytes) -> bool:
-    """Return whether the bytes hold control characters that no encoding of text has."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in head[:2]:
+    """Return whether the bytes are neither text in UTF-8 or UTF-16 nor text of one byte per letter."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         return False
-    if head.count(0) > 0.2 * len(head):
-        return False  # perhaps UTF-16
-    control = sum(byte < 9 or 13 < byte < 28 for byte in head)
-    return control > 0
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if even + odd:
+        return bool(even and odd) and even + odd > _MAX_CONTROL * len(head)
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:
+            control = sum(byte < 9 or 13 < byte < 32 for byte in head)
+            return control > _MAX_CONTROL * len(head)
+    return False

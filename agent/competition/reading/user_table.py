@@ -7,13 +7,17 @@ import pandas as pd
 import pyarrow as pa
 
 from agent.competition.reading.compression import unpack
+from agent.competition.reading.dialects import name_of
+from agent.competition.reading.encodings import to_utf8
 from agent.competition.reading.file_kinds import FileKind, kind_of, refuse_unreadable
-from agent.competition.reading.text_tables import read_text
+from agent.competition.reading.headers import clean_header, looks_like_data
+from agent.competition.reading.number_marks import decide_marks
+from agent.competition.reading.text_tables import parse_text
 from agent.competition.spec import CsvForm
 from agent.core.errors import SetupError, redacted_as
 from agent.core.files import resolve_table
 
-_TYPED_FORM = CsvForm(separator=",", decimal=".", thousands=None, encoding="utf-8")
+STANDARD_FORM = CsvForm(separator=",", decimal=".", thousands=None, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -38,26 +42,70 @@ def read_user_table(folder: Path, name: str, form: CsvForm | None = None) -> Use
     Raises:
         SetupError: the file is missing or cannot be read as a table. The message names the file and, where
             one exists, the row.
+        OSError: this user may not read the file.
     """
     file = resolve_table(folder, name)
     if file.is_dir():
         raise SetupError(f"{file}: the path is a folder; name a table file.")
+    if file.exists() and not file.is_file():
+        raise SetupError(f"{file}: the path is not a regular file; name a table file.")
     if not file.is_file():
         raise SetupError(f"{file}: the file is missing.")
-    table = _read_content(pa.memory_map(str(file)).read_buffer(), file, form or CsvForm())
+    table = _read_content(_map(file), file, form or CsvForm())
     if table.cells.empty:
         raise SetupError(f"{file}: the table holds no rows.")
+    if looks_like_data(table.cells):
+        first = ", ".join(str(column)[:20] for column in table.cells.columns[:4])
+        raise SetupError(
+            f"{file}: the first row looks like data ({first}), so the header is missing; add a first row "
+            "with the names of the columns."
+        )
     return table
 
 
-def _read_content(content: pa.Buffer, file: Path, form: CsvForm) -> UserTable:
-    content, inner = unpack(content, file)
-    kind = kind_of(content, inner)
-    refuse_unreadable(kind, content, file)
-    if kind in (FileKind.PARQUET, FileKind.ARROW, FileKind.EXCEL, FileKind.JSON):
-        from agent.competition.reading import typed_tables
+def _map(file: Path) -> pa.Buffer:
+    with file.open("rb"):
+        pass  # raises the usual OSError
+    return pa.memory_map(str(file)).read_buffer() if file.stat().st_size else pa.py_buffer(b"")
 
-        cells, notes, index = typed_tables.read_typed(content, kind, file)
-        return UserTable(cells, _TYPED_FORM, notes, index)
-    cells, decided, notes, index = read_text(content, file, form)
-    return UserTable(cells, decided, notes, index)
+
+def _read_content(content: pa.Buffer, file: Path, form: CsvForm) -> UserTable:
+    content, inner, notes = unpack(content, file)
+    kind = kind_of(content, inner)
+    refuse_unreadable(kind, file)
+    table = _read_text(content, file, form) if kind is FileKind.TEXT else _read_typed(content, kind, file)
+    return UserTable(table.cells, table.form, (*notes, *table.notes), table.index_columns)
+
+
+def _read_typed(content: pa.Buffer, kind: FileKind, file: Path) -> UserTable:
+    from agent.competition.reading import arrow_tables, json_tables, spreadsheets
+
+    if kind is FileKind.SPREADSHEET:
+        columns, notes = spreadsheets.read_sheet(content, file)
+    elif kind is FileKind.JSON:
+        columns, notes = json_tables.read_records(content, file)
+    else:
+        columns, notes = arrow_tables.read_arrow(content, kind, file)
+    header = clean_header(columns.column_names, file.name)
+    cells: pd.DataFrame = columns.rename_columns(list(header.names)).to_pandas()
+    return UserTable(cells, STANDARD_FORM, (*notes, *header.notes), header.index_columns)
+
+
+def _read_text(content: pa.Buffer, file: Path, form: CsvForm) -> UserTable:
+    text, encoding, damage = to_utf8(content, file, form.encoding)
+    parsed = parse_text(text, file, form.separator)
+    decimal, thousands, doubts = decide_marks(
+        parsed.table, parsed.separator, form, file.name, may_hold_separator=parsed.has_quotes
+    )
+    decided = CsvForm(separator=parsed.separator, decimal=decimal, thousands=thousands, encoding=encoding)
+    told = () if decided == STANDARD_FORM else (f"{file.name}: {describe_form(decided)}.",)
+    return UserTable(parsed.table, decided, (*damage, *told, *parsed.notes, *doubts), parsed.index_columns)
+
+
+def describe_form(form: CsvForm) -> str:
+    """Return the form of a text table in words."""
+    words = [f"text in {form.encoding}", f"cells parted by {name_of(form.separator or ',')}"]
+    words.append(f"decimal mark '{form.decimal}'")
+    if form.thousands is not None:
+        words.append(f"thousands mark '{form.thousands}'")
+    return ", ".join(words)

@@ -10,9 +10,9 @@ import pandas as pd
 from agent.competition.reading.user_table import read_user_table
 from agent.competition.tables import parse_times
 from agent.core.errors import SetupError
+from agent.drafting.rules.images import are_image_names
 from agent.drafting.rules.inputs import (
     are_dates,
-    are_image_names,
     are_numbers,
     is_date,
     mean_words,

@@ -9,7 +9,7 @@ import pytest
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.drafting.llm.draft_check import InvalidDraftError, prepare_draft
+from agent.drafting.draft_check import InvalidDraftError, prepare_draft
 from tests.drafting.llm.described_folders import CANARY, ROWS, write_folder
 
 SPEC: dict[str, Any] = {

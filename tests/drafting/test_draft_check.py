@@ -124,3 +124,14 @@ def test_what_the_trial_found_is_noted_in_the_draft(tmp_path: Path) -> None:
     folder = write_tables(tmp_path / "data", table(60), "price")
     file = write_draft(draft_spec(folder), folder, lambda spec: try_draft(spec, folder).warnings)
     assert "# Note: No audit rows: " in file.read_text()
+
+
+def test_large_tables_are_read_and_split_but_not_written(tmp_path: Path) -> None:
+    folder = write_tables(tmp_path / "data", table(90), "price")
+    spec = draft_spec(folder).spec
+    whole, part = try_draft(spec, folder), try_draft(spec, folder, max_bytes=100)
+    assert part.rows == whole.rows
+    assert part.warnings == (*whole.warnings, "The tables are large, so no submission was tried.")
+    wrong = spec.model_copy(update={"targets": ("colour",)})
+    with pytest.raises(InvalidDraftError, match="'colour'"):
+        try_draft(wrong, folder, max_bytes=100)

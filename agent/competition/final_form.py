@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.competition.labels import as_flag, split_labels
 from agent.competition.row_ids import joined_keys
+from agent.competition.tables import write_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, read_header, read_text_columns
 from agent.core.atomic_files import atomic_file
 
@@ -100,8 +101,7 @@ def write_final(file: Path, form: FinalForm, table: pd.DataFrame) -> None:
     """Write the table to submit; a reader sees the old file or the complete new one."""
     header = [column.name for column in form.columns]
     with atomic_file(file, "submission") as path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(path, sep=form.separator, header=header, index=False, lineterminator="\n")
+        write_table(table, path, form.separator, header)
 
 
 def read_final(

@@ -4,6 +4,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.competition.reading.table_names import is_table_name
 from agent.competition.spec import CompetitionSpec, load_spec
 from agent.core import paths
 from agent.core.errors import SetupError
@@ -29,10 +30,13 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
+        _refuse_table(path)
         return _load(path)
     if (path / SPEC_FILE).is_file():
         return _load(path / SPEC_FILE)
     # A plain name may be a benchmark, even if a folder of that name without competition.yaml exists here.
+    if any(parent.is_file() for parent in path.parents):  # train.csv/
+        raise SetupError(f"{path}: the path leads through a file; give the folder that holds the tables.")
     if len(path.parts) > 1 or path.is_absolute() or path.suffix in {".yaml", ".yml"}:
         if path.is_dir():
             raise SetupError(f"{path}: the folder holds no {SPEC_FILE}; `mars init {path}` drafts one.")
@@ -41,6 +45,14 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
     if name_or_path in known:
         return _load(known[name_or_path])
     raise SetupError(_unknown_message(name_or_path, sorted(known), path.is_dir()))
+
+
+def _refuse_table(file: Path) -> None:
+    """Raise SetupError for a table in place of the folder."""
+    if is_table_name(file.name):
+        folder = file.parent
+        action = "give" if (folder / SPEC_FILE).is_file() else "run `mars init` with"
+        raise SetupError(f"{file}: the path is a table, not a competition; {action} its folder: {folder}.")
 
 
 def list_competitions(home: paths.Home | None = None) -> list[Competition]:
@@ -60,10 +72,9 @@ def _spec_files(home: paths.Home | None) -> dict[str, Path]:
 
 def _load(file: Path) -> Competition:
     spec, folder = load_spec(file), file.parent.resolve()
-    tables = (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels)
-    for relative in tables:
-        if relative is not None:
-            resolve_table(folder, relative)
+    for table in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
+        if table is not None:
+            resolve_table(folder, table)
     for script in (spec.data_script, spec.sample_script):
         if script is not None:
             resolve_inside(folder, script)

@@ -49,13 +49,28 @@ class _UnixLines(io.TextIOBase):
         return len(row)
 
 
-def write_table(table: pd.DataFrame, file: Path) -> None:
-    """Write a CSV file with `\\n` as line ends and without an index. Readers get every cell back unchanged."""
+def write_table(
+    table: pd.DataFrame, file: Path, separator: str = ",", header: Sequence[str] | None = None
+) -> None:
+    """Write a CSV file with `\\n` as line ends and without an index; readers get every cell back unchanged.
+
+    Args:
+        table: the table.
+        file: its file.
+        separator: the mark between two cells.
+        header: names of the columns in the file; None: those of the table.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as stream:
         # A writer encloses cells with the characters of its line end in quotation marks. A carriage return
         # needs the marks too, so the writer gets the line end `\r\n`.
-        table.to_csv(cast(TextIO, _UnixLines(stream)), index=False, lineterminator="\r\n")
+        table.to_csv(
+            cast(TextIO, _UnixLines(stream)),
+            sep=separator,
+            header=True if header is None else list(header),
+            index=False,
+            lineterminator="\r\n",
+        )
 
 
 @redacted_as("a table lacks a column")

@@ -92,7 +92,8 @@ def test_a_sample_of_some_rows_limits_the_rows_to_predict(tmp_path: Path) -> Non
 def test_without_a_sample_the_file_has_ids_and_predictions(tmp_path: Path) -> None:
     spec = folder_of(tmp_path / "data", training(value=VALUES), to_predict(3), None, **REGRESSION)
     prepared = prepare_folder(spec, tmp_path / "data")
-    assert any("There is no sample_submission.csv" in sentence for sentence in prepared.warnings)
+    told = [sentence for sentence in prepared.warnings if "sample_submission.csv" in sentence]
+    assert told == ["There is no sample_submission.csv; the file to submit gets the ids and the predictions."]
     final = final_file(prepared, pd.DataFrame({"value": ["1", "2", "3"]}), tmp_path)
     assert final.read_text() == "id,value\nq0,1\nq1,2\nq2,3\n"
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, fbeta_score, roc_auc_score
 
 from agent.competition.grading import grade_submission
 from agent.competition.submission import SubmissionFormat
@@ -83,6 +84,35 @@ def test_the_positive_class_is_the_second(tmp_path: Path, positive: object, last
     probability = np.where(answers["answer"] == last, 0.9, 0.2)
     final = final_file(prepared, pd.DataFrame({"answer": probability.astype(str)}), tmp_path)
     assert grade_submission(spec, tmp_path / "data", final).score == 1.0
+
+
+@pytest.mark.parametrize("positive", ["bad", "good"])
+@pytest.mark.parametrize("metric", ["f1", "f_beta", "roc_auc", "average_precision", "brier"])
+def test_metrics_score_the_positive_class(tmp_path: Path, metric: str, positive: str) -> None:
+    fields = {"metric": metric, "positive_class": positive}
+    fields |= {"metric_parameters": {"beta": 2}} if metric == "f_beta" else {}
+    sample = pd.DataFrame({"id": to_predict()["id"], "label": 0.5})
+    spec = folder_of(
+        tmp_path / "data", training(label=["good", "good", "bad"] * 20), to_predict(), sample, **fields
+    )
+    prepared = prepare_folder(spec, tmp_path / "data")
+    rng = np.random.default_rng(5)
+    truth = rng.choice(["good", "bad"], TEST_ROWS)
+    (tmp_path / "data" / "answers").mkdir()
+    answers = pd.DataFrame({"id": to_predict()["id"], "label": truth})
+    answers.to_csv(tmp_path / "data" / "answers" / "test.csv", index=False)
+    probability = rng.random(TEST_ROWS).round(3)
+    labels = np.where(probability > 0.5, positive, "bad" if positive == "good" else "good")
+    expected = {
+        "f1": lambda: f1_score(truth, labels, pos_label=positive),
+        "f_beta": lambda: fbeta_score(truth, labels, beta=2, pos_label=positive),
+        "roc_auc": lambda: roc_auc_score(truth == positive, probability),
+        "average_precision": lambda: average_precision_score(truth == positive, probability),
+        "brier": lambda: np.mean((probability - (truth == positive)) ** 2),
+    }[metric]()
+    cells = labels if metric in ("f1", "f_beta") else probability.astype(str)
+    final = final_file(prepared, pd.DataFrame({"label": cells}), tmp_path)
+    assert grade_submission(spec, tmp_path / "data", final).score == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -287,3 +317,23 @@ def test_targets_that_do_not_match_are_refused(tmp_path: Path, labels: str, sent
     (tmp_path / "data" / "labels.csv").write_text(labels)
     with pytest.raises(SetupError, match=sentence):
         prepare_folder(spec, tmp_path / "data")
+
+
+# Metrics past sense.
+
+
+def test_targets_below_the_logarithm_are_refused_before_the_search(tmp_path: Path) -> None:
+    train = training(value=["1", "-3.5", "2"] * 20)
+    spec = folder_of(tmp_path / "data", train, to_predict(), None, **{**REGRESSION, "metric": "rmsle"})
+    with pytest.raises(SetupError, match=r"20 targets are -1 or less; .* -3\.5 in column 'value' \(row 2\)"):
+        prepare_folder(spec, tmp_path / "data")
+
+
+def test_a_share_of_zero_is_told_before_the_search(tmp_path: Path) -> None:
+    train = training(value=["1", "2", "0"] * 20)
+    spec = folder_of(tmp_path / "data", train, to_predict(), None, **{**REGRESSION, "metric": "mape"})
+    warnings = " ".join(prepare_folder(spec, tmp_path / "data").warnings)
+    assert (
+        "'mape' divides by the true value, and 33.3 % of the targets are 0, first in column 'value' (row 3)"
+        in (warnings)
+    )

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.metric_sense import check_sense
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
@@ -94,6 +95,25 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = li
         return load_prepared(root)
 
 
+def check_readable(spec: CompetitionSpec, raw: RawData) -> tuple[RowCounts, tuple[str, ...]]:
+    """Read and split the data as `prepare` does, without writing files; images are found but not opened.
+
+    Returns:
+        The number of rows per part, and warnings for the user.
+
+    Raises:
+        SetupError: the data of the user are invalid. The message names file, row or count.
+    """
+    with translate_os_errors(f"Reading {spec.id}"):
+        source = _read(raw.with_grader_metric(spec), raw)
+        split = split_rows(_labelled_rows(source, source.targets.target), mix_audit=spec.mix_audit)
+    rows = RowCounts(
+        train=len(split.train), val=len(split.val), audit=len(split.audit), test=len(source.tables.test)
+    )
+    warnings = (*source.tables.warnings, *_warnings(source), *source.time_split.warnings, *split.warnings)
+    return rows, warnings
+
+
 def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
     user_spec = spec
     tables = read_tables(settle_ids(spec), raw.folder)
@@ -109,7 +129,7 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
         raw.folder / spec.train,
         raw.folder / (spec.test or spec.sample_submission),
     )
-    decisions = _later_decisions(spec, tables, time_split)
+    decisions = _later_decisions(spec, tables, plan, time_split)
     fingerprint = _fingerprint(user_spec, raw.folder, media, decisions)
     return _PreparationInput(spec, raw, tables, targets, plan, time_split, media, fingerprint)
 
@@ -124,9 +144,13 @@ def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationI
         yield replace(source, media=media)
 
 
-def _later_decisions(spec: CompetitionSpec, tables: RawTables, time_split: TimeSplit) -> str:
+def _later_decisions(
+    spec: CompetitionSpec, tables: RawTables, plan: SubmissionPlan, time_split: TimeSplit
+) -> str:
     """Return the decisions that earlier versions took otherwise; '' if there is none."""
     decisions = ["canonical cells"] if tables.has_canonical_changes else []
+    if len(plan.final.columns) != len(plan.columns) or plan.final.columns[0].name != spec.id_column:
+        decisions.append("canonical submissions")
     times = spec.columns_with("time") if spec.fold_column is None else []
     if time_split.column != (times[0] if times else None):
         decisions.append(f"time split: {time_split.column}")
@@ -202,7 +226,9 @@ def _warnings(source: _PreparationInput) -> tuple[str, ...]:
             targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)
         }
     doubt = doubt_positive_class(spec, counts, source.plan.columns)
-    return (*targets.warnings, *source.plan.warnings, *([doubt] if doubt is not None else []))
+    file = source.raw.folder / (source.tables.spec.train_labels or spec.train)
+    past_sense = check_sense(spec, target, file)
+    return (*targets.warnings, *past_sense, *source.plan.warnings, *([doubt] if doubt is not None else []))
 
 
 def _parts(

@@ -29,6 +29,7 @@ class Sample:
     """Its columns that identify a row; empty if the rows are matched by place."""
 
     form: CsvForm
+    is_given: bool = True  # False: the folder has none
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def plan_submission(
     classes = read.target.classes or ()
     several = kind == "probability" and not fit.one_probability
     predicted = classes if several else spec.targets
-    return SubmissionPlan((spec.id_column, *predicted), final, cells, fit.warnings)
+    warnings = fit.warnings if sample.is_given else ()
+    return SubmissionPlan((spec.id_column, *predicted), final, cells, warnings)
 
 
 def _header_name(name: str) -> str:
@@ -207,8 +209,8 @@ def default_sample(user_spec: CompetitionSpec, key: str, test: pd.DataFrame) -> 
     names = list(user_spec.id_from) if user_spec.id_from else [key]
     cells = test[names].reset_index(drop=True)
     if user_spec.id_from is not None and not user_spec.id_from:
-        return Sample(cells.rename(columns={key: "row"}), ("row",), CsvForm())
-    return Sample(cells, tuple(names), CsvForm())
+        return Sample(cells.rename(columns={key: "row"}), ("row",), CsvForm(), is_given=False)
+    return Sample(cells, tuple(names), CsvForm(), is_given=False)
 
 
 def default_cells(plan: SubmissionPlan, classes: Sequence[str] | None) -> dict[str, str]:

@@ -71,16 +71,12 @@ def decide_dialect(lines: Sequence[str], separator: str | None = None) -> Dialec
     if separator is not None:
         return _best_quotes(lines, separator).dialect
     fits = [_best_quotes(lines, mark) for mark in USUAL]
-    exact = [fit for fit in fits if fit.is_exact and fit.header > 1]
-    if exact:
-        return max(exact, key=lambda fit: (fit.is_strict, fit.header)).dialect
-    even = [fit for fit in fits if fit.is_even]
-    if even:
-        return max(even, key=lambda fit: (fit.is_strict, fit.header)).dialect
+    strict = [fit for fit in fits if fit.is_strict]
     rare = [_best_quotes(lines, mark) for mark in _RARE if mark in lines[0]] if lines else []
-    rare = [fit for fit in rare if fit.is_strict and (fit.is_exact or fit.is_even) and fit.width > 1]
-    if rare:
-        return max(rare, key=lambda fit: (fit.is_exact, fit.header)).dialect
+    for group in (strict, [fit for fit in rare if fit.is_strict], fits):
+        exact = [fit for fit in group if fit.is_exact and fit.header > 1]
+        if exact or (exact := [fit for fit in group if fit.is_even]):
+            return max(exact, key=lambda fit: fit.header).dialect
     if lines and not any(mark in lines[0] for mark in USUAL):
         column = _single_column(lines)
         if column is not None:
@@ -142,6 +138,7 @@ def _best_quotes(lines: Sequence[str], separator: str) -> Fit:
         key=lambda item: (
             not (wraps and item[1].dialect.quote == "'"),
             not ((item[1].is_exact or item[1].is_even) and item[1].is_strict),
+            item[1].dialect.quote is None,
             not item[1].is_exact,
             -item[1].share,
             item[0],

@@ -105,7 +105,7 @@ def _parse(attempt: _Attempt, file: Path, *, mend: bool = False) -> ParsedText |
     """Parse the text in one way; return None if that fails, unless `mend` is set."""
     dialect = attempt.dialect
     names, rest = _cut_header(attempt.text, dialect)
-    names = _fitted(names, read_rows(_first_lines(rest), dialect, strict=False), rest, dialect)
+    names = _fitted(names, _first_lines(rest), dialect)
     if mend:
         rest, dialect = mend_rows(rest, dialect, len(names), file), Dialect(",")
     elif (
@@ -169,11 +169,12 @@ def _cut_header(text: pa.Buffer, dialect: Dialect) -> tuple[list[str], pa.Buffer
     return names, text.slice(size)
 
 
-def _fitted(names: list[str], rows: list[list[str]], rest: pa.Buffer, dialect: Dialect) -> list[str]:
+def _fitted(names: list[str], lines: list[str], dialect: Dialect) -> list[str]:
     """Return the header with as many cells as the rows, if the difference has a usual cause.
 
     The usual causes are a separator at the end of each row, and row names, which R writes without a header.
     """
+    rows = read_rows(lines, dialect, strict=False)
     if not rows:
         return names
     width = Counter(len(row) for row in rows).most_common(1)[0][0]
@@ -182,11 +183,14 @@ def _fitted(names: list[str], rows: list[list[str]], rest: pa.Buffer, dialect: D
     if width != len(names) + 1:
         return names
     even = [row for row in rows if len(row) == width]
-    if not any(row[-1].strip() for row in even):
+    ends_with_separator = (
+        next(line for line in lines if line.strip()).rstrip("\r\n").endswith(dialect.separator)
+    )
+    if ends_with_separator and not any(row[-1].strip() for row in even):
         return [*names, ""]
     labels = [row[0] for row in even]
     # An unquoted decimal comma widens all rows too. R puts row names in quotation marks.
-    is_marked = dialect.separator != "," or rest.slice(0, 1).to_pybytes() == b'"'
+    is_marked = dialect.separator != "," or lines[0].startswith('"')
     if is_marked and len(set(labels)) == len(labels) and all(labels):
         return ["", *names]
     return names

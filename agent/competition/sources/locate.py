@@ -214,7 +214,7 @@ def _code_hash(folder: Path) -> str:
 
 
 def _missing_tables(spec: CompetitionSpec, folder: Path) -> list[str]:
-    tables = (spec.train, spec.test, spec.sample_submission, spec.label_table)
+    tables = (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels)
     return [name for name in tables if name is not None and not resolve_table(folder, name).is_file()]
 
 

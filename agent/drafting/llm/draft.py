@@ -145,7 +145,10 @@ class ModelDrafter:
             raise SetupError(f"{error} {note}") from error
         self._say(note)
         draft = replace(draft, questions=(*draft.questions, note))
-        return DraftResult(write_draft(draft, self._folder.folder, self._try), draft, None)
+        try:
+            return DraftResult(write_draft(draft, self._folder.folder, self._try), draft, None)
+        except InvalidDraftError as error:
+            raise SetupError(f"{error} {note}") from error
 
     def _blocker(self) -> str:
         """Return why the model must not be asked about the tables; empty if it may be asked."""

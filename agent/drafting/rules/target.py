@@ -132,13 +132,9 @@ def _guess_classification(
     fields: list[Guess] = []
     questions: list[str] = []
     if len(labels) == 2 and metric.value == "roc_auc":
-        positive = _positive_class(cells)
+        positive, question_of_positive = guess_positive(cells)
         fields.append(positive)
-        other = next(label for label in labels if label != positive.value)
-        questions.append(
-            f"Predictions are probabilities of '{positive.value}': {positive.reason}. "
-            f"If they should be those of '{other}', set positive_class: {other!r}."
-        )
+        questions.append(question_of_positive)
     order = order_of_grades(labels)
     if order is not None:
         fields.append(Guess("class_order", list(order), "the words are grades"))
@@ -177,13 +173,20 @@ def _classification_metric(
     return Guess("metric", "accuracy", reason), f"Is accuracy the metric? {tables.train_name} does not say."
 
 
-def _positive_class(cells: "pd.Series[str]") -> Guess:
+def guess_positive(cells: "pd.Series[str]") -> tuple[Guess, str]:
+    """Return which of two classes is the positive one, and a question about it."""
     counts = {str(label): int(count) for label, count in cells.value_counts().items()}
+    first, last = sort_labels(counts)
     guess = guess_positive_class(counts)
-    if guess is not None:
-        return Guess("positive_class", guess.positive, guess.reason)
-    last = sort_labels(counts)[-1]
-    return Guess("positive_class", last, "it is the last one by alphabet; neither words nor rarity decide")
+    positive = last if guess is None else guess.positive
+    other = first if positive == last else last
+    last_one = "it is the last one by alphabet; neither words nor rarity decide"
+    reason = last_one if guess is None else guess.reason
+    question = (
+        f"Predictions are probabilities of '{positive}': {reason}. "
+        f"If they should be those of '{other}', set positive_class: {other!r}."
+    )
+    return Guess("positive_class", positive, reason), question
 
 
 def _sample_answers(tables: FoundTables, ids: tuple[str, ...], target: str) -> pd.DataFrame | None:
@@ -224,7 +227,7 @@ def _holds_fractions(values: "pd.Series[str]") -> bool:
 def _numbers(cells: "pd.Series[str]", form: CsvForm) -> "pd.Series[float] | None":
     """Return the readable numbers of a column of numbers; None for a column of another kind."""
     kind = column_kind(cells, None, str(cells.name), csv=form)
-    if kind.kind != "number":
+    if kind.kind not in ("number", "clock"):
         plain = pd.to_numeric(cells, errors="coerce")
         if kind.kind != "date" or plain.isna().any():
             return None

@@ -1,4 +1,4 @@
-"""Removal of folders that a candidate or a script has filled: any depth, any permissions, no link followed."""
+"""Removal of folders that a candidate has filled: any depth, any permissions, no link followed."""
 
 import contextlib
 import os

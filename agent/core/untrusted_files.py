@@ -24,7 +24,7 @@ class UnsafeFileError(OSError):
     """A path is a link, has other names, or is no regular file; `strerror` says which."""
 
     def __init__(self, problem: str, path: Path) -> None:
-        super().__init__(errno.EPERM, problem, str(path))
+        super().__init__(errno.EINVAL, problem, str(path))
 
 
 @contextmanager
@@ -45,10 +45,15 @@ def open_folder_inside(folder: Path, name: str = "") -> Iterator[int]:
         os.close(descriptor)
 
 
-def open_inside(folder: Path, name: str) -> BinaryIO:
+def open_inside(folder: Path, name: str, *, hard_links: bool = False) -> BinaryIO:
     """Open the regular file `folder / name` for reading.
 
     Each part of the path is opened relative to the one before it.
+
+    Args:
+        folder: the folder that a candidate or a script has written.
+        name: the path below it.
+        hard_links: the file may have other names; only for files that no candidate has made.
 
     Raises:
         UnsafeFileError: a part of the path is a link, or the file is no regular file or has other names
@@ -59,7 +64,7 @@ def open_inside(folder: Path, name: str) -> BinaryIO:
         raise UnsafeFileError("the path leaves the folder", folder / name)
     above, _, last = name.rpartition("/")
     with open_folder_inside(folder, above) as parent:
-        return _open_file(parent, last, folder / name)
+        return _open_file(parent, last, folder / name, hard_links)
 
 
 def _open_folder(parent: int | None, name: str, path: Path) -> int:
@@ -72,10 +77,10 @@ def _open_folder(parent: int | None, name: str, path: Path) -> int:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _open_file(parent: int, name: str, path: Path) -> BinaryIO:
+def _open_file(parent: int, name: str, path: Path, hard_links: bool = False) -> BinaryIO:
     try:
         # Opening a device may already have an effect, so the kind is checked first and again afterwards.
-        _require_plain_file(os.lstat(name, dir_fd=parent), path)
+        _require_plain_file(os.lstat(name, dir_fd=parent), path, hard_links)
         descriptor = os.open(name, _FILE, dir_fd=parent)
     except UnsafeFileError:
         raise
@@ -84,19 +89,19 @@ def _open_file(parent: int, name: str, path: Path) -> BinaryIO:
             raise UnsafeFileError("the file is a link", path) from error
         raise type(error)(error.errno, error.strerror, str(path)) from error
     try:
-        _require_plain_file(os.fstat(descriptor), path)
+        _require_plain_file(os.fstat(descriptor), path, hard_links)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def _require_plain_file(status: os.stat_result, path: Path) -> None:
+def _require_plain_file(status: os.stat_result, path: Path, hard_links: bool) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError("the file is a link", path)
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeFileError("the path is not a regular file", path)
-    if status.st_nlink > 1:
+    if status.st_nlink > 1 and not hard_links:
         raise UnsafeFileError("the file is a hard link to another file", path)
 
 

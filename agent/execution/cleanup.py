@@ -70,7 +70,7 @@ def _walk(root: Path) -> Iterator[tuple[int, str, list[str]]]:
         while stack:
             descriptor, path, folders = stack[-1]
             if is_new:
-                others = []
+                others: list[str] = []
                 with os.scandir(descriptor) as entries:
                     for entry in entries:
                         seen += 1

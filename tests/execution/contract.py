@@ -284,7 +284,7 @@ class ExecutorContract:
             from pathlib import Path
             Path("submission/submission.csv").write_text("x")
             os.chdir("working")
-            for _ in range(3000):
+            for _ in range(1200):
                 os.mkdir("inner")
                 os.chdir("inner")
         """

@@ -54,7 +54,6 @@ CONTRACT = {
 }
 
 
-
 def covering_blueprints() -> list[Slots]:
     """Blueprints that together hold every pair of slot values: each takes as many missing ones as it can."""
     rng = random.Random(0)

@@ -26,7 +26,7 @@ BACKBONE, PICTURE = "tf_efficientnet_lite0", 96  # the draft `finetuned_light`
 
 
 def formula(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The formula (Ridnik et al. 2021, gamma+ 0, gamma- 4, margin 0.05), summed over classes, mean of the rows."""
+    """The formula (Ridnik et al. 2021, gamma+ 0, gamma- 4, margin 0.05), the mean of the rows' sums."""
     shifted = (torch.sigmoid(logits) - MARGIN).clamp(min=0)
     negative = -(shifted**GAMMA) * torch.log1p(-shifted)
     return torch.where(targets > 0, -functional.logsigmoid(logits), negative).sum(dim=1).mean()

@@ -161,7 +161,8 @@ class Renderer:
 
         Templates see `competition` (TaskView), `slots` (values by name, with defaults for slots that the
         family gained after the recording), `idea` (Idea) and `cite(slot)`. `cite(slot)` gives
-        `  # Cite Lesson 00003` for a slot with cited lessons, and "" for other slots.
+        `  # Cite Lesson 00003` for a slot with cited lessons, and "" for other slots. A template that renders
+        to blanks gives no file, except `__init__.py`.
 
         Returns:
             File contents by relative path, including `idea.json` with the idea as passed.
@@ -182,9 +183,11 @@ class Renderer:
         files = {}
         for name in self._names:
             try:
-                files[name.removesuffix(".j2")] = self._environment.get_template(name).render(context)
+                text = self._environment.get_template(name).render(context)
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
+            if text.strip() or name.endswith("__init__.py.j2"):
+                files[name.removesuffix(".j2")] = text
         files[IDEA_FILE] = idea_json(idea)
         return files | own_metric_file(self._competition)
 

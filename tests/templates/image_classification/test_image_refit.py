@@ -79,7 +79,9 @@ def refitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[TinyCo
         cached = set((root / name / "cache").iterdir())
         forget_all_but_choices(workspace)
         done[name] = competition, execute(workspace, "--refit", MARS_CACHE_DIR=str(root / name / "cache"))
-        assert set((root / name / "cache").iterdir()) == cached, "pictures and features are found, not made"
+        made = set((root / name / "cache").iterdir()) - cached
+        # A fitted head that starts a network needs the features of the validation rows in a refit only.
+        assert len(made) == ("fitted head" in name), "pictures and features are found, not made"
     return done
 
 

@@ -12,7 +12,14 @@ from tests.templates.image_classification.picture_competitions import task_view
 from tests.templates.image_classification.rendered_library import default_config, imported
 
 LABEL = task_view("classification", "accuracy")
-SLOTS = {"backbone": "tiny_cnn", "image_size": 32, "ema": True, "augmentation": "none", "flip": False, "lr": 0.01}
+SLOTS = {
+    "backbone": "tiny_cnn",
+    "image_size": 32,
+    "ema": True,
+    "augmentation": "none",
+    "flip": False,
+    "lr": 0.01,
+}
 
 
 def residue(fit: ModuleType, steps: int, requested: int) -> float:
@@ -107,7 +114,9 @@ def test_epochs_are_scored_with_the_weights_that_predict(
     with imported(LABEL, SLOTS, tmp_path, "fit") as fit:
         scored = []
         predict = fit.predict
-        monkeypatch.setattr(fit, "predict", lambda model, *rest: scored.append(model) or predict(model, *rest))
+        monkeypatch.setattr(
+            fit, "predict", lambda model, *rest: scored.append(model) or predict(model, *rest)
+        )
         _, averaged = trained(fit, 40.0, monkeypatch)
     assert scored
     assert all(model is averaged for model in scored)

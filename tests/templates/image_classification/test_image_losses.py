@@ -179,3 +179,30 @@ def test_gradients_of_sets_are_as_long_with_thousands_of_classes(
             lengths.append(float(logits.grad.norm()))
     assert 0.5 < lengths[1] / lengths[0] < 5
     assert 0.2 < lengths[1] < 3
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal", "asymmetric"])
+def test_a_step_moves_a_label_as_far_among_thousands_of_classes(
+    tmp_path: Path, loss: str, optimizer: str
+) -> None:
+    """The first label of each row, before and after one step of a linear layer with clipped gradients."""
+    slots = {"backbone": "tiny_cnn", "loss": loss, "optimizer": optimizer, "clip_norm": 5.0, "lr": 0.1}
+    inputs = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
+    moved = []
+    with imported(LABELS, slots, tmp_path, "fit") as module:
+        extra = [] if loss == "cross_entropy" else [default_config()]
+        for classes in (10, 3474):
+            layer = torch.nn.Linear(8, classes)
+            torch.nn.init.zeros_(layer.weight)
+            torch.nn.init.constant_(layer.bias, float(np.log(3 / (classes - 3))))
+            sets = torch.zeros(16, classes)
+            sets[:, :3] = 1
+            descent = module.make_optimizer(layer, default_config())
+            before = layer(inputs)[:, 0].mean()
+            module.loss_function(layer(inputs), sets, *extra).backward()
+            torch.nn.utils.clip_grad_norm_(layer.parameters(), default_config().clip_norm)
+            descent.step()
+            moved.append(float((layer(inputs)[:, 0].mean() - before).detach()))
+    assert moved[0] > 0.01
+    assert 0.4 < moved[1] / moved[0] < 5

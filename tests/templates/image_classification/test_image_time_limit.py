@@ -62,9 +62,7 @@ def test_without_a_limit_all_steps_are_taken(simulation: Simulation) -> None:
 
 @pytest.mark.parametrize("slow", [1, 2, 3, 5, 8, 12, 200])
 @pytest.mark.parametrize("slow_s", [4.0, 30.0, 300.0])
-def test_a_single_slow_step_cuts_no_step_that_fits(
-    simulation: Simulation, slow: int, slow_s: float
-) -> None:
+def test_a_single_slow_step_cuts_no_step_that_fits(simulation: Simulation, slow: int, slow_s: float) -> None:
     budget = simulation.run(lambda step: slow_s if step == slow else 0.5)
     assert budget.done == 1000, "all steps take 500 s and the slow one, of 1000 s"
     assert simulation.rates[-1] < 1e-3

@@ -8,8 +8,6 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from agent.repository.family import Value
-from agent.repository.rendering import TaskView
 from tests.templates.image_classification.picture_competitions import task_view
 from tests.templates.image_classification.rendered_library import default_config, imported
 

@@ -122,10 +122,10 @@ def read_final(
         SubmissionError: the file is damaged, or a cell cannot be read.
     """
     needed = [*form.id_columns, *dict.fromkeys(column.name for column in form.filled)]
-    header = read_header(file, form.separator)
+    header = read_header(file, form.separator, own=True)
     if any(header.count(name) != 1 for name in needed):
         return None
-    columns = {column.name: column for column in read_text_columns(file, needed, form.separator)}
+    columns = {column.name: column for column in read_text_columns(file, needed, form.separator, own=True)}
     rows = len(next(iter(columns.values())).text)
     keys = pa.array(_row_ids([columns[name] for name in form.id_columns], rows, ids), pa.string())
     found = {canonical[0]: TextColumn(file.name, ", ".join(form.id_columns) or canonical[0], keys)}

@@ -128,9 +128,10 @@ def _read_submission(file: Path, task: _GradedTask, form: SubmissionFormat, ids:
     if not final.has_header(columns):
         if (found := read_final(file, final, columns, task.sample_ids)) is not None:
             return parse_predictions(found, form, ids)
-        if not set(columns) <= set(read_header(file)):
-            read_text_columns(file, [*final.id_columns, *(c.name for c in final.filled)], final.separator)
-    return read_predictions(file, form, ids)
+        if not set(columns) <= set(read_header(file, own=True)):
+            names = [*final.id_columns, *(column.name for column in final.filled)]
+            read_text_columns(file, names, final.separator, own=True)
+    return read_predictions(file, form, ids, own=True)
 
 
 def _answer_file(folder: Path, name: str | None) -> Path:

@@ -99,7 +99,7 @@ def _read_task(spec: CompetitionSpec, folder: Path) -> _GradedTask:
 def _read_answers(file: Path, task: _GradedTask, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return ids and answers. Answers in the form of the training table become canonical first."""
     spec = task.user_spec
-    if spec == task.spec and not task.targets.names and task.is_plain:
+    if _has_plain_answers(file, task, form):
         return read_truth(file, form)
     wanted = [spec.id_column] if spec.id_from is None else list(spec.id_from)
     table = rename_columns(read_user_cells(spec, file.parent, file.name).cells, [*wanted, *spec.targets])
@@ -120,6 +120,16 @@ def _read_answers(file: Path, task: _GradedTask, form: SubmissionFormat) -> tupl
         return parse_truth(texts, form)
     except SubmissionError as error:
         raise SetupError(f"The answers in {file.parent} are damaged: {error}") from error
+
+
+def _has_plain_answers(file: Path, task: _GradedTask, form: SubmissionFormat) -> bool:
+    """Return whether the answers are canonical as they are; a file without a header counts, to be named."""
+    try:
+        header = set(read_header(file))
+    except SubmissionError:
+        return True
+    plain = task.user_spec == task.spec and not task.targets.names and task.is_plain
+    return plain and {form.answer_id_column, *form.answer_columns} <= header
 
 
 def _read_submission(file: Path, task: _GradedTask, form: SubmissionFormat, ids: Sequence[str]) -> Rows:

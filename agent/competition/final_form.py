@@ -125,7 +125,7 @@ def read_final(
     header = read_header(file, form.separator)
     if any(header.count(name) != 1 for name in needed):
         return None
-    columns = {column.name: column for column in read_text_columns(file, needed, form.separator)}
+    columns = {column.name: column for column in read_text_columns(file, needed, form.separator, own=True)}
     rows = len(next(iter(columns.values())).text)
     keys = pa.array(_row_ids([columns[name] for name in form.id_columns], rows, ids), pa.string())
     found = {canonical[0]: TextColumn(file.name, ", ".join(form.id_columns) or canonical[0], keys)}

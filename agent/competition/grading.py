@@ -139,8 +139,10 @@ def _read_submission(file: Path, task: _GradedTask, form: SubmissionFormat, ids:
         if (found := read_final(file, final, columns, task.sample_ids)) is not None:
             return parse_predictions(found, form, ids)
         if not set(columns) <= set(read_header(file)):
-            read_text_columns(file, [*final.id_columns, *(c.name for c in final.filled)], final.separator)
-    return read_predictions(file, form, ids)
+            read_text_columns(
+                file, [*final.id_columns, *(c.name for c in final.filled)], final.separator, own=True
+            )
+    return read_predictions(file, form, ids, own=True)
 
 
 def _answer_file(folder: Path, name: str | None) -> Path:

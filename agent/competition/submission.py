@@ -124,11 +124,11 @@ def _prediction_columns(
     )
 
 
-def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> Rows:
+def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str], *, own: bool = False) -> Rows:
     """Read predictions in the order of `ids`. The file may have any row order and further columns.
 
     If the metric needs distributions, rows of probabilities that sum to 1 within `cells.SUM_TOLERANCE` are
-    divided by their sum.
+    divided by their sum. `own` as in `read_text_columns`.
 
     Returns:
         By `form.kind`: label (N,) int64; label_set (N, C) bool csr_array; probability (N, C) float64;
@@ -138,7 +138,7 @@ def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> 
     Raises:
         SubmissionError: the file is invalid. The message describes the first error.
     """
-    return parse_predictions(read_text_columns(file, (form.id_column, *form.columns)), form, ids)
+    return parse_predictions(read_text_columns(file, (form.id_column, *form.columns), own=own), form, ids)
 
 
 def parse_predictions(columns: Sequence[TextColumn], form: SubmissionFormat, ids: Sequence[str]) -> Rows:
@@ -159,7 +159,8 @@ def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
         SetupError: the answers cannot be read.
     """
     try:
-        return parse_truth(read_text_columns(file, (form.answer_id_column, *form.answer_columns)), form)
+        columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns), own=True)
+        return parse_truth(columns, form)
     except SubmissionError as error:
         raise SetupError(f"The answers in {file.parent} are damaged: {error}") from error
 

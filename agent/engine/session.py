@@ -270,8 +270,9 @@ class _Session:
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
         self._observer.started(state, headline)
-        for sentence in (describe_positive_class(run.prepared), *run.prepared.warnings):
-            if sentence is not None:
+        told = (run.journal.damage(), self._lessons.damage())
+        for sentence in (describe_positive_class(run.prepared), *run.prepared.warnings, *told):
+            if sentence:
                 self._observer.note(sentence)
         try:
             search = open_search(

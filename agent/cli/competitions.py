@@ -86,7 +86,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
-        for name in serving:
+        for name in serving if spec.image_input is None else []:  # preparation names them beside images
             if unread := unread_inputs(spec, families[name]):
                 print(f"Note: {name} does not read {', '.join(unread)}.")
         print(f"Next: mars run --competition {directory}")

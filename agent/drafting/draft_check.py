@@ -10,10 +10,10 @@ from scipy.sparse import csr_array
 from agent.competition.evaluation import check_metric, write_test_submission
 from agent.competition.metrics import Rows, metric_of
 from agent.competition.preparation.media_place import LinkFile
-from agent.competition.preparation.prepare import prepare
+from agent.competition.preparation.prepare import check_readable, prepare
 from agent.competition.prepared import Prepared, RowCounts
 from agent.competition.registry import Competition
-from agent.competition.sources.locate import locate_data
+from agent.competition.sources.locate import RawData, locate_data
 from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionError, SubmissionFormat, write_submission
 from agent.competition.tables import read_table
@@ -21,6 +21,9 @@ from agent.core.errors import MarsError, PreparedDataError, SetupError
 from agent.core.files import link_or_copy
 from agent.core.paths import Home
 from agent.execution import run_script
+
+MAX_TRIED_BYTES = 400_000_000
+"""Size of the tables of a draft that is tried with all files."""
 
 
 class InvalidDraftError(SetupError):
@@ -56,13 +59,25 @@ class TriedDraft:
     warnings: tuple[str, ...]
 
 
-def try_draft(spec: CompetitionSpec, folder: Path) -> TriedDraft:
+def try_draft(spec: CompetitionSpec, folder: Path, max_bytes: int = MAX_TRIED_BYTES) -> TriedDraft:
     """Prepare the drafted competition in a temporary folder and write a default submission, as a run would.
+
+    Args:
+        spec: The drafted specification.
+        folder: The folder of the competition.
+        max_bytes: Tables of more bytes are read and split, but not written.
 
     Raises:
         InvalidDraftError: The draft fails. The message is for the user and may quote the data.
         InfrastructureError: The machine fails, independent of the draft.
     """
+    if _table_bytes(spec, folder) > max_bytes:
+        raw = RawData(folder.resolve(), "full", "")
+        try:
+            rows, warnings = check_readable(spec, raw)
+        except SetupError as error:
+            raise InvalidDraftError(error) from error
+        return TriedDraft(rows, (*warnings, "The tables are large, so no submission was tried."))
     with tempfile.TemporaryDirectory(prefix="mars-init-") as temporary:
         home = Home(Path(temporary))
         prepared = prepare_draft(spec, folder, home, _link_only)
@@ -71,6 +86,12 @@ def try_draft(spec: CompetitionSpec, folder: Path) -> TriedDraft:
         except (SetupError, SubmissionError) as error:
             raise InvalidDraftError(SetupError(str(error))) from error
         return TriedDraft(prepared.rows, prepared.warnings)
+
+
+def _table_bytes(spec: CompetitionSpec, folder: Path) -> int:
+    names = (spec.train, spec.test, spec.sample_submission, spec.train_labels)
+    files = [folder / name for name in names if name is not None]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _link_only(file: Path, second: Path) -> None:

@@ -13,6 +13,7 @@ from agent.competition.preparation.media_check import check_media
 from agent.competition.spec import InputColumn
 from agent.core.errors import InfrastructureError, SetupError
 from agent.core.files import translate_os_errors
+from agent.repository.rendering import TaskView
 from tests.competition.raw_folders import picture_folder, prepare_folder
 
 
@@ -193,3 +194,41 @@ def test_a_full_disk_is_a_failure_of_the_machine() -> None:
         translate_os_errors("Preparing x"),
     ):
         Path("/dev/full").write_text("a")
+
+
+def test_inputs_that_models_of_pictures_do_not_read_are_told(tmp_path: Path) -> None:
+    spec = picture_folder(
+        tmp_path / "data",
+        inputs=[
+            {"name": "picture", "role": "image", "path": "{split}/{id}.png"},
+            {"name": "age", "role": "number"},
+        ],
+    )
+    for name in ("train.csv", "sample_submission.csv"):
+        table = lines(tmp_path / "data" / name).assign(age="4")
+        table.to_csv(tmp_path / "data" / name, index=False)
+    test = lines(tmp_path / "data" / "sample_submission.csv")[["id", "age"]]
+    test.to_csv(tmp_path / "data" / "test.csv", index=False)
+    lines(tmp_path / "data" / "sample_submission.csv").drop(columns="age").to_csv(
+        tmp_path / "data" / "sample_submission.csv", index=False
+    )
+    prepared = prepare_folder(spec.model_copy(update={"test": "test.csv"}), tmp_path / "data")
+    assert "Models of pictures read only the pictures, not the other inputs: age." in prepared.warnings
+
+
+def test_the_form_of_deep_and_transparent_pictures_is_told_and_kept(tmp_path: Path) -> None:
+    spec = picture_folder(tmp_path / "data")
+    for split, name in (("train", "picture-003"), ("test", "picture-070")):
+        deep = np.linspace(0, 4_000, 256).reshape(16, 16).astype(np.uint16)
+        cv2.imwrite(str(tmp_path / "data" / split / f"{name}.png"), deep)
+    clear = np.zeros((16, 16, 4), np.uint8)
+    clear[4:8, 4:8, 3] = 255
+    cv2.imwrite(str(tmp_path / "data" / "train" / "picture-004.png"), clear)
+    prepared = prepare_folder(spec, tmp_path / "data")
+    assert "Transparent pictures are stored on a white ground." in prepared.warnings
+    assert prepared.rendering is not None
+    ((kind, low, high),) = prepared.rendering.ranges
+    assert (kind, low) == ("uint16", 0.0)
+    assert high == pytest.approx(4_000, rel=0.01)
+    assert any("(uint16) are stored with 8: 0 is black" in warning for warning in prepared.warnings)
+    assert TaskView.of(prepared).picture_ranges == prepared.rendering.ranges

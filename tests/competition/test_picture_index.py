@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent.competition.pictures.index import PictureFile, PictureIndex, build_index
 from agent.competition.preparation.media import find_media
+from agent.competition.preparation.media_check import check_media
 from agent.competition.spec import InputColumn
 from agent.core.errors import SetupError
 
@@ -169,27 +170,36 @@ def test_backslashes_in_archives_of_windows_part_folders(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "x/../../a.png", "..\\a.png"])
-def test_entries_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
-    zip_of(tmp_path / "train.zip", name)
-    with pytest.raises(SetupError, match=r"train\.zip: the entry .* leaves the folder"):
-        build_index(tmp_path)
+def test_archives_with_entries_that_leave_the_folder_are_not_read(tmp_path: Path, name: str) -> None:
+    zip_of(tmp_path / "train.zip", "good.png", name)
+    index = build_index(tmp_path)
+    assert index.files == []
+    (fault,) = index.faults
+    assert "train.zip: the entry" in fault
+    assert "leaves the folder; unpack the archive and check it." in fault
 
 
-def test_links_in_archives_are_refused(tmp_path: Path) -> None:
+def test_archives_with_links_are_not_read(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "train.tar", "w") as archive:
         link = tarfile.TarInfo("a.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
-    with pytest.raises(SetupError, match=r"train\.tar: the entry 'a\.png' is a link"):
-        build_index(tmp_path)
+    index = build_index(tmp_path)
+    assert index.files == []
+    assert "train.tar: the entry 'a.png' is a link" in index.faults[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x1f\x8b broken"])
 @pytest.mark.parametrize("name", ["train.zip", "train.tar.gz"])
-def test_a_damaged_archive_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_damaged_archive_is_named_where_pictures_are_missing(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     (tmp_path / name).write_bytes(content)
+    media = find_media(
+        tmp_path, image_of("{id}.png"), pd.DataFrame({"id": ["a"]}), "train", tmp_path / "t.csv"
+    )
     with pytest.raises(SetupError, match=rf"{name}: the archive is damaged"):
-        build_index(tmp_path)
+        check_media(media, tmp_path / "t.csv", 0, labelled=True)
 
 
 def test_an_ambiguous_name_is_refused_with_both_files(tmp_path: Path) -> None:

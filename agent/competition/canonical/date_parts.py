@@ -39,9 +39,9 @@ _ZONES = dict.fromkeys(("z", "utc", "gmt"), "Z") | {
 }
 _DAY, _YEAR = r"[0-9]{1,2}", r"(?P<year>[0-9]{4}|'?[0-9]{2})"
 _MARK = r"(?P<separator>[-/. ])"
-_WORD = r"(?P<month>\pL{3,})\.?"
+_WORD = r"(?P<month>[^-0-9 .,/]{3,12})\.?"
 _SUFFIX = r"(?:st|nd|rd|th|er|\.)?"
-_WEEKDAY = r"(?:\pL{2,10}\.?,? +)?"
+_WEEKDAY = r"(?:[^-0-9 .,/]{2,12}\.?,? +)?"
 _OPEN, _COMPACT = 0, 1  # positions of the patterns with day and month in any order, and of 20240305
 _DAY_PATTERNS = (
     rf"(?P<first>[0-9]{{1,2}}){_MARK}(?P<second>[0-9]{{1,2}})[-/. ]{_YEAR}",
@@ -65,7 +65,7 @@ _TIME = (
     r" ?(?P<half>[AaPp])?(?:\.?[Mm]\.?)?(?: ?(?P<zone>Z|[A-Z]{3,4}|[+-][0-9]{2}(?::?[0-9]{2})?))?$"
 )
 # Tue Mar  5 08:15:00 +0100 2024, as C and Unix write it.
-_UNIX = r"^\pL{3} +(\pL{3}) +([0-9]{1,2}) ([0-9:]{8})( [A-Z+-][A-Z0-9]{2,4})? ([0-9]{4})$"
+_UNIX = r"^[A-Z][a-z]{2} +([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9:]{8})( [A-Z+-][A-Z0-9]{2,4})? ([0-9]{4})$"
 _ISO = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"

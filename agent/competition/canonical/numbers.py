@@ -30,9 +30,10 @@ _CURRENCY = re.compile(
 _BODY = r"[0-9][0-9., '\x{2019}]*[0-9]|[0-9]+[.,]?|[.,][0-9]+"
 _BARE = rf"[+-]?(?:{_BODY})(?:[eE][+-]?[0-9]+)?"
 _AROUND_BODY = r"^[+-]|[eE].*$"
-_WORD = r"[\p{L}\p{Sc}%\x{b0}\x{b5}][\p{L}\p{M}\p{Sc}0-9\x{b2}\x{b3}/.]{0,14}"
+# Words are sorted into currencies and units afterwards; classes of letters would make slow patterns.
+_WORD = r"[^0-9 ()+.,'-][^ ()-]{0,14}"
 _DRESSED = (
-    r"^(?P<open>\()? ?(?P<sign>[+-])? ?(?P<before>[\p{L}\p{Sc}][\p{L}\p{Sc}.]{0,6})? ?(?P<sign_after>[+-])? ?"
+    r"^(?P<open>\()? ?(?P<sign>[+-])? ?(?P<before>[^0-9 ()+.,'-][^0-9 ()+,'-]{0,6})? ?(?P<sign_after>[+-])? ?"
     rf"(?P<body>{_BODY})(?P<power>[eE][+-]?[0-9]+)?(?P<space> ?)(?P<after>{_WORD})?(?P<late>-)? ?"
     r"(?P<close>\))?$"
 )
@@ -96,6 +97,9 @@ def decide_number_form(
         decimal: the decimal mark of the user's tables, if known; it decides where cells do not.
         thousands: the mark between groups of three digits, if known.
     """
+    plain = matches(cells.texts, PLAIN_NUMBER)
+    if plain.all() and not (decimal == "," and to_mask(pc.match_substring(cells.texts, ".")).any()):
+        return NumberForm()
     bare_mask = matches(cells.texts, _BARE)
     bare, dressed = cells.take(bare_mask), cells.take(~bare_mask)
     parts = _Parts.of(dressed.texts)

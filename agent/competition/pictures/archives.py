@@ -48,21 +48,26 @@ class PictureArchive:
     members: Mapping[str, Member]
 
 
-def find_archives(folder: Path, is_picture: Callable[[str], bool]) -> list[PictureArchive]:
+def find_archives(folder: Path, is_picture: Callable[[str], bool]) -> tuple[list[PictureArchive], list[str]]:
     """Return the archives directly in a folder that hold pictures and are not unpacked beside it.
 
-    Raises:
-        SetupError: An archive is damaged, or one of its pictures is a link, encrypted or leaves the folder.
+    Returns:
+        The archives, and a sentence on each archive that is not read. Such an archive is damaged, or one of
+        its pictures is a link, encrypted or outside of the folder.
     """
-    found = []
+    found, faults = [], []
     for file in sorted(folder.iterdir()):
         stem = _archive_stem(file.name)
         if stem is None or file.name.startswith(".") or not file.is_file() or (folder / stem).exists():
             continue
-        members = _list_members(file, is_picture)
+        try:
+            members = _list_members(file, is_picture)
+        except SetupError as error:
+            faults.append(str(error))
+            continue
         if members:
             found.append(PictureArchive(file, _place_members(members, stem)))
-    return found
+    return found, faults
 
 
 def extract(archive: PictureArchive, targets: Mapping[str, Path]) -> None:

@@ -43,6 +43,7 @@ class PictureIndex:
 
     files: list[PictureFile]
     archives: list[PictureArchive]
+    faults: list[str] = field(default_factory=list)  # on archives that are not read, one sentence each
     _forms: list[dict[str, list[PictureFile]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,21 +72,19 @@ class PictureIndex:
 
     def describe(self) -> str:
         """Return some names of the index for messages."""
+        if not self.files:
+            return "no images"
         names = [picture.name for picture in self.files[:_LISTED_NAMES]]
         return ", ".join(names) + (", ..." if len(self.files) > _LISTED_NAMES else "")
 
 
 def build_index(folder: Path) -> PictureIndex:
-    """List the pictures below a folder, and those in its archives that are not unpacked beside them.
-
-    Raises:
-        SetupError: An archive is damaged, encrypted or unsafe.
-    """
+    """List the pictures below a folder, and those in its archives that are not unpacked beside them."""
     files = [PictureFile(name) for name in _picture_names(folder)]
-    archives = find_archives(folder, is_picture_name)
+    archives, faults = find_archives(folder, is_picture_name)
     for archive in archives:
         files += [PictureFile(name, archive) for name in archive.members]
-    return PictureIndex(files, archives)
+    return PictureIndex(files, archives, faults)
 
 
 def is_picture_name(name: str) -> bool:

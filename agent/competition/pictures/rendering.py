@@ -28,6 +28,19 @@ class Rendering:
 
     ground: int = WHITE
     ranges: tuple[tuple[str, float, float], ...] = ()  # type of pixels, black, white
+    shows_ground: bool = False  # some pictures are transparent
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what was decided, one sentence each, for the user."""
+        names = {WHITE: "white", GREY: "grey", BLACK: "black"}
+        notes = [
+            f"Pictures with more than 8 bits ({name}) are stored with 8: {low:g} is black, {high:g} is white."
+            for name, low, high in self.ranges
+        ]
+        if self.shows_ground:
+            notes.append(f"Transparent pictures are stored on a {names.get(self.ground, 'grey')} ground.")
+        return notes
 
     def to_8_bit(self, pixels: Pixels) -> NDArray[np.uint8]:
         """Return pixels (H, W) or (H, W, C) of any type as (H, W) or (H, W, 3) uint8."""
@@ -80,7 +93,8 @@ def choose_rendering(files: Sequence[str], seed: int) -> Rendering:
     ground = WHITE
     if shown and white / shown > _MANY:
         ground = GREY if black / shown > _SOME else BLACK
-    return Rendering(ground, tuple((name, *_range_of(found)) for name, found in sorted(tails.items())))
+    ranges = tuple((name, *_range_of(found)) for name, found in sorted(tails.items()))
+    return Rendering(ground, ranges, shown > 0)
 
 
 def has_transparency(pixels: Pixels) -> bool:

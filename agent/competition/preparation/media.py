@@ -197,7 +197,8 @@ def _split_lookup(pattern: str) -> tuple[str, str]:
 
 
 def _hint(index: PictureIndex) -> str:
-    return f"the folder has {index.describe()}" if index.files else "the folder has no images"
+    """Return the files that exist, and archives that are not read; without a full stop."""
+    return " ".join([*index.faults, f"The folder has {index.describe()}"])
 
 
 def fill_pattern(pattern: str, table: pd.DataFrame, split: str, file: Path) -> list[str]:

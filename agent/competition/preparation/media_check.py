@@ -164,7 +164,7 @@ def _require_enough(uses: list[Use], share: float, faults: list[str], hint: str,
     few = labelled and broken <= MAX_DROPPED
     if broken < len(uses) and (share <= limit or few):
         return
-    where = f" {hint[0].upper()}{hint[1:]}." if hint else ""
+    where = f" {hint}." if hint else ""
     what = "check the image path of competition.yaml" if Use.MISSING in uses else "get the images again"
     raise SetupError(
         f"{'; '.join(faults)}; at most {limit:.0%} of these rows may lack a usable image, so {what}.{where}"

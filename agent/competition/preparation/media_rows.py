@@ -90,7 +90,8 @@ class CheckedMedia:
         left = (
             [f"Models of pictures read only the pictures, not the other inputs: {others}."] if others else []
         )
-        return [*dropped, *stayed, *self.train.notes, *self.test.notes, *left]
+        notes = [*self.train.notes, *self.test.notes, *self.placement.rendering.notes]
+        return [*dropped, *stayed, *notes, *left]
 
     def place(
         self, train_names: Sequence[str], test_names: Sequence[str], target: Path, link: LinkFile

@@ -95,6 +95,25 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = li
         return load_prepared(root)
 
 
+def check_readable(spec: CompetitionSpec, raw: RawData) -> tuple[RowCounts, tuple[str, ...]]:
+    """Read and split the data as `prepare` does, without writing files; images are found but not opened.
+
+    Returns:
+        The number of rows per part, and warnings for the user.
+
+    Raises:
+        SetupError: the data of the user are invalid. The message names file, row or count.
+    """
+    with translate_os_errors(f"Reading {spec.id}"):
+        source = _read(raw.with_grader_metric(spec), raw)
+        split = split_rows(_labelled_rows(source, source.targets.target), mix_audit=spec.mix_audit)
+    rows = RowCounts(
+        train=len(split.train), val=len(split.val), audit=len(split.audit), test=len(source.tables.test)
+    )
+    warnings = (*source.tables.warnings, *_warnings(source), *source.time_split.warnings, *split.warnings)
+    return rows, warnings
+
+
 def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
     user_spec = spec
     tables = read_tables(settle_ids(spec), raw.folder)

@@ -67,10 +67,10 @@ def guess_images(tables: FoundTables, id_column: str) -> GuessedImages | None:
 
 
 def explain_unmatched_images(tables: FoundTables, id_column: str) -> str | None:
-    """Return a sentence for a folder with pictures that no row names; None without pictures."""
+    """Return sentences for a folder with pictures that no row names; None without pictures."""
     index = build_index(tables.folder)
     if not index.files:
-        return None
+        return " ".join(index.faults) or None
     named = [name for name in tables.train.columns if are_image_names(tables.train[name])]
     key = (named or [id_column])[0]
     if key not in tables.train.columns or not len(tables.train):
@@ -79,6 +79,7 @@ def explain_unmatched_images(tables: FoundTables, id_column: str) -> str | None:
         f"The folder has {len(index.files)} pictures ({index.describe()}), but no column names them: "
         f"column '{key}' of {tables.train_name} has {tables.train[key].iloc[0]!r}. "
         "Write the paths of the pictures into a column of both tables."
+        + "".join(f" {fault}" for fault in index.faults)
     )
 
 

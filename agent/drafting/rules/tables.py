@@ -234,13 +234,9 @@ def _with_labels(tables: FoundTables, name: str, labels: pd.DataFrame) -> FoundT
 def _with_names_of_train(tables: FoundTables) -> FoundTables:
     """Return the tables with the training table's names for columns that differ by case or blanks only."""
     test = None if tables.test is None else _rename_like(tables.test, tables.train)
-    if (
-        test is not None
-        and tables.test_name is not None
-        and not set(test.columns) & set(tables.train.columns)
-    ):
+    if test is not None and not set(test.columns) & set(tables.train.columns):
         raise SetupError(
-            f"{tables.folder / tables.test_name}: shares no column with {tables.train_name}: it has "
+            f"{tables.folder / tables.source_of_rows}: shares no column with {tables.train_name}: it has "
             f"{', '.join(repr(name) for name in list(test.columns)[:4])}. If its first row holds data, add a "
             "first row with the names of the columns."
         )

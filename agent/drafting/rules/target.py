@@ -180,9 +180,8 @@ def guess_positive(cells: "pd.Series[str]") -> tuple[Guess, str]:
     guess = guess_positive_class(counts)
     positive = last if guess is None else guess.positive
     other = first if positive == last else last
-    reason = (
-        "it is the last one by alphabet; neither words nor rarity decide" if guess is None else guess.reason
-    )
+    last_one = "it is the last one by alphabet; neither words nor rarity decide"
+    reason = last_one if guess is None else guess.reason
     question = (
         f"Predictions are probabilities of '{positive}': {reason}. "
         f"If they should be those of '{other}', set positive_class: {other!r}."

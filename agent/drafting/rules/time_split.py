@@ -27,5 +27,5 @@ def guess_time_split(tables: FoundTables, spec: CompetitionSpec) -> Guess | None
         return None  # the preparation of the draft reports the fault
     if chosen.column is None:
         return None
-    others = ", ".join(f"'{name}'" for name in names if name != chosen.column)
-    return Guess("time_split", chosen.column, f"its latest rows validate; {others}: inputs only")
+    others = " and ".join(f"'{name}'" for name in names if name != chosen.column)
+    return Guess("time_split", chosen.column, f"its latest rows validate; not those of {others}")

@@ -5,9 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from agent.competition.spec import CompetitionSpec, load_spec
 from agent.drafting.rules.class_folders import find_class_folders
+from agent.drafting.rules.draft import draft_spec
+from agent.drafting.rules.write_draft import write_draft
+from tests.competition.raw_folders import prepare_folder
 
 PIXELS = cv2.imencode(".png", np.zeros((2, 2), np.uint8))[1].tobytes()
 
@@ -78,3 +83,57 @@ def test_classes_in_an_archive_are_found(tmp_path: Path) -> None:
 def test_pictures_without_class_folders_are_none(tmp_path: Path, names: tuple[str, ...]) -> None:
     write(tmp_path, *names)
     assert find_class_folders(tmp_path) is None
+
+
+def draft_and_write(folder: Path) -> CompetitionSpec:
+    draft = draft_spec(folder)
+    write_draft(draft, folder)
+    return load_spec(folder / "competition.yaml")
+
+
+def lines(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, dtype=str, na_filter=False)
+
+
+def write_many(folder: Path, *places: str, count: int = 12) -> None:
+    write(folder, *(f"{place}/{i}.png" for place in places for i in range(count)))
+
+
+def test_a_draft_of_class_folders_is_prepared_without_labels_in_names(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_many(data, "train/cat", "train/dog", "test/cat", "test/dog")
+    spec = draft_and_write(data)
+    assert (spec.task, spec.targets, spec.train, spec.test) == (
+        "classification",
+        ("label",),
+        "train.csv",
+        "test.csv",
+    )
+    assert sorted(lines(data / "train.csv")["label"].unique()) == ["cat", "dog"]
+    answers = lines(data / "test.csv").merge(lines(data / "answers" / "test.csv"), on="id")
+    assert (answers["image"].str.split("/").str[1] == answers["label"]).all()
+    prepared = prepare_folder(spec, data)
+    assert (prepared.rows.train + prepared.rows.val, prepared.rows.test) == (24, 24)
+    public = [prepared.metadata / name for name in ("test.csv", "sample_submission.csv")]
+    assert "cat/" not in "".join(file.read_text() for file in public)
+    assert not [name for name in prepared.input.rglob("*") if "cat" in name.name or "dog" in name.name]
+
+
+def test_classes_alone_become_a_hold_out(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_many(data, "cat", "dog")
+    spec = draft_and_write(data)
+    prepared = prepare_folder(spec, data)
+    assert (prepared.rows.train + prepared.rows.val, prepared.rows.test) == (19, 5)
+    assert set(lines(data / "answers" / "test.csv")["label"]) <= {"cat", "dog"}
+
+
+def test_a_sample_submission_names_the_rows_to_predict(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_many(data, "train/cat", "train/dog", "test")
+    pd.DataFrame({"id": range(12), "label": "cat"}).to_csv(data / "sample_submission.csv", index=False)
+    spec = draft_and_write(data)
+    assert spec.test is None
+    prepared = prepare_folder(spec, data)
+    assert (prepared.rows.train + prepared.rows.val, prepared.rows.test) == (24, 12)
+    assert prepared.warnings == () or "missing" not in " ".join(prepared.warnings)

@@ -55,7 +55,7 @@ def test_types_without_a_range_take_their_own(dataset: ModuleType, tmp_path: Pat
     assert (decoded.min(), decoded.max()) == (0, 255)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"\xff\xd8\xff", b"no picture"])
+@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"\x89PNG no picture", b"\x89PNGIDAT", b"\xff\xd8\xff"])
 def test_damaged_files_are_none(dataset: ModuleType, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     assert dataset.read_picture(tmp_path / "a.png", 32) is None

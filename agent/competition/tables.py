@@ -50,7 +50,7 @@ class _UnixLines(io.TextIOBase):
 
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
-    """Write a CSV file with `\\n` as line ends and without an index. Readers get every cell back unchanged."""
+    """Write a CSV file with `\\n` as line ends and without an index. Any cell survives."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as stream:
         # A writer encloses cells with the characters of its line end in quotation marks. A carriage return

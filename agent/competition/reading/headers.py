@@ -40,7 +40,7 @@ class Header:
 
 def clean_header(cells: Sequence[str], file_name: str) -> Header:
     """Return trimmed, unique names. A column without a name gets one from its position."""
-    names: list[str] = []
+    names: dict[str, None] = {}  # in order
     blank, repeated = [], []
     for position, cell in enumerate(cells):
         name = cell.strip(_INVISIBLE)
@@ -53,7 +53,7 @@ def clean_header(cells: Sequence[str], file_name: str) -> Header:
             unique = f"{name}.{number}"
         if unique != name:
             repeated.append((name, unique))
-        names.append(unique)
+        names[unique] = None
     notes = []
     if repeated:
         renamed = ", ".join(f"'{old}' (now '{new}')" for old, new in repeated[:3])
@@ -71,8 +71,13 @@ def looks_like_data(table: pd.DataFrame) -> bool:
     if _are_numbered(names):
         return False
     sample = table.head(_SAMPLE)
-    verdicts = [_verdict(name, sample.iloc[:, place]) for place, name in enumerate(names)]
-    return "data" in verdicts and "name" not in verdicts
+    found_data = False
+    for place, name in enumerate(names):
+        verdict = _verdict(name, sample.iloc[:, place])
+        if verdict == "name":
+            return False
+        found_data = found_data or verdict == "data"
+    return found_data
 
 
 def _verdict(name: str, values: "pd.Series[str]") -> str:

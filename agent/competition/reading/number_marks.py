@@ -20,8 +20,9 @@ _BLANKS = " \xa0\u202f\u2009"
 _GROUPS = "'\u2019_" + _BLANKS
 _FORM = re.compile(rf"\d[\d.,{_GROUPS}]*(?:[eE][-+]?\d+)?|[.,]\d+(?:[eE][-+]?\d+)?")
 _PROBE = 400  # cells that decide whether a column holds numbers
-_MOST_CELLS = 20_000  # with a mark other than a point, per column
-_MOST_POINTS = 1_000
+# Most cells with a mark, per column and over all columns:
+_MOST_CELLS, _MOST_CELLS_OF_ALL = 20_000, 2_000_000  # another mark than a point
+_MOST_POINTS, _MOST_POINTS_OF_ALL = 1_000, 50_000
 _MIN_NUMBERS = 0.8
 _MIN_GROUPED = 10  # cells that make a lone group of three digits a thousand
 
@@ -85,24 +86,30 @@ def _evidence_of_columns(cells: pd.DataFrame, impossible: str) -> dict[str, _Evi
     """Return the evidence of each column that holds numbers with marks."""
     marks = [mark for mark in f".,{_GROUPS}" if mark != impossible]
     rare = "[" + "".join(mark for mark in marks if mark != ".") + "]"
-    probe = min(_PROBE, max(20, 400_000 // max(len(cells.columns), 1)))
+    count = max(len(cells.columns), 1)
+    probe = min(_PROBE, max(20, 100_000 // count))
+    most_cells = min(_MOST_CELLS, max(200, _MOST_CELLS_OF_ALL // count))
+    most_points = min(_MOST_POINTS, max(10, _MOST_POINTS_OF_ALL // count))
     found = {}
     for place, name in enumerate(cells.columns):
         column = cells.iloc[:, place]
         step = max(1, len(column) // probe)
-        if not _holds_numbers(column.iloc[::step].tolist()):
+        probed = column.iloc[::step].tolist()
+        if not _holds_numbers(probed):
             continue
         evidence = _Evidence()
         array = pa.array(column, pa.large_string())
-        holding = array.filter(pc.match_substring_regex(array, rare)).slice(0, _MOST_CELLS).to_pylist()
-        if "." in marks:
-            holding += array.filter(pc.match_substring(array, ".")).slice(0, _MOST_POINTS).to_pylist()
+        holding = array.filter(pc.match_substring_regex(array, rare)).slice(0, most_cells).to_pylist()
+        if impossible == ",":  # a point can only be the decimal mark, unless a cell has several
+            holding += [cell for cell in probed if cell.count(".") > 1]
+        elif "." in marks:
+            holding += array.filter(pc.match_substring(array, ".")).slice(0, most_points).to_pylist()
         for cell in set(holding):
             for mark in marks:
                 if mark in cell:
                     _add(evidence, cell, mark)
         if evidence.unclear:
-            _count_whole(evidence, column.iloc[::step].tolist())
+            _count_whole(evidence, probed)
         if evidence.decimal or evidence.thousands or evidence.unclear:
             found[str(name)] = evidence
     return found

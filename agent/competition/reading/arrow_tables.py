@@ -1,8 +1,10 @@
 """Reading of Parquet, Feather and Arrow files, and columns of any type as text.
 
-Whole numbers have no decimals (`1`, also where gaps made them floats). Other numbers have their shortest form.
-Truth values are `True` and `False`. Dates and times are ISO 8601 with a blank between day and clock. Lists
-have blanks between their elements. Structures are JSON. Gaps are ''.
+- Whole numbers have no decimals (`1`, also where gaps made them floats); others have their shortest form.
+- Truth values are `True` and `False`.
+- Dates and times are ISO 8601 with a blank between day and clock.
+- Lists have blanks between their elements; structures are JSON.
+- Gaps are ''.
 """
 
 import json

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import _csv
 
 USUAL = (",", ";", "\t", "|")
+MARKED = (",", ";")
+"""Separators of programs that put quotation marks around cells. With others, the marks may be text."""
+
 _RARE = (" ", ":", "^", "~", "\x01", "\x1f", "\xa6", "!", "#")
 _LONGEST_CELL = 2**31 - 1
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blank"}
@@ -103,14 +106,13 @@ def _single_column(lines: Sequence[str]) -> Dialect | None:
 
     The separator of the dialect occurs in no cell outside quotation marks.
     """
-    for mark in (*USUAL, "\x1f"):
-        fit = _fit(lines, Dialect(mark))
+    fits = [_fit(lines, Dialect(mark)) for mark in (*USUAL, "\x1f")]
+    if any(fit is not None and fit.share > 0.9 and fit.width > 2 for fit in fits):
+        return None  # below a title
+    for fit in fits:
         if fit is not None and fit.is_exact and fit.is_strict:
             return fit.dialect
-    widths = [_fit(lines, Dialect(mark)) for mark in USUAL]
-    if any(fit is not None and fit.share > 0.9 and fit.width > 1 for fit in widths):
-        return None
-    return Dialect("\x1f")
+    return Dialect("\x1f", None)
 
 
 def _best_quotes(lines: Sequence[str], separator: str) -> Fit:
@@ -127,7 +129,7 @@ def _best_quotes(lines: Sequence[str], separator: str) -> Fit:
         tried.append(replace(usual, quote="'"))
     if separator + ' "' in text:
         tried.append(replace(usual, skips_blanks=True))
-    if '"' in text:
+    if '"' in text and separator not in MARKED:
         tried.append(replace(usual, quote=None))
     fits = [fit for dialect in tried if (fit := _fit(lines, dialect)) is not None]
     if not fits:

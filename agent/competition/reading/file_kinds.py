@@ -132,12 +132,12 @@ def _is_binary(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         return False
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if even + odd:
-        return bool(even and odd) and even + odd > _MAX_CONTROL * len(head)
+    if (even or odd) and not (even and odd):
+        return False  # perhaps UTF-16
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.start < len(head) - 3:
-            control = sum(byte < 9 or 13 < byte < 32 for byte in head)
+            control = sum(0 < byte < 9 or 13 < byte < 32 for byte in head)
             return control > _MAX_CONTROL * len(head)
     return False

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from agent.competition.reading.dialects import (
+    MARKED,
     Dialect,
     csv_reader,
     decide_dialect,
@@ -89,7 +90,7 @@ def _attempts(text: pa.Buffer, separator: str | None, counts: dict[bytes, int]) 
     for source, stand_in in ways:
         dialect = decide_dialect(_first_lines(source), separator)
         attempts.append(_Attempt(_simplified(source, dialect), dialect, stand_in))
-    if counts[b'"'] and attempts[0].dialect.quote == '"':
+    if counts[b'"'] and attempts[0].dialect.quote == '"' and attempts[0].dialect.separator not in MARKED:
         plain = replace(attempts[0].dialect, quote=None, escape="none", skips_blanks=False)
         attempts.append(_Attempt(ways[0][0], plain, ways[0][1]))
     return attempts
@@ -201,7 +202,9 @@ def _without_swallowed_rows(parsed: ParsedText, attempt: _Attempt, file: Path) -
 
     That is so if marks stand within cells, and every line has the right number of cells by itself.
     """
-    if len(parsed.table.columns) < 2 or _count(attempt.text, b"\n") <= len(parsed.table) + 1:
+    if len(parsed.table.columns) < 2 or parsed.separator in MARKED:
+        return parsed
+    if _count(attempt.text, b"\n") <= len(parsed.table) + 1:
         return parsed
     plain = replace(attempt, dialect=replace(attempt.dialect, quote=None, escape="none"))
     other = _parse(plain, file)

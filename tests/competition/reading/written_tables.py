@@ -8,6 +8,7 @@ import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import zstandard
@@ -45,7 +46,7 @@ def text_tables(draw: st.DrawFn, cells: st.SearchStrategy[str] | None = None, le
     return pd.DataFrame(columns, dtype=str)
 
 
-def written(table: pd.DataFrame, separator: str, quoting: int, line_end: str) -> str:
+def written(table: pd.DataFrame, separator: str, quoting: Literal[0, 1], line_end: str) -> str:
     """The text of a table as pandas and csv writers leave it, with marks around carriage returns."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, quoting=quoting, lineterminator="\r\n")

@@ -108,6 +108,8 @@ def decide_number_form(
     forms = _forms(decimal, thousands)
     read = [int(counts[matches(body, _body_pattern(*form))].sum()) for form in forms]
     best = forms[int(np.argmax(read))]
+    if best[1] is not None and read[forms.index((best[0], None))] == max(read):
+        best = (best[0], None)  # no cell has groups of thousands
     ties = {form for form, rows in zip(forms, read, strict=True) if rows == max(read)}
     unit = parts.usual_unit(dressed.counts)
     return NumberForm(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from agent.competition.canonical.dates import GIVEN
 from agent.competition.canonical.gaps import mark_gaps
 from agent.competition.canonical.kinds import ColumnKind
 
@@ -77,7 +78,7 @@ def _about_clocks(columns: Sequence[ReadColumn]) -> str:
 def _about_order(column: ReadColumn) -> str:
     """Return whether the day or the month is first in a column where that matters."""
     date = None if column.kind is None else column.kind.date
-    if date is None or date.day_first is None:
+    if date is None or date.day_first is None or date.reason == GIVEN:
         return ""
     first = "day" if date.day_first else "month"
     if date.is_ambiguous:

@@ -35,6 +35,7 @@ def sentences_about(columns: Sequence[ReadColumn], train_file: str, test_file: s
         _about_clocks(columns),
         *(_about_order(column) for column in columns),
         *(_about_doubtful_words(column) for column in columns),
+        *(_about_currencies(column) for column in columns),
         *(_about_lost_cells(column, train_file, test_file) for column in columns),
     ]
     return tuple(sentence for sentence in found if sentence)
@@ -98,6 +99,16 @@ def _about_doubtful_words(column: ReadColumn) -> str:
     return (
         f"Column '{column.name}': {listed} beside numbers counts as missing. "
         "If it is a value, set the role of this input to category."
+    )
+
+
+def _about_currencies(column: ReadColumn) -> str:
+    number = None if column.kind is None else column.kind.number
+    if number is None or len(number.currencies) < 2:
+        return ""
+    marks = " and ".join(f"'{mark}'" for mark in number.currencies)
+    return (
+        f"Column '{column.name}': amounts in {marks} are read as the same unit; convert them if they differ."
     )
 
 

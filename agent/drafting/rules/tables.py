@@ -135,7 +135,7 @@ def find_tables(folder: Path) -> FoundTables:
 def _find_labels(
     folder: Path, roles: TableRoles, read: Mapping[str, UserTable]
 ) -> tuple[str, UserTable] | None:
-    """Return a table such as labels.csv that holds targets, if all columns of the labelled rows are inputs."""
+    """Return a table of targets such as labels.csv, if the training table has inputs alone."""
     if roles.train is None or roles.test is None:
         return None
     train, test = read[roles.train].cells, read[roles.test].cells

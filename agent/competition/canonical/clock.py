@@ -1,4 +1,7 @@
-"""Times of day and durations as numbers: minutes, or seconds where a cell of the column has seconds."""
+"""Times of day and durations as numbers: minutes, or seconds where a cell of the column has seconds.
+
+`08:15`, `8:15 pm`, `8 pm`, `01:22:10`, `1 day, 02:00:00`, `2h 50m` and `08h15` are read.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,12 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from agent.competition.canonical.cells import DistinctCells, in_ascii_marks, translate
+from agent.competition.canonical.cells import DistinctCells, in_ascii_marks, to_mask, translate
 
 _CLOCK = (
-    r"^(?P<sign>[+-])?(?:(?P<days>[0-9]+) ?(?:days?|d),? ?)?(?P<first>[0-9]{1,4}):(?P<second>[0-9]{2})"
-    r"(?::(?P<third>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)? ?(?P<half>[AaPp]\.?[Mm]\.?)?$"
+    r"^(?P<sign>[+-])?(?:(?P<days>[0-9]+) ?(?:days?|d),? ?)?(?P<first>[0-9]{1,4})"
+    r"(?::(?P<second>[0-9]{2})(?::(?P<third>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?)?"
+    r" ?(?P<half>[AaPp]\.?[Mm]\.?)?$"
 )
+# 2h 50m, 19 hrs, 25 min 30 s and 08h15.
+_WORDS = (
+    r"^(?:(?P<first>[0-9]{1,4}) ?(?:h|hr|hrs|hours?|Std\.?))?"
+    r"(?:,? ?(?P<second>[0-9]{1,4}) ?(?:m|mins?|minutes?|Min\.?))?"
+    r"(?:,? ?(?P<third>[0-9]{1,4}) ?(?:s|secs?|seconds?|Sek\.?))?$"
+)
+_FRENCH, _WITH_COLON = r"^([0-9]{1,2})[hH]([0-9]{2})$", r"\1:\2"
+_FIELDS = ("sign", "days", "first", "second", "third", "fraction", "half")
 
 
 @dataclass(frozen=True)
@@ -31,12 +43,11 @@ def decide_clock_form(cells: DistinctCells) -> ClockForm:
     Beside cells with hours, minutes and seconds, cells of two parts are minutes and seconds if one of them
     starts with a number above 23.
     """
-    fields = pc.extract_regex(in_ascii_marks(cells.texts), _CLOCK)
-    third = pc.fill_null(pc.struct_field(fields, "third"), "").to_numpy(zero_copy_only=False)
-    first = _numbers(fields, "first")
-    if not (third != "").any():
+    fields, _, has_words = _read_fields(cells.texts)
+    has_third = fields["third"] != ""
+    if not has_third.any():
         return ClockForm()
-    late = (third == "") & (first > 23)
+    late = ~has_third & ~has_words & (_numbers(fields["first"]) > 23)
     return ClockForm("seconds", "minutes:seconds" if late.any() else "hours:minutes")
 
 
@@ -53,31 +64,40 @@ def parse_clock(cells: "pd.Series[str]", form: ClockForm) -> "pd.Series[str]":
 
 def canonical_clock(texts: pa.StringArray, form: ClockForm) -> pa.StringArray:
     """Return trimmed texts (N,) as numbers; '' for each text that is no time."""
-    fields = pc.extract_regex(in_ascii_marks(texts), _CLOCK)
-    parsed = pc.is_valid(fields).to_numpy(zero_copy_only=False)
-    first, second, third = (_numbers(fields, name) for name in ("first", "second", "third"))
-    half = pc.utf8_lower(pc.fill_null(pc.struct_field(fields, "half"), "")).to_numpy(zero_copy_only=False)
+    fields, parsed, has_words = _read_fields(texts)
+    first, second, third = (_numbers(fields[name]) for name in ("first", "second", "third"))
+    half = np.array([text[:1].lower() for text in fields["half"]], dtype=object)
     halved = half != ""
-    afternoon = np.array([text.startswith("p") for text in half], dtype=bool)
-    valid = parsed & (second < 60) & (third < 60) & (~halved | ((first >= 1) & (first <= 12)))
-    hours = np.where(halved, first % 12 + 12 * afternoon, first)
-    has_third = pc.fill_null(pc.struct_field(fields, "third"), "").to_numpy(zero_copy_only=False) != ""
+    valid = parsed & (has_words | ((second < 60) & (third < 60)))
+    valid &= ~halved | ((first >= 1) & (first <= 12))
+    valid &= has_words | halved | (fields["second"] != "")
+    hours = np.where(halved, first % 12 + 12 * (half == "p"), first)
     seconds = hours * 3600 + second * 60 + third
     if form.two_parts == "minutes:seconds":
-        seconds = np.where(has_third, seconds, first * 60 + second)
-    fraction = pc.fill_null(pc.struct_field(fields, "fraction"), "")
-    digits = fraction.to_numpy(zero_copy_only=False)
-    seconds = (
-        seconds + 86400 * _numbers(fields, "days") + np.array([float(f"0.{d}") if d else 0.0 for d in digits])
-    )
-    sign = pc.fill_null(pc.struct_field(fields, "sign"), "").to_numpy(zero_copy_only=False)
-    numbers = np.where(sign == "-", -seconds, seconds) / (60 if form.unit == "minutes" else 1)
-    written = [np.format_float_positional(number, trim="-") for number in numbers]
+        seconds = np.where((fields["third"] != "") | has_words, seconds, first * 60 + second)
+    fraction = np.array([float(f"0.{digits}") if digits else 0.0 for digits in fields["fraction"]])
+    seconds = seconds + 86400 * _numbers(fields["days"]) + fraction
+    signed = np.where(fields["sign"] == "-", -seconds, seconds) / (60 if form.unit == "minutes" else 1)
+    written = [np.format_float_positional(number, trim="-") for number in signed]
     return pa.array([text if good else "" for text, good in zip(written, valid, strict=True)], pa.string())
 
 
-def _numbers(fields: pa.StructArray, name: str) -> NDArray[np.float64]:
-    text = pc.fill_null(pc.struct_field(fields, name), "")
-    text = pc.if_else(pc.equal(text, ""), "0", text)
-    numbers: NDArray[np.float64] = text.cast(pa.float64()).to_numpy()
-    return numbers
+def _read_fields(
+    texts: pa.StringArray,
+) -> tuple[dict[str, NDArray[np.object_]], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the parts of texts (N,) by name, which texts are read, and which are written in words."""
+    plain = pc.replace_substring_regex(in_ascii_marks(texts), _FRENCH, _WITH_COLON)
+    clock, words = pc.extract_regex(plain, _CLOCK), pc.extract_regex(plain, _WORDS)
+    parsed = to_mask(pc.is_valid(clock))
+    has_words = ~parsed & to_mask(pc.is_valid(words)) & to_mask(pc.not_equal(texts, ""))
+    fields = {}
+    for name in _FIELDS:
+        found = pc.struct_field(clock, name)
+        if name in ("first", "second", "third"):
+            found = pc.if_else(pa.array(has_words), pc.struct_field(words, name), found)
+        fields[name] = pc.fill_null(found, "").to_numpy(zero_copy_only=False)
+    return fields, parsed | has_words, has_words
+
+
+def _numbers(texts: NDArray[np.object_]) -> NDArray[np.float64]:
+    return np.where(texts == "", "0", texts).astype(np.float64)

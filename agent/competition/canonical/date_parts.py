@@ -48,6 +48,7 @@ _DAY_PATTERNS = (
     r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})",
     rf"(?P<year>[0-9]{{4}}){_MARK}(?P<month>[0-9]{{1,2}})[-/. ](?P<day>[0-9]{{1,2}})",
     r"(?P<year>[0-9]{4})[-/](?P<month>[0-9]{1,2})",
+    r"(?P<month>[0-9]{1,2})[-/](?P<year>[0-9]{4})",
     rf"{_WEEKDAY}(?P<day>{_DAY}){_SUFFIX}[-/., ]*{_WORD}[-/., ]*{_YEAR}",
     rf"{_WEEKDAY}{_WORD}[-/., ]*(?P<day>{_DAY}){_SUFFIX},?[-/., ]+(?P<year>[0-9]{{4}})",
     rf"(?P<year>[0-9]{{4}})[-/. ]{_WORD}[-/. ](?P<day>{_DAY})",

@@ -20,6 +20,7 @@ Order = Literal["day", "month"]
 Epoch = Literal["s", "ms", "us", "ns"]
 
 FIRST_YEAR, LAST_YEAR = 1678, 2261  # what a table of pandas holds in nanoseconds
+GIVEN = "competition.yaml says so"
 _LONELY_DAYS = 3653  # a repeated date so far from all others is a sentinel
 _SENTINEL_DAYS = (
     *("1753-01-01", "1800-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01"),
@@ -147,7 +148,7 @@ def _decide_order(
     if not days.is_open.any():
         return None, "", False
     if day_first is not None:
-        return day_first, "competition.yaml says so", False
+        return day_first, GIVEN, False
     only_day = days.is_open & (days.first > 12) & (days.second <= 12)
     only_month = days.is_open & (days.second > 12) & (days.first <= 12)
     day_rows, month_rows = int(rows[only_day].sum()), int(rows[only_month].sum())

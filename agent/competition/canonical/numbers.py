@@ -32,15 +32,16 @@ _BARE = rf"[+-]?(?:{_BODY})(?:[eE][+-]?[0-9]+)?"
 _AROUND_BODY = r"^[+-]|[eE].*$"
 # Words are sorted into currencies and units afterwards; classes of letters would make slow patterns.
 _WORD = r"[^0-9 ()+.,'-][^ ()-]{0,14}"
+_NO_CENTS = r"([0-9])[.,]--?"  # 3.- and 3,- are 3
 _DRESSED = (
     r"^(?P<open>\()? ?(?P<sign>[+-])? ?(?P<before>[^0-9 ()+.,'-][^0-9 ()+,'-]{0,6})? ?(?P<sign_after>[+-])? ?"
     rf"(?P<body>{_BODY})(?P<power>[eE][+-]?[0-9]+)?(?P<space> ?)(?P<after>{_WORD})?(?P<late>-)? ?"
     r"(?P<close>\))?$"
 )
 _KNOWN_UNIT = re.compile(
-    r"[kcmdµn]?m[23²³]?|km/h|kmh|kph|mph|m/s|[kmµ]?g|t|tons?|lbs?|oz|[mcd]?l|hl|gal|°[CF]?|[kmM]?W|[km]?Wh|[km]?V|[km]?A|"
+    r"[kcmdµn]?m[23²³]?|km/h|kmh|kph|mph|m/s|[kmµ]?g|tons?|lbs?|oz|[mcd]?l|hl|gal|°[CF]?|[kmM]?W|[km]?Wh|[km]V|[km]A|"
     r"[kMG]?Hz|[kMGT]i?B|hp|bhp|PS|cc|kmpl|mpg|ft|ft2|sqft|sqm|in|inch|inches|mi|miles?|acres?|ha|"
-    r"ms|s|secs?|seconds?|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?|months?|years?|yrs?|kcal|cal|k?J|bar|h?Pa|ppm|px|pcs|"
+    r"ms|s|secs?|seconds?|mins?|minutes?|h|hrs?|hours?|days?|weeks?|months?|years?|yrs?|kcal|cal|k?J|bar|h?Pa|ppm|px|pcs|"
     r"Stk\.?|Tage?n?|Stunden?|Jahre?n?|Monate?n?",
     re.IGNORECASE,
 )
@@ -108,6 +109,8 @@ def decide_number_form(
     forms = _forms(decimal, thousands)
     read = [int(counts[matches(body, _body_pattern(*form))].sum()) for form in forms]
     best = forms[int(np.argmax(read))]
+    if best[1] is not None and read[forms.index((best[0], None))] == max(read):
+        best = (best[0], None)  # no cell has groups of thousands
     ties = {form for form, rows in zip(forms, read, strict=True) if rows == max(read)}
     unit = parts.usual_unit(dressed.counts)
     return NumberForm(
@@ -186,7 +189,8 @@ class _Parts:
 
     @classmethod
     def of(cls, texts: pa.StringArray) -> "_Parts":
-        fields = pc.extract_regex(in_ascii_marks(texts), _DRESSED)
+        texts = pc.replace_substring_regex(in_ascii_marks(texts), _NO_CENTS, r"\1")
+        fields = pc.extract_regex(texts, _DRESSED)
 
         def part(name: str) -> pa.StringArray:
             return pc.fill_null(pc.struct_field(fields, name), "")

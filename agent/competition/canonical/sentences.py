@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from agent.competition.canonical.dates import GIVEN
 from agent.competition.canonical.gaps import mark_gaps
 from agent.competition.canonical.kinds import ColumnKind
 
@@ -34,6 +35,7 @@ def sentences_about(columns: Sequence[ReadColumn], train_file: str, test_file: s
         _about_clocks(columns),
         *(_about_order(column) for column in columns),
         *(_about_doubtful_words(column) for column in columns),
+        *(_about_currencies(column) for column in columns),
         *(_about_lost_cells(column, train_file, test_file) for column in columns),
     ]
     return tuple(sentence for sentence in found if sentence)
@@ -77,7 +79,7 @@ def _about_clocks(columns: Sequence[ReadColumn]) -> str:
 def _about_order(column: ReadColumn) -> str:
     """Return whether the day or the month is first in a column where that matters."""
     date = None if column.kind is None else column.kind.date
-    if date is None or date.day_first is None:
+    if date is None or date.day_first is None or date.reason == GIVEN:
         return ""
     first = "day" if date.day_first else "month"
     if date.is_ambiguous:
@@ -97,6 +99,16 @@ def _about_doubtful_words(column: ReadColumn) -> str:
     return (
         f"Column '{column.name}': {listed} beside numbers counts as missing. "
         "If it is a value, set the role of this input to category."
+    )
+
+
+def _about_currencies(column: ReadColumn) -> str:
+    number = None if column.kind is None else column.kind.number
+    if number is None or len(number.currencies) < 2:
+        return ""
+    marks = " and ".join(f"'{mark}'" for mark in number.currencies)
+    return (
+        f"Column '{column.name}': amounts in {marks} are read as the same unit; convert them if they differ."
     )
 
 

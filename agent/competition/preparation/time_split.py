@@ -122,6 +122,10 @@ def _split_by(candidate: _Candidate, names: list[str], spec: CompetitionSpec) ->
     gaps, rows = int(np.isnan(candidate.train).sum()), len(times)
     others = [name for name in names if name != candidate.name]
     warnings = []
+    if spec.time_split == "auto" and not others:
+        warnings.append(
+            f"Validation rows are the latest by '{candidate.name}', since the rows to predict are later."
+        )
     if others:
         warnings.append(
             f"Validation rows are the latest by '{candidate.name}'; {_inputs_only(others)}. "

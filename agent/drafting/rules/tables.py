@@ -99,16 +99,25 @@ def find_tables(folder: Path) -> FoundTables:
             return _tables_of_classes(folder, classes, roles.sample, sample)
     if roles.train is None:
         _refuse_without_training_table(folder, names)
-    assert roles.train is not None
+    train_name = roles.train
+    assert train_name is not None
     read = {
         name: read_user_table(folder, name)
-        for name in (roles.train, roles.train_labels, roles.test, roles.sample)
+        for name in (train_name, roles.train_labels, roles.test, roles.sample)
         if name is not None
     }
+    if roles.train_labels is None and (found := _find_labels(folder, roles, read)) is not None:
+        name, read[name] = found
+        roles = replace(
+            roles,
+            train_labels=name,
+            label_tables=tuple(other for other in roles.label_tables if other != name),
+            answers=tuple(other for other in roles.answers if other != name),
+        )
     tables = FoundTables(
         folder=folder,
-        train_name=roles.train,
-        train=read[roles.train].cells,
+        train_name=train_name,
+        train=read[train_name].cells,
         test_name=roles.test,
         test=_cells(read, roles.test),
         sample_name=roles.sample,
@@ -121,6 +130,30 @@ def find_tables(folder: Path) -> FoundTables:
     if roles.train_labels is not None:
         tables = _with_labels(tables, roles.train_labels, read[roles.train_labels].cells)
     return _with_names_of_train(tables)
+
+
+def _find_labels(
+    folder: Path, roles: TableRoles, read: Mapping[str, UserTable]
+) -> tuple[str, UserTable] | None:
+    """Return a table of targets such as labels.csv, if the training table has inputs alone."""
+    if roles.train is None or roles.test is None:
+        return None
+    train, test = read[roles.train].cells, read[roles.test].cells
+    if not set(train.columns) <= set(test.columns):
+        return None
+    for name in (*roles.label_tables, *roles.answers):
+        try:
+            table = read_user_table(folder, name)
+        except SetupError:
+            continue  # the table is optional
+        shared = [column for column in table.cells.columns if column in train.columns]
+        by_id = any(
+            train[column].is_unique and train[column].isin(table.cells[column]).all() for column in shared
+        )
+        by_place = not shared and len(table.cells) == len(train)
+        if len(shared) < len(table.cells.columns) and (by_id or by_place):
+            return name, table
+    return None
 
 
 def _tables_of_classes(

@@ -47,6 +47,12 @@ def test_bad_cells_are_counted_and_the_first_is_named() -> None:
     )
 
 
+def test_several_currencies_are_told() -> None:
+    found = read("number", ["$3", "€4"], ["5"])
+    assert found.train["a"].tolist() == ["3", "4"]
+    assert "Column 'a': amounts in '$' and '€' are read as the same unit" in found.warnings[-1]
+
+
 def test_a_role_needs_half_of_the_cells() -> None:
     assert read("number", ["1", "2", "x"], ["3"]).train["a"].tolist() == ["1", "2", ""]
     with pytest.raises(

@@ -105,3 +105,15 @@ def test_the_column_named_like_a_target_is_chosen_and_asked_about(tmp_path: Path
     draft = draft_spec(write_tables(tmp_path / "a", frame, "target", "later"))
     assert draft.spec.targets == ("target",)
     assert any("'later'" in question for question in draft.questions)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "targets.csv", "y_train.csv", "train_labels.csv"])
+@pytest.mark.parametrize("with_id", [True, False])
+def test_targets_in_a_table_of_their_own_are_found(tmp_path: Path, name: str, with_id: bool) -> None:
+    folder = write_tables(tmp_path / "a", table(ROWS), "price")
+    train = pd.read_csv(folder / "train.csv")
+    labels = train[["id", "price"]].iloc[::-1] if with_id else train[["price"]]
+    labels.to_csv(folder / name, index=False)
+    train.drop(columns="price").to_csv(folder / "train.csv", index=False)
+    spec = draft_spec(folder).spec
+    assert (spec.train_labels, spec.targets, spec.id_column) == (name, ("price",), "id")

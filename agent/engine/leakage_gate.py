@@ -1,6 +1,5 @@
 """Leakage gate: checks a leading candidate whose code templates alone did not write."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,8 @@ from agent.competition.label_permutation import evaluate_permutation_test, make_
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
+from agent.core.trees import remove_tree
+from agent.engine.containment import node_fault
 from agent.engine.decider import Decider
 from agent.engine.node_source import node_source
 from agent.engine.trials.runner import ResultCheck, TrialRunner
@@ -86,7 +87,7 @@ def probe(
         return _no_verdict("No time was left for the probe.")
     prepared, seed = runner.prepared, SEED_STEP * runner.seed + trial.node
     metadata = trial.workspace.with_name(f"{trial.workspace.name}{PROBE_SUFFIX}-metadata")
-    shutil.rmtree(metadata, ignore_errors=True)  # left by a killed session
+    remove_tree(metadata, ignore_errors=True)  # left by a killed session
     seconds = 0.0
     try:
         with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
@@ -99,8 +100,10 @@ def probe(
             found = evaluate_permutation_test(prepared, metric, permutation, copy.workspace, result.metric)
     except MarsError as error:
         return _no_verdict(str(error), seconds)
+    except Exception as error:  # what the probed candidate left says nothing against the node
+        return _no_verdict(node_fault(error), seconds)
     finally:
-        shutil.rmtree(metadata, ignore_errors=True)
+        remove_tree(metadata, ignore_errors=True)
     if found.is_leak is None:
         return _no_verdict(found.reason, seconds)
     return LeakageProbe(

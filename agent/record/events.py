@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from agent.llm.calls import Call, CallBegun, Role
-from agent.memory.lesson import Lesson
+from agent.memory.lesson import Lesson, readable_lessons
 from agent.repository.git_source import GitSource
 from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
 
@@ -24,7 +24,7 @@ def _formerly(name: str, before: str) -> AliasChoices:
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImportedRepository(_Frozen):
@@ -242,7 +242,9 @@ class RunStarted(_Event):
     kind: Literal["run_started"] = "run_started"
     settings: RunSettings
     missing_guarantees: tuple[str, ...]
-    lessons: tuple[Lesson, ...] = Field(description="Lessons from memory that later decisions use.")
+    lessons: Annotated[tuple[Lesson, ...], BeforeValidator(readable_lessons)] = Field(
+        description="Lessons from memory that later decisions use; damaged ones are left out."
+    )
     packages: dict[str, str] = Field(
         default_factory=dict,
         description="Versions of the installed distributions by normalised name; empty in older records.",

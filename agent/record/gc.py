@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shutil
 import stat
 import tempfile
 import time
@@ -17,6 +16,7 @@ from agent.core.contract import HARNESS_FOLDER, MEMBERS_FOLDER, WORKING_FOLDER
 from agent.core.errors import MarsError
 from agent.core.locks import TEMPORARY_PREFIX, is_folder_locked
 from agent.core.paths import Home
+from agent.core.trees import remove_tree
 from agent.record.events import NodeProposed, RunStarted, has_ended
 from agent.record.journal import Journal, list_runs
 from agent.record.run_lock import try_run_lock
@@ -157,7 +157,7 @@ def _removed(
         size = _size(path, counted)
         if not dry_run:
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path, ignore_errors=True)
             else:
                 with contextlib.suppress(OSError):
                     path.unlink()
@@ -173,9 +173,15 @@ def _is_inside(folder: Path, path: Path) -> bool:
 
 def _size(path: Path, counted: set[tuple[int, int]]) -> int:
     """Return the bytes below the path; a file with several hard links counts once."""
-    total = 0
-    for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        status = file.lstat()
+    total, pending = 0, [path]
+    while pending:
+        place = pending.pop()
+        try:
+            status = place.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                pending += place.iterdir()
+        except OSError:  # a candidate may have closed a folder, or nested folders beyond the longest path
+            continue
         key = (status.st_dev, status.st_ino)
         if stat.S_ISREG(status.st_mode) and key not in counted:
             counted.add(key)

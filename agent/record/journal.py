@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
 from sqlalchemy import (
     Column,
     Connection,
@@ -24,7 +23,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from agent.core.database import writing
 from agent.core.errors import InfrastructureError, SetupError
-from agent.record.events import Event, event_adapter
+from agent.core.plain_text import without_surrogates
+from agent.record.boundary import DamagedEvent, admitted, damage_sentence, readable_events
+from agent.record.events import Event
 
 FORMAT = 1
 """Version of the record. A run of another version is refused."""
@@ -66,6 +67,7 @@ class Journal:
         self.created_at = created_at
         self.engine = engine
         self._next = self._count()
+        self._damaged: list[DamagedEvent] = []
 
     @classmethod
     def create(cls, engine: Engine, run: str, competition: str, created_at: datetime) -> "Journal":
@@ -94,18 +96,15 @@ class Journal:
         return cls(engine, row.id, row.created_at)
 
     def events(self) -> list[Event]:
-        query = select(events_table.c.payload).where(events_table.c.run == self.run)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
-        return [self._event(payload) for payload in rows]
+        """Return the events that can be read; `damage` then names the other rows."""
+        return [event for _, event in self._read()]
 
     def timed_events(self) -> list[tuple[datetime, Event]]:
         """Return every event with the time when it was recorded."""
-        query = select(events_table.c.recorded_at, events_table.c.payload)
-        query = query.where(events_table.c.run == self.run).order_by(events_table.c.seq)
+        query = select(events_table.c.seq, events_table.c.recorded_at).where(events_table.c.run == self.run)
         with self.engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [(datetime.fromisoformat(time), self._event(text)) for time, text in rows]
+            times = {row.seq: row.recorded_at for row in connection.execute(query)}
+        return [(datetime.fromisoformat(times[number]), event) for number, event in self._read()]
 
     def last_recorded_at(self) -> datetime:
         """Return the time of the latest event, or of the run's creation if there is no event."""
@@ -131,12 +130,19 @@ class Journal:
             self._next = before
             raise
 
-    def append(self, item: Event, connection: Connection | None = None) -> None:
-        """Append an event, in a separate transaction unless a connection is given."""
+    def append(self, item: Event, connection: Connection | None = None) -> Event:
+        """Append an event, in a separate transaction unless a connection is given.
+
+        Returns:
+            The event as a later session reads it; apply this one.
+
+        Raises:
+            UnrecordableError: the event has values that no record can hold.
+        """
         if connection is None:
             with self.transaction() as own:
-                self.append(item, own)
-            return
+                return self.append(item, own)
+        item, payload = admitted(item)
         connection.execute(
             insert(events_table).values(
                 run=self.run,
@@ -144,16 +150,21 @@ class Journal:
                 kind=item.kind,
                 elapsed_s=item.elapsed_s,
                 recorded_at=datetime.now(UTC).isoformat(),
-                payload=item.model_dump_json(),
+                payload=payload,
             )
         )
         self._next += 1
+        return item
 
     def store_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
         """Store texts by id; existing texts stay unchanged."""
         there = select(texts_table.c.id).where(texts_table.c.id.in_(texts))
         known = set(connection.execute(there).scalars())
-        new = [{"id": name, "text": text} for name, text in texts.items() if name not in known]
+        new = [
+            {"id": name, "text": without_surrogates(text)}
+            for name, text in texts.items()
+            if name not in known
+        ]
         if new:
             connection.execute(insert(texts_table), new)
 
@@ -164,14 +175,17 @@ class Journal:
             found: str | None = connection.execute(query).scalar_one_or_none()
         return found
 
-    def _event(self, payload: str) -> Event:
-        try:
-            return event_adapter.validate_json(payload)
-        except ValidationError as error:
-            raise InfrastructureError(
-                f"Run {self.run} has a damaged record ({error.errors()[0]['msg']}); "
-                "use the version of MARS that recorded the run, or start a new run."
-            ) from error
+    def damage(self) -> str:
+        """Return a sentence that names the rows that cannot be read; "" if there are none."""
+        return damage_sentence(self.run, self._damaged)
+
+    def _read(self) -> list[tuple[int, Event]]:
+        columns = (events_table.c.seq, events_table.c.kind, events_table.c.payload)
+        query = select(*columns).where(events_table.c.run == self.run).order_by(events_table.c.seq)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        events, self._damaged = readable_events(self.run, [(row[0], row[1], row[2]) for row in rows])
+        return events
 
     def _count(self) -> int:
         query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)

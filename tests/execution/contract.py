@@ -272,6 +272,25 @@ class SandboxContract:
     def test_nothing_is_missing(self, executor: Executor) -> None:
         assert executor.guarantees.missing() == []
 
+    def test_settings_of_the_kernel_cannot_be_written(self, site: Site, executor: Executor) -> None:
+        # Opening for writing changes nothing, should the isolation ever fail.
+        code = """
+            import os
+            found = ["/proc/sysrq-trigger"]
+            for top in ("/proc/sys", "/proc/irq", "/proc/bus"):
+                found += [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names]
+            opened = []
+            for name in found:
+                try:
+                    os.close(os.open(name, os.O_WRONLY | os.O_NONBLOCK))
+                except OSError:
+                    continue
+                opened.append(name)
+            print(len(found) > 100, opened)
+        """
+        outcome = executor.execute(site.job("settings", code))
+        assert outcome.log.read_text() == "True []\n"
+
     def test_private_files_and_the_users_home_cannot_be_read(self, site: Site, executor: Executor) -> None:
         code = f"""
             from pathlib import Path

@@ -1,12 +1,12 @@
 """Runs the trials of one run: smoke run, full run, module test, repeat, refit, and runs on other labels."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
 from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
 from agent.core.seeds import SEED_STEP
+from agent.core.trees import remove_tree
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.execution import ExecutionRequest, TrialExecution
 from agent.engine.trials.outputs import OutputRetention
@@ -85,14 +85,16 @@ class TrialRunner:
             if isinstance(tested, NodeResult):
                 return tested
             smoke_seconds = tested.seconds
-        outcome = self._execution.execute(trial, limit_s, stop_check, ExecutionRequest(arguments))
-        result = self._scoring.score(trial, outcome)
-        if result.status == "valid":
-            result = check(trial, result)
-        if result.status == "valid":
-            self._execution.share_cache(trial.node)
-        self._execution.drop_cache(trial.node)
-        self.outputs.add(trial.node)
+        try:
+            outcome = self._execution.execute(trial, limit_s, stop_check, ExecutionRequest(arguments))
+            result = self._scoring.score(trial, outcome)
+            if result.status == "valid":
+                result = check(trial, result)
+            if result.status == "valid":
+                self._execution.share_cache(trial.node)
+        finally:
+            self._execution.drop_cache(trial.node)
+            self.outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
     def run_module_test(
@@ -150,11 +152,11 @@ class TrialRunner:
         """
         trial = self.checkout.set_up_refit(node, commit, members)
         arguments = (REFIT, SAVE) if save else (REFIT,)
-        request = ExecutionRequest(arguments, frozen=self.checkout.frozen_file(node))
+        request = ExecutionRequest(arguments, frozen=self.checkout.workspace(node))
         outcome = self._execution.execute(trial, limit_s, stop_check, request)
         self._execution.drop_cache(node)
         if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
-            shutil.rmtree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
+            remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
         return outcome
 
     def _smoke(self, trial: Trial, limit_s: float, stop_check: StopCheck | None) -> Outcome | NodeResult:

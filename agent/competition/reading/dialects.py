@@ -94,7 +94,9 @@ def simplify(text: bytes, dialect: Dialect) -> bytes:
     """Return the text without what the parser does not know: marks that R escapes, blanks before marks."""
     if dialect.escape == "quotes":
         text = text.replace(b'\\"', b'""')
-    if dialect.skips_blanks:
+    if dialect.skips_blanks and dialect.separator == " ":
+        text = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", re.sub(rb" {2,}", b" ", text))
+    elif dialect.skips_blanks:
         text = re.sub(
             re.escape(dialect.separator.encode()) + rb' +"', dialect.separator.encode() + b'"', text
         )
@@ -107,8 +109,16 @@ def _single_column(lines: Sequence[str]) -> Dialect | None:
     The separator of the dialect occurs in no cell outside quotation marks.
     """
     fits = [_fit(lines, Dialect(mark)) for mark in (*USUAL, "\x1f")]
-    if any(fit is not None and fit.share > 0.9 and fit.width > 2 for fit in fits):
-        return None  # below a title
+    wide = [
+        fit
+        for fit in fits
+        if fit is not None
+        and fit.share > 0.9
+        and (fit.width > 1 if fit.dialect.separator == "," else fit.width > 2 and len(lines) > 3)
+    ]
+    has_decimals = all(re.fullmatch(r"\D?\d*,\d+\D?\s*", line) for line in lines[1:] if line.strip())
+    if wide and not has_decimals:
+        return None  # the header is a title, or lacks names
     for fit in fits:
         if fit is not None and fit.is_exact and fit.is_strict:
             return fit.dialect
@@ -118,7 +128,7 @@ def _single_column(lines: Sequence[str]) -> Dialect | None:
 def _best_quotes(lines: Sequence[str], separator: str) -> Fit:
     """Return the fit of the most usual quotation that explains the lines."""
     text = "".join(lines)
-    usual = Dialect(separator)
+    usual = Dialect(separator, skips_blanks=separator == " " and "  " in text and '"' not in text)
     tried = [usual]
     if '\\"' in text:
         tried.append(replace(usual, escape="quotes"))

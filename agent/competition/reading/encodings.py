@@ -13,6 +13,7 @@ _HEAD = 2**16
 _SAMPLE = 2**20
 _MIN_ZERO_SHARE = 0.01  # UTF-16 text has zero bytes: those of separators, digits and line ends
 _MAX_DAMAGE = 0.05  # of the characters beyond ASCII: a file with more wrong bytes is not UTF-8
+_MIN_HIGH = 60  # bytes in runs that allow a guess of the language
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -100,7 +101,7 @@ def _one_byte_encoding(content: pa.Buffer) -> str:
     """
     sample = _high_sample(content)
     in_runs = sum(len(run) for run in _HIGH_RUN.findall(sample))
-    if in_runs > 0.5 * len(_HIGH.findall(sample)):
+    if in_runs > max(0.5 * len(_HIGH.findall(sample)), _MIN_HIGH):
         from charset_normalizer import from_bytes
 
         best = from_bytes(sample[:_HEAD]).best()

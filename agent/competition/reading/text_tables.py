@@ -63,6 +63,8 @@ def parse_text(text: pa.Buffer, file: Path, separator: str | None) -> ParsedText
     if found := _SEPARATOR_LINE.match(head):
         text = text.slice(found.end())
         separator = separator or found[1].decode("utf-8", errors="ignore") or None
+    if text.size and text.slice(text.size - 1).to_pybytes() == b"\x1a":
+        text = text.slice(0, text.size - 1)  # the end of a file of DOS
     counts = {mark: _count(text, mark) for mark in (b"\r", b"\r\n", b'"')}
     attempts = _attempts(text, separator, counts)
     for attempt in attempts:

@@ -1,6 +1,6 @@
 """Reading of one table of a user, in any usual form, as text cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -51,7 +51,7 @@ def read_user_table(folder: Path, name: str, form: CsvForm | None = None) -> Use
         raise SetupError(f"{file}: the path is not a regular file; name a table file.")
     if not file.is_file():
         raise SetupError(f"{file}: the file is missing.")
-    table = _read_content(_map(file), file, form or CsvForm())
+    table = _without_repeated_headers(_read_content(_map(file), file, form or CsvForm()), file)
     if table.cells.empty:
         raise SetupError(f"{file}: the table holds no rows.")
     if looks_like_data(table.cells):
@@ -61,6 +61,18 @@ def read_user_table(folder: Path, name: str, form: CsvForm | None = None) -> Use
             "with the names of the columns."
         )
     return table
+
+
+def _without_repeated_headers(table: UserTable, file: Path) -> UserTable:
+    """Return the table without rows that repeat the header, as joined files have them."""
+    cells = table.cells
+    if cells.columns.empty or not (cells.iloc[:, 0] == cells.columns[0]).any():
+        return table
+    repeats = (cells == cells.columns.to_numpy()).all(axis=1)
+    if not repeats.any():
+        return table
+    note = f"{file.name}: {repeats.sum()} rows repeat the header and are left out."
+    return replace(table, cells=cells[~repeats].reset_index(drop=True), notes=(*table.notes, note))
 
 
 def _map(file: Path) -> pa.Buffer:

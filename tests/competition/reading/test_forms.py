@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core.errors import SetupError
 from tests.competition.reading.written_tables import content, place
 
 COLUMN = ["1.234,5", "0,5", "12.345.678,25", "7"]
@@ -185,3 +186,17 @@ def test_several_sheets_and_titles(tmp_path: Path) -> None:
 def test_json_keeps_digits_and_joins_lists(tmp_path: Path, text: str) -> None:
     found = place(tmp_path, "train.json", text.encode())
     assert content(found.cells) == {"id": ["1", "2"], "x": ["0.10", ""], "l": ["a b", ""]}
+
+
+def test_joined_files_titles_and_aligned_columns(tmp_path: Path) -> None:
+    found = place(tmp_path, "joined.csv", b"id,a\n1,2\nid,a\n3,4\n")
+    assert content(found.cells) == {"id": ["1", "3"], "a": ["2", "4"]}
+    assert found.notes == ("joined.csv: 1 rows repeat the header and are left out.",)
+    found = place(tmp_path, "aligned.txt", b"id   a   b\n1    2   3\n22   4   5\n")
+    assert content(found.cells) == {"id": ["1", "22"], "a": ["2", "4"], "b": ["3", "5"]}
+    with pytest.raises(
+        SetupError, match="the header has 1 cell, but row 1 has 2; delete lines above the header"
+    ):
+        place(tmp_path, "title.csv", b"# exported\nid,a\n1,2\n3,4\n")
+    assert list(place(tmp_path, "one.csv", b"value\n1,5\n2,5\n").cells["value"]) == ["1,5", "2,5"]
+    assert list(place(tmp_path, "dos.csv", b"id,a\r\n1,x\r\n\x1a").cells["a"]) == ["x"]

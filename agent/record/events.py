@@ -101,6 +101,11 @@ class RunSettings(_Frozen):
     trackers: tuple[str, ...] = Field(
         default=(), description="Names of the trackers that receive the events."
     )
+    rules: int = Field(
+        default=1,
+        description="Version of the rules that end a search. 1: eight failed nodes in a row; 2: see "
+        "`agent/search/ending.py`.",
+    )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."
     )
@@ -156,6 +161,7 @@ class Failure(_Frozen):
     frames: tuple[str, ...] = Field(
         default=(), description="Frames of the candidate's code, e.g. `library/train.py line 12 in fit`."
     )
+    out_of_time: bool = Field(default=False, description="Whether the time limit ended the execution.")
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -220,6 +226,11 @@ class NodeResult(_Frozen):
         return self.status == "suspect" and (self.probe is not None or vetoed)
 
     @property
+    def failed_in_smoke_run(self) -> bool:
+        """Whether the run on few rows failed, so that the full run did not start."""
+        return self.status == "failed" and self.failure is not None and self.failure.stage == "smoke"
+
+    @property
     def own_seconds(self) -> float:
         return self.seconds - self.cache_seconds
 
@@ -243,6 +254,10 @@ class RunStarted(_Event):
     settings: RunSettings
     missing_guarantees: tuple[str, ...]
     lessons: tuple[Lesson, ...] = Field(description="Lessons from memory that later decisions use.")
+    preparation_s: float = Field(
+        default=0.0,
+        description="Seconds from the command to this event. `elapsed_s` has the part that counts.",
+    )
     packages: dict[str, str] = Field(
         default_factory=dict,
         description="Versions of the installed distributions by normalised name; empty in older records.",
@@ -384,6 +399,10 @@ event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 def is_experiment(events: Sequence[Event]) -> bool:
     """Whether a run verifies a lesson; such a run cannot be resumed."""
     return bool(events) and isinstance(events[0], RunStarted) and events[0].settings.experiment
+
+
+CURRENT_RULES = 2
+"""Version of the rules of a new run; see `RunSettings.rules`."""
 
 
 def has_ended(events: Sequence[Event]) -> bool:

@@ -38,7 +38,8 @@ def init_command(
         ),
     ] = None,
     max_usd: Annotated[
-        float | None, typer.Option(min=0.0, help="Spend limit for the language model, in USD.")
+        float | None,
+        typer.Option(min=0.0, callback=options.finite, help="Spend limit for the language model, in USD."),
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""

@@ -13,7 +13,7 @@ from agent.cli import options
 from agent.cli.exit_codes import EXIT_FAILED
 from agent.cli.interrupts import interruptible
 from agent.core import paths
-from agent.engine.run_request import RunRequest
+from agent.engine.run_request import MAX_MINUTES, RunRequest
 
 if TYPE_CHECKING:
     from agent.engine.session import Summary
@@ -41,7 +41,12 @@ def resume_command(
     ],
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.05, callback=options.finite, help="New total time budget of the run, in minutes."),
+        typer.Option(
+            min=0.05,
+            max=MAX_MINUTES,
+            callback=options.finite,
+            help="New total time budget of the run, in minutes.",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -27,7 +27,8 @@ def solutions_command(
     leaderboard: Annotated[
         float | None,
         typer.Option(
-            help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept."
+            callback=options.finite,
+            help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept.",
         ),
     ] = None,
     history: Annotated[
@@ -76,7 +77,14 @@ def solutions_command(
         _show(root, name, as_json)
         return
     folders = sorted(path for path in root.glob("*") if path.is_dir() and path.name[0] != ".")
-    cards = [card for folder in folders if (card := load_card(folder)) is not None]
+    cards = []
+    for folder in folders:
+        try:
+            card = load_card(folder)
+        except SetupError as error:  # one damaged card must not hide the others
+            print(f"Skipped: {error}", file=sys.stderr)
+            continue
+        cards += [card] if card is not None else []
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:

@@ -24,7 +24,8 @@ from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.planners.opening import open_agents
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import check_parts, check_recorded_parts, imported_code, make_planner, make_settings
+from agent.engine.request import check_recorded_parts, imported_code, make_planner, make_settings
+from agent.engine.request_checks import check_parts, check_values
 from agent.engine.run_request import RunRequest
 from agent.engine.trials.runner import TrialRunner
 from agent.engine.wiring import OpenSearch, open_search
@@ -33,7 +34,7 @@ from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson
 from agent.memory.recall import debug_lessons, recall, solution_lessons
-from agent.memory.store import LessonStore, read_lessons
+from agent.memory.store import LessonStore
 from agent.planner.family_packages import require_packages
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
@@ -42,7 +43,12 @@ from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
 from agent.record.opened_run import Run, open_run
 from agent.record.recorder import RealClock
-from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
+from agent.record.resumable import (
+    active_runs_sentence,
+    damaged_runs_sentence,
+    latest_resumable,
+    name_run_in_interrupt,
+)
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.record.trackers.base import TrackedRun
@@ -76,6 +82,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     competition = find_competition(request.competition, home)
     families = known_families(home)
     require_packages(competition.spec, families.values())
+    imported_lessons = check_values(request, competition.spec, families)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
@@ -88,8 +95,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
-    if request.lessons is not None:
-        LessonStore(engine).import_all(read_lessons(request.lessons))
+    LessonStore(engine).import_all(imported_lessons)
     with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
         if imported is not None:
             commit = run.lineage.commit_imported(imported.files)
@@ -149,8 +155,9 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
     """
     engine = open_database(home.database)
     passed_over: list[str] = []
+    damaged: list[str] = []
     if name == LATEST:
-        name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
+        name, passed_over, damaged = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     journal = Journal.open(engine, name)
     with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
         families = open_run(journal.run, home, engine).templates(home).families
@@ -166,6 +173,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
+        if damaged:
+            observer.note(damaged_runs_sentence(damaged))
         planner = make_planner(run.state.run, run.prepared, families)
         session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
         return session.continue_run(minutes, heartbeat.last_alive)

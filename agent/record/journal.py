@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import (
@@ -31,6 +32,8 @@ FORMAT = 1
 
 LATEST = "latest"
 """Name of the newest run; for `mars resume` and `mars stop`, of the newest run that they can act on."""
+
+_UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 
 metadata = MetaData()
 runs_table = Table(
@@ -94,25 +97,31 @@ class Journal:
         return cls(engine, row.id, row.created_at)
 
     def events(self) -> list[Event]:
+        """Return every event, in order.
+
+        Raises:
+            InfrastructureError: an event is damaged; the message names the run and the event.
+        """
         query = select(events_table.c.payload).where(events_table.c.run == self.run)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(events_table.c.seq)).scalars().all()
-        return [self._event(payload) for payload in rows]
+        rows = self._read(query.order_by(events_table.c.seq)).scalars().all()
+        return [self._event(number, payload) for number, payload in enumerate(rows, start=1)]
 
     def timed_events(self) -> list[tuple[datetime, Event]]:
         """Return every event with the time when it was recorded."""
         query = select(events_table.c.recorded_at, events_table.c.payload)
         query = query.where(events_table.c.run == self.run).order_by(events_table.c.seq)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [(datetime.fromisoformat(time), self._event(text)) for time, text in rows]
+        rows = self._read(query).all()
+        return [
+            (_recorded_time(time, self.created_at), self._event(number, text))
+            for number, (time, text) in enumerate(rows, start=1)
+        ]
 
     def last_recorded_at(self) -> datetime:
         """Return the time of the latest event, or of the run's creation if there is no event."""
         query = select(func.max(events_table.c.recorded_at)).where(events_table.c.run == self.run)
         with self.engine.connect() as connection:
             latest = connection.execute(query).scalar_one()
-        return datetime.fromisoformat(latest) if latest else self.created_at
+        return _recorded_time(latest, self.created_at)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -164,14 +173,28 @@ class Journal:
             found: str | None = connection.execute(query).scalar_one_or_none()
         return found
 
-    def _event(self, payload: str) -> Event:
+    def _read(self, query: Any) -> Any:
+        """Return the buffered rows of a query; InfrastructureError if a row cannot be read."""
+        try:
+            with self.engine.connect() as connection:
+                return connection.execute(query).freeze()()
+        except DBAPIError as error:
+            raise self._damaged(f"its rows cannot be read: {error.orig}") from error
+
+    def _event(self, number: int, payload: str) -> Event:
         try:
             return event_adapter.validate_json(payload)
         except ValidationError as error:
-            raise InfrastructureError(
-                f"Run {self.run} has a damaged record ({error.errors()[0]['msg']}); "
-                "use the version of MARS that recorded the run, or start a new run."
-            ) from error
+            fault = error.errors()[0]
+            place = ".".join(str(part) for part in fault["loc"][1:])
+            what = f"the value of `{place}` in event {number} is not valid" if place else f"event {number}"
+            raise self._damaged(what) from error
+
+    def _damaged(self, what: str) -> InfrastructureError:
+        return InfrastructureError(
+            f"Run {self.run} has a damaged record ({what}); use the version of MARS that recorded the run, "
+            "or start a new run. Other runs are not affected; `mars runs` lists them."
+        )
 
     def _count(self) -> int:
         query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)
@@ -195,8 +218,18 @@ def list_runs(engine: Engine) -> list[RunRow]:
     with engine.connect() as connection:
         rows = connection.execute(select(runs_table).order_by(runs_table.c.created_at.desc())).all()
     return [
-        RunRow(row.id, row.format, row.competition, datetime.fromisoformat(row.created_at)) for row in rows
+        RunRow(row.id, row.format, row.competition, _recorded_time(row.created_at, _UNKNOWN_TIME))
+        for row in rows
     ]
+
+
+def _recorded_time(text: object, otherwise: datetime) -> datetime:
+    """Return a recorded time; `otherwise` for a value that is absent or no time."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return otherwise
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def find_run(engine: Engine, name: str) -> RunRow:

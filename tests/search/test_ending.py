@@ -69,9 +69,7 @@ def test_failures_of_many_kinds_do_not_end_the_search_early() -> None:
         assert reached_limit(state) is None
         _fail(state, f"KeyError: {number}")
     assert end_reason(state) == "too_many_failures"
-    assert end_sentence("too_many_failures", state) == (
-        "the last 24 nodes that had time to run all failed"
-    )
+    assert end_sentence("too_many_failures", state) == ("the last 24 nodes that had time to run all failed")
 
 
 def test_a_node_that_ran_ends_the_row() -> None:

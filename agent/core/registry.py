@@ -75,8 +75,8 @@ class Registry(Generic[Entry]):
         """Import and return the part that a name stands for.
 
         Raises:
-            SetupError: the name is unknown, two packages add it, the module lacks the attribute, the module of
-                an installed package cannot be imported, or its part is of the wrong kind.
+            SetupError: the name is unknown, two packages add it, the module lacks the attribute, the module
+                of an installed package cannot be imported, or its part is of the wrong kind.
             ImportError: a package that a built-in module imports is absent.
         """
         source = self.source(name)

@@ -52,6 +52,7 @@ def test_a_closed_stream_is_written_to_without_effect(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdout", None)
     open_streams()
     print("nobody reads this")
+    assert sys.stdout.writable()
     sys.stdout.close()
 
 

@@ -122,12 +122,14 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
     metrics = {one.card.metric for one in entries}
     columns: list[Column | str] = ["no.", "date", node, "data", "validation", "audit"]
     columns += ["metric"] if len(metrics) > 1 else []
+    has_other_data = len({(one.card.data_kind, one.card.fingerprint) for one in entries}) > 1
     table = Table(*columns, box=None, pad_edge=False)
     for one, name_of_node in zip(entries, nodes, strict=True):
         card = one.card
         number = f"{one.number}{'*' if one.is_kept else ''}"
         scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
-        facts = (number, card.kept_at[:10], name_of_node, card.data_kind, *scores, card.metric)
+        data = f"{card.data_kind} {card.fingerprint[:8]}" if has_other_data else card.data_kind
+        facts = (number, card.kept_at[:10], name_of_node, data, *scores, card.metric)
         table.add_row(*facts[: len(columns)])
     Console().print(table)
     scored_by = f"Scores: {metrics.pop()}. " if len(metrics) == 1 else ""

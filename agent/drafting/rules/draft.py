@@ -1,6 +1,5 @@
 """Draft `competition.yaml` from the files of a folder (`mars init DIR`), with a reason for each field."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
 from agent.core.yaml_files import first_fault
 from agent.drafting.rules.inputs import GuessedInput, guess_inputs
+from agent.drafting.rules.names import competition_id, readable_name
 from agent.drafting.rules.tables import (
     FoundTables,
     Guess,
@@ -84,11 +84,10 @@ def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
     Raises:
         SetupError: The guesses contradict each other.
     """
-    title = tables.folder.resolve().name
-    slug = re.sub(r"[^a-z0-9_-]+", "-", title.lower()).strip("-_")
+    title = readable_name(tables.folder.resolve())
     fold = guesses.fold
     fields = {
-        "id": slug or "competition",
+        "id": competition_id(title),
         "title": title if guesses.title is None else guesses.title.value,
         "task": guesses.task.value,
         "metric": guesses.metric.value,

@@ -1,5 +1,6 @@
 """`mars lessons`: lessons of all runs and competitions."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +26,20 @@ def _store() -> "LessonStore":
     return LessonStore(open_database(paths.home().database))
 
 
+def _print_damage(store: "LessonStore") -> None:
+    if sentence := store.damage():
+        print(f"Warning: {sentence}", file=sys.stderr)
+
+
 @app.command("list")
 def list_command() -> None:
     """List the lessons, most confident first."""
     from agent.report import formatting
     from agent.report.fitted_table import FittedColumn, fitted_table, table_console
 
+    store = _store()
+    lessons = sorted(store.all(), key=lambda item: (-item.confidence, item.id))
+    _print_damage(store)
     columns = (
         FittedColumn("id", 0),
         FittedColumn("lesson", 0, wraps_at=32),
@@ -50,7 +59,7 @@ def list_command() -> None:
             "time": f"{lesson.time_factor:.2f} ×",
             "learned on": f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
         }
-        for lesson in sorted(_store().all(), key=lambda item: (-item.confidence, item.id))
+        for lesson in lessons
     ]
     console = table_console()
     console.print(fitted_table(columns, rows, console.width))
@@ -72,7 +81,9 @@ def export_command(
     """Write all lessons to a file for `mars run --lessons` and `mars lessons import`."""
     from agent.memory.store import write_lessons
 
-    lessons = _store().all()
+    store = _store()
+    lessons = store.all()
+    _print_damage(store)
     write_lessons(lessons, file)
     print(f"{counted(len(lessons), 'lesson')} written to {file}.")
 

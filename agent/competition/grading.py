@@ -53,7 +53,7 @@ def grade_submission(
     ids, truth = read_truth(file, form)
     if not ids:
         raise SetupError(f"{file}: the table holds no answers.")
-    score = metric.score(truth, read_predictions(submission, form, ids))
+    score = metric.score(truth, read_predictions(submission, form, ids, own=True))
     if not math.isfinite(score):
         raise SetupError(f"{file}: the metric '{metric.name}' is undefined on these answers; check the file.")
     return Grade(metric.name, score, metric.higher_is_better, len(ids))

@@ -124,11 +124,11 @@ def _prediction_columns(
     )
 
 
-def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> Rows:
+def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str], *, own: bool = False) -> Rows:
     """Read predictions in the order of `ids`. The file may have any row order and further columns.
 
     If the metric needs distributions, rows of probabilities that sum to 1 within `cells.SUM_TOLERANCE` are
-    divided by their sum.
+    divided by their sum. `own` as in `read_text_columns`.
 
     Returns:
         By `form.kind`: label (N,) int64; label_set (N, C) bool csr_array; probability (N, C) float64;
@@ -138,7 +138,7 @@ def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str]) -> 
     Raises:
         SubmissionError: the file is invalid. The message describes the first error.
     """
-    id_column, *columns = read_text_columns(file, (form.id_column, *form.columns))
+    id_column, *columns = read_text_columns(file, (form.id_column, *form.columns), own=own)
     order = match_ids(id_column, ids)
     return _parse(form.kind, columns, form)[order]
 
@@ -150,7 +150,7 @@ def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
         SetupError: the answers cannot be read.
     """
     try:
-        id_column, *columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns))
+        id_column, *columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns), own=True)
         ids: list[str] = id_column.text.to_pylist()
         match_ids(id_column, list(dict.fromkeys(ids)))  # rejects repeated ids
         return ids, _parse(form.truth_kind, columns, form)

@@ -1,11 +1,12 @@
 """Reading of untrusted CSV files: bounded size, all cells as text, rows matched to expected ids."""
 
 import csv
+import os
 import re
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from agent.core.errors import MarsError
+from agent.core.untrusted_files import UnsafeFileError, open_inside
 
 MAX_BYTES = 2 * 2**30
 _MAX_LINE = 2**24  # bytes; 3,474 probabilities at full precision take 0.1 MB
@@ -40,15 +42,25 @@ class TextColumn:
         return SubmissionError(f"{self.file}: row {row}, column {self.name!r}: {what}.")
 
 
-def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
+def read_text_columns(file: Path, columns: Sequence[str], *, own: bool = False) -> list[TextColumn]:
     """Read the named columns of a CSV file.
+
+    Args:
+        file: the file. Neither it nor its folder may be a link, and it may have no other names.
+        columns: the columns to read.
+        own: the file is the user's or the harness's own; links are followed.
 
     Raises:
         SubmissionError: the file is not a readable regular file of at most `MAX_BYTES`, is not CSV in UTF-8
             with rows of equal length, or a column is missing or repeated.
     """
-    _require_regular_file(file)
-    header = _read_header(file)
+    with _open_bounded(file.resolve() if own else file, own) as stream:
+        return _read_columns(stream, file, columns)
+
+
+def _read_columns(stream: BinaryIO, file: Path, columns: Sequence[str]) -> list[TextColumn]:
+    header = _read_header(stream, file)
+    stream.seek(0)
     for column in columns:
         count = header.count(column)
         if count != 1:
@@ -64,7 +76,7 @@ def read_text_columns(file: Path, columns: Sequence[str]) -> list[TextColumn]:
     )
     try:
         table = arrow_csv.read_csv(
-            file,
+            stream,
             read_options=arrow_csv.ReadOptions(block_size=_MAX_LINE),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=as_text,
@@ -105,27 +117,26 @@ def match_ids(column: TextColumn, expected: Sequence[str]) -> npt.NDArray[np.int
     return order
 
 
-def _require_regular_file(file: Path) -> None:
-    """Reject pipes, which would block, folders, and files that would fill the memory."""
+def _open_bounded(file: Path, own: bool) -> BinaryIO:
+    """Open the file; refuse links, pipes, which would block, and files that would fill the memory."""
+    folder, name = file.parent.parent, f"{file.parent.name}/{file.name}"
     try:
-        status = file.stat()
-        if stat.S_ISREG(status.st_mode):
-            file.open("rb").close()
+        stream = open_inside(folder, name, hard_links=own)
     except FileNotFoundError as error:
         raise SubmissionError(f"{file.name}: the file is missing.") from error
+    except UnsafeFileError as error:
+        raise SubmissionError(f"{file.name}: {error.strerror}.") from error
     except OSError as error:
         raise SubmissionError(f"{file.name}: the file cannot be read ({error.strerror}).") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise SubmissionError(f"{file.name}: the path is not a regular file.")
-    if status.st_size > MAX_BYTES:
-        raise SubmissionError(
-            f"{file.name}: the file takes {status.st_size} bytes; at most {MAX_BYTES} are allowed."
-        )
+    size = os.fstat(stream.fileno()).st_size
+    if size > MAX_BYTES:
+        stream.close()
+        raise SubmissionError(f"{file.name}: the file takes {size} bytes; at most {MAX_BYTES} are allowed.")
+    return stream
 
 
-def _read_header(file: Path) -> list[str]:
-    with file.open("rb") as stream:
-        line = stream.readline(_MAX_LINE)
+def _read_header(stream: BinaryIO, file: Path) -> list[str]:
+    line = stream.readline(_MAX_LINE)
     try:
         header = next(csv.reader([line.decode("utf-8-sig")]), [])
     except (UnicodeDecodeError, csv.Error) as error:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.core.errors import InfrastructureError, SetupError
 from agent.core.locks import temporary_folder
+from agent.core.trees import remove_tree
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -72,7 +73,7 @@ def _move_into_place(folder: Path, target: Path, replace: bool) -> None:
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         target.rename(old)  # replaces the empty folder `old` in one step
         folder.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        remove_tree(old, ignore_errors=True)
         return
     try:
         folder.rename(target)

@@ -3,10 +3,11 @@
 import contextlib
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from agent.core.trees import remove_tree
 
 TEMPORARY_PREFIX = "mars-held-"
 """Prefix of this program's folders in the system's temporary folder."""
@@ -37,7 +38,7 @@ def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         with lock_folder(folder):
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder, ignore_errors=True)
 
 
 def is_folder_locked(folder: Path) -> bool:

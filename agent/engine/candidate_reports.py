@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.core.contract import WEIGHTS_FACT
+from agent.core.contract import ANALYSIS_FILE, WEIGHTS_FACT
+from agent.core.plain_text import plain_text
+from agent.core.untrusted_files import open_inside, read_inside
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint
 from agent.record.state import Node
@@ -19,9 +21,9 @@ def thin_curve(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) ->
     """Return the progress records with a fraction as at most `limit` curve points, the last included."""
     points = [
         CurvePoint(
-            stage=record.stage,
+            stage=plain_text(record.stage, 100),
             fraction=record.fraction,
-            member=None if record.member is None else str(record.member)[:60],
+            member=None if record.member is None else plain_text(str(record.member), 60),
             fold=record.fold,
             epoch=record.epoch,
             elapsed_s=record.elapsed_s,
@@ -38,9 +40,12 @@ def thin_curve(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) ->
 
 
 def read_log(file: Path) -> str:
-    """Return the beginning of a log, at most `_LOG_BYTES` long."""
-    with file.open("rb") as stream:
-        return stream.read(_LOG_BYTES).decode("utf-8", "replace")
+    """Return the beginning of a log, at most `_LOG_BYTES` long; "" if it is no plain file."""
+    try:
+        with open_inside(file.parent.parent, f"{file.parent.name}/{file.name}") as stream:
+            return stream.read(_LOG_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def progress_reader(node: Node, file: Path) -> ProgressReader | None:
@@ -48,12 +53,10 @@ def progress_reader(node: Node, file: Path) -> ProgressReader | None:
     return None if node.unwritten_modules else ProgressReader(file)
 
 
-def read_analysis(file: Path) -> dict[str, object]:
+def read_analysis(workspace: Path) -> dict[str, object]:
     """Return the candidate's analysis; {} if missing or malformed, since the file is untrusted."""
     try:
-        if file.stat().st_size > _ANALYSIS_BYTES:
-            return {}
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_inside(workspace, ANALYSIS_FILE, _ANALYSIS_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -64,7 +67,7 @@ def cache_seconds(analysis: dict[str, object], seconds: float) -> float:
     reported = analysis.get("cache_seconds")
     if not isinstance(reported, int | float) or not reported > 0:  # NaN is not above 0
         return 0.0
-    return min(float(reported), MAX_CACHE_SHARE * seconds)
+    return float(min(reported, MAX_CACHE_SHARE * seconds))  # an integer may be too large for a float
 
 
 def facts(analysis: dict[str, object]) -> dict[str, str]:
@@ -72,4 +75,8 @@ def facts(analysis: dict[str, object]) -> dict[str, str]:
     weights = analysis.get("weights")
     if not isinstance(weights, dict):
         return {}
-    return {f"{WEIGHTS_FACT}{str(name)[:60]}": str(source)[:80] for name, source in list(weights.items())[:8]}
+    return {
+        f"{WEIGHTS_FACT}{plain_text(name, 60)}": plain_text(source, 80)
+        for name, source in list(weights.items())[:8]
+        if isinstance(source, str)
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from agent.engine.candidate_reports import thin_curve
+from agent.engine.containment import contained
 from agent.execution.base import StopReason
 from agent.execution.progress import ProgressReader
 from agent.record.events import CurvePoint, NodeResult, RefitResult
@@ -49,9 +50,13 @@ class Watch:
         return result.model_copy(update={"status": "pruned", "reason": self.stop.sentence})
 
     def read_progress(self) -> None:
-        """Add the latest points to the curve."""
-        if self.reader is not None and self.is_comparable:
+        """Add the latest points to the curve; progress that cannot be read is not followed any more."""
+        if self.reader is None or not self.is_comparable:
+            return
+        try:
             self.curve += thin_curve(self.reader.poll())
+        except Exception:  # the candidate wrote the file, and its result must not depend on that
+            self.reader = None
 
 
 @dataclass(frozen=True)
@@ -118,10 +123,15 @@ class Workers:
     def has_room(self) -> bool:
         return len(self.under_way) < self._count
 
-    def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Call `work` in a thread; the caller adds the execution to `under_way`."""
+    def submit(
+        self, failed: Callable[[str], T], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Call `work` in a thread; the caller adds the execution to `under_way`.
+
+        An error of the execution becomes the result `failed(sentence)`.
+        """
         assert self._pool is not None, "the workers are not open"
-        return self._pool.submit(work, *args, **kwargs)
+        return self._pool.submit(contained(work, failed), *args, **kwargs)
 
     def wait(self, on_tick: Callable[[], None]) -> list[Execution]:
         """Wait until executions end, and return them by the ids of their nodes.

@@ -1,6 +1,8 @@
 """Sets up the revisions of nodes and starts their executions in the worker threads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from agent.competition.metrics import Metric
@@ -18,8 +20,10 @@ from agent.engine.leakage_gate import LeakageGate
 from agent.engine.node_source import node_source, parent_commits
 from agent.engine.refit import execute_refit
 from agent.engine.trials.runner import TrialRunner
+from agent.engine.trials.scoring import unprocessed_result
 from agent.engine.trials.trial import Trial
 from agent.execution.progress import ProgressReader
+from agent.record.events import NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeCode
 from agent.search.budget import Budget, execution_limit_s, refit_limit_s
@@ -64,6 +68,7 @@ class Launcher:
         limit_s = execution_limit_s(self.state, node)
         watch = Watch(progress_reader(node, trial.progress_file), is_comparable=False)
         future = self.workers.submit(
+            partial(unprocessed_result, trial),
             self.runner.run,
             trial,
             limit_s,
@@ -78,14 +83,15 @@ class Launcher:
         """Execute the test of the node's latest module."""
         trial, watch = self.set_up(node, self.code(node)), Watch()
         test, limit_s = self.runner.run_module_test, execution_limit_s(self.state, node)
-        future = self.workers.submit(test, trial, node.modules[-1], limit_s, watch.stop_check)
+        failed: Callable[[str], NodeResult | None] = partial(unprocessed_result, trial)
+        future = self.workers.submit(failed, test, trial, node.modules[-1], limit_s, watch.stop_check)
         self.workers.under_way.append(ModuleTest(node, watch, future, limit_s))
 
     def start_repeat(self, node: Node) -> None:
         """Execute the node's code with another seed."""
         trial = Trial(node.id, node.commit, self.runner.checkout.workspace(node.id), "", ())
         number, limit_s = len(node.repeats) + 1, Budget.of(self.state).execution_limit_s(final=False)
-        future = self.workers.submit(self.runner.repeat, trial, number, limit_s)
+        future = self.workers.submit(_failed_repeat, self.runner.repeat, trial, number, limit_s)
         self.workers.under_way.append(RepeatExecution(node, Watch(), future))
 
     def start_refit(self, node: Node) -> None:
@@ -95,9 +101,17 @@ class Launcher:
         watch, limit_s = Watch(ProgressReader(trial.progress_file)), refit_limit_s(self.state, node)
         prepared, runner = self.runner.prepared, self.runner
         future = self.workers.submit(
-            execute_refit, prepared, runner, self.metric, node, limit_s, watch.stop_check
+            _failed_refit, execute_refit, prepared, runner, self.metric, node, limit_s, watch.stop_check
         )
         self.workers.under_way.append(RefitExecution(node, watch, future))
 
     def _workspaces(self) -> dict[int, Path]:
         return {number: self.runner.checkout.workspace(number) for number in self.state.nodes}
+
+
+def _failed_repeat(reason: str) -> tuple[float | None, float]:
+    return None, 0.0
+
+
+def _failed_refit(reason: str) -> RefitResult:
+    return RefitResult(status="failed", reason=reason, seconds=0.0)

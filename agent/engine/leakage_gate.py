@@ -1,6 +1,5 @@
 """Leakage gate: checks a leading candidate whose code templates alone did not write."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from agent.competition.label_permutation import evaluate_permutation_test, make_
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
+from agent.core.trees import remove_tree
 from agent.engine.decider import Decider
 from agent.engine.node_source import node_source
 from agent.engine.trials.runner import ResultCheck, TrialRunner
@@ -86,7 +86,7 @@ def probe(
         return _no_verdict("No time was left for the probe.")
     prepared, seed = runner.prepared, SEED_STEP * runner.seed + trial.node
     metadata = trial.workspace.with_name(f"{trial.workspace.name}{PROBE_SUFFIX}-metadata")
-    shutil.rmtree(metadata, ignore_errors=True)  # left by a killed session
+    remove_tree(metadata, ignore_errors=True)  # left by a killed session
     seconds = 0.0
     try:
         with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
@@ -100,7 +100,7 @@ def probe(
     except MarsError as error:
         return _no_verdict(str(error), seconds)
     finally:
-        shutil.rmtree(metadata, ignore_errors=True)
+        remove_tree(metadata, ignore_errors=True)
     if found.is_leak is None:
         return _no_verdict(found.reason, seconds)
     return LeakageProbe(

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from agent.agents.lesson_writer import LessonWriter
 from agent.competition.metrics import Metric
 from agent.engine.comparison import fixes_taught, lesson_from
+from agent.engine.containment import node_fault
 from agent.engine.decider import Decider
 from agent.engine.trials.runner import TrialRunner
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
+from agent.record.boundary import UnrecordableError, admitted
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
@@ -35,22 +37,31 @@ class Learner:
             decider: decides whether a model words the lesson; else the generated words stay.
         """
         state, journal = self.recorder.state, self.recorder.journal
-        taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
-        if limit_s >= state.run.node_limit_s:
-            learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
-            taught += [learned] if learned else []
+        result, taught = _recordable(result), self._taught(node, result, limit_s)
         now, stored = self.recorder.clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
         with journal.transaction() as connection:
             for lesson in taught:  # the solution lesson comes last
                 stored = self.lessons.add(lesson, connection)
                 events.append(LessonLearned(elapsed_s=now, node=node.id, lesson=stored))
-            for event in events:
-                journal.append(event, connection)
-        for event in events:
+            recorded = [journal.append(event, connection) for event in events]
+        for event in recorded:
             self.recorder.apply(event)
         if stored is not None and (reflector := decider.words_from(state)) is not None:
             self._word(node, stored, reflector)
+
+    def _taught(self, node: Node, result: NodeResult, limit_s: float) -> list[Lesson]:
+        """Return the lessons of a node; none if what the nodes left cannot be compared."""
+        state = self.recorder.state
+        try:
+            taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
+            if limit_s >= state.run.node_limit_s:
+                learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
+                taught += [learned] if learned else []
+        except Exception as error:
+            node_fault(error)  # raises errors of the set-up and of the machine
+            return []
+        return taught
 
     def _word(self, node: Node, lesson: Lesson, reflector: LessonWriter) -> None:
         """Let a model word a lesson about edits. The lesson is already recorded; a kill loses only words."""
@@ -60,11 +71,21 @@ class Learner:
         journal = self.recorder.journal
         with journal.transaction() as connection:
             stored = self.lessons.reword(lesson.id, found.words, found.same_as, connection)
-            event = LessonWorded(
+            worded = LessonWorded(
                 elapsed_s=self.recorder.clock.elapsed_s(),
                 node=node.id,
                 lesson=stored,
                 instead_of="" if stored.id == lesson.id else lesson.id,
             )
-            journal.append(event, connection)
+            event = journal.append(worded, connection)
         self.recorder.apply(event)
+
+
+def _recordable(result: NodeResult) -> NodeResult:
+    """Return the result; a failed one in its place if no record can hold its values."""
+    try:
+        admitted(NodeFinished(elapsed_s=0.0, node=0, result=result))
+    except UnrecordableError:
+        reason = "The result holds values that cannot be recorded."
+        return NodeResult(status="failed", reason=reason, commit=result.commit, seconds=0.0)
+    return result

@@ -5,6 +5,7 @@ from functools import partial
 
 from agent.agents.writer import WritingError
 from agent.competition.metrics import Metric
+from agent.engine.containment import node_fault
 from agent.engine.decider import Decider, End, Wait
 from agent.engine.executions import (
     Execution,
@@ -173,9 +174,17 @@ class SearchLoop:
         if node.idea.plan and not node.modules:
             self._write_module(node)
         elif node.unwritten_modules:
-            self._launcher.start_module_test(node)
+            self._set_up(node, self._launcher.start_module_test)
         else:
-            self._launcher.start_node(node)
+            self._set_up(node, self._launcher.start_node)
+
+    def _set_up(self, node: Node, start: Callable[[Node], None]) -> None:
+        """Start an execution; the node fails if its workspace cannot be set up."""
+        try:
+            start(node)
+        except Exception as error:
+            result = NodeResult(status="failed", reason=node_fault(error), commit="", seconds=0.0)
+            self._learner.finish(node, result, 0.0, self._decider)
 
     def _write_module(self, node: Node) -> None:
         """Write the node's next module and go on; the node fails if no module comes."""

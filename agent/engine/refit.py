@@ -8,6 +8,7 @@ from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
 from agent.core.errors import MarsError
+from agent.core.untrusted_files import is_plain_file
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.runner import TrialRunner
 from agent.execution import run_script
@@ -26,7 +27,7 @@ def files_blocker(checkout: Checkout, node: Node) -> str:
             "wrote it."
         )
     for number in (node.id, *_members(node)):
-        if not checkout.frozen_file(number).is_file():
+        if not is_plain_file(checkout.workspace(number), FROZEN_FILE):
             return f"Node {number:03d} wrote no {FROZEN_FILE}, which a refit needs."
     return ""
 
@@ -64,7 +65,7 @@ def execute_refit(
 def submission_of(runner: TrialRunner, node: Node) -> Path:
     """Return the workspace with the node's final submission: the refit's if the run kept it."""
     refitted = runner.checkout.refit_workspace(node.id)
-    has_submission = node.refit_kept and (refitted / SUBMISSION_FILE).is_file()
+    has_submission = node.refit_kept and is_plain_file(refitted, SUBMISSION_FILE)
     return refitted if has_submission else runner.checkout.workspace(node.id)
 
 

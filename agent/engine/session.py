@@ -278,8 +278,9 @@ class _Session:
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
         self._observer.started(state, headline)
-        for sentence in run.prepared.warnings:
-            self._observer.note(sentence)
+        for sentence in (*run.prepared.warnings, run.journal.damage(), self._lessons.damage()):
+            if sentence:
+                self._observer.note(sentence)
         try:
             search = open_search(
                 run,

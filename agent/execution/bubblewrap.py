@@ -12,6 +12,7 @@ from agent.execution.allowlist import (
     accelerator_paths,
     interpreter_paths,
 )
+from agent.execution.inside.kernel_settings import KERNEL_SETTINGS
 
 SCRATCH = Path("/scratch")
 """Mount point of a candidate's temporary folder. The path is short: a socket path must fit in 108 bytes."""
@@ -47,6 +48,11 @@ def bwrap_command(bwrap: Path, view: VisiblePaths, command: Sequence[str], folde
     if os.getuid() == 0:
         arguments += ["--uid", _UNPRIVILEGED_ID, "--gid", _UNPRIVILEGED_ID]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--dir", "/tmp", "--dir", str(SCRATCH)]
+    if os.getuid() == 0:
+        # The user inside is root outside, the owner of these files. For an ordinary user the mounts would
+        # only keep a warm candidate from getting a /proc of its own.
+        for path in KERNEL_SETTINGS:
+            arguments += ["--ro-bind-try", path, path]
     arguments += _system_mounts() + _folder_mounts(view)
     return [*arguments, "--remount-ro", "/", "--chdir", str(folder), "--", *command]
 

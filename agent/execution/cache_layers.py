@@ -5,10 +5,14 @@ once the candidate is valid.
 """
 
 import contextlib
+import errno
+import os
 import re
 import shutil
-import stat
 from pathlib import Path
+
+from agent.core.trees import remove_tree
+from agent.core.untrusted_files import open_folder_inside, open_inside
 
 SHARED_LINK = "shared"
 """Name of the link in a candidate's folder to the shared folder, where candidates look first."""
@@ -39,7 +43,7 @@ class CacheLayers:
             suffix: Distinguishes the folder of an execution whose cache is never promoted.
         """
         folder = self._folder(node, suffix)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.shared.mkdir(parents=True, exist_ok=True)
         (folder / SHARED_LINK).symlink_to(self.shared.resolve())
@@ -51,22 +55,34 @@ class CacheLayers:
         Only plain files whose name is a cache key are moved. A file error only skips the file. Files appear
         in the shared layer by an atomic rename, also when the two folders are on different file systems.
         """
-        for file in sorted(self._folder(node).glob("*.npy")):
-            status = file.lstat()
-            target = self.shared / file.name
-            is_promotable = (
-                stat.S_ISREG(status.st_mode) and _NAME.fullmatch(file.name) and status.st_nlink == 1
-            )
-            if not is_promotable or target.exists() or not self._make_room(status.st_size):
-                continue
-            with contextlib.suppress(OSError):  # after a failure, a later candidate builds the file again
-                temporary = target.with_name(f".{file.name}.{node}")
-                shutil.move(file, temporary)
-                temporary.replace(target)
+        with contextlib.suppress(OSError), open_folder_inside(self._folder(node)) as folder:
+            for name in filter(_NAME.fullmatch, sorted(os.listdir(folder))):
+                with contextlib.suppress(OSError):  # after a failure, a later candidate builds the file again
+                    self._promote(node, name, folder)
+
+    def _promote(self, node: int, name: str, folder: int) -> None:
+        target, temporary = self.shared / name, self.shared / f".{name}.{node}"
+        with open_inside(self._folder(node), name) as source:
+            status = os.fstat(source.fileno())
+            if target.exists() or not self._make_room(status.st_size):
+                return
+            try:
+                os.rename(name, temporary, src_dir_fd=folder)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                with temporary.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+            else:
+                if not os.path.samestat(status, temporary.lstat()):
+                    temporary.unlink()
+                    return
+                os.fchmod(source.fileno(), 0o644)
+            temporary.replace(target)
 
     def drop(self, node: int, suffix: str = "") -> None:
         """Delete the node's own folder."""
-        shutil.rmtree(self._folder(node, suffix), ignore_errors=True)
+        remove_tree(self._folder(node, suffix), ignore_errors=True)
 
     def _folder(self, node: int, suffix: str = "") -> Path:
         return self.own / f"{node:03d}{suffix}"

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +19,13 @@ from agent.execution.allowlist import (
 from agent.execution.base import Job, Outcome, Status, StopCheck
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, unique_paths
+from agent.execution.cleanup import clean_workspace
 from agent.execution.diagnosis import diagnose
 from agent.execution.environment import candidate_environment
 from agent.execution.inside.task import Task
 from agent.execution.isolation import Isolation, process_limit_is_per_namespace
 from agent.execution.monitor import CandidateMonitor, Termination
-from agent.execution.workspace import (
-    clear_scratch,
-    log_path,
-    prepare_workspace,
-    remove_unsafe_files,
-    scratch_folder,
-)
+from agent.execution.workspace import clear_scratch, log_path, prepare_workspace, scratch_folder
 
 Launcher = Callable[[socket.socket, int], None]
 """Starts a supervisor. Arguments: its end of the channel, and the write end of the output pipe."""
@@ -43,7 +38,8 @@ _DEVICES = [
 def make_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm: bool) -> Task:
     """Return the task of one job.
 
-    In a cold sandbox, bubblewrap's mounts confine the candidate; otherwise the supervisor does.
+    In a cold sandbox, bubblewrap's mounts confine the candidate; otherwise the supervisor does. Landlock
+    confines the candidate in both.
     """
     mounted = isolation.bwrap is not None and not warm
     unshare = isolation.supervisor_namespaces(warm=warm) != "none"
@@ -61,7 +57,7 @@ def make_task(job: Job, isolation: Isolation, readable: Sequence[Path], *, warm:
         file_bytes=job.limits.file_bytes,
         processes=job.limits.processes if counted else None,
         binds=[(str(own_scratch), str(SCRATCH))] if scratch is SCRATCH and unshare else [],
-        readable=landlock_readable(visible) if isolation.landlock and not mounted else None,
+        readable=landlock_readable(visible) if isolation.landlock else None,
         writable=[*map(str, writable), str(scratch), *writable_devices()],
     )
 
@@ -84,17 +80,20 @@ def writable_devices() -> list[str]:
     return [*_DEVICES, *(str(path) for path in accelerator_paths() if path.is_relative_to("/dev"))]
 
 
-@contextlib.contextmanager
-def open_job_log(job: Job) -> Iterator[BoundedLog]:
-    """Prepare the workspace and open its log; on exit, close the log and delete temporary files."""
+def execute_logged(job: Job, run: Callable[[BoundedLog], Outcome]) -> Outcome:
+    """Prepare the workspace, call `run` with its log, and clean up.
+
+    If the clean-up cannot finish, the candidate has failed: its files must not be used.
+    """
     prepare_workspace(job)
     log = BoundedLog(log_path(job), job.limits.output_bytes)
     try:
-        yield log
+        outcome = run(log)
     finally:
-        remove_unsafe_files(job)
+        unclean = clean_workspace(job.workspace, [job.input, job.metadata])
         log.close()
         clear_scratch(job.workspace)
+    return replace(outcome, status="failed", reason=unclean, stop=None) if unclean else outcome
 
 
 def run_supervised(

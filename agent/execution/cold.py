@@ -9,7 +9,7 @@ from agent.core.errors import InfrastructureError
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import VisiblePaths, bwrap_command, unique_paths
-from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
+from agent.execution.candidate import execute_logged, make_outcome, make_task, run_supervised
 from agent.execution.inside.task import Task
 from agent.execution.isolation import INSIDE, Isolation, inside_command
 from agent.execution.monitor import Termination
@@ -42,10 +42,13 @@ class ColdExecutor:
             writable=[job.workspace, *([] if job.cache is None else [job.cache])],
             scratch=scratch_folder(job.workspace),
         )
-        with open_job_log(job) as log:
+
+        def run(log: BoundedLog) -> Outcome:
             task = make_task(job, self._isolation, self._readable, warm=False)
             termination = run_cold(task, view, self._isolation, log, job.limits.time_s, stop_check)
             return make_outcome(termination, job, log)
+
+        return execute_logged(job, run)
 
     def close(self) -> None:
         return None

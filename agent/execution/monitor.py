@@ -100,11 +100,11 @@ class CandidateMonitor:
             message = self._channel.recv(MESSAGE_BYTES)
         except ConnectionResetError:
             message = b""
-        if not message:
+        event = decode_event(message) if message else None
+        if event is None:  # closed, or not written by a supervisor
             self._supervisor_gone = True
             self._selector.unregister(self._channel)
             return
-        event = decode_event(message)
         if event.kind == "started":
             self._started = True
         elif self._event is None:

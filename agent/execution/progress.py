@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.core.untrusted_files import open_inside
+
 _READ_BYTES = 1 << 20
 _LINE_BYTES = 1 << 16
+_MOST = 10**9  # absurd numbers are no progress
 
 
 class ProgressRecord(BaseModel):
@@ -15,15 +19,17 @@ class ProgressRecord(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     stage: str = Field(max_length=100, description="For example `train` or `inference`.")
-    member: str | int | None = Field(default=None, description="Model of an ensemble.")
-    fold: int | None = None
-    epoch: int | None = None
+    member: Annotated[str, Field(max_length=100)] | Annotated[int, Field(ge=-_MOST, le=_MOST)] | None = Field(
+        default=None, description="Model of an ensemble."
+    )
+    fold: int | None = Field(default=None, ge=-_MOST, le=_MOST)
+    epoch: int | None = Field(default=None, ge=-_MOST, le=_MOST)
     fraction: float | None = Field(default=None, description="Completed share of the whole run, 0 to 1.")
     train_loss: float | None = None
     metric: float | None = Field(
         default=None, description="On the validation rows, as the candidate reports."
     )
-    elapsed_s: float = Field(ge=0)
+    elapsed_s: float = Field(ge=0, le=_MOST)
 
 
 class ProgressReader:
@@ -52,18 +58,14 @@ class ProgressReader:
 
     def _read(self) -> bytes:
         try:
-            # The candidate may have put a pipe or a link here: the read must not block or follow a link.
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            folder = self._path.parent
+            with open_inside(folder.parent, f"{folder.name}/{self._path.name}") as stream:
+                descriptor = stream.fileno()
+                if os.fstat(descriptor).st_size < self._position:  # the candidate has rewritten the file
+                    self._position, self._rest, self._skipping = 0, b"", False
+                data = os.pread(descriptor, _READ_BYTES, self._position)
         except OSError:
             return b""
-        try:
-            if os.fstat(descriptor).st_size < self._position:  # the candidate has rewritten the file
-                self._position, self._rest, self._skipping = 0, b"", False
-            data = os.pread(descriptor, _READ_BYTES, self._position)
-        except OSError:
-            return b""
-        finally:
-            os.close(descriptor)
         self._position += len(data)
         return data
 

@@ -89,8 +89,8 @@ def _task(
         file_bytes=file_bytes,
         processes=None,
         binds=[],
-        readable=landlock_readable(view.readable) if isolation.landlock and not mounted else None,
-        writable=[str(view.writable[0]), str(own_scratch), *writable_devices()],
+        readable=landlock_readable(view.readable) if isolation.landlock else None,
+        writable=[str(view.writable[0]), str(SCRATCH if mounted else own_scratch), *writable_devices()],
     )
 
 

@@ -97,6 +97,8 @@ class ForkServer:
                     f"The fork server of the candidates did not start: {self._last_output_line()}"
                 )
             event = decode_event(message)
+            if event is None:
+                raise InfrastructureError("The fork server of the candidates sent a malformed message.")
             if event.kind == "broken":
                 raise SetupError(
                     f"A library that candidates need cannot be imported ({event.reason}); install it."

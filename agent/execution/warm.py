@@ -8,8 +8,9 @@ from pathlib import Path
 from agent.core.errors import InfrastructureError, SetupError
 from agent.execution.allowlist import is_below
 from agent.execution.base import Guarantees, Job, Outcome, StopCheck
+from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import VisiblePaths, unique_paths
-from agent.execution.candidate import make_outcome, make_task, open_job_log, run_supervised
+from agent.execution.candidate import execute_logged, make_outcome, make_task, run_supervised
 from agent.execution.isolation import Isolation
 from agent.execution.server import DEATH_DETECTION_S, ForkServer, ServerDiedError
 from agent.execution.setup import ExecutorSetup
@@ -84,13 +85,15 @@ class WarmExecutor:
         def launch(channel: socket.socket, output: int) -> None:
             server.submit(channel, output)
 
-        with open_job_log(job) as log:
+        def run(log: BoundedLog) -> Outcome:
             termination = run_supervised(task, launch, log, job.limits.time_s, stop_check)
             if termination.kind in ("lost", "never started") and server.has_exited(DEATH_DETECTION_S):
                 raise ServerDiedError
             if termination.kind == "never started":
                 raise _NotStartedError
             return make_outcome(termination, job, log)
+
+        return execute_logged(job, run)
 
     def _server(self, threads: int) -> ForkServer:
         with self._lock:

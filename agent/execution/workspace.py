@@ -1,8 +1,6 @@
 """Prepare a checked-out repository for a run, without trusting the files that an earlier run left."""
 
 import os
-import shutil
-import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +12,7 @@ from agent.core.contract import (
     WORKING_FOLDER,
 )
 from agent.core.errors import InfrastructureError
-from agent.execution.allowlist import is_below
+from agent.core.trees import open_owned_folder, remove_tree
 from agent.execution.base import Job
 
 
@@ -39,32 +37,8 @@ def scratch_folder(workspace: Path) -> Path:
 
 
 def clear_scratch(workspace: Path) -> None:
-    """Delete the temporary files of a workspace, either unused or already cleaned of unsafe files."""
-    scratch = scratch_folder(workspace)
-    if scratch.is_symlink():
-        scratch.unlink()
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def remove_unsafe_files(job: Job) -> None:
-    """Delete files with which a candidate could mislead or block the harness.
-
-    A submission that links to the private answers would score well, and reading a pipe would never end. All
-    links that lead out of the workspace are deleted, and everything that is neither a file nor a folder.
-    """
-    allowed = [job.workspace, job.input, job.metadata]
-    for folder, folders, files in os.walk(job.workspace):
-        for path in (Path(folder, name) for name in (*folders, *files)):
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                path.chmod(mode | stat.S_IRWXU)  # the candidate may have removed access
-                continue
-            if stat.S_ISLNK(mode):
-                unwanted = not is_below(Path(os.path.realpath(path)), allowed)
-            else:
-                unwanted = not stat.S_ISREG(mode)
-            if unwanted:
-                path.unlink()
+    """Delete the temporary files of a workspace."""
+    remove_tree(scratch_folder(workspace), ignore_errors=True)
 
 
 def log_path(job: Job) -> Path:
@@ -76,7 +50,7 @@ def create_log(path: Path) -> BinaryIO:
     """Create a new log file in place of an older log; never follow a link left by a candidate."""
     try:
         _ensure_real_folder(path.parent)
-        path.unlink(missing_ok=True)
+        remove_tree(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise InfrastructureError(f"{path}: cannot be written: {error.strerror}.") from error
@@ -84,14 +58,12 @@ def create_log(path: Path) -> BinaryIO:
 
 
 def _ensure_real_folder(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
     path.mkdir(parents=True, exist_ok=True)
+    os.close(open_owned_folder(path))  # an earlier execution may have removed access
 
 
 def _link(link: Path, target: Path) -> None:
-    if link.is_symlink() or link.is_file():
-        link.unlink()
-    elif link.is_dir():
-        shutil.rmtree(link)
+    remove_tree(link)
     link.symlink_to(target.resolve())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.competition.spec import Task
 from agent.repository.idea import Change
@@ -27,7 +27,7 @@ OWN_CODE = "own code"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=100_000)
 
 
 class Scope(_Frozen):
@@ -35,7 +35,7 @@ class Scope(_Frozen):
 
     task: Task
     family: str = Field(description="Id of the family; `own code` for code that no family renders.")
-    magnitude: int = Field(description="Number of training rows, as round(log10(n)).")
+    magnitude: int = Field(ge=0, le=18, description="Number of training rows, as round(log10(n)).")
 
     @staticmethod
     def magnitude_of(n_train: int) -> int:
@@ -48,13 +48,17 @@ class Evidence(_Frozen):
     run: str
     competition: str
     data_kind: str
-    parent: int
-    child: int
+    parent: int = Field(ge=0, le=10**6)
+    child: int = Field(ge=0, le=10**6)
     effect: float = Field(
-        description="Error reduction relative to the larger of both errors; above 0 the change helped."
+        ge=-100,
+        le=100,
+        description="Error reduction relative to the larger of both errors; above 0 the change helped.",
     )
-    standard_error: float = Field(description="Paired over rows, including the variance between seeds.")
-    time_factor: float = Field(description="Seconds of the child over those of the parent.")
+    standard_error: float = Field(
+        ge=0, le=10**6, description="Paired over rows, including the variance between seeds."
+    )
+    time_factor: float = Field(ge=0, le=10**9, description="Seconds of the child over those of the parent.")
 
 
 class FixEvidence(_Frozen):
@@ -63,8 +67,8 @@ class FixEvidence(_Frozen):
     run: str
     competition: str
     data_kind: str
-    node: int
-    number: int = Field(description="Number among the node's fixes, from 1.")
+    node: int = Field(ge=0, le=10**6)
+    number: int = Field(ge=0, le=10**6, description="Number among the node's fixes, from 1.")
     mended: bool
 
 
@@ -196,6 +200,22 @@ class Lesson(_Frozen):
             else math.inf
         )
         return 0.5 * (1 + math.erf(errors / math.sqrt(2)))
+
+
+def readable_lessons(recorded: Any) -> Any:
+    """Return the lessons of a record without those that no later version can use, such as NaN effects."""
+    if not isinstance(recorded, list | tuple):
+        return recorded
+    return tuple(lesson for item in recorded if (lesson := _readable(item)) is not None)
+
+
+def _readable(item: Any) -> Any:
+    """Return the lesson, or what is no lesson for another reason than its values; None if damaged."""
+    try:
+        return Lesson.model_validate(item)
+    except ValidationError as error:
+        of_the_format = {"extra_forbidden", "literal_error", "missing"}
+        return item if any(fault["type"] in of_the_format for fault in error.errors()) else None
 
 
 def _weight(item: Evidence) -> float:

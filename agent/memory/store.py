@@ -33,7 +33,15 @@ lessons_table = Table(
     Column("key", String, unique=True, nullable=False),
     Column("payload", Text, nullable=False),
 )
+damaged_table = Table(
+    "damaged_lessons",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("payload", Text, nullable=False),
+)
 _lessons = TypeAdapter(list[Lesson])
+_FILE_BYTES = 256 * 2**20
 
 
 def key_of(lesson: Lesson) -> str:
@@ -84,23 +92,44 @@ class LessonStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._damaged: list[str] = []
         metadata.create_all(writing(engine))
 
     def all(self) -> list[Lesson]:
         """Return the lessons, oldest first, without those merged into others."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(lessons_table.c.payload).order_by(lessons_table.c.number))
-            lessons = [Lesson.model_validate_json(payload) for payload in rows.scalars()]
+            rows = connection.execute(select(lessons_table).order_by(lessons_table.c.number)).all()
+        lessons: list[Lesson] = []
+        self._damaged = []
+        for row in rows:
+            try:
+                lessons.append(Lesson.model_validate_json(row.payload))
+            except ValidationError as error:
+                self._damaged.append(f"{row.number:05d} ({first_fault(error)})")
         return [lesson for lesson in lessons if not lesson.same_as]
+
+    def damage(self) -> str:
+        """Return a sentence that names the lessons that `all` left out as damaged; "" if none."""
+        if not self._damaged:
+            return ""
+        more = f" and {len(self._damaged) - 3} more" if len(self._damaged) > 3 else ""
+        named = f"{', '.join(self._damaged[:3])}{more}"
+        return f"Damaged lessons are left out and stay in the database: {named}."
 
     def get(self, lesson_id: str) -> Lesson:
         """Return a lesson by id (leading zeros optional), or the lesson that it was merged into.
 
         Raises:
-            SetupError: no lesson has this id.
+            SetupError: no lesson has this id, or its row is damaged.
         """
         with self._engine.connect() as connection:
-            found = _resolve(lesson_id, connection) if lesson_id.isdecimal() else None
+            is_number = lesson_id.isdecimal() and len(lesson_id) < 10
+            found = _resolve(lesson_id, connection) if is_number else None
+            is_damaged = is_number and found is None and _is_there(lesson_id, connection)
+        if is_damaged:
+            raise SetupError(
+                f"Lesson {lesson_id.zfill(5)} is damaged; its row stays in the database and is left out."
+            )
         if found is None:
             raise SetupError(f"No lesson has the id {lesson_id}; `mars lessons list` shows all lessons.")
         return found
@@ -109,8 +138,11 @@ class LessonStore:
         """Store a lesson, or add its evidence to the equal one; return the stored lesson with its id."""
         key = key_of(lesson)
         row = connection.execute(select(lessons_table).where(lessons_table.c.key == key)).one_or_none()
-        if row is not None:
-            known = Lesson.model_validate_json(row.payload)
+        known = _lesson_in(row.payload) if row is not None else None
+        if row is not None and known is None:
+            _keep_aside(row.number, row.payload, connection)
+            return _save(lesson.model_copy(update={"id": f"{row.number:05d}", "same_as": ""}), connection)
+        if known is not None:
             other = _resolve(known.same_as, connection) if known.same_as else None
             return _save(with_evidence_of(other, lesson) if other else merged(known, lesson), connection)
         result = connection.execute(insert(lessons_table).values(key=key, payload=""))
@@ -153,8 +185,26 @@ def _resolve(lesson_id: str, connection: Connection) -> Lesson | None:
     """Return a lesson by id, following merges to the last lesson; None if unknown."""
     query = select(lessons_table.c.payload).where(lessons_table.c.number == int(lesson_id))
     payload = connection.execute(query).scalar_one_or_none()
-    lesson = Lesson.model_validate_json(payload) if payload else None
+    lesson = _lesson_in(payload) if payload else None
     return _resolve(lesson.same_as, connection) if lesson is not None and lesson.same_as else lesson
+
+
+def _is_there(lesson_id: str, connection: Connection) -> bool:
+    query = select(lessons_table.c.number).where(lessons_table.c.number == int(lesson_id))
+    return connection.execute(query).first() is not None
+
+
+def _lesson_in(payload: str) -> Lesson | None:
+    """Return a recorded lesson; None if its row is damaged."""
+    try:
+        return Lesson.model_validate_json(payload)
+    except ValidationError:
+        return None
+
+
+def _keep_aside(number: int, payload: str, connection: Connection) -> None:
+    """Copy a damaged row to a table of its own, before a lesson replaces it."""
+    connection.execute(insert(damaged_table).values(number=number, payload=payload))
 
 
 def _save(lesson: Lesson, connection: Connection) -> Lesson:
@@ -173,7 +223,12 @@ def write_lessons(lessons: list[Lesson], file: Path) -> None:
 def read_lessons(file: Path) -> list[Lesson]:
     """Read exported lessons; SetupError names the file and the first fault."""
     try:
-        return _lessons.validate_json(file.read_bytes())
+        if (file.exists() and not file.is_file()) or file.stat().st_size > _FILE_BYTES:
+            raise SetupError(f"{file}: not a file of at most {_FILE_BYTES // 2**20} MiB.")
+        lessons = _lessons.validate_json(file.read_bytes())
+        if "\\u0000" in _lessons.dump_json(lessons).decode():
+            raise SetupError(f"{file}: a text of a lesson holds the sign NUL; remove it.")
+        return lessons
     except OSError as error:
         raise SetupError(f"{file}: cannot be read ({error.strerror}).") from error
     except ValidationError as error:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from agent.llm.calls import Call, CallBegun
-from agent.memory.lesson import Lesson
+from agent.memory.lesson import Lesson, readable_lessons
 from agent.record.settings import CURRENT_RULES as CURRENT_RULES
 from agent.record.settings import Frozen, formerly
 from agent.record.settings import ImportedRepository as ImportedRepository
@@ -142,7 +142,9 @@ class RunStarted(_Event):
     kind: Literal["run_started"] = "run_started"
     settings: RunSettings
     missing_guarantees: tuple[str, ...]
-    lessons: tuple[Lesson, ...] = Field(description="Lessons from memory that later decisions use.")
+    lessons: Annotated[tuple[Lesson, ...], BeforeValidator(readable_lessons)] = Field(
+        description="Lessons from memory that later decisions use; damaged ones are left out."
+    )
     preparation_s: float = Field(
         default=0.0,
         description="Seconds from the command to this event. `elapsed_s` has the part that counts.",

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shutil
 import stat
 import tempfile
 import time
@@ -17,6 +16,7 @@ from agent.core.contract import HARNESS_FOLDER, MEMBERS_FOLDER, WORKING_FOLDER
 from agent.core.errors import MarsError
 from agent.core.locks import TEMPORARY_PREFIX, is_folder_locked
 from agent.core.paths import Home
+from agent.core.trees import remove_tree
 from agent.record.events import NodeProposed, RunStarted, has_ended
 from agent.record.journal import Journal, list_runs
 from agent.record.run_lock import try_run_lock
@@ -157,7 +157,7 @@ def _removed(
         size = _size(path, counted)
         if not dry_run:
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path, ignore_errors=True)
             else:
                 with contextlib.suppress(OSError):
                     path.unlink()

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import (
     Column,
     Connection,
@@ -25,7 +23,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from agent.core.database import writing
 from agent.core.errors import InfrastructureError, SetupError
-from agent.record.events import Event, event_adapter
+from agent.core.plain_text import without_surrogates
+from agent.record.boundary import DamagedEvent, admitted, damage_sentence, damaged_record, readable_events
+from agent.record.events import Event
 
 FORMAT = 1
 """Version of the record. A run of another version is refused."""
@@ -69,6 +69,7 @@ class Journal:
         self.created_at = created_at
         self.engine = engine
         self._next = self._count()
+        self._damaged: list[DamagedEvent] = []
 
     @classmethod
     def create(cls, engine: Engine, run: str, competition: str, created_at: datetime) -> "Journal":
@@ -97,24 +98,15 @@ class Journal:
         return cls(engine, row.id, row.created_at)
 
     def events(self) -> list[Event]:
-        """Return every event, in order.
-
-        Raises:
-            InfrastructureError: an event is damaged; the message names the run and the event.
-        """
-        query = select(events_table.c.payload).where(events_table.c.run == self.run)
-        rows = self._read(query.order_by(events_table.c.seq)).scalars().all()
-        return [self._event(number, payload) for number, payload in enumerate(rows, start=1)]
+        """Return the events that can be read; `damage` then names the other rows."""
+        return [event for _, event in self._read()]
 
     def timed_events(self) -> list[tuple[datetime, Event]]:
         """Return every event with the time when it was recorded."""
-        query = select(events_table.c.recorded_at, events_table.c.payload)
-        query = query.where(events_table.c.run == self.run).order_by(events_table.c.seq)
-        rows = self._read(query).all()
-        return [
-            (_recorded_time(time, self.created_at), self._event(number, text))
-            for number, (time, text) in enumerate(rows, start=1)
-        ]
+        query = select(events_table.c.seq, events_table.c.recorded_at).where(events_table.c.run == self.run)
+        with self.engine.connect() as connection:
+            times = {row.seq: row.recorded_at for row in connection.execute(query)}
+        return [(_recorded_time(times.get(number), self.created_at), event) for number, event in self._read()]
 
     def last_recorded_at(self) -> datetime:
         """Return the time of the latest event, or of the run's creation if there is no event."""
@@ -140,12 +132,19 @@ class Journal:
             self._next = before
             raise
 
-    def append(self, item: Event, connection: Connection | None = None) -> None:
-        """Append an event, in a separate transaction unless a connection is given."""
+    def append(self, item: Event, connection: Connection | None = None) -> Event:
+        """Append an event, in a separate transaction unless a connection is given.
+
+        Returns:
+            The event as a later session reads it; apply this one.
+
+        Raises:
+            UnrecordableError: the event has values that no record can hold.
+        """
         if connection is None:
             with self.transaction() as own:
-                self.append(item, own)
-            return
+                return self.append(item, own)
+        item, payload = admitted(item)
         connection.execute(
             insert(events_table).values(
                 run=self.run,
@@ -153,16 +152,21 @@ class Journal:
                 kind=item.kind,
                 elapsed_s=item.elapsed_s,
                 recorded_at=datetime.now(UTC).isoformat(),
-                payload=item.model_dump_json(),
+                payload=payload,
             )
         )
         self._next += 1
+        return item
 
     def store_texts(self, texts: Mapping[str, str], connection: Connection) -> None:
         """Store texts by id; existing texts stay unchanged."""
         there = select(texts_table.c.id).where(texts_table.c.id.in_(texts))
         known = set(connection.execute(there).scalars())
-        new = [{"id": name, "text": text} for name, text in texts.items() if name not in known]
+        new = [
+            {"id": name, "text": without_surrogates(text)}
+            for name, text in texts.items()
+            if name not in known
+        ]
         if new:
             connection.execute(insert(texts_table), new)
 
@@ -173,28 +177,20 @@ class Journal:
             found: str | None = connection.execute(query).scalar_one_or_none()
         return found
 
-    def _read(self, query: Any) -> Any:
-        """Return the buffered rows of a query; InfrastructureError if a row cannot be read."""
+    def damage(self) -> str:
+        """Return a sentence that names the rows that cannot be read; "" if there are none."""
+        return damage_sentence(self.run, self._damaged)
+
+    def _read(self) -> list[tuple[int, Event]]:
+        columns = (events_table.c.seq, events_table.c.kind, events_table.c.payload)
+        query = select(*columns).where(events_table.c.run == self.run).order_by(events_table.c.seq)
         try:
             with self.engine.connect() as connection:
-                return connection.execute(query).freeze()()
-        except DBAPIError as error:
-            raise self._damaged(f"its rows cannot be read: {error.orig}") from error
-
-    def _event(self, number: int, payload: str) -> Event:
-        try:
-            return event_adapter.validate_json(payload)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            place = ".".join(str(part) for part in fault["loc"][1:])
-            what = f"the value of `{place}` in event {number} is not valid" if place else f"event {number}"
-            raise self._damaged(what) from error
-
-    def _damaged(self, what: str) -> InfrastructureError:
-        return InfrastructureError(
-            f"Run {self.run} has a damaged record ({what}); use the version of MARS that recorded the run, "
-            "or start a new run. Other runs are not affected; `mars runs` lists them."
-        )
+                rows = connection.execute(query).all()
+        except DBAPIError as error:  # bytes that are no text
+            raise damaged_record(self.run, "its rows are no text") from error
+        events, self._damaged = readable_events(self.run, [(row[0], row[1], row[2]) for row in rows])
+        return events
 
     def _count(self) -> int:
         query = select(func.count()).select_from(events_table).where(events_table.c.run == self.run)

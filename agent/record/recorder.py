@@ -48,8 +48,8 @@ class EventRecorder:
         with self.journal.transaction() as connection:
             if texts:
                 self.journal.store_texts(texts, connection)
-            self.journal.append(event, connection)
-        self.apply(event)
+            recorded = self.journal.append(event, connection)
+        self.apply(recorded)
 
     def apply(self, event: Event) -> None:
         """Apply an event that the journal already holds, and show it."""

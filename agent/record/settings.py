@@ -20,7 +20,7 @@ def formerly(name: str, before: str) -> AliasChoices:
 class Frozen(BaseModel):
     """A value of the record: unknown fields are errors, and nothing changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImportedRepository(Frozen):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.core.contract import ANALYSIS_FILE, HARNESS_FOLDER, IDEA_FILE, RUN_LOG, SMOKE_LOG
+from agent.core.untrusted_files import open_inside
 from agent.record.state import Node, RunState
 
 _LOG_BYTES = 64_000
@@ -80,12 +81,9 @@ class RunFiles:
 
 
 def _read_end(workspace: Path, name: Path, limit: int) -> str:
-    """Return the last `limit` bytes of a file; empty for an unreadable file or one outside the workspace."""
-    file = (workspace / name).resolve()
-    if not file.is_relative_to(workspace.resolve()) or not file.is_file():
-        return ""
+    """Return the last `limit` bytes of a file; empty for a link and for an unreadable file."""
     try:
-        with file.open("rb") as stream:
+        with open_inside(workspace, name.as_posix()) as stream:
             left_out = max(0, stream.seek(0, os.SEEK_END) - limit)
             stream.seek(left_out)
             text = stream.read(limit).decode("utf-8", errors="replace")

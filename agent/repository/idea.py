@@ -15,7 +15,7 @@ from agent.repository.family import Family, Value
 class Blueprint(BaseModel):
     """A family and a value for every one of its slots."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     family: str
     slots: dict[str, Value]
@@ -29,7 +29,7 @@ class Blueprint(BaseModel):
 class Change(BaseModel):
     """One slot whose value differs from the parent's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     slot: str
     old: Value
@@ -39,7 +39,7 @@ class Change(BaseModel):
 class ModulePlan(BaseModel):
     """A module to write for an idea without a blueprint."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     file: str = Field(description="main.py or library/<name>.py.")
     purpose: str
@@ -50,7 +50,7 @@ class ModulePlan(BaseModel):
 class WrittenModule(BaseModel):
     """A planned module with its code and its test script."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     file: str
     code: str
@@ -69,7 +69,7 @@ class Idea(BaseModel):
     The implementation is a blueprint, modules to write or the parent's code, plus edits.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     title: str
     model: str
@@ -108,7 +108,7 @@ class Idea(BaseModel):
 class Fix(BaseModel):
     """A change of a failed node's code that should correct the failure."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     title: str = Field(description="The change, in a few words.")
     cause: str = Field(description="Why the code failed.")

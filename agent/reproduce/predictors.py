@@ -1,7 +1,6 @@
 """Executes a node again, saves the trained model, and exports a repository that predicts with it."""
 
 import math
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from agent.core.contract import FROZEN_FILE, MODEL_FOLDER, PREDICT, SAVE, SUBMIS
 from agent.core.errors import MarsError, SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
+from agent.core.untrusted_files import copy_inside, copy_tree_inside, is_plain_file
 from agent.engine.trials.checkout import REFIT_SUFFIX
 from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.engine.trials.runner import TrialRunner
@@ -139,13 +139,13 @@ def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
     """Return the workspace with the refit's submission that the run kept; None if the submission is gone."""
     for one in (node, *members):
         frozen = run.nodes / one.name / FROZEN_FILE
-        if not frozen.is_file():
+        if not is_plain_file(run.nodes / one.name, FROZEN_FILE):
             raise SetupError(
                 f"{frozen}: the file is gone, and the refit of node {node.name} needs it; "
                 "omit --inference to export the training code."
             )
     kept = run.nodes / f"{node.name}{REFIT_SUFFIX}"
-    if not (kept / SUBMISSION_FILE).is_file():
+    if not is_plain_file(kept, SUBMISSION_FILE):
         return None
     try:
         score_audit_rows(run.prepared, kept, run_script)
@@ -178,7 +178,7 @@ def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], li
         )
         for member in members:
             place = trial.workspace / member_folder(member.name) / MODEL_FOLDER
-            shutil.copytree(runner.checkout.workspace(member.id) / MODEL_FOLDER, place, symlinks=True)
+            copy_tree_inside(runner.checkout.workspace(member.id), MODEL_FOLDER, place)
     result = runner.run(trial, limit_s, None, smoke=False, arguments=(SAVE,))
     if result.metric is None or not (trial.workspace / MODEL_FOLDER).is_dir():
         reason = result.reason or f"it wrote no {MODEL_FOLDER}."
@@ -198,7 +198,7 @@ def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) 
         for one in (node, *members):
             place = runner.checkout.frozen_file(one.id)
             place.parent.mkdir(parents=True)
-            shutil.copyfile(run.nodes / one.name / FROZEN_FILE, place)
+            copy_inside(run.nodes / one.name, FROZEN_FILE, place)
     limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
     numbers = [member.id for member in members]
     outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.core.contract import OUTPUT_FILES, member_folder
-from agent.core.files import link_or_copy
+from agent.core.untrusted_files import copy_inside, is_plain_file
 from agent.record.state import LEADERS, Node, RunState
 from agent.repository.idea import Idea
 from agent.solution.choose import best_by_validation
@@ -18,7 +18,7 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADER
         node
         for node in best_by_validation(state, CANDIDATES)
         if node.operator != "ensemble"
-        and all((workspaces[node.id] / name).is_file() for name in OUTPUT_FILES)
+        and all(is_plain_file(workspaces[node.id], name) for name in OUTPUT_FILES)
     ]
     return found[:count]
 
@@ -42,4 +42,4 @@ def place_outputs(nodes: list[Node], workspaces: Mapping[int, Path], workspace: 
         for name in OUTPUT_FILES:
             target = workspace / member_folder(node.name) / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(workspaces[node.id] / name, target)
+            copy_inside(workspaces[node.id], name, target)

@@ -6,7 +6,6 @@ The replaced solution goes into the history (`agent.solution.history`).
 """
 
 import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from agent.competition.prepared import Prepared
 from agent.core.contract import README_FILE, SUBMISSION_FILE, VALIDATION_FILE
 from agent.core.errors import SetupError
 from agent.core.files import staged_folder, translate_os_errors
+from agent.core.untrusted_files import copy_inside
 from agent.execution import run_script
 from agent.repository.rendering import write_tree
 from agent.solution.card import CARD_FILE, Card, card_page, load_card
@@ -157,6 +157,6 @@ def _write(
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / README_FILE).write_text(card_page(card), encoding="utf-8")
     (folder / PREDICTIONS).mkdir()
-    shutil.copyfile(validation, folder / PREDICTIONS / "val.csv")
-    shutil.copyfile(final, folder / PREDICTIONS / "audit.csv")
+    copy_inside(validation.parent.parent, VALIDATION_FILE, folder / PREDICTIONS / "val.csv")
+    copy_inside(final.parent.parent, SUBMISSION_FILE, folder / PREDICTIONS / "audit.csv")
     write_test_submission(prepared, final, folder / "submission.csv")

@@ -14,10 +14,12 @@ from agent.competition.spec import FILE_COLUMN
 from agent.competition.tables import read_table
 from agent.core.contract import INPUT_FOLDER, METADATA_FOLDER, MODEL_FOLDER, SUBMISSION_FILE
 from agent.core.files import staged_folder, translate_os_errors
+from agent.core.untrusted_files import copy_tree_inside, read_inside
 from agent.record.state import Node, RunState
 from agent.repository.rendering import write_tree
 from agent.solution.export import add_own_files
 
+_DECISION_BYTES = 1_000_000
 TABLES = ("test.csv", "classes.csv", "sample_submission.csv")  # tables without labelled rows
 
 
@@ -39,10 +41,10 @@ class SubmissionDifference:
 def weighted_members(ensemble: Path, members: Sequence[Node]) -> list[Node]:
     """Return the members with a weight above 0 in an ensemble's workspace; the others do not predict."""
     try:
-        decisions = ensemble / MODEL_FOLDER / "decisions.json"
-        weights = json.loads(decisions.read_text(encoding="utf-8"))["weights"]
+        content = read_inside(ensemble, f"{MODEL_FOLDER}/decisions.json", _DECISION_BYTES)
+        weights = json.loads(content)["weights"]
         return [member for member in members if weights[member.name] > 0]
-    except (OSError, ValueError, KeyError, TypeError):  # the file is a candidate's, so it may be malformed
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a candidate wrote the file
         return list(members)
 
 
@@ -50,7 +52,7 @@ def write_predictor(files: dict[str, str], workspaces: Mapping[str, Path], folde
     """Write the repository with the trained models of its own workspace (key "") and of its members."""
     write_tree(files, folder)
     for place, workspace in workspaces.items():
-        shutil.copytree(workspace / MODEL_FOLDER, folder / place / MODEL_FOLDER, symlinks=True)
+        copy_tree_inside(workspace, MODEL_FOLDER, folder / place / MODEL_FOLDER)
 
 
 def write_tables(prepared: Prepared, target: Path) -> None:

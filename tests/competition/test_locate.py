@@ -121,6 +121,31 @@ def test_a_script_that_fails_leaves_nothing(tmp_path: Path, home: Home, code: st
     assert list((home.data / "tiny").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("os.symlink(PRECIOUS, out / '.mars-data.json')", "a link"),
+        ("os.symlink(PRECIOUS, out / 'train.csv')", "a link"),
+        ("(out / 'a').mkdir(); os.link(PRECIOUS, out / 'a' / 'b')", "a hard link"),
+        ("os.mkfifo(out / 'pipe')", "neither a file nor a folder"),
+        ("out.joinpath(*'d' * 150).mkdir(parents=True)", "nested more than 100 deep"),
+    ],
+)
+def test_a_script_that_leaves_more_than_files_and_folders_is_refused(
+    tmp_path: Path, home: Home, code: str, problem: str
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    start = "import os\nfrom pathlib import Path\nimport sys\nout = Path(sys.argv[1])\n"
+    full = SCRIPT + start + code.replace("PRECIOUS", repr(str(precious)))
+    if "train.csv" in code:
+        full = start + code.replace("PRECIOUS", repr(str(precious)))
+    with pytest.raises(SetupError, match=f"sample.py: the script left .*, which is {problem}"):
+        locate_data(scripted(tmp_path / "tiny", full), home, "auto", run_plainly)
+    assert precious.read_text() == "mine"
+    assert list((home.data / "tiny").iterdir()) == []
+
+
 def source_of(tmp_path: Path) -> tuple[Competition, Path]:
     """A competition without data, and a folder elsewhere that holds them."""
     picture_folder(tmp_path / "download", labelled=12, to_predict=3)
@@ -224,6 +249,14 @@ def test_links_in_a_folder_are_refused(tmp_path: Path, home: Home) -> None:
     (source / "train" / "x.png").symlink_to("/etc/passwd")
     with pytest.raises(SetupError, match=r"x\.png: the path is a link"):
         import_data(competition, source, home)
+
+
+def test_a_linked_folder_around_the_tables_is_not_entered(tmp_path: Path, home: Home) -> None:
+    competition, source = source_of(tmp_path)
+    (tmp_path / "around").mkdir()
+    (tmp_path / "around" / "inner").symlink_to(source)
+    with pytest.raises(SetupError, match="are missing"):
+        import_data(competition, tmp_path / "around", home)
 
 
 def link_entry() -> zipfile.ZipInfo:

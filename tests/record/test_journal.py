@@ -207,9 +207,9 @@ def test_lessons_come_oldest_first_whatever_memory_offered_first() -> None:
 @pytest.mark.parametrize(
     ("payload", "what"),
     [
-        ('{"kind": "run_resumed", "elapsed_s": 1.0, "minutes": null}', "the value of `minutes` in event 1"),
-        ('{"kind": "run_resumed", ', "event 1"),
-        ("\x00", "event 1"),
+        ('{"kind": "run_resumed", "elapsed_s": 1.0, "minutes": null}', "the value of `minutes` in row 0"),
+        ('{"kind": "run_resumed", ', "row 0"),
+        ("\x00", "row 0"),
     ],
 )
 def test_a_damaged_event_is_named_with_its_run(engine: Engine, payload: str, what: str) -> None:

@@ -6,8 +6,8 @@ or label sets as truth, values (N,) or (N, T). The standard error uses as many r
 allows.
 """
 
+import io
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from agent.competition.metrics.metric import Metric
 from agent.competition.metrics.rows import Floats, Rows, is_sparse
 from agent.competition.spec import METRIC_FILE, CompetitionSpec, OwnMetric
 from agent.core.errors import InfrastructureError, MarsError, SetupError, redacted_as
+from agent.core.locks import temporary_folder
+from agent.core.untrusted_files import is_plain_file, open_inside, read_inside
 
 SCORE_LIMIT_S = 120.0  # for one scoring of all rows
 _RESAMPLING_LIMIT_S = 10.0  # for all resamples of a prediction together
@@ -95,8 +97,8 @@ class _OwnScorer:
             self.left_s -= time.monotonic() - started
 
     def _run(self, counts: npt.NDArray[np.int32], seconds: float) -> Floats:
-        with tempfile.TemporaryDirectory(prefix="mars-metric-") as folder:
-            readable, writable = Path(folder) / "readable", Path(folder) / "writable"
+        with temporary_folder("mars-metric-") as folder:
+            readable, writable = folder / "readable", folder / "writable"
             readable.mkdir()
             writable.mkdir()
             shutil.copyfile(_RUNNER, readable / _RUNNER.name)
@@ -135,20 +137,20 @@ def _pack(name: str, rows: Rows) -> dict[str, npt.NDArray[np.generic]]:
 @redacted_as("the code of the metric fails on the validation rows")
 def _read_scores(folder: Path, count: int) -> Floats:
     """Return the scores (count,) of the runner. The metric may have written anything into the folder."""
-    failure, file = folder / "failure.txt", folder / "scores.npy"
-    if failure.is_file() and not failure.is_symlink():
-        with failure.open("rb") as stream:
+    if is_plain_file(folder, "failure.txt"):
+        with open_inside(folder, "failure.txt") as stream:
             reason = stream.read(100).decode("utf-8", "replace")
         raise SetupError(
             f"The competition's {METRIC_FILE} failed: {''.join(filter(str.isprintable, reason))}."
         )
     try:
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > 8 * count + 1024:
-            raise ValueError("scores.npy is missing, a link or too large")
-        scores = np.load(file, allow_pickle=False)
-        if scores.shape != (count,) or scores.dtype != np.float64:
+        content = io.BytesIO(read_inside(folder, "scores.npy", 8 * count + 1024))
+        if np.lib.format.read_magic(content) != (1, 0):
+            raise ValueError("scores.npy has another format")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(content)
+        if shape != (count,) or dtype != np.float64:  # checked before anything of that shape is made
             raise ValueError("scores.npy has another shape or type")
-    except (OSError, ValueError) as error:
+        scores: Floats = np.frombuffer(content.read(8 * count), np.float64, count).copy()
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise SetupError(f"The competition's {METRIC_FILE} ended without a score.") from error
-    found: Floats = scores
-    return found
+    return scores

@@ -5,6 +5,7 @@ Sources: files of the user, an imported copy, a script of the competition, Kaggl
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from agent.core.errors import SetupError
 from agent.core.files import link_or_copy, resolve_inside, staged_folder, translate_os_errors
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
+from agent.core.plain_text import plain_text
+from agent.core.trees import open_owned_folder
+from agent.core.untrusted_files import MAX_DEPTH, read_inside, write_inside
 
 DataChoice = Literal["auto", "full", "sample"]
 
@@ -28,6 +32,7 @@ RunScript = Callable[[Path, list[str], list[Path], Path], None]
 """Runs (script, arguments, readable folders, writable folder); raises SetupError if the script fails."""
 
 _MARKER = ".mars-data.json"
+_MARKER_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def _import(competition: Competition, source: Path, home: Home, origin: dict[str
                 if split is not None:
                     origin = {**origin, "source": "mle-bench"}
                     _copy_answers(split.answers, new / "answers")
-                (new / _MARKER).write_text(json.dumps({"origin": "imported", **origin}), encoding="utf-8")
+                write_inside(new, _MARKER, json.dumps({"origin": "imported", **origin}))
     return _imported_data(spec, target)
 
 
@@ -192,18 +197,44 @@ def _generate(competition: Competition, script: str, target: Path, run_script: R
         raise SetupError(f"{file}: the script is missing.")
     with staged_folder(target, replace=target.exists()) as folder:
         run_script(file, [str(folder), "--seed", str(seed)], [competition.folder], folder)
+        _require_plain_tree(folder, file)
         missing = _missing_tables(competition.spec, folder)
         if missing:
             raise SetupError(f"{file}: the script did not write {', '.join(missing)}.")
-        (folder / _MARKER).write_text(json.dumps(marker), encoding="utf-8")
+        write_inside(folder, _MARKER, json.dumps(marker))
+
+
+def _require_plain_tree(folder: Path, script: Path) -> None:
+    """Raise SetupError unless a script left files and folders only, nested less than `MAX_DEPTH` deep.
+
+    A link could make the harness read or overwrite files of the user.
+    """
+    pending = [(folder, 0)]
+    while pending:
+        place, depth = pending.pop()
+        os.close(open_owned_folder(place))
+        for entry in os.scandir(place):
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((place / entry.name, depth + 1))
+                problem = f"nested more than {MAX_DEPTH} deep" if depth >= MAX_DEPTH else ""
+            elif not entry.is_file(follow_symlinks=False):
+                problem = "a link" if entry.is_symlink() else "neither a file nor a folder"
+            else:
+                problem = "a hard link" if entry.stat(follow_symlinks=False).st_nlink > 1 else ""
+            if problem:
+                name = (place / entry.name).relative_to(folder).as_posix()[:100]
+                raise SetupError(
+                    f"{script}: the script left {plain_text(name)!r}, which is {problem}; "
+                    "write the file itself."
+                )
 
 
 def _marker(folder: Path) -> dict[str, object]:
     try:
-        content: dict[str, object] = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        content = json.loads(read_inside(folder.resolve(), _MARKER, _MARKER_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return content
+    return content if isinstance(content, dict) else {}
 
 
 def _code_hash(folder: Path) -> str:
@@ -220,7 +251,8 @@ def _missing_tables(spec: CompetitionSpec, folder: Path) -> list[str]:
 
 def _data_root(spec: CompetitionSpec, folder: Path, source: Path) -> Path:
     """Return `folder`, or the folder directly in it that holds the tables. Archives often wrap all files."""
-    candidates = [folder, *(entry for entry in sorted(folder.iterdir()) if entry.is_dir())]
+    inside = (entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.is_symlink())
+    candidates = [folder, *inside]
     for candidate in candidates:
         if not _missing_tables(spec, candidate):
             return candidate
@@ -236,11 +268,16 @@ def _copy_answers(files: list[Path], target: Path) -> None:
 
 
 def _copy_tree(source: Path, target: Path) -> None:
-    for entry in sorted(source.iterdir()):
-        if entry.is_symlink():
-            raise SetupError(f"{entry}: the path is a link; put the file or folder itself there.")
-        if entry.is_dir():
-            (target / entry.name).mkdir()
-            _copy_tree(entry, target / entry.name)
-        elif entry.is_file():
-            link_or_copy(entry, target / entry.name)
+    pending = [(source, target, 0)]
+    while pending:
+        folder, place, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise SetupError(f"{source}: the folders are nested more than {MAX_DEPTH} deep; flatten them.")
+        for entry in sorted(folder.iterdir()):
+            if entry.is_symlink():
+                raise SetupError(f"{entry}: the path is a link; put the file or folder itself there.")
+            if entry.is_dir():
+                (place / entry.name).mkdir()
+                pending.append((entry, place / entry.name, depth + 1))
+            elif entry.is_file():
+                link_or_copy(entry, place / entry.name)

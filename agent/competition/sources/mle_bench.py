@@ -32,7 +32,11 @@ def find_split(folder: Path, spec: CompetitionSpec) -> PreparedSplit | None:
     """
     names = [name for name in (spec.sources.kaggle, spec.id) if name is not None]
     for place in (folder, folder / "prepared", *(folder / name / "prepared" for name in names)):
-        if (place / "public").is_dir() and (place / "private").is_dir():
+        halves = (place / "public", place / "private")
+        if all(half.is_dir() for half in halves):
+            for half in halves:
+                if half.is_symlink():
+                    raise SetupError(f"{half}: the path is a link; put the folder itself there.")
             return PreparedSplit(place / "public", _answer_tables(place / "private"))
     return None
 

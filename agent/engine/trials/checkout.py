@@ -1,12 +1,13 @@
 """Checkout: commits the revisions of nodes and writes them to workspaces."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.core.contract import FROZEN_FILE, member_folder
 from agent.core.errors import InfrastructureError
+from agent.core.trees import remove_tree
+from agent.core.untrusted_files import copy_inside
 from agent.engine.trials.trial import Trial
 from agent.repository.checks import check_repository
 from agent.repository.leakage import Leakage
@@ -88,7 +89,7 @@ class Checkout:
         workspace = self.refit_workspace(node)
         self._write(self.lineage.read(commit), workspace)
         for member in members:
-            copy_frozen(self.frozen_file(member), workspace / member_folder(f"{member:03d}") / FROZEN_FILE)
+            copy_frozen(self.workspace(member), workspace / member_folder(f"{member:03d}"))
         return Trial(node, commit, workspace)
 
     @contextmanager
@@ -99,25 +100,24 @@ class Checkout:
         try:
             yield Trial(trial.node, trial.commit, copy, trial.code)
         finally:
-            shutil.rmtree(copy, ignore_errors=True)
+            remove_tree(copy, ignore_errors=True)
 
     def _write(self, files: dict[str, str], workspace: Path) -> None:
         try:
-            if workspace.exists():
-                shutil.rmtree(workspace)
+            remove_tree(workspace)
             write_tree(files, workspace)
         except OSError as error:
             raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
 
 
 def copy_frozen(source: Path, target: Path) -> None:
-    """Copy the frozen choices of a node into a fresh workspace.
+    """Copy the frozen choices of a node from its workspace into a fresh workspace.
 
     Raises:
-        InfrastructureError: The file is missing or cannot be copied.
+        InfrastructureError: The file is missing or a link, or cannot be copied.
     """
     try:
-        target.parent.mkdir(parents=True)
-        shutil.copyfile(source, target)
+        (target / FROZEN_FILE).parent.mkdir(parents=True)
+        copy_inside(source, FROZEN_FILE, target / FROZEN_FILE)
     except OSError as error:
         raise InfrastructureError(f"{error.filename}: cannot be read ({error.strerror}).") from error

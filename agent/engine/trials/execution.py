@@ -1,13 +1,11 @@
 """Execution of one trial: a clean workspace, weights, a GPU, a cache and limits become a job."""
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
 from agent.core.contract import (
-    FROZEN_FILE,
     MAIN,
     MEMBERS_FOLDER,
     RUN_LOG,
@@ -17,6 +15,7 @@ from agent.core.contract import (
     WEIGHTS_FOLDER,
     WORKING_FOLDER,
 )
+from agent.core.trees import remove_tree
 from agent.engine.trials.checkout import copy_frozen
 from agent.engine.trials.trial import Trial
 from agent.execution.base import Executor, Job, Limits, Outcome, StopCheck
@@ -43,7 +42,7 @@ class ExecutionRequest:
     seed: int | None = None
     """Seed of the candidate; None: the run's seed."""
     frozen: Path | None = None
-    """Frozen choices that the candidate finds in its workspace."""
+    """Workspace whose frozen choices the candidate finds in its own."""
     metadata: Path | None = None
     """Tables instead of the prepared ones; the cache is then private and never shared."""
 
@@ -102,9 +101,9 @@ class TrialExecution:
         """
         request = request or ExecutionRequest()
         for name in (WORKING_FOLDER, SUBMISSION_FOLDER):  # files of the smoke run must not count as results
-            shutil.rmtree(trial.workspace / name, ignore_errors=True)
+            remove_tree(trial.workspace / name)
         if request.frozen is not None:
-            copy_frozen(request.frozen, trial.workspace / FROZEN_FILE)
+            copy_frozen(request.frozen, trial.workspace)
         link_weights(self._weights, trial.workspace)
         with self._gpus.lease(stop_check) as gpu:
             return self._executor.execute(self._job(trial, limit_s, request, gpu), stop_check)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from agent.core.contract import OUTPUT_FILES
+from agent.core.trees import remove_tree
 from agent.engine.trials.checkout import Checkout
 
 
@@ -23,5 +24,5 @@ class OutputRetention:
         """Remove the raw outputs of all other nodes."""
         for node in self._nodes - set(nodes):
             for name in OUTPUT_FILES:
-                (self._checkout.workspace(node) / name).unlink(missing_ok=True)
+                remove_tree(self._checkout.workspace(node) / name, ignore_errors=True)
         self._nodes &= set(nodes)

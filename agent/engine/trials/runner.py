@@ -1,6 +1,5 @@
 """Runs the trials of one run: smoke run, full run, module test, repeat, refit, and runs on other labels."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -10,6 +9,7 @@ from agent.competition.prepared import Prepared
 from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
 from agent.core.format import duration
 from agent.core.seeds import SEED_LIMIT, SEED_STEP
+from agent.core.trees import remove_tree
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.execution import ExecutionRequest, TrialExecution
 from agent.engine.trials.outputs import OutputRetention
@@ -94,16 +94,18 @@ class TrialRunner:
             smoke_seconds = tested.seconds
             if limit_s - smoke_seconds < LEAST_FULL_RUN_S:
                 return self._no_time_after_smoke(trial, tested, limit_s)
-        with full_run():
-            left_s, request = limit_s - smoke_seconds, ExecutionRequest(arguments)
-            outcome = self._execution.execute(trial, left_s, stop_check, request)
-        result = self._scoring.score(trial, outcome)
-        if result.status == "valid":
-            result = check(trial, result)
-        if result.status == "valid":
-            self._execution.share_cache(trial.node)
-        self._execution.drop_cache(trial.node)
-        self.outputs.add(trial.node)
+        try:
+            with full_run():
+                left_s, request = limit_s - smoke_seconds, ExecutionRequest(arguments)
+                outcome = self._execution.execute(trial, left_s, stop_check, request)
+            result = self._scoring.score(trial, outcome)
+            if result.status == "valid":
+                result = check(trial, result)
+            if result.status == "valid":
+                self._execution.share_cache(trial.node)
+        finally:
+            self._execution.drop_cache(trial.node)
+            self.outputs.add(trial.node)
         return result.model_copy(update={"smoke_seconds": smoke_seconds})
 
     def run_module_test(
@@ -161,11 +163,11 @@ class TrialRunner:
         """
         trial = self.checkout.set_up_refit(node, commit, members)
         arguments = (REFIT, SAVE) if save else (REFIT,)
-        request = ExecutionRequest(arguments, frozen=self.checkout.frozen_file(node))
+        request = ExecutionRequest(arguments, frozen=self.checkout.workspace(node))
         outcome = self._execution.execute(trial, limit_s, stop_check, request)
         self._execution.drop_cache(node)
         if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
-            shutil.rmtree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
+            remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
         return outcome
 
     def _smoke(self, trial: Trial, limit_s: float, stop_check: StopCheck | None) -> Outcome | NodeResult:
@@ -176,7 +178,7 @@ class TrialRunner:
             reason = f"Smoke run: {outcome.reason}"
             return self._scoring.failed("smoke", trial, outcome, reason, smoke_seconds=outcome.seconds)
         self._smoked.add(trial.code)
-        shutil.rmtree(trial.workspace / WORKING_FOLDER, ignore_errors=True)  # its progress is no full run's
+        remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)  # its progress is no full run's
         return outcome
 
     def _no_time_after_smoke(self, trial: Trial, smoke: Outcome, limit_s: float) -> NodeResult:

@@ -3,7 +3,6 @@
 from agent.competition.evaluation import Evaluation, evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.competition.untrusted_csv import SubmissionError
-from agent.core.contract import ANALYSIS_FILE
 from agent.core.errors import MarsError
 from agent.engine.candidate_reports import cache_seconds, facts, read_analysis, read_log, thin_curve
 from agent.engine.trials.trial import Trial
@@ -13,6 +12,8 @@ from agent.execution.progress import ProgressReader
 from agent.execution.redaction import redact_exception, redact_values
 from agent.record.events import Failure, NodeResult, Stage
 from agent.repository.lineage import Lineage
+
+UNPROCESSED = "The harness could not process the files that the candidate wrote."
 
 
 class Scoring:
@@ -85,6 +86,11 @@ def faulty_result(trial: Trial) -> NodeResult:
     return failed_result(trial, reason, Failure(stage=stage, redacted_message=reason))
 
 
+def unprocessed_result(trial: Trial, reason: str) -> NodeResult:
+    """Return the result of an execution whose files the harness could not process."""
+    return failed_result(trial, reason, Failure(stage="score", redacted_message=UNPROCESSED))
+
+
 def failed_result(
     trial: Trial, reason: str, failure: Failure, seconds: float = 0.0, smoke_seconds: float = 0.0
 ) -> NodeResult:
@@ -111,7 +117,7 @@ def scoring_failure(error: MarsError) -> Failure:
 
 
 def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> NodeResult:
-    analysis = read_analysis(trial.workspace / ANALYSIS_FILE)
+    analysis = read_analysis(trial.workspace)
     return NodeResult(
         status="suspect" if evaluation.suspect else "valid",
         reason=evaluation.suspect or "",

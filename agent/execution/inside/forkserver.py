@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Sequence
 from typing import cast
 
+from . import linux
 from .interpreter import run_as_main
 from .supervisor import enter_namespaces, report_failure, supervise
 from .task import MESSAGE_BYTES, Event, Namespaces, Task, decode_task
@@ -26,6 +27,8 @@ def main() -> None:
     """Import the modules, report readiness, and serve tasks."""
     control = socket.socket(fileno=int(sys.argv[1]))
     namespaces, modules = cast(Namespaces, sys.argv[2]), sys.argv[3:]
+    if namespaces == "none":  # else a namespace keeps candidates from tracing this process
+        linux.set_traceable(False)
     sys.path.pop(0)  # this package's folder; the candidate's folder replaces it
     try:
         for module in modules:

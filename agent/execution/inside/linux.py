@@ -4,7 +4,10 @@ import ctypes
 import os
 from pathlib import Path
 
+from .kernel_settings import KERNEL_SETTINGS
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -14,7 +17,8 @@ _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWPID = 0x20000000
 _CLONE_NEWNET = 0x40000000
 
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
+_MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 32, 4096, 16384, 1 << 18
 
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -42,6 +46,11 @@ def die_with_parent(signal_number: int) -> None:
 def forbid_new_privileges() -> None:
     """Set `no_new_privs`: this process and its descendants cannot gain privileges by set-user-id programs."""
     check_result(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(NO_NEW_PRIVS)")
+
+
+def set_traceable(traceable: bool) -> None:
+    """Allow or forbid other processes of this user to trace this process and to read its memory."""
+    check_result(libc.prctl(_PR_SET_DUMPABLE, int(traceable), 0, 0, 0), "prctl(DUMPABLE)")
 
 
 def unshare(network: bool) -> None:
@@ -76,6 +85,17 @@ def mount_private() -> None:
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     except PermissionError:
         return
+    for path in KERNEL_SETTINGS:
+        _make_read_only(path)
+
+
+def _make_read_only(path: str) -> None:
+    try:
+        _mount(path, path, None, _MS_BIND)
+    except FileNotFoundError:
+        return
+    flags = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    _mount(None, path, None, _MS_REMOUNT | _MS_BIND | flags)
 
 
 def bind_mount(folders: list[tuple[str, str]]) -> None:

@@ -47,6 +47,7 @@ def supervise(task: Task, channel: socket.socket, output: int) -> None:
     try:
         linux.bind_mount(task.binds)
         linux.adopt_orphans()
+        linux.set_traceable(False)  # a candidate that traced this process could forge its end
         channel.send(Event("started").encode())
         candidate = os.fork()
         if candidate == 0:
@@ -80,6 +81,7 @@ def _confine(task: Task, output: int) -> None:
     linux.drop_capabilities()
     if task.readable is not None:
         landlock.restrict(task.readable, task.writable)
+    linux.set_traceable(True)  # otherwise the candidate could not read its own /proc/self
 
 
 def _wait_for_end(candidate: int, channel: socket.socket) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 MESSAGE_BYTES = 1 << 17
 """Size limit of a message in bytes, well below the default buffer of a Unix socket."""
@@ -38,11 +38,14 @@ def decode_task(message: bytes) -> Task:
     return Task(**json.loads(message))
 
 
+_EventKind = Literal["ready", "started", "exited", "killed", "broken"]
+
+
 @dataclass(frozen=True)
 class Event:
     """Message of a supervisor or a fork server to the harness."""
 
-    kind: Literal["ready", "started", "exited", "killed", "broken"]
+    kind: _EventKind
     returncode: int | None = None
     reason: str = ""
 
@@ -50,6 +53,11 @@ class Event:
         return json.dumps(vars(self)).encode()
 
 
-def decode_event(message: bytes) -> Event:
-    """Decode an event message."""
-    return Event(**json.loads(message))
+def decode_event(message: bytes) -> Event | None:
+    """Decode an event message; None if it is malformed, as no supervisor writes it."""
+    try:
+        event = Event(**json.loads(message))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    is_code = event.returncode is None or type(event.returncode) is int
+    return event if event.kind in get_args(_EventKind) and is_code and isinstance(event.reason, str) else None

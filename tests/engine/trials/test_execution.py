@@ -91,8 +91,9 @@ def test_files_of_an_earlier_execution_are_gone(
 def test_frozen_choices_lie_in_the_workspace(
     execution: TrialExecution, executor: FakeExecutor, trial: Trial, tmp_path: Path
 ) -> None:
-    frozen, found = tmp_path / "frozen.json", []
-    frozen.write_text("choices")
+    frozen, found = tmp_path / "former", []
+    (frozen / "working").mkdir(parents=True)
+    (frozen / "working" / "frozen.json").write_text("choices")
     executor.act = lambda job: found.append((job.workspace / "working" / "frozen.json").read_text())
     execution.execute(trial, 20.0, None, ExecutionRequest(("--refit",), frozen=frozen))
     assert found == ["choices"]

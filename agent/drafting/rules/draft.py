@@ -1,5 +1,6 @@
 """Draft `competition.yaml` from the files of a folder (`mars init DIR`), with a reason for each field."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,6 @@ from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
 from agent.core.yaml_files import first_fault
 from agent.drafting.rules.inputs import GuessedInput, guess_inputs
-from agent.drafting.rules.names import competition_id, readable_name
 from agent.drafting.rules.tables import (
     FoundTables,
     Guess,
@@ -84,10 +84,11 @@ def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
     Raises:
         SetupError: The guesses contradict each other.
     """
-    title = readable_name(tables.folder.resolve())
+    title = tables.folder.resolve().name
+    slug = re.sub(r"[^a-z0-9_-]+", "-", title.lower()).strip("-_")
     fold = guesses.fold
     fields = {
-        "id": competition_id(title),
+        "id": slug or "competition",
         "title": title if guesses.title is None else guesses.title.value,
         "task": guesses.task.value,
         "metric": guesses.metric.value,

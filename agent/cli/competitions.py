@@ -9,6 +9,7 @@ from rich.table import Table
 
 from agent.cli import options
 from agent.cli.interrupts import interruptible
+from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
 from agent.core.errors import SetupError
 
@@ -134,7 +135,9 @@ def prepare_command(
     else:
         raw = locate_data(competition, home, data, run_script)
     print(raw.description)
-    _describe(prepare(competition.spec, raw, home))
+    with shown_steps():
+        prepared = prepare(competition.spec, raw, home)
+    _describe(prepared)
 
 
 def _describe(prepared: "Prepared") -> None:

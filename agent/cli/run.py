@@ -12,6 +12,7 @@ from rich.console import Console
 from agent.cli import options
 from agent.cli.exit_codes import EXIT_FAILED
 from agent.cli.interrupts import interruptible
+from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
 from agent.engine.run_request import MAX_MINUTES, RunRequest
 
@@ -26,7 +27,8 @@ def run_command(request: RunRequest, as_json: options.Json = False) -> None:
     with interruptible(), _reserved_stdout(as_json):
         from agent.engine.session import start
 
-        summary = start(request, paths.home(), _observers(as_json))
+        with shown_steps():
+            summary = start(request, paths.home(), _observers(as_json))
     _report(summary, as_json)
 
 

@@ -17,6 +17,7 @@ from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
+from agent.core.steps import end_steps
 from agent.engine.agents import current_host
 from agent.engine.decider import Decider
 from agent.engine.executors import cache_layers, open_executor
@@ -55,6 +56,7 @@ from agent.record.trackers.base import TrackedRun
 from agent.record.trackers.feed import with_trackers
 from agent.repository.family import Family, known_families
 from agent.repository.run_templates import copy_templates, templates_of
+from agent.search.budget import counted_preparation_s, preparation_sentence
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
@@ -78,6 +80,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
+    clock = RealClock()
     check_parts(request)
     competition = find_competition(request.competition, home)
     families = known_families(home)
@@ -87,6 +90,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
     prepared = prepare(competition.spec, raw, home)
+    end_steps()
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
@@ -103,7 +107,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             settings = settings.model_copy(update={"imported": recorded})
         own_copy = templates_of(run.folder, home, copied=True).families
         planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
-        session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        lessons = LessonStore(engine)
+        session = _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, clock)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
 
 
@@ -140,7 +145,9 @@ def run_experiment(
     settings = settings.model_copy(update={"templates_copied": True})
     planner = make_planner(settings, run.prepared, templates_of(run.folder, home, copied=True).families)
     lessons = LessonStore(run.journal.engine)
-    _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
+    _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, RealClock(), decisions).begin(
+        headline
+    )
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
@@ -153,6 +160,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
+    clock = RealClock()
     engine = open_database(home.database)
     passed_over: list[str] = []
     damaged: list[str] = []
@@ -176,7 +184,8 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         if damaged:
             observer.note(damaged_runs_sentence(damaged))
         planner = make_planner(run.state.run, run.prepared, families)
-        session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        lessons = LessonStore(engine)
+        session = _Session(run, run.state.run, planner, lessons, home, observer, heartbeat.beat, clock)
         return session.continue_run(minutes, heartbeat.last_alive)
 
 
@@ -210,9 +219,11 @@ class _Session:
         home: Home,
         observer: Observer,
         heartbeat: Callable[[], None],
+        clock: RealClock,
         decisions: Decisions | None = None,
     ) -> None:
         self._decisions = decisions
+        self._clock = clock  # it runs since the command
         self._run = run
         self._settings = settings
         self._lessons = lessons
@@ -228,8 +239,12 @@ class _Session:
     def begin(self, headline: str) -> Summary:
         lessons = self._recalled()
         with self._executor() as executor:
+            preparation_s = self._clock.elapsed_s()
+            counted_s = counted_preparation_s(preparation_s, self._settings)
+            self._clock = RealClock(counted_s)
             started = RunStarted(
-                elapsed_s=0.0,
+                elapsed_s=counted_s,
+                preparation_s=preparation_s,
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
                 lessons=lessons,
@@ -237,6 +252,8 @@ class _Session:
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
+            if sentence := preparation_sentence(preparation_s, self._settings):
+                self._observer.note(sentence)
             return self._work(executor, headline)
 
     def _recalled(self) -> tuple[Lesson, ...]:
@@ -270,6 +287,7 @@ class _Session:
         )
         journal.append(resumed)
         state.apply(resumed)
+        self._clock = RealClock(state.elapsed_s, self._clock.started)
         if host != before:
             self._observer.note(f"Language models are now asked at {host}, before at {before}.")
         with self._executor() as executor:
@@ -286,7 +304,7 @@ class _Session:
                 run,
                 self._templates,
                 executor,
-                RealClock(state.elapsed_s),
+                self._clock,
                 self._observer,
                 lessons=self._lessons,
                 cache=self._cache,

@@ -17,6 +17,7 @@ from agent.competition.spec import InputColumn
 from agent.competition.tables import require_columns
 from agent.core.errors import SetupError, redacted_as
 from agent.core.files import is_contained, link_or_copy
+from agent.core.steps import counted_step
 
 MEDIA = "media"
 CHECK_ALL_UP_TO = 5_000
@@ -133,7 +134,8 @@ def find_broken_media(media: MediaFiles, file: Path, seed: int) -> tuple[NDArray
     if len(present) > CHECK_ALL_UP_TO:
         present = np.sort(np.random.default_rng(seed).choice(present, CHECK_SAMPLE, replace=False))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        readable = np.array(list(pool.map(_decodes, [media.files[row] for row in present])), dtype=bool)
+        decoded = pool.map(_decodes, [media.files[row] for row in present])
+        readable = np.array(list(counted_step("checking pictures", decoded, len(present))), dtype=bool)
     corrupt = present[~readable]
     broken = missing.copy()
     if len(corrupt):

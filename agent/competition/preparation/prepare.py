@@ -34,6 +34,7 @@ from agent.competition.tables import parse_times
 from agent.competition.target import Target, canonical_cells, read_target
 from agent.core.files import resolve_inside, staged_folder, translate_os_errors
 from agent.core.paths import Home
+from agent.core.steps import report_step
 
 _ID_HEX_DIGITS = 10
 # Fields of the specification and of its inputs that are newer than format 1.
@@ -72,6 +73,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
         InfrastructureError: the disk is full, or files disappeared.
     """
     with translate_os_errors(f"Preparing {spec.id}"):
+        report_step("reading the tables")
         source = _read(raw.with_grader_metric(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
@@ -120,7 +122,9 @@ def _write(source: _PreparationInput, folder: Path) -> None:
     rows = _labelled_rows(source, target)
     kept, warnings = _usable_rows(source)
     rows = rows.take(kept)
+    report_step("splitting the rows")
     split = split_rows(rows, mix_audit=spec.mix_audit)
+    report_step("writing tables and media")
     parts = _parts(source, split, kept, target.classes, folder / "public" / "input")
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
@@ -136,9 +140,11 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         warnings=(*source.tables.warnings, *warnings, *split.warnings),
         root=folder,
     )
+    report_step("summarising the training rows")
     eda = summarize_training_rows(parts.train, spec, prepared.input)
     (folder / "eda.json").write_text(json.dumps(eda, indent=1), encoding="utf-8")
     (folder / "prepared.json").write_text(prepared.model_dump_json(indent=1), encoding="utf-8")
+    report_step("verifying what was written")
     verify_prepared(prepared, rows, split)
 
 

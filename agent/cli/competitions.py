@@ -12,6 +12,7 @@ from agent.cli.interrupts import interruptible
 from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
 from agent.core.errors import SetupError
+from agent.core.format import as_argument
 
 if TYPE_CHECKING:
     from agent.competition.prepared import Prepared
@@ -77,7 +78,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
-        print(f"Next: mars run --competition {directory}")
+        print(f"Next: mars run --competition {as_argument(directory)}")
     else:
         print(unserved_message(spec, families))
 
@@ -128,6 +129,7 @@ def prepare_command(
     from agent.execution import run_script
 
     competition, home = find_competition(name, paths.home()), paths.home()
+    paths.require_writable(home)
     if source is not None:
         if data == "sample":
             raise SetupError("--from provides the full data: leave --data sample out.")

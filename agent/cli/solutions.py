@@ -13,6 +13,7 @@ from agent.cli import options
 from agent.core import paths
 from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
+from agent.core.format import as_argument
 
 if TYPE_CHECKING:
     from agent.solution.card import Card
@@ -108,7 +109,7 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
     if not entries:
         raise SetupError(
             f"No solution of '{name}' was ever kept in {root}. "
-            f"Create one with `mars run --competition {name}`."
+            f"Create one with `mars run --competition {as_argument(name)}`."
         )
     if as_json:
         listed = [
@@ -151,7 +152,8 @@ def _show(root: Path, name: str, as_json: bool) -> None:
     card = load_card(root / name)
     if card is None:
         raise SetupError(
-            f"No solution of '{name}' is kept in {root}. Create one with `mars run --competition {name}`."
+            f"No solution of '{name}' is kept in {root}. "
+            f"Create one with `mars run --competition {as_argument(name)}`."
         )
     if as_json:
         print(card.model_dump_json())

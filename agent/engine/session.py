@@ -16,7 +16,7 @@ from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.errors import SetupError
-from agent.core.paths import Home
+from agent.core.paths import Home, require_writable
 from agent.core.steps import end_steps
 from agent.engine.agents import current_host
 from agent.engine.decider import Decider
@@ -82,6 +82,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     """
     clock = RealClock()
     check_parts(request)
+    require_writable(home)
     competition = find_competition(request.competition, home)
     families = known_families(home)
     require_packages(competition.spec, families.values())
@@ -161,6 +162,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         make_observer: makes the display, given the metric's name.
     """
     clock = RealClock()
+    require_writable(home)
     engine = open_database(home.database)
     passed_over: list[str] = []
     damaged: list[str] = []

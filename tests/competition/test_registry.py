@@ -79,3 +79,26 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, home: Home) -> None
 def test_a_name_that_could_be_a_path_is_no_id(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="'id'"):
         write_spec(tmp_path / "data", id="../x")
+
+
+def test_a_table_instead_of_its_folder_is_one_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    table = folder / "train.csv"
+    table.write_text("id,y\n1,0\n")
+    for given in (str(table), f"{table}/"):
+        with pytest.raises(SetupError) as raised:
+            find_competition(given)
+        assert str(raised.value) == (
+            f"{table}: is a file; give its folder, after `mars init '{folder}'` has drafted its "
+            "competition.yaml."
+        )
+    (folder / "competition.yaml").write_text("id: x\n")
+    with pytest.raises(SetupError) as raised:
+        find_competition(str(table))
+    assert str(raised.value) == f"{table}: is a file; give its folder: mars run --competition '{folder}'"
+
+
+def test_a_name_that_is_no_text_is_one_sentence() -> None:
+    with pytest.raises(SetupError, match=r"^/x/caf\\udce9: the name of the folder is not valid text here"):
+        find_competition("/x/caf\udce9")

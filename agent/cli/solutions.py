@@ -218,11 +218,15 @@ def grade_command(
     from agent.competition.registry import find_competition
     from agent.competition.sources.locate import locate_data
     from agent.competition.sources.mle_bench import grader_rejection
+    from agent.competition.untrusted_csv import SubmissionError
     from agent.execution import run_script
 
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)
-    grade = grade_submission(raw.with_grader_metric(found.spec), raw.folder, submission, run=run_script)
+    try:
+        grade = grade_submission(raw.with_grader_metric(found.spec), raw.folder, submission, run=run_script)
+    except SubmissionError as error:  # the user's file is wrong, not a candidate's
+        raise SetupError(str(error)) from error
     if raw.source == "mle-bench" and (reason := grader_rejection(found.spec, submission)) is not None:
         print(f"Warning: {reason}", file=sys.stderr)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")

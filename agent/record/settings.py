@@ -99,8 +99,8 @@ class RunSettings(Frozen):
     )
     rules: int = Field(
         default=1,
-        description="Version of the rules that end a search. 1: eight failed nodes in a row; 2: see "
-        "`agent/search/ending.py`.",
+        description="Version of the rules. 1: eight failed nodes in a row end a search; 2: see "
+        "`agent/search/ending.py`, and a smoke run and its full run share the node's limit.",
     )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."

@@ -33,7 +33,8 @@ def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "4", "--json")
     summary = json.loads(done.stdout)
     assert set(summary) == {
-        "run_id", "competition", "data", "best", "nodes", "valid_nodes", "seconds", "usd", "solution_path",
+        "run_id", "competition", "data", "best", "nodes", "valid_nodes", "failed_smoke_runs", "end_reason",
+        "ended", "seconds", "usd", "solution_path",
     }  # fmt: skip
     assert (summary["data"], summary["nodes"], summary["valid_nodes"]) == ("full", 4, 4)
     kept = Path(summary["solution_path"])

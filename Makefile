@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY_RUN = $(VENV)/.ready-run
 READY_DEV = $(VENV)/.ready-dev
 
-.PHONY: run test test-slow test-gpu check format system clean
+.PHONY: run test test-slow test-cases test-gpu check format system clean
 
 run: $(READY_RUN)
 	$(BIN)/mars run --competition imet-2020 --minutes 10
@@ -15,6 +15,9 @@ test: $(READY_DEV)
 
 test-slow: $(READY_DEV)
 	$(BIN)/python -m pytest -m slow
+
+test-cases: $(READY_DEV)
+	$(BIN)/python -m pytest tests/cases
 
 test-gpu: $(READY_DEV)
 	$(BIN)/python -m pytest -m gpu

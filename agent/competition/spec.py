@@ -256,6 +256,8 @@ def load_spec(file: Path) -> CompetitionSpec:
 def _read_own_metric(file: Path) -> str:
     """Return the text of a `metric.py`; raise SetupError unless it is Python with a function `score`."""
     try:
+        if file.exists() and not file.is_file():
+            raise SetupError(f"{file}: the path is not a file.")
         if file.stat().st_size > _MAX_OWN_METRIC_BYTES:
             raise SetupError(f"{file}: the file is larger than {_MAX_OWN_METRIC_BYTES // 1000} kB.")
         code = file.read_text(encoding="utf-8")

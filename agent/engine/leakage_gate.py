@@ -9,6 +9,7 @@ from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
 from agent.core.trees import remove_tree
+from agent.engine.containment import node_fault
 from agent.engine.decider import Decider
 from agent.engine.node_source import node_source
 from agent.engine.trials.runner import ResultCheck, TrialRunner
@@ -99,6 +100,8 @@ def probe(
             found = evaluate_permutation_test(prepared, metric, permutation, copy.workspace, result.metric)
     except MarsError as error:
         return _no_verdict(str(error), seconds)
+    except Exception as error:  # what the probed candidate left says nothing against the node
+        return _no_verdict(node_fault(error), seconds)
     finally:
         remove_tree(metadata, ignore_errors=True)
     if found.is_leak is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.core.errors import InfrastructureError
 from agent.core.format import duration
+from agent.core.plain_text import plain_text
 from agent.execution.allowlist import (
     CONFIG_PATHS,
     CPU_TOPOLOGY_PATHS,
@@ -132,5 +133,6 @@ def make_outcome(termination: Termination, job: Job, log: BoundedLog) -> Outcome
         return replace(outcome("stopped", termination.stop.sentence), stop=termination.stop)
     if termination.kind == "lost":
         return outcome("failed", "The candidate's supervisor was killed, possibly because memory ran out.")
-    reason = termination.reason or (log.recent().strip().splitlines() or ["no output"])[-1]
+    last = (log.recent().strip().splitlines() or ["no output"])[-1]
+    reason = plain_text(termination.reason or last, 500)
     raise InfrastructureError(f"{job.workspace}: the candidate could not be started: {reason}.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.core.errors import InfrastructureError, SetupError
 from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
+from agent.core.plain_text import plain_text
 from agent.execution.bounded_log import BoundedLog
 from agent.execution.bubblewrap import SCRATCH, VisiblePaths, unique_paths
 from agent.execution.candidate import landlock_readable, writable_devices
@@ -17,6 +18,7 @@ from agent.execution.monitor import Termination
 _LIMIT_S = 3600.0
 _FILE_BYTES = 64 * 2**30
 _OUTPUT_BYTES = 1_000_000
+_LINE = 500  # characters of the last line of output in a message
 
 
 def run_script(
@@ -95,7 +97,7 @@ def _task(
 
 
 def _raise_on_failure(termination: Termination, script: Path, output: str, time_s: float) -> None:
-    last = (output.strip().splitlines() or ["no output"])[-1]
+    last = plain_text((output.strip().splitlines() or ["no output"])[-1], _LINE)
     if termination.kind == "exited" and termination.returncode == 0:
         return
     if termination.kind == "exited":

@@ -173,9 +173,15 @@ def _is_inside(folder: Path, path: Path) -> bool:
 
 def _size(path: Path, counted: set[tuple[int, int]]) -> int:
     """Return the bytes below the path; a file with several hard links counts once."""
-    total = 0
-    for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        status = file.lstat()
+    total, pending = 0, [path]
+    while pending:
+        place = pending.pop()
+        try:
+            status = place.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                pending += place.iterdir()
+        except OSError:  # a candidate may have closed a folder, or nested folders beyond the longest path
+            continue
         key = (status.st_dev, status.st_ino)
         if stat.S_ISREG(status.st_mode) and key not in counted:
             counted.add(key)

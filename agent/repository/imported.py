@@ -92,7 +92,13 @@ def import_repository(
 
 
 def _folder_files(folder: Path) -> Iterator[_File]:
-    for path in sorted(folder.rglob("*")):
+    try:
+        paths = sorted(folder.rglob("*"))
+    except RecursionError as error:
+        raise SetupError(
+            f"--from {folder}: its folders are nested too deep; give a folder with code only."
+        ) from error
+    for path in paths:
         name = path.relative_to(folder)
         if _is_code(name.parts) and not path.is_symlink() and path.is_file():
             yield _File(PurePosixPath(name.as_posix()), path.stat().st_size, path.read_bytes)
@@ -160,7 +166,7 @@ def _idea(text: str | None, families: dict[str, Family]) -> Idea:
         content = json.loads(text or "{}")
         content.pop("contract_version", None)
         found = Idea.model_validate(content)
-    except (ValueError, TypeError, AttributeError, ValidationError):
+    except (ValueError, TypeError, AttributeError, ValidationError, RecursionError):
         return unknown
     blueprint = found.blueprint
     # The files contain the results of moves, changes and edits, so these must not be applied again.

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
+from agent.engine.containment import contained
 from agent.engine.executors import cache_layers, open_executor
 from agent.engine.trials.runner import TrialRunner
+from agent.engine.trials.scoring import unprocessed_result
 from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
 from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
@@ -130,7 +133,8 @@ def _compared(
         except OSError as error:
             reason = f"A member wrote no outputs ({error.filename})."
             return Reexecution(node.id, recorded, None, reason, agrees=False)
-    reexecuted = runner.run(trial, limit_s, None, smoke=False)
+    run_again = contained(partial(runner.run, smoke=False), partial(unprocessed_result, trial))
+    reexecuted = run_again(trial, limit_s, None)
     if reexecuted.status != ("valid" if recorded.was_flagged else recorded.status):
         words = f"{reexecuted.status}{f': {reexecuted.reason}' if reexecuted.reason else ''}"
         return Reexecution(node.id, recorded, reexecuted, words, agrees=False)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -369,3 +370,38 @@ def test_weights_are_linked_only_into_real_member_folders(tmp_path: Path, left: 
     assert len(run.state.nodes) > 1
     public = run.prepared.metadata.parent
     assert not list(public.rglob("weights"))
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "linked folder"])
+def test_a_refit_reads_no_answers_through_the_choices_of_a_node(
+    scripted: ScriptedRun, tmp_path: Path, kind: str
+) -> None:
+    answers = tmp_path / "answers" / "frozen.json"
+    answers.parent.mkdir()
+    answers.write_text('{"quality": 1.1}')
+
+    @dataclass
+    class Attacks(ScriptedExecutor):
+        def _write(self, job: Job, quality: float) -> float:
+            score = super()._write(job, quality)
+            frozen = job.workspace / "working" / "frozen.json"
+            frozen.unlink()
+            if kind == "link":
+                frozen.symlink_to(answers)
+            elif kind == "hard link":
+                frozen.hardlink_to(answers)
+            elif kind == "pipe":
+                os.mkfifo(frozen)
+            else:
+                shutil.copytree(frozen.parent, answers.parent, dirs_exist_ok=True)
+                shutil.rmtree(frozen.parent)
+                frozen.parent.symlink_to(answers.parent)
+            return score
+
+    state = scripted.go(executor=Attacks)
+    assert state.finished is not None
+    if kind == "linked folder":
+        assert state.finished.chosen is None  # its predictions are reached through the link too
+        return
+    assert "frozen.json" in state.finished.no_refit
+    assert not list((scripted.folder / "nodes").glob("*-refit"))

@@ -11,6 +11,7 @@ from agent.execution.cold import ColdExecutor
 from agent.execution.isolation import detect_isolation, detect_kernel
 from agent.execution.warm import WarmExecutor
 from tests.execution.contract import ExecutorContract, SandboxContract, token
+from tests.execution.hostile import HostileContract
 from tests.execution.support import Site
 
 __all__ = ["token"]
@@ -40,7 +41,7 @@ def made(site: Site, name: str, sandbox: str) -> Iterator[Executor]:
     executor.close()
 
 
-class Sandboxed(ExecutorContract, SandboxContract):
+class Sandboxed(HostileContract, ExecutorContract, SandboxContract):
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def _bubblewrap(cls) -> None:
@@ -62,7 +63,7 @@ class TestWarmSandboxed(Sandboxed):
         yield from made(site, "warm", sandbox="auto")
 
 
-class ByKernel(ExecutorContract, SandboxContract):
+class ByKernel(HostileContract, ExecutorContract, SandboxContract):
     """Isolation by namespaces and Landlock only, as on a machine without bubblewrap."""
 
     @pytest.fixture(scope="class", autouse=True)
@@ -89,14 +90,14 @@ class TestWarmByKernel(ByKernel):
         executor.close()
 
 
-class TestColdPlain(ExecutorContract):
+class TestColdPlain(HostileContract, ExecutorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:
         yield from made(site, "cold", sandbox="none")
 
 
-class TestWarmPlain(ExecutorContract):
+class TestWarmPlain(HostileContract, ExecutorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:

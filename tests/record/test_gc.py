@@ -176,3 +176,25 @@ def test_the_only_whole_copy_of_a_solution_stays(searched: tuple[Home, Run], tem
     old.rename(place)
     _clean(home, temporary)
     assert not new.exists()
+
+
+def test_scratch_that_a_candidate_nested_or_closed_is_removed(
+    searched: tuple[Home, Run], temporary: Path
+) -> None:
+    home, run = searched
+    scratch = run.nodes / "001" / ".mars" / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    (scratch / "file").write_bytes(bytes(1000))
+    (scratch / "closed").mkdir(mode=0)
+    descriptor = os.open(scratch, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("deeper", dir_fd=descriptor)
+        inner = os.open("deeper", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(descriptor)
+    removed = list(
+        collect_garbage(home, open_database(home.database), 2**30, dry_run=False, temporary=temporary)
+    )
+    assert [found.size for found in removed if found.path == scratch] == [1000]
+    assert not scratch.exists()

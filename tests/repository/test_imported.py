@@ -59,7 +59,20 @@ def test_it_is_taken_to_the_byte_and_its_edits_are_not_made_again(
     assert imported.idea.edits == ()
 
 
-@pytest.mark.parametrize("text", [None, "{", "[1]", '{"title": 3}', '{"blueprint": {"family": "other"}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "{",
+        "[1]",
+        '{"title": 3}',
+        '{"blueprint": {"family": "other"}}',
+        "[" * 100_000,
+        r'{"title": "\ud800"}',
+        '{"title": ' + "9" * 5000 + "}",
+        '{"blueprint": {"family": "toy", "slots": {"depth": NaN}}}',
+    ],
+)
 def test_other_code_is_taken_without_a_blueprint(
     files: dict[str, str], toy_family: Family, tmp_path: Path, text: str | None
 ) -> None:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.competition.metrics import MetricSource, Trait, get_metric, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
-from agent.core.contract import IDEA_FILE, README_FILE, library_module
+from agent.core.contract import IDEA_FILE, LIBRARY_FOLDER, README_FILE, library_module
 from agent.core.errors import MarsError
 from agent.core.paths import templates_dir
+from agent.repository.checks import CONTRACT_FILES
 from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, with_current_defaults
@@ -161,7 +162,8 @@ class Renderer:
 
         Templates see `competition` (TaskView), `slots` (values by name, with defaults for slots that the
         family gained after the recording), `idea` (Idea) and `cite(slot)`. `cite(slot)` gives
-        `  # Cite Lesson 00003` for a slot with cited lessons, and "" for other slots.
+        `  # Cite Lesson 00003` for a slot with cited lessons, and "" for other slots. A module of the library
+        that renders to blanks is left out unless the contract requires it.
 
         Returns:
             File contents by relative path, including `idea.json` with the idea as passed.
@@ -182,9 +184,12 @@ class Renderer:
         files = {}
         for name in self._names:
             try:
-                files[name.removesuffix(".j2")] = self._environment.get_template(name).render(context)
+                text = self._environment.get_template(name).render(context)
             except jinja2.TemplateError as error:
                 raise RenderError(f"{self._family.id}/{name}: {error}") from error
+            file = name.removesuffix(".j2")
+            if text.strip() or file in CONTRACT_FILES or not _is_module(file):
+                files[file] = text
         files[IDEA_FILE] = idea_json(idea)
         return files | own_metric_file(self._competition)
 
@@ -197,6 +202,11 @@ class Renderer:
             missing += [f"{name}: {variable}" for variable in sorted(unknown)]
         if missing:
             raise RenderError(f"Templates of {self._family.id} use unknown variables: {'; '.join(missing)}.")
+
+
+def _is_module(file: str) -> bool:
+    """Whether a file is a module of the library, which is not its `__init__.py`."""
+    return file.startswith(f"{LIBRARY_FOLDER}/") and file.endswith(".py") and not file.endswith("__init__.py")
 
 
 def own_metric_file(competition: TaskView) -> dict[str, str]:

@@ -51,6 +51,20 @@ def test_unknown_variables_are_all_reported_together(
         Renderer(load_family(folder), task)
 
 
+def test_a_template_that_renders_to_blanks_gives_no_file(
+    toy_family: Family, task: TaskView, tmp_path: Path
+) -> None:
+    folder = tmp_path / "toy"
+    shutil.copytree(toy_family.folder, folder)
+    (folder / "library" / "deep.py.j2").write_text("{% if slots.depth > 1 %}\nDEEP = True\n{% endif %}\n")
+    (folder / "library" / "__init__.py.j2").write_text("")
+    family = load_family(folder)
+    assert "library/deep.py" not in _files(family, task)
+    deeper = Renderer(family, task).render(idea("An idea", {**family.defaults, "depth": 2}))
+    assert deeper["library/deep.py"] == "DEEP = True\n"
+    assert deeper["library/__init__.py"] == ""
+
+
 def test_words_do_not_change_the_hash_of_the_code(toy_family: Family, task: TaskView) -> None:
     first = _files(toy_family, task)
     renamed = Renderer(toy_family, task).render(idea("Another title", dict(toy_family.defaults)))

@@ -17,7 +17,7 @@ FINISHES = {**TINY, "finish_scale": 1.5}
 
 def _factors(folder: Path, stalls: tuple[int, ...] = ()) -> tuple[list[float], float]:
     """The rate's factor at each of at most 100 steps, with plateaus after some, and the fraction done."""
-    with imported(LABEL, STALLS, folder, "train") as train:
+    with imported(LABEL, STALLS, folder, "fit") as train:
         budget = train.StepBudget(
             steps=100, seconds=float("inf"), prediction_steps=10, config=default_config()
         )
@@ -34,7 +34,7 @@ def test_without_a_stall_the_rate_is_level_and_falls_in_the_last_fifth(tmp_path:
     factors, _ = _factors(tmp_path)
     assert len(factors) == 100
     assert factors[0] == pytest.approx(0.1)
-    assert factors[5:81] == [1.0] * 76
+    assert factors[5:81] == pytest.approx([1.0] * 76)
     assert factors[80:] == sorted(factors[80:], reverse=True)
     assert factors[-1] == pytest.approx(1 / 20)
 
@@ -57,7 +57,7 @@ def test_rows_that_tell_when_to_stop_are_a_tenth_that_training_does_not_see(tmp_
 
 
 def test_the_holdout_loss_is_the_negative_log_likelihood(tmp_path: Path) -> None:
-    with imported(LABEL, STALLS, tmp_path, "train") as train:
+    with imported(LABEL, STALLS, tmp_path, "fit") as train:
         outputs = np.array([[0.5, 0.5], [0.9, 0.1]], dtype=np.float32)
         assert train.holdout_log_loss(np.array([0, 1]), outputs) == pytest.approx(
             -(np.log(0.5) + np.log(0.1)) / 2
@@ -66,7 +66,7 @@ def test_the_holdout_loss_is_the_negative_log_likelihood(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("epochs", "expected"), [(1, 1), (2, 1), (5, 1), (8, 2), (20, 4)])
 def test_a_fifth_of_the_epochs_is_final_and_one_at_least(tmp_path: Path, epochs: int, expected: int) -> None:
-    with imported(LABEL, FINISHES, tmp_path, "train") as train:
+    with imported(LABEL, FINISHES, tmp_path, "fit") as train:
         budget = train.StepBudget(
             steps=10 * epochs, seconds=float("inf"), prediction_steps=1, config=default_config()
         )
@@ -80,7 +80,7 @@ def test_a_fifth_of_the_epochs_is_final_and_one_at_least(tmp_path: Path, epochs:
 
 def test_a_limit_leaves_time_for_larger_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    with imported(LABEL, FINISHES, tmp_path, "train") as train:
+    with imported(LABEL, FINISHES, tmp_path, "fit") as train:
         assert (default_config().final_size / 32) ** 2 == 2.25
         monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
         budget = train.StepBudget(steps=1000, seconds=200.0, prediction_steps=20, config=default_config())

@@ -136,6 +136,32 @@ def _data(module: ModuleType, truth: csr_array) -> object:
     return type("Data", (), {"val": rows})()
 
 
+@pytest.mark.parametrize("threshold", ["global", "per_class"])
+@pytest.mark.parametrize("finetune", ["full", "head"])
+def test_with_folds_the_thresholds_suit_the_averaged_networks(
+    threshold: str, finetune: str, tmp_path: Path
+) -> None:
+    """The mean of several networks is less extreme than each of them, so that its best threshold is lower."""
+    truth, outputs = made_up(500, 6)
+    slots = {
+        "backbone": "tf_efficientnet_lite0",
+        "finetune": finetune,
+        "folds": 3,
+        "threshold": threshold,
+    }
+    with imported(task_view("multilabel", "micro_f1"), slots, tmp_path, "inference") as module:
+        data = _data(module, truth)  # without labels of training rows: they cannot decide
+        val, test, thresholds = module.decide(default_config(), data, module.Outputs(outputs, outputs, {}))
+        if threshold == "per_class":
+            fitted = module.fit_class_thresholds(truth, outputs, default_config()).tolist()
+        else:
+            fitted = [module.fit_threshold(truth, outputs)]
+        assert thresholds == fitted
+        assert val.shape == test.shape == truth.shape
+        expected = module.to_label_sets(outputs, np.array(fitted))
+        assert (test != expected).nnz == 0
+
+
 def test_an_empty_set_rightly_predicted_is_perfect(search: ModuleType) -> None:
     truth = csr_array(np.array([[0, 0], [1, 0], [0, 0], [1, 1]], dtype=bool))
     predicted = csr_array(np.array([[0, 0], [1, 0], [1, 0], [1, 0]], dtype=bool))

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
-from sklearn.linear_model import LogisticRegression
 
-from agent.repository.family import Value
-from agent.repository.rendering import TaskView
 from tests.templates.image_classification.picture_competitions import task_view
 from tests.templates.image_classification.rendered_library import default_config, imported
 
@@ -46,8 +43,8 @@ def rates(train: ModuleType, steps: int) -> list[tuple[float, float]]:
 
 def test_one_cycle_is_torchs(tmp_path: Path) -> None:
     steps = 2000
-    with imported(SETS, {**TINY, "schedule": "onecycle"}, tmp_path, "train") as train:
-        ours = rates(train, steps)
+    with imported(SETS, {**TINY, "schedule": "onecycle"}, tmp_path, "fit") as fit:
+        ours = rates(fit, steps)
     optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=1.0, total_steps=steps, pct_start=0.1, div_factor=25, final_div_factor=1000
@@ -62,37 +59,12 @@ def test_one_cycle_is_torchs(tmp_path: Path) -> None:
 
 
 def test_the_cosine_rises_shortly_and_ends_near_nothing(tmp_path: Path) -> None:
-    with imported(SETS, TINY, tmp_path, "train") as train:
-        seen = [rate for rate, _ in rates(train, 100)]
+    with imported(SETS, TINY, tmp_path, "fit") as fit:
+        seen = [rate for rate, _ in rates(fit, 100)]
     assert seen.index(max(seen)) == 5
     assert seen[0] == pytest.approx(0.1)
     assert seen[5:] == sorted(seen[5:], reverse=True)
     assert seen[-1] < 1e-3
-
-
-def test_without_a_limit_all_steps_are_taken(tmp_path: Path) -> None:
-    with imported(SETS, TINY, tmp_path, "train") as train:
-        budget = train.StepBudget(
-            steps=50, seconds=float("inf"), prediction_steps=10, config=default_config()
-        )
-        for _ in range(50):
-            assert budget.done < budget.total == 50
-            budget.step()
-    assert budget.done == budget.total
-
-
-def test_a_limit_cuts_the_steps_and_leaves_time_to_predict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [0.0]
-    with imported(SETS, TINY, tmp_path, "train") as train:
-        monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
-        budget = train.StepBudget(steps=1000, seconds=100.0, prediction_steps=25, config=default_config())
-        while budget.done < budget.total:
-            now[0] += 5.0 if budget.done == 0 else 1.0  # the first step is slow
-            budget.step()
-    assert budget.done == 86  # the slow one, and 100 s less its 5 s and 25 x 0.4 s for predictions
-    assert now[0] <= 90.0
 
 
 @pytest.mark.parametrize(
@@ -113,8 +85,8 @@ def test_folds_spread_rare_labels_evenly(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truth = rng.random((300, 6)) < np.array([0.5, 0.3, 0.2, 0.1, 0.03, 0.0])
     data = SimpleNamespace(train=SimpleNamespace(truth=csr_array(truth)))
-    with imported(SETS, {**TINY, "folds": 3}, tmp_path, "train") as train:
-        part = train.split_folds(default_config(), data)
+    with imported(SETS, {**TINY, "folds": 3}, tmp_path, "dataset") as dataset:
+        part = dataset.split_folds(default_config(), data)
     assert np.bincount(part).tolist() == [100, 100, 100]
     per_fold = np.array([truth[part == fold].sum(axis=0) for fold in range(3)])
     assert np.ptp(per_fold[:, 4]) <= 1
@@ -123,62 +95,10 @@ def test_folds_spread_rare_labels_evenly(tmp_path: Path) -> None:
 def test_folds_of_one_label_are_stratified(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(4), [100, 50, 20, 7])
     data = SimpleNamespace(train=SimpleNamespace(truth=labels))
-    with imported(LABEL, {**TINY, "folds": 5}, tmp_path, "train") as train:
-        part = train.split_folds(default_config(), data)
+    with imported(LABEL, {**TINY, "folds": 5}, tmp_path, "dataset") as dataset:
+        part = dataset.split_folds(default_config(), data)
     for label in range(4):
         assert np.ptp(np.bincount(part[labels == label], minlength=5)) <= 1
-
-
-def test_the_fitted_head_is_logistic_regression(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 200)
-    inputs = (rng.normal(size=(200, 6)) + np.eye(3, 6)[labels]) * [1, 10, 0.1, 5, 1, 1] + 3
-    data = SimpleNamespace(classes=["a", "b", "c"], train=SimpleNamespace(truth=labels))
-    penalty = 0.05
-    with imported(LABEL, HEAD, tmp_path, "train") as train:
-        features = train.Features(torch.tensor(inputs[None], dtype=torch.float32), np.arange(200), None, None)
-        config = default_config(weight_decay=penalty)
-        head = train.fit_head(features, np.arange(200), config=config, data=data, seconds=60.0)
-    scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=1)
-    reference = LogisticRegression(C=1 / (200 * penalty), max_iter=1000, tol=1e-8).fit(scaled, labels)
-    ours = torch.softmax(head(torch.tensor(inputs, dtype=torch.float32)), dim=1).numpy()
-    assert ours == pytest.approx(reference.predict_proba(scaled), abs=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("task", "slots"),
-    [
-        (SETS, {"loss": "cross_entropy"}),
-        (SETS, {"loss": "focal", "balance": "sqrt_weights"}),
-        (SETS, {"loss": "asymmetric"}),
-        (LABEL, {"label_smoothing": 0.1, "balance": "weights"}),
-        (LABEL, {"balance": "logit_adjustment"}),
-    ],
-    ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else value.task,
-)
-def test_a_head_is_the_same_on_one_thread_and_on_two(
-    tmp_path: Path, task: TaskView, slots: dict[str, Value]
-) -> None:
-    rng = np.random.default_rng(0)
-    inputs = torch.tensor(rng.normal(size=(1, 700, 300)), dtype=torch.float32)
-    several = task is SETS
-    truth = csr_array(rng.random((700, 6)) < 0.2) if several else rng.integers(0, 6, size=700)
-    data = SimpleNamespace(train=SimpleNamespace(truth=truth), classes=list("abcdef"))
-    heads, threads = [], torch.get_num_threads()
-    with imported(task, {**HEAD, **slots}, tmp_path, "train") as train:
-        features = train.Features(inputs, np.arange(700), None, None)
-        config = default_config(weight_decay=1e-3)
-        try:
-            for number in (1, 2):
-                torch.set_num_threads(number)
-                head = train.fit_head(features, np.arange(700), config=config, data=data, seconds=60.0)
-                heads.append(head)
-        finally:
-            torch.set_num_threads(threads)
-    one, two = (head(inputs[0]) for head in heads)
-    assert one.dtype == torch.float32
-    assert one.std() > 0.1
-    assert torch.equal(one, two)
 
 
 def test_features_of_all_stages_are_not_those_of_the_last(tmp_path: Path) -> None:
@@ -252,17 +172,16 @@ def test_mixed_pictures_hold_their_share_of_themselves(tmp_path: Path, mixing: s
     rng = np.random.default_rng(0)
     pictures = torch.stack([torch.full((64, 64, 3), value, dtype=torch.uint8) for value in (0, 100, 200)])
     shares, kinds = [], set()
-    with imported(SETS, {**TINY, "mixing": mixing}, tmp_path, "train") as train:
+    with imported(SETS, {**TINY, "mixing": mixing}, tmp_path, "dataset") as dataset:
         for _ in range(200):
-            mixed, share = train.mix(pictures, rng, *([] if mixing == "cutmix" else [default_config()]))
+            mixed, share = dataset.mix(pictures, rng, *([] if mixing == "cutmix" else [default_config()]))
             first = mixed[0].float()  # mixed with the last
-            assert first.mean() == pytest.approx(200 * (1 - share), abs=1e-3)
+            assert first.mean() == pytest.approx(200 * (1 - share), abs=0.51)
             assert torch.allclose(mixed[1].float(), pictures[1].float())  # mixed with itself
             shares.append(share)
             kinds.add(mixed.dtype)
     assert 0 <= min(shares) < 0.3 < 0.9 < max(shares) <= 1
-    expected = {"mixup": {torch.float32}, "cutmix": {torch.uint8}, "both": {torch.float32, torch.uint8}}
-    assert kinds == expected[mixing]
+    assert kinds == {torch.uint8}  # two types would make torch.compile compile twice, in mid-training
 
 
 def test_strong_augmentation_is_seeded_and_keeps_the_form(tmp_path: Path) -> None:
@@ -284,7 +203,7 @@ def test_strong_augmentation_is_seeded_and_keeps_the_form(tmp_path: Path) -> Non
 def test_gradient_descent_cycles_its_momentum(tmp_path: Path) -> None:
     slots = {**TINY, "optimizer": "sgd", "schedule": "onecycle"}
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
-    with imported(SETS, slots, tmp_path, "train") as train:
+    with imported(SETS, slots, tmp_path, "fit") as fit:
         for fraction, momentum in ((0.0, 0.95), (0.1, 0.85), (1.0, 0.95)):
-            train.set_learning_rate(optimizer, *train.one_cycle(fraction, default_config()))
+            fit.set_learning_rate(optimizer, *fit.one_cycle(fraction, default_config()))
             assert optimizer.param_groups[0]["momentum"] == pytest.approx(momentum)

@@ -1,0 +1,218 @@
+"""The linear layer on frozen features: its fit, its memory, and the time that features take."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from sklearn.linear_model import LogisticRegression
+
+from agent.repository.family import Value
+from agent.repository.rendering import TaskView
+from tests.templates.image_classification.picture_competitions import task_view
+from tests.templates.image_classification.rendered_library import default_config, imported
+
+LABEL = task_view("classification", "accuracy")
+SETS = task_view("multilabel", "micro_f1")
+HEAD = {"backbone": "tf_efficientnet_lite0", "finetune": "head", "flip": False}
+
+
+def features_of(module: ModuleType, *parts: np.ndarray) -> Any:
+    """Features (V, N, D) of training rows alone."""
+    table = module.FeatureTable([part.astype(np.float32) for part in parts])
+    return module.Features(table, np.arange(table.shape[1]), None, None)
+
+
+def test_the_fitted_head_is_logistic_regression(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    inputs = (rng.normal(size=(200, 6)) + np.eye(3, 6)[labels]) * [1, 10, 0.1, 5, 1, 1] + 3
+    data = SimpleNamespace(classes=["a", "b", "c"], train=SimpleNamespace(truth=labels))
+    penalty = 0.05
+    with imported(LABEL, HEAD, tmp_path, "head") as module:
+        features = features_of(module, inputs[None])
+        config = default_config(weight_decay=penalty)
+        head = module.fit_head(features, np.arange(200), config=config, data=data, seconds=60.0)
+    scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0, ddof=1)
+    reference = LogisticRegression(C=1 / (200 * penalty), max_iter=1000, tol=1e-8).fit(scaled, labels)
+    ours = torch.softmax(head(torch.tensor(inputs, dtype=torch.float32)), dim=1).numpy()
+    assert ours == pytest.approx(reference.predict_proba(scaled), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("task", "slots"),
+    [
+        (SETS, {"loss": "cross_entropy"}),
+        (SETS, {"loss": "focal", "balance": "sqrt_weights"}),
+        (SETS, {"loss": "asymmetric"}),
+        (LABEL, {"label_smoothing": 0.1, "balance": "weights"}),
+        (LABEL, {"balance": "logit_adjustment"}),
+    ],
+    ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else value.task,
+)
+def test_a_head_is_the_same_on_one_thread_and_on_two(
+    tmp_path: Path, task: TaskView, slots: dict[str, Value]
+) -> None:
+    rng = np.random.default_rng(0)
+    inputs = torch.tensor(rng.normal(size=(1, 700, 300)), dtype=torch.float32)
+    several = task is SETS
+    truth = csr_array(rng.random((700, 6)) < 0.2) if several else rng.integers(0, 6, size=700)
+    data = SimpleNamespace(train=SimpleNamespace(truth=truth), classes=list("abcdef"))
+    heads, threads = [], torch.get_num_threads()
+    with imported(task, {**HEAD, **slots}, tmp_path, "head") as module:
+        features = features_of(module, inputs.numpy())
+        config = default_config(weight_decay=1e-3)
+        try:
+            for number in (1, 2):
+                torch.set_num_threads(number)
+                head = module.fit_head(features, np.arange(700), config=config, data=data, seconds=60.0)
+                heads.append(head)
+        finally:
+            torch.set_num_threads(threads)
+    one, two = (head(inputs[0]) for head in heads)
+    assert one.dtype == torch.float32
+    assert one.std() > 0.1
+    assert torch.equal(one, two)
+
+
+def _sets(rows: int, classes: int) -> SimpleNamespace:
+    truth = csr_array(np.random.default_rng(1).random((rows, classes)) < 0.1)
+    return SimpleNamespace(train=SimpleNamespace(truth=truth), classes=list(range(classes)))
+
+
+@pytest.mark.parametrize("kept", [0, 10**9])
+@pytest.mark.parametrize("flip", [True, False])
+@pytest.mark.parametrize("balance", ["none", "weights"])
+def test_batches_give_the_layer_that_all_rows_at_once_give(
+    tmp_path: Path, kept: int, flip: bool, balance: str
+) -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(3, [1, 5, 0.2, 1, 1, 1, 1, 1], size=(2 if flip else 1, 230, 8))
+    heads = []
+    with imported(SETS, {**HEAD, "flip": flip, "balance": balance}, tmp_path, "head") as module:
+        table = features_of(module, features[:, :100], features[:, 100:])
+        indices = np.flatnonzero(np.arange(230) % 3)
+        for cells in (10**9, 500):
+            config = default_config(weight_decay=0.01, head_batch_cells=cells, head_kept_cells=kept)
+            batches = module.HeadBatches(table, indices, config, _sets(230, 20))
+            assert len(list(batches)) == (1 if cells > 500 else (13 if flip else 7))
+            heads.append(module.fit_head(table, indices, config=config, data=_sets(230, 20), seconds=60.0))
+    assert heads[0].weight.abs().max() > 0.1
+    assert heads[1].weight.numpy() == pytest.approx(heads[0].weight.numpy(), abs=2e-2)
+    assert heads[1].bias.numpy() == pytest.approx(heads[0].bias.numpy(), abs=5e-2)
+
+
+@pytest.mark.parametrize("finetune", ["head", "head_first"])
+def test_no_tensor_of_a_large_fit_holds_all_rows(tmp_path: Path, finetune: str) -> None:
+    """As many cells as fit into memory bound every tensor, also with thousands of classes."""
+    sizes = []
+
+    class Recorder(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                sizes.append(result.numel())
+            return result
+
+    rows, classes, width, cells = 3000, 400, 64, 40_000
+    features = np.random.default_rng(0).normal(size=(1, rows, width))
+    slots = {**HEAD, "finetune": finetune, "loss": "asymmetric"}
+    with imported(SETS, slots, tmp_path, "head") as module:
+        table = module.FeatureTable([features.astype(np.float32)])
+        more = [None, None] if finetune == "head" else []
+        known = module.Features(table, np.arange(rows), *more)
+        config = default_config(
+            head_batch_cells=cells, head_kept_cells=0, head_steps=2, head_steps_per_check=2
+        )
+        with Recorder():
+            module.fit_head(known, np.arange(rows), config=config, data=_sets(rows, classes), seconds=60.0)
+        assert default_config().head_batch_cells * 8 <= 2**30, "a tensor of 400 MB at most"
+    parameters = classes * (width + 1)
+    assert max(sizes) <= max(cells, 12 * parameters), "L-BFGS keeps some copies of the parameters"
+    assert max(sizes) < rows * classes / 3
+
+
+def test_predictions_from_features_are_made_in_batches(tmp_path: Path) -> None:
+    features = np.random.default_rng(0).normal(size=(2, 50, 6)).astype(np.float32)
+    slots = {**HEAD, "flip": True, "tta": "hflip"}
+    with imported(LABEL, slots, tmp_path, "inference") as module:
+        table = module.FeatureTable([features[:, :20], features[:, 20:]])
+        layer = torch.nn.Linear(6, 4)
+        seen = []
+        layer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))
+        outputs = module.predict(layer, default_config(head_batch_cells=120), table)
+    assert max(seen) <= 10
+    with torch.inference_mode():
+        expected = torch.softmax(layer(torch.from_numpy(features)), dim=2).mean(dim=0).numpy()
+    assert outputs == pytest.approx(expected, abs=1e-6)
+
+
+class _Table:
+    """Rows with numbers for pictures."""
+
+    fingerprint = "rows"
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@pytest.fixture
+def extraction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, list[float]]]:
+    """The module, with batches of 64 rows that take 0.64 s on its clock after a first one of 30 s more."""
+    now = [0.0]
+    with imported(LABEL, HEAD, tmp_path, "head") as module:
+
+        def batches(_: object, config: Any, rows: object, indices: np.ndarray) -> Iterator[torch.Tensor]:
+            now[0] += 30.0
+            for start in range(0, len(indices), config.prediction_batch_size):
+                chunk = indices[start : start + config.prediction_batch_size]
+                now[0] += 0.01 * len(chunk)
+                yield torch.from_numpy(chunk[None, :, None].astype(np.float32))
+
+        monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(module, "feature_batches", batches)
+        yield module, now
+
+
+def test_the_start_of_processes_is_no_part_of_the_time_per_row(
+    extraction: tuple[ModuleType, list[float]],
+) -> None:
+    module, _ = extraction
+    config = default_config()
+    assert module.seconds_per_row(None, config, _Table(5000)) == pytest.approx(0.01)
+    data = SimpleNamespace(train=_Table(5000), val=_Table(500), test=_Table(500))
+    assert len(module.affordable_rows(None, config, data, 80.0)) == 5000
+    assert len(module.affordable_rows(None, config, data, 40.0)) in (2199, 2200)  # 32 s, less 10 s
+    assert len(module.affordable_rows(None, config, data, 1.0)) == 64
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_features_are_kept_in_files_of_few_rows(
+    extraction: tuple[ModuleType, list[float]], tmp_path: Path, refit: bool
+) -> None:
+    module, _ = extraction
+    tables = {"train": 1000, "val": 130, "test": 90}
+    rows = {name: _Table(count) for name, count in tables.items()}
+    for name, table in rows.items():
+        table.fingerprint = name
+    train = _Table(1130) if refit else rows["train"]
+    data = SimpleNamespace(train=train, val=rows["val"], test=rows["test"], train_table=rows["train"])
+    config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300, refit=refit)
+    arguments = {"source": "hub x", "config": config, "data": data, "seconds": 1e9}
+    progress = SimpleNamespace(write=lambda *_, **__: None)
+    features = module.extract_all(None, progress=progress, **arguments)
+    files = list((tmp_path / "cache").glob("*.npy"))
+    assert len(files) == 4 + 1 + 1
+    assert max(file.stat().st_size for file in files) <= 300 * 4 + 128
+    assert features.train.shape == (1, 1130 if refit else 1000, 1)
+    chosen = np.array([999, 0, 299, 300, 650])
+    assert features.train.rows(chosen)[0, :, 0].tolist() == chosen.tolist()
+    assert (features.val is None) == refit, "a refit scores nothing"
+    assert default_config().rows_per_file * 2 * 10_000 * 4 < 2**30

@@ -9,8 +9,10 @@ from rich.table import Table
 
 from agent.cli import options
 from agent.cli.interrupts import interruptible
+from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
 from agent.core.errors import SetupError
+from agent.core.format import as_argument
 
 if TYPE_CHECKING:
     from agent.competition.prepared import Prepared
@@ -38,7 +40,8 @@ def init_command(
         ),
     ] = None,
     max_usd: Annotated[
-        float | None, typer.Option(min=0.0, help="Spend limit for the language model, in USD.")
+        float | None,
+        typer.Option(min=0.0, callback=options.finite, help="Spend limit for the language model, in USD."),
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
@@ -89,7 +92,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
         for name in serving if spec.image_input is None else []:  # preparation names them beside images
             if unread := unread_inputs(spec, families[name]):
                 print(f"Note: {name} does not read {', '.join(unread)}.")
-        print(f"Next: mars run --competition {directory}")
+        print(f"Next: mars run --competition {as_argument(directory)}")
     else:
         print(unserved_message(spec, families))
 
@@ -140,6 +143,7 @@ def prepare_command(
     from agent.execution import run_script
 
     competition, home = find_competition(name, paths.home()), paths.home()
+    paths.require_writable(home)
     if source is not None:
         if data == "sample":
             raise SetupError("--from provides the full data: leave --data sample out.")
@@ -147,7 +151,9 @@ def prepare_command(
     else:
         raw = locate_data(competition, home, data, run_script)
     print(raw.description)
-    _describe(prepare(competition.spec, raw, home))
+    with shown_steps():
+        prepared = prepare(competition.spec, raw, home)
+    _describe(prepared)
 
 
 def _describe(prepared: "Prepared") -> None:

@@ -4,13 +4,14 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.reading.table_names import is_table_name
 from agent.competition.spec import CompetitionSpec, load_spec
 from agent.core import paths
 from agent.core.errors import SetupError
 from agent.core.files import resolve_inside, resolve_table
+from agent.core.format import as_argument
 
 SPEC_FILE = "competition.yaml"
+_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -25,34 +26,30 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
     """Find a competition by a folder with competition.yaml, by that file, or by the name of a benchmark.
 
     Raises:
-        SetupError: the competition is unknown (the message lists similar names), or the specification is
-            invalid.
+        SetupError: the competition is unknown (the message lists similar names), the path is that of a table,
+            or the specification is invalid.
     """
+    _require_readable_name(name_or_path)
     path = Path(name_or_path).expanduser()
     if path.is_file():
-        _refuse_table(path)
+        if path.suffix.lower() not in _YAML:
+            raise SetupError(_file_message(path))
         return _load(path)
     if (path / SPEC_FILE).is_file():
         return _load(path / SPEC_FILE)
     # A plain name may be a benchmark, even if a folder of that name without competition.yaml exists here.
     if any(parent.is_file() for parent in path.parents):  # train.csv/
         raise SetupError(f"{path}: the path leads through a file; give the folder that holds the tables.")
-    if len(path.parts) > 1 or path.is_absolute() or path.suffix in {".yaml", ".yml"}:
+    if len(path.parts) > 1 or path.is_absolute() or path.suffix in _YAML:
         if path.is_dir():
-            raise SetupError(f"{path}: the folder holds no {SPEC_FILE}; `mars init {path}` drafts one.")
+            raise SetupError(
+                f"{path}: the folder holds no {SPEC_FILE}; `mars init {as_argument(path)}` drafts one."
+            )
         raise SetupError(f"{path}: no such file or folder.")
     known = _spec_files(home)
     if name_or_path in known:
         return _load(known[name_or_path])
     raise SetupError(_unknown_message(name_or_path, sorted(known), path.is_dir()))
-
-
-def _refuse_table(file: Path) -> None:
-    """Raise SetupError for a table in place of the folder."""
-    if is_table_name(file.name):
-        folder = file.parent
-        action = "give" if (folder / SPEC_FILE).is_file() else "run `mars init` with"
-        raise SetupError(f"{file}: the path is a table, not a competition; {action} its folder: {folder}.")
 
 
 def list_competitions(home: paths.Home | None = None) -> list[Competition]:
@@ -81,9 +78,29 @@ def _load(file: Path) -> Competition:
     return Competition(spec, folder)
 
 
+def _file_message(path: Path) -> str:
+    """Return the message for a file, such as a table, that is given instead of its folder."""
+    folder = as_argument(path.parent)
+    if (path.parent / SPEC_FILE).is_file():
+        return f"{path}: is a file; give its folder: mars run --competition {folder}"
+    return f"{path}: is a file; give its folder, after `mars init {folder}` has drafted its {SPEC_FILE}."
+
+
+def _require_readable_name(name: str) -> None:
+    """Raise SetupError for bytes that are no text, because the record could not name the folder."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = name.encode("ascii", "backslashreplace").decode()
+        raise SetupError(
+            f"{shown}: the name of the folder is not valid text here; rename the folder, or set "
+            "LC_ALL=C.UTF-8 if its name is in UTF-8."
+        ) from error
+
+
 def _unknown_message(name: str, known: list[str], is_folder: bool) -> str:
     if is_folder:
-        return f"{name}: the folder holds no {SPEC_FILE}; `mars init {name}` drafts one."
+        return f"{name}: the folder holds no {SPEC_FILE}; `mars init {as_argument(name)}` drafts one."
     similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     suggestion = f"did you mean {' or '.join(similar)}? " if similar else ""
     names = ", ".join(known) or "none"

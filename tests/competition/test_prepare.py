@@ -261,7 +261,7 @@ def write(name: str, content: str) -> Spoil:
         (write("train.csv", ""), r"train\.csv: the file is empty"),
         (write("train.csv", "id,x,label\n"), r"train\.csv: the table holds no rows"),
         (lambda data: (data / "train.csv").write_bytes(b"id,x,label\na,1,\0\n"), "zero bytes .*line 2"),
-        (write("train.csv", "id,x,label\na,1,b,c,d\n"), r"train\.csv: row 1 has 5 cells, but the header has 3"),
+        (write("train.csv", "id,x,label\na,1,b,c,d\n"), r"row 1 has 5 cells, but the header has 3"),
         (replace("train.csv", "id,x,label", "id,x,colour"), r"has no column 'label'; it has id, x, colour"),
         (replace("test.csv", "id,x", "id,y"), r"test\.csv: the table has no column 'x'"),
         (replace("train.csv", "row-8,", "row-3,"), r"repeats 1 values, the first is 'row-3' \(rows 4 and"),

@@ -20,6 +20,7 @@ from agent.competition.pictures.decoding import (
 from agent.competition.pictures.rendering import has_transparency
 from agent.competition.preparation.media import MediaFiles
 from agent.core.errors import SetupError, redacted_as
+from agent.core.steps import counted_step
 
 CHECK_ALL_UP_TO = 5_000
 CHECK_SAMPLE = 1_000
@@ -93,7 +94,8 @@ def check_media(media: MediaFiles, file: Path, seed: int, *, labelled: bool) -> 
     to_decode, animated = set(decoded.tolist()), list[int]()
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, THREADS)) as pool:
         found = pool.map(lambda row: _inspect(media.files[row], row in to_decode), present.tolist())
-        for row, (use, frames) in zip(present.tolist(), found, strict=True):
+        checked = counted_step("checking pictures", found, len(present))
+        for row, (use, frames) in zip(present.tolist(), checked, strict=True):
             uses[row] = use
             if frames > 1:
                 animated.append(row)

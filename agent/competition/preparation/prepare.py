@@ -41,6 +41,7 @@ from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
 from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
+from agent.core.steps import report_step
 
 _ID_HEX_DIGITS = 10
 # Fields of the specification and of its inputs that are newer than format 1.
@@ -87,6 +88,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = li
         InfrastructureError: the disk is full, or files disappeared.
     """
     with translate_os_errors(f"Preparing {spec.id}"):
+        report_step("reading the tables")
         source = _read(raw.with_grader_metric(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
@@ -186,7 +188,9 @@ def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
     kept = np.arange(len(source.tables.train)) if media is None else media.kept
     warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
+    report_step("splitting the rows")
     split = split_rows(rows, mix_audit=spec.mix_audit)
+    report_step("writing tables and media")
     parts = _parts(source, split, kept, media, folder / "public" / "input", link)
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
@@ -210,9 +214,11 @@ def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
         ),
         root=folder,
     )
+    report_step("summarising the training rows")
     eda = summarize_training_rows(parts.train, spec, prepared.input)
     (folder / "eda.json").write_text(json.dumps(eda, indent=1), encoding="utf-8")
     (folder / "prepared.json").write_text(prepared.model_dump_json(indent=1), encoding="utf-8")
+    report_step("verifying what was written")
     verify_prepared(prepared, rows, split)
 
 

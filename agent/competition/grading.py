@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.metrics import SandboxRunner, metric_of
+from agent.competition.reading.user_table import read_user_table
 from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
-from agent.competition.tables import read_table
 from agent.competition.target import read_target
 from agent.core.errors import SetupError
 
@@ -47,8 +47,9 @@ def grade_submission(
     """
     file = _answer_file(folder / "answers", answers)
     metric = metric_of(spec, run)
-    header = tuple(read_table(folder, spec.sample_submission).columns)
-    classes = read_target(spec, read_table(folder, spec.train), folder).classes
+    header = tuple(read_user_table(folder, spec.sample_submission, spec.csv).cells.columns)
+    train = read_user_table(folder, spec.train, spec.csv).cells
+    classes = read_target(spec, train, folder).classes
     form = SubmissionFormat.build(spec, classes, header)
     ids, truth = read_truth(file, form)
     if not ids:

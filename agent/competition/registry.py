@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.competition.spec import CompetitionSpec, load_spec
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.core.files import resolve_inside
+from agent.core.files import resolve_inside, resolve_table
 from agent.core.format import as_argument
 
 SPEC_FILE = "competition.yaml"
@@ -38,6 +38,8 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
     if (path / SPEC_FILE).is_file():
         return _load(path / SPEC_FILE)
     # A plain name may be a benchmark, even if a folder of that name without competition.yaml exists here.
+    if any(parent.is_file() for parent in path.parents):  # train.csv/
+        raise SetupError(f"{path}: the path leads through a file; give the folder that holds the tables.")
     if len(path.parts) > 1 or path.is_absolute() or path.suffix in _YAML:
         if path.is_dir():
             raise SetupError(
@@ -67,17 +69,12 @@ def _spec_files(home: paths.Home | None) -> dict[str, Path]:
 
 def _load(file: Path) -> Competition:
     spec, folder = load_spec(file), file.parent.resolve()
-    relative_paths = (
-        spec.train,
-        spec.test,
-        spec.sample_submission,
-        spec.label_table,
-        spec.data_script,
-        spec.sample_script,
-    )
-    for relative in relative_paths:
-        if relative is not None:
-            resolve_inside(folder, relative)
+    for table in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
+        if table is not None:
+            resolve_table(folder, table)
+    for script in (spec.data_script, spec.sample_script):
+        if script is not None:
+            resolve_inside(folder, script)
     return Competition(spec, folder)
 
 

@@ -1,8 +1,10 @@
 """Reading and writing of tables as text. Cells stay strings, so that ids and labels keep their form."""
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO, cast
 
 import pandas as pd
 
@@ -35,10 +37,25 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     return table
 
 
+class _UnixLines(io.TextIOBase):
+    """A stream that replaces `\\r\\n` at the end of each row by `\\n`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        self._stream.write(row[:-2] + "\n" if row.endswith("\r\n") else row)
+        return len(row)
+
+
 def write_table(table: pd.DataFrame, file: Path) -> None:
-    """Write a CSV file with `\\n` as line ends and without an index."""
+    """Write a CSV file with `\\n` as line ends and without an index. Any cell survives."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(file, index=False, lineterminator="\n")
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        # A writer encloses cells with the characters of its line end in quotation marks. A carriage return
+        # needs the marks too, so the writer gets the line end `\r\n`.
+        table.to_csv(cast(TextIO, _UnixLines(stream)), index=False, lineterminator="\r\n")
 
 
 @redacted_as("a table lacks a column")

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from agent.competition.cell_parsing import parse_masks
+from agent.competition.reading.user_table import read_user_table
 from agent.competition.spec import CompetitionSpec
-from agent.competition.tables import first_row, read_table, require_columns, require_unique
+from agent.competition.tables import first_row, require_columns, require_unique
 from agent.competition.untrusted_csv import SubmissionError, TextColumn
 from agent.core.errors import SetupError, redacted_as
 
@@ -89,7 +90,7 @@ def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:
     """Return the first column of the label table, or None if the competition has no label table."""
     if spec.label_table is None:
         return None
-    table = read_table(folder, spec.label_table)
+    table = read_user_table(folder, spec.label_table, spec.csv).cells
     require_unique(table, str(table.columns[0]), folder / spec.label_table)
     return tuple(table.iloc[:, 0].tolist())
 

@@ -68,12 +68,32 @@ def test_no_path_leaves_the_folder(tmp_path: Path, home: Home, field: str, path:
         find_competition(str(tmp_path / "data"), home)
 
 
-def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, home: Home) -> None:
+def test_a_link_out_of_the_parent_of_the_folder_is_refused(tmp_path: Path, home: Home) -> None:
     (tmp_path / "secret.csv").write_text("id,label\n")
-    write_spec(tmp_path / "data")
-    (tmp_path / "data" / "train.csv").symlink_to(tmp_path / "secret.csv")
-    with pytest.raises(SetupError, match="leaves the folder"):
-        find_competition(str(tmp_path / "data"), home)
+    write_spec(tmp_path / "own" / "data")
+    link = tmp_path / "own" / "data" / "train.csv"
+    link.symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(
+        SetupError, match=r"train\.csv: the link leads to .*secret\.csv, outside of .*own; MARS"
+    ):
+        find_competition(str(tmp_path / "own" / "data"), home)
+    link.unlink()
+    link.symlink_to(tmp_path / "own" / "train.csv")
+    assert find_competition(str(tmp_path / "own" / "data"), home).spec.id == "tiny"
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.parquet", "train.csv.gz"])
+def test_a_table_in_place_of_the_folder_is_named(tmp_path: Path, home: Home, name: str) -> None:
+    (tmp_path / name).write_text("id,label\n1,2\n")
+    with pytest.raises(SetupError) as caught:
+        find_competition(str(tmp_path / name), home)
+    assert str(caught.value) == (
+        f"{tmp_path / name}: the path is a table, not a competition; run `mars init` with its folder: "
+        f"{tmp_path}."
+    )
+    write_spec(tmp_path)
+    with pytest.raises(SetupError, match=f"not a competition; give its folder: {tmp_path}"):
+        find_competition(str(tmp_path / name), home)
 
 
 def test_a_name_that_could_be_a_path_is_no_id(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.tables import parse_times
 from agent.competition.target import Target, canonical_cells, read_target
-from agent.core.files import resolve_inside, staged_folder, translate_os_errors
+from agent.core.files import resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 from agent.core.steps import report_step
 
@@ -108,7 +108,7 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
         if name is not None:
-            digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
+            digest.update(hashlib.sha256(resolve_table(folder, name).read_bytes()).digest())
     for files in media:
         if files is not None:
             digest.update("\0".join(files.names).encode() + files.sizes.tobytes())

@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agent.competition.preparation.signals import require_signals
+from agent.competition.reading.user_table import read_user_table
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
-from agent.competition.tables import read_table, require_columns, require_unique
+from agent.competition.tables import require_columns, require_unique
 from agent.core.errors import SetupError, redacted_as
 
 
@@ -84,7 +85,7 @@ def _required_in_test(spec: CompetitionSpec) -> list[str]:
 
 
 def _read(spec: CompetitionSpec, folder: Path, name: str, columns: list[str]) -> pd.DataFrame:
-    table = read_table(folder, name)
+    table = read_user_table(folder, name, spec.csv).cells
     require_columns(table, [spec.id_column, *columns], folder / name)
     require_unique(table, spec.id_column, folder / name)
     return table

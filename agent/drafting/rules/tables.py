@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from agent.competition.tables import read_table
+from agent.competition.reading.table_names import table_files, table_stem
+from agent.competition.reading.user_table import read_user_table
 from agent.core.errors import SetupError
 
 _TRAIN = ("train", "training", "traindata", "trainingdata", "trainset", "trainlabels", "traininglabels")
@@ -70,28 +71,28 @@ def find_tables(folder: Path) -> FoundTables:
     if train_name is None and len(others) == 1:
         train_name = others[0]
     if train_name is None:
-        found = ", ".join(names) or "no CSV file at all"
+        found = ", ".join(names) or "no table at all"
         raise SetupError(f"{folder}: has no training table (found {found}); name it train.csv.")
     if test_name is None and sample_name is None:
         raise SetupError(
             f"{folder}: has no table of rows to predict; add test.csv (or sample_submission.csv for images)."
         )
     tables = {
-        name: read_table(folder, name) for name in (train_name, test_name, sample_name) if name is not None
+        name: read_user_table(folder, name).cells
+        for name in (train_name, test_name, sample_name)
+        if name is not None
     }
     return FoundTables.from_names(folder, tables, train_name, test_name, sample_name, label_tables)
 
 
 def table_names(folder: Path) -> list[str]:
-    """Return the CSV files directly in the folder, sorted; raises SetupError if the folder does not exist."""
-    if not folder.is_dir():
-        raise SetupError(f"{folder}: is not a folder.")
-    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
+    """Return the tables directly in the folder, sorted; raises SetupError if the folder does not exist."""
+    return table_files(folder)
 
 
 def match_usual_names(names: Sequence[str]) -> tuple[str | None, str | None, str | None, tuple[str, ...]]:
     """Return the names of the training table, the test table, the sample submission and the label tables."""
-    stems = {name: re.sub(r"[^a-z0-9]", "", Path(name).stem.lower()) for name in names}
+    stems = {name: re.sub(r"[^a-z0-9]", "", table_stem(name).lower()) for name in names}
     sample = next((name for name in names if "submi" in stems[name]), None)
     labels = tuple(name for name in names if stems[name] in _LABELS)
     return _first_match(stems, _TRAIN), _first_match(stems, _TEST), sample, labels
@@ -161,7 +162,7 @@ def guess_targets(tables: FoundTables, id_column: str, fold_column: str | None) 
 def guess_label_table(tables: FoundTables, labels: set[str]) -> Guess | None:
     """Return the table whose first column lists every label of the training table; None without one."""
     for name in tables.label_tables:
-        listed = read_table(tables.folder, name).iloc[:, 0]
+        listed = read_user_table(tables.folder, name).cells.iloc[:, 0]
         if listed.is_unique and labels <= set(listed):
             return Guess("label_table", name, f"its first column lists all {len(labels)} labels that occur")
     return None

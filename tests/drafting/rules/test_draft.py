@@ -222,7 +222,7 @@ def edit(name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Damage:
     [
         (lambda folder: shutil.rmtree(folder), "is not a folder"),
         (
-            lambda folder: (folder / "train.csv").rename(folder / "test2.txt"),
+            lambda folder: (folder / "train.csv").rename(folder / "test2.dat"),
             "no training table .*name it train.csv",
         ),
         (lambda folder: (folder / "test.csv").unlink(), "no table of rows to predict; add test.csv"),

@@ -31,9 +31,9 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
     """
     _require_readable_name(name_or_path)
     path = Path(name_or_path).expanduser()
+    if path.is_file() and path.suffix.lower() not in _YAML:
+        raise SetupError(_file_message(path))
     if path.is_file():
-        if path.suffix.lower() not in _YAML:
-            raise SetupError(_file_message(path))
         return _load(path)
     if (path / SPEC_FILE).is_file():
         return _load(path / SPEC_FILE)

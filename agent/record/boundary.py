@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
 from agent.core.errors import InfrastructureError
 from agent.core.plain_text import without_surrogates
@@ -42,7 +41,7 @@ def admitted(event: Event) -> tuple[Event, str]:
     """
     try:
         return _round_trip(event)
-    except (ValueError, RecursionError):  # ValidationError and PydanticSerializationError are ValueErrors
+    except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
         pass
     try:
         return _round_trip(event_adapter.validate_python(_recordable(event.model_dump())))
@@ -57,7 +56,7 @@ def admitted(event: Event) -> tuple[Event, str]:
 def _round_trip(event: Event) -> tuple[Event, str]:
     payload = event.model_dump_json()
     if len(payload) > _MAX_PAYLOAD or "\\u0000" in payload:
-        raise PydanticSerializationError("a text is too long or holds NUL")
+        raise ValueError("a text is too long or holds NUL")
     return event_adapter.validate_json(payload), payload
 
 

@@ -48,6 +48,7 @@ def init_command(
     from agent.drafting.draft_check import try_draft
     from agent.drafting.rules.draft import draft_spec
     from agent.drafting.rules.write_draft import require_none_yet, write_draft
+    from agent.drafting.summary import summarise
 
     if model is None:
         if max_usd is not None:
@@ -67,13 +68,8 @@ def init_command(
             _describe(written.prepared)
         warnings = []
     print(f"Wrote {file}:")
-    for guess in draft.guesses:
-        by = f"{guess.by}: " if guess.by else ""
-        print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
-    for question in draft.questions:
-        print(f"  Please check: {question}")
-    for note in dict.fromkeys([*draft.notes, *warnings]):
-        print(f"  Note: {note}")
+    for line in summarise(draft, warnings):
+        print(f"  {line}")
     _print_families(draft.spec, directory)
 
 

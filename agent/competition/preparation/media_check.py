@@ -100,18 +100,16 @@ def check_media(media: MediaFiles, file: Path, seed: int, *, labelled: bool) -> 
             if frames > 1:
                 animated.append(row)
     rows = {kind: [row for row, use in enumerate(uses) if use is kind] for kind in Use}
-    faults = [
-        _count(media, rows[kind], kind.fault, file) for kind in Use if not kind.is_usable and rows[kind]
-    ]
+    faults = [_count(media, rows[kind], kind.fault) for kind in Use if not kind.is_usable and rows[kind]]
     damaged = sum(uses[row] is not Use.LINK and not uses[row].is_usable for row in to_decode)
     share = max(sum(not use.is_usable for use in uses) / max(len(uses), 1), damaged / max(len(to_decode), 1))
-    _require_enough(uses, share, faults, media.hint if Use.MISSING in uses else "", labelled=labelled)
+    _require_enough(uses, share, faults, media.hint if Use.MISSING in uses else "", file, labelled=labelled)
     notes = []
     if rows[Use.CUT]:
-        cut = _count(media, rows[Use.CUT], Use.CUT.fault, file)
-        notes.append(f"{cut}; the part that can be read is used.")
+        notes.append(f"{_count(media, rows[Use.CUT], Use.CUT.fault)}; the part that can be read is used.")
     if animated:
-        notes.append(f"{_count(media, animated, 'have several frames', file)}; the first frame is used.")
+        notes.append(f"{_count(media, animated, 'have several frames')}; the first frame is used.")
+    faults, notes = ([f"{file.name}: {text}" for text in texts] for texts in (faults, notes))
     return MediaCheck(uses, tuple(faults), tuple(notes))
 
 
@@ -154,13 +152,15 @@ def _inspect_pixels(file: str, header: Header, decodes: bool) -> Use:
     return plain if agrees else Use.RENDER
 
 
-def _count(media: MediaFiles, rows: list[int], fault: str, file: Path) -> str:
+def _count(media: MediaFiles, rows: list[int], fault: str) -> str:
     """Return a sentence without a full stop: how many images have the fault, and the first of them."""
     names = ", ".join(media.names[row] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-    return f"{file}: {len(rows)} of {len(media.names)} images {fault} ({names})"
+    return f"{len(rows)} of {len(media.names)} images {fault} ({names})"
 
 
-def _require_enough(uses: list[Use], share: float, faults: list[str], hint: str, *, labelled: bool) -> None:
+def _require_enough(
+    uses: list[Use], share: float, faults: list[str], hint: str, file: Path, *, labelled: bool
+) -> None:
     broken = sum(not use.is_usable for use in uses)
     limit = MAX_DROPPED_SHARE if labelled else MAX_SUBSTITUTED_SHARE
     few = labelled and broken <= MAX_DROPPED
@@ -169,5 +169,6 @@ def _require_enough(uses: list[Use], share: float, faults: list[str], hint: str,
     where = f" {hint}." if hint else ""
     what = "check the image path of competition.yaml" if Use.MISSING in uses else "get the images again"
     raise SetupError(
-        f"{'; '.join(faults)}; at most {limit:.0%} of these rows may lack a usable image, so {what}.{where}"
+        f"{file}: {'; '.join(faults)}; at most {limit:.0%} of these rows may lack a usable image, "
+        f"so {what}.{where}"
     )

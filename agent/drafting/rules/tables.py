@@ -217,7 +217,13 @@ def _cells(read: Mapping[str, UserTable], name: str | None) -> pd.DataFrame | No
 
 
 def _reading_notes(read: Mapping[str, UserTable]) -> list[str]:
-    return list(dict.fromkeys(note for table in read.values() for note in table.notes))
+    """Return the notes of all tables; what is said of several tables is one note."""
+    files: dict[tuple[bool, str], list[str]] = {}
+    for name, table in read.items():
+        for note in table.notes:
+            names_file, rest = note.startswith(f"{name}: "), note.removeprefix(f"{name}: ")
+            files.setdefault((names_file, rest), []).append(name)
+    return [f"{', '.join(names)}: {rest}" if named else rest for (named, rest), names in files.items()]
 
 
 def _unused_notes(roles: TableRoles) -> list[str]:

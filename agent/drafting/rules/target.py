@@ -170,7 +170,7 @@ def _classification_metric(
         reason = f"{sample} holds the probability of one of two classes"
         return Guess("metric", "roc_auc", reason), "Is roc_auc the metric, or log_loss?"
     reason = "usual for classes" if answers is None else f"{sample} holds classes"
-    return Guess("metric", "accuracy", reason), f"Is accuracy the metric? {tables.train_name} does not say."
+    return Guess("metric", "accuracy", reason), "Is accuracy the metric? No table says which one counts."
 
 
 def guess_positive(cells: "pd.Series[str]") -> tuple[Guess, str]:

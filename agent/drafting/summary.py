@@ -1,0 +1,41 @@
+"""What `mars init` tells about a draft: questions first, then the guesses, then notes."""
+
+from collections.abc import Iterator, Sequence
+
+from agent.drafting.rules.draft import Draft
+from agent.drafting.rules.tables import Guess
+
+_MOST_INPUTS = 10  # more inputs are told per role, without reasons
+_MOST_NAMES = 8  # per role
+
+
+def summarise(draft: Draft, notes: Sequence[str] = ()) -> list[str]:
+    """Return the lines about a draft.
+
+    Args:
+        draft: The draft that was written.
+        notes: Sentences beside those of the draft, such as warnings of the preparation.
+    """
+    guesses = [guess for guess in draft.guesses if not guess.field.startswith("inputs.")]
+    inputs = [guess for guess in draft.guesses if guess.field.startswith("inputs.")]
+    return [
+        *(f"Please check: {question}" for question in draft.questions),
+        *map(_describe_guess, guesses),
+        *(map(_describe_guess, inputs) if len(inputs) <= _MOST_INPUTS else _describe_roles(draft)),
+        *(f"Note: {note}" for note in dict.fromkeys((*draft.notes, *notes))),
+    ]
+
+
+def _describe_guess(guess: Guess) -> str:
+    by = f"{guess.by}: " if guess.by else ""
+    return f"{guess.field}: {guess.value}  ({by}{guess.reason})"
+
+
+def _describe_roles(draft: Draft) -> Iterator[str]:
+    """Yield a line per role with its first inputs; competition.yaml holds the reason for each."""
+    names: dict[str, list[str]] = {}
+    for column in draft.spec.inputs:
+        names.setdefault(column.role, []).append(column.name)
+    for role, inputs in names.items():
+        more = f" and {len(inputs) - _MOST_NAMES} more" if len(inputs) > _MOST_NAMES else ""
+        yield f"inputs, {role}: {', '.join(inputs[:_MOST_NAMES])}{more}"

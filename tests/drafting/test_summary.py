@@ -38,3 +38,25 @@ def test_many_inputs_take_one_line_per_role(tmp_path: Path) -> None:
     lines = summarise(draft_spec(_write(tmp_path / "f", inputs=40)))
     told = [line for line in lines if line.startswith("inputs")]
     assert told == ["inputs, number: x0, x1, x2, x3, x4, x5, x6, x7 and 32 more"]
+
+
+def test_what_the_cells_do_not_decide_is_asked_once(tmp_path: Path) -> None:
+    random, folder = np.random.default_rng(0), tmp_path
+    for name, rows in (("train.csv", 200), ("test.csv", 50)):
+        days, months = random.integers(1, 13, rows), random.integers(1, 13, rows)
+        table = pd.DataFrame(
+            {
+                "id": [f"{name[:2]}{row}" for row in range(rows)],
+                "sent": [f"{day:02d}/{month:02d}/2024" for day, month in zip(days, months, strict=True)],
+                "size": [f"{thousands},{rest:03d}" for thousands, rest in zip(days, months, strict=True)],
+            }
+        )
+        if name == "train.csv":
+            table["kind"] = random.choice(["a", "b"], rows)
+        table.to_csv(folder / name, index=False)
+    questions = draft_spec(folder).questions
+    assert "Column 'sent': is the month before the day? If not, set day_first: true." in questions
+    about_size = [question for question in questions if "'size'" in question]
+    assert about_size == [
+        "train.csv: 1,234 in 'size' is read as 1234. If it means 1.234, set csv: {decimal: ','}."
+    ]

@@ -201,7 +201,7 @@ def _questions(kind: ColumnKind, name: str) -> tuple[str, ...]:
             "{decimal: ','}."
         )
     if kind.date is not None and kind.date.is_ambiguous:
-        questions.append(f"Column '{name}': is the month before the day? If not, set day_first: true there.")
+        questions.append(f"Column '{name}': is the month before the day? If not, set day_first: true.")
     for word in kind.doubtful_gap_words:
         questions.append(
             f"Column '{name}': does '{word}' mean a missing value? If not, its role is category."

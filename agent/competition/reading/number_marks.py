@@ -43,10 +43,20 @@ class _Evidence:
     """Whole numbers from 1000 without a mark."""
 
 
+@dataclass(frozen=True)
+class NumberMarks:
+    """The marks of a table's numbers, with sentences for the user."""
+
+    decimal: Decimal
+    thousands: str | None  # None if no number has such a mark
+    notes: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()  # what the cells do not decide
+
+
 def decide_marks(
     cells: pd.DataFrame, separator: str, form: CsvForm, file_name: str, *, may_hold_separator: bool = True
-) -> tuple[Decimal, str | None, tuple[str, ...]]:
-    """Return the decimal mark, the thousands mark (None without one) and notes.
+) -> NumberMarks:
+    """Return the decimal mark and the thousands mark.
 
     Clear cells decide (`1.234,5`, `0,5`); a cell such as `1,234` follows the clear cells of all columns.
 
@@ -54,32 +64,31 @@ def decide_marks(
         cells: the table.
         separator: the separator of the file.
         form: marks that are known already.
-        file_name: for notes.
+        file_name: for notes and questions.
         may_hold_separator: whether a cell may hold the separator.
     """
     if form.decimal is not None and form.thousands is not None:
-        return form.decimal, form.thousands, ()
+        return NumberMarks(form.decimal, form.thousands)
     columns = _evidence_of_columns(cells, "" if may_hold_separator else separator)
     clear = {name: found for name, found in columns.items() if found.decimal or found.thousands}
     decimal: Decimal | None = form.decimal
-    notes: list[str] = []
+    conflict = question = ""
     if decimal is None:
         decimal, conflict = _clear_decimal(clear)
-        if conflict:
-            notes.append(f"{file_name}: {conflict}")
     grouped = Counter(mark for found in clear.values() for mark in found.thousands)
     unclear = {name: found for name, found in columns.items() if found.unclear and name not in clear}
     if decimal is None:
-        decimal, note = _decide_unclear(unclear, grouped, separator)
-        if note:
-            notes.append(f"{file_name}: {note}")
+        decimal, question = _decide_unclear(unclear, grouped, separator)
     for found in columns.values():
         for mark in found.unclear:
             if mark != decimal:
                 grouped[mark] += 1
     del grouped[decimal]
     thousands = form.thousands or (grouped.most_common(1)[0][0] if grouped else None)
-    return decimal, None if thousands == decimal else thousands, tuple(notes)
+    notes, questions = (
+        (f"{file_name}: {sentence}",) if sentence else () for sentence in (conflict, question)
+    )
+    return NumberMarks(decimal, None if thousands == decimal else thousands, notes, questions)
 
 
 def _evidence_of_columns(cells: pd.DataFrame, impossible: str) -> dict[str, _Evidence]:
@@ -187,7 +196,7 @@ def _prefers(found: _Evidence, mark: str) -> bool:
 def _decide_unclear(
     unclear: dict[str, _Evidence], grouped: Counter[str], separator: str
 ) -> tuple[Decimal, str]:
-    """Return the decimal mark if every number with a mark looks like `1,234` or `1.234`, and a note."""
+    """Return the decimal mark if every number with a mark looks like `1,234` or `1.234`, and a question."""
     if not unclear:
         return ("," if grouped["."] else "."), ""
     names = ", ".join(f"'{name}'" for name in list(unclear)[:3])
@@ -195,11 +204,14 @@ def _decide_unclear(
     small = any(found.small and not found.large for found in unclear.values())
     many = max(total.values()) >= _MIN_GROUPED
     if total[","] and total["."]:
-        return ".", f"cells of {names} may mean thousands or decimals; the point is read as the decimal mark."
+        return ".", (
+            f"{names} hold numbers such as 1,234 and such as 1.234; the point is read as the decimal mark. "
+            "If the comma is, set csv: {decimal: ','}."
+        )
     if total[","]:
         if separator == ";" and not (small and many):
-            return ",", f"cells of {names} such as 1,234 are read as decimals; `csv: decimal` changes that."
-        return ".", f"cells of {names} such as 1,234 are read as thousands; `csv: decimal` changes that."
+            return ",", f"1,234 in {names} is read as 1.234. If it means 1234, set csv: {{decimal: '.'}}."
+        return ".", f"1,234 in {names} is read as 1234. If it means 1.234, set csv: {{decimal: ','}}."
     if separator != "," and small and many:
-        return ",", f"cells of {names} such as 1.234 are read as thousands; `csv: decimal` changes that."
+        return ",", f"1.234 in {names} is read as 1234. If it means 1.234, set csv: {{decimal: '.'}}."
     return ".", ""

@@ -34,6 +34,9 @@ class UserTable:
     index_columns: tuple[str, ...] = ()
     """Columns that a program wrote as row labels. They are no ids and no inputs."""
 
+    questions: tuple[str, ...] = ()
+    """What the cells do not decide, one sentence each: how it is read, and what to set otherwise."""
+
 
 @redacted_as("a table cannot be read")
 def read_user_table(folder: Path, name: str, form: CsvForm | None = None) -> UserTable:
@@ -86,7 +89,7 @@ def _read_content(content: pa.Buffer, file: Path, form: CsvForm) -> UserTable:
     kind = kind_of(content, inner)
     refuse_unreadable(kind, file)
     table = _read_text(content, file, form) if kind is FileKind.TEXT else _read_typed(content, kind, file)
-    return UserTable(table.cells, table.form, (*notes, *table.notes), table.index_columns)
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def _read_typed(content: pa.Buffer, kind: FileKind, file: Path) -> UserTable:
@@ -106,12 +109,15 @@ def _read_typed(content: pa.Buffer, kind: FileKind, file: Path) -> UserTable:
 def _read_text(content: pa.Buffer, file: Path, form: CsvForm) -> UserTable:
     text, encoding, damage = to_utf8(content, file, form.encoding)
     parsed = parse_text(text, file, form.separator)
-    decimal, thousands, doubts = decide_marks(
+    marks = decide_marks(
         parsed.table, parsed.separator, form, file.name, may_hold_separator=parsed.has_quotes
     )
-    decided = CsvForm(separator=parsed.separator, decimal=decimal, thousands=thousands, encoding=encoding)
+    decided = CsvForm(
+        separator=parsed.separator, decimal=marks.decimal, thousands=marks.thousands, encoding=encoding
+    )
     told = () if decided == STANDARD_FORM else (f"{file.name}: {describe_form(decided)}.",)
-    return UserTable(parsed.table, decided, (*damage, *told, *parsed.notes, *doubts), parsed.index_columns)
+    notes = (*damage, *told, *parsed.notes, *marks.notes)
+    return UserTable(parsed.table, decided, notes, parsed.index_columns, marks.questions)
 
 
 def describe_form(form: CsvForm) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
+from agent.competition.reading.user_table import STANDARD_FORM
 from agent.competition.spec import CompetitionSpec, CsvForm, MetricParameters, OwnMetric
 from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
@@ -22,8 +23,6 @@ from agent.drafting.rules.tables import FoundTables, Guess, find_tables
 from agent.drafting.rules.target import guess_target_kind
 from agent.drafting.rules.targets import guess_fold, guess_label_table, guess_targets
 from agent.drafting.rules.time_split import guess_time_split
-
-_STANDARD_FORM = CsvForm(separator=",", decimal=".", encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -159,6 +158,8 @@ def _guess_fields(tables: FoundTables, questions: Sequence[str]) -> SpecGuesses:
     label_table = guess_label_table(tables, set(kind.labels)) if kind.labels else None
     taken = {*targets.names, *ids.sources, *([fold_name] if fold_name else [])}
     inputs, input_questions = guess_inputs(tables, taken, ids.name)
+    asks_class = any(guess.field == "positive_class" for guess in kind.fields)
+    first = 1 if asks_class else 0  # which class probabilities belong to
     return SpecGuesses(
         id_column=ids.id_column,
         targets=targets.guess,
@@ -168,11 +169,12 @@ def _guess_fields(tables: FoundTables, questions: Sequence[str]) -> SpecGuesses:
         fold=fold,
         inputs=inputs,
         questions=[
-            *kind.questions[:1],  # which class probabilities belong to, where that applies
+            *kind.questions[:first],
             *questions,
+            *tables.questions,
             *ids.questions,
             *targets.questions,
-            *kind.questions[1:],
+            *kind.questions[first:],
             *_suspicions(tables, ids, targets.names, kind.task.value == "regression", inputs),
             *input_questions,
         ],
@@ -213,7 +215,7 @@ def _shared_form(tables: FoundTables) -> CsvForm:
         for part in ("separator", "decimal", "thousands", "encoding")
         if len(values := {getattr(form, part) for form in forms}) == 1
     }
-    standard = _STANDARD_FORM.model_dump()
+    standard = STANDARD_FORM.model_dump()
     return CsvForm(**{part: value for part, value in shared.items() if value != standard[part]})
 
 

@@ -112,7 +112,7 @@ def _guess_role(tables: FoundTables, name: str) -> _GuessedRole:
     form = (tables.forms or {}).get(tables.train_name, CsvForm())
     kind = column_kind(train, test, name, csv=form)
     if kind.kind == "number":
-        return _GuessedRole("number", _number_reason(kind))
+        return _GuessedRole("number", _number_reason(kind), questions=kind.questions)
     if kind.kind == "clock":
         return _GuessedRole("number", "its values are times of day")
     if kind.kind == "date":
@@ -131,14 +131,11 @@ def _guess_group(test: "pd.Series[str]", present: "pd.Series[str]", distinct: in
 def _number_reason(kind: ColumnKind) -> str:
     reason = "its values are numbers"
     number = kind.number
-    if number is not None and not number.is_plain:
+    if number is not None and (number.decimal != "." or number.thousands is not None):
         marks = [f"decimal mark '{number.decimal}'"]
         if number.thousands is not None:
-            marks.append(
-                "blanks between thousands"
-                if number.thousands == " "
-                else f"'{number.thousands}' between thousands"
-            )
+            mark = "blanks" if number.thousands == " " else f"'{number.thousands}'"
+            marks.append(f"{mark} between thousands")
         reason += f" ({', '.join(marks)})"
     if kind.gap_words:
         verb = "means" if len(kind.gap_words) == 1 else "mean"
@@ -151,7 +148,7 @@ def _guess_time(kind: ColumnKind) -> _GuessedRole:
     day_first = None if date is None else date.day_first
     if date is not None and day_first is not None:
         reason += f", the {'day' if day_first else 'month'} first"
-    return _GuessedRole("time", reason, day_first)
+    return _GuessedRole("time", reason, day_first, kind.questions)
 
 
 def _guess_words(present: "pd.Series[str]", name: str, distinct: int) -> _GuessedRole:

@@ -51,6 +51,9 @@ class FoundTables:
     notes: tuple[str, ...] = ()
     """Sentences for the user about files."""
 
+    questions: tuple[str, ...] = ()
+    """Questions for the user about cells of a table."""
+
     index_columns: frozenset[str] = frozenset()
     """Columns with the row numbers of a program; neither ids nor inputs."""
 
@@ -125,6 +128,7 @@ def find_tables(folder: Path) -> FoundTables:
         label_tables=roles.label_tables,
         forms={name: table.form for name, table in read.items()},
         notes=(*_reading_notes(read), *_unused_notes(roles)),
+        questions=next((table.questions for table in read.values() if table.questions), ()),
         index_columns=frozenset(name for table in read.values() for name in table.index_columns),
     )
     if roles.train_labels is not None:

@@ -55,19 +55,21 @@ def test_an_unclear_column_follows_the_others(tmp_path: Path) -> None:
     table["clear"] = ["0.5", "1.25"]
     found = place(tmp_path, "train.csv", table.to_csv(index=False).encode())
     assert (found.form.decimal, found.form.thousands) == (".", ",")
-    assert not any("are read as" in note for note in found.notes)
+    assert not found.questions
 
 
 def test_an_unclear_table_is_told(tmp_path: Path) -> None:
     table = pd.DataFrame({"id": ["a", "b"], "price": ["1,234", "5,678"]})
     found = place(tmp_path, "train.csv", table.to_csv(index=False).encode())
     assert (found.form.decimal, found.form.thousands) == (".", ",")
-    assert found.notes[-1] == (
-        "train.csv: cells of 'price' such as 1,234 are read as thousands; `csv: decimal` changes that."
+    assert found.questions == (
+        "train.csv: 1,234 in 'price' is read as 1234. If it means 1.234, set csv: {decimal: ','}.",
     )
     found = place(tmp_path, "train.csv", table.to_csv(index=False, sep=";").encode())
     assert (found.form.decimal, found.form.thousands) == (",", None)
-    assert "are read as decimals" in found.notes[-1]
+    assert found.questions == (
+        "train.csv: 1,234 in 'price' is read as 1.234. If it means 1234, set csv: {decimal: '.'}.",
+    )
 
 
 def test_columns_with_different_marks_are_told(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def other_separator(spec: CompetitionSpec, cells: "pd.Series[str]") -> tuple[str
         share = float(cells.str.contains(mark, regex=False).mean())
         if share > 0.2:
             return (
-                f"The labels of column '{cells.name}' seem to be parted by '{mark}' "
+                f"The labels of column '{cells.name}' seem to be separated by '{mark}' "
                 f"(in {100 * share:.0f} % of the rows), but blanks part labels; "
                 f"set label_separator: '{mark}' in competition.yaml.",
             )

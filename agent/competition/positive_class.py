@@ -36,7 +36,6 @@ class PositiveGuess:
     positive: str
     negative: str
     reason: str  # completes "'yes' is the positive class: ..."
-    is_certain: bool  # words or numbers decided, not the numbers of rows
 
 
 def guess_positive_class(counts: Mapping[str, int]) -> PositiveGuess | None:
@@ -49,16 +48,16 @@ def guess_positive_class(counts: Mapping[str, int]) -> PositiveGuess | None:
         return None
     first, second = sorted(counts)
     if (greater := _greater_number(first, second)) is not None:
-        return _guess(greater, first, second, "it is the larger number", is_certain=True)
+        return _guess(greater, first, second, "it is the larger number")
     marks = _mark(first, second), _mark(second, first)
     if marks[0] != marks[1]:
         positive = first if marks[0] > marks[1] else second
-        return _guess(positive, first, second, "its name says so", is_certain=True)
+        return _guess(positive, first, second, "its name says so")
     total = sum(counts.values())
     rarer = min(first, second, key=lambda name: counts[name])
     if total and counts[rarer] <= _RARE_SHARE * total:
         reason = f"it is the rarer class ({100 * counts[rarer] / total:.0f} % of the rows)"
-        return _guess(rarer, first, second, reason, is_certain=False)
+        return _guess(rarer, first, second, reason)
     return None
 
 
@@ -110,8 +109,8 @@ def describe_positive_class(prepared: Prepared) -> str | None:
     return None
 
 
-def _guess(positive: str, first: str, second: str, reason: str, *, is_certain: bool) -> PositiveGuess:
-    return PositiveGuess(positive, second if positive == first else first, reason, is_certain)
+def _guess(positive: str, first: str, second: str, reason: str) -> PositiveGuess:
+    return PositiveGuess(positive, second if positive == first else first, reason)
 
 
 def _greater_number(first: str, second: str) -> str | None:

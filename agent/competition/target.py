@@ -121,14 +121,14 @@ def _read_labels(spec: CompetitionSpec, cells: pd.DataFrame, folder: Path, file:
     target = Target(classes, _one_hot(column, np.arange(len(column)), len(column), classes, file))
     if metric_of(spec).prediction_kind(spec.task) != "ranking":
         return ReadTargets(target, cells, warnings=warnings)
-    _require_parted(spec, classes)
-    internal = name_internally(classes)  # a cell of a ranking holds several labels, parted by blanks
+    _require_separated_labels(spec, classes)
+    internal = name_internally(classes)  # a cell of a ranking holds several labels, separated by blanks
     return _with_internal_names(
         target, cells.assign(**{str(column.name): column.map(internal)}), internal, warnings
     )
 
 
-def _require_parted(spec: CompetitionSpec, classes: Sequence[str]) -> None:
+def _require_separated_labels(spec: CompetitionSpec, classes: Sequence[str]) -> None:
     """Raise SetupError if a cell with several of these labels could be read in several ways."""
     blank = next((label for label in classes if len(label.split()) != 1), None)
     if blank is not None and (spec.label_separator or " ").isspace():

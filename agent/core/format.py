@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 # Control characters can steer a terminal; bidirectional overrides can reorder the visible text.
@@ -29,6 +30,12 @@ def duration(seconds: float) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun: `1 node`, `12 nodes`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first names and the number of the others: `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def clock(seconds: float) -> str:

@@ -147,9 +147,9 @@ def copy_tree_inside(folder: Path, name: str, target: Path) -> None:
                 if stat.S_ISDIR(status.st_mode):
                     pending.append((inner, depth + 1))
                 elif stat.S_ISLNK(status.st_mode):
-                    aim = os.readlink(entry, dir_fd=descriptor)
-                    _require_inner_link(aim, inner, folder / place / entry)
-                    (target / inner).symlink_to(aim)
+                    linked = os.readlink(entry, dir_fd=descriptor)
+                    _require_inner_link(linked, inner, folder / place / entry)
+                    (target / inner).symlink_to(linked)
                 else:
                     with (
                         _open_file(descriptor, entry, folder / place / entry) as source,
@@ -158,10 +158,10 @@ def copy_tree_inside(folder: Path, name: str, target: Path) -> None:
                         shutil.copyfileobj(source, copy, 1 << 20)
 
 
-def _require_inner_link(aim: str, place: str, path: Path) -> None:
-    """Raise unless a link at `place` of a tree leads to a place inside the tree, by its words alone."""
-    aimed = os.path.normpath(os.path.join(os.path.dirname(place), aim))
-    if os.path.isabs(aim) or aimed == ".." or aimed.startswith("../"):
+def _require_inner_link(linked: str, place: str, path: Path) -> None:
+    """Raise unless a link at `place` of a tree leads into the tree. The text of the link decides."""
+    reached = os.path.normpath(os.path.join(os.path.dirname(place), linked))
+    if os.path.isabs(linked) or reached == ".." or reached.startswith("../"):
         raise UnsafeFileError("the link leads out of the folder", path)
 
 

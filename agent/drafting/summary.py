@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from agent.core.format import listed
 from agent.drafting.rules.draft import Draft
 from agent.drafting.rules.tables import Guess
 
@@ -37,5 +38,4 @@ def _describe_roles(draft: Draft) -> Iterator[str]:
     for column in draft.spec.inputs:
         names.setdefault(column.role, []).append(column.name)
     for role, inputs in names.items():
-        more = f" and {len(inputs) - _MOST_NAMES} more" if len(inputs) > _MOST_NAMES else ""
-        yield f"inputs, {role}: {', '.join(inputs[:_MOST_NAMES])}{more}"
+        yield f"inputs, {role}: {listed(inputs, _MOST_NAMES)}"

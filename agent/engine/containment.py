@@ -13,11 +13,11 @@ from agent.core.untrusted_files import UnsafeFileError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+_MACHINE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 _PACKAGE = Path(agent.__file__).parent
 
 
-def contained(work: Callable[P, T], failed: Callable[[str], T]) -> Callable[P, T]:
+def contain(work: Callable[P, T], failed: Callable[[str], T]) -> Callable[P, T]:
     """Return a function that calls `work`; after an error it returns `failed(sentence)`.
 
     Errors of the set-up and of the machine are raised: they concern the run, not one node.
@@ -41,7 +41,7 @@ def node_fault(error: Exception) -> str:
     """
     if isinstance(error, SetupError | InfrastructureError):
         raise error
-    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+    if isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS:
         raise InfrastructureError(f"{error.filename or 'A file'}: {error.strerror}.") from error
     if isinstance(error, MarsError):
         what = str(error).rstrip(".")

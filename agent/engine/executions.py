@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from agent.engine.candidate_reports import thin_curve
-from agent.engine.containment import contained
+from agent.engine.containment import contain
 from agent.execution.base import StopReason
 from agent.execution.progress import ProgressReader
 from agent.record.events import CurvePoint, NodeResult, RefitResult
@@ -131,7 +131,7 @@ class Workers:
         An error of the execution becomes the result `failed(sentence)`.
         """
         assert self._pool is not None, "the workers are not open"
-        return self._pool.submit(contained(work, failed), *args, **kwargs)
+        return self._pool.submit(contain(work, failed), *args, **kwargs)
 
     def wait(self, on_tick: Callable[[], None]) -> list[Execution]:
         """Wait until executions end, and return them by the ids of their nodes.

@@ -10,7 +10,7 @@ from agent.engine.decider import Decider
 from agent.engine.trials.runner import TrialRunner
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore
-from agent.record.boundary import UnrecordableError, admitted
+from agent.record.boundary import UnrecordableError, encode_event
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
@@ -84,7 +84,7 @@ class Learner:
 def _recordable(result: NodeResult) -> NodeResult:
     """Return the result; a failed one in its place if no record can hold its values."""
     try:
-        admitted(NodeFinished(elapsed_s=0.0, node=0, result=result))
+        encode_event(NodeFinished(elapsed_s=0.0, node=0, result=result))
     except UnrecordableError:
         reason = "The result holds values that cannot be recorded."
         return NodeResult(status="failed", reason=reason, commit=result.commit, seconds=0.0)

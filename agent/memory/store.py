@@ -21,6 +21,7 @@ from sqlalchemy import (
 from agent.core.atomic_files import atomic_file
 from agent.core.database import writing
 from agent.core.errors import SetupError
+from agent.core.format import listed
 from agent.core.yaml_files import first_fault
 from agent.memory.distill import with_generated_text
 from agent.memory.lesson import Evidence, Lesson, LessonText
@@ -112,9 +113,7 @@ class LessonStore:
         """Return a sentence that names the lessons that `all` left out as damaged; "" if none."""
         if not self._damaged:
             return ""
-        more = f" and {len(self._damaged) - 3} more" if len(self._damaged) > 3 else ""
-        named = f"{', '.join(self._damaged[:3])}{more}"
-        return f"Damaged lessons are left out and stay in the database: {named}."
+        return f"Damaged lessons are left out and stay in the database: {listed(self._damaged, 3)}."
 
     def get(self, lesson_id: str) -> Lesson:
         """Return a lesson by id (leading zeros optional), or the lesson that it was merged into.

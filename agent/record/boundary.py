@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.core.errors import InfrastructureError
+from agent.core.format import listed
 from agent.core.plain_text import without_surrogates
 from agent.record.events import (
     Event,
@@ -24,14 +25,14 @@ MAX_TEXT = 4_000_000
 
 _MAX_PAYLOAD = 64_000_000
 # Faults of the format, as a newer version writes it. Rows of these must not be skipped.
-_OF_THE_FORMAT = {"extra_forbidden", "union_tag_invalid", "union_tag_not_found", "literal_error"}
+_FORMAT_FAULTS = {"extra_forbidden", "union_tag_invalid", "union_tag_not_found", "literal_error"}
 
 
 class UnrecordableError(InfrastructureError):
     """An event has values that no record can hold."""
 
 
-def admitted(event: Event) -> tuple[Event, str]:
+def encode_event(event: Event) -> tuple[Event, str]:
     """Return an event as later sessions will read it, and its text in the record.
 
     Numbers that are not finite become gaps, and texts lose signs that no text can hold.
@@ -102,8 +103,8 @@ def readable_events(
             event = event_adapter.validate_json(payload)
         except ValidationError as error:
             faults = error.errors(include_url=False)
-            if not events or any(fault["type"] in _OF_THE_FORMAT for fault in faults):
-                raise damaged_record(run, _fault_of(number, faults[0]["loc"][1:])) from error
+            if not events or any(fault["type"] in _FORMAT_FAULTS for fault in faults):
+                raise damaged_record_error(run, _fault_of(number, faults[0]["loc"][1:])) from error
             place = ".".join(map(str, faults[0]["loc"][1:])) or "the text"
             damaged.append(DamagedEvent(number, kind, f"{place} is invalid"))
             continue
@@ -117,7 +118,7 @@ def readable_events(
     return events, damaged
 
 
-def damaged_record(run: str, what: str) -> InfrastructureError:
+def damaged_record_error(run: str, what: str) -> InfrastructureError:
     """Return the error of a record that cannot be used, with the fault `what`."""
     return InfrastructureError(
         f"Run {run} has a damaged record ({what}); use the version of MARS that recorded the run, or start a "
@@ -143,6 +144,5 @@ def damage_sentence(run: str, damaged: Iterable[DamagedEvent]) -> str:
     named = [f"{one.number} ({one.kind}: {one.reason})" for one in damaged]
     if not named:
         return ""
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-    rows = "Row" if len(named) == 1 else "Rows"
-    return f"{rows} {', '.join(named[:3])}{more} in the record of run {run} cannot be read and are left out."
+    rows, verbs = ("Row", "is") if len(named) == 1 else ("Rows", "are")
+    return f"{rows} {listed(named, 3)} in the record of run {run} cannot be read and {verbs} left out."

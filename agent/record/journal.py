@@ -24,7 +24,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from agent.core.database import writing
 from agent.core.errors import InfrastructureError, SetupError
 from agent.core.plain_text import without_surrogates
-from agent.record.boundary import DamagedEvent, admitted, damage_sentence, damaged_record, readable_events
+from agent.record.boundary import (
+    DamagedEvent,
+    damage_sentence,
+    damaged_record_error,
+    encode_event,
+    readable_events,
+)
 from agent.record.events import Event
 
 FORMAT = 1
@@ -144,7 +150,7 @@ class Journal:
         if connection is None:
             with self.transaction() as own:
                 return self.append(item, own)
-        item, payload = admitted(item)
+        item, payload = encode_event(item)
         connection.execute(
             insert(events_table).values(
                 run=self.run,
@@ -188,7 +194,7 @@ class Journal:
             with self.engine.connect() as connection:
                 rows = connection.execute(query).all()
         except DBAPIError as error:  # bytes that are no text
-            raise damaged_record(self.run, "its rows are no text") from error
+            raise damaged_record_error(self.run, "its rows are no text") from error
         events, self._damaged = readable_events(self.run, [(row[0], row[1], row[2]) for row in rows])
         return events
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.core.contract import MAIN
 from agent.core.errors import MarsError
+from agent.core.format import listed
 from agent.repository.checks import check_repository
 from agent.repository.similar_lines import line_of, nearest, numbered
 
@@ -91,7 +92,7 @@ def _check_block(edit: Edit, where: str) -> None:
 
 def _check_file(edit: Edit, files: Mapping[str, str], where: str) -> None:
     own = sorted(name for name in files if is_own_module(name))
-    choices = f"the files are {_listed(own)}"
+    choices = f"the files are {listed(own, _FILES_SHOWN) or 'none'}"
     if not is_own_module(edit.file):
         raise EditError(
             f"{where}: {_shortened(edit.file)} may not be edited, only main.py and library/<name>.py; "
@@ -189,11 +190,6 @@ def _place(fault: str) -> tuple[str, int]:
 def _quoted(text: str, line: int) -> str:
     """Return the faulty line with its neighbours, numbered."""
     return numbered(text.split("\n"), line - 3, line + 1) if line else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FILES_SHOWN} more" if len(names) > _FILES_SHOWN else ""
-    return (", ".join(names[:_FILES_SHOWN]) or "none") + more
 
 
 def _shortened(name: str) -> str:

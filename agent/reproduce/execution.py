@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
-from agent.engine.containment import contained
+from agent.engine.containment import contain
 from agent.engine.executors import cache_layers, open_executor
 from agent.engine.trials.runner import TrialRunner
 from agent.engine.trials.scoring import unprocessed_result
@@ -133,7 +133,7 @@ def _compared(
         except OSError as error:
             reason = f"A member wrote no outputs ({error.filename})."
             return Reexecution(node.id, recorded, None, reason, agrees=False)
-    run_again = contained(partial(runner.run, smoke=False), partial(unprocessed_result, trial))
+    run_again = contain(partial(runner.run, smoke=False), partial(unprocessed_result, trial))
     reexecuted = run_again(trial, limit_s, None)
     if reexecuted.status != ("valid" if recorded.was_flagged else recorded.status):
         words = f"{reexecuted.status}{f': {reexecuted.reason}' if reexecuted.reason else ''}"

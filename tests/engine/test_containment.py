@@ -13,7 +13,7 @@ import pytest
 from agent.competition.prepared import Prepared
 from agent.core.errors import InfrastructureError, MarsError
 from agent.core.trees import remove_tree
-from agent.engine.containment import contained
+from agent.engine.containment import contain
 from agent.execution.base import Job, Outcome, StopCheck
 from agent.record.events import Event, NodeProposed
 from agent.record.state import RunState
@@ -165,7 +165,7 @@ def test_a_full_disk_is_an_error_of_the_machine() -> None:
         raise OSError(28, "No space left on device", "file")
 
     with pytest.raises(InfrastructureError, match="file: No space left"):
-        contained(fill, lambda reason: reason)()
+        contain(fill, lambda reason: reason)()
 
 
 def test_a_killed_run_resumes_though_its_last_node_left_something_odd(

@@ -15,7 +15,7 @@ from agent.core.database import writing
 from agent.core.errors import InfrastructureError, SetupError
 from agent.memory.lesson import Lesson
 from agent.memory.store import LessonStore, damaged_table, lessons_table, read_lessons, write_lessons
-from agent.record.boundary import UnrecordableError, admitted
+from agent.record.boundary import UnrecordableError, encode_event
 from agent.record.events import (
     Event,
     FixProposed,
@@ -53,7 +53,7 @@ def test_numbers_that_are_not_finite_become_gaps_for_the_live_state_too(engine: 
 
 
 def test_texts_lose_what_no_text_can_hold(engine: Engine) -> None:
-    event, payload = admitted(finished(reason="a\ud800b\0c", facts={"\udfff": "\ud800"}))
+    event, payload = encode_event(finished(reason="a\ud800b\0c", facts={"\udfff": "\ud800"}))
     assert event == finished(reason="a?b?c", facts={"?": "?"})
     assert event_adapter.validate_json(payload) == event
 
@@ -61,7 +61,7 @@ def test_texts_lose_what_no_text_can_hold(engine: Engine) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(codec=None)), st.floats(), st.floats())
 def test_every_text_and_number_is_recorded_and_read_again(text: str, first: float, second: float) -> None:
-    event, payload = admitted(finished(reason=text, metric_se=first, audit_se=second))
+    event, payload = encode_event(finished(reason=text, metric_se=first, audit_se=second))
     assert event_adapter.validate_json(payload) == event
     assert isinstance(event, NodeFinished)
     assert event.result.metric_se == (first if math.isfinite(first) else None)
@@ -69,7 +69,7 @@ def test_every_text_and_number_is_recorded_and_read_again(text: str, first: floa
 
 def test_a_value_that_must_be_a_number_is_refused() -> None:
     with pytest.raises(UnrecordableError, match=r"node_finished cannot be recorded: .*seconds is invalid"):
-        admitted(finished(seconds=math.nan))
+        encode_event(finished(seconds=math.nan))
 
 
 def write_events(engine: Engine, *more: Event) -> Journal:
@@ -179,4 +179,4 @@ def test_a_lesson_learned_with_nan_never_enters_the_record() -> None:
     known = lesson("a", 1, 2)
     bad = known.model_copy(update={"evidence": (known.evidence[0].model_copy(update={"effect": math.nan}),)})
     with pytest.raises(UnrecordableError):
-        admitted(LessonLearned(elapsed_s=1.0, node=1, lesson=bad))
+        encode_event(LessonLearned(elapsed_s=1.0, node=1, lesson=bad))

@@ -9,6 +9,7 @@ import pandas as pd
 from agent.competition.canonical.dates import GIVEN
 from agent.competition.canonical.gaps import mark_gaps
 from agent.competition.canonical.kinds import ColumnKind
+from agent.core.format import listed
 
 _MOST_NAMED = 5  # columns per sentence
 _MOST_SHOWN = 40  # characters of a cell
@@ -55,7 +56,7 @@ def shorten(cell: str) -> str:
 
 def _about_gaps(columns: Sequence[ReadColumn]) -> str:
     found = [f"'{column.name}' ({', '.join(column.gap_words[:3])})" for column in columns if column.gap_words]
-    return f"Words that count as missing values: {_listed(found)}." if found else ""
+    return f"Words that count as missing values: {listed(found, _MOST_NAMED)}." if found else ""
 
 
 def _about_forms(columns: Sequence[ReadColumn]) -> str:
@@ -64,7 +65,7 @@ def _about_forms(columns: Sequence[ReadColumn]) -> str:
         for column in columns
         if column.kind is not None and column.kind.kind == "number" and (example := _first_change(column))
     ]
-    return f"Numbers in other forms are read as plain numbers: {_listed(found)}." if found else ""
+    return f"Numbers in other forms are read as plain numbers: {listed(found, _MOST_NAMED)}." if found else ""
 
 
 def _about_clocks(columns: Sequence[ReadColumn]) -> str:
@@ -73,7 +74,7 @@ def _about_clocks(columns: Sequence[ReadColumn]) -> str:
         for column in columns
         if column.kind is not None and column.kind.clock is not None
     ]
-    return f"Times of day and durations are read as numbers: {_listed(found)}." if found else ""
+    return f"Times of day and durations are read as numbers: {listed(found, _MOST_NAMED)}." if found else ""
 
 
 def _about_order(column: ReadColumn) -> str:
@@ -150,8 +151,3 @@ def _first_change(column: ReadColumn) -> str:
             row = int(np.argmax(changed))
             return f"'{shorten(str(before.iloc[row]).strip())}' is {after.iloc[row]}"
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED} more"

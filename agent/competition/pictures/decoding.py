@@ -38,7 +38,7 @@ class Header:
     orientation: int  # EXIF, 1 to 8
     frames: int
     is_grey: bool
-    plain: bool  # 8 bit, no alpha: decoders agree on its pixels
+    is_plain: bool  # 8 bit, no alpha: decoders agree on its pixels
 
     @property
     def pixels(self) -> int:
@@ -89,7 +89,7 @@ def read_header(file: str | Path) -> Header | None:
                 orientation=orientation if orientation in range(1, 9) else 1,
                 frames=1 if picture.format == "JPEG" else getattr(picture, "n_frames", 1),
                 is_grey=picture.mode in ("1", "L"),
-                plain=_is_plain(picture.format or "", picture.mode, "transparency" in picture.info, first),
+                is_plain=_is_plain(picture.format or "", picture.mode, "transparency" in picture.info, first),
             )
     except Exception:  # Pillow's readers of damaged headers raise whatever their parsing raises
         return None

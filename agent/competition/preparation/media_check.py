@@ -141,7 +141,7 @@ def _inspect_pixels(file: str, header: Header, decodes: bool) -> Use:
         if decodes and not is_whole_jpeg(file):
             return Use.DAMAGED if decode_cut_jpeg(file, header) is None else Use.CUT
         return plain
-    if header.plain and not decodes:
+    if header.is_plain and not decodes:
         return plain
     pixels = decode_stored(file, header)
     if pixels is None:

@@ -45,7 +45,7 @@ class RowMedia:
             present = np.flatnonzero(~files.missing)
             for row in present[:: max(1, len(present) // _HEADERS_SURVEYED)]:
                 header = read_header(files.files[row])
-                if header is None or not header.plain or header.is_large:
+                if header is None or not header.is_plain or header.is_large:
                     return True
         return False
 

@@ -48,7 +48,7 @@ class _Fit:
 
     filled: dict[str, FinalColumn]
     added: tuple[FinalColumn, ...] = ()
-    one_probability: bool = False
+    has_one_probability: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -83,7 +83,7 @@ def plan_submission(
         label_names=dict(read.names),
     )
     classes = read.target.classes or ()
-    several = kind == "probability" and not fit.one_probability
+    several = kind == "probability" and not fit.has_one_probability
     predicted = classes if several else spec.targets
     warnings = fit.warnings if sample.is_given else ()
     return SubmissionPlan((spec.id_column, *predicted), final, cells, warnings)
@@ -153,7 +153,7 @@ def _fit_one_probability(spec: CompetitionSpec, read: ReadTargets, offered: Sequ
     name = next((name for name in named if name is not None), real[0] if len(real) == 1 else None)
     column = FinalColumn(name=name or target, kind="number", source=target)
     if name is None and not real:
-        return _Fit({}, (column,), one_probability=True, warnings=(_added(spec, [column]),))
+        return _Fit({}, (column,), has_one_probability=True, warnings=(_added(spec, [column]),))
     if name is None:
         raise _no_fit(spec, [negative, positive], offered)
     warnings: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ def _fit_one_probability(spec: CompetitionSpec, read: ReadTargets, offered: Sequ
             f"probability of '{positive}'; set positive_class: '{negative}' in competition.yaml if the "
             f"column means '{negative}'.",
         )
-    return _Fit({name: column}, one_probability=True, warnings=warnings)
+    return _Fit({name: column}, has_one_probability=True, warnings=warnings)
 
 
 def _in_order(

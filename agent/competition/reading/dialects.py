@@ -27,7 +27,7 @@ Escape = Literal["none", "quotes", "all"]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How cells are parted and quoted."""
+    """How cells are separated and quoted."""
 
     separator: str
     quote: str | None = '"'

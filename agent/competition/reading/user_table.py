@@ -122,7 +122,7 @@ def _read_text(content: pa.Buffer, file: Path, form: CsvForm) -> UserTable:
 
 def describe_form(form: CsvForm) -> str:
     """Return the form of a text table in words."""
-    words = [f"text in {form.encoding}", f"cells parted by {name_of(form.separator or ',')}"]
+    words = [f"text in {form.encoding}", f"cells separated by {name_of(form.separator or ',')}"]
     words.append(f"decimal mark '{form.decimal}'")
     if form.thousands is not None:
         words.append(f"thousands mark '{form.thousands}'")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from agent.competition.canonical import column_kind
 from agent.competition.spec import InputColumn, Role
 from agent.competition.tables import parse_times
 from agent.core.errors import SetupError
@@ -13,7 +14,7 @@ from agent.drafting.llm.answer import LEAVE_OUT, Answer, RoleAnswer
 from agent.drafting.llm.format import format_names, sanitize
 from agent.drafting.llm.table_facts import known_share, later_share
 from agent.drafting.rules.images import guess_images
-from agent.drafting.rules.inputs import GuessedInput, are_numbers, guess_inputs
+from agent.drafting.rules.inputs import GuessedInput, guess_inputs
 from agent.drafting.rules.tables import FoundTables, Guess
 from agent.llm.answer_format import AnswerError
 
@@ -86,7 +87,7 @@ class _InputMerger:
             return
         self._require_to_predict(name, "inputs")
         present = self._present(name)
-        if proposed.role == "number" and not are_numbers(present):
+        if proposed.role == "number" and column_kind(present, None, name).role != "number":
             raise AnswerError(f"inputs: '{name}' does not hold numbers; answer category or text.")
         self._put(name, proposed.role, proposed.why)
 

@@ -1,5 +1,6 @@
 """Facts about tables for prompts: names and aggregates, never the value of a cell."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,16 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from agent.competition.canonical import canonical_cells, column_kind
 from agent.competition.reading.user_table import read_user_table
 from agent.competition.tables import parse_times
 from agent.core.errors import SetupError
 from agent.drafting.rules.images import are_image_names
-from agent.drafting.rules.inputs import (
-    are_dates,
-    are_numbers,
-    is_date,
-    mean_words,
-)
+from agent.drafting.rules.inputs import mean_words
 from agent.drafting.rules.tables import match_usual_names, table_names
 
 MAX_TABLES = 8
@@ -24,6 +21,8 @@ MAX_COLUMNS = 200  # per table
 _MAX_SHORT_TEXT_WORDS = 3  # mean words per cell
 _MIN_SEVERAL_SHARE = 0.1  # of cells with several words; a lower share is not reported
 
+# A name of a column that is a date is probably a cell: the table has no header.
+_DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?")
 # Kinds of columns, as prompts name them.
 _WHOLE, _DECIMAL, _DATES, _SHORT_TEXT = "whole numbers", "decimal numbers", "dates", "short texts"
 
@@ -97,7 +96,7 @@ def find_headerless_table(tables: Mapping[str, pd.DataFrame]) -> str | None:
         others = {column for other in tables if other != name for column in tables[other].columns}
         if (
             any((table[column] == column).any() for column in columns)
-            or any(is_date(column) for column in columns)
+            or any(_DATE.fullmatch(column) for column in columns)
             or not _are_consecutive(columns)
             or (name in usual and others and not others & set(columns))
         ):
@@ -153,10 +152,11 @@ def _column_facts(values: "pd.Series[str]", earlier: Mapping[str, pd.DataFrame],
 def _kind(present: "pd.Series[str]") -> str:
     if present.empty:
         return "no values"
-    if are_numbers(present):
-        numbers = pd.to_numeric(present, errors="coerce").dropna()
+    kind = column_kind(present, None, str(present.name))
+    if kind.role == "number":
+        numbers = pd.to_numeric(canonical_cells(present, kind), errors="coerce").dropna()
         return _WHOLE if bool((numbers == numbers.round()).all()) else _DECIMAL
-    if are_dates(present):
+    if kind.role == "time":
         return _DATES
     if are_image_names(present):
         return "names of image files"

@@ -11,6 +11,7 @@ from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_
 from agent.competition.preparation.signals import is_signal
 from agent.competition.spec import CsvForm, InputColumn, Role
 from agent.core.errors import SetupError
+from agent.core.format import listed
 from agent.drafting.rules.images import (
     are_image_names,
     columns_left_out,
@@ -23,9 +24,7 @@ _GROUP_NAME = re.compile(
     r"(.*[_\W])?(group|patient|subject|user|customer|session|household|player|speaker|person|study)([_\W]?id)?",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?")
 _ROWS_READ = 2_000
-_MIN_NUMERIC_SHARE = 0.95
 _MIN_GROUPS = 10
 _MIN_TEXT_WORDS = 4  # mean words per cell
 _MIN_SIGNAL_LENGTH = 8  # mean samples per cell; shorter lists are usually measurements or codes
@@ -175,17 +174,12 @@ def _gap_questions(tables: FoundTables, inputs: Sequence[GuessedInput]) -> list[
     found: dict[str, list[str]] = {}
     for column, _ in inputs:
         if column.role == "category" and (words := gap_words_in(tables.train[column.name], GAP_WORDS)):
-            found.setdefault(words[0], []).append(column.name)
+            found.setdefault(words[0], []).append(f"'{column.name}'")
     return [
-        f"'{word}' stays a level of {_listed(names)}. If it means a missing value there, add "
+        f"'{word}' stays a level of {listed(names, 5)}. If it means a missing value there, add "
         f"gaps: ['{word}'] to these inputs."
         for word, names in found.items()
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more columns"
 
 
 def _mean_signal_length(cells: "pd.Series[str]") -> float | None:
@@ -194,22 +188,6 @@ def _mean_signal_length(cells: "pd.Series[str]") -> float | None:
     if np.mean(lengths) < _MIN_SIGNAL_LENGTH or not cells.map(is_signal).all():
         return None
     return float(np.mean(lengths))
-
-
-def are_numbers(present: "pd.Series[str]") -> bool:
-    """Return whether at least 95 % of the non-blank cells are numbers."""
-    share = pd.to_numeric(present.head(_ROWS_READ), errors="coerce").notna().mean()
-    return bool(share >= _MIN_NUMERIC_SHARE)
-
-
-def are_dates(present: "pd.Series[str]") -> bool:
-    """Return whether all of the non-blank cells are dates."""
-    return bool(present.head(_ROWS_READ).map(is_date).all())
-
-
-def is_date(text: str) -> bool:
-    """Return whether a text is a date, with or without a time of day."""
-    return bool(_DATE.fullmatch(text))
 
 
 def mean_words(present: "pd.Series[str]") -> float:

@@ -110,7 +110,7 @@ def test_excel_files_in_text_form(tmp_path: Path) -> None:
         found = place(tmp_path, "train.csv", data)
         assert content(found.cells) == table
         assert found.form.decimal == ","
-    assert found.notes == ("train.csv: text in utf-8, cells parted by semicolon, decimal mark ','.",)
+    assert found.notes == ("train.csv: text in utf-8, cells separated by semicolon, decimal mark ','.",)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.competition.positive_class import describe_positive_class
 from agent.competition.prepared import DataKind, Prepared
 from agent.core.errors import SetupError
+from agent.core.format import counted, duration
 from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.git_source import GitSource
@@ -177,12 +178,18 @@ def card_page(card: Card) -> str:
         ("audit (labels withheld from every candidate)", audit),
         *_refitted(card),
         *_reported(card),
-        ("found by", f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {card.nodes} nodes"),
+        (
+            "found by",
+            f"run `{card.run}`, node {card.node:03d} ({card.operator}), of {counted(card.nodes, 'node')}",
+        ),
         ("lineage", ", ".join(f"{node:03d}" for node in card.lineage) or "none (a draft)"),
         *([("imported from", str(card.imported_from))] if card.imported_from is not None else []),
         ("lessons cited", ", ".join(card.lessons) or "none"),
         *_probed(card),
-        ("run time", f"{card.seconds:.0f} s with {card.threads} CPU thread(s), seed {card.seed}"),
+        (
+            "run time",
+            f"{duration(card.seconds)} with {counted(card.threads, 'CPU thread')}, seed {card.seed}",
+        ),
         ("data", f"{card.data_kind}, fingerprint `{card.fingerprint[:16]}`"),
         *((key, value) for key, value in card.facts.items()),
         *((f"{name} version", version) for name, version in card.environment.items()),

@@ -90,7 +90,7 @@ def _guess_multi_target(tables: FoundTables, targets: list[str]) -> TargetGuess:
             )
     task = Guess("task", "regression", f"{len(targets)} numeric target columns")
     metric = Guess("metric", "rmse", "usual for numbers; averaged over the target columns")
-    return TargetGuess(task, metric)
+    return TargetGuess(task, metric, (_ask_about("rmse"),))
 
 
 def _guess_label_sets(name: str, mark: str, mark_in_words: str, labels: frozenset[str]) -> TargetGuess:
@@ -101,7 +101,8 @@ def _guess_label_sets(name: str, mark: str, mark_in_words: str, labels: frozense
         "class, set task: classification."
     )
     metric = Guess("metric", "micro_f1", "usual for label sets")
-    return TargetGuess(Guess("task", "multilabel", reason), metric, (question,), labels, fields)
+    questions = (question, _ask_about("micro_f1"))
+    return TargetGuess(Guess("task", "multilabel", reason), metric, questions, labels, fields)
 
 
 def _guess_regression(
@@ -114,9 +115,9 @@ def _guess_regression(
     task = Guess("task", "regression", reason)
     metric = Guess("metric", "rmse", "usual for numbers")
     if not _are_whole(numbers) or distinct > _MAX_ASKED_CLASSES:
-        return TargetGuess(task, metric)
+        return TargetGuess(task, metric, (_ask_about("rmse"),))
     question = f"Is '{name}' a quantity? If its values are classes, set task: classification."
-    return TargetGuess(task, metric, (question,))
+    return TargetGuess(task, metric, (question, _ask_about("rmse")))
 
 
 def _guess_classification(
@@ -170,7 +171,11 @@ def _classification_metric(
         reason = f"{sample} holds the probability of one of two classes"
         return Guess("metric", "roc_auc", reason), "Is roc_auc the metric, or log_loss?"
     reason = "usual for classes" if answers is None else f"{sample} holds classes"
-    return Guess("metric", "accuracy", reason), "Is accuracy the metric? No table says which one counts."
+    return Guess("metric", "accuracy", reason), _ask_about("accuracy")
+
+
+def _ask_about(metric: str) -> str:
+    return f"Is {metric} the metric? The tables do not say."
 
 
 def guess_positive(cells: "pd.Series[str]") -> tuple[Guess, str]:

@@ -117,3 +117,9 @@ def test_targets_in_a_table_of_their_own_are_found(tmp_path: Path, name: str, wi
     train.drop(columns="price").to_csv(folder / "train.csv", index=False)
     spec = draft_spec(folder).spec
     assert (spec.train_labels, spec.targets, spec.id_column) == (name, ("price",), "id")
+
+
+def test_a_metric_that_no_table_names_is_asked_about(tmp_path: Path) -> None:
+    for folder, target in (("a", np.linspace(0.5, 9.5, ROWS)), ("b", cycle("red", "green", "blue"))):
+        draft = drafted(tmp_path / folder, target)
+        assert f"Is {draft.spec.metric} the metric? The tables do not say." in draft.questions

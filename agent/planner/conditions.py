@@ -17,7 +17,7 @@ def serves(family: Family, context: TaskContext) -> bool:
 
 
 def unread_inputs(spec: CompetitionSpec, family: Family) -> list[str]:
-    """Return the inputs that a family does not read, as `'name' (role)`; groups and times part the rows."""
+    """Return the inputs that a family does not read, as `'name' (role)`; groups and times split the rows."""
     read = {*family.serves.reads, "group", "time"}
     return [f"'{column.name}' ({column.role})" for column in spec.inputs if column.role not in read]
 

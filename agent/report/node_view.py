@@ -247,6 +247,8 @@ def _outline(content: Mapping[str, object], indent: str = "") -> list[str]:
 def _in_line(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_in_line, value))}]"[:200]
     if isinstance(value, Mapping):
         return ", ".join(f"{formatting.one_line(str(key))} {_in_line(item)}" for key, item in value.items())[
             :200

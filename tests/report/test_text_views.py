@@ -196,6 +196,11 @@ class TestShow:
         assert "m[/b] failed (draft)" in text
         assert "Which [i]slot[/i]?" in text
 
+    def test_lists_of_numbers_are_rounded(self, state: RunState) -> None:
+        analysis = {"weights_by_fold": [[2 / 3, 1 / 3], [0.5, 0.5]]}
+        text = as_text(render_node(state, state.nodes[5], Path("n"), "", analysis))
+        assert "weights by fold: [[0.6667, 0.3333], [0.5, 0.5]]" in text
+
     def test_control_characters_of_a_log_are_left_out(self, state: RunState) -> None:
         text = as_text(render_node(state, state.nodes[6], Path("n"), "a\x1b]0;owned\x07b [red]c[/red]", {}))
         assert "\x1b" not in text

@@ -213,7 +213,10 @@ def _refuse_without_training_table(folder: Path, names: Sequence[str]) -> None:
         raise SetupError(
             f"{folder}: has no training table (found {', '.join(names[:8])}); name it train.csv."
         )
-    raise SetupError(f"{folder}: has no table (CSV, Parquet, Excel, JSON lines); add train.csv.")
+    raise SetupError(
+        f"{folder}: has no table (CSV, Parquet, Excel, JSON lines) and no pictures in a folder per class; "
+        "add train.csv, or the folders."
+    )
 
 
 def _cells(read: Mapping[str, UserTable], name: str | None) -> pd.DataFrame | None:

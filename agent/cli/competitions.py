@@ -160,5 +160,5 @@ def _describe(prepared: "Prepared") -> None:
     if (positive := describe_positive_class(prepared)) is not None:
         print(positive)
     for warning in prepared.warnings:
-        print(f"Warning: {warning}")
+        print(f"Note: {warning}")
     print(f"Prepared: {prepared.root}")

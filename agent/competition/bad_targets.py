@@ -19,6 +19,7 @@ from agent.competition.quantities import plain_numbers, quantity_kind
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, require_columns
 from agent.core.errors import SetupError, redacted_as
+from agent.core.format import listed
 
 
 def drop_bad_targets(
@@ -30,30 +31,34 @@ def drop_bad_targets(
     file = folder / (spec.train_labels or spec.train)
     require_columns(table, spec.targets, file)
     bad = np.zeros(len(table), dtype=bool)
-    listed = listed_classes(spec, folder)
+    given_classes = listed_classes(spec, folder)
     for name in spec.targets:
-        bad |= _bad_cells(spec, table[name], listed)
+        bad |= _bad_cells(spec, table[name], given_classes)
     if not bad.any():
         return table, ()
-    rows = ", ".join(str(row + 1) for row in np.flatnonzero(bad)[:5]) + (", ..." if bad.sum() > 5 else "")
+    rows = listed([str(row + 1) for row in np.flatnonzero(bad)], 5)
     names = ", ".join(f"'{name}'" for name in spec.targets)
-    warning = f"{file.name}: {bad.sum()} rows without a valid target {names} are left out (rows {rows})."
+    warning = (
+        f"{file.name}: the row without a valid target {names} is left out (row {rows})."
+        if bad.sum() == 1
+        else f"{file.name}: {bad.sum()} rows without a valid target {names} are left out (rows {rows})."
+    )
     return table[~bad].reset_index(drop=True), (warning,)
 
 
 @redacted_as("a class column holds words for missing values")
-def refuse_gap_words(cells: "pd.Series[str]", file: Path, listed: Collection[str]) -> tuple[str, ...]:
+def refuse_gap_words(cells: "pd.Series[str]", file: Path, given_classes: Collection[str]) -> tuple[str, ...]:
     """Return warnings about classes that may be gaps.
 
     Args:
         cells: the classes of the training rows.
         file: their file, for messages.
-        listed: classes that the user lists; such a class is never a gap.
+        given_classes: classes that the user lists; such a class is never a gap.
 
     Raises:
         SetupError: a class is a word that programs write for gaps. The message names the first row.
     """
-    gaps = mark_gaps(cells, _gap_words(listed))
+    gaps = mark_gaps(cells, _gap_words(given_classes))
     if gaps.any():
         row = first_row(gaps)
         word = cells.iloc[row - 1].strip()
@@ -62,7 +67,7 @@ def refuse_gap_words(cells: "pd.Series[str]", file: Path, listed: Collection[str
             "means a missing answer. Fill it in, set blank_targets: drop in competition.yaml to leave these "
             f"rows out, or list all classes in class_order if '{word}' is one of them."
         )
-    words = [word for word in gap_words_in(cells, WEAK_GAP_WORDS) if word not in listed]
+    words = [word for word in gap_words_in(cells, WEAK_GAP_WORDS) if word not in given_classes]
     if not words:
         return ()
     counts = ", ".join(f"'{word}' ({int((cells.str.strip() == word).sum())} rows)" for word in words)
@@ -77,17 +82,19 @@ def listed_classes(spec: CompetitionSpec, folder: Path) -> set[str]:
     return {*(spec.class_order or ()), *(read_classes(spec, folder) or ())}
 
 
-def _gap_words(listed: Collection[str]) -> list[str]:
-    return [word for word in STRONG_GAP_WORDS if word not in listed]
+def _gap_words(given_classes: Collection[str]) -> list[str]:
+    return [word for word in STRONG_GAP_WORDS if word not in given_classes]
 
 
-def _bad_cells(spec: CompetitionSpec, cells: "pd.Series[str]", listed: Collection[str]) -> NDArray[np.bool_]:
+def _bad_cells(
+    spec: CompetitionSpec, cells: "pd.Series[str]", given_classes: Collection[str]
+) -> NDArray[np.bool_]:
     """Return which cells are no target. A blank set of labels and a blank mask are valid."""
     if spec.task == "regression":
         numbers = pd.to_numeric(plain_numbers(cells, quantity_kind(cells, spec.csv)), errors="coerce")
         return ~np.asarray(numbers.astype(float).between(-sys.float_info.max, sys.float_info.max))
     if spec.task == "classification":
-        return mark_gaps(cells, _gap_words(listed)).to_numpy()
+        return mark_gaps(cells, _gap_words(given_classes)).to_numpy()
     if spec.task == "multilabel" and len(spec.targets) > 1:
         return np.array([as_flag(cell) is None for cell in cells])
     return np.zeros(len(cells), dtype=bool)

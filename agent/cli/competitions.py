@@ -47,7 +47,7 @@ def init_command(
     """Write competition.yaml for your own folder from its files."""
     from agent.drafting.draft_check import try_draft
     from agent.drafting.rules.draft import draft_spec
-    from agent.drafting.rules.write_draft import require_none_yet, write_draft
+    from agent.drafting.rules.write_draft import on_one_line, require_none_yet, write_draft
 
     if model is None:
         if max_usd is not None:
@@ -69,7 +69,7 @@ def init_command(
     print(f"Wrote {file}:")
     for guess in draft.guesses:
         by = f"{guess.by}: " if guess.by else ""
-        print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
+        print(f"  {on_one_line(guess.field)}: {guess.value}  ({by}{guess.reason})")
     for question in draft.questions:
         print(f"  Please check: {question}")
     for note in dict.fromkeys([*draft.notes, *warnings]):

@@ -170,7 +170,7 @@ def _in_order(
     wanted: Sequence[FinalColumn], real: Sequence[str], offered: Sequence[str], kind: str
 ) -> dict[str, FinalColumn] | None:
     """Return columns with names other than the targets or classes, by their place or their endings."""
-    by_ending = [[name for name in real if _ends_with(name, column.name)] for column in wanted]
+    by_ending = [[name for name in real if ends_with_label(name, column.name)] for column in wanted]
     if all(len(names) == 1 for names in by_ending) and len({names[0] for names in by_ending}) == len(wanted):
         chosen = [names[0] for names in by_ending]
     elif kind != "probability" and len(wanted) in (len(real), len(offered)):
@@ -182,7 +182,7 @@ def _in_order(
     }
 
 
-def _ends_with(name: str, label: str) -> bool:
+def ends_with_label(name: str, label: str) -> bool:
     """Return whether a name is a label behind a prefix, such as `prob_red` or `Class 1`."""
     return re.fullmatch(rf".*[^a-z0-9]{re.escape(label.strip().casefold())}", name.casefold()) is not None
 

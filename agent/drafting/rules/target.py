@@ -146,8 +146,8 @@ def _guess_classification(
         )
     if labels and all(_LIST.fullmatch(label.strip()) for label in labels):
         questions.append(
-            f"Are the cells of '{name}' lists of labels, such as {_short(min(labels, key=len))}? Each list is "
-            "a class of its own now; for label sets write one mark between labels, as in sun|rain."
+            f"Are the cells of '{name}' lists of labels, such as {_short(min(labels, key=len))}? Each list "
+            "is a class of its own now; for label sets write one mark between labels, as in sun|rain."
         )
     questions += [
         f"Do {' and '.join(repr(label) for label in alike)} mean the same class? They are different classes "

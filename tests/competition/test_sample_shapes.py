@@ -177,6 +177,20 @@ def test_separator_and_decimal_mark_of_the_sample_are_kept(tmp_path: Path, defau
     assert grade_submission(spec, folder, canonical).score == 0
 
 
+@pytest.mark.parametrize("default", ["0.0%", "$0.00", "00:00:00"])
+def test_numbers_in_clothes_become_plain_and_that_is_told(tmp_path: Path, default: str) -> None:
+    sample = pd.DataFrame({"id": to_predict(2)["id"], "value": default})
+    spec = folder_of(tmp_path / "data", training(value=VALUES), to_predict(2), sample, **REGRESSION)
+    prepared = prepare_folder(spec, tmp_path / "data")
+    assert (
+        f"sample_submission.csv writes 'value' as '{default}'; the file to submit holds plain numbers."
+        in prepared.warnings
+    )
+    assert set(public(prepared, "sample_submission")["value"]) == {"0"}
+    final = final_file(prepared, pd.DataFrame({"value": ["1.5", "2"]}), tmp_path)
+    assert final.read_text() == "id,value\nq0,1.5\nq1,2\n"
+
+
 # One row, several id columns; row numbers.
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from agent.competition.final_form import FinalColumn, FinalForm, parse_cell
@@ -85,8 +86,24 @@ def plan_submission(
     classes = read.target.classes or ()
     several = kind == "probability" and not fit.one_probability
     predicted = classes if several else spec.targets
-    warnings = fit.warnings if sample.is_given else ()
+    warnings = (*fit.warnings, *_dressed_numbers(spec, final, cells)) if sample.is_given else ()
     return SubmissionPlan((spec.id_column, *predicted), final, cells, warnings)
+
+
+def _dressed_numbers(spec: CompetitionSpec, form: FinalForm, cells: pd.DataFrame) -> tuple[str, ...]:
+    """Return a warning if the sample writes predicted numbers otherwise than plain, such as 5 %."""
+    for place, column in enumerate(form.columns):
+        cell = cells.iloc[0, place].strip()
+        if column.kind == "number" and cell and not _is_number(parse_cell(form, column, cell)):
+            return (
+                f"{spec.sample_submission} writes '{column.name}' as '{cell}'; the file to submit holds "
+                "plain numbers.",
+            )
+    return ()
+
+
+def _is_number(cell: str) -> bool:
+    return not np.isnan(pd.to_numeric(cell, errors="coerce"))
 
 
 def _header_name(name: str) -> str:
@@ -222,7 +239,9 @@ def default_cells(plan: SubmissionPlan, classes: Sequence[str] | None) -> dict[s
     cells: dict[str, str] = {}
     for column, cell in zip(plan.final.columns, first, strict=True):
         if column.source is not None and column.kind != "flag" and cell.strip():
-            cells[column.source] = parse_cell(plan.final, column, cell)
+            canonical = parse_cell(plan.final, column, cell)
+            if column.kind != "number" or _is_number(canonical):
+                cells[column.source] = canonical
     kinds = {column.source: column.kind for column in plan.final.columns}
     neutral = {"number": "0", "text": (classes or ("",))[0]}
     return {name: cells.get(name, neutral.get(kinds.get(name, ""), "")) for name in plan.columns[1:]}

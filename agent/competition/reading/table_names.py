@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.core.errors import SetupError
 
 _USUAL = re.compile(r"train|test|label|class|sample|submi|target|categor")
-_JSON_COLUMNS = re.compile(r'\{\s*"[^"]*"\s*:\s*(\[|\{\s*"0"\s*:)')
+_JSON_COLUMNS = re.compile(r'\{\s*"[^"]*"\s*:\s*(\[|\{\s*"[0-9]+"\s*:)')
 _HEAD = 2**16
 SUFFIXES = (".gz", ".bz2", ".zip", ".zst", ".xz")
 _FORMATS = (

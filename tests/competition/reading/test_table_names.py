@@ -37,7 +37,7 @@ def test_tables_of_every_format_are_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orient", ["columns", "split", "records"])
 def test_json_of_pandas_is_a_table_where_its_name_says_so(tmp_path: Path, orient: Literal["columns"]) -> None:
-    table = pd.DataFrame({"id": ["a", "b"], "x": ["1", "2"]})
+    table = pd.DataFrame({"id": ["a", "b"], "x": ["1", "2"]}, index=[270, 271])
     table.to_json(tmp_path / "train.json", orient=orient)
     assert table_files(tmp_path) == ["train.json"]
     assert read_user_table(tmp_path, "train.json").cells.to_dict("list") == table.to_dict("list")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.competition.prepared import Prepared
     from agent.competition.spec import CompetitionSpec
     from agent.drafting.llm.draft import DraftResult
+    from agent.drafting.rules.draft import Draft
 
 
 def competitions_command() -> None:
@@ -43,25 +44,21 @@ def init_command(
         float | None,
         typer.Option(min=0.0, callback=options.finite, help="Spend limit for the language model, in USD."),
     ] = None,
+    drop_blank_targets: Annotated[
+        bool,
+        typer.Option("--drop-blank-targets", help="Leave out labelled rows with a blank or invalid target."),
+    ] = False,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
-    from agent.drafting.draft_check import try_draft
-    from agent.drafting.rules.draft import draft_spec
-    from agent.drafting.rules.write_draft import require_none_yet, write_draft
     from agent.drafting.summary import summarise
 
     if model is None:
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
-        require_none_yet(directory)
-        draft, warnings = draft_spec(directory), list[str]()
-
-        def check(spec: "CompetitionSpec") -> list[str]:
-            warnings.extend(try_draft(spec, directory).warnings)
-            return warnings
-
-        file = write_draft(draft, directory, check)
+        file, draft, warnings = _draft_by_rules(directory, drop_blank_targets)
     else:
+        if drop_blank_targets:
+            raise SetupError("--drop-blank-targets applies only without --model: leave one of them out.")
         written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
         if written.prepared is not None:
@@ -71,6 +68,29 @@ def init_command(
     for line in summarise(draft, warnings):
         print(f"  {line}")
     _print_families(draft.spec, directory)
+
+
+def _draft_by_rules(directory: Path, drop_blank_targets: bool) -> tuple[Path, "Draft", list[str]]:
+    """Draft by the files alone; return the written file, the draft and what its trial found."""
+    from agent.competition.quantities import DROP_ADVICE
+    from agent.drafting.draft_check import InvalidDraftError, try_draft
+    from agent.drafting.rules.draft import draft_spec, without_blank_targets
+    from agent.drafting.rules.write_draft import require_none_yet, write_draft
+
+    require_none_yet(directory)
+    draft, warnings = draft_spec(directory), list[str]()
+    if drop_blank_targets:
+        draft = without_blank_targets(draft)
+
+    def check(spec: "CompetitionSpec") -> list[str]:
+        warnings.extend(try_draft(spec, directory).warnings)
+        return warnings
+
+    try:
+        return write_draft(draft, directory, check), draft, warnings
+    except InvalidDraftError as error:  # there is no competition.yaml to edit yet
+        message = str(error).replace(DROP_ADVICE, "add --drop-blank-targets to this command")
+        raise SetupError(message) from error
 
 
 def _print_families(spec: "CompetitionSpec", directory: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agent.competition.canonical.gaps import STRONG_GAP_WORDS, WEAK_GAP_WORDS, gap_words_in, mark_gaps
 from agent.competition.class_order import read_classes
 from agent.competition.labels import as_flag
-from agent.competition.quantities import plain_numbers, quantity_kind
+from agent.competition.quantities import DROP_ADVICE, plain_numbers, quantity_kind
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, require_columns
 from agent.core.errors import SetupError, redacted_as
@@ -64,8 +64,8 @@ def refuse_gap_words(cells: "pd.Series[str]", file: Path, given_classes: Collect
         word = cells.iloc[row - 1].strip()
         raise SetupError(
             f"{file}: the target '{cells.name}' is '{word}' in {gaps.sum()} rows, first in row {row}, which "
-            "means a missing answer. Fill it in, set blank_targets: drop in competition.yaml to leave these "
-            f"rows out, or list all classes in class_order if '{word}' is one of them."
+            f"means a missing answer. Fill it in, {DROP_ADVICE} to leave these rows out, or list all classes "
+            f"in class_order if '{word}' is one of them."
         )
     words = [word for word in gap_words_in(cells, WEAK_GAP_WORDS) if word not in given_classes]
     if not words:
@@ -73,7 +73,7 @@ def refuse_gap_words(cells: "pd.Series[str]", file: Path, given_classes: Collect
     counts = ", ".join(f"'{word}' ({int((cells.str.strip() == word).sum())} rows)" for word in words)
     return (
         f"The target '{cells.name}' has the class {counts}. If it means a missing answer, blank these cells "
-        "and set blank_targets: drop in competition.yaml.",
+        f"and {DROP_ADVICE}.",
     )
 
 

@@ -99,7 +99,8 @@ def _read_task(spec: CompetitionSpec, folder: Path) -> _GradedTask:
 def _read_answers(file: Path, task: _GradedTask, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return ids and answers. Answers in the form of the training table become canonical first."""
     spec = task.user_spec
-    if spec == task.spec and not task.targets.names and task.is_plain:
+    is_canonical = spec == task.spec and not task.targets.names and task.is_plain
+    if is_canonical and _has_columns(file, {form.answer_id_column, *form.answer_columns}):
         return read_truth(file, form)
     wanted = [spec.id_column] if spec.id_from is None else list(spec.id_from)
     table = rename_columns(read_user_cells(spec, file.parent, file.name).cells, [*wanted, *spec.targets])
@@ -120,6 +121,14 @@ def _read_answers(file: Path, task: _GradedTask, form: SubmissionFormat) -> tupl
         return parse_truth(texts, form)
     except SubmissionError as error:
         raise SetupError(f"The answers in {file.parent} are damaged: {error}") from error
+
+
+def _has_columns(file: Path, names: set[str]) -> bool:
+    """Return whether a file is comma-separated and has these columns."""
+    try:
+        return names <= set(read_header(file, own=True))
+    except SubmissionError:
+        return False
 
 
 def _read_submission(file: Path, task: _GradedTask, form: SubmissionFormat, ids: Sequence[str]) -> Rows:

@@ -19,6 +19,9 @@ from agent.competition.spec import CsvForm
 from agent.competition.tables import first_row
 from agent.core.errors import SetupError, redacted_as
 
+DROP_ADVICE = "set blank_targets: drop in competition.yaml"
+"""What a user does about rows without a target; `mars init` names its option instead."""
+
 
 def quantity_kind(cells: "pd.Series[str]", csv: CsvForm) -> ColumnKind:
     """Return how the numbers of a column are written; times of day are numbers, dates are not."""
@@ -45,8 +48,8 @@ def parse_quantities(cells: "pd.Series[str]", kind: ColumnKind, file: Path) -> N
         row = first_row(invalid)
         raise SetupError(
             f"{file}: {invalid.sum()} values of column '{cells.name}' are not finite numbers; "
-            f"the first is '{cells.iloc[row - 1]}' (row {row}). Correct them, or set blank_targets: drop in "
-            "competition.yaml to leave these rows out."
+            f"the first is '{cells.iloc[row - 1]}' (row {row}). Correct them, or {DROP_ADVICE} to leave "
+            "these rows out."
         )
     return np.asarray(numbers, dtype=np.float64)
 
@@ -59,5 +62,5 @@ def refuse_blank(cells: "pd.Series[str]", file: Path) -> None:
         row, count = first_row(blank), blank.sum()
         raise SetupError(
             f"{file}: the target '{cells.name}' is missing in {count} rows, first in row {row}; "
-            "fill it in, or set blank_targets: drop in competition.yaml to leave these rows out."
+            f"fill it in, or {DROP_ADVICE} to leave these rows out."
         )

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agent.competition.labels import unused_name
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
@@ -12,6 +14,7 @@ from agent.competition.tables import first_row, require_columns, require_unique
 from agent.core.errors import SetupError, redacted_as
 
 _KEY = "row_id"
+_QUOTED_NUMBER = r'"\s*0*([0-9]+)(?:\.0+)?\s*"'
 
 
 def settle_ids(spec: CompetitionSpec) -> CompetitionSpec:
@@ -71,6 +74,23 @@ def joined_keys(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Return one text per row that names the cells of several columns without ambiguity."""
     rows = zip(*(table[name] for name in columns), strict=True)
     return [json.dumps(list(row), ensure_ascii=False) for row in rows]
+
+
+def positions_as_numbers(keys: "pd.Series[str]", wanted: "pd.Series[str]") -> NDArray[np.intp] | None:
+    """Return the positions of ids that another program wrote otherwise: 7 as 7.0 or 007.
+
+    Returns:
+        The position in `keys` of each wanted id (N,); None if an id is absent or not unique then.
+    """
+    known, asked = (
+        (cells if cells.str.startswith("[").all() else '"' + cells + '"').str.replace(
+            _QUOTED_NUMBER, r'"\1"', regex=True
+        )
+        for cells in (keys, wanted)
+    )
+    if not known.is_unique or not asked.is_unique or not asked.isin(known).all():
+        return None
+    return pd.Index(known).get_indexer(pd.Index(asked))
 
 
 @redacted_as("some ids repeat")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from agent.core.format import listed
 from agent.drafting.rules.draft import Draft
 from agent.drafting.rules.tables import Guess
+from agent.drafting.rules.write_draft import on_one_line
 
 _MOST_INPUTS = 10  # more inputs are told per role, without reasons
 _MOST_NAMES = 8  # per role
@@ -29,7 +30,7 @@ def summarise(draft: Draft, notes: Sequence[str] = ()) -> list[str]:
 
 def _describe_guess(guess: Guess) -> str:
     by = f"{guess.by}: " if guess.by else ""
-    return f"{guess.field}: {guess.value}  ({by}{guess.reason})"
+    return f"{on_one_line(guess.field)}: {guess.value}  ({by}{guess.reason})"
 
 
 def _describe_roles(draft: Draft) -> Iterator[str]:

@@ -11,6 +11,12 @@ def _european(folder: Path) -> None:
     save_split(folder, numbers(), "price", sep=";", decimal=",", encoding="cp1252")
 
 
+def _tables_of_two_programs(folder: Path) -> None:
+    train, test = parts(numbers(), "price")
+    train.to_csv(folder / "train.csv", index=False, sep=";", decimal=",", encoding="utf-8-sig")
+    test.to_csv(folder / "test.csv", index=False)
+
+
 def _with(folder: Path, suffix: str, **options: object) -> None:
     for name, table in zip(("train", "test"), parts(classes(), "sold"), strict=True):
         table.to_csv(folder / f"{name}{suffix}", **{"index": False, **options})
@@ -92,6 +98,13 @@ FILE_CASES = [
     Case(
         "european numbers",
         _european,
+        {"task": "regression"},
+        {"width": "number", "depth": "number"},
+        best=1.2,
+    ),
+    Case(
+        "tables of two programs",
+        _tables_of_two_programs,
         {"task": "regression"},
         {"width": "number", "depth": "number"},
         best=1.2,

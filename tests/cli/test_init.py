@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pytest_httpserver import HTTPServer
 
@@ -55,6 +56,24 @@ def test_without_the_option_nothing_is_asked(home: Home, tmp_path: Path, server:
     assert not (folder / "competition.llm.txt").exists()
 
 
+@pytest.mark.parametrize("blank", ["", "NA"])
+def test_rows_without_a_target_are_left_out_if_the_user_says_so(
+    home: Home, tmp_path: Path, blank: str
+) -> None:
+    cells = [blank if row in (3, 8) else ("red", "blue")[row % 2] for row in range(60)]
+    table = pd.DataFrame({"id": range(60), "x": [row / 7 for row in range(60)], "y": cells})
+    table.iloc[:40].to_csv(tmp_path / "train.csv", index=False)
+    table.iloc[40:].drop(columns="y").to_csv(tmp_path / "test.csv", index=False)
+    refused = mars("init", str(tmp_path), code=2).stderr
+    assert "in 2 rows, first in row 4" in refused
+    assert "add --drop-blank-targets to this command to leave these rows out" in refused
+    assert "competition.yaml" not in refused
+    said = mars("init", str(tmp_path), "--drop-blank-targets").stdout
+    assert "blank_targets: drop  (you asked for it" in said
+    assert "2 rows without a valid target 'y' are left out (rows 4, 9)" in said
+    assert "blank_targets: drop" in (tmp_path / "competition.yaml").read_text().splitlines()
+
+
 def test_a_wrong_key_ends_it_with_what_to_do(home: Home, tmp_path: Path, server: Script) -> None:
     folder = write_folder(tmp_path / "grades")
     server.answers = [failure(401, "Incorrect API key provided.")]
@@ -85,6 +104,7 @@ def test_an_interrupt_leaves_nothing_but_what_was_said(home: Home, tmp_path: Pat
     ("options", "said"),
     [
         (("--max-usd", "1"), "--max-usd applies only with --model"),
+        (("--model", "m", "--drop-blank-targets"), "--drop-blank-targets applies only without --model"),
         (("--model", "local"), "too small to read a description"),
         (("--model", "m"), "OPENAI_API_KEY"),
     ],

@@ -89,6 +89,42 @@ def test_a_sample_of_some_rows_limits_the_rows_to_predict(tmp_path: Path) -> Non
     assert final.read_text() == "id,value\nq7,1\nq2,2\n"
 
 
+@pytest.mark.parametrize(
+    ("in_test", "in_sample"), [("{}.0", "{}"), ("{:05d}", "{}"), ("{}", "{}.0"), ("{}", "{:03d}")]
+)
+def test_ids_that_a_program_wrote_otherwise_are_matched_and_told(
+    tmp_path: Path, in_test: str, in_sample: str
+) -> None:
+    test = to_predict(3).assign(id=[in_test.format(number) for number in (7, 8, 10)])
+    sample = pd.DataFrame({"id": [in_sample.format(number) for number in (10, 7, 8)], "value": 0})
+    spec = folder_of(tmp_path / "data", training(value=VALUES), test, sample, **REGRESSION)
+    prepared = prepare_folder(spec, tmp_path / "data")
+    inputs = public(prepared, "test").set_index("id")["x"]
+    assert [inputs[opaque] for opaque in opaque_ids(prepared)] == ["2", "0", "1"]
+    assert any(f"such as '{in_sample.format(10)}' and '{in_test.format(10)}'" in w for w in prepared.warnings)
+    final = final_file(prepared, pd.DataFrame({"value": ["1", "2", "3"]}), tmp_path)
+    written = [in_sample.format(number) for number in (10, 7, 8)]
+    assert final.read_text() == "id,value\n" + "".join(f"{i},{n}\n" for n, i in enumerate(written, 1))
+
+
+def test_ids_that_are_the_same_number_twice_are_not_matched(tmp_path: Path) -> None:
+    test = to_predict(3).assign(id=["7", "07", "8"])
+    sample = pd.DataFrame({"id": ["7.0", "8.0"], "value": 0})
+    spec = folder_of(tmp_path / "data", training(value=VALUES), test, sample, **REGRESSION)
+    with pytest.raises(SetupError, match=r"2 of its 2 ids are not among the 3 ids of test\.csv"):
+        prepare_folder(spec, tmp_path / "data")
+
+
+def test_several_id_columns_of_another_program_are_matched(tmp_path: Path) -> None:
+    train = training(value=VALUES).assign(day="1").rename(columns={"id": "shop"})
+    test = pd.DataFrame({"shop": ["7.0", "8.0"], "day": ["1.0", "1.0"], "x": ["a", "b"]})
+    sample = pd.DataFrame({"day": [1, 1], "shop": [8, 7], "value": 0})
+    spec = folder_of(tmp_path / "data", train, test, sample, **REGRESSION, id_from=["shop", "day"])
+    prepared = prepare_folder(spec, tmp_path / "data")
+    final = final_file(prepared, pd.DataFrame({"value": ["1", "2"]}), tmp_path)
+    assert final.read_text() == "day,shop,value\n1,8,1\n1,7,2\n"
+
+
 def test_without_a_sample_the_file_has_ids_and_predictions(tmp_path: Path) -> None:
     spec = folder_of(tmp_path / "data", training(value=VALUES), to_predict(3), None, **REGRESSION)
     prepared = prepare_folder(spec, tmp_path / "data")
@@ -139,6 +175,20 @@ def test_separator_and_decimal_mark_of_the_sample_are_kept(tmp_path: Path, defau
     canonical = tmp_path / "canonical.csv"
     canonical.write_text("id,value\n" + "".join(f"q{i},{1.5 if i == 0 else 0}\n" for i in range(TEST_ROWS)))
     assert grade_submission(spec, folder, canonical).score == 0
+
+
+@pytest.mark.parametrize("default", ["0.0%", "$0.00", "00:00:00"])
+def test_numbers_in_clothes_become_plain_and_that_is_told(tmp_path: Path, default: str) -> None:
+    sample = pd.DataFrame({"id": to_predict(2)["id"], "value": default})
+    spec = folder_of(tmp_path / "data", training(value=VALUES), to_predict(2), sample, **REGRESSION)
+    prepared = prepare_folder(spec, tmp_path / "data")
+    assert (
+        f"sample_submission.csv writes 'value' as '{default}'; the file to submit holds plain numbers."
+        in prepared.warnings
+    )
+    assert set(public(prepared, "sample_submission")["value"]) == {"0"}
+    final = final_file(prepared, pd.DataFrame({"value": ["1.5", "2"]}), tmp_path)
+    assert final.read_text() == "id,value\nq0,1.5\nq1,2\n"
 
 
 # One row, several id columns; row numbers.

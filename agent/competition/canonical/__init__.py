@@ -10,6 +10,7 @@ from agent.competition.canonical.gaps import GAP_WORDS, blank_gaps, gap_words_in
 from agent.competition.canonical.kinds import ColumnKind, canonical_cells, column_kind
 from agent.competition.canonical.numbers import NumberForm, decide_number_form, parse_numbers
 from agent.competition.canonical.tables import CanonicalTables, TableFiles, canonical_tables, category_gaps
+from agent.competition.canonical.unlike_marks import with_like_marks
 
 __all__ = [
     "GAP_WORDS",
@@ -31,4 +32,5 @@ __all__ = [
     "parse_clock",
     "parse_dates",
     "parse_numbers",
+    "with_like_marks",
 ]

@@ -4,7 +4,7 @@ Numbers become plain, dates ISO 8601 and gaps blank. In categories a gap word is
 predict lack it, since it may be a level. Text, signals and groups keep their cells unless `gaps` names words.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from agent.competition.canonical.gaps import STRONG_GAP_WORDS, blank_gaps, gap_w
 from agent.competition.canonical.kinds import MIN_SHARE, ColumnKind, canonical_cells, column_kind
 from agent.competition.canonical.numbers import PLAIN_NUMBER
 from agent.competition.canonical.sentences import ReadColumn, sentences_about
+from agent.competition.canonical.unlike_marks import with_like_marks
 from agent.competition.spec import CompetitionSpec, CsvForm, InputColumn
 from agent.core.errors import SetupError, redacted_as
 
@@ -61,15 +62,17 @@ def canonical_tables(
         if column.role == "image" or name not in train.columns:
             continue
         cells = train[name], test[name] if name in test.columns else None
+        parts, form = cells, files.form
+        if column.role == "number":
+            parts, form = with_like_marks(*cells, form)
         if column.role in ("number", "time"):
-            kind, words = _kind_of_role(column, *cells, files), ()
+            kind, words = _kind_of_role(column, *parts, replace(files, form=form)), ()
         else:
             kind, words = None, _words_of(column, *cells)
             if not words:
                 continue
-        for table in (train, test):
-            if name in table.columns:
-                part = table[name]
+        for table, part in zip((train, test), parts, strict=True):
+            if part is not None:
                 table[name] = blank_gaps(part, words) if kind is None else canonical_cells(part, kind)
         found = words if kind is None else kind.gap_words
         read.append(ReadColumn(name, kind, found, cells[0], train[name], cells[1], test.get(name)))

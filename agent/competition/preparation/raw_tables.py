@@ -14,7 +14,13 @@ from agent.competition.preparation.sample_form import Sample, default_sample
 from agent.competition.preparation.signals import require_signals
 from agent.competition.preparation.train_labels import add_labels
 from agent.competition.reading.user_table import read_user_table
-from agent.competition.row_ids import add_keys, find_column, key_column, rename_columns
+from agent.competition.row_ids import (
+    add_keys,
+    find_column,
+    key_column,
+    positions_as_numbers,
+    rename_columns,
+)
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec, CsvForm
 from agent.competition.tables import require_columns
 from agent.core.errors import SetupError, redacted_as
@@ -237,19 +243,26 @@ def _in_order_of(
     names = sample.id_columns
     renamed = sample.cells[list(names)].set_axis([key] if spec.id_from is None else spec.id_from, axis=1)
     ids = add_keys(spec, renamed, key, file)[key]
-    positions = pd.Index(test[key]).get_indexer(pd.Index(ids))
+    positions, notes = pd.Index(test[key]).get_indexer(pd.Index(ids)), tuple[str, ...]()
     unknown = positions < 0
+    if unknown.any() and (as_numbers := positions_as_numbers(test[key], ids)) is not None:
+        first = int(unknown.argmax())
+        notes = (
+            f"{file.name}: ids are written otherwise than in {spec.test}, such as '{ids.iloc[first]}' and "
+            f"'{test[key].iloc[as_numbers[first]]}'; they are matched as numbers.",
+        )
+        positions, unknown = as_numbers, np.zeros(len(ids), dtype=np.bool_)
     if unknown.any():
         row = int(unknown.argmax())
         raise SetupError(
             f"{file}: {int(unknown.sum())} of its {len(ids)} ids are not among the {len(test)} ids of "
             f"{spec.test}; the first is '{sample.cells[names[0]].iloc[row]}' (row {row + 1})."
         )
-    ordered: pd.DataFrame = test.iloc[positions].reset_index(drop=True)
+    ordered = test.iloc[positions].assign(**{key: ids.to_numpy()}).reset_index(drop=True)
     if len(ordered) == len(test):
-        return ordered, ()
+        return ordered, notes
     sentence = f"{file.name} has {len(ordered)} of the {len(test)} rows of {spec.test}; MARS predicts these."
-    return ordered, (sentence,)
+    return ordered, (*notes, sentence)
 
 
 def _check_columns(spec: CompetitionSpec, folder: Path) -> None:

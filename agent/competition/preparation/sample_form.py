@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from agent.competition.final_form import FinalColumn, FinalForm, parse_cell
@@ -85,8 +86,24 @@ def plan_submission(
     classes = read.target.classes or ()
     several = kind == "probability" and not fit.has_one_probability
     predicted = classes if several else spec.targets
-    warnings = fit.warnings if sample.is_given else ()
+    warnings = (*fit.warnings, *_dressed_numbers(spec, final, cells)) if sample.is_given else ()
     return SubmissionPlan((spec.id_column, *predicted), final, cells, warnings)
+
+
+def _dressed_numbers(spec: CompetitionSpec, form: FinalForm, cells: pd.DataFrame) -> tuple[str, ...]:
+    """Return a warning if the sample writes predicted numbers otherwise than plain, such as 5 %."""
+    for place, column in enumerate(form.columns):
+        cell = cells.iloc[0, place].strip()
+        if column.kind == "number" and cell and not _is_number(parse_cell(form, column, cell)):
+            return (
+                f"{spec.sample_submission} writes '{column.name}' as '{cell}'; the file to submit holds "
+                "plain numbers.",
+            )
+    return ()
+
+
+def _is_number(cell: str) -> bool:
+    return not np.isnan(pd.to_numeric(cell, errors="coerce"))
 
 
 def _header_name(name: str) -> str:
@@ -170,7 +187,7 @@ def _in_order(
     wanted: Sequence[FinalColumn], real: Sequence[str], offered: Sequence[str], kind: str
 ) -> dict[str, FinalColumn] | None:
     """Return columns with names other than the targets or classes, by their place or their endings."""
-    by_ending = [[name for name in real if _ends_with(name, column.name)] for column in wanted]
+    by_ending = [[name for name in real if ends_with_label(name, column.name)] for column in wanted]
     if all(len(names) == 1 for names in by_ending) and len({names[0] for names in by_ending}) == len(wanted):
         chosen = [names[0] for names in by_ending]
     elif kind != "probability" and len(wanted) in (len(real), len(offered)):
@@ -182,7 +199,7 @@ def _in_order(
     }
 
 
-def _ends_with(name: str, label: str) -> bool:
+def ends_with_label(name: str, label: str) -> bool:
     """Return whether a name is a label behind a prefix, such as `prob_red` or `Class 1`."""
     return re.fullmatch(rf".*[^a-z0-9]{re.escape(label.strip().casefold())}", name.casefold()) is not None
 
@@ -222,7 +239,9 @@ def default_cells(plan: SubmissionPlan, classes: Sequence[str] | None) -> dict[s
     cells: dict[str, str] = {}
     for column, cell in zip(plan.final.columns, first, strict=True):
         if column.source is not None and column.kind != "flag" and cell.strip():
-            cells[column.source] = parse_cell(plan.final, column, cell)
+            canonical = parse_cell(plan.final, column, cell)
+            if column.kind != "number" or _is_number(canonical):
+                cells[column.source] = canonical
     kinds = {column.source: column.kind for column in plan.final.columns}
     neutral = {"number": "0", "text": (classes or ("",))[0]}
     return {name: cells.get(name, neutral.get(kinds.get(name, ""), "")) for name in plan.columns[1:]}

@@ -33,6 +33,7 @@ def read_arrow(content: pa.Buffer, kind: FileKind, file: Path) -> tuple[pa.Table
         raise SetupError(
             f"{file}: the file looks like {kind.value} but is {problem}; write or copy it again."
         ) from error
+    table = _with_named_range(table)
     columns = [
         to_text(column, name, file) for name, column in zip(table.column_names, table.columns, strict=True)
     ]
@@ -52,6 +53,19 @@ def _open(content: pa.Buffer, kind: FileKind) -> pa.Table:
     return feather.read_table(source)
 
 
+def _with_named_range(table: pa.Table) -> pa.Table:
+    """Return the table with the row labels that pandas stores as a range and a name, such as ids."""
+    try:
+        stored = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
+        labels = [entry for entry in stored.get("index_columns", []) if isinstance(entry, dict)]
+        name, values = labels[0]["name"], range(*(int(labels[0][part]) for part in ("start", "stop", "step")))
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return table
+    if not isinstance(name, str) or name in table.column_names or len(values) != table.num_rows:
+        return table
+    return table.add_column(0, name, pa.array(values, pa.int64()))
+
+
 def to_text(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     """Return a column of any type as text, gaps as ''.
 
@@ -63,7 +77,7 @@ def to_text(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
         return to_text(column, name, file)
     if pa.types.is_dictionary(kind):
-        return to_text(column.cast(kind.value_type), name, file)
+        return to_text(_decoded(column), name, file)
     if pa.types.is_null(kind):
         return pa.chunked_array([pa.array([""] * len(column), pa.large_string())])
     try:
@@ -73,6 +87,17 @@ def to_text(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
             f"{file}: column '{name}' holds values of the type {kind}; write it as text or numbers."
         ) from error
     return pc.replace_substring(pc.fill_null(text.cast(pa.large_string()), ""), "\0", "")
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the values of a column of categories. Views of text cannot be decoded, so they become text."""
+    kind = column.type.value_type
+    kind = pa.large_string() if pa.types.is_string_view(kind) else kind
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(kind)).dictionary_decode()
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(chunks, kind)
 
 
 def _text_of(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:

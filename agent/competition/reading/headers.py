@@ -57,7 +57,8 @@ def clean_header(cells: Sequence[str], file_name: str) -> Header:
     notes = []
     if repeated:
         renamed = ", ".join(f"'{old}' (now '{new}')" for old, new in repeated[:3])
-        notes.append(f"{file_name}: {len(repeated)} columns repeat a name: {renamed}.")
+        count = "1 column repeats" if len(repeated) == 1 else f"{len(repeated)} columns repeat"
+        notes.append(f"{file_name}: {count} a name: {renamed}.")
     return Header(tuple(names), tuple(blank), tuple(notes))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from agent.core.errors import SetupError
 
 _USUAL = re.compile(r"train|test|label|class|sample|submi|target|categor")
+_JSON_COLUMNS = re.compile(r'\{\s*"[^"]*"\s*:\s*(\[|\{\s*"[0-9]+"\s*:)')
 _HEAD = 2**16
 SUFFIXES = (".gz", ".bz2", ".zip", ".zst", ".xz")
 _FORMATS = (
@@ -64,10 +65,15 @@ def _has_columns(path: Path) -> bool:
 
 
 def _holds_records(path: Path) -> bool:
-    """Return whether a JSON file starts with a list of records, or holds one record in each line."""
+    """Return whether a JSON file holds a list of records, one record in each line, or columns as pandas does.
+
+    Settings may look like columns, so a file of columns needs a usual name.
+    """
     head = _head(path).lstrip("\ufeff \t\r\n")
     lines = [line.strip() for line in head.split("\n")[:2]]
     if len(lines) == 2 and all(line.startswith("{") and line.endswith("}") for line in lines):
+        return True
+    if _JSON_COLUMNS.match(head) and _USUAL.search(table_stem(path.name.lower())):
         return True
     return head.startswith("[") and head[1:].lstrip().startswith("{")
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -83,6 +83,15 @@ def draft_spec(folder: Path) -> Draft:
         if tables.to_predict is None:
             tables, questions = make_hold_out(tables)
         return build_draft(tables, _guess_fields(tables, questions))
+
+
+def without_blank_targets(draft: Draft) -> Draft:
+    """Return the draft of a competition that leaves labelled rows without a valid target out."""
+    guess = Guess(
+        "blank_targets", "drop", "you asked for it: labelled rows without a valid target are left out"
+    )
+    spec = draft.spec.model_copy(update={"blank_targets": "drop"})
+    return replace(draft, spec=spec, guesses=(*draft.guesses, guess))
 
 
 def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_words_in
+from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_words_in, with_like_marks
 from agent.competition.preparation.signals import is_signal
 from agent.competition.spec import CsvForm, InputColumn, Role
 from agent.core.errors import SetupError
@@ -109,7 +109,8 @@ def _guess_role(tables: FoundTables, name: str) -> _GuessedRole:
     if _GROUP_NAME.fullmatch(name) and _MIN_GROUPS <= distinct < 0.8 * len(present):
         return _guess_group(test, present, distinct)
     form = (tables.forms or {}).get(tables.train_name, CsvForm())
-    kind = column_kind(train, test, name, csv=form)
+    alike, form = with_like_marks(train, test, form)
+    kind = column_kind(*alike, name, csv=form)
     if kind.kind == "number":
         return _GuessedRole("number", _number_reason(kind), questions=kind.questions)
     if kind.kind == "clock":

@@ -13,6 +13,8 @@ from agent.core.errors import SetupError
 from agent.drafting.rules.class_folders import ClassFolders, find_class_folders
 from agent.drafting.rules.table_roles import TableRoles, assign_roles
 
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+
 
 @dataclass(frozen=True)
 class Guess:
@@ -213,6 +215,9 @@ def _refuse_without_training_table(folder: Path, names: Sequence[str]) -> None:
         raise SetupError(
             f"{folder}: has no training table (found {', '.join(names[:8])}); name it train.csv."
         )
+    archives = sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES))
+    if archives:
+        raise SetupError(f"{folder}: has no table, but {', '.join(archives[:4])}; unpack it into the folder.")
     raise SetupError(
         f"{folder}: has no table (CSV, Parquet, Excel, JSON lines) and no pictures in a folder per class; "
         "add train.csv, or the folders."

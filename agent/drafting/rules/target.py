@@ -10,6 +10,7 @@ import pandas as pd
 from agent.competition.canonical import canonical_cells, column_kind
 from agent.competition.labels import alike_labels, parse_flags, sort_labels
 from agent.competition.positive_class import guess_positive_class
+from agent.competition.preparation.sample_form import ends_with_label
 from agent.competition.spec import CsvForm
 from agent.core.errors import SetupError
 from agent.drafting.rules.grades import order_of_grades
@@ -19,6 +20,7 @@ from agent.drafting.rules.tables import FoundTables, Guess
 _MAX_CLASSES = 20  # whole numbers with more distinct values are quantities, not classes
 _MAX_ASKED_CLASSES = 200  # whole numbers with more distinct values are quantities without a question
 _MIN_ASKED_CLASSES = 3  # whole numbers with fewer distinct values are classes
+_LIST = re.compile(r"\[.*\]|\{.*\}|\(.*\)", re.DOTALL)
 _QUANTITY_NAME = re.compile(
     r"(.*[_\W])?(count|counts|quantity|qty|amount|price|cost|age|days|hours|minutes|sales|revenue|num|total)([_\W].*)?",
     re.IGNORECASE,
@@ -143,6 +145,11 @@ def _guess_classification(
             f"Is this the order of the classes, from low to high: {', '.join(order)}? Metrics such as qwk "
             "use it."
         )
+    if labels and all(_LIST.fullmatch(label.strip()) for label in labels):
+        questions.append(
+            f"Are the cells of '{name}' lists of labels, such as {_short(min(labels, key=len))}? Each list "
+            "is a class of its own now; for label sets write one mark between labels, as in sun|rain."
+        )
     questions += [
         f"Do {' and '.join(repr(label) for label in alike)} mean the same class? They are different classes "
         f"now; write them alike in {tables.labels_name or tables.train_name} if they are one."
@@ -166,8 +173,8 @@ def _classification_metric(
     if answers is not None and answers.shape[1] > 1:
         return Guess("metric", "log_loss", f"{sample} has a probability column for each class"), ""
     values = set() if answers is None else set(answers.iloc[:, 0])
-    probabilities = {value for value in values - labels if _is_probability(value)}
-    if len(labels) == 2 and probabilities and probabilities == values - labels:
+    others = values - labels - _same_numbers(values, labels)
+    if len(labels) == 2 and others and all(_is_probability(value) for value in others):
         reason = f"{sample} holds the probability of one of two classes"
         return Guess("metric", "roc_auc", reason), "Is roc_auc the metric, or log_loss?"
     reason = "usual for classes" if answers is None else f"{sample} holds classes"
@@ -176,6 +183,19 @@ def _classification_metric(
 
 def _ask_about(metric: str) -> str:
     return f"Is {metric} the metric? The tables do not say."
+
+
+def _same_numbers(values: set[str], labels: frozenset[str]) -> set[str]:
+    """Return the values that are the number of a label: 1 is the label 1.0."""
+    numbers = pd.to_numeric(pd.Series(sorted(labels)), errors="coerce").dropna()
+    return {value for value in values if _as_number(value) in set(numbers)}
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def guess_positive(cells: "pd.Series[str]") -> tuple[Guess, str]:
@@ -203,6 +223,10 @@ def _sample_answers(tables: FoundTables, ids: tuple[str, ...], target: str) -> p
         return tables.sample[[target]]
     labels = set(tables.train[target])
     classes = [name for name in offered if name in labels]
+    if len(classes) < 2 and len(labels) > 1:  # prob_red, prob_blue
+        by_label = [[name for name in offered if ends_with_label(name, label)] for label in sorted(labels)]
+        classes = [names[0] for names in by_label if len(names) == 1]
+        classes = classes if len(set(classes)) == len(labels) else []
     if len(classes) > 1:
         return tables.sample[classes]
     return tables.sample[offered[:1]] if offered else None
@@ -259,10 +283,8 @@ def _are_whole(numbers: "pd.Series[float]") -> bool:
 
 
 def _is_probability(text: str) -> bool:
-    try:
-        return 0 <= float(text) <= 1
-    except ValueError:
-        return False
+    number = _as_number(text)
+    return number is not None and 0 <= number <= 1
 
 
 def _short(text: str) -> str:

@@ -67,8 +67,8 @@ def format_yaml(draft: Draft, notes: Sequence[str] = ()) -> str:
     """Return the specification as YAML, each guessed field below a comment with its reason."""
     reasons = {guess.field: _format_reason(guess) for guess in draft.guesses}
     lines = ["# Drafted by `mars init` from the files of this folder. Check each field and its reason."]
-    lines += [f"# To check: {_on_one_line(question)}" for question in draft.questions]
-    lines += [f"# Note: {_on_one_line(note)}" for note in dict.fromkeys((*draft.notes, *notes))]
+    lines += [f"# To check: {on_one_line(question)}" for question in draft.questions]
+    lines += [f"# Note: {on_one_line(note)}" for note in dict.fromkeys((*draft.notes, *notes))]
     shown = _shown_fields(draft.spec)
     for name in [name for name in CompetitionSpec.model_fields if name in shown]:
         if name in reasons:
@@ -117,10 +117,10 @@ def _parse_spec(spec: CompetitionSpec, text: str) -> CompetitionSpec:
 
 def _format_reason(guess: Guess) -> str:
     by = f"proposed by the language model {guess.by}: " if guess.by else ""
-    return _on_one_line(f"{by}{guess.reason}")
+    return on_one_line(f"{by}{guess.reason}")
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """Return the text on one line: a column name with a line break must not end a YAML comment."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 

@@ -32,6 +32,29 @@ def test_a_column_of_numbers_is_plain_in_both_tables() -> None:
     )
 
 
+def test_decimal_marks_may_differ_between_the_tables() -> None:
+    european, plain = (
+        ["0,374", "1,393", "1.234,5", "12", "-0,25"],
+        ["0.374", "1.393", "1234.5", "12", "-0.25"],
+    )
+    for train, test in ((european, plain), (plain, european)):
+        found = read("number", train, test)
+        assert (found.train["a"].tolist(), found.test["a"].tolist()) == (plain, plain)
+        assert found.warnings == (
+            "Numbers in other forms are read as plain numbers: 'a' ('0,374' is 0.374).",
+        )
+    lost = read("number", [*european * 9, "many"], plain * 9)
+    assert lost.train["a"].tolist() == [*plain * 9, ""]
+    assert "1 cell counts as missing because it is no number; the first is 'many'" in lost.warnings[-1]
+
+
+def test_one_clear_table_decides_for_both() -> None:
+    found = read("number", ["0,5", "1,393", "2,25"], ["1,393", "7"])
+    assert found.test["a"].tolist() == ["1.393", "7"]
+    found = read("number", ["1.234", "5.678"], ["1.234,5", "0,5"])
+    assert found.train["a"].tolist() == ["1234", "5678"]
+
+
 def test_plain_tables_stay_and_nothing_is_told() -> None:
     train, test = ["1", " ", "2.50"], ["3e5", "+1"]
     found = read("number", train, test)

@@ -202,3 +202,22 @@ def test_gaps_and_index_columns_of_pandas(tmp_path: Path, kind: str, index: bool
     name = "__index_level_0__" if kind in ("parquet", "feather") else "Unnamed: 0"
     assert found.index_columns == ((name,) if index else ())
     assert (name in cells) == index
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_categories_of_polars_become_text(tmp_path: Path, kind: str) -> None:
+    words = polars.Series("word", ["red", None, "blue", "red"], dtype=polars.Categorical)
+    grades = polars.Series("grade", ["low", "high", None, "low"], dtype=polars.Enum(["low", "high"]))
+    found = place(tmp_path, f"t.{kind}", _typed(polars.DataFrame([words, grades]), kind))
+    assert content(found.cells) == {"word": ["red", "", "blue", "red"], "grade": ["low", "high", "", "low"]}
+
+
+def test_a_named_range_of_row_labels_is_a_column(tmp_path: Path) -> None:
+    table = pd.DataFrame({"id": [5, 7, 9], "x": ["a", "b", "c"]})
+    table.set_index(pd.RangeIndex(5, 11, 2, name="id"))[["x"]].to_parquet(tmp_path / "named.parquet")
+    assert content(read_user_table(tmp_path, "named.parquet").cells) == {
+        "id": ["5", "7", "9"],
+        "x": ["a", "b", "c"],
+    }
+    table[["x"]].to_parquet(tmp_path / "unnamed.parquet")
+    assert content(read_user_table(tmp_path, "unnamed.parquet").cells) == {"x": ["a", "b", "c"]}

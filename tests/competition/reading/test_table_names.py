@@ -1,7 +1,9 @@
 """Names of tables in a folder, and links to tables."""
 
 from pathlib import Path
+from typing import Literal
 
+import pandas as pd
 import pytest
 
 from agent.competition.reading.table_names import table_files, table_stem
@@ -31,6 +33,17 @@ def test_tables_of_every_format_are_found(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"a": {"b": 1}}')
     (tmp_path / "folder.csv").mkdir()
     assert table_files(tmp_path) == sorted([*tables, "columns.txt", "records.json"])
+
+
+@pytest.mark.parametrize("orient", ["columns", "split", "records"])
+def test_json_of_pandas_is_a_table_where_its_name_says_so(tmp_path: Path, orient: Literal["columns"]) -> None:
+    table = pd.DataFrame({"id": ["a", "b"], "x": ["1", "2"]}, index=[270, 271])
+    table.to_json(tmp_path / "train.json", orient=orient)
+    assert table_files(tmp_path) == ["train.json"]
+    assert read_user_table(tmp_path, "train.json").cells.to_dict("list") == table.to_dict("list")
+    (tmp_path / "train.json").write_text('{"epochs": 3, "sizes": [1, 2]}')
+    (tmp_path / "settings.json").write_text('{"sizes": [1, 2]}')
+    assert table_files(tmp_path) == []
 
 
 def test_a_path_that_is_no_folder_is_named(tmp_path: Path) -> None:

@@ -250,3 +250,9 @@ def test_a_failed_guess_raises_a_set_up_error(tmp_path: Path, damage: Damage, me
     damage(folder)
     with pytest.raises(SetupError, match=message):
         draft_spec(folder)
+
+
+def test_an_archive_of_tables_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data.zip").write_bytes(b"PK")
+    with pytest.raises(SetupError, match=r"has no table, but data\.zip; unpack it into the folder"):
+        draft_spec(tmp_path)

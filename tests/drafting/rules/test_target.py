@@ -64,6 +64,25 @@ def test_a_column_for_each_class_decides_for_classes(tmp_path: Path) -> None:
     assert (draft.spec.task, draft.spec.metric) == ("classification", "log_loss")
 
 
+@pytest.mark.parametrize("prefix", ["prob_", "Class ", "p."])
+def test_columns_that_end_with_the_classes_hold_probabilities(tmp_path: Path, prefix: str) -> None:
+    sample = {"id": None, **{f"{prefix}{name}": 0.3 for name in ("red", "blue", "tan")}}
+    draft = drafted(tmp_path / "a", cycle("red", "tan", "blue"), sample)
+    assert (draft.spec.task, draft.spec.metric) == ("classification", "log_loss")
+
+
+@pytest.mark.parametrize(("answer", "metric"), [(0, "accuracy"), ("0.0", "accuracy"), (0.5, "roc_auc")])
+def test_whole_numbers_with_and_without_decimals_are_the_same_class(
+    tmp_path: Path, answer: object, metric: str
+) -> None:
+    assert drafted(tmp_path / "a", cycle("0.0", "1.0"), {"id": None, "y": answer}).spec.metric == metric
+
+
+def test_lists_of_labels_are_asked_about(tmp_path: Path) -> None:
+    draft = drafted(tmp_path / "a", cycle("['sun']", "['sun', 'rain']", "['rain']", "[]"))
+    assert any("lists of labels, such as []" in question for question in draft.questions)
+
+
 def test_columns_of_zero_and_one_are_labels(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     frame = table(ROWS).drop(columns="price")

@@ -8,7 +8,7 @@ from agent.core.errors import SetupError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _CHECKOUT = _PACKAGE.parent
-_HOW_TO_SET = (
+HOW_TO_SET_HOME = (
     "set MARS_HOME to a folder that this user may write, for example with `export MARS_HOME=~/mars`."
 )
 
@@ -106,7 +106,7 @@ def home() -> Home:
             raise SetupError(f"{found.root}: is not a folder; set MARS_HOME to a folder.")
         is_readable = os.access(found.root, os.R_OK | os.X_OK)
     if not is_readable:
-        raise SetupError(f"{found.root}: this user may not read it; {_HOW_TO_SET}")
+        raise SetupError(f"{found.root}: this user may not read it; {HOW_TO_SET_HOME}")
     return found
 
 
@@ -118,7 +118,7 @@ def require_writable(home: Home) -> None:
             place = place.parent
         needed = os.W_OK if place == home.database else os.W_OK | os.X_OK
         if not os.access(place, needed):
-            raise SetupError(f"{place}: this user may not write there; {_HOW_TO_SET}")
+            raise SetupError(f"{place}: this user may not write there; {HOW_TO_SET_HOME}")
 
 
 def _configured_home() -> Home:

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agent.cli import options
 from agent.cli.interrupts import interruptible
@@ -20,15 +18,26 @@ if TYPE_CHECKING:
     from agent.drafting.llm.draft import DraftResult
     from agent.drafting.rules.draft import Draft
 
+_LEAST_TITLE = 20  # columns of the terminal
+
 
 def competitions_command() -> None:
     """List the competitions that can be run by name."""
     from agent.competition.registry import list_competitions
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
 
-    table = Table("name", "task", "metric", "title", box=None)
-    for found in list_competitions(paths.home()):
-        table.add_row(found.spec.id, found.spec.task, found.spec.metric, found.spec.title)
-    Console().print(table)
+    columns = [
+        FittedColumn("name", rank=0),
+        FittedColumn("task", rank=1),
+        FittedColumn("metric", rank=2),
+        FittedColumn("title", rank=3, wraps_at=_LEAST_TITLE),
+    ]
+    rows = [
+        {"name": one.spec.id, "task": one.spec.task, "metric": one.spec.metric, "title": one.spec.title}
+        for one in list_competitions(paths.home())
+    ]
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
 
 
 def init_command(

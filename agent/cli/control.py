@@ -4,8 +4,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from agent.cli.options import finite
 from agent.core import paths
@@ -14,6 +12,8 @@ from agent.core.paths import Home
 
 if TYPE_CHECKING:
     from agent.record.gc import RemovableFile
+
+_LEAST_KIND = 10  # columns of the terminal
 
 
 def stop_command(
@@ -77,6 +77,7 @@ def gc_command(
     """
     from agent.core.database import open_database
     from agent.record.gc import collect_garbage
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
 
     home = paths.home()
     engine = open_database(home.database)
@@ -84,11 +85,19 @@ def gc_command(
     sizes_by_place: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in removable:
         sizes_by_place[item.kind, _place(item, home)].append(item.size)
-    table = Table("what", "where", Column("items", justify="right"), Column("MB", justify="right"), box=None)
-    for (kind, place), sizes in sorted(sizes_by_place.items()):
-        table.add_row(kind, place, str(len(sizes)), f"{sum(sizes) / 1e6:,.1f}")
+    columns = [
+        FittedColumn("what", rank=1, wraps_at=_LEAST_KIND),
+        FittedColumn("where", rank=0),
+        FittedColumn("items", rank=2, justify="right"),
+        FittedColumn("MB", rank=0, justify="right"),
+    ]
+    rows = [
+        {"what": kind, "where": place, "items": str(len(sizes)), "MB": f"{sum(sizes) / 1e6:,.1f}"}
+        for (kind, place), sizes in sorted(sizes_by_place.items())
+    ]
     if removable:
-        Console(soft_wrap=True).print(table)
+        console = table_console()
+        console.print(fitted_table(columns, rows, console.width))
     verb = "would be removed" if dry_run else "removed"
     count = "1 item" if len(removable) == 1 else f"{len(removable)} items"
     print(f"{count}, {sum(item.size for item in removable) / 1e6:,.1f} MB {verb}.")

@@ -101,8 +101,7 @@ def _check_name(name: str) -> None:
 
 
 def _print_history(root: Path, name: str, as_json: bool) -> None:
-    from rich.table import Column, Table
-
+    from agent.report.fitted_table import FittedColumn, fitted_table, table_console
     from agent.solution.history import entries as all_entries
 
     entries = all_entries(root, name)
@@ -117,22 +116,33 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
         ]
         print(json.dumps(listed))
         return
-    # A run's id must not be cut off: users copy it.
-    nodes = [f"{one.card.run}/{one.card.node:03d}" for one in entries]
-    node = Column("run/node", no_wrap=True, min_width=max(map(len, nodes)))
     metrics = {one.card.metric for one in entries}
-    columns: list[Column | str] = ["no.", "date", node, "data", "validation", "audit"]
-    columns += ["metric"] if len(metrics) > 1 else []
     has_other_data = len({(one.card.data_kind, one.card.fingerprint) for one in entries}) > 1
-    table = Table(*columns, box=None, pad_edge=False)
-    for one, name_of_node in zip(entries, nodes, strict=True):
-        card = one.card
-        number = f"{one.number}{'*' if one.is_kept else ''}"
-        scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
-        data = f"{card.data_kind} {card.fingerprint[:8]}" if has_other_data else card.data_kind
-        facts = (number, card.kept_at[:10], name_of_node, data, *scores, card.metric)
-        table.add_row(*facts[: len(columns)])
-    Console().print(table)
+    columns = [
+        FittedColumn("no.", rank=0),
+        FittedColumn("date", rank=4),
+        FittedColumn("run/node", rank=1),
+        FittedColumn("data", rank=2),
+        FittedColumn("validation", rank=0),
+        FittedColumn("audit", rank=3),
+        *([FittedColumn("metric", rank=2)] if len(metrics) > 1 else []),
+    ]
+    rows = [
+        {
+            "no.": f"{one.number}{'*' if one.is_kept else ''}",
+            "date": one.card.kept_at[:10],
+            "run/node": f"{one.card.run}/{one.card.node:03d}",
+            "data": f"{one.card.data_kind} {one.card.fingerprint[:8]}"
+            if has_other_data
+            else one.card.data_kind,
+            "validation": f"{one.card.validation:.5f}",
+            "audit": "none" if one.card.audit is None else f"{one.card.audit:.5f}",
+            "metric": one.card.metric,
+        }
+        for one in entries
+    ]
+    console = table_console()
+    console.print(fitted_table(columns, rows, console.width))
     scored_by = f"Scores: {metrics.pop()}. " if len(metrics) == 1 else ""
     print(f"{scored_by}* is kept now. To bring another one back: mars solutions {name} --restore NO")
 

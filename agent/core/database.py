@@ -1,5 +1,7 @@
 """The SQLite database of a home: runs, events and lessons, shared by several processes."""
 
+import errno
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,21 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from agent.core.errors import SetupError
+from agent.core.paths import HOW_TO_SET_HOME
 
 _BUSY_S = 30
+_PRIMARY_CODE = 0xFF  # the part of an SQLite error code that names the kind
+_CLOSED = f"this user may not write it; {HOW_TO_SET_HOME}"
+_DAMAGED = "is damaged or no database; move the file away, or set MARS_HOME to another folder."
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and run again.",
+    sqlite3.SQLITE_BUSY: f"another program has locked the file for {_BUSY_S} s; end it and run again.",
+    sqlite3.SQLITE_IOERR: (
+        "the disk does not read or write the file; check it, or set MARS_HOME to another folder."
+    ),
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+}
 
 
 def open_database(file: Path) -> Engine:
@@ -26,11 +41,17 @@ def open_database(file: Path) -> Engine:
         event.listen(engine, "begin", _begin)
         engine.connect().close()
     except (OSError, DBAPIError) as error:
-        raise SetupError(
-            f"{file}: the database cannot be opened ({error.__cause__ or error}); "
-            "set MARS_HOME to a writable folder."
-        ) from error
+        raise SetupError(f"{file}: {_explain(error)}") from error
     return engine
+
+
+def _explain(error: OSError | DBAPIError) -> str:
+    """Return why the database cannot be opened and what to do."""
+    if isinstance(error, OSError):
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return _REASONS[sqlite3.SQLITE_FULL] if is_full else _CLOSED
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN)
+    return _REASONS.get(code & _PRIMARY_CODE, _CLOSED)
 
 
 def writing(engine: Engine) -> Engine:

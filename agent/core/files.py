@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,12 +28,26 @@ def translate_os_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        reason = error.strerror or str(error)
-        if error.errno in _NO_PERMISSION:
+        first = _first_of(error)
+        where = f"{first.filename}: " if first.filename else ""
+        reason = first.strerror or str(first)
+        if first.errno in _NO_PERMISSION:
             raise SetupError(f"{doing}: {where}{reason}; give this user the permissions.") from error
-        hint = "; free some space and run again" if error.errno in _DISK_FULL else ""
-        raise InfrastructureError(f"{doing}: {where}{reason}{hint}.") from error
+        raise InfrastructureError(f"{doing}: {where}{reason}{space_hint(first)}.") from error
+
+
+def space_hint(error: OSError) -> str:
+    """Return what to do if the disk is full, as the end of a sentence."""
+    return "; free some space and run again" if error.errno in _DISK_FULL else ""
+
+
+def _first_of(error: OSError) -> OSError:
+    """Return the first of the errors that a copy of a folder collects; else the error itself."""
+    if not isinstance(error, shutil.Error) or not isinstance(error.args[0], list):
+        return error
+    _, target, reason = error.args[0][0]
+    number = re.match(r"\[Errno (\d+)\]", str(reason))
+    return error if number is None else OSError(int(number[1]), os.strerror(int(number[1])), str(target))
 
 
 def is_contained(relative: str) -> bool:

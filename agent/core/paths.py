@@ -8,6 +8,9 @@ from agent.core.errors import SetupError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _CHECKOUT = _PACKAGE.parent
+HOW_TO_SET_HOME = (
+    "set MARS_HOME to a folder that this user may write, for example with `export MARS_HOME=~/mars`."
+)
 
 
 def is_checkout() -> bool:
@@ -89,11 +92,21 @@ def home() -> Home:
     """Return MARS_HOME, else the checkout, else a folder in the user's data directory.
 
     Raises:
-        SetupError: MARS_HOME names a file.
+        SetupError: MARS_HOME names a file, or a folder that this user may not read.
     """
     found = _configured_home()
-    if os.path.lexists(found.root) and not os.path.isdir(found.root):
-        raise SetupError(f"{found.root}: is not a folder; set MARS_HOME to a folder.")
+    try:
+        os.lstat(found.root)
+    except PermissionError:
+        is_readable = False
+    except OSError:
+        return found  # it does not exist yet
+    else:
+        if not os.path.isdir(found.root):
+            raise SetupError(f"{found.root}: is not a folder; set MARS_HOME to a folder.")
+        is_readable = os.access(found.root, os.R_OK | os.X_OK)
+    if not is_readable:
+        raise SetupError(f"{found.root}: this user may not read it; {HOW_TO_SET_HOME}")
     return found
 
 
@@ -105,10 +118,7 @@ def require_writable(home: Home) -> None:
             place = place.parent
         needed = os.W_OK if place == home.database else os.W_OK | os.X_OK
         if not os.access(place, needed):
-            raise SetupError(
-                f"{place}: this user may not write there; set MARS_HOME to a folder that this user may "
-                "write, for example with `export MARS_HOME=~/mars`."
-            )
+            raise SetupError(f"{place}: this user may not write there; {HOW_TO_SET_HOME}")
 
 
 def _configured_home() -> Home:

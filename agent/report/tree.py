@@ -15,6 +15,7 @@ from agent.report.live_layout import StatusCounts, status
 _DEEP = 8  # levels from which the guide lines are drawn closer together
 
 # Terminal widths, in columns, from which further table columns are shown.
+_CHANGE_FROM = 60  # also the time
 _AUDIT_FROM = 90
 _LESSONS_FROM = 170
 _DETAILS_FROM = 200
@@ -51,7 +52,9 @@ def render_tree(state: RunState, width: int) -> RenderableType:
     rows = [_cells(state, guide, node, width) for guide, node in _walk(state, width)]
     names = [name for name in rows[0] if any(row[name].plain for row in rows)]
     for name in names:
-        table.add_column(name, **_LAYOUT.get(name, {}), no_wrap=True, overflow="ellipsis")
+        # Scores and states are never cut off.
+        least = max(row[name].cell_len for row in rows) if name in ("score", "status") else None
+        table.add_column(name, **_LAYOUT.get(name, {}), no_wrap=True, overflow="ellipsis", min_width=least)
     for row in rows:
         table.add_row(*(row[name] for name in names))
     return Group(table, Text(), _summary(state))
@@ -81,12 +84,11 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
     label.append(node.name, style="bold default")
     label.append(f" {node.operator}", style=f"not bold {formatting.OPERATOR_STYLE[node.operator]}")
     error = result.metric_se if result and width >= _AUDIT_FROM else None
-    cells = {
-        "node": label,
-        "what changed": Text(
+    cells = {"node": label}
+    if width >= _CHANGE_FROM:
+        cells["what changed"] = Text(
             _change(node) if width < _DETAILS_FROM else formatting.one_line(node.idea.title)
-        ),
-    }
+        )
     if width >= _DETAILS_FROM:
         cells["slots or reason"] = Text(_details(node))
     cells["score"] = Text(formatting.score(node.metric, error), style="bold" if is_best else "")
@@ -96,7 +98,8 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
     if width >= _LESSONS_FROM:
         cells["cites"] = Text(_first_ids(node.idea.cited_lessons))
         cells["lessons"] = Text(_learned(state, node))
-    cells["time"] = Text(formatting.duration(node.seconds) if result else "")
+    if width >= _CHANGE_FROM:
+        cells["time"] = Text(formatting.duration(node.seconds) if result else "")
     return cells | {"status": status(node, is_best)}
 
 

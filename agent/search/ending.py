@@ -53,7 +53,10 @@ def unused_time(state: RunState, elapsed_s: float) -> str:
     left_s = state.run.budget_s - elapsed_s
     if left_s < UNUSED_SHARE * state.run.budget_s:
         return ""
-    return f"{clock(left_s)} of {clock(state.run.budget_s)} were not used"
+    budget = Budget.of(state, elapsed_s)
+    is_reserve = budget.is_exhausted and budget.nodes_left != 0
+    were = "were kept in reserve and" if is_reserve else "were"
+    return f"{clock(left_s)} of {clock(state.run.budget_s)} {were} not used"
 
 
 def _is_failing(state: RunState) -> bool:

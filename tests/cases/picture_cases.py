@@ -1,8 +1,10 @@
 """Folders of pictures: names, places, forms of pixels, damaged files."""
 
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -110,6 +112,30 @@ def _class_folders(folder: Path) -> None:
     _write(folder, place)
 
 
+def _with_masks(folder: Path) -> None:
+    _by_id(folder, _png)
+    for file in [*folder.glob("*/*.png")]:
+        mask = folder / "masks" / file.parent.name / file.name
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        mask.write_bytes(cv2.imencode(".png", np.full((40, 40), 255, np.uint8))[1].tobytes())
+
+
+def _umlauts(folder: Path) -> None:
+    def name(index: int, form: Literal["NFC", "NFD"]) -> str:
+        return unicodedata.normalize(form, f"Bild {index} größe.png")
+
+    table = _write(folder, lambda part, index, _: f"Fotos/{name(index, 'NFD' if index % 3 else 'NFC')}")
+    table.insert(1, "Datei", [name(index, "NFC" if index % 5 else "NFD") for index in range(_ROWS)])
+    save_split(folder, table, "side")
+
+
+def _web_addresses(folder: Path) -> None:
+    table = _write(folder, lambda part, index, name: f"shots/{name}.png")
+    table.insert(1, "url", [f"https://a.org/x/{name}.png?w=40&h=40" for name in table["id"]])
+    table["id"] = np.arange(1, _ROWS + 1)
+    save_split(folder, table, "side")
+
+
 def _twelve_bit(index: int) -> object:
     return draw(index)[:, :, 0].astype(np.uint16) * 4
 
@@ -154,5 +180,8 @@ PICTURE_CASES = [
     Case("a quotation mark in a name", lambda f: _renamed(f, "id", "the \"picture\" 'id'"), best=0.9),
     Case("a backslash in a name", lambda f: _renamed(f, "side", "s\\new"), best=0.9),
     Case("pictures in zips", _zipped, best=0.9),
+    Case("masks of the same names", _with_masks, {}, {"image": "image"}, best=0.9),
+    Case("umlauts in two forms", _umlauts, {}, {"Datei": "image"}, best=0.9),
+    Case("web addresses", _web_addresses, {}, {"url": "image"}, best=0.9),
     Case("folders of classes", _class_folders, {"task": "classification"}, best=0.9),
 ]

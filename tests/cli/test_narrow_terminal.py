@@ -1,6 +1,7 @@
-"""Lists are readable on a terminal of 80 columns."""
+"""Lists are readable on a terminal of 80 columns, and names and scores on one of 40."""
 
 import json
+import re
 
 import pytest
 
@@ -51,3 +52,26 @@ def test_a_terminal_without_unicode_shows_lists_too(searched: str, monkeypatch: 
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     for command in (("lessons", "list"), ("tree", searched), ("show", searched, "2")):
         assert mars(*command).stdout.isascii()
+
+
+def test_names_and_scores_are_whole_on_40_columns(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    header, *rows = mars("tree", searched).stdout.splitlines()[:8]
+    assert header.split() == ["node", "score", "status"]
+    scores = [row.split()[-3] for row in rows if "●" in row or "★" in row]
+    assert len(scores) == 6
+    assert all(len(score) == 6 and score.startswith(("0.", "1.")) for score in scores)
+
+    header, *rows = mars("solutions", "toy", "--history").stdout.splitlines()
+    assert header.split()[:1] + header.split()[-1:] == ["no.", "validation"]
+    assert re.fullmatch(r"1\*.* +[01]\.\d{5} *", rows[0].strip())
+
+    names = mars("competitions").stdout.splitlines()
+    assert any(line.split()[:1] == ["imet-2020"] for line in names)
+
+    *_, total = mars("gc", "--dry-run").stdout.splitlines()
+    rows = mars("gc", "--dry-run").stdout.splitlines()[:-1]
+    assert total.endswith("would be removed.")
+    assert rows[0].split()[-1] == "MB"
+    assert max(len(row) for row in rows) <= 40
+    assert "…" not in "".join(rows)

@@ -25,6 +25,28 @@ def test_a_home_that_does_not_exist_yet_is_fine(tmp_path: Path, monkeypatch: pyt
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("closed", ["outer/home", "outer"])
+def test_a_home_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    root = tmp_path / "outer" / "home"
+    root.mkdir(parents=True)
+    real_access, real_lstat = os.access, os.lstat
+
+    def stat(path: Path, **options: object) -> os.stat_result:
+        if tmp_path / closed in Path(path).parents:
+            raise PermissionError(13, "Permission denied")
+        return real_lstat(path)
+
+    monkeypatch.setenv("MARS_HOME", str(root))
+    monkeypatch.setattr(os, "lstat", stat)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path / closed and real_access(path, mode)
+    )
+    with pytest.raises(SetupError, match=r"home: this user may not read it; set MARS_HOME to a folder"):
+        home()
+
+
 @pytest.mark.parametrize("closed", ["", "workspaces", "workspaces/_prepared", "solutions"])
 def test_a_closed_home_is_refused_and_names_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str

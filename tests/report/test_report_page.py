@@ -165,7 +165,7 @@ def test_what_json_lacks_becomes_null(context: ReportContext) -> None:
     script = Script()
     script.start()
     script.propose(1, "draft", (), idea("Diverged"))
-    wild = CurvePoint(
+    wild = CurvePoint.model_construct(  # as older versions recorded it
         stage="train", fraction=1.0, elapsed_s=1.0, train_loss=float("nan"), metric=float("inf")
     )
     script.finish(1, result(0.5, 0.5, 3.0).model_copy(update={"curve": (wild,)}))

@@ -4,6 +4,7 @@ from typing import get_args
 
 from agent.record.events import EndReason, Failure, ReplaySource, RunFinished
 from agent.record.state import RunState
+from agent.search.budget import Budget
 from agent.search.ending import (
     MAX_FAILURES,
     MAX_VARIED_FAILURES,
@@ -102,6 +103,16 @@ def test_the_sentence_names_the_limit_that_was_used_up() -> None:
     assert unused_time(state, 20.0) == "9:40 of 10:00 were not used"
     assert unused_time(state, 560.0) == ""
     assert end_sentence("budget_used", started()) == "the time budget is used up"
+
+
+def test_time_kept_for_a_refit_is_told_as_a_reserve() -> None:
+    state = started(budget_s=600.0, refit_rows=1.2)
+    add(state, None, 0.5, seconds=60.0)
+    late = 600.0 - Budget.of(state).reserve_s
+    assert late < 540.0
+    state.elapsed_s = late
+    assert reached_limit(state) == "budget_used"
+    assert unused_time(state, late).endswith(" of 10:00 were kept in reserve and not used")
 
 
 def test_a_replay_names_its_source() -> None:

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from agent.competition.pictures.archives import PictureArchive, find_archives
 from agent.core.files import link_limit
@@ -28,6 +29,7 @@ UNREAD_SUFFIXES = frozenset(
 ANSWERS_FOLDER = "answers"  # hidden from everything but `mars grade`
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
 _DRIVE = re.compile(r"^[A-Za-z]:")
+_WEB_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _LISTED_NAMES = 3
 
@@ -111,9 +113,17 @@ def normal_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
+def is_web_address(cell: str) -> bool:
+    """Return whether a cell starts with a scheme, such as https://."""
+    return _WEB_ADDRESS.match(cell.strip()) is not None
+
+
 def split_path(cell: str) -> list[str]:
-    """Return the parts of a path of any system: no drive, no root and no dots."""
-    parts = _DRIVE.sub("", cell.strip()).replace("\\", "/").split("/")
+    """Return the parts of a path of any system or of a web address: no drive, no root and no dots."""
+    path = cell.strip()
+    if is_web_address(path):
+        path = unquote(_WEB_ADDRESS.sub("", re.split("[?#]", path, maxsplit=1)[0]))
+    parts = _DRIVE.sub("", path).replace("\\", "/").split("/")
     return [part for part in parts if part not in ("", ".", "..")]
 
 

@@ -69,9 +69,9 @@ class _InputMerger:
         self._model = model
         self._taken = set(taken)
         images = guess_images(tables, taken[-1])
-        if images is not None and images[0].name not in self.inputs:
-            self.inputs = {images[0].name: images[:2], **self.inputs}
-        self._image_columns = set() if images is None else {images[0].name, images[2]}
+        if images is not None and images.column.name not in self.inputs:
+            self.inputs = {images.column.name: (images.column, images.guess), **self.inputs}
+        self._image_columns = set() if images is None else {images.column.name, images.key}
 
     def set_role(self, proposed: RoleAnswer) -> None:
         """Give one column the role that the answer proposes."""

@@ -12,8 +12,10 @@ import pandas as pd
 from agent.competition.pictures.index import (
     PICTURE_SUFFIXES,
     UNREAD_SUFFIXES,
+    PictureFile,
     PictureIndex,
     build_index,
+    is_web_address,
     split_path,
     without_suffix,
 )
@@ -32,7 +34,35 @@ _WORDS = re.compile(r"[^\W_]+"), re.compile(r"\d+")
 _SPLIT_WORD = re.compile(r"(?<![a-z])train(?![a-z])")
 _SPLIT = "\0"  # stands for {split} in folders, since their names may hold braces
 
-GuessedImages = tuple[InputColumn, Guess, str]
+_SIDE_FOLDER = re.compile(
+    r"(?<![a-z])(masks?|labels?|seg|segmentations?|annotations?|gt|truth|thumbs?|thumbnails?|previews?|small"
+    r"|overlays?|depth|heatmaps?)(?![a-z])",
+    re.IGNORECASE,
+)
+"""Words of folders beside the pictures: their files often have the same names."""
+
+
+@dataclass(frozen=True)
+class GuessedImages:
+    """The image input that was guessed."""
+
+    column: InputColumn
+    guess: Guess
+    key: str
+    """The column of the tables that the pattern uses."""
+
+    rivals: tuple[str, ...]
+    """Patterns that find other pictures for as many rows."""
+
+    @property
+    def questions(self) -> list[str]:
+        """Return a question for the user if other pictures have the same names."""
+        if not self.rivals:
+            return []
+        return [
+            f"Several pictures have the name of a row: {self.column.path} is read, not "
+            f"{' or '.join(self.rivals)}. Is that right?"
+        ]
 
 
 @dataclass(frozen=True)
@@ -40,7 +70,37 @@ class _Pattern:
     """A path pattern that is tried, and how the picture of a cell is found."""
 
     path: str
-    is_found: Callable[[str, str], bool]  # of a cell and a split
+    find: Callable[[str, str], str | None]  # of a cell and a split: the picture's name
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Return the order among patterns that find other pictures: folders with masks come last."""
+        folders = self.path.split("/")[:-1]
+        return any(_SIDE_FOLDER.search(folder) is not None for folder in folders), len(folders)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """The pictures that a pattern finds."""
+
+    pattern: _Pattern
+    train: tuple[str | None, ...]
+    test: tuple[str | None, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(name is not None for name in self.train + self.test)
+
+    def finds_share(self, least: float) -> bool:
+        """Return whether the pattern finds at least a share of the pictures of each table."""
+        return all(
+            sum(name is not None for name in part) >= least * len(part) for part in (self.train, self.test)
+        )
+
+    def is_rival_of(self, other: "_Finding") -> bool:
+        """Return whether as many pictures are found as by another pattern, and all of them are others."""
+        pairs = zip(self.train + self.test, other.train + other.test, strict=True)
+        return self.count == other.count and all(one != two for one, two in pairs if one is not None)
 
 
 def guess_images(tables: FoundTables, id_column: str) -> GuessedImages | None:
@@ -49,7 +109,7 @@ def guess_images(tables: FoundTables, id_column: str) -> GuessedImages | None:
     A plain pattern is preferred. A lookup by name is chosen if it finds more images.
 
     Returns:
-        The image input, the guess with its reason, and the column that the pattern uses; None without images.
+        The image input; None without images.
     """
     to_predict = tables.test if tables.test is not None else tables.sample
     if to_predict is None:
@@ -59,20 +119,34 @@ def guess_images(tables: FoundTables, id_column: str) -> GuessedImages | None:
         return None
     for key, least in _keys(tables.train, to_predict, id_column):
         train, test = _tried(tables.train[key]), _tried(to_predict[key])
-        best, best_found = None, 0
-        for pattern in _patterns(index, key, are_image_names(tables.train[key]), [*train, *test]):
-            found = [
-                sum(pattern.is_found(cell, split) for cell in cells)
-                for cells, split in ((train, "train"), (test, "test"))
-            ]
-            enough = found[0] >= least * len(train) and found[1] >= least * len(test)
-            if enough and sum(found) > best_found:
-                best, best_found = pattern, sum(found)
-        if best is not None:
-            reason = _reason(best.path, best_found, len(train) + len(test), index)
-            column = InputColumn(name="image" if key == id_column else key, role="image", path=best.path)
-            return column, Guess(f"inputs.{column.name}", best.path, reason), key
+        tried = [
+            _Finding(
+                pattern,
+                tuple(pattern.find(cell, "train") for cell in train),
+                tuple(pattern.find(cell, "test") for cell in test),
+            )
+            for pattern in _patterns(index, key, are_image_names(tables.train[key]), [*train, *test])
+        ]
+        enough = [one for one in tried if one.count and one.finds_share(least)]
+        if enough:
+            best, rivals = _choose(enough)
+            reason = _reason(best.pattern.path, best.count, len(train) + len(test), index)
+            name = "image" if key == id_column else key
+            column = InputColumn(name=name, role="image", path=best.pattern.path)
+            guess = Guess(f"inputs.{name}", best.pattern.path, reason)
+            return GuessedImages(column, guess, key, rivals)
     return None
+
+
+def _choose(findings: Sequence[_Finding]) -> tuple[_Finding, tuple[str, ...]]:
+    """Return the best finding, and the patterns that find other pictures for as many rows."""
+    first = max(findings, key=lambda one: one.count)  # the first of equal ones, which is the simplest
+    distinct = [first]
+    for one in findings:
+        if all(one.is_rival_of(other) for other in distinct):
+            distinct.append(one)
+    best, *others = sorted(distinct, key=lambda one: one.pattern.rank)
+    return best, tuple(one.pattern.path for one in others)
 
 
 def explain_unmatched_images(tables: FoundTables, id_column: str) -> str | None:
@@ -103,8 +177,25 @@ def are_image_names(values: "pd.Series[str]") -> bool:
     """Return whether most of the first cells are names or paths of image files, of any system."""
     present = values[values != ""].head(_ROWS_READ)
     endings = PICTURE_SUFFIXES | UNREAD_SUFFIXES
-    named = [os.path.splitext(value.strip())[1].lower() in endings for value in present]
+    parts = [split_path(value) for value in present]
+    named = [bool(names) and os.path.splitext(names[-1])[1].lower() in endings for names in parts]
     return bool(named) and bool(np.mean(named) > 0.5)
+
+
+def are_web_addresses(values: "pd.Series[str]") -> bool:
+    """Return whether most of the first cells are web addresses."""
+    present = values[values != ""].head(_ROWS_READ)
+    return bool(len(present)) and bool(np.mean([is_web_address(value) for value in present]) > 0.5)
+
+
+def explain_picture_names(values: "pd.Series[str]", images: GuessedImages | None, index: PictureIndex) -> str:
+    """Return why a column that names pictures is no input."""
+    cells = values[values != ""].head(_ROWS_READ)
+    if images is not None and np.mean([bool(index.find(cell)) for cell in cells]) >= _MIN_FOUND:
+        return f"models read one picture per row, which column '{images.key}' names"
+    if are_web_addresses(values):
+        return "its cells are web addresses of pictures; to use them, download the pictures into the folder"
+    return "its cells name pictures that are not found"
 
 
 def columns_left_out(inputs: Sequence[InputColumn]) -> list[str]:
@@ -185,10 +276,10 @@ def _affixed_patterns(index: PictureIndex, cell: str, cells: Sequence[str]) -> l
 
 
 def _affixed_pattern(index: PictureIndex, cell: str, before: str, after: str) -> _Pattern:
-    def is_found(value: str, split: str) -> bool:
-        return bool(value) and len(index.find(f"{before.replace(_SPLIT, split)}{value}{after}")) == 1
+    def find(value: str, split: str) -> str | None:
+        return _only(index.find(f"{before.replace(_SPLIT, split)}{value}{after}")) if value else None
 
-    return _Pattern(f"{ANY_FOLDERS}{_literal(before)}{cell}{_literal(after)}{ANY_ENDING}", is_found)
+    return _Pattern(f"{ANY_FOLDERS}{_literal(before)}{cell}{_literal(after)}{ANY_ENDING}", find)
 
 
 def _plain_places(index: PictureIndex) -> list[tuple[str, str]]:
@@ -206,17 +297,22 @@ def _plain_places(index: PictureIndex) -> list[tuple[str, str]]:
 def _plain_pattern(place: str, cell: str, ending: str, names: set[str]) -> _Pattern:
     prefix = f"{place}/" if place else ""
 
-    def is_found(value: str, split: str) -> bool:
-        return f"{prefix.replace(_SPLIT, split)}{value}{ending}" in names
+    def find(value: str, split: str) -> str | None:
+        name = f"{prefix.replace(_SPLIT, split)}{value}{ending}"
+        return name if name in names else None
 
-    return _Pattern(f"{_literal(prefix)}{cell}{_literal(ending)}", is_found)
+    return _Pattern(f"{_literal(prefix)}{cell}{_literal(ending)}", find)
 
 
 def _lookup_pattern(index: PictureIndex, root: str, cell: str, ending: str) -> _Pattern:
-    def is_found(value: str, split: str) -> bool:
-        return bool(split_path(value)) and len(index.find(value, root.replace(_SPLIT, split))) == 1
+    def find(value: str, split: str) -> str | None:
+        return _only(index.find(value, root.replace(_SPLIT, split)))
 
-    return _Pattern(f"{_literal(root)}{ANY_FOLDERS}{cell}{ending}", is_found)
+    return _Pattern(f"{_literal(root)}{ANY_FOLDERS}{cell}{ending}", find)
+
+
+def _only(found: Sequence[PictureFile]) -> str | None:
+    return found[0].name if len(found) == 1 else None
 
 
 def _literal(text: str) -> str:

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 
 from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_words_in, with_like_marks
+from agent.competition.pictures.index import build_index
 from agent.competition.preparation.signals import is_signal
 from agent.competition.spec import CsvForm, InputColumn, Role
 from agent.core.errors import SetupError
 from agent.core.format import listed
 from agent.drafting.rules.images import (
     are_image_names,
+    are_web_addresses,
     columns_left_out,
+    explain_picture_names,
     explain_unmatched_images,
     guess_images,
 )
@@ -53,8 +56,9 @@ def guess_inputs(
     questions: list[str] = []
     image, image_key = guess_images(tables, id_column), None
     if image is not None:
-        inputs.append(image[:2])
-        image_key = image[2]
+        inputs.append((image.column, image.guess))
+        image_key = image.key
+        questions += image.questions
     elif (unmatched := explain_unmatched_images(tables, id_column)) is not None:
         questions.append(unmatched)
     left = {*taken, id_column, image_key, *tables.index_columns}
@@ -67,9 +71,8 @@ def guess_inputs(
             )
             continue
         if are_image_names(tables.train[name]):
-            questions.append(
-                f"Column '{name}' is left out: its cells name pictures that are not found. Is that right?"
-            )
+            reason = explain_picture_names(tables.train[name], image, build_index(tables.folder))
+            questions.append(f"Column '{name}' is left out: {reason}. Is that right?")
             continue
         guessed = _guess_role(tables, name)
         questions += guessed.questions
@@ -164,6 +167,8 @@ def _guess_words(present: "pd.Series[str]", name: str, distinct: int) -> _Guesse
         reason = "its cells are lists of numbers; separate the numbers by blanks to use them as signals"
         return _GuessedRole(None, reason)
     words = mean_words(present)
+    if distinct > len(present) / 2 and are_web_addresses(present):
+        return _GuessedRole(None, "its cells are web addresses, and most rows differ")
     if words >= _MIN_TEXT_WORDS and distinct > len(present) / 2:
         return _GuessedRole("text", f"{words:.0f} words per row, most rows differ")
     return _GuessedRole("category", f"{distinct} different values")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.core.contract import FROZEN_FILE, member_folder
 from agent.core.errors import InfrastructureError
+from agent.core.files import space_hint
 from agent.core.trees import remove_tree
 from agent.core.untrusted_files import copy_inside
 from agent.engine.trials.trial import Trial
@@ -107,7 +108,9 @@ class Checkout:
             remove_tree(workspace)
             write_tree(files, workspace)
         except OSError as error:
-            raise InfrastructureError(f"{workspace}: cannot be written ({error.strerror}).") from error
+            raise InfrastructureError(
+                f"{workspace}: cannot be written ({error.strerror}){space_hint(error)}."
+            ) from error
 
 
 def copy_frozen(source: Path, target: Path) -> None:

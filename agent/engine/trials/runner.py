@@ -7,6 +7,7 @@ from agent.competition.prepared import Prepared
 from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
 from agent.core.seeds import SEED_STEP
 from agent.core.trees import remove_tree
+from agent.engine.trials.attempts import begin_attempt, end_attempt
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.execution import ExecutionRequest, TrialExecution
 from agent.engine.trials.outputs import OutputRetention
@@ -86,7 +87,7 @@ class TrialRunner:
                 return tested
             smoke_seconds = tested.seconds
         try:
-            outcome = self._execution.execute(trial, limit_s, stop_check, ExecutionRequest(arguments))
+            outcome = self._attempt(trial, limit_s, stop_check, arguments)
             result = self._scoring.score(trial, outcome)
             if result.status == "valid":
                 result = check(trial, result)
@@ -158,6 +159,20 @@ class TrialRunner:
         if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
             remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
         return outcome
+
+    def _attempt(
+        self, trial: Trial, limit_s: float, stop_check: StopCheck | None, arguments: tuple[str, ...]
+    ) -> Outcome:
+        """Execute the full run; its checkpoint stays only if the run as a whole is interrupted."""
+        is_interrupted = False
+        try:
+            request = ExecutionRequest(arguments, checkpoint=begin_attempt(trial))
+            outcome = self._execution.execute(trial, limit_s, stop_check, request)
+            is_interrupted = outcome.stop is not None and outcome.stop.kind == "interrupted"
+            return outcome
+        finally:
+            if not is_interrupted:
+                end_attempt(trial)
 
     def _smoke(self, trial: Trial, limit_s: float, stop_check: StopCheck | None) -> Outcome | NodeResult:
         """Return the outcome of a passed smoke run, or the result of a failed one."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.competition.metric_names import ALIASES
 from agent.competition.metrics import METRICS, TRAITS, Metric, PredictionKind
 from agent.competition.spec import Task
 
@@ -26,9 +27,9 @@ FORMS: dict[PredictionKind, str] = {
 
 
 def tables() -> str:
-    """Return the tables of metrics by task, and the table of traits, as Markdown."""
+    """Return the tables of metrics by task, of other names and of traits, as Markdown."""
     lines = [line for task in HEADINGS for line in task_table(task)]
-    return "\n".join([*lines, *trait_table()])
+    return "\n".join([*lines, *alias_table(), *trait_table()])
 
 
 def task_table(task: Task) -> Iterator[str]:
@@ -46,6 +47,16 @@ def task_table(task: Task) -> Iterator[str]:
 def definition(metric: Metric) -> str:
     """Return the definition with names of parameters in place of values."""
     return re.sub(r"\{(\w+)[^}]*\}", r"`\1`", metric.definition)
+
+
+def alias_table() -> Iterator[str]:
+    """Yield the table of the other names that `metric:` accepts."""
+    yield from ("### Other names", "")
+    yield "`metric:` accepts these names too. Case, blanks and punctuation do not count: `R^2` is `r2`."
+    yield from ("", "| metric | other names |", "| --- | --- |")
+    for name, aliases in ALIASES.items():
+        yield f"| {name} | {', '.join(f'`{alias}`' for alias in aliases)} |"
+    yield ""
 
 
 def trait_table() -> Iterator[str]:

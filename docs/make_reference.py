@@ -25,7 +25,7 @@ def command_line() -> Any:
     """Return the command `mars` with all its subcommands."""
     import typer
 
-    from agent.cli.app import app
+    from agent.cli.commands import app
 
     return typer.main.get_command(app)
 

@@ -19,8 +19,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 # Modules whose distributions have other names.
 DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "charset_normalizer": "charset-normalizer",
     "cv2": "opencv-python-headless",
     "git": "gitpython",
+    "python_calamine": "python-calamine",
     "sentence_transformers": "sentence-transformers",
     "yaml": "pyyaml",
 }

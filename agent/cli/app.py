@@ -1,121 +1,71 @@
-"""The `mars` command: the table of its subcommands, and the mapping of errors to exit codes."""
+"""The entry point of `mars`: prepares the output streams, and maps errors to sentences and exit codes.
 
-import signal
+Everything is imported inside `main`, so that Ctrl-C ends the command quietly from its first moment on.
+"""
+
 import sys
-from io import TextIOWrapper
-from types import FrameType
-
-import typer
-
-from agent.cli.exit_codes import EXIT_FAILED, EXIT_SETUP
-from agent.cli.lazy import LazyCommand, LazyGroup
-from agent.core.errors import MarsError, SetupError
-
-# Each summary is the first line of the command's docstring (tests/cli/test_help.py).
-COMMANDS = {
-    "run": LazyCommand(
-        "agent.cli.run:run_command", "Search for the best solution of a competition and keep it."
-    ),
-    "resume": LazyCommand(
-        "agent.cli.run:resume_command", "Continue a run that was interrupted, killed or finished."
-    ),
-    "runs": LazyCommand("agent.cli.runs:runs_command", "List the recorded runs, newest first."),
-    "stop": LazyCommand(
-        "agent.cli.control:stop_command",
-        "Stop a run in another process, like Ctrl-C in its terminal. The state is saved.",
-    ),
-    "gc": LazyCommand(
-        "agent.cli.control:gc_command",
-        "Free disk space: remove raw outputs and scratch files of ended runs, old caches, and leftovers.",
-    ),
-    "tree": LazyCommand(
-        "agent.cli.inspect:tree_command",
-        "Show the search tree of a run and the cost of its language models by role and purpose.",
-    ),
-    "show": LazyCommand(
-        "agent.cli.inspect:show_command", "Show a node: idea, scores, lessons, failure analysis and folder."
-    ),
-    "diff": LazyCommand(
-        "agent.cli.inspect:diff_command", "Show the code diff of a node against its parent or another node."
-    ),
-    "report": LazyCommand(
-        "agent.cli.inspect:report_command",
-        "Write a self-contained HTML report of a run and print the names of the written files.",
-    ),
-    "replay": LazyCommand(
-        "agent.cli.replay:replay_command",
-        "Repeat every decision and rendering of a run from its record, and compare them byte for byte.",
-    ),
-    "export": LazyCommand(
-        "agent.cli.export:export_command",
-        "Write a node's repository to a folder that runs without MARS. An ensemble includes its members.",
-    ),
-    "solutions": LazyCommand(
-        "agent.cli.solutions:solutions_command",
-        "List the best solution per competition, or show the card of one.",
-    ),
-    "grade": LazyCommand(
-        "agent.cli.solutions:grade_command", "Score a submission against the competition's private answers."
-    ),
-    "competitions": LazyCommand(
-        "agent.cli.competitions:competitions_command", "List the competitions that can be run by name."
-    ),
-    "init": LazyCommand(
-        "agent.cli.competitions:init_command", "Write competition.yaml for your own folder from its files."
-    ),
-    "prepare": LazyCommand(
-        "agent.cli.competitions:prepare_command",
-        "Prepare the data of a competition: tables, splits and media.",
-    ),
-    "doctor": LazyCommand(
-        "agent.cli.doctor:doctor_command",
-        "Check this machine: home, record, disk, device, families, Kaggle, models, recall, isolation.",
-    ),
-    "lessons": LazyCommand("agent.cli.lessons:app", "Lessons from experiments, with their evidence."),
-}
-
-
-class MarsGroup(LazyGroup):
-    """The subcommands of `mars`."""
-
-    table = COMMANDS
-
-
-app = typer.Typer(
-    name="mars",
-    cls=MarsGroup,
-    help="Search small training repositories for a competition and keep the best one.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback()
-def _options_of_all_commands() -> None:
-    # Typer makes a group of an app that has a callback.
-    pass
 
 
 def main() -> None:
     """Run the command line; entry point of the console script."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    if isinstance(sys.stdout, TextIOWrapper):  # some terminals lack the characters → and ±
-        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        from agent.cli.streams import close_streams, open_streams
+
+        _treat_sigterm_as_interrupt()
+        open_streams()
+        try:
+            _run()
+        finally:
+            close_streams()
+    except KeyboardInterrupt:
+        _quit_after_interrupt()
+
+
+def _run() -> None:
+    from agent.cli.commands import app
+    from agent.cli.exit_codes import EXIT_FAILED, EXIT_SETUP
+    from agent.core.errors import MarsError, SetupError
+
     try:
         app()
     except SetupError as error:
-        _fail(error, EXIT_SETUP)
+        _fail(str(error), EXIT_SETUP)
     except MarsError as error:
-        _fail(error, EXIT_FAILED)
+        _fail(str(error), EXIT_FAILED)
+    except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        from errno import EDQUOT, ENOSPC
+
+        if error.errno not in (EDQUOT, ENOSPC):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}the disk is full; free some space and run again.", EXIT_FAILED)
 
 
-def _fail(error: MarsError, code: int) -> None:
-    print(f"mars: {error}", file=sys.stderr)
+def _fail(message: str, code: int) -> None:
+    print(f"mars: {message}", file=sys.stderr)
     sys.exit(code)
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _treat_sigterm_as_interrupt() -> None:
+    import signal
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _quit_after_interrupt() -> None:
+    """Exit at once: an import that was cut off may leave threads and modules that cannot be closed."""
+    import os
+
+    from agent.cli.exit_codes import EXIT_INTERRUPTED
+
+    if sys.stderr is not None:
+        print("Interrupted.", file=sys.stderr, flush=True)
+    os._exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from rich.table import Table
 
 from agent.cli import options
 from agent.cli.interrupts import interruptible
+from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
 from agent.core.errors import SetupError
+from agent.core.format import as_argument
 
 if TYPE_CHECKING:
     from agent.competition.prepared import Prepared
@@ -38,28 +40,40 @@ def init_command(
         ),
     ] = None,
     max_usd: Annotated[
-        float | None, typer.Option(min=0.0, help="Spend limit for the language model, in USD.")
+        float | None,
+        typer.Option(min=0.0, callback=options.finite, help="Spend limit for the language model, in USD."),
     ] = None,
 ) -> None:
     """Write competition.yaml for your own folder from its files."""
-    from agent.drafting.rules.draft import draft_spec, write_draft
+    from agent.drafting.draft_check import try_draft
+    from agent.drafting.rules.draft import draft_spec
+    from agent.drafting.rules.write_draft import require_none_yet, write_draft
 
     if model is None:
         if max_usd is not None:
             raise SetupError("--max-usd applies only with --model: add --model NAME or leave --max-usd out.")
-        draft = draft_spec(directory)
-        file = write_draft(draft, directory)
+        require_none_yet(directory)
+        draft, warnings = draft_spec(directory), list[str]()
+
+        def check(spec: "CompetitionSpec") -> list[str]:
+            warnings.extend(try_draft(spec, directory).warnings)
+            return warnings
+
+        file = write_draft(draft, directory, check)
     else:
         written = _draft_with_model(directory, model, max_usd)
         file, draft = written.file, written.draft
         if written.prepared is not None:
             _describe(written.prepared)
+        warnings = []
     print(f"Wrote {file}:")
     for guess in draft.guesses:
         by = f"{guess.by}: " if guess.by else ""
         print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
     for question in draft.questions:
         print(f"  Please check: {question}")
+    for note in dict.fromkeys([*draft.notes, *warnings]):
+        print(f"  Note: {note}")
     _print_families(draft.spec, directory)
 
 
@@ -67,7 +81,7 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     """Print the families that can run the competition, and the next command."""
     from agent.execution.hardware import device
     from agent.planner.base import TaskContext
-    from agent.planner.conditions import serves, unserved_message
+    from agent.planner.conditions import serves, unread_inputs, unserved_message
     from agent.repository.family import known_families
 
     context = TaskContext.of(spec, 0, device())
@@ -75,7 +89,10 @@ def _print_families(spec: "CompetitionSpec", directory: Path) -> None:
     serving = [family.id for family in families.values() if serves(family, context)]
     if serving:
         print(f"Families that can run this competition: {', '.join(serving)}.")
-        print(f"Next: mars run --competition {directory}")
+        for name in serving if spec.image_input is None else []:  # preparation names them beside images
+            if unread := unread_inputs(spec, families[name]):
+                print(f"Note: {name} does not read {', '.join(unread)}.")
+        print(f"Next: mars run --competition {as_argument(directory)}")
     else:
         print(unserved_message(spec, families))
 
@@ -84,7 +101,7 @@ def _draft_with_model(directory: Path, model: str, max_usd: float | None) -> "Dr
     """Draft with a language model; print the model, its cost and the file with all messages."""
     from agent.drafting.llm.draft import draft_with_model
     from agent.drafting.llm.transcript import DraftTranscript
-    from agent.drafting.rules.draft import require_none_yet
+    from agent.drafting.rules.write_draft import require_none_yet
     from agent.llm.client import require_packages
     from agent.llm.endpoint import LOCAL_MODEL, find_endpoint
     from agent.llm.prices import load_prices
@@ -126,6 +143,7 @@ def prepare_command(
     from agent.execution import run_script
 
     competition, home = find_competition(name, paths.home()), paths.home()
+    paths.require_writable(home)
     if source is not None:
         if data == "sample":
             raise SetupError("--from provides the full data: leave --data sample out.")
@@ -133,12 +151,18 @@ def prepare_command(
     else:
         raw = locate_data(competition, home, data, run_script)
     print(raw.description)
-    _describe(prepare(competition.spec, raw, home))
+    with shown_steps():
+        prepared = prepare(competition.spec, raw, home)
+    _describe(prepared)
 
 
 def _describe(prepared: "Prepared") -> None:
+    from agent.competition.positive_class import describe_positive_class
+
     rows = prepared.rows
     print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    if (positive := describe_positive_class(prepared)) is not None:
+        print(positive)
     for warning in prepared.warnings:
         print(f"Warning: {warning}")
     print(f"Prepared: {prepared.root}")

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from agent.cli.options import finite
 from agent.core import paths
 from agent.core.errors import InfrastructureError
 from agent.core.paths import Home
@@ -23,7 +24,9 @@ def stop_command(
             help="Id of a run, a part of the id, or `latest`: the newest run that is running.",
         ),
     ],
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the run to end.")] = 60.0,
+    wait: Annotated[
+        float, typer.Option(min=0, max=1e6, callback=finite, help="Seconds to wait for the run to end.")
+    ] = 60.0,
 ) -> None:
     """Stop a run in another process, like Ctrl-C in its terminal. The state is saved."""
     from agent.core.database import open_database
@@ -56,7 +59,13 @@ def stop_command(
 
 def gc_command(
     cache_gb: Annotated[
-        float, typer.Option(min=0, help="Size that the caches of all inactive runs may keep, in GB.")
+        float,
+        typer.Option(
+            min=0,
+            max=1e6,
+            callback=finite,
+            help="Size that the caches of all inactive runs may keep, in GB.",
+        ),
     ] = 20.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")

@@ -48,7 +48,7 @@ def export_command(
     """Write a node's repository to a folder that runs without MARS. An ensemble includes its members."""
     from agent.engine.trials.execution import TIME_HINT_SHARE
     from agent.record.opened_run import open_run
-    from agent.reproduce.execution import recorded_limits
+    from agent.reproduce.execution import full_run_limits
     from agent.solution.export import export
 
     home = paths.home()
@@ -63,7 +63,7 @@ def export_command(
         _export_predictor(opened, home, node, folder, copy_input)
         return
     files = opened.lineage.read(node.result.commit)
-    limits = recorded_limits(opened.journal.events(), opened.metric.higher_is_better)
+    limits = full_run_limits(opened)
     time_limits = {number: limit * TIME_HINT_SHARE for number, limit in limits.items()}
     export(
         opened.id,

@@ -64,7 +64,7 @@ def _parameter(declared: DeclaredOption) -> inspect.Parameter:
 def finite(value: float | None) -> float | None:
     """Return the value of an option; typer.BadParameter for a number that is not finite."""
     if value is not None and not math.isfinite(value):
-        raise typer.BadParameter("Input should be a finite number")
+        raise typer.BadParameter(f"{value} is not a finite number.")
     return value
 
 
@@ -73,7 +73,12 @@ def _typer_option(declared: DeclaredOption) -> Any:
     is_float = float in (declared.type, *get_args(declared.type))
     check = finite if is_float else None
     return typer.Option(
-        declared.name, metavar=option.metavar, min=option.min, callback=check, help=option.help
+        declared.name,
+        metavar=option.metavar,
+        min=option.min,
+        max=option.max,
+        callback=check,
+        help=option.help,
     )
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.cli.options import RunName
+from agent.cli.options import RunName, finite
 from agent.core import paths
 from agent.reproduce.defaults import TOLERANCE
 
@@ -28,7 +28,9 @@ def replay_command(
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0, help="Largest difference of two metrics that count as equal. A GPU needs a larger value."
+            min=0,
+            callback=finite,
+            help="Largest difference of two metrics that count as equal. A GPU needs a larger value.",
         ),
     ] = TOLERANCE,
     as_json: Annotated[

@@ -12,8 +12,9 @@ from rich.console import Console
 from agent.cli import options
 from agent.cli.exit_codes import EXIT_FAILED
 from agent.cli.interrupts import interruptible
+from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
-from agent.engine.run_request import RunRequest
+from agent.engine.run_request import MAX_MINUTES, RunRequest
 
 if TYPE_CHECKING:
     from agent.engine.session import Summary
@@ -26,7 +27,8 @@ def run_command(request: RunRequest, as_json: options.Json = False) -> None:
     with interruptible(), _reserved_stdout(as_json):
         from agent.engine.session import start
 
-        summary = start(request, paths.home(), _observers(as_json))
+        with shown_steps():
+            summary = start(request, paths.home(), _observers(as_json))
     _report(summary, as_json)
 
 
@@ -41,7 +43,12 @@ def resume_command(
     ],
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.05, callback=options.finite, help="New total time budget of the run, in minutes."),
+        typer.Option(
+            min=0.05,
+            max=MAX_MINUTES,
+            callback=options.finite,
+            help="New total time budget of the run, in minutes.",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -73,14 +80,16 @@ def _report(summary: "Summary", as_json: bool) -> None:
     elif node is None or node.result is None or kept is None:
         # A narrow tree cuts the reasons; the page of a node has all of its reason.
         first = next((f" | mars show {summary.run.id} {number}" for number in sorted(state.nodes)), "")
-        print(f"No valid solution was found. For the reasons: mars tree {summary.run.id}{first}")
+        ended = f" The search ended because {state.finished.reason}." if state.finished else ""
+        print(f"No valid solution was found.{ended} For the reasons: mars tree {summary.run.id}{first}")
     else:
         audit = node.result.audit_metric
+        ended = f"Ended:    {state.finished.reason}.\n" if state.finished else ""
         print(
             f"Best: node {node.name}, validation {node.metric:.5f}"
             + (f", audit {audit:.5f}" if audit is not None else "")
             + f" ({len(state.valid)} of {len(state.nodes)} nodes valid, {state.elapsed_s:.0f} s).\n"
-            f"{_refit_line(summary)}"
+            f"{ended}{_refit_line(summary)}"
             f"Solution: {kept.folder / 'repository'}\n"
             f"Next:     mars tree {summary.run.id} | mars report {summary.run.id}"
         )
@@ -100,6 +109,8 @@ def _refit_line(summary: "Summary") -> str:
 
 
 def _as_json(summary: "Summary") -> dict[str, object]:
+    from agent.report.live_layout import StatusCounts
+
     state, node = summary.run.state, summary.chosen
     result = node.result if node else None
     refit_requested = state.run.refit_rows is not None
@@ -116,6 +127,9 @@ def _as_json(summary: "Summary") -> dict[str, object]:
         },
         "nodes": len(state.nodes),
         "valid_nodes": len(state.valid),
+        "failed_smoke_runs": StatusCounts.of(state).smoke_failures,
+        "end_reason": state.finished.end_reason if state.finished else None,
+        "ended": state.finished.reason if state.finished else None,
         "seconds": round(state.elapsed_s, 2),
         "usd": round(state.spend.usd, 6) if state.spend.is_priced else None,
         "solution_path": str(summary.kept.folder) if summary.kept else None,

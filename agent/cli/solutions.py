@@ -13,6 +13,7 @@ from agent.cli import options
 from agent.core import paths
 from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
+from agent.core.format import as_argument
 
 if TYPE_CHECKING:
     from agent.solution.card import Card
@@ -27,7 +28,8 @@ def solutions_command(
     leaderboard: Annotated[
         float | None,
         typer.Option(
-            help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept."
+            callback=options.finite,
+            help="Leaderboard score of NAME's submission, to add to its card. Earlier scores are kept.",
         ),
     ] = None,
     history: Annotated[
@@ -76,7 +78,14 @@ def solutions_command(
         _show(root, name, as_json)
         return
     folders = sorted(path for path in root.glob("*") if path.is_dir() and path.name[0] != ".")
-    cards = [card for folder in folders if (card := load_card(folder)) is not None]
+    cards = []
+    for folder in folders:
+        try:
+            card = load_card(folder)
+        except SetupError as error:  # one damaged card must not hide the others
+            print(f"Skipped: {error}", file=sys.stderr)
+            continue
+        cards += [card] if card is not None else []
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in cards]))
     else:
@@ -100,7 +109,7 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
     if not entries:
         raise SetupError(
             f"No solution of '{name}' was ever kept in {root}. "
-            f"Create one with `mars run --competition {name}`."
+            f"Create one with `mars run --competition {as_argument(name)}`."
         )
     if as_json:
         listed = [
@@ -114,12 +123,14 @@ def _print_history(root: Path, name: str, as_json: bool) -> None:
     metrics = {one.card.metric for one in entries}
     columns: list[Column | str] = ["no.", "date", node, "data", "validation", "audit"]
     columns += ["metric"] if len(metrics) > 1 else []
+    has_other_data = len({(one.card.data_kind, one.card.fingerprint) for one in entries}) > 1
     table = Table(*columns, box=None, pad_edge=False)
     for one, name_of_node in zip(entries, nodes, strict=True):
         card = one.card
         number = f"{one.number}{'*' if one.is_kept else ''}"
         scores = ("none" if score is None else f"{score:.5f}" for score in (card.validation, card.audit))
-        facts = (number, card.kept_at[:10], name_of_node, card.data_kind, *scores, card.metric)
+        data = f"{card.data_kind} {card.fingerprint[:8]}" if has_other_data else card.data_kind
+        facts = (number, card.kept_at[:10], name_of_node, data, *scores, card.metric)
         table.add_row(*facts[: len(columns)])
     Console().print(table)
     scored_by = f"Scores: {metrics.pop()}. " if len(metrics) == 1 else ""
@@ -141,7 +152,8 @@ def _show(root: Path, name: str, as_json: bool) -> None:
     card = load_card(root / name)
     if card is None:
         raise SetupError(
-            f"No solution of '{name}' is kept in {root}. Create one with `mars run --competition {name}`."
+            f"No solution of '{name}' is kept in {root}. "
+            f"Create one with `mars run --competition {as_argument(name)}`."
         )
     if as_json:
         print(card.model_dump_json())
@@ -206,11 +218,15 @@ def grade_command(
     from agent.competition.registry import find_competition
     from agent.competition.sources.locate import locate_data
     from agent.competition.sources.mle_bench import grader_rejection
+    from agent.competition.untrusted_csv import SubmissionError
     from agent.execution import run_script
 
     found = find_competition(competition, paths.home())
     raw = locate_data(found, paths.home(), data, run_script)
-    grade = grade_submission(raw.with_grader_metric(found.spec), raw.folder, submission, run=run_script)
+    try:
+        grade = grade_submission(raw.with_grader_metric(found.spec), raw.folder, submission, run=run_script)
+    except SubmissionError as error:  # the user's file is wrong, not a candidate's
+        raise SetupError(str(error)) from error
     if raw.source == "mle-bench" and (reason := grader_rejection(found.spec, submission)) is not None:
         print(f"Warning: {reason}", file=sys.stderr)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")

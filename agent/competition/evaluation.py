@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.competition.final_form import fill_sample, write_final
 from agent.competition.metrics import Metric, Rows, SandboxRunner, metric_of, standard_error
 from agent.competition.metrics.rows import SparseRows, is_sparse
 from agent.competition.prepared import Prepared
@@ -209,9 +210,9 @@ def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None
 
 
 def write_test_submission(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
-    """Write the file to submit: the test rows with original ids, in the order of the sample submission.
+    """Write the file to submit: rows, columns and marks of the user's sample submission.
 
-    The cells stay exactly as the candidate wrote them.
+    Predictions stay exactly as the candidate wrote them, apart from the decimal mark and the names of labels.
 
     Raises:
         SubmissionError: the rows of the submission differ from the rows to predict.
@@ -222,7 +223,12 @@ def write_test_submission(prepared: Prepared, submission_file: Path, target_file
     names = [name for name in prepared.submission_columns if name in (form.id_column, *form.columns)]
     columns = {column.name: column for column in read_text_columns(submission_file, names)}
     order = match_ids(columns[form.id_column], [*test["opaque"], *audit["opaque"]])[: len(test)]
-    table = pd.DataFrame({name: columns[name].text.take(order).to_pylist() for name in names})
+    cells = {name: columns[name].text.take(order).to_pylist() for name in names}
+    if prepared.final is not None:
+        sample = read_table(prepared.private, "sample.csv")
+        write_final(target_file, prepared.final, fill_sample(prepared.final, sample, cells))
+        return
+    table = pd.DataFrame(cells)
     table[form.id_column] = test["original"].tolist()
     write_atomically(target_file, table)
 

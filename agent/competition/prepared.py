@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.competition.final_form import FinalForm
+from agent.competition.pictures.rendering import Rendering
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
 
@@ -36,7 +38,7 @@ class Prepared(BaseModel):
       `val.csv` holds 0, 1, ...; the validation rows form the last fold.
     * `private`: `val.csv` and `audit.csv` (opaque id and targets), and `ids.csv` with the columns `opaque`,
       `original` and `part` (train, val, audit or test). Test rows are in the order of the original sample
-      submission.
+      submission, whose cells are in `sample.csv`, columns by place.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,13 +50,25 @@ class Prepared(BaseModel):
         description="Hex SHA-256 of the tables, the names and sizes of the media, and the specification."
     )
     classes: tuple[str, ...] | None = Field(description="Labels in class order; None for regression.")
-    submission_columns: tuple[str, ...] = Field(description="Header of the sample submission.")
+    submission_columns: tuple[str, ...] = Field(description="Header of the submissions of candidates.")
+    final: FinalForm | None = Field(
+        default=None, description="Form of the file to submit; None: that of candidates (earlier versions)."
+    )
     rows: RowCounts
     train_folds: int = Field(
         default=0, description="Number of the user's folds in the training rows; 0 without a fold column."
     )
+    rendering: Rendering | None = Field(
+        default=None, description="The 8-bit form of pictures with more bits or with transparency."
+    )
     warnings: tuple[str, ...] = Field(default=(), description="Warnings for the user, one sentence each.")
     root: Path = Field(exclude=True)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Return the user's names of the classes, in class order."""
+        names = self.final.label_names if self.final is not None else {}
+        return None if self.classes is None else tuple(names.get(label, label) for label in self.classes)
 
     @property
     def input(self) -> Path:

@@ -7,9 +7,11 @@ from pathlib import Path
 from agent.competition.spec import CompetitionSpec, load_spec
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.core.files import resolve_inside
+from agent.core.files import resolve_inside, resolve_table
+from agent.core.format import as_argument
 
 SPEC_FILE = "competition.yaml"
+_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -24,18 +26,25 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
     """Find a competition by a folder with competition.yaml, by that file, or by the name of a benchmark.
 
     Raises:
-        SetupError: the competition is unknown (the message lists similar names), or the specification is
-            invalid.
+        SetupError: the competition is unknown (the message lists similar names), the path is that of a table,
+            or the specification is invalid.
     """
+    _require_readable_name(name_or_path)
     path = Path(name_or_path).expanduser()
+    if path.is_file() and path.suffix.lower() not in _YAML:
+        raise SetupError(_file_message(path))
     if path.is_file():
         return _load(path)
     if (path / SPEC_FILE).is_file():
         return _load(path / SPEC_FILE)
     # A plain name may be a benchmark, even if a folder of that name without competition.yaml exists here.
-    if len(path.parts) > 1 or path.is_absolute() or path.suffix in {".yaml", ".yml"}:
+    if any(parent.is_file() for parent in path.parents):  # train.csv/
+        raise SetupError(f"{path}: the path leads through a file; give the folder that holds the tables.")
+    if len(path.parts) > 1 or path.is_absolute() or path.suffix in _YAML:
         if path.is_dir():
-            raise SetupError(f"{path}: the folder holds no {SPEC_FILE}; `mars init {path}` drafts one.")
+            raise SetupError(
+                f"{path}: the folder holds no {SPEC_FILE}; `mars init {as_argument(path)}` drafts one."
+            )
         raise SetupError(f"{path}: no such file or folder.")
     known = _spec_files(home)
     if name_or_path in known:
@@ -60,23 +69,38 @@ def _spec_files(home: paths.Home | None) -> dict[str, Path]:
 
 def _load(file: Path) -> Competition:
     spec, folder = load_spec(file), file.parent.resolve()
-    relative_paths = (
-        spec.train,
-        spec.test,
-        spec.sample_submission,
-        spec.label_table,
-        spec.data_script,
-        spec.sample_script,
-    )
-    for relative in relative_paths:
-        if relative is not None:
-            resolve_inside(folder, relative)
+    for table in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
+        if table is not None:
+            resolve_table(folder, table)
+    for script in (spec.data_script, spec.sample_script):
+        if script is not None:
+            resolve_inside(folder, script)
     return Competition(spec, folder)
+
+
+def _file_message(path: Path) -> str:
+    """Return the message for a file, such as a table, that is given instead of its folder."""
+    folder = as_argument(path.parent)
+    if (path.parent / SPEC_FILE).is_file():
+        return f"{path}: is a file; give its folder: mars run --competition {folder}"
+    return f"{path}: is a file; give its folder, after `mars init {folder}` has drafted its {SPEC_FILE}."
+
+
+def _require_readable_name(name: str) -> None:
+    """Raise SetupError for bytes that are no text, because the record could not name the folder."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = name.encode("ascii", "backslashreplace").decode()
+        raise SetupError(
+            f"{shown}: the name of the folder is not valid text here; rename the folder, or set "
+            "LC_ALL=C.UTF-8 if its name is in UTF-8."
+        ) from error
 
 
 def _unknown_message(name: str, known: list[str], is_folder: bool) -> str:
     if is_folder:
-        return f"{name}: the folder holds no {SPEC_FILE}; `mars init {name}` drafts one."
+        return f"{name}: the folder holds no {SPEC_FILE}; `mars init {as_argument(name)}` drafts one."
     similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     suggestion = f"did you mean {' or '.join(similar)}? " if similar else ""
     names = ", ".join(known) or "none"

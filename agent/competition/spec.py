@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from agent.competition.metric_names import canonical_metric
 from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
 from agent.core.yaml_files import read_yaml
@@ -50,7 +51,9 @@ class InputColumn(BaseModel):
     path: str | None = Field(
         default=None,
         description="Images: path of the file below the folder, e.g. '{split}/{id}.png'; "
-        "{split} is train or test, and any other name is a column of the table.",
+        "{split} is train or test, and any other name is a column of the table. '**/' stands for any folders "
+        "and a final '.*' for any ending: '**/{id}.*' finds files by name, also if the cell has the path of "
+        "another machine, another case or fewer zeros. Archives such as train.zip count as folders.",
     )
     gaps: tuple[str, ...] | None = Field(
         default=None,
@@ -149,7 +152,9 @@ class CompetitionSpec(BaseModel):
     id: str = Field(pattern=COMPETITION_ID, description="Name on the command line.")
     title: str
     task: Task
-    metric: str = Field(description="A name from `agent.competition.metrics`, or metric.py.")
+    metric: str = Field(
+        description="A name from `agent.competition.metrics`, in any of its spellings, or metric.py."
+    )
     metric_parameters: MetricParameters = MetricParameters()
     own_metric: OwnMetric | None = Field(
         default=None, description="Describes metric.py; set it only for metric: metric.py."
@@ -209,10 +214,24 @@ class CompetitionSpec(BaseModel):
     sources: Sources = Sources()
     llm_may_see_rows: bool = False
 
+    @field_validator("metric")
+    @classmethod
+    def _canonical_metric(cls, name: str) -> str:
+        """Return the registry's name of a metric that has several, such as `rmse` for `RMSE`."""
+        return canonical_metric(name)
+
     @field_validator("targets", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("positive_class", "class_order", mode="before")
+    @classmethod
+    def _labels_are_text(cls, value: object) -> object:
+        """Accept labels that YAML reads as numbers or booleans, such as `1` or `yes`."""
+        if isinstance(value, (list, tuple)):
+            return tuple(_as_label(label) for label in value)
+        return _as_label(value)
 
     @model_validator(mode="after")
     def _own_metric_is_described(self) -> "CompetitionSpec":
@@ -240,6 +259,12 @@ class CompetitionSpec(BaseModel):
     def columns_with(self, *roles: Role) -> list[str]:
         """Return the names of the inputs with one of the roles."""
         return [column.name for column in self.inputs if column.role in roles]
+
+
+def _as_label(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 def load_spec(file: Path) -> CompetitionSpec:

@@ -138,9 +138,18 @@ def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str], *, 
     Raises:
         SubmissionError: the file is invalid. The message describes the first error.
     """
-    id_column, *columns = read_text_columns(file, (form.id_column, *form.columns), own=own)
+    return parse_predictions(read_text_columns(file, (form.id_column, *form.columns), own=own), form, ids)
+
+
+def parse_predictions(columns: Sequence[TextColumn], form: SubmissionFormat, ids: Sequence[str]) -> Rows:
+    """Return predictions in the order of `ids` from columns: the ids, then `form.columns`.
+
+    Raises:
+        SubmissionError: ids are missing or unexpected, or a cell is invalid.
+    """
+    id_column, *predicted = columns
     order = match_ids(id_column, ids)
-    return _parse(form.kind, columns, form)[order]
+    return _parse(form.kind, predicted, form)[order]
 
 
 def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
@@ -150,12 +159,22 @@ def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
         SetupError: the answers cannot be read.
     """
     try:
-        id_column, *columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns), own=True)
-        ids: list[str] = id_column.text.to_pylist()
-        match_ids(id_column, list(dict.fromkeys(ids)))  # rejects repeated ids
-        return ids, _parse(form.truth_kind, columns, form)
+        columns = read_text_columns(file, (form.answer_id_column, *form.answer_columns), own=True)
+        return parse_truth(columns, form)
     except SubmissionError as error:
         raise SetupError(f"The answers in {file.parent} are damaged: {error}") from error
+
+
+def parse_truth(columns: Sequence[TextColumn], form: SubmissionFormat) -> tuple[list[str], Rows]:
+    """Return ids and answers from columns: the ids, then `form.answer_columns`.
+
+    Raises:
+        SubmissionError: an id repeats, or a cell is invalid.
+    """
+    id_column, *answers = columns
+    ids: list[str] = id_column.text.to_pylist()
+    match_ids(id_column, list(dict.fromkeys(ids)))  # rejects repeated ids
+    return ids, _parse(form.truth_kind, answers, form)
 
 
 def _parse(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionFormat) -> Rows:

@@ -1,8 +1,10 @@
 """Reading and writing of tables as text. Cells stay strings, so that ids and labels keep their form."""
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO, cast
 
 import pandas as pd
 
@@ -35,10 +37,40 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     return table
 
 
-def write_table(table: pd.DataFrame, file: Path) -> None:
-    """Write a CSV file with `\\n` as line ends and without an index."""
+class _UnixLines(io.TextIOBase):
+    """A stream that replaces `\\r\\n` at the end of each row by `\\n`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        self._stream.write(row[:-2] + "\n" if row.endswith("\r\n") else row)
+        return len(row)
+
+
+def write_table(
+    table: pd.DataFrame, file: Path, separator: str = ",", header: Sequence[str] | None = None
+) -> None:
+    """Write a CSV file with `\\n` as line ends and without an index; readers get every cell back unchanged.
+
+    Args:
+        table: the table.
+        file: its file.
+        separator: the mark between two cells.
+        header: names of the columns in the file; None: those of the table.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(file, index=False, lineterminator="\n")
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        # A writer encloses cells with the characters of its line end in quotation marks. A carriage return
+        # needs the marks too, so the writer gets the line end `\r\n`.
+        table.to_csv(
+            cast(TextIO, _UnixLines(stream)),
+            sep=separator,
+            header=True if header is None else list(header),
+            index=False,
+            lineterminator="\r\n",
+        )
 
 
 @redacted_as("a table lacks a column")
@@ -62,9 +94,10 @@ def require_unique(table: pd.DataFrame, column: str, file: Path) -> None:
     repeated = values.duplicated()
     if repeated.any():
         row = first_row(repeated)
+        earlier = first_row(values == values.iloc[row - 1])
         raise SetupError(
             f"{file}: column '{column}' repeats {repeated.sum()} values, "
-            f"the first is '{values.iloc[row - 1]}' (row {row})."
+            f"the first is '{values.iloc[row - 1]}' (rows {earlier} and {row})."
         )
 
 
@@ -75,19 +108,21 @@ def first_row(mask: "pd.Series[bool]") -> int:
 
 @redacted_as("the time column holds values that are not dates or times")
 def parse_times(values: "pd.Series[str]", file: Path) -> "pd.Series[float]":
-    """Return times as floats (N,): numbers unchanged, dates as seconds since 1970.
+    """Return times as floats (N,): numbers unchanged, dates as seconds since 1970, NaN for blank cells.
 
     Raises:
         SetupError: a cell is neither a number nor a date. The message names the row.
     """
+    blank = values.str.strip() == ""
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    if numbers.notna().all():
+    if (numbers.notna() | blank).all():
         return numbers
-    dates = pd.to_datetime(values, errors="coerce", format="mixed", utc=True)
-    if dates.isna().any():
-        row = first_row(dates.isna())
+    dates = pd.to_datetime(values.mask(blank), errors="coerce", format="mixed", utc=True)
+    invalid = dates.isna() & ~blank
+    if invalid.any():
+        row = first_row(invalid)
         raise SetupError(
-            f"{file}: column '{values.name}' holds {dates.isna().sum()} values that are not times, "
+            f"{file}: column '{values.name}' holds {invalid.sum()} values that are not times, "
             f"the first is '{values.iloc[row - 1]}' (row {row})."
         )
     seconds: pd.Series[float] = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()

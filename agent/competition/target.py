@@ -1,8 +1,7 @@
 """Reading of the target columns as arrays, with a check of the labels."""
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -12,9 +11,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from agent.competition.bad_targets import listed_classes, refuse_gap_words
+from agent.competition.canonical import ColumnKind
 from agent.competition.cell_parsing import parse_masks
+from agent.competition.class_order import order_classes, other_separator
+from agent.competition.labels import (
+    check_separator,
+    name_internally,
+    parse_flags,
+    split_labels,
+    unused_name,
+)
+from agent.competition.metrics import metric_of
+from agent.competition.quantities import parse_quantities, plain_numbers, quantity_kind, refuse_blank
 from agent.competition.spec import CompetitionSpec
-from agent.competition.tables import first_row, read_table, require_columns, require_unique
+from agent.competition.tables import require_columns
 from agent.competition.untrusted_csv import SubmissionError, TextColumn
 from agent.core.errors import SetupError, redacted_as
 
@@ -43,36 +54,145 @@ class Target:
         return Target(self.classes, labels, None if self.values is None else self.values[rows])
 
 
-def read_target(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Target:
+@dataclass(frozen=True)
+class ReadTargets:
+    """The targets of a table, and the canonical target columns that candidates and the harness use."""
+
+    target: Target
+    cells: pd.DataFrame
+    """Canonical target columns (N rows): numbers and labels as text, label sets with single blanks."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The user's names of labels by their internal names; labels with equal names are left out."""
+
+    kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
+    """How the numbers of each target of a regression are written."""
+
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return the names of the canonical target columns."""
+        return tuple(str(name) for name in self.cells.columns)
+
+    def user_name(self, label: str) -> str:
+        """Return the name that the user gave to a label."""
+        return self.names.get(label, label)
+
+
+def read_targets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> ReadTargets:
     """Read the targets of the training table.
 
     Raises:
-        SetupError: a target is blank or not numeric, a label is not in the label table, or there are fewer
-            than two classes.
+        SetupError: a target is blank or not numeric, a label is not in the label table or in `class_order`,
+            the positive class is unknown, or there are fewer than two classes.
     """
-    file = folder / spec.train
+    file = folder / (spec.train_labels or spec.train)
     require_columns(table, spec.targets, file)
+    cells = table[list(spec.targets)].copy()
     if spec.task == "regression":
-        return Target(values=np.column_stack([_numbers(table[name], file) for name in spec.targets]))
+        kinds = {name: quantity_kind(table[name], spec.csv) for name in spec.targets}
+        values = np.column_stack([parse_quantities(table[name], kind, file) for name, kind in kinds.items()])
+        written = {name: plain_numbers(table[name], kind) for name, kind in kinds.items()}
+        notes = tuple(note for kind in kinds.values() for note in kind.notes)
+        return ReadTargets(Target(values=values), pd.DataFrame(written), kinds=kinds, warnings=notes)
     if spec.task == "segmentation" and len(spec.targets) == 1:
-        return Target(values=mask_sizes(table[spec.targets[0]], file)[:, None])
+        return ReadTargets(Target(values=mask_sizes(table[spec.targets[0]], file)[:, None]), cells)
+    if spec.task == "multilabel":
+        return _read_label_sets(spec, table, folder, file)
     if len(spec.targets) > 1:
         raise SetupError(f"{file}: the task {spec.task} takes one target column, not {len(spec.targets)}.")
-    cells = table[spec.targets[0]]
-    if spec.task == "multilabel":
-        lists = [cell.split() for cell in cells]
-        lengths = np.array([len(labels) for labels in lists], dtype=np.intp)
-        names = pd.Series(list(chain.from_iterable(lists)), dtype=str)
-    else:
-        _refuse_blank(cells, file)
-        lengths, names = np.ones(len(cells), dtype=np.intp), cells
-    classes = read_classes(spec, folder) or _sort_labels(names.unique().tolist())
-    if len(classes) < 2:
+    return _read_labels(spec, cells, folder, file)
+
+
+def canonical_spec(spec: CompetitionSpec, read: ReadTargets) -> CompetitionSpec:
+    """Return the specification of the prepared tables: what the user's tables need is done."""
+    return spec.model_copy(
+        update={"targets": read.targets, "id_from": None, "label_separator": None, "train_labels": None}
+    )
+
+
+def _read_labels(spec: CompetitionSpec, cells: pd.DataFrame, folder: Path, file: Path) -> ReadTargets:
+    column = cells[spec.targets[0]]
+    refuse_blank(column, file)
+    doubts = refuse_gap_words(column, file, listed_classes(spec, folder))
+    classes, warnings = order_classes(spec, column.unique().tolist(), folder, file)
+    warnings = (*doubts, *warnings)
+    target = Target(classes, _one_hot(column, np.arange(len(column)), len(column), classes, file))
+    if metric_of(spec).prediction_kind(spec.task) != "ranking":
+        return ReadTargets(target, cells, warnings=warnings)
+    _require_parted(spec, classes)
+    internal = name_internally(classes)  # a cell of a ranking holds several labels, parted by blanks
+    return _with_internal_names(
+        target, cells.assign(**{str(column.name): column.map(internal)}), internal, warnings
+    )
+
+
+def _require_parted(spec: CompetitionSpec, classes: Sequence[str]) -> None:
+    """Raise SetupError if a cell with several of these labels could be read in several ways."""
+    blank = next((label for label in classes if len(label.split()) != 1), None)
+    if blank is not None and (spec.label_separator or " ").isspace():
         raise SetupError(
-            f"{file}: column '{cells.name}' holds {len(classes)} classes; at least two are needed."
+            f"The metric '{spec.metric}' needs labels without blanks, since a cell holds several labels "
+            f"separated by blanks; rename the label '{blank}', or set label_separator in competition.yaml."
         )
-    rows = np.repeat(np.arange(len(cells)), lengths)
-    return Target(classes=classes, labels=_one_hot(names, rows, len(cells), classes, file))
+
+
+def _read_label_sets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path, file: Path) -> ReadTargets:
+    warnings: tuple[str, ...] = ()
+    if len(spec.targets) > 1:
+        name = unused_name("labels", [*table.columns, spec.id_column])
+        flags = {target: parse_flags(table[target], file) for target in spec.targets}
+        rows = [[label for label, flag in flags.items() if flag[row]] for row in range(len(table))]
+        classes = spec.targets
+    else:
+        name = spec.targets[0]
+        check_separator(spec.label_separator, table[name], file)
+        rows = [split_labels(cell, spec.label_separator) for cell in table[name]]
+        found = list(dict.fromkeys(chain.from_iterable(rows)))
+        classes, warnings = order_classes(spec, found, folder, file)
+        warnings += other_separator(spec, table[name])
+    names = pd.Series(list(chain.from_iterable(rows)), dtype=str, name=name)
+    positions = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    target = Target(classes, _one_hot(names, positions, len(rows), classes, file))
+    internal = name_internally(classes, [spec.id_column])
+    cells = [" ".join(internal[label] for label in row) for row in rows]
+    return _with_internal_names(target, pd.DataFrame({name: cells}, index=table.index), internal, warnings)
+
+
+def _with_internal_names(
+    target: Target, cells: pd.DataFrame, internal: Mapping[str, str], warnings: tuple[str, ...]
+) -> ReadTargets:
+    assert target.classes is not None
+    renamed = replace(target, classes=tuple(internal[label] for label in target.classes))
+    names = {name: label for label, name in internal.items() if name != label}
+    return ReadTargets(renamed, cells, names, warnings=warnings)
+
+
+def canonical_answers(
+    spec: CompetitionSpec, read: ReadTargets, answers: pd.DataFrame, file: Path
+) -> pd.DataFrame:
+    """Return the canonical target columns of rows with answers, with the labels of the training rows.
+
+    Args:
+        spec: the specification of the user.
+        read: the targets of the training rows.
+        answers: a table with the target columns.
+        file: its file, for messages.
+    """
+    internal = {read.user_name(label): label for label in read.target.classes or ()}
+    name = read.targets[0]
+    if spec.task == "multilabel" and len(spec.targets) > 1:
+        flags = {internal[target]: parse_flags(answers[target], file) for target in spec.targets}
+        rows = [[label for label, flag in flags.items() if flag[row]] for row in range(len(answers))]
+        return pd.DataFrame({name: [" ".join(row) for row in rows]})
+    cells = answers[list(spec.targets)].reset_index(drop=True)
+    if read.kinds:
+        return pd.DataFrame({name: plain_numbers(cells[name], kind) for name, kind in read.kinds.items()})
+    if spec.task == "multilabel":
+        sets = [split_labels(cell, spec.label_separator) for cell in cells[name]]
+        return pd.DataFrame({name: [" ".join(internal.get(label, label) for label in row) for row in sets]})
+    return cells.replace({name: internal}) if read.names else cells
 
 
 @redacted_as("the target holds values that are not masks as runs of pixels")
@@ -83,24 +203,6 @@ def mask_sizes(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
         return np.asarray(parse_masks(column).sum(axis=1), dtype=np.float64)
     except SubmissionError as error:
         raise SetupError(f"{file.parent}: {error}") from error
-
-
-def read_classes(spec: CompetitionSpec, folder: Path) -> tuple[str, ...] | None:
-    """Return the first column of the label table, or None if the competition has no label table."""
-    if spec.label_table is None:
-        return None
-    table = read_table(folder, spec.label_table)
-    require_unique(table, str(table.columns[0]), folder / spec.label_table)
-    return tuple(table.iloc[:, 0].tolist())
-
-
-def canonical_cells(spec: CompetitionSpec, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the target columns for public tables; label sets get single blanks and no repeated labels."""
-    targets = table[list(spec.targets)].copy()
-    if spec.task == "multilabel":
-        name = spec.targets[0]
-        targets[name] = [" ".join(dict.fromkeys(cell.split())) for cell in targets[name]]
-    return targets
 
 
 @redacted_as("the label table does not list all labels")
@@ -119,32 +221,3 @@ def _one_hot(
     labels = sparse.csr_array(sparse.coo_array((ones, (rows, codes)), (count, len(classes))))
     labels.data[:] = 1  # the sparse matrix sums repeated labels of a row
     return labels
-
-
-@redacted_as("a regression target holds values that are not finite numbers")
-def _numbers(cells: "pd.Series[str]", file: Path) -> NDArray[np.float64]:
-    _refuse_blank(cells, file)
-    numbers = pd.to_numeric(cells, errors="coerce").astype(float)
-    invalid = ~numbers.between(-sys.float_info.max, sys.float_info.max)
-    if invalid.any():
-        row = first_row(invalid)
-        raise SetupError(
-            f"{file}: {invalid.sum()} values of column '{cells.name}' are not finite numbers; "
-            f"the first is '{cells.iloc[row - 1]}' (row {row})."
-        )
-    return np.asarray(numbers, dtype=np.float64)
-
-
-@redacted_as("a target is blank in some rows")
-def _refuse_blank(cells: "pd.Series[str]", file: Path) -> None:
-    blank = cells.str.strip() == ""
-    if blank.any():
-        row, count = first_row(blank), blank.sum()
-        raise SetupError(f"{file}: the target '{cells.name}' is missing in {count} rows, first in row {row}.")
-
-
-def _sort_labels(labels: list[str]) -> tuple[str, ...]:
-    """Return the labels sorted: by value if all are whole numbers, else as text."""
-    if all(label.lstrip("-").isdecimal() for label in labels):
-        return tuple(sorted(labels, key=int))
-    return tuple(sorted(labels))

@@ -42,7 +42,9 @@ class TextColumn:
         return SubmissionError(f"{self.file}: row {row}, column {self.name!r}: {what}.")
 
 
-def read_text_columns(file: Path, columns: Sequence[str], *, own: bool = False) -> list[TextColumn]:
+def read_text_columns(
+    file: Path, columns: Sequence[str], separator: str = ",", *, own: bool = False
+) -> list[TextColumn]:
     """Read the named columns of a CSV file.
 
     Args:
@@ -55,11 +57,11 @@ def read_text_columns(file: Path, columns: Sequence[str], *, own: bool = False) 
             with rows of equal length, or a column is missing or repeated.
     """
     with _open_bounded(file.resolve() if own else file, own) as stream:
-        return _read_columns(stream, file, columns)
+        return _read_columns(stream, file, columns, separator)
 
 
-def _read_columns(stream: BinaryIO, file: Path, columns: Sequence[str]) -> list[TextColumn]:
-    header = _read_header(stream, file)
+def _read_columns(stream: BinaryIO, file: Path, columns: Sequence[str], separator: str) -> list[TextColumn]:
+    header = _read_header(stream, file, separator)
     stream.seek(0)
     for column in columns:
         count = header.count(column)
@@ -78,7 +80,7 @@ def _read_columns(stream: BinaryIO, file: Path, columns: Sequence[str]) -> list[
         table = arrow_csv.read_csv(
             stream,
             read_options=arrow_csv.ReadOptions(block_size=_MAX_LINE),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=as_text,
         )
     except pa.ArrowInvalid as error:
@@ -135,10 +137,20 @@ def _open_bounded(file: Path, own: bool) -> BinaryIO:
     return stream
 
 
-def _read_header(stream: BinaryIO, file: Path) -> list[str]:
+def read_header(file: Path, separator: str = ",", *, own: bool = False) -> list[str]:
+    """Return the names in the first line of a CSV file.
+
+    Raises:
+        SubmissionError: the file is not a readable regular file, or the line is blank or not in UTF-8.
+    """
+    with _open_bounded(file.resolve() if own else file, own) as stream:
+        return _read_header(stream, file, separator)
+
+
+def _read_header(stream: BinaryIO, file: Path, separator: str) -> list[str]:
     line = stream.readline(_MAX_LINE)
     try:
-        header = next(csv.reader([line.decode("utf-8-sig")]), [])
+        header = next(csv.reader([line.decode("utf-8-sig")], delimiter=separator), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise SubmissionError(
             f"{file.name}: the first line is not a CSV header in UTF-8 ({error})."

@@ -54,6 +54,34 @@ def resolve_inside(folder: Path, relative: str) -> Path:
     return file
 
 
+def resolve_table(folder: Path, relative: str) -> Path:
+    """Return `folder / relative`, the path of a table. A link may lead into the parent of the folder.
+
+    Raises:
+        SetupError: the path leaves the folder, or a link leads to the answers or out of the parent.
+    """
+    file = folder / relative
+    if not is_contained(relative):
+        raise SetupError(f"{folder}: the path {relative!r} leaves the folder; name files below it.")
+    base = folder.resolve()
+    target = file.resolve()
+    if target.is_relative_to(base):
+        if target != base.joinpath(relative) and target.is_relative_to(base / "answers"):
+            raise SetupError(f"{file}: the link leads into answers/, which MARS hides; link another file.")
+        return file
+    if not target.is_relative_to(link_limit(base)):
+        raise SetupError(
+            f"{file}: the link leads to {target}, outside of {base.parent}; MARS follows links only within "
+            "that folder, so that a folder from others cannot read your files. Copy the file."
+        )
+    return file
+
+
+def link_limit(base: Path) -> Path:
+    """Return the folder that links of a user's folder may lead into: its parent, unless that is the root."""
+    return base if base.parent == Path(base.anchor) else base.parent
+
+
 @contextmanager
 def staged_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Create a temporary folder beside `target` and rename it to `target` at the end of the block.

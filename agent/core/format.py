@@ -1,6 +1,8 @@
 """Formats text and durations for people, the same way in messages, on screens and in reports."""
 
 import re
+import shlex
+from pathlib import Path
 
 # Control characters can steer a terminal; bidirectional overrides can reorder the visible text.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -34,3 +36,9 @@ def clock(seconds: float) -> str:
     minutes, second = divmod(max(int(seconds), 0), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
+
+
+def as_argument(value: str | Path) -> str:
+    """Return a name or a path as one word of a command that can be pasted into a shell."""
+    text = str(value)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

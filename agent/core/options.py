@@ -19,6 +19,8 @@ class Option:
     """Placeholder of the value in help texts. None means the name of the type."""
     min: float | None = None
     """Smallest valid number."""
+    max: float | None = None
+    """Largest valid number."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.errors import SetupError
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 _CHECKOUT = _PACKAGE.parent
 
@@ -84,7 +86,32 @@ class Home:
 
 
 def home() -> Home:
-    """Return MARS_HOME, else the checkout, else a folder in the user's data directory."""
+    """Return MARS_HOME, else the checkout, else a folder in the user's data directory.
+
+    Raises:
+        SetupError: MARS_HOME names a file.
+    """
+    found = _configured_home()
+    if os.path.lexists(found.root) and not os.path.isdir(found.root):
+        raise SetupError(f"{found.root}: is not a folder; set MARS_HOME to a folder.")
+    return found
+
+
+def require_writable(home: Home) -> None:
+    """Raise SetupError if this user cannot write into the home; nothing is created."""
+    own = (home.workspaces, home.solutions, home.data, home.prepared, home.cache, home.database)
+    for place in own:
+        while not os.path.lexists(place) and place != place.parent:
+            place = place.parent
+        needed = os.W_OK if place == home.database else os.W_OK | os.X_OK
+        if not os.access(place, needed):
+            raise SetupError(
+                f"{place}: this user may not write there; set MARS_HOME to a folder that this user may "
+                "write, for example with `export MARS_HOME=~/mars`."
+            )
+
+
+def _configured_home() -> Home:
     configured = os.environ.get("MARS_HOME")
     if configured:
         return Home(Path(configured).expanduser().resolve())

@@ -7,7 +7,7 @@ Installed packages add names of their own by entry points, for example in their 
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -36,6 +36,8 @@ class Registry(Generic[Entry]):
 
     group: str  # the entry-point group, `mars.` and the plural of the kind: "mars.planners"
     builtin: Mapping[str, str]  # name -> "package.module:attribute"
+    missing: Callable[[object], str] = lambda found: ""
+    """Returns what a package's part must be and is not, e.g. "a function"; "" for a part that can be used."""
 
     @property
     def kind(self) -> str:
@@ -73,8 +75,8 @@ class Registry(Generic[Entry]):
         """Import and return the part that a name stands for.
 
         Raises:
-            SetupError: the name is unknown, two packages add it, the module lacks the attribute, or the
-                module of an installed package cannot be imported.
+            SetupError: the name is unknown, two packages add it, the module lacks the attribute, the module
+                of an installed package cannot be imported, or its part is of the wrong kind.
             ImportError: a package that a built-in module imports is absent.
         """
         source = self.source(name)
@@ -87,6 +89,11 @@ class Registry(Generic[Entry]):
                     f"but {module_name} has no attribute '{attribute}'; correct the entry point."
                 )
             found = getattr(found, part)
+        if source.package != BUILT_IN and (wanted := self.missing(found)):
+            raise SetupError(
+                f"The {self.kind} '{name}' of the package {source.package} names {source.path}, which is "
+                f"{_kind_of(found)} and not {wanted}; correct the entry point."
+            )
         return cast(Entry, found)
 
     def _import(self, name: str, source: Source, module: str) -> ModuleType:
@@ -114,6 +121,13 @@ def _entry_points(group: str, paths: tuple[str, ...]) -> Mapping[str, tuple[Sour
         package = entry.dist.name if entry.dist is not None else entry.module
         found[entry.name] = (*found.get(entry.name, ()), Source(package, entry.value))
     return found
+
+
+def _kind_of(found: object) -> str:
+    if isinstance(found, type):
+        return f"the class {found.__name__}"
+    name = type(found).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def nearest_first(name: str, choices: list[str]) -> list[str]:

@@ -5,3 +5,6 @@ SEED_STEP = 1000
 
 VERIFICATION_SEED_STEP = 100_000
 """Distance between the seeds of a run and those of the verifications of its lessons."""
+
+SEED_LIMIT = 2**32
+"""Seeds are smaller: numpy and scikit-learn accept no larger ones."""

@@ -26,10 +26,22 @@ class Watch:
     reader: ProgressReader | None = None  # None: the execution reports no progress
     curve: list[CurvePoint] = field(default_factory=list)
     stop: StopReason | None = None
+    is_comparable: bool = True
+    """Whether the progress is that of a full run. A smoke run or a probe is neither read nor pruned."""
 
     def stop_check(self, elapsed_s: float) -> StopReason | None:
         """Return the reason to stop, for the executor."""
-        return self.stop
+        stop = self.stop
+        return None if stop is not None and stop.kind == "pruned" and not self.is_comparable else stop
+
+    @contextmanager
+    def full_run(self) -> Iterator[None]:
+        """Mark the block as the full run, whose progress is compared with that of other nodes."""
+        self.is_comparable = True
+        try:
+            yield
+        finally:
+            self.is_comparable = False
 
     def apply_stop(self, result: NodeResult) -> NodeResult:
         """Return the result; a failure of a candidate that was being pruned counts as pruned."""
@@ -39,7 +51,7 @@ class Watch:
 
     def read_progress(self) -> None:
         """Add the latest points to the curve; progress that cannot be read is not followed any more."""
-        if self.reader is None:
+        if self.reader is None or not self.is_comparable:
             return
         try:
             self.curve += thin_curve(self.reader.poll())

@@ -66,7 +66,7 @@ class Launcher:
             members = [self.state.nodes[parent] for parent in node.parents]
             ensemble.place_outputs(members, self._workspaces(), trial.workspace)
         limit_s = execution_limit_s(self.state, node)
-        watch = Watch(progress_reader(node, trial.progress_file))
+        watch = Watch(progress_reader(node, trial.progress_file), is_comparable=False)
         future = self.workers.submit(
             partial(unprocessed_result, trial),
             self.runner.run,
@@ -75,6 +75,7 @@ class Launcher:
             watch.stop_check,
             self.decider.needs_smoke_run(node),
             check=self.gate.result_check(node, limit_s, watch.stop_check),
+            full_run=watch.full_run,
         )
         self.workers.under_way.append(NodeExecution(node, watch, future, limit_s))
 

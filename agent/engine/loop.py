@@ -37,7 +37,7 @@ from agent.record.events import (
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
 from agent.repository.assembly import Assembler
-from agent.search.ending import end_sentence
+from agent.search.ending import end_sentence, unused_time
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
 from agent.solution import ensemble
@@ -130,11 +130,12 @@ class SearchLoop:
         return ""
 
     def _finish(self, reason: EndReason, no_refit: str) -> Node | None:
-        chosen = self._decider.choice(self.state)
+        chosen, now = self._decider.choice(self.state), self._elapsed_s()
+        unused = unused_time(self.state, now)
         self._record(
             RunFinished(
-                elapsed_s=self._elapsed_s(),
-                reason=end_sentence(reason, self.state.run),
+                elapsed_s=now,
+                reason=end_sentence(reason, self.state) + (f"; {unused}" if unused else ""),
                 end_reason=reason,
                 chosen=chosen.id if chosen else None,
                 no_refit=no_refit,
@@ -249,7 +250,7 @@ class SearchLoop:
         for execution in self._workers.under_way:
             watch = execution.watch
             watch.read_progress()
-            if isinstance(execution, NodeExecution) and watch.stop is None:
+            if isinstance(execution, NodeExecution) and watch.stop is None and watch.is_comparable:
                 watch.stop = pruning_reason(self.state, execution.node, watch.curve)
         self._show()
 

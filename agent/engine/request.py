@@ -9,9 +9,11 @@ from sqlalchemy import Engine
 from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
 from agent.core.errors import SetupError
+from agent.core.format import counted
 from agent.core.paths import Home
 from agent.core.registry import nearest_first
-from agent.engine.planners.plugin import PlannerPlugin, PlannerSetup
+from agent.core.seeds import SEED_LIMIT
+from agent.engine.planners.plugin import PlannerSetup
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.run_request import PLANNER_FIELDS, RunRequest
 from agent.execution.gpus import visible_gpus
@@ -21,8 +23,7 @@ from agent.planner.base import TaskContext
 from agent.planner.conditions import serves, unserved_message
 from agent.planner.constraints import parse_constraints
 from agent.planner.library.planner import LibraryPlanner
-from agent.record.events import RunSettings
-from agent.record.trackers.registry import TRACKERS
+from agent.record.events import CURRENT_RULES, RunSettings
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Blueprint, load_blueprint
 from agent.repository.imported import ImportedCode, import_repository
@@ -32,6 +33,9 @@ from agent.search.policy import POLICIES
 NODE_SHARE = 1 / 6
 FINAL_NODE_FACTOR = 2
 MIN_NODE_MINUTES = 0.5
+# More workers than so many per core only slow each other down; a small machine may still have some.
+WORKERS_PER_CORE = 2
+MIN_WORKERS = 8
 
 
 def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
@@ -48,12 +52,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         asked, _ = parse_constraints(request.pinned, request.forbidden, family)
         blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
     workers = request.workers or 1
-    gpus = len(visible_gpus())
-    if device() == "cuda" and workers > gpus and not request.share_gpus:
-        raise SetupError(
-            f"--workers {workers}: this machine has {gpus} GPU(s); use at most {gpus} worker(s), or add "
-            "--share-gpus."
-        )
+    check_workers(request)
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
     return RunSettings(
@@ -71,7 +70,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         share_gpus=request.share_gpus,
         threads=max(cpu_count() // workers, 1),
         seed=request.seed,
-        executor=_executor_name(request),
+        executor=executor_name(request),
         blueprint=blueprint,
         pinned=request.pinned,
         forbidden=request.forbidden,
@@ -80,38 +79,46 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         offline=request.offline,
         trackers=request.trackers,
         templates_copied=True,
+        rules=CURRENT_RULES,
         **_planner_settings(request, prepared, home),
     )
 
 
-def check_parts(request: RunRequest) -> None:
-    """Import the parts that a request names, before any data are prepared.
-
-    Raises:
-        SetupError: a planner, policy, executor or tracker is unknown (the message lists the known names), or
-            an installed one cannot be imported.
-        ImportError: a package that a built-in part needs is absent.
-    """
-    PLANNERS.load(request.planner)
-    POLICIES.load(request.policy)
-    EXECUTORS.load(_executor_name(request))
-    for name in request.trackers:
-        TRACKERS.load(name)
+def check_workers(request: RunRequest) -> None:
+    """Raise SetupError for more workers than the machine's GPUs or cores can serve."""
+    workers, gpus = request.workers or 1, len(visible_gpus())
+    if device() == "cuda" and workers > gpus and not request.share_gpus:
+        raise SetupError(
+            f"--workers {workers}: this machine has {gpus} GPU(s); use at most {gpus} worker(s), or add "
+            "--share-gpus."
+        )
+    most = max(WORKERS_PER_CORE * cpu_count(), MIN_WORKERS)
+    if workers > most:
+        raise SetupError(
+            f"--workers {workers}: this machine has {counted(cpu_count(), 'core')}; use at most {most} "
+            "workers."
+        )
 
 
 def check_recorded_parts(settings: RunSettings, engine: Engine) -> None:
     """Import the parts of a recorded run, before another session of the run is recorded.
 
     Raises:
-        SetupError: the planner, policy or executor is unknown, or the planner lacks something.
+        SetupError: the planner, policy or executor is unknown, the planner lacks something, or the run has a
+            seed that candidates do not accept.
         ImportError: a package that a built-in part needs is absent.
     """
+    if not 0 <= settings.seed < SEED_LIMIT:
+        raise SetupError(
+            f"The run has the seed {settings.seed}, which the libraries of its candidates refuse; start a "
+            "new run with `mars run --seed N`, where N is 0 or more."
+        )
     POLICIES.load(settings.policy)
     EXECUTORS.load(settings.executor)
     PLANNERS.load(settings.planner).check(settings, engine)
 
 
-def _executor_name(request: RunRequest) -> str:
+def executor_name(request: RunRequest) -> str:
     """Return the executor's name; SetupError if --cold contradicts --executor."""
     if request.cold and request.executor not in (None, "cold"):
         raise SetupError(f"--cold: means --executor cold; omit it, or omit --executor {request.executor}.")
@@ -123,14 +130,7 @@ def _executor_name(request: RunRequest) -> str:
 def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> dict[str, Any]:
     """Return the planner's settings; SetupError where options contradict each other or are missing."""
     plugin = PLANNERS.load(request.planner)
-    for field in PLANNER_FIELDS:
-        if getattr(request, field) is not None and field not in plugin.fields:
-            option = f"--{field.replace('_', '-')}"
-            users = (name for name in PLANNERS.builtin if field in PLANNERS.load(name).fields)
-            raise SetupError(f"{option}: needs --planner {' or '.join(users)}; add that, or omit {option}.")
-    if request.blueprint is not None and not plugin.accepts_blueprint:
-        raise SetupError(f"--blueprint: executes one blueprint only; omit --planner {request.planner}.")
-    options = _planner_options(request, plugin)
+    options = planner_options(request)
     return {
         "planner": request.planner,
         "planner_options": options,
@@ -138,8 +138,20 @@ def _planner_settings(request: RunRequest, prepared: Prepared, home: Home) -> di
     }
 
 
-def _planner_options(request: RunRequest, plugin: PlannerPlugin) -> dict[str, str]:
-    """Return the values of --planner-option by name; SetupError for a name that the planner lacks."""
+def planner_options(request: RunRequest) -> dict[str, str]:
+    """Return the values of --planner-option by name.
+
+    Raises:
+        SetupError: the planner lacks an option of this name, or does not use an option that is given.
+    """
+    plugin = PLANNERS.load(request.planner)
+    for field in PLANNER_FIELDS:
+        if getattr(request, field) is not None and field not in plugin.fields:
+            option = f"--{field.replace('_', '-')}"
+            users = (name for name in PLANNERS.builtin if field in PLANNERS.load(name).fields)
+            raise SetupError(f"{option}: needs --planner {' or '.join(users)}; add that, or omit {option}.")
+    if request.blueprint is not None and not plugin.accepts_blueprint:
+        raise SetupError(f"--blueprint: executes one blueprint only; omit --planner {request.planner}.")
     options = {}
     for given in request.planner_options:
         name, equals, value = given.partition("=")

@@ -8,28 +8,42 @@ from agent.core.options import Option
 
 PLANNER_FIELDS = ("model", "max_usd", "replay_of")  # options that only some planners use
 
+MAX_MINUTES = 366 * 24 * 60  # a year; a larger number is a slip, and its seconds may not be finite
+MAX_SEED = 2**31 - 1  # seeds of repeats and folds are larger, and numpy takes none above 2**32 - 1
+MAX_NODES = 1_000_000
+MAX_WORKERS = 256  # `make_settings` compares with the machine's cores
+MAX_USD = 1_000_000.0
+
 
 @dataclass(frozen=True)
 class RunRequest:
     """Options of `mars run`: a field with an `Option` is an option of the command line."""
 
     competition: Annotated[str, Option("Name of a bundled competition, or path of your own folder.")]
-    minutes: Annotated[float, Option("Time budget of the run, in minutes of wall-clock time.", min=0.05)] = (
-        10.0
-    )
+    minutes: Annotated[
+        float,
+        Option(
+            "Time budget of the run, in minutes of wall-clock time from the command on; the preparation of "
+            "the data counts.",
+            min=0.05,
+            max=MAX_MINUTES,
+        ),
+    ] = 10.0
     node_minutes: Annotated[
         float | None,
         Option(
             "Time limit of one node, in minutes. Default: a sixth of --minutes, twice that near the end.",
             min=0.02,
+            max=MAX_MINUTES,
         ),
     ] = None
-    max_nodes: Annotated[int | None, Option("Stop after this many nodes.", min=1)] = None
+    max_nodes: Annotated[int | None, Option("Stop after this many nodes.", min=1, max=MAX_NODES)] = None
     max_usd: Annotated[
         float | None,
         Option(
             "Spend limit for the language model, in USD. At the limit, the library planner takes over.",
             min=0.0,
+            max=MAX_USD,
         ),
     ] = None
     planner: Annotated[
@@ -76,7 +90,12 @@ class RunRequest:
         Path | None, Option("File of exported lessons to use in addition to the recorded ones.")
     ] = None
     workers: Annotated[
-        int, Option("Number of nodes executed in parallel. They share the CPU cores, but not a GPU.", min=1)
+        int,
+        Option(
+            "Number of nodes executed in parallel. They share the CPU cores, but not a GPU.",
+            min=1,
+            max=MAX_WORKERS,
+        ),
     ] = 1
     share_gpus: Annotated[bool, Option("Let several nodes use one GPU at the same time.")] = False
     data: Annotated[
@@ -84,7 +103,7 @@ class RunRequest:
         Option("Data to use. auto: prepared data, else Kaggle's if you are signed in, else the sample."),
     ] = "auto"
     data_seed: int = 0
-    seed: Annotated[int, Option("Seed of all decisions and all executions.", min=0)] = 0
+    seed: Annotated[int, Option("Seed of all decisions and all executions.", min=0, max=MAX_SEED)] = 0
     executor: Annotated[
         str | None,
         Option(

@@ -10,13 +10,15 @@ from sqlalchemy import Engine
 
 from agent.competition.evaluation import check_metric
 from agent.competition.metrics import metric_of
+from agent.competition.positive_class import describe_positive_class
 from agent.competition.preparation.prepare import prepare
 from agent.competition.prepared import Prepared
 from agent.competition.registry import find_competition
 from agent.competition.sources.locate import locate_data
 from agent.core.database import open_database
 from agent.core.errors import SetupError
-from agent.core.paths import Home
+from agent.core.paths import Home, require_writable
+from agent.core.steps import end_steps
 from agent.engine.agents import current_host
 from agent.engine.decider import Decider
 from agent.engine.executors import cache_layers, open_executor
@@ -24,7 +26,8 @@ from agent.engine.headline import resumed_headline, started_headline
 from agent.engine.planners.opening import open_agents
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.refit import submission_of
-from agent.engine.request import check_parts, check_recorded_parts, imported_code, make_planner, make_settings
+from agent.engine.request import check_recorded_parts, imported_code, make_planner, make_settings
+from agent.engine.request_checks import check_parts, check_values
 from agent.engine.run_request import RunRequest
 from agent.engine.trials.runner import TrialRunner
 from agent.engine.wiring import OpenSearch, open_search
@@ -33,7 +36,7 @@ from agent.execution.gpus import GpuLeases, visible_gpus
 from agent.memory.embedding_recall import recall_by_embeddings
 from agent.memory.lesson import Lesson
 from agent.memory.recall import debug_lessons, recall, solution_lessons
-from agent.memory.store import LessonStore, read_lessons
+from agent.memory.store import LessonStore
 from agent.planner.family_packages import require_packages
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
@@ -42,13 +45,19 @@ from agent.record.journal import LATEST, Journal
 from agent.record.observer import Observer
 from agent.record.opened_run import Run, open_run
 from agent.record.recorder import RealClock
-from agent.record.resumable import active_runs_sentence, latest_resumable, name_run_in_interrupt
+from agent.record.resumable import (
+    active_runs_sentence,
+    damaged_runs_sentence,
+    latest_resumable,
+    name_run_in_interrupt,
+)
 from agent.record.run_lock import Heartbeat, new_run_folder, run_lock
 from agent.record.state import Node, RunState
 from agent.record.trackers.base import TrackedRun
 from agent.record.trackers.feed import with_trackers
 from agent.repository.family import Family, known_families
 from agent.repository.run_templates import copy_templates, templates_of
+from agent.search.budget import counted_preparation_s, preparation_sentence
 from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
@@ -72,14 +81,18 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
+    clock = RealClock()
     check_parts(request)
+    require_writable(home)
     competition = find_competition(request.competition, home)
     families = known_families(home)
     require_packages(competition.spec, families.values())
+    imported_lessons = check_values(request, competition.spec, families)
     raw = locate_data(competition, home, request.data, run_script, request.data_seed, request.offline)
     observer = make_observer(raw.with_grader_metric(competition.spec).metric)
     observer.note(raw.description)
     prepared = prepare(competition.spec, raw, home)
+    end_steps()
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
@@ -88,8 +101,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
     engine = open_database(home.database)
-    if request.lessons is not None:
-        LessonStore(engine).import_all(read_lessons(request.lessons))
+    LessonStore(engine).import_all(imported_lessons)
     with new_run(prepared, home, engine) as (run, heartbeat), name_run_in_interrupt(run.journal):
         if imported is not None:
             commit = run.lineage.commit_imported(imported.files)
@@ -97,7 +109,8 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             settings = settings.model_copy(update={"imported": recorded})
         own_copy = templates_of(run.folder, home, copied=True).families
         planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
-        session = _Session(run, settings, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        lessons = LessonStore(engine)
+        session = _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, clock)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
 
 
@@ -134,7 +147,9 @@ def run_experiment(
     settings = settings.model_copy(update={"templates_copied": True})
     planner = make_planner(settings, run.prepared, templates_of(run.folder, home, copied=True).families)
     lessons = LessonStore(run.journal.engine)
-    _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, decisions).begin(headline)
+    _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, RealClock(), decisions).begin(
+        headline
+    )
 
 
 def resume(name: str, minutes: float | None, home: Home, make_observer: Callable[[str], Observer]) -> Summary:
@@ -147,10 +162,13 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         home: the folder that holds everything MARS writes.
         make_observer: makes the display, given the metric's name.
     """
+    clock = RealClock()
+    require_writable(home)
     engine = open_database(home.database)
     passed_over: list[str] = []
+    damaged: list[str] = []
     if name == LATEST:
-        name, passed_over = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
+        name, passed_over, damaged = latest_resumable(engine, home.workspaces, ended_too=minutes is not None)
     journal = Journal.open(engine, name)
     with run_lock(home.workspaces / journal.run) as heartbeat, name_run_in_interrupt(journal):
         families = open_run(journal.run, home, engine).templates(home).families
@@ -166,8 +184,11 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
         observer = make_observer(run.metric.name)
         if passed_over:
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
+        if damaged:
+            observer.note(damaged_runs_sentence(damaged))
         planner = make_planner(run.state.run, run.prepared, families)
-        session = _Session(run, run.state.run, planner, LessonStore(engine), home, observer, heartbeat.beat)
+        lessons = LessonStore(engine)
+        session = _Session(run, run.state.run, planner, lessons, home, observer, heartbeat.beat, clock)
         return session.continue_run(minutes, heartbeat.last_alive)
 
 
@@ -201,9 +222,11 @@ class _Session:
         home: Home,
         observer: Observer,
         heartbeat: Callable[[], None],
+        clock: RealClock,
         decisions: Decisions | None = None,
     ) -> None:
         self._decisions = decisions
+        self._clock = clock  # it runs since the command
         self._run = run
         self._settings = settings
         self._lessons = lessons
@@ -219,8 +242,12 @@ class _Session:
     def begin(self, headline: str) -> Summary:
         lessons = self._recalled()
         with self._executor() as executor:
+            preparation_s = self._clock.elapsed_s()
+            counted_s = counted_preparation_s(preparation_s, self._settings)
+            self._clock = RealClock(counted_s)
             started = RunStarted(
-                elapsed_s=0.0,
+                elapsed_s=counted_s,
+                preparation_s=preparation_s,
                 settings=self._settings,
                 missing_guarantees=tuple(executor.guarantees.missing()),
                 lessons=lessons,
@@ -228,6 +255,8 @@ class _Session:
             )
             self._run.journal.append(started)
             self._run.state.apply(started)
+            if sentence := preparation_sentence(preparation_s, self._settings):
+                self._observer.note(sentence)
             return self._work(executor, headline)
 
     def _recalled(self) -> tuple[Lesson, ...]:
@@ -261,6 +290,7 @@ class _Session:
         )
         journal.append(resumed)
         state.apply(resumed)
+        self._clock = RealClock(state.elapsed_s, self._clock.started)
         if host != before:
             self._observer.note(f"Language models are now asked at {host}, before at {before}.")
         with self._executor() as executor:
@@ -269,7 +299,13 @@ class _Session:
     def _work(self, executor: Executor, headline: str) -> Summary:
         run, state = self._run, self._run.state
         self._observer.started(state, headline)
-        for sentence in (*run.prepared.warnings, run.journal.damage(), self._lessons.damage()):
+        notes = (
+            describe_positive_class(run.prepared),
+            *run.prepared.warnings,
+            run.journal.damage(),
+            self._lessons.damage(),
+        )
+        for sentence in notes:
             if sentence:
                 self._observer.note(sentence)
         try:
@@ -277,7 +313,7 @@ class _Session:
                 run,
                 self._templates,
                 executor,
-                RealClock(state.elapsed_s),
+                self._clock,
                 self._observer,
                 lessons=self._lessons,
                 cache=self._cache,

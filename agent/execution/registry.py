@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.core.errors import SetupError
+from agent.core.errors import MarsError, SetupError
 from agent.core.registry import Registry
 from agent.execution.allowlist import is_below
 from agent.execution.base import Executor
@@ -13,6 +13,7 @@ from agent.execution.setup import ExecutorFactory, ExecutorSetup
 EXECUTORS: Registry[ExecutorFactory] = Registry(
     "mars.executors",
     {"warm": "agent.execution.warm:make_warm", "cold": "agent.execution.cold:make_cold"},
+    lambda found: "" if callable(found) else "a class or function that makes an executor",
 )
 _SHARED_MEMORY = Path("/dev/shm")
 
@@ -48,4 +49,25 @@ def make_executor(
         )
     for folder in (nodes_root, *writable):
         folder.mkdir(parents=True, exist_ok=True)
-    return factory(ExecutorSetup(isolation, nodes_root, preload, readable, writable))
+    setup = ExecutorSetup(isolation, nodes_root, preload, readable, writable)
+    return factory(setup) if name in EXECUTORS.builtin else _made_by_package(name, factory, setup)
+
+
+def _made_by_package(name: str, factory: ExecutorFactory, setup: ExecutorSetup) -> Executor:
+    """Make the executor of an installed package; SetupError if this fails or gives no executor."""
+    package = EXECUTORS.source(name).package
+    try:
+        executor = factory(setup)
+    except MarsError:
+        raise
+    except Exception as error:  # foreign code
+        raise SetupError(
+            f"The executor '{name}' of the package {package} cannot be made "
+            f"({type(error).__name__}: {error}); repair or uninstall {package}."
+        ) from error
+    lacks = [part for part in ("execute", "close", "guarantees") if not hasattr(executor, part)]
+    if lacks:
+        raise SetupError(
+            f"The executor '{name}' of the package {package} has no `{lacks[0]}`; correct the entry point."
+        )
+    return executor

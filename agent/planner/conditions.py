@@ -16,6 +16,12 @@ def serves(family: Family, context: TaskContext) -> bool:
     )
 
 
+def unread_inputs(spec: CompetitionSpec, family: Family) -> list[str]:
+    """Return the inputs that a family does not read, as `'name' (role)`; groups and times part the rows."""
+    read = {*family.serves.reads, "group", "time"}
+    return [f"'{column.name}' ({column.role})" for column in spec.inputs if column.role not in read]
+
+
 def unserved_message(spec: CompetitionSpec, families: Iterable[str]) -> str:
     """Return the message for a competition that no family serves, with what the user can do.
 
@@ -24,10 +30,15 @@ def unserved_message(spec: CompetitionSpec, families: Iterable[str]) -> str:
         families: Names of the known families.
     """
     roles = ", ".join(sorted({column.role for column in spec.inputs}))
+    one_by_one = (
+        "Search each label as a competition of its own (task: classification, targets: a column of 0 and 1). "
+        if spec.task == "multilabel" and spec.image_input is None
+        else ""
+    )
     return (
         f"{spec.id}: no family serves {spec.task} on {roles} columns (families: {', '.join(families)}). "
-        "Let a language model write the code (--planner llm; the small local model cannot do this), or start "
-        "from your own repository (--from DIR)."
+        f"{one_by_one}Let a language model write the code (--planner llm; the small local model cannot "
+        "do this), or start from your own repository (--from DIR)."
     )
 
 

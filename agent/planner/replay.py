@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from agent.core.errors import SetupError
+from agent.core.errors import InfrastructureError, SetupError
 from agent.planner.base import Proposal, Request
 from agent.planner.search_space import SAFE_SHARE, SearchSpace
 from agent.record.events import FixProposed, ModuleWritten, NodeProposed, ReplaySource, RunStarted
@@ -47,10 +48,11 @@ def find_source(engine: Engine, name: str | None, competition: str) -> ReplaySou
             raise SetupError(f"--replay-of {name}: run {run} has no ideas; name another run.")
         return ReplaySource(run=run, ideas=len(ideas))
     for row in list_runs(engine):
-        if row.competition == competition and _has_own_ideas(engine, row.id):
-            ideas = _proposed(engine, row.id)
-            if ideas:
-                return ReplaySource(run=row.id, ideas=len(ideas))
+        with suppress(InfrastructureError):  # a damaged record
+            if row.competition == competition and _has_own_ideas(engine, row.id):
+                ideas = _proposed(engine, row.id)
+                if ideas:
+                    return ReplaySource(run=row.id, ideas=len(ideas))
     raise SetupError(
         f"--planner replay: no recorded run of {competition} has ideas of its own; name a run with "
         "--replay-of."

@@ -1,11 +1,10 @@
 """The boundary of the record: what is written can be read again, and damage to one row stays there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
 from agent.core.errors import InfrastructureError
 from agent.core.plain_text import without_surrogates
@@ -42,7 +41,7 @@ def admitted(event: Event) -> tuple[Event, str]:
     """
     try:
         return _round_trip(event)
-    except (ValueError, RecursionError):  # ValidationError and PydanticSerializationError are ValueErrors
+    except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
         pass
     try:
         return _round_trip(event_adapter.validate_python(_recordable(event.model_dump())))
@@ -57,7 +56,7 @@ def admitted(event: Event) -> tuple[Event, str]:
 def _round_trip(event: Event) -> tuple[Event, str]:
     payload = event.model_dump_json()
     if len(payload) > _MAX_PAYLOAD or "\\u0000" in payload:
-        raise PydanticSerializationError("a text is too long or holds NUL")
+        raise ValueError("a text is too long or holds NUL")
     return event_adapter.validate_json(payload), payload
 
 
@@ -104,10 +103,7 @@ def readable_events(
         except ValidationError as error:
             faults = error.errors(include_url=False)
             if not events or any(fault["type"] in _OF_THE_FORMAT for fault in faults):
-                raise InfrastructureError(
-                    f"Run {run} has a damaged record ({faults[0]['msg']}); "
-                    "use the version of MARS that recorded the run, or start a new run."
-                ) from error
+                raise damaged_record(run, _fault_of(number, faults[0]["loc"][1:])) from error
             place = ".".join(map(str, faults[0]["loc"][1:])) or "the text"
             damaged.append(DamagedEvent(number, kind, f"{place} is invalid"))
             continue
@@ -119,6 +115,19 @@ def readable_events(
             nodes.add(event.node)
         events.append((number, event))
     return events, damaged
+
+
+def damaged_record(run: str, what: str) -> InfrastructureError:
+    """Return the error of a record that cannot be used, with the fault `what`."""
+    return InfrastructureError(
+        f"Run {run} has a damaged record ({what}); use the version of MARS that recorded the run, or start a "
+        "new run. Other runs are not affected: `mars runs` lists them."
+    )
+
+
+def _fault_of(number: int, place: Sequence[object]) -> str:
+    name = ".".join(map(str, place))
+    return f"the value of `{name}` in row {number} is not valid" if name else f"row {number} is no event"
 
 
 def _needed_nodes(event: Event) -> set[int]:

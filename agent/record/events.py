@@ -1,14 +1,18 @@
 """Events of a run. The state of a search is rebuilt by applying them in order."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter
 
-from agent.llm.calls import Call, CallBegun, Role
+from agent.llm.calls import Call, CallBegun
 from agent.memory.lesson import Lesson, readable_lessons
-from agent.repository.git_source import GitSource
-from agent.repository.idea import Blueprint, Fix, Idea, WrittenModule
+from agent.record.settings import CURRENT_RULES as CURRENT_RULES
+from agent.record.settings import Frozen, formerly
+from agent.record.settings import ImportedRepository as ImportedRepository
+from agent.record.settings import ReplaySource as ReplaySource
+from agent.record.settings import RunSettings as RunSettings
+from agent.repository.idea import Fix, Idea, WrittenModule
 
 Operator = Literal["draft", "improve", "debug", "ensemble"]
 Status = Literal["running", "valid", "suspect", "failed", "pruned"]
@@ -18,117 +22,7 @@ EndReason = Literal[
 """Why a search ended: nothing_fits means that no new idea fits the time left."""
 
 
-def _formerly(name: str, before: str) -> AliasChoices:
-    """The names of a field in records: today's, and the one in records of former versions."""
-    return AliasChoices(name, before)
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ImportedRepository(_Frozen):
-    """Imported repository that the run starts from."""
-
-    commit: str = Field(description="Commit in the run's git repository.")
-    idea: Idea
-    source: GitSource | None = Field(
-        default=None, description="Revision that was imported; None for a folder."
-    )
-
-
-class ReplaySource(_Frozen):
-    """The run whose ideas are replayed."""
-
-    run: str
-    ideas: int = Field(description="Number of replayed ideas; ideas proposed later are excluded.")
-
-
-class RunSettings(_Frozen):
-    """Settings of a run. Only `minutes` may change later, by `mars resume`."""
-
-    competition: str = Field(description="Id of the competition.")
-    folder: str = Field(description="Folder of competition.yaml.")
-    prepared: str = Field(description="Prepared data folder, relative to the home's prepared folder.")
-    data_kind: Literal["full", "sample"]
-    fingerprint: str
-    minutes: float = Field(gt=0, allow_inf_nan=False)
-    node_minutes: float = Field(gt=0, allow_inf_nan=False, description="Limit of one execution.")
-    final_node_minutes: float | None = Field(
-        default=None, description="Limit near the end of the run, when the best is trained longer."
-    )
-    max_nodes: int | None = None
-    policy: str = "mcts"
-    workers: int = 1
-    threads: int = Field(default=1, description="CPU threads of one candidate.")
-    share_gpus: bool = Field(default=False, description="Several candidates may use one GPU at once.")
-    seed: int = 0
-    executor: str = Field(default="warm", description="Name of the executor that runs the candidates.")
-    blueprint: Blueprint | None = Field(
-        default=None, description="The only blueprint to execute; None: the planner proposes."
-    )
-    imported: ImportedRepository | None = Field(
-        validation_alias=_formerly("imported", "given"),
-        default=None,
-        description="Imported repository that is the first node.",
-    )
-    pinned: tuple[str, ...] = Field(default=(), description="`slot=value` that every idea must have.")
-    forbidden: tuple[str, ...] = Field(
-        default=(), description="Moves, or `slot=value`, that no idea may have."
-    )
-    hint: str = Field(default="", description="The user's hint in words, for language-model planners.")
-    offline: bool = Field(default=False, description="Use nothing beyond this machine.")
-    planner: str = "library"
-    planner_options: dict[str, str] = Field(
-        default_factory=dict, description="Values of --planner-option by name."
-    )
-    models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
-    llm_host: str = Field(default="", description="Host that serves the models.")
-    max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")
-    replay_source: ReplaySource | None = Field(
-        validation_alias=_formerly("replay_source", "replayed"),
-        default=None,
-        description="Source of the planner replay.",
-    )
-    refit_rows: float | None = Field(
-        default=None,
-        description="Rows of the final refit over training rows; None: no refit.",
-    )
-    templates_copied: bool = Field(
-        default=False,
-        description="Whether the run's folder has a copy of its templates; older runs have none.",
-    )
-    trackers: tuple[str, ...] = Field(
-        default=(), description="Names of the trackers that receive the events."
-    )
-    experiment: bool = Field(
-        default=False, description="The run verifies a lesson; no solution of it is kept."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_cold(cls, recorded: Any) -> Any:
-        """Read the `cold: true|false` of records of former versions."""
-        if not isinstance(recorded, dict) or "cold" not in recorded:
-            return recorded
-        content = dict(recorded)
-        executor = "cold" if content.pop("cold") else "warm"
-        return {"executor": executor, **content}
-
-    @property
-    def node_limit_s(self) -> float:
-        return self.node_minutes * 60
-
-    @property
-    def final_node_limit_s(self) -> float:
-        return (self.final_node_minutes or self.node_minutes) * 60
-
-    @property
-    def budget_s(self) -> float:
-        return self.minutes * 60
-
-
-class CurvePoint(_Frozen):
+class CurvePoint(Frozen):
     """One line of a candidate's progress file, after thinning."""
 
     stage: str
@@ -145,17 +39,18 @@ Stage = Literal["idea", "check", "test", "smoke", "run", "score"]
 """Stage in which a node failed: idea (edits do not apply), check (contract), test (of a module), ..."""
 
 
-class Failure(_Frozen):
+class Failure(Frozen):
     """A failure as language models may see it, without values from the data."""
 
     stage: Stage
     redacted_message: str = Field(
-        validation_alias=_formerly("redacted_message", "told"),
+        validation_alias=formerly("redacted_message", "told"),
         description="A sentence, or an exception's type and its redacted message.",
     )
     frames: tuple[str, ...] = Field(
         default=(), description="Frames of the candidate's code, e.g. `library/train.py line 12 in fit`."
     )
+    out_of_time: bool = Field(default=False, description="Whether the time limit ended the execution.")
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -164,7 +59,7 @@ class Failure(_Frozen):
         return (self.stage, self.redacted_message, *files)
 
 
-class LeakageProbe(_Frozen):
+class LeakageProbe(Frozen):
     """Result of a label permutation test on a candidate: validation labels shuffled among their rows."""
 
     verdict: Literal["passed", "follows", "none"] = Field(
@@ -175,14 +70,14 @@ class LeakageProbe(_Frozen):
     seconds: float = Field(description="Time of the test, not part of the node's own time.")
 
 
-class Review(_Frozen):
+class Review(Frozen):
     """A language model's judgement of a valid score, after reading the code."""
 
     sound: bool
     reason: str = Field(description="One sentence; may be empty for a sound score.")
 
 
-class NodeResult(_Frozen):
+class NodeResult(Frozen):
     """Result of executing and scoring a node."""
 
     status: Status
@@ -202,7 +97,7 @@ class NodeResult(_Frozen):
         description="The candidate's own reports, e.g. the pretrained weights it used.",
     )
     leakage_findings: tuple[str, ...] = Field(
-        validation_alias=_formerly("leakage_findings", "doubts"),
+        validation_alias=formerly("leakage_findings", "doubts"),
         default=(),
         description="Possible leaks found in the code, one sentence each; a probe may refute them.",
     )
@@ -220,11 +115,16 @@ class NodeResult(_Frozen):
         return self.status == "suspect" and (self.probe is not None or vetoed)
 
     @property
+    def failed_in_smoke_run(self) -> bool:
+        """Whether the run on few rows failed, so that the full run did not start."""
+        return self.status == "failed" and self.failure is not None and self.failure.stage == "smoke"
+
+    @property
     def own_seconds(self) -> float:
         return self.seconds - self.cache_seconds
 
 
-class RefitResult(_Frozen):
+class RefitResult(Frozen):
     """Result of a refit on all labelled rows. Only audit rows can score a refit."""
 
     status: Literal["kept", "worse", "failed"] = Field(description="kept: the solution uses its submission.")
@@ -234,7 +134,7 @@ class RefitResult(_Frozen):
     audit_se: float | None = None
 
 
-class _Event(_Frozen):
+class _Event(Frozen):
     elapsed_s: float = Field(description="Seconds of work of the run before the event.")
 
 
@@ -244,6 +144,10 @@ class RunStarted(_Event):
     missing_guarantees: tuple[str, ...]
     lessons: Annotated[tuple[Lesson, ...], BeforeValidator(readable_lessons)] = Field(
         description="Lessons from memory that later decisions use; damaged ones are left out."
+    )
+    preparation_s: float = Field(
+        default=0.0,
+        description="Seconds from the command to this event. `elapsed_s` has the part that counts.",
     )
     packages: dict[str, str] = Field(
         default_factory=dict,

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from agent.core.database import writing
 from agent.core.errors import InfrastructureError, SetupError
 from agent.core.plain_text import without_surrogates
-from agent.record.boundary import DamagedEvent, admitted, damage_sentence, readable_events
+from agent.record.boundary import DamagedEvent, admitted, damage_sentence, damaged_record, readable_events
 from agent.record.events import Event
 
 FORMAT = 1
@@ -32,6 +32,8 @@ FORMAT = 1
 
 LATEST = "latest"
 """Name of the newest run; for `mars resume` and `mars stop`, of the newest run that they can act on."""
+
+_UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 
 metadata = MetaData()
 runs_table = Table(
@@ -104,14 +106,14 @@ class Journal:
         query = select(events_table.c.seq, events_table.c.recorded_at).where(events_table.c.run == self.run)
         with self.engine.connect() as connection:
             times = {row.seq: row.recorded_at for row in connection.execute(query)}
-        return [(datetime.fromisoformat(times[number]), event) for number, event in self._read()]
+        return [(_recorded_time(times.get(number), self.created_at), event) for number, event in self._read()]
 
     def last_recorded_at(self) -> datetime:
         """Return the time of the latest event, or of the run's creation if there is no event."""
         query = select(func.max(events_table.c.recorded_at)).where(events_table.c.run == self.run)
         with self.engine.connect() as connection:
             latest = connection.execute(query).scalar_one()
-        return datetime.fromisoformat(latest) if latest else self.created_at
+        return _recorded_time(latest, self.created_at)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -182,8 +184,11 @@ class Journal:
     def _read(self) -> list[tuple[int, Event]]:
         columns = (events_table.c.seq, events_table.c.kind, events_table.c.payload)
         query = select(*columns).where(events_table.c.run == self.run).order_by(events_table.c.seq)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query).all()
+        try:
+            with self.engine.connect() as connection:
+                rows = connection.execute(query).all()
+        except DBAPIError as error:  # bytes that are no text
+            raise damaged_record(self.run, "its rows are no text") from error
         events, self._damaged = readable_events(self.run, [(row[0], row[1], row[2]) for row in rows])
         return events
 
@@ -209,8 +214,18 @@ def list_runs(engine: Engine) -> list[RunRow]:
     with engine.connect() as connection:
         rows = connection.execute(select(runs_table).order_by(runs_table.c.created_at.desc())).all()
     return [
-        RunRow(row.id, row.format, row.competition, datetime.fromisoformat(row.created_at)) for row in rows
+        RunRow(row.id, row.format, row.competition, _recorded_time(row.created_at, _UNKNOWN_TIME))
+        for row in rows
     ]
+
+
+def _recorded_time(text: object, otherwise: datetime) -> datetime:
+    """Return a recorded time; `otherwise` for a value that is absent or no time."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return otherwise
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def find_run(engine: Engine, name: str) -> RunRow:

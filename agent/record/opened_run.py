@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.competition.metrics import Metric, metric_of
 from agent.competition.prepared import Prepared, load_prepared
 from agent.core.database import open_database
-from agent.core.errors import SetupError
+from agent.core.errors import InfrastructureError, SetupError
 from agent.core.paths import Home
 from agent.execution.script import run_script
 from agent.record.events import RunStarted
@@ -65,6 +65,7 @@ def open_run(
 
     Raises:
         SetupError: no such run, the run recorded no search, or its data are gone.
+        InfrastructureError: the record of the run is damaged.
     """
     journal = Journal.open(engine or open_database(home.database), name)
     events = journal.events()
@@ -72,5 +73,11 @@ def open_run(
         raise SetupError(f"Run {journal.run} stopped before its search; start a new run with `mars run`.")
     prepared = load_prepared(home.prepared / events[0].settings.prepared)
     metric = metric_of(prepared.spec, run_script)
-    state = RunState.replay(events, metric.higher_is_better, families)
+    try:
+        state = RunState.replay(events, metric.higher_is_better, families)
+    except (KeyError, IndexError, ValueError, TypeError, AssertionError) as error:
+        raise InfrastructureError(
+            f"Run {journal.run} has a damaged record (its events contradict each other); use the version of "
+            "MARS that recorded the run, or start a new run."
+        ) from error
     return Run(journal.run, home.workspaces / journal.run, prepared, metric, journal, state)

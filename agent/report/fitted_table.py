@@ -51,13 +51,16 @@ def fitted_table(columns: Sequence[FittedColumn], rows: Sequence[Mapping[str, st
 
     while sum(needed(column) + _GAP for column in shown) > width and max(column.rank for column in shown):
         shown.remove(max(shown, key=lambda column: column.rank))
+    is_too_wide = sum(needed(column) + _GAP for column in shown) > width
     table = Table(box=None)
     for column in shown:
+        wraps = column.wraps_at is not None or is_too_wide  # rather folded than cut off
         table.add_column(
             column.name,
             justify=column.justify,
-            no_wrap=column.wraps_at is None,
-            min_width=None if column.wraps_at else natural[column.name],
+            no_wrap=not wraps,
+            overflow="fold" if is_too_wide else "ellipsis",
+            min_width=None if wraps else natural[column.name],
         )
     for row in rows:
         table.add_row(*(row.get(column.name, "") for column in shown))

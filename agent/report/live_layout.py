@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.memory.lesson import Lesson
-from agent.record.events import CurvePoint, Status
+from agent.record.events import CurvePoint, NodeResult, Status
 from agent.record.state import Node, RunState
 from agent.report import formatting
 
@@ -24,18 +24,30 @@ _NARROW = 100  # terminal columns below which the least important table columns 
 class StatusCounts:
     """Number of ended nodes by status; counted as nodes end, so that no screen walks the whole tree."""
 
-    counts: Counter[Status]
+    counts: Counter[Status] = field(default_factory=Counter)
+    smoke_failures: int = 0
+    """Number of the failed nodes that failed in their smoke run."""
 
     @classmethod
     def of(cls, state: RunState) -> "StatusCounts":
-        return cls(Counter(node.status for node in state.nodes.values() if node.result))
+        found = cls()
+        for node in state.nodes.values():
+            if node.result is not None:
+                found.count(node.result)
+        return found
 
-    def count(self, status: Status) -> None:
-        self.counts[status] += 1
+    def count(self, result: NodeResult) -> None:
+        self.counts[result.status] += 1
+        self.smoke_failures += result.failed_in_smoke_run
 
     def __str__(self) -> str:
         order: tuple[Status, ...] = ("valid", "suspect", "failed", "pruned")
-        return ", ".join(f"{self.counts[status]} {status}" for status in order if self.counts[status])
+        parts = [f"{self.counts[status]} {status}" for status in order if self.counts[status]]
+        text = ", ".join(parts)
+        if not self.smoke_failures:
+            return text
+        failed = f"{self.counts['failed']} failed"
+        return text.replace(failed, f"{failed} ({self.smoke_failures} in the smoke run)")
 
 
 @dataclass
@@ -173,7 +185,8 @@ def status(node: Node, is_best: bool) -> Text:
     if is_best:
         return Text(f"{formatting.BEST_SIGN} best", style="bold green")
     sign = formatting.STATUS_SIGN[node.status]
-    return Text(f"{sign} {node.status}", style=formatting.STATUS_STYLE[node.status])
+    in_smoke_run = " smoke" if node.result is not None and node.result.failed_in_smoke_run else ""
+    return Text(f"{sign} {node.status}{in_smoke_run}", style=formatting.STATUS_STYLE[node.status])
 
 
 def _running(view: View, width: int) -> RenderableType:

@@ -55,7 +55,7 @@ class LiveScreen:
             case NodeProposed():
                 self._view.latest.append(event.node)
             case NodeFinished():
-                self._view.status_counts.count(event.result.status)
+                self._view.status_counts.count(event.result)
             case LessonLearned() | LessonWorded():
                 self._view.last_lesson = event.lesson
 

@@ -9,6 +9,7 @@ from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.competition.metrics import MetricSource, Trait, get_metric, metric_of
+from agent.competition.pictures.rendering import WHITE
 from agent.competition.prepared import Prepared
 from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
 from agent.core.contract import IDEA_FILE, LIBRARY_FOLDER, README_FILE, library_module
@@ -54,6 +55,13 @@ class TaskView(BaseModel):
         default=None, description="Column of train.csv with the user's own folds, if it holds several."
     )
     own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
+    picture_ground: int = Field(
+        default=WHITE, description="Grey value behind transparent pictures; prepared ones have it already."
+    )
+    picture_ranges: tuple[tuple[str, float, float], ...] = Field(
+        default=(),
+        description="Type of pixels and its values of black and white, for pictures with more than 8 bits.",
+    )
 
     @property
     def metric_traits(self) -> tuple[Trait, ...]:
@@ -100,6 +108,8 @@ class TaskView(BaseModel):
             n_train=prepared.rows.train,
             fold_column=spec.fold_column if several else None,
             own_folds=prepared.train_folds if several else 0,
+            picture_ground=WHITE if prepared.rendering is None else prepared.rendering.ground,
+            picture_ranges=() if prepared.rendering is None else prepared.rendering.ranges,
         )
 
 

@@ -248,7 +248,7 @@ class RecordedDecisions:
             case Repeat(node=node):
                 return f"Now node {node:03d} would be repeated."
             case End(reason=reason):
-                return f"Now the search would end: {end_sentence(reason, self.state.run)}."
+                return f"Now the search would end: {end_sentence(reason, self.state)}."
         return "Now no node would be started."
 
 

@@ -47,7 +47,7 @@ def reexecute(run: Run, home: Home, tolerance: float) -> Iterator[Reexecution]:
     Raises:
         SetupError: another process is working on the run.
     """
-    limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    limits = full_run_limits(run)
     with open_trial_runner(run, home) as runner:
         for node in run.state.nodes.values():
             if node.result is not None:
@@ -89,6 +89,16 @@ def recorded_limits(events: Iterable[Event], higher_is_better: bool) -> dict[int
             for node in state.running:
                 limits[node.id] = execution_limit_s(state, node)
     return limits
+
+
+def full_run_limits(run: Run) -> dict[int, float]:
+    """Return the time limit in seconds of each full run: what the smoke run left of the node's limit."""
+    limits = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    if run.state.run.rules < 2:
+        return limits
+    results = {number: node.result for number, node in run.state.nodes.items() if node.result is not None}
+    spent = {number: result.smoke_seconds for number, result in results.items()}
+    return {number: limit - spent.get(number, 0.0) for number, limit in limits.items()}
 
 
 def recorded_refit_limit(events: Iterable[Event], higher_is_better: bool, node: int) -> float:

@@ -11,7 +11,7 @@ from agent.core.database import open_database
 from agent.core.errors import MarsError, SetupError
 from agent.core.format import counted
 from agent.core.paths import Home
-from agent.core.seeds import VERIFICATION_SEED_STEP
+from agent.core.seeds import SEED_LIMIT, VERIFICATION_SEED_STEP
 from agent.engine.comparison import guessed_seed_variance
 from agent.engine.session import new_run, run_experiment
 from agent.memory.distill import describe_changes, distill
@@ -195,7 +195,7 @@ def _settings(origin: _Comparison, seeds: int, comparisons: int) -> RunSettings:
     node_minutes = max(limits[origin.child.id] / 60, _MIN_MINUTES)
     return run.state.run.model_copy(
         update={
-            "seed": run.state.run.seed + VERIFICATION_SEED_STEP * comparisons,
+            "seed": (run.state.run.seed + VERIFICATION_SEED_STEP * comparisons) % SEED_LIMIT,
             "minutes": node_minutes * (2 * seeds + 1) * 1.1,
             "node_minutes": node_minutes,
             "final_node_minutes": None,

@@ -21,7 +21,7 @@ from agent.record.opened_run import Run
 from agent.record.state import Node
 from agent.repository.checks import without_predict
 from agent.reproduce.defaults import TOLERANCE
-from agent.reproduce.execution import open_trial_runner, recorded_limits, recorded_refit_limit
+from agent.reproduce.execution import full_run_limits, open_trial_runner, recorded_refit_limit
 from agent.solution.ensemble import place_outputs
 from agent.solution.export import require_new_folder
 from agent.solution.predictor import (
@@ -86,7 +86,7 @@ def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_inp
     files = _files(run, node)
     members = [run.state.nodes[number] for number in node.parents] if node.operator == "ensemble" else []
     kept = _kept(run, node, members) if node.refit_kept else None
-    recorded = recorded_limits(run.journal.events(), run.metric.higher_is_better)
+    recorded = full_run_limits(run)
     limits = {one.id: recorded[one.id] for one in (*members, node)}
     with open_trial_runner(run, home) as runner:
         if node.refit_kept:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.core.format import duration
+from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 
 # Reserve for the ensemble and for writing the solution.
@@ -17,6 +19,29 @@ REFIT_START_S = 3.0
 REFIT_MOST_SHARE = 0.5
 # Candidates do not start with less time, because nothing can be learned from them.
 SMALLEST_NODE_S = 5.0
+# Largest share of the budget that the preparation uses up; the search gets the rest in any case.
+PREPARATION_MOST_SHARE = 0.5
+# A preparation below this share of the budget is not worth a sentence.
+_PREPARATION_TOLD_SHARE = 0.1
+
+
+def counted_preparation_s(seconds: float, run: RunSettings) -> float:
+    """Return the part of the preparation's seconds that counts as used time of the run."""
+    return min(seconds, PREPARATION_MOST_SHARE * run.budget_s)
+
+
+def preparation_sentence(seconds: float, run: RunSettings) -> str:
+    """Return what the preparation took from the run's time; "" for a small part of it."""
+    if seconds < _PREPARATION_TOLD_SHARE * run.budget_s:
+        return ""
+    took = f"The preparation took {duration(seconds)} of the run's {duration(run.budget_s)}"
+    if seconds <= counted_preparation_s(seconds, run):
+        return f"{took}, which leaves {duration(run.budget_s - seconds)} for the search."
+    share_s = run.budget_s - counted_preparation_s(seconds, run)
+    return (
+        f"{took}, so the run takes longer than --minutes: the search gets {duration(share_s)} in any case. "
+        "Prepared data are used again, so the next run starts faster."
+    )
 
 
 def refit_s(state: RunState, node: Node) -> float:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from agent.core.errors import SetupError
 from agent.core.registry import Registry
 from agent.record.state import Node, RunState
 from agent.search.reward import TIME_WEIGHT, node_values
@@ -124,6 +125,7 @@ POLICIES: Registry[Callable[[], Policy]] = Registry(
         "greedy": "agent.search.policy:Greedy",
         "random": "agent.search.policy:Random",
     },
+    lambda found: "" if callable(found) else "a class or function that makes a policy",
 )
 
 
@@ -131,6 +133,22 @@ def make_policy(name: str) -> Policy:
     """Return a policy by name.
 
     Raises:
-        SetupError: the name is unknown; the message lists the known names.
+        SetupError: the name is unknown (the message lists the known names), or an installed package's
+            policy cannot be made or chooses no step.
     """
-    return POLICIES.load(name)()
+    factory = POLICIES.load(name)
+    if name in POLICIES.builtin:
+        return factory()
+    package = POLICIES.source(name).package
+    try:
+        policy = factory()
+    except Exception as error:  # foreign code
+        raise SetupError(
+            f"The policy '{name}' of the package {package} cannot be made ({type(error).__name__}: {error}); "
+            f"repair or uninstall {package}."
+        ) from error
+    if not callable(getattr(policy, "next", None)):
+        raise SetupError(
+            f"The policy '{name}' of the package {package} has no method `next`; correct the entry point."
+        )
+    return policy

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.competition.positive_class import describe_positive_class
 from agent.competition.prepared import DataKind, Prepared
 from agent.core.errors import SetupError
 from agent.record.events import LeakageProbe, NodeResult, RefitResult
@@ -80,6 +81,9 @@ class Card(BaseModel):
     imported_from: GitSource | None = Field(
         default=None, description="Git revision that the lineage starts from, if one was imported."
     )
+    positive_class: str = Field(
+        default="", description="What one probability or the metric means, one sentence; empty for others."
+    )
     leaderboard: tuple[LeaderboardScore, ...] = Field(
         default=(), description="Scores reported by the user, the latest last; no choice uses them."
     )
@@ -122,6 +126,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         locked=True,
         refit=_refit_scores(result, refit) if refit is not None else None,
         imported_from=_imported_from(state, [node, *origins]),
+        positive_class=describe_positive_class(prepared) or "",
         kept_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -167,6 +172,7 @@ def card_page(card: Card) -> str:
         audit += ", **unprotected**: the run was not fully isolated"
     rows = [
         ("metric", f"{card.metric}, {'higher' if card.higher_is_better else 'lower'} is better"),
+        *([("classes", card.positive_class)] if card.positive_class else []),
         ("validation", score_text(card.validation, card.validation_se)),
         ("audit (labels withheld from every candidate)", audit),
         *_refitted(card),

@@ -26,6 +26,7 @@ from agent.record.state import Node, RunState
 from agent.repository.rendering import template_environment, template_names, write_tree
 from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
 
+FORM_FOLDER = "sample_form"  # the user's sample submission
 _MEMBERS_SHARE = 0.9  # must equal the share in templates/ensemble/library/members.py.j2
 
 
@@ -100,6 +101,7 @@ def add_own_files(
     """Add the common files of exports: row ids, package versions, a script, a section of the README."""
     assert node.result is not None
     _write_ids(prepared, folder / "ids.csv")
+    own_form = write_sample_form(prepared, folder / FORM_FOLDER)
     # An export for inference was trained now, with the installed versions.
     packages = installed_packages() if context["inference"] else node.packages
     (folder / LOCK_FILE).write_text(requirements_lock(files, packages), encoding="utf-8")
@@ -109,6 +111,7 @@ def add_own_files(
         "commit": node.result.commit,
         "python": platform.python_version(),
         "id_column": prepared.spec.id_column,
+        "form_folder": FORM_FOLDER if own_form else None,
         "metric_name": prepared.spec.metric,
         "metric": node.metric,
         "reason": node.result.reason,
@@ -139,6 +142,17 @@ def _write_ids(prepared: Prepared, target: Path) -> None:
     """Write the original ids of the rows to predict, without the audit rows."""
     ids = read_table(prepared.private, "ids.csv")
     write_table(ids[ids["part"] == "test"][["opaque", "original"]], target)
+
+
+def write_sample_form(prepared: Prepared, folder: Path) -> bool:
+    """Write form and cells of the user's sample submission, if it differs from candidates' submissions."""
+    final = prepared.final
+    if final is None or final.is_canonical(prepared.submission_columns):
+        return False
+    folder.mkdir()
+    (folder / "form.json").write_text(final.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    shutil.copyfile(prepared.private / "sample.csv", folder / "sample.csv")
+    return True
 
 
 def _limit_s(node: Node, members: list[Node], limits_s: Mapping[int, float]) -> float:

@@ -101,8 +101,8 @@ def entries(root: Path, competition: str) -> list[Entry]:
     ]
 
 
-def archive_kept(root: Path, competition: str) -> None:
-    """Archive the kept solution, if there is one; call within `replacing`.
+def archive_kept(root: Path, competition: str) -> Entry | None:
+    """Archive the kept solution, if there is one, and return it; call within `replacing`.
 
     Raises:
         SetupError: a card or an archive is damaged.
@@ -110,7 +110,7 @@ def archive_kept(root: Path, competition: str) -> None:
     """
     kept = next((entry for entry in entries(root, competition) if entry.is_kept), None)
     if kept is None:
-        return
+        return None
     folder, place = root / HISTORY / competition, root / competition
     for left in folder.glob(".*.part"):  # of killed processes: the lock excludes live ones
         left.unlink(missing_ok=True)
@@ -121,6 +121,7 @@ def archive_kept(root: Path, competition: str) -> None:
         for file in sorted(place.rglob("*")):
             if file.is_file() and not file.is_symlink():
                 archive.write(file, file.relative_to(place))
+    return kept
 
 
 def restore(root: Path, competition: str, number: int) -> Card:

@@ -48,7 +48,7 @@ def main() -> None:
         environment = {**os.environ, "MARS_HOME": str(home)}
         run = toy_run(home, environment)
         completion = {"_MARS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "mars run --"}
-        complete = [sys.executable, "-c", "from agent.cli.app import app; app(prog_name='mars')"]
+        complete = [sys.executable, "-c", "from agent.cli.commands import app; app(prog_name='mars')"]
         commands: dict[str, tuple[list[str], dict[str, str]]] = {
             "python -c pass": ([sys.executable, "-c", "pass"], {}),
             "mars --help": ([*MARS, "--help"], {}),

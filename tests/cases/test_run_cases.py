@@ -39,7 +39,7 @@ def test_run(case: Case, tmp_path: Path) -> None:
     metric = re.search(r"(?m)^metric: (\S+)", file.read_text(encoding="utf-8"))
     assert metric is not None
     assert case.best is not None
-    score = result["best"]["metric"]
+    score = result["best"]["val"]
     assert score <= case.best if metric[1] in _LOWER_IS_BETTER else score >= case.best
     if case.header is not None:
         submission = Path(result["solution_path"]) / "submission.csv"

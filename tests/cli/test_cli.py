@@ -33,7 +33,8 @@ def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "4", "--json")
     summary = json.loads(done.stdout)
     assert set(summary) == {
-        "run_id", "competition", "data", "best", "nodes", "valid_nodes", "seconds", "usd", "solution_path",
+        "run_id", "competition", "data", "best", "nodes", "valid_nodes", "failed_smoke_runs", "end_reason",
+        "ended", "seconds", "usd", "solution_path",
     }  # fmt: skip
     assert (summary["data"], summary["nodes"], summary["valid_nodes"]) == ("full", 4, 4)
     kept = Path(summary["solution_path"])
@@ -150,6 +151,9 @@ def test_the_kept_submission_can_be_graded(searched: str, home: Home) -> None:
         (("run", "--competition", "toy", "--lessons", "none.json"), "none.json: cannot be read"),
         (("run", "--competition", "toy", "--data", "sample"), "toy has no sample"),
         (("grade", "--competition", "toy", "--data", "best", "x.csv"), "Invalid value for '--data'"),
+        (("grade", "--competition", "toy", "x.csv"), "x.csv: the file is missing"),
+        (("run", "--competition", "toy", "--minutes", "inf"), "Invalid value for '--minutes'"),
+        (("resume", "latest", "--minutes", "inf"), "Invalid value for '--minutes'"),
         (("tree", "nothing"), "No run is called 'nothing'."),
         (("resume", "nothing"), "No run is called 'nothing'."),
         (("lessons", "show", "9"), "No lesson has the id 9"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli.app import app
+from agent.cli.commands import app
 from agent.core.errors import SetupError
 from agent.core.paths import Home
 from agent.engine.session import open_run

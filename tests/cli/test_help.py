@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agent.cli.app import COMMANDS, app
+from agent.cli.commands import COMMANDS, app
 from tests.cli.commands import mars
 
 

@@ -13,7 +13,7 @@ from tests.cli.commands import mars
 # Runs a command and prints the modules that are imported by its end.
 PROBE = """
 import json, sys
-from agent.cli.app import app
+from agent.cli.commands import app
 try:
     app(sys.argv[1:], prog_name="mars")
 except SystemExit as end:

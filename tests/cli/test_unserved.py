@@ -37,6 +37,21 @@ def test_init_says_so_instead_of_a_command_that_would_fail(home: Home, tmp_path:
     assert "Then: mars run" not in said
 
 
+def test_init_names_inputs_that_a_family_does_not_read(home: Home, tmp_path: Path) -> None:
+    cell = " ".join(["0.5", "-1", "2"] * 5)
+    (tmp_path / "train.csv").write_text(
+        "id,trace,size,kind\n" + "".join(f"r{n},{n} {cell},{n * 7 % 11},{n % 2}\n" for n in range(40))
+    )
+    (tmp_path / "test.csv").write_text(
+        "id,trace,size\n" + "".join(f"t{n},{n} {cell},{n * 5 % 13}\n" for n in range(20))
+    )
+    said = _one_line(mars("init", str(tmp_path)).stdout)
+    assert (
+        "Families that can run this competition: tabular. Note: tabular does not read 'trace' (signal)."
+        in said
+    )
+
+
 def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp_path: Path) -> None:
     given = ["run", "--competition", "signals", "--from", str(FOLDER / "repository"), "--minutes", "1"]
     done = mars(*given, "--json")

@@ -1,8 +1,12 @@
 """docs/reference/competition-yaml.md names every role and every bundled competition, as they are."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
+import pandas as pd
+
+from agent.competition.canonical import canonical_cells, column_kind
 from agent.competition.registry import list_competitions
 from agent.competition.spec import CompetitionSpec, Role
 from agent.core.paths import Home
@@ -24,7 +28,7 @@ def _tables() -> list[dict[str, list[str]]]:
 
 
 def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> None:
-    _, roles, _ = _tables()
+    _, roles, _, _ = _tables()
     assert set(roles) == set(get_args(Role))
     families = known_families(Home(tmp_path))
     for role, (_, readers) in roles.items():
@@ -34,7 +38,7 @@ def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> No
 
 
 def test_every_bundled_competition_is_told(tmp_path: Path) -> None:
-    competitions, _, _ = _tables()
+    competitions, _, _, _ = _tables()
     found = {one.spec.id: one.spec for one in list_competitions(Home(tmp_path))}
     assert set(competitions) == set(found)
     for name, (_, scored) in competitions.items():
@@ -42,7 +46,22 @@ def test_every_bundled_competition_is_told(tmp_path: Path) -> None:
 
 
 def test_every_key_is_described() -> None:
-    _, _, keys = _tables()
+    _, _, _, keys = _tables()
     assert set(keys) == set(CompetitionSpec.model_fields)
     for name, (default, _) in keys.items():
         assert (default == "required") == CompetitionSpec.model_fields[name].is_required(), name
+
+
+def test_forms_of_numbers_and_dates_are_read_as_told() -> None:
+    _, _, forms, _ = _tables()
+    read = 0
+    for written, (told,) in forms.items():
+        marked = f"`{written}" + ("" if written.count("`") % 2 else "`")  # marks at both ends are stripped
+        cells = re.findall(r"`([^`]+)`", marked)
+        wanted = told.removeprefix("minutes: ").removeprefix("seconds: ").split(", ")
+        for cell, number in zip(cells, wanted * (len(cells) if len(wanted) == 1 else 1), strict=False):
+            if re.fullmatch(r"[-\d.]+", number):
+                column = pd.Series([cell], dtype=str)
+                assert canonical_cells(column, column_kind(column, None, "a")).tolist() == [number], cell
+                read += 1
+    assert read >= 15

@@ -1,6 +1,8 @@
 """The analysis describes training rows by aggregates and repeats no value of any of them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.competition.preparation import eda
+from agent.competition.pictures.decoding import decode_reduced
+from agent.competition.preparation import image_eda
 from agent.competition.preparation.eda import summarize_training_rows
-from agent.competition.preparation.media import decode
 from agent.competition.spec import CompetitionSpec
 from tests.competition.raw_folders import (
     number_rows,
@@ -163,10 +165,36 @@ def test_no_more_than_a_sample_of_the_pictures_is_decoded(
     rows = pd.DataFrame({"file_path": ["a.png"] * 2_000, "label": ["a", "b"] * 1_000})
     decoded: list[Path] = []
 
-    def counted(path: Path) -> Any:
+    def counted(path: Path, side: int) -> Any:
         decoded.append(path)
-        return decode(path)
+        return decode_reduced(path, side)
 
-    monkeypatch.setattr(eda, "decode", counted)
+    monkeypatch.setattr(image_eda, "decode_reduced", counted)
     images: Any = summarize_training_rows(rows, spec_of(tmp_path), tmp_path)["images"]
     assert images["looked_at"] == len(decoded) == 500
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from agent.competition.preparation.image_eda import summarize_images
+folder = Path(sys.argv[1])
+summarize_images(["small.png"], folder)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = summarize_images(["large.png", "large.jpg"] * 4, folder)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(found["looked_at"], found["height_mean"], (peak - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_one_picture_at_a_time_is_in_memory(tmp_path: Path) -> None:
+    large = np.zeros((3_000, 4_000, 3), np.uint8)
+    for name, picture in {"small.png": large[:8, :8], "large.png": large, "large.jpg": large}.items():
+        cv2.imwrite(str(tmp_path / name), picture)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    looked_at, height, megabytes = done.stdout.split()
+    assert (looked_at, height) == ("8", "3000.0")
+    assert int(megabytes) < 36 * 4  # a picture has 36 MB

@@ -27,6 +27,12 @@ def test_a_submission_is_graded(folder: Path) -> None:
     assert grade_submission(SPEC, folder, submission) == Grade("accuracy", 2 / 3, True, 3)
 
 
+def test_answers_may_have_another_separator(folder: Path) -> None:
+    (folder / "answers" / "test.csv").write_text("Id;target\nq1;8\nq2;9\nq3;9\n")
+    submission = write_csv(folder / "mine.csv", "id,target", [("q3", 9), ("q1", 8), ("q2", 10)])
+    assert grade_submission(SPEC, folder, submission) == Grade("accuracy", 2 / 3, True, 3)
+
+
 def test_a_loss_says_its_direction(tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", "id,x,target", [("t1", 0, 1.5)])
     write_csv(tmp_path / "sample_submission.csv", "id,target", [("q1", 0)])

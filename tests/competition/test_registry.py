@@ -68,14 +68,44 @@ def test_no_path_leaves_the_folder(tmp_path: Path, home: Home, field: str, path:
         find_competition(str(tmp_path / "data"), home)
 
 
-def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, home: Home) -> None:
+def test_a_link_out_of_the_parent_of_the_folder_is_refused(tmp_path: Path, home: Home) -> None:
     (tmp_path / "secret.csv").write_text("id,label\n")
-    write_spec(tmp_path / "data")
-    (tmp_path / "data" / "train.csv").symlink_to(tmp_path / "secret.csv")
-    with pytest.raises(SetupError, match="leaves the folder"):
-        find_competition(str(tmp_path / "data"), home)
+    write_spec(tmp_path / "own" / "data")
+    link = tmp_path / "own" / "data" / "train.csv"
+    link.symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(
+        SetupError, match=r"train\.csv: the link leads to .*secret\.csv, outside of .*own; MARS"
+    ):
+        find_competition(str(tmp_path / "own" / "data"), home)
+    link.unlink()
+    link.symlink_to(tmp_path / "own" / "train.csv")
+    assert find_competition(str(tmp_path / "own" / "data"), home).spec.id == "tiny"
 
 
 def test_a_name_that_could_be_a_path_is_no_id(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="'id'"):
         write_spec(tmp_path / "data", id="../x")
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.parquet", "train.csv.gz"])
+def test_a_table_instead_of_its_folder_is_one_sentence(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    table = folder / name
+    table.write_text("id,y\n1,0\n")
+    for given in (str(table), f"{table}/"):
+        with pytest.raises(SetupError) as raised:
+            find_competition(given)
+        assert str(raised.value) == (
+            f"{table}: is a file; give its folder, after `mars init '{folder}'` has drafted its "
+            "competition.yaml."
+        )
+    (folder / "competition.yaml").write_text("id: x\n")
+    with pytest.raises(SetupError) as raised:
+        find_competition(str(table))
+    assert str(raised.value) == f"{table}: is a file; give its folder: mars run --competition '{folder}'"
+
+
+def test_a_name_that_is_no_text_is_one_sentence() -> None:
+    with pytest.raises(SetupError, match=r"^/x/caf\\udce9: the name of the folder is not valid text here"):
+        find_competition("/x/caf\udce9")

@@ -2,7 +2,8 @@
 
 import json
 import math
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from agent.agents import lesson_writer
 from agent.competition.prepared import Prepared
-from agent.execution.base import Job
+from agent.execution.base import Job, Outcome, StopCheck
 from agent.llm.query import Query
 from agent.memory.lesson import Lesson
 from agent.record.events import (
@@ -27,7 +28,7 @@ from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Change, Fix
 from tests.support.scripted_models import ScriptedReviewer
-from tests.support.scripted_run import ScriptedExecutor, ScriptedRun
+from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun
 
 
 @pytest.fixture
@@ -341,3 +342,54 @@ def test_no_model_is_asked_for_words_after_the_time_limit(scripted: ScriptedRun)
     assert [query.node for query in language_model.questions] == [
         node.id for node in state.nodes.values() if node.lessons and node.id != 5
     ]
+
+
+@dataclass
+class _ReportsProgress(ScriptedExecutor):
+    """Executor whose full runs report good scores half-way, and whose smoke runs report bad ones."""
+
+    stops: list[str] = field(default_factory=list)
+
+    def execute(self, job: Job, stop_check: StopCheck | None = None) -> Outcome:
+        smoke = job.arguments == ("--smoke",)
+        if not smoke:
+            return super().execute(job, stop_check)
+        (job.workspace / "working").mkdir()
+        self._report(job, 0.01)
+        time.sleep(0.6)  # two ticks of the loop, which reads the progress
+        assert stop_check is not None
+        if (stop := stop_check(0.6)) is not None:
+            self.stops.append(stop.sentence)
+        return super().execute(job, stop_check)
+
+    def _write(self, job: Job, quality: float) -> float:
+        self._report(job, quality)
+        return super()._write(job, quality)
+
+    def _report(self, job: Job, score: float) -> None:
+        line = {"stage": "train", "fraction": 0.5, "elapsed_s": 1.0, "metric": score}
+        (job.workspace / "working" / "progress.jsonl").write_text(json.dumps(line) + "\n")
+
+
+def test_a_smoke_run_is_never_pruned(scripted: ScriptedRun) -> None:
+    scripted.settings = {"max_nodes": 6, "policy": "greedy"}
+    opened: list[_ReportsProgress] = []
+
+    def make(clock: ScriptedClock) -> ScriptedExecutor:
+        opened.append(_ReportsProgress(clock))
+        return opened[-1]
+
+    state = scripted.go(executor=make)
+    assert sum(job.arguments == ("--smoke",) for job in opened[0].jobs) >= 3
+    assert opened[0].stops == []
+    assert [node.status for node in state.nodes.values()].count("valid") == len(state.nodes)
+    curves = [node.result.curve for node in state.nodes.values() if node.result and node.result.curve]
+    assert len(curves) >= 4, "the full runs report their progress, which later ones are compared with"
+    assert all(point.metric is not None and point.metric > 0.5 for curve in curves for point in curve)
+
+
+def test_the_time_that_stays_unused_is_said_with_the_reason(scripted: ScriptedRun) -> None:
+    scripted.settings = {"max_nodes": 1}
+    state = scripted.go()
+    assert state.finished is not None
+    assert state.finished.reason == "the 1 node of --max-nodes was tried; 1:54 of 2:00 were not used"

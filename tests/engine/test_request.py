@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from agent.competition.prepared import Prepared
+from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.request import check_parts, make_settings
+from agent.engine.request import check_recorded_parts, make_settings
+from agent.engine.request_checks import check_parts
 from agent.engine.run_request import RunRequest
 from agent.engine.session import start
 from agent.record.events import RunSettings
@@ -42,6 +44,80 @@ def test_unknown_names_are_refused_before_the_data(
     with pytest.raises(SetupError, match=message):
         start(request, home, lambda _: SilentObserver())
     assert not home.prepared.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"minutes": float("inf")},
+            r"^--minutes inf: give a number of at least 0\.05 and at most 527,040\.$",
+        ),
+        ({"minutes": float("nan")}, r"^--minutes nan: give a number"),
+        ({"minutes": -1.0}, r"^--minutes -1\.0: give a number"),
+        ({"minutes": 1e300}, r"^--minutes 1e\+300: give a number"),
+        ({"seed": -1}, r"^--seed -1: give a number of at least 0 and at most 2,147,483,647\.$"),
+        ({"seed": 2**32}, r"^--seed 4294967296: give a number"),
+        ({"workers": 0}, r"^--workers 0: give a number of at least 1"),
+        ({"workers": 200}, r"^--workers 200: this machine has \d+ cores?; use at most \d+ workers\.$"),
+        ({"max_nodes": 0}, r"^--max-nodes 0: give a number of at least 1"),
+        ({"max_usd": float("nan"), "planner": "llm"}, r"^--max-usd nan: give a number"),
+        ({"planner_options": ("n=3",)}, r"^--planner-option n=3: the planner library has no option 'n'"),
+        ({"pinned": ("dept=3",)}, r"^--set dept=3: unknown slot 'dept'; the slots are "),
+        ({"pinned": ("depth=99",)}, r"^--set depth=99: slot 'depth' does not accept '99'"),
+        ({"forbidden": ("nothing",)}, r"^--forbid nothing: unknown move"),
+        ({"imported": "no-such-folder"}, r"no-such-folder"),
+        ({"lessons": Path("no-such-file.json")}, r"^no-such-file\.json: cannot be read"),
+        ({"blueprint": Path("no-such-file.yaml")}, r"^no-such-file\.yaml: cannot be read"),
+    ],
+)
+def test_wrong_values_are_refused_before_the_data(
+    home: Home, options: dict[str, object], message: str
+) -> None:
+    request = RunRequest(competition="toy", **options)  # type: ignore[arg-type]
+    with pytest.raises(SetupError, match=message):
+        start(request, home, lambda _: SilentObserver())
+    assert not home.prepared.exists()
+    assert not home.database.exists()
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "sentence"),
+    [
+        ("planners", "planner", "is a dict and not an instance of a subclass of PlannerPlugin"),
+        ("policies", "policy", "is a dict and not a class or function that makes a policy"),
+        ("executors", "executor", "is a dict and not a class or function that makes an executor"),
+    ],
+)
+def test_an_entry_point_of_the_wrong_kind_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str, option: str, sentence: str
+) -> None:
+    points = {f"mars.{group}": {"odd": f"odd_{group}:PART"}}
+    install_package(tmp_path, f"odd-{group}", points, {f"odd_{group}.py": "PART = {}\n"})
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        SetupError, match=f"'odd' of the package odd-{group} names odd_{group}:PART, .*{sentence}"
+    ):
+        check_parts(RunRequest(competition="toy", **{option: "odd"}))  # type: ignore[arg-type]
+
+
+def test_a_policy_that_chooses_no_step_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = {"mars.policies": {"dull": "dull_policy:dict"}}
+    install_package(tmp_path, "dull-policy", points, {"dull_policy.py": ""})
+    (tmp_path / "dull_policy.py").write_text("dict = dict\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SetupError, match="policy 'dull' of the package dull-policy has no method `next`"):
+        check_parts(RunRequest(competition="toy", policy="dull"))
+
+
+def test_a_recorded_run_with_a_seed_that_libraries_refuse_is_one_sentence(
+    toy_prepared: Prepared, tmp_path: Path
+) -> None:
+    settings = _settings(toy_prepared).model_copy(update={"seed": -1})
+    with pytest.raises(SetupError, match="has the seed -1, which the libraries of its candidates refuse"):
+        check_recorded_parts(settings, open_database(tmp_path / "mars.db"))
 
 
 def test_a_part_whose_package_is_damaged_names_the_package_and_keeps_its_import_error(

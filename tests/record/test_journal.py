@@ -202,3 +202,34 @@ def test_lessons_come_oldest_first_whatever_memory_offered_first() -> None:
     state.apply(LessonLearned(elapsed_s=10.0, node=root, lesson=lesson("width", 1, 2, lesson_id="00009")))
     state.apply(LessonLearned(elapsed_s=11.0, node=root, lesson=offered[1]))
     assert [one.id for one in state.lessons] == ["00003", "00005", "00007", "00009"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "what"),
+    [
+        ('{"kind": "run_resumed", "elapsed_s": 1.0, "minutes": null}', "the value of `minutes` in row 0"),
+        ('{"kind": "run_resumed", ', "row 0"),
+        ("\x00", "row 0"),
+    ],
+)
+def test_a_damaged_event_is_named_with_its_run(engine: Engine, payload: str, what: str) -> None:
+    journal = Journal.create(engine, "toy-1", "toy", NOW)
+    journal.append(RunResumed(elapsed_s=1.5, minutes=3.0))
+    changed = {"payload": payload, "recorded_at": "yesterday"}
+    with engine.begin() as connection:
+        connection.execute(update(events_table).values(**changed))
+        connection.execute(update(runs_table).values(created_at="long ago"))
+    opened = Journal.open(engine, "toy-1")
+    assert opened.last_recorded_at() == opened.created_at
+    for read in (opened.events, opened.timed_events):
+        with pytest.raises(InfrastructureError, match=f"^Run toy-1 has a damaged record \\({what}"):
+            read()
+
+
+def test_bytes_that_are_no_text_are_a_damaged_record(engine: Engine) -> None:
+    journal = Journal.create(engine, "toy-1", "toy", NOW)
+    journal.append(RunResumed(elapsed_s=1.5, minutes=3.0))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE events SET payload = CAST(x'ff7bfe' AS TEXT)")
+    with pytest.raises(InfrastructureError, match=r"^Run toy-1 has a damaged record"):
+        Journal.open(engine, "toy-1").events()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from agent.core.errors import SetupError
 from agent.core.paths import Home
+from agent.core.registry import Registry
 from agent.engine.run_request import RunRequest
 from agent.engine.session import resume, start
+from agent.record.events import RunFinished
 from agent.record.opened_run import open_run
 from agent.record.state import RunState
 from agent.record.trackers.base import TrackedRun
@@ -19,6 +22,7 @@ from agent.record.trackers.feed import with_trackers
 from tests.cli.commands import mars
 from tests.support.packages import install_package
 from tests.support.scripted_run import Killed, SilentObserver
+from tests.support.states import started
 
 FAILING = """
 class Failing:
@@ -140,3 +144,42 @@ def test_stdout_stays_one_json_object_whatever_a_tracker_prints_and_no_exit_ends
         assert "The tracker exiting failed, and the run goes on: SystemExit: 7" in " ".join(
             done.stderr.split()
         )
+
+
+class _Blocks:
+    """A tracker whose second event never returns."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.released = threading.Event()
+
+    def started(self, state: RunState) -> None:
+        self.calls.append(threading.current_thread().name)
+
+    def on_event(self, event: object, state: RunState) -> None:
+        self.calls.append("event")
+        self.released.wait()
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_a_tracker_that_blocks_is_given_up_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks, display = _Blocks(), Noting()
+    monkeypatch.setattr("agent.record.trackers.feed.WAIT_S", 0.05)
+    monkeypatch.setattr(Registry, "load", lambda registry, name: lambda run: blocks)
+    observer = with_trackers(display, ("slow",), TrackedRun("toy-1", tmp_path))
+    state = started()
+    observer.started(state, "toy")
+    for _ in range(3):
+        observer.on_event(RunFinished(elapsed_s=1.0, reason="done", chosen=None), state)
+    observer.close()
+    blocks.released.set()
+    assert blocks.calls == ["tracker slow", "event"]
+    assert display.notes == [
+        "The tracker slow is given up, and the run goes on: it has not answered for 0.05 s."
+    ]
+    assert len(display.events) == 3
+    assert display.closed

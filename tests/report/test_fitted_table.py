@@ -58,3 +58,15 @@ def test_a_pipe_gets_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table_console().width == 200
     monkeypatch.setenv("COLUMNS", "72")
     assert table_console().width == 72
+
+
+def test_a_cell_that_is_wider_than_the_terminal_is_folded_and_loses_nothing() -> None:
+    columns = (FittedColumn("run", 0), FittedColumn("data", 2), FittedColumn("state", 0, wraps_at=12))
+    name = "a-competition-with-a-long-name-261128-121902-000"
+    console = Console(width=40, record=True, file=StringIO())
+    console.print(fitted_table(columns, [{"run": name, "data": "full", "state": "stopped: resume"}], 40))
+    text = console.export_text()
+    lines = text.splitlines()
+    assert all(len(line.rstrip()) <= 40 for line in lines)
+    assert "state" in lines[0]
+    assert sum(char not in " \n" for char in text) == len("runstate" + name + "stopped:resume")

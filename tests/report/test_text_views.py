@@ -7,10 +7,12 @@ import pytest
 from rich.console import Console, RenderableType
 
 from agent.llm.calls import Call
+from agent.record.events import RunFinished
 from agent.record.state import RunState
 from agent.report.node_view import print_diff, render_calls, render_node
 from agent.report.tree import render_tree
 from tests.report.scripted_run import ANALYSIS, DIFF, LOG, Script, idea, result
+from tests.support.states import add, finish, propose, started
 
 
 def as_text(renderable: RenderableType, width: int = 140) -> str:
@@ -18,6 +20,21 @@ def as_text(renderable: RenderableType, width: int = 140) -> str:
     console.print(renderable)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_a_node_that_failed_in_its_smoke_run_is_said_so_and_counted_apart() -> None:
+    state = started(max_nodes=3)
+    for stage in ("smoke", "run"):
+        failure = {"stage": stage, "redacted_message": "KeyError"}
+        finish(state, propose(state), reason="KeyError in main.py.", failure=failure)
+    add(state, None, 0.5)
+    reason = "the 3 nodes of --max-nodes were tried; 9:40 of 10:00 were not used"
+    state.apply(RunFinished(elapsed_s=20.0, reason=reason, end_reason="budget_used", chosen=3))
+    text = as_text(render_tree(state, 120), 120)
+    rows = [line for line in text.splitlines() if " draft " in line]
+    assert [row.split("✗ ")[-1].strip() for row in rows[:2]] == ["failed smoke", "failed"]
+    assert "3 nodes: 1 valid, 2 failed (1 in the smoke run)" in text
+    assert f"ended: {reason}" in text
 
 
 class TestTree:

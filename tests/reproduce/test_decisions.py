@@ -127,7 +127,7 @@ def test_a_changed_family_decides_differently(searched: tuple[Home, Run]) -> Non
 @pytest.mark.parametrize(
     ("forged", "reason"),
     [
-        ({"end_reason": "nothing_new"}, "Now the search would end: the budget is used up."),
+        ({"end_reason": "nothing_new"}, "Now the search would end: the 3 nodes of --max-nodes were tried."),
         ({"chosen": None}, "Now node 001 would be chosen."),
         ({"end_reason": None}, ""),  # records of former versions hold a sentence only
     ],

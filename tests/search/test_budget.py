@@ -1,4 +1,4 @@
-from agent.search.budget import Budget
+from agent.search.budget import Budget, counted_preparation_s, preparation_sentence
 from tests.support.states import add, finish, propose, started
 
 
@@ -27,3 +27,17 @@ def test_an_ensemble_is_no_searched_node() -> None:
     add(state, None, 0.5)
     finish(state, propose(state, 1, operator="ensemble"), 0.6)
     assert Budget.of(state).nodes_left == 1
+
+
+def test_the_preparation_belongs_to_the_budget_and_leaves_half_of_it_to_the_search() -> None:
+    run = started().run  # 10 minutes
+    assert counted_preparation_s(100.0, run) == 100.0
+    assert preparation_sentence(100.0, run) == (
+        "The preparation took 1:40 of the run's 10:00, which leaves 8:20 for the search."
+    )
+    assert preparation_sentence(20.0, run) == ""
+    assert counted_preparation_s(1340.0, run) == 300.0
+    assert preparation_sentence(1340.0, run) == (
+        "The preparation took 22:20 of the run's 10:00, so the run takes longer than --minutes: the search "
+        "gets 5:00 in any case. Prepared data are used again, so the next run starts faster."
+    )

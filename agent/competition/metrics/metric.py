@@ -32,6 +32,7 @@ class Metric:
     traits: frozenset[Trait] = frozenset()  # what the metric rewards
     sums_to_one: bool = False  # the probabilities of a row must sum to 1, except for label sets
     binary_only: bool = False  # scores the second of exactly two classes
+    divides_by_truth: bool = False  # a true value of 0 makes the score past sense
     alternatives: tuple[str, ...] = ()  # metrics to use instead for more than two classes
     parameter_names: tuple[str, ...] = ()  # keys of metric_parameters in competition.yaml
     parameters: Mapping[str, float] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agent.competition.preparation.media import decode
+from agent.competition.preparation.image_eda import summarize_images
 from agent.competition.preparation.signals import read_signals
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import mask_sizes
@@ -24,7 +24,6 @@ _COLLINEAR_CORRELATION = 0.90
 _RARE_ROWS = 10  # rows
 # With fewer distinct values, or fewer rows, the four moments would reveal the values.
 _MIN_DISTINCT_VALUES = 5
-_MAX_IMAGES = 500
 _MAX_SIGNALS = 20_000
 _MAX_RELATION_ROWS = 20_000
 _MAX_RELATION_COLUMNS = 200
@@ -56,7 +55,7 @@ def summarize_training_rows(train: pd.DataFrame, spec: CompetitionSpec, media: P
         "relations": _relations(train, spec),
     }
     if FILE_COLUMN in train.columns:
-        summary["images"] = _images(train[FILE_COLUMN], media)
+        summary["images"] = summarize_images(train[FILE_COLUMN].tolist(), media)
     return summary
 
 
@@ -204,41 +203,6 @@ def _by_row(
     means = np.bincount(row, values, len(counts)) / divisor
     variances = np.bincount(row, (values - means[row]) ** 2, len(counts)) / divisor
     return means, np.sqrt(variances)
-
-
-def _images(paths: "pd.Series[str]", media: Path) -> EdaSummary:
-    """Return sizes, aspect ratios, channels and pixel statistics (0 to 1) of up to 500 sampled images."""
-    rng = np.random.default_rng(_SEED)
-    sampled = rng.choice(paths.to_numpy(), min(_MAX_IMAGES, len(paths)), replace=False)
-    pictures = [picture for path in sampled if (picture := decode(media / path)) is not None]
-    if not pictures:
-        return {"looked_at": 0}
-    heights, widths = np.array([picture.shape[:2] for picture in pictures], dtype=np.float64).T
-    scaled = [_unit_range(picture) for picture in pictures]
-    return {
-        "looked_at": len(pictures),
-        "height_mean": float(heights.mean()),
-        "width_mean": float(widths.mean()),
-        "height_std": float(heights.std()),
-        "width_std": float(widths.std()),
-        "distinct_sizes": len(set(zip(heights, widths, strict=True))),
-        "aspect_mean": float((widths / heights).mean()),
-        "aspect_std": float((widths / heights).std()),
-        "channels": {str(count): rows for count, rows in Counter(map(_channels, pictures)).items()},
-        "pixel_mean": float(np.mean([picture.mean() for picture in scaled])),
-        "pixel_std": float(np.mean([picture.std() for picture in scaled])),
-        "brightness_std": float(np.std([picture.mean() for picture in scaled])),
-    }
-
-
-def _channels(picture: NDArray[np.generic]) -> int:
-    return 1 if picture.ndim == 2 else int(picture.shape[2])
-
-
-def _unit_range(picture: NDArray[np.generic]) -> NDArray[np.float32]:
-    largest = {"uint8": 255.0, "uint16": 65_535.0}.get(picture.dtype.name, 1.0)
-    scaled: NDArray[np.float32] = picture.astype(np.float32) / np.float32(largest)
-    return scaled
 
 
 def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> EdaSummary:

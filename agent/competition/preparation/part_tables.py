@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from agent.competition.preparation.sample_form import SubmissionPlan, default_cells
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 
@@ -22,7 +23,7 @@ class PartTables:
     audit: pd.DataFrame
     test: pd.DataFrame
     ids: pd.DataFrame
-    sample: pd.DataFrame
+    plan: SubmissionPlan
     classes: tuple[str, ...] | None
 
 
@@ -34,18 +35,12 @@ def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path) -> None:
     write_table(parts.val.sort_values(key), metadata / "val.csv")
     to_predict = pd.concat([parts.test, parts.audit[parts.test.columns]]).sort_values(key)
     write_table(to_predict, metadata / "test.csv")
-    write_table(_sample(parts.sample, key, to_predict[key].tolist()), metadata / "sample_submission.csv")
+    sample = pd.DataFrame({key: to_predict[key], **default_cells(parts.plan, parts.classes)})
+    write_table(sample, metadata / "sample_submission.csv")
     if parts.classes is not None:
         write_table(pd.DataFrame({"label": parts.classes}), metadata / "classes.csv")
     write_table(parts.val[answers].sort_values(key), private / "val.csv")
     write_table(parts.audit[answers].sort_values(key), private / "audit.csv")
     write_table(parts.ids, private / "ids.csv")
-
-
-def _sample(original: pd.DataFrame, key: str, ids: list[str]) -> pd.DataFrame:
-    """Return a sample submission with new ids, each row defaults like the first original row.
-
-    Other rows of the original may hold more than a default value.
-    """
-    defaults = {name: [original[name].iloc[0]] * len(ids) for name in original.columns if name != key}
-    return pd.DataFrame({key: ids, **defaults})[list(original.columns)]
+    by_place = parts.plan.cells.set_axis([str(place) for place in range(parts.plan.cells.shape[1])], axis=1)
+    write_table(by_place, private / "sample.csv")

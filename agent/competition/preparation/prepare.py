@@ -7,7 +7,9 @@ the files.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +17,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agent.competition.metric_sense import check_sense
+from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
-from agent.competition.preparation.media import (
-    MediaFiles,
-    find_broken_media,
-    find_media,
-    place_media,
-    require_decoder,
-)
+from agent.competition.preparation.media_place import LinkFile
+from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
 from agent.competition.preparation.part_tables import PartTables, write_parts
-from agent.competition.preparation.raw_tables import RawTables, fold_ranks, inputs_of_test, read_tables
+from agent.competition.preparation.raw_tables import (
+    RawTables,
+    fold_ranks,
+    has_sample,
+    inputs_of_test,
+    read_tables,
+)
+from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
 from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
+from agent.competition.preparation.time_split import TimeSplit, choose_time_split
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
+from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
-from agent.competition.tables import parse_times
-from agent.competition.target import Target, canonical_cells, read_target
-from agent.core.files import resolve_inside, staged_folder, translate_os_errors
+from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
+from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
+from agent.core.steps import report_step
 
 _ID_HEX_DIGITS = 10
 # Fields of the specification and of its inputs that are newer than format 1.
@@ -56,44 +64,103 @@ _INPUT_FIELDS_ADDED_LATER = {"gaps", "day_first"}
 class _PreparationInput:
     """The inputs of preparation."""
 
-    spec: CompetitionSpec
+    spec: CompetitionSpec  # with the names that candidates see
     raw: RawData
     tables: RawTables
-    train_media: MediaFiles | None
-    test_media: MediaFiles | None
+    targets: ReadTargets
+    plan: SubmissionPlan
+    time_split: TimeSplit
+    media: RowMedia | None
     fingerprint: str
 
 
-def prepare(spec: CompetitionSpec, raw: RawData, home: Home) -> Prepared:
+def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = link_or_copy) -> Prepared:
     """Prepare the data, or return the result of an earlier call with the same data.
+
+    Args:
+        spec: the competition.
+        raw: the data of the user.
+        home: where the prepared data go.
+        link: puts an image at its second place.
 
     Raises:
         SetupError: the data of the user are invalid. The message names file, row or count.
         InfrastructureError: the disk is full, or files disappeared.
     """
     with translate_os_errors(f"Preparing {spec.id}"):
+        report_step("reading the tables")
         source = _read(raw.with_grader_metric(spec), raw)
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
-            with staged_folder(root) as folder:
-                _write(source, folder)
+            with staged_folder(root) as folder, _unpacked(source, root.parent) as unpacked:
+                _write(unpacked, folder, link)
         return load_prepared(root)
 
 
+def check_readable(spec: CompetitionSpec, raw: RawData) -> tuple[RowCounts, tuple[str, ...]]:
+    """Read and split the data as `prepare` does, without writing files; images are found but not opened.
+
+    Returns:
+        The number of rows per part, and warnings for the user.
+
+    Raises:
+        SetupError: the data of the user are invalid. The message names file, row or count.
+    """
+    with translate_os_errors(f"Reading {spec.id}"):
+        source = _read(raw.with_grader_metric(spec), raw)
+        split = split_rows(_labelled_rows(source, source.targets.target), mix_audit=spec.mix_audit)
+    rows = RowCounts(
+        train=len(split.train), val=len(split.val), audit=len(split.audit), test=len(source.tables.test)
+    )
+    warnings = (*source.tables.warnings, *_warnings(source), *source.time_split.warnings, *split.warnings)
+    return rows, warnings
+
+
 def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
-    tables = read_tables(spec, raw.folder)
-    train_media = test_media = None
-    if (image := spec.image_input) is not None:
-        require_decoder()
-        train_media = find_media(raw.folder, image, tables.train, "train", raw.folder / spec.train)
-        test_table = raw.folder / (spec.test or spec.sample_submission)
-        test_media = find_media(raw.folder, image, tables.test, "test", test_table)
-    fingerprint = _fingerprint(spec, raw.folder, [train_media, test_media])
-    return _PreparationInput(spec, raw, tables, train_media, test_media, fingerprint)
+    user_spec = spec
+    tables = read_tables(settle_ids(spec), raw.folder)
+    targets = read_targets(tables.spec, tables.train, raw.folder)
+    spec = canonical_spec(tables.spec, targets)
+    plan = plan_submission(spec, tables.spec, targets, tables.sample)
+    image = spec.image_input
+    media = None if image is None else find_row_media(raw.folder, image, spec, tables)
+    time_split = choose_time_split(
+        spec,
+        tables.train,
+        tables.test,
+        raw.folder / spec.train,
+        raw.folder / (spec.test or spec.sample_submission),
+    )
+    decisions = _later_decisions(spec, tables, plan, time_split)
+    fingerprint = _fingerprint(user_spec, raw.folder, media, decisions)
+    return _PreparationInput(spec, raw, tables, targets, plan, time_split, media, fingerprint)
 
 
-def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | None]) -> str:
-    """Return the SHA-256 of format, specification, tables (bytes) and images (names and sizes)."""
+@contextmanager
+def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationInput]:
+    """Yield the inputs with the images of archives unpacked into a temporary folder."""
+    if source.media is None:
+        yield source
+        return
+    with source.media.unpacked(parent) as media:
+        yield replace(source, media=media)
+
+
+def _later_decisions(
+    spec: CompetitionSpec, tables: RawTables, plan: SubmissionPlan, time_split: TimeSplit
+) -> str:
+    """Return the decisions that earlier versions took otherwise; '' if there is none."""
+    decisions = ["canonical cells"] if tables.has_canonical_changes else []
+    if len(plan.final.columns) != len(plan.columns) or plan.final.columns[0].name != spec.id_column:
+        decisions.append("canonical submissions")
+    times = spec.columns_with("time") if spec.fold_column is None else []
+    if time_split.column != (times[0] if times else None):
+        decisions.append(f"time split: {time_split.column}")
+    return "; ".join(decisions)
+
+
+def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, decisions: str) -> str:
+    """Return the SHA-256 of format, specification, tables (bytes), images (names and sizes) and decisions."""
     # A later field counts only if it is set, so that data prepared earlier keep their fingerprint.
     unset: dict[str, Any] = dict.fromkeys(
         _FIELDS_ADDED_LATER - spec.model_dump(exclude_defaults=True).keys(), True
@@ -105,23 +172,26 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: list[MediaFiles | N
     # `sources` does not count: equal data from different sources are the same.
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
-        if name is not None:
-            digest.update(hashlib.sha256(resolve_inside(folder, name).read_bytes()).digest())
-    for files in media:
-        if files is not None:
-            digest.update("\0".join(files.names).encode() + files.sizes.tobytes())
+        if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
+            digest.update(hashlib.sha256(resolve_table(folder, name).read_bytes()).digest())
+    for part in [] if media is None else media.fingerprint_parts:
+        digest.update(part)
+    digest.update(decisions.encode())
     return digest.hexdigest()
 
 
-def _write(source: _PreparationInput, folder: Path) -> None:
+def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
-    spec = source.spec
-    target = read_target(spec, source.tables.train, source.raw.folder)
+    spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source, target)
-    kept, warnings = _usable_rows(source)
+    media = None if source.media is None else source.media.check(SEED)
+    kept = np.arange(len(source.tables.train)) if media is None else media.kept
+    warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
+    report_step("splitting the rows")
     split = split_rows(rows, mix_audit=spec.mix_audit)
-    parts = _parts(source, split, kept, target.classes, folder / "public" / "input")
+    report_step("writing tables and media")
+    parts = _parts(source, split, kept, media, folder / "public" / "input", link)
     folds = None if rows.folds is None else rows.folds[split.train]
     write_parts(parts, spec, folder)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
@@ -130,38 +200,65 @@ def _write(source: _PreparationInput, folder: Path) -> None:
         kind=source.raw.kind,
         fingerprint=source.fingerprint,
         classes=target.classes,
-        submission_columns=tuple(source.tables.sample.columns),
+        submission_columns=plan.columns,
+        final=plan.final,
         rows=RowCounts(**counts),
         train_folds=0 if folds is None else len(np.unique(folds)),
-        warnings=(*source.tables.warnings, *warnings, *split.warnings),
+        rendering=None if media is None else media.placement.rendering,
+        warnings=(
+            *source.tables.warnings,
+            *_warnings(source),
+            *source.time_split.warnings,
+            *warnings,
+            *split.warnings,
+        ),
         root=folder,
     )
+    report_step("summarising the training rows")
     eda = summarize_training_rows(parts.train, spec, prepared.input)
     (folder / "eda.json").write_text(json.dumps(eda, indent=1), encoding="utf-8")
     (folder / "prepared.json").write_text(prepared.model_dump_json(indent=1), encoding="utf-8")
+    report_step("verifying what was written")
     verify_prepared(prepared, rows, split)
+
+
+def _warnings(source: _PreparationInput) -> tuple[str, ...]:
+    """Return what the user should know of targets and submission."""
+    targets, spec = source.targets, source.spec
+    target, counts = targets.target, {}
+    if target.labels is not None and target.classes is not None:
+        rows = target.labels.sum(axis=0)
+        counts = {
+            targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)
+        }
+    doubt = doubt_positive_class(spec, counts, source.plan.columns)
+    file = source.raw.folder / (source.tables.spec.train_labels or spec.train)
+    past_sense = check_sense(spec, target, file)
+    return (*targets.warnings, *past_sense, *source.plan.warnings, *([doubt] if doubt is not None else []))
 
 
 def _parts(
     source: _PreparationInput,
     split: Split,
     kept: NDArray[np.intp],
-    classes: tuple[str, ...] | None,
+    media: CheckedMedia | None,
     public_input: Path,
+    link: LinkFile,
 ) -> PartTables:
     """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
     train = tables.train.iloc[kept].reset_index(drop=True)
     train_ids, test_ids = _opaque_ids(source.fingerprint, train[spec.id_column], tables.test[spec.id_column])
     inputs = inputs_of_test(spec, tables.test)
-    labelled = pd.concat([train[inputs], canonical_cells(spec, train)], axis=1)
+    labelled = pd.concat([train[inputs], source.targets.cells.iloc[kept].reset_index(drop=True)], axis=1)
     if spec.fold_column is not None:  # neither rows to predict nor audit rows get a fold
         labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
-    if source.train_media is not None and source.test_media is not None:
-        labelled.insert(0, FILE_COLUMN, place_media(source.train_media.take(kept), train_ids, public_input))
-        test.insert(0, FILE_COLUMN, place_media(source.test_media, test_ids, public_input))
+    if media is not None:
+        train_files, test_files = media.place(train_ids, test_ids, public_input, link)
+        labelled.insert(0, FILE_COLUMN, train_files)
+        test.insert(0, FILE_COLUMN, test_files)
     labelled.insert(0, spec.id_column, train_ids)
     test.insert(0, spec.id_column, test_ids)
 
@@ -175,20 +272,17 @@ def _parts(
         }
     )
     train_part, val, audit = (labelled.iloc[rows] for rows in (split.train, split.val, split.audit))
-    return PartTables(train_part, val, audit, test, ids, tables.sample, classes)
+    return PartTables(train_part, val, audit, test, ids, source.plan, source.targets.target.classes)
 
 
 def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:
     spec, train = source.spec, source.tables.train
-    groups = times = folds = None
+    groups = folds = None
     if names := spec.columns_with("group"):
         groups = _group_codes(train[names[0]])
-    if names := spec.columns_with("time"):
-        parsed = parse_times(train[names[0]], source.raw.folder / spec.train)
-        times = np.asarray(parsed, dtype=np.float64)
     if spec.fold_column is not None:
         folds = fold_ranks(train[spec.fold_column])
-    return LabelledRows(target, groups, times, folds)
+    return LabelledRows(target, groups, source.time_split.times, folds)
 
 
 def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:
@@ -197,18 +291,6 @@ def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:
     blank = np.flatnonzero(values.to_numpy() == "")
     codes[blank] = codes.max() + 1 + np.arange(len(blank))
     return codes
-
-
-def _usable_rows(source: _PreparationInput) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the labelled rows with a readable image, and warnings. Rows to predict are never dropped."""
-    spec, folder = source.spec, source.raw.folder
-    if source.train_media is None or source.test_media is None:
-        return np.arange(len(source.tables.train)), []
-    broken, faults = find_broken_media(source.train_media, folder / spec.train, SEED)
-    warnings = [f"{fault}; MARS dropped these rows." for fault in faults]
-    _, faults = find_broken_media(source.test_media, folder / (spec.test or spec.sample_submission), SEED)
-    warnings += [f"{fault}; these rows stay among the rows to predict." for fault in faults]
-    return np.flatnonzero(~broken), warnings
 
 
 def _opaque_ids(

@@ -98,7 +98,7 @@ def draw_hold_out(rows: LabelledRows, pool: Positions, count: int, rng: np.rando
     if rows.groups is not None:
         chosen = _whole_groups(rows, pool, count, rng)
     elif rows.times is not None:
-        chosen = _latest(rows.times[pool], count)
+        chosen = latest_rows(rows.times[pool], count)
     elif rows.target.values is not None:
         chosen = _systematic_sample(rows.target.values[pool, 0], count, rng)
     else:
@@ -146,7 +146,7 @@ def _last_fold(folds: NDArray[np.intp]) -> Positions:
 
 
 @redacted_as("the time column has only one value, so no rows are later than others")
-def _latest(times: NDArray[np.float64], count: int) -> Positions:
+def latest_rows(times: NDArray[np.float64], count: int) -> Positions:
     """Return the latest `count` rows or slightly more, since rows of one moment stay together."""
     cut = np.sort(times)[-count]
     if cut == times.min():

@@ -19,7 +19,7 @@ from agent.competition.sources.archive import unpack
 from agent.competition.sources.mle_bench import find_split
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
-from agent.core.files import link_or_copy, resolve_inside, staged_folder, translate_os_errors
+from agent.core.files import link_or_copy, resolve_inside, resolve_table, staged_folder, translate_os_errors
 from agent.core.locks import temporary_folder
 from agent.core.paths import Home
 from agent.core.plain_text import plain_text
@@ -171,7 +171,7 @@ def _download(competition: Competition, home: Home) -> RawData:
 
 def _find_full_data(competition: Competition, data: Path, run_script: RunScript, seed: int) -> RawData | None:
     spec = competition.spec
-    if resolve_inside(competition.folder, spec.train).is_file():
+    if resolve_table(competition.folder, spec.train).is_file():
         return RawData(
             competition.folder, "full", f"Data: the full data of {spec.title} in {competition.folder}."
         )
@@ -245,8 +245,8 @@ def _code_hash(folder: Path) -> str:
 
 
 def _missing_tables(spec: CompetitionSpec, folder: Path) -> list[str]:
-    tables = (spec.train, spec.test, spec.sample_submission, spec.label_table)
-    return [name for name in tables if name is not None and not resolve_inside(folder, name).is_file()]
+    tables = (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels)
+    return [name for name in tables if name is not None and not resolve_table(folder, name).is_file()]
 
 
 def _data_root(spec: CompetitionSpec, folder: Path, source: Path) -> Path:

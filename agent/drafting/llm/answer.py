@@ -2,8 +2,9 @@
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from agent.competition.metric_names import canonical_metric
 from agent.competition.metrics import METRICS
 from agent.competition.spec import PredictionKind, Task
 
@@ -73,3 +74,8 @@ class Answer(_AnswerModel):
     )
     time_why: str = Field(max_length=_WHY_LENGTH, description=_WHY)
     inputs: list[RoleAnswer] = Field(max_length=200)
+
+    @field_validator("metric")
+    @classmethod
+    def _canonical_metric(cls, name: str) -> str:
+        return canonical_metric(name)

@@ -18,17 +18,20 @@ from agent.competition.spec import METRIC_FILE, CompetitionSpec
 from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
+from agent.drafting.draft_check import InvalidDraftError, prepare_draft, try_draft
 from agent.drafting.llm.answer import LEAVE_OUT, OWN, Answer
 from agent.drafting.llm.description import read_overview
-from agent.drafting.llm.draft_check import InvalidDraftError, prepare_draft
 from agent.drafting.llm.format import sanitize
 from agent.drafting.llm.merge_answer import CompetitionFolder, merge_answer
 from agent.drafting.llm.metric_check import can_run_untrusted_code, find_metric_fault
 from agent.drafting.llm.table_facts import collect_facts, find_headerless_table, read_tables
 from agent.drafting.llm.transcript import DraftTranscript
-from agent.drafting.rules.draft import Draft, distinct_labels, draft_spec, require_none_yet, write_draft
-from agent.drafting.rules.inputs import guess_images
-from agent.drafting.rules.tables import find_tables, guess_id, match_usual_names
+from agent.drafting.rules.draft import Draft, draft_spec
+from agent.drafting.rules.ids import guess_row_ids
+from agent.drafting.rules.images import guess_images
+from agent.drafting.rules.sample import distinct_labels
+from agent.drafting.rules.tables import find_tables, match_usual_names
+from agent.drafting.rules.write_draft import require_none_yet, write_draft
 from agent.llm.answer_format import AnswerError, AnswerFormat
 from agent.llm.calls import Prompt
 from agent.llm.circuit_breaker import CircuitBreaker
@@ -142,7 +145,10 @@ class ModelDrafter:
             raise SetupError(f"{error} {note}") from error
         self._say(note)
         draft = replace(draft, questions=(*draft.questions, note))
-        return DraftResult(write_draft(draft, self._folder.folder), draft, None)
+        try:
+            return DraftResult(write_draft(draft, self._folder.folder, self._try), draft, None)
+        except InvalidDraftError as error:
+            raise SetupError(f"{error} {note}") from error
 
     def _blocker(self) -> str:
         """Return why the model must not be asked about the tables; empty if it may be asked."""
@@ -171,8 +177,12 @@ class ModelDrafter:
                 earlier, failure = answer.model_dump_json(), error.redacted
         raise AssertionError("the last attempt has returned or raised")
 
-    def _prepare(self, spec: CompetitionSpec) -> None:
+    def _prepare(self, spec: CompetitionSpec) -> tuple[str, ...]:
         self._prepared = prepare_draft(spec, self._folder.folder, self._home)
+        return self._prepared.warnings
+
+    def _try(self, spec: CompetitionSpec) -> tuple[str, ...]:
+        return try_draft(spec, self._folder.folder).warnings
 
     def _check_own_metric(self, draft: Draft) -> None:
         spec = draft.spec
@@ -230,7 +240,7 @@ def _has_images(folder: Path) -> bool:
     """Return whether the rules find an image for the rows of the usual tables."""
     try:
         tables = find_tables(folder)
-        return guess_images(tables, str(guess_id(tables).value)) is not None
+        return guess_images(tables, guess_row_ids(tables).name) is not None
     except SetupError:
         return False
 

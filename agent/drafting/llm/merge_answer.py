@@ -19,16 +19,13 @@ from agent.core.errors import SetupError
 from agent.drafting.llm.answer import OWN, Answer
 from agent.drafting.llm.format import format_names, sanitize
 from agent.drafting.llm.merge_inputs import merge_inputs
-from agent.drafting.rules.draft import Draft, SpecGuesses, build_draft, distinct_labels
-from agent.drafting.rules.tables import (
-    FoundTables,
-    Guess,
-    guess_fold,
-    guess_id,
-    guess_label_table,
-    guess_targets,
-    match_usual_names,
-)
+from agent.drafting.rules.draft import Draft, SpecGuesses, build_draft
+from agent.drafting.rules.ids import guess_id
+from agent.drafting.rules.label_sets import find_label_sets
+from agent.drafting.rules.sample import distinct_labels
+from agent.drafting.rules.tables import FoundTables, Guess, match_usual_names
+from agent.drafting.rules.target import guess_positive
+from agent.drafting.rules.targets import guess_fold, guess_label_table, guess_targets
 from agent.llm.answer_format import AnswerError
 
 _MAX_CLASSES = 20  # or half of the rows; a target with more different values is not a class
@@ -61,6 +58,7 @@ def merge_answer(folder: CompetitionFolder, answer: Answer, model: str, own_metr
     targets = _settle_targets(tables, str(id_column.value), answer, model, notes)
     columns = [str(name) for name in targets.value]  # type: ignore[attr-defined]  # a list
     labels = _collect_labels(tables, columns, answer)
+    fields, class_questions = _class_fields(tables, columns, answer, labels)
     metric, parameters, own_metric = _settle_metric(answer, model, own_metric_allowed, len(labels))
     fold = guess_fold(tables)
     if fold is not None and fold.value in {*columns, id_column.value}:
@@ -75,11 +73,12 @@ def merge_answer(folder: CompetitionFolder, answer: Answer, model: str, own_metr
         label_table=guess_label_table(tables, labels) if labels else None,
         fold=fold,
         inputs=inputs,
-        questions=[*notes, *questions, *_own_metric_questions(own_metric)],
+        questions=[*class_questions, *notes, *questions, *_own_metric_questions(own_metric)],
         title=Guess("title", _title(answer, folder.folder), "from the description", model),
         tables=[Guess("train", tables.train_name, answer.tables_why, model)],
         metric_parameters=parameters,
         own_metric=own_metric,
+        fields=[*fields, *_time_split(answer, model)],
     )
     try:
         draft = build_draft(tables, guesses)
@@ -153,7 +152,7 @@ def _settle_targets(
 ) -> Guess:
     fold = guess_fold(tables)
     try:
-        sure = guess_targets(tables, id_column, None if fold is None else str(fold.value))
+        sure = guess_targets(tables, [id_column], None if fold is None else str(fold.value)).guess
     except SetupError:
         sure = None
     sample_columns = [] if tables.sample is None else list(tables.sample.columns)
@@ -199,7 +198,7 @@ def _collect_labels(tables: FoundTables, targets: list[str], answer: Answer) -> 
     if answer.task == "segmentation":
         return set()
     if answer.task == "multilabel":
-        labels = set(distinct_labels(cells))
+        labels = set(distinct_labels(cells, _mark_between_labels(cells)))
     else:
         labels = set(cells)
         if (cells.str.strip() == "").any():
@@ -213,6 +212,38 @@ def _collect_labels(tables: FoundTables, targets: list[str], answer: Answer) -> 
             f"fit {answer.task}."
         )
     return labels
+
+
+def _class_fields(
+    tables: FoundTables, targets: list[str], answer: Answer, labels: set[str]
+) -> tuple[list[Guess], list[str]]:
+    """Return the mark between labels, or which of two classes is positive, with a question about it."""
+    cells = tables.train[targets[0]]
+    if answer.task == "multilabel":
+        mark = _mark_between_labels(cells)
+        return ([] if mark is None else [Guess("label_separator", mark, "stands between two labels")]), []
+    metric = METRICS.get(answer.metric)
+    if answer.task != "classification" or metric is None or len(labels) != 2:
+        return [], []
+    one_probability = metric.prediction_kinds.get("classification") == "probability" and (
+        tables.sample is None or len(tables.sample.columns) <= 2
+    )
+    if not (one_probability or metric.binary_only):
+        return [], []
+    guess, question = guess_positive(cells)
+    return [guess], [question]
+
+
+def _mark_between_labels(cells: "pd.Series[str]") -> str | None:
+    """Return the mark between the labels of a cell; None for blanks."""
+    found = find_label_sets(cells)
+    return None if found is None or found.mark == " " else found.mark
+
+
+def _time_split(answer: Answer, model: str) -> list[Guess]:
+    if not answer.time_column:
+        return []
+    return [Guess("time_split", answer.time_column, answer.time_why, model)]
 
 
 def _settle_metric(

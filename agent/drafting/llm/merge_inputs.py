@@ -12,7 +12,8 @@ from agent.core.errors import SetupError
 from agent.drafting.llm.answer import LEAVE_OUT, Answer, RoleAnswer
 from agent.drafting.llm.format import format_names, sanitize
 from agent.drafting.llm.table_facts import known_share, later_share
-from agent.drafting.rules.inputs import GuessedInput, are_numbers, guess_images, guess_inputs
+from agent.drafting.rules.images import guess_images
+from agent.drafting.rules.inputs import GuessedInput, are_numbers, guess_inputs
 from agent.drafting.rules.tables import FoundTables, Guess
 from agent.llm.answer_format import AnswerError
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agent.competition.tables import parse_times, read_table
+from agent.competition.reading.user_table import read_user_table
+from agent.competition.tables import parse_times
 from agent.core.errors import SetupError
+from agent.drafting.rules.images import are_image_names
 from agent.drafting.rules.inputs import (
     are_dates,
-    are_image_names,
     are_numbers,
     is_date,
     mean_words,
@@ -70,7 +71,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     tables: dict[str, pd.DataFrame] = {}
     for name in [*usual, *others[: max(MAX_TABLES - len(usual), 0)]]:
         try:
-            tables[name] = read_table(folder, name)
+            tables[name] = read_user_table(folder, name).cells
         except SetupError:
             continue
     known = [name for name in (train, test) if name in tables]

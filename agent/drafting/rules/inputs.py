@@ -1,26 +1,30 @@
-"""Guess the role of each input column and the file pattern of images (`mars init`)."""
+"""Guess the role of each input column (`mars init`)."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from agent.competition.canonical import GAP_WORDS, ColumnKind, column_kind, gap_words_in
 from agent.competition.preparation.signals import is_signal
-from agent.competition.spec import InputColumn, Role
+from agent.competition.spec import CsvForm, InputColumn, Role
 from agent.core.errors import SetupError
+from agent.drafting.rules.images import (
+    are_image_names,
+    columns_left_out,
+    explain_unmatched_images,
+    guess_images,
+)
 from agent.drafting.rules.tables import FoundTables, Guess
 
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 _GROUP_NAME = re.compile(
     r"(.*[_\W])?(group|patient|subject|user|customer|session|household|player|speaker|person|study)([_\W]?id)?",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?")
 _ROWS_READ = 2_000
-_ROWS_TRIED = 20
 _MIN_NUMERIC_SHARE = 0.95
 _MIN_GROUPS = 10
 _MIN_TEXT_WORDS = 4  # mean words per cell
@@ -31,13 +35,13 @@ GuessedInput = tuple[InputColumn, Guess]
 
 
 def guess_inputs(
-    tables: FoundTables, taken: Sequence[str], id_column: str
+    tables: FoundTables, taken: Collection[str], id_column: str
 ) -> tuple[list[GuessedInput], list[str]]:
     """Guess the role of each column that the training table and the rows to predict share.
 
     Args:
         tables: The tables of the folder.
-        taken: Columns that cannot be inputs: targets and folds.
+        taken: Columns that cannot be inputs: targets, folds, and columns that identify a row together.
         id_column: The column that identifies rows.
 
     Returns:
@@ -52,122 +56,139 @@ def guess_inputs(
     if image is not None:
         inputs.append(image[:2])
         image_key = image[2]
+    elif (unmatched := explain_unmatched_images(tables, id_column)) is not None:
+        questions.append(unmatched)
+    left = {*taken, id_column, image_key, *tables.index_columns}
     for name in tables.train.columns:
-        if name in {*taken, id_column, image_key}:
+        if name in left:
             continue
         if tables.test is None or name not in tables.test.columns:
             questions.append(
                 f"Column '{name}' is left out: the rows to predict do not have that column. Is that right?"
             )
             continue
-        role, reason = _guess_role(tables.train[name], tables.test[name])
-        if role is None:
-            questions.append(f"Column '{name}' is left out: {reason}. Is that right?")
+        if are_image_names(tables.train[name]):
+            questions.append(
+                f"Column '{name}' is left out: its cells name pictures that are not found. Is that right?"
+            )
             continue
-        inputs.append((InputColumn(name=name, role=role), Guess(f"inputs.{name}", role, reason)))
-        if role == "time":
-            questions.append(
-                f"The validation rows will be the latest rows by '{name}'. "
-                "If the rows to predict are not later, delete that input."
-            )
-        if role == "signal":
-            questions.append(
-                f"Column '{name}' is read as signals: numbers in order of time or place. "
-                "If their order means nothing, give each number its own column."
-            )
+        guessed = _guess_role(tables, name)
+        questions += guessed.questions
+        if guessed.role is None:
+            questions.append(f"Column '{name}' is left out: {guessed.reason}. Is that right?")
+            continue
+        column = InputColumn(name=name, role=guessed.role, day_first=guessed.day_first)
+        inputs.append((column, Guess(f"inputs.{name}", guessed.role, guessed.reason)))
     if not inputs:
         raise SetupError(
             f"{tables.folder}: no input is left: there are no images, and {tables.train_name} shares no "
-            f"usable column with {tables.test_name or 'a test.csv'}. {' '.join(questions[:2])}".rstrip()
+            f"usable column with {tables.source_of_rows}. {' '.join(questions[:2])}".rstrip()
         )
-    return inputs, questions
+    if beside := columns_left_out([column for column, _ in inputs]):
+        questions.append(
+            f"Models of pictures read only the pictures, not the other inputs: {', '.join(beside)}. "
+            "Is that right?"
+        )
+    return inputs, [*questions, *_gap_questions(tables, inputs)]
 
 
-def guess_images(tables: FoundTables, id_column: str) -> tuple[InputColumn, Guess, str] | None:
-    """Guess the path pattern of the images.
-
-    Returns:
-        The image input, the guess with its reason, and the column that the pattern uses; None without images.
-    """
-    to_predict = tables.test if tables.test is not None else tables.sample
-    folders = _image_folders(tables.folder)
-    if not folders or to_predict is None:
-        return None
-    shared = [name for name in tables.train.columns if name in to_predict.columns and name != id_column]
-    keys = [name for name in shared if are_image_names(tables.train[name])] + [id_column]
-    for key in keys:
-        train = _matching_patterns(tables.folder, folders, tables.train[key], key, "train")
-        test = _matching_patterns(tables.folder, folders, to_predict[key], key, "test")
-        common = [pattern for pattern in train if pattern in test]
-        if common:
-            reason = f"matches the image files of the first {_ROWS_TRIED} rows"
-            column = InputColumn(name="image" if key == id_column else key, role="image", path=common[0])
-            return column, Guess(f"inputs.{column.name}", common[0], reason), key
-    return None
+@dataclass(frozen=True)
+class _GuessedRole:
+    role: Role | None  # None to leave the column out
+    reason: str
+    day_first: bool | None = None
+    questions: tuple[str, ...] = ()
 
 
-def _matching_patterns(
-    folder: Path, folders: list[tuple[str, str]], values: "pd.Series[str]", key: str, split: str
-) -> list[str]:
-    """Return the path patterns that match a file for most of the first rows; {split} is train or test."""
-    tried = values.head(_ROWS_TRIED).tolist()
-    matching = []
-    for below, suffix in folders:
-        for ending in ("", suffix):
-            prefix = f"{below}/" if below != "." else ""
-            found_share = np.mean([(folder / f"{prefix}{value}{ending}").is_file() for value in tried])
-            if found_share > 0.5:
-                literal = re.sub(rf"(?<![a-z]){split}(?![a-z])", "{split}", prefix, count=1)
-                matching += [f"{literal}{{{key}}}{ending}", f"{prefix}{{{key}}}{ending}"]
-    return matching
-
-
-def _image_folders(folder: Path) -> list[tuple[str, str]]:
-    """Return the folders with images, two levels deep, as (relative path, most common suffix)."""
-    found = []
-    below = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern)) if path.is_dir()]
-    for place in [folder, *below]:
-        suffixes = Counter(path.suffix for path in place.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
-        if suffixes:
-            found.append((str(place.relative_to(folder)), suffixes.most_common(1)[0][0]))
-    # Cells may hold paths relative to the folder itself.
-    if found and found[0][0] != ".":
-        found.insert(0, (".", found[0][1]))
-    return found
-
-
-def are_image_names(values: "pd.Series[str]") -> bool:
-    """Return whether most of the first cells are names of image files."""
-    named = [Path(value).suffix.lower() in _IMAGE_SUFFIXES for value in values.head(_ROWS_TRIED)]
-    return bool(np.mean(named) > 0.5)
-
-
-def _guess_role(train: "pd.Series[str]", test: "pd.Series[str]") -> tuple[Role | None, str]:
-    """Return the role of a column, None to leave the column out, and the reason."""
-    present = train[train != ""]
+def _guess_role(tables: FoundTables, name: str) -> _GuessedRole:
+    assert tables.test is not None
+    train, test = tables.train[name], tables.test[name]
+    present = train[train.str.strip() != ""]
     distinct = int(present.nunique())
     if distinct < 2:
-        return None, "it has fewer than two values"
-    if _GROUP_NAME.fullmatch(str(train.name)) and _MIN_GROUPS <= distinct < 0.8 * len(present):
-        if test.isin(set(present)).mean() < 0.5:
-            return (
-                "group",
-                f"named like a group; most rows to predict belong to none of the {distinct} training groups",
+        return _GuessedRole(None, "it has fewer than two values")
+    if _GROUP_NAME.fullmatch(name) and _MIN_GROUPS <= distinct < 0.8 * len(present):
+        return _guess_group(test, present, distinct)
+    form = (tables.forms or {}).get(tables.train_name, CsvForm())
+    kind = column_kind(train, test, name, csv=form)
+    if kind.kind == "number":
+        return _GuessedRole("number", _number_reason(kind))
+    if kind.kind == "clock":
+        return _GuessedRole("number", "its values are times of day")
+    if kind.kind == "date":
+        return _guess_time(kind)
+    return _guess_words(present, name, distinct)
+
+
+def _guess_group(test: "pd.Series[str]", present: "pd.Series[str]", distinct: int) -> _GuessedRole:
+    if test.isin(set(present)).mean() < 0.5:
+        reason = f"named like a group; most rows to predict belong to none of the {distinct} training groups"
+        return _GuessedRole("group", reason)
+    reason = f"named like a group, but the rows to predict belong to the same {distinct} groups"
+    return _GuessedRole("category", reason)
+
+
+def _number_reason(kind: ColumnKind) -> str:
+    reason = "its values are numbers"
+    number = kind.number
+    if number is not None and not number.is_plain:
+        marks = [f"decimal mark '{number.decimal}'"]
+        if number.thousands is not None:
+            marks.append(
+                "blanks between thousands"
+                if number.thousands == " "
+                else f"'{number.thousands}' between thousands"
             )
-        return "category", f"named like a group, but the rows to predict belong to the same {distinct} groups"
-    if are_numbers(present):
-        return "number", "its values are numbers"
-    if are_dates(present):
-        return "time", "its values are dates"
+        reason += f" ({', '.join(marks)})"
+    if kind.gap_words:
+        verb = "means" if len(kind.gap_words) == 1 else "mean"
+        reason += f"; {' and '.join(repr(word) for word in kind.gap_words[:4])} {verb} a missing value"
+    return reason
+
+
+def _guess_time(kind: ColumnKind) -> _GuessedRole:
+    reason, date = "its values are dates", kind.date
+    day_first = None if date is None else date.day_first
+    if date is not None and day_first is not None:
+        reason += f", the {'day' if day_first else 'month'} first"
+    return _GuessedRole("time", reason, day_first)
+
+
+def _guess_words(present: "pd.Series[str]", name: str, distinct: int) -> _GuessedRole:
     cells = present.head(_ROWS_READ)
     if (samples := _mean_signal_length(cells)) is not None:
-        return "signal", f"{samples:.0f} numbers per row, separated by blanks"
+        question = (
+            f"Column '{name}' is read as signals: numbers in order of time or place. "
+            "If their order means nothing, give each number its own column."
+        )
+        reason = f"{samples:.0f} numbers per row, separated by blanks"
+        return _GuessedRole("signal", reason, questions=(question,))
     if _mean_signal_length(cells.str.translate(_OTHER_SEPARATORS)) is not None:
-        return None, "its cells are lists of numbers; separate the numbers by blanks to use them as signals"
+        reason = "its cells are lists of numbers; separate the numbers by blanks to use them as signals"
+        return _GuessedRole(None, reason)
     words = mean_words(present)
     if words >= _MIN_TEXT_WORDS and distinct > len(present) / 2:
-        return "text", f"{words:.0f} words per row, most rows differ"
-    return "category", f"{distinct} different values"
+        return _GuessedRole("text", f"{words:.0f} words per row, most rows differ")
+    return _GuessedRole("category", f"{distinct} different values")
+
+
+def _gap_questions(tables: FoundTables, inputs: Sequence[GuessedInput]) -> list[str]:
+    """Return a question about categories whose levels include a word for a missing value, such as NA."""
+    assert tables.test is not None or all(column.role == "image" for column, _ in inputs)
+    found: dict[str, list[str]] = {}
+    for column, _ in inputs:
+        if column.role == "category" and (words := gap_words_in(tables.train[column.name], GAP_WORDS)):
+            found.setdefault(words[0], []).append(column.name)
+    return [
+        f"'{word}' stays a level of {_listed(names)}. If it means a missing value there, add "
+        f"gaps: ['{word}'] to these inputs."
+        for word, names in found.items()
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more columns"
 
 
 def _mean_signal_length(cells: "pd.Series[str]") -> float | None:

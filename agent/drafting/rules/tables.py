@@ -1,22 +1,17 @@
-"""Guess the role of each table, and the id, target and fold columns (`mars init`)."""
+"""Find and read the tables of a folder by their roles (`mars init`)."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from agent.competition.tables import read_table
+from agent.competition.reading.table_names import table_files
+from agent.competition.reading.user_table import UserTable, read_user_table
+from agent.competition.spec import CsvForm
 from agent.core.errors import SetupError
-
-_TRAIN = ("train", "training", "traindata", "trainingdata", "trainset", "trainlabels", "traininglabels")
-_TEST = ("test", "testing", "testdata", "testset", "testfeatures")
-_LABELS = ("labels", "classes", "categories", "labelmap", "classnames")
-_FOLDS = ("fold", "folds", "kfold", "cvfold")
-_ID_NAME = re.compile(
-    r"(^|.*[_\W])(id|ids|key|index|image|img|file|filename|uuid)$|.*(Id|ID)$|^unnamed: 0$", re.IGNORECASE
-)
+from agent.drafting.rules.class_folders import ClassFolders, find_class_folders
+from agent.drafting.rules.table_roles import TableRoles, assign_roles
 
 
 @dataclass(frozen=True)
@@ -32,16 +27,35 @@ class Guess:
 
 @dataclass(frozen=True)
 class FoundTables:
-    """The tables of a folder by their roles. The names are file names."""
+    """The tables of a folder by their roles. The names are file names.
+
+    Columns whose names differ from the training table's by case or blanks alone have the latter names.
+    """
 
     folder: Path
     train_name: str
     train: pd.DataFrame
+    """The labelled rows, with the targets of `labels_name`."""
+
     test_name: str | None
     test: pd.DataFrame | None
     sample_name: str | None
     sample: pd.DataFrame | None
     label_tables: tuple[str, ...]
+    labels_name: str | None = None
+    """The table of targets, if the training table lacks them."""
+
+    forms: Mapping[str, CsvForm] | None = None
+    """The decided form of each text table."""
+
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about files."""
+
+    index_columns: frozenset[str] = frozenset()
+    """Columns with the row numbers of a program; neither ids nor inputs."""
+
+    hold_out: Mapping[str, pd.DataFrame] | None = None
+    """Tables to write if the folder lacks them: file name below the folder -> table."""
 
     @classmethod
     def from_names(
@@ -57,121 +71,225 @@ class FoundTables:
         test_table, sample_table = (None if name is None else tables[name] for name in (test, sample))
         return cls(folder, train, tables[train], test, test_table, sample, sample_table, tuple(label_tables))
 
+    @property
+    def to_predict(self) -> pd.DataFrame | None:
+        """The test table, else the sample submission, else None."""
+        return self.test if self.test is not None else self.sample
+
+    @property
+    def source_of_rows(self) -> str:
+        """The name of the table with the rows to predict, for messages."""
+        return self.test_name or self.sample_name or "a test.csv"
+
 
 def find_tables(folder: Path) -> FoundTables:
-    """Find the training table, the test table and the sample submission by their usual names.
+    """Find and read the training table, the test table and the sample submission by their names.
 
     Raises:
         SetupError: A required table is missing or cannot be read.
     """
-    names = table_names(folder)
-    train_name, test_name, sample_name, label_tables = match_usual_names(names)
-    others = [name for name in names if name not in {sample_name, train_name, test_name, *label_tables}]
-    if train_name is None and len(others) == 1:
-        train_name = others[0]
-    if train_name is None:
-        found = ", ".join(names) or "no CSV file at all"
-        raise SetupError(f"{folder}: has no training table (found {found}); name it train.csv.")
-    if test_name is None and sample_name is None:
-        raise SetupError(
-            f"{folder}: has no table of rows to predict; add test.csv (or sample_submission.csv for images)."
-        )
-    tables = {
-        name: read_table(folder, name) for name in (train_name, test_name, sample_name) if name is not None
+    if folder.is_file():
+        raise SetupError(f"{folder}: is a file; give the folder that holds the tables: {folder.parent}.")
+    names = table_files(folder)
+    roles = assign_roles(names)
+    if roles.train is None or roles.train.lower().endswith(".txt"):
+        classes = find_class_folders(folder)
+        if classes is not None:
+            sample = None if roles.sample is None else read_user_table(folder, roles.sample).cells
+            return _tables_of_classes(folder, classes, roles.sample, sample)
+    if roles.train is None:
+        _refuse_without_training_table(folder, names)
+    train_name = roles.train
+    assert train_name is not None
+    read = {
+        name: read_user_table(folder, name)
+        for name in (train_name, roles.train_labels, roles.test, roles.sample)
+        if name is not None
     }
-    return FoundTables.from_names(folder, tables, train_name, test_name, sample_name, label_tables)
+    if roles.train_labels is None and (found := _find_labels(folder, roles, read)) is not None:
+        name, read[name] = found
+        roles = replace(
+            roles,
+            train_labels=name,
+            label_tables=tuple(other for other in roles.label_tables if other != name),
+            answers=tuple(other for other in roles.answers if other != name),
+        )
+    tables = FoundTables(
+        folder=folder,
+        train_name=train_name,
+        train=read[train_name].cells,
+        test_name=roles.test,
+        test=_cells(read, roles.test),
+        sample_name=roles.sample,
+        sample=_cells(read, roles.sample),
+        label_tables=roles.label_tables,
+        forms={name: table.form for name, table in read.items()},
+        notes=(*_reading_notes(read), *_unused_notes(roles)),
+        index_columns=frozenset(name for table in read.values() for name in table.index_columns),
+    )
+    if roles.train_labels is not None:
+        tables = _with_labels(tables, roles.train_labels, read[roles.train_labels].cells)
+    return _with_names_of_train(tables)
+
+
+def _find_labels(
+    folder: Path, roles: TableRoles, read: Mapping[str, UserTable]
+) -> tuple[str, UserTable] | None:
+    """Return a table of targets such as labels.csv, if the training table has inputs alone."""
+    if roles.train is None or roles.test is None:
+        return None
+    train, test = read[roles.train].cells, read[roles.test].cells
+    if not set(train.columns) <= set(test.columns):
+        return None
+    for name in (*roles.label_tables, *roles.answers):
+        try:
+            table = read_user_table(folder, name)
+        except SetupError:
+            continue  # the table is optional
+        shared = [column for column in table.cells.columns if column in train.columns]
+        by_id = any(
+            train[column].is_unique and train[column].isin(table.cells[column]).all() for column in shared
+        )
+        by_place = not shared and len(table.cells) == len(train)
+        if len(shared) < len(table.cells.columns) and (by_id or by_place):
+            return name, table
+    return None
+
+
+def _tables_of_classes(
+    folder: Path, classes: ClassFolders, sample_name: str | None, sample: pd.DataFrame | None
+) -> FoundTables:
+    """Return the tables of class folders, which `mars init` writes.
+
+    A sample submission names the rows to predict.
+    """
+    written, notes = {"train.csv": classes.train}, [classes.note]
+    test, test_name = classes.test, "test.csv"
+    if sample is not None and len(sample.columns) > 1:
+        label = sample.columns[1] if len(sample.columns) == 2 else classes.train.columns[-1]
+        train = classes.train.drop(columns="id").set_axis([sample.columns[0], label], axis=1)
+        written, test = {"train.csv": train}, None
+    elif test is not None:
+        written[test_name] = test
+        if classes.answers is not None:
+            written["answers/test.csv"] = classes.answers
+    notes.append(f"MARS wrote {', '.join(written)} from the folders.")
+    return FoundTables(
+        folder=folder,
+        train_name="train.csv",
+        train=written["train.csv"],
+        test_name=None if test is None else test_name,
+        test=test,
+        sample_name=sample_name,
+        sample=sample,
+        label_tables=(),
+        notes=tuple(notes),
+        hold_out=written,
+    )
 
 
 def table_names(folder: Path) -> list[str]:
-    """Return the CSV files directly in the folder, sorted; raises SetupError if the folder does not exist."""
-    if not folder.is_dir():
-        raise SetupError(f"{folder}: is not a folder.")
-    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
+    """Return the tables directly in the folder, sorted; raises SetupError if the folder does not exist."""
+    return table_files(folder)
 
 
 def match_usual_names(names: Sequence[str]) -> tuple[str | None, str | None, str | None, tuple[str, ...]]:
-    """Return the names of the training table, the test table, the sample submission and the label tables."""
-    stems = {name: re.sub(r"[^a-z0-9]", "", Path(name).stem.lower()) for name in names}
-    sample = next((name for name in names if "submi" in stems[name]), None)
-    labels = tuple(name for name in names if stems[name] in _LABELS)
-    return _first_match(stems, _TRAIN), _first_match(stems, _TEST), sample, labels
+    """Return the names of the training table, the test table, the sample submission and the class tables."""
+    roles = assign_roles(names)
+    return roles.train, roles.test, roles.sample, roles.label_tables
 
 
-def guess_id(tables: FoundTables) -> Guess:
-    """Return the column that identifies rows; raises SetupError if no column does."""
-    train, others = tables.train, [table for table in (tables.test, tables.sample) if table is not None]
-    shared = [name for name in train.columns if all(name in table.columns for table in others)]
-    unique = [name for name in shared if all(_identifies(table[name]) for table in (train, *others))]
-    if tables.sample is not None and tables.sample.columns[0] in unique:
-        name = tables.sample.columns[0]
-        return Guess(
-            "id_column", name, f"the first column of {tables.sample_name}; unique in {tables.train_name}"
+def plain_name(name: str) -> str:
+    """Return a column name without case and blanks, to compare the names of two tables."""
+    return "".join(name.split()).casefold()
+
+
+def _refuse_without_training_table(folder: Path, names: Sequence[str]) -> None:
+    if names:
+        raise SetupError(
+            f"{folder}: has no training table (found {', '.join(names[:8])}); name it train.csv."
         )
-    for name in unique:
-        if _ID_NAME.fullmatch(name):
-            return Guess("id_column", name, "named like an id; its values are unique in every table")
-    raise SetupError(
-        f"{tables.folder}: no column identifies the rows of {tables.train_name} and the rows to predict; "
-        "add a column 'id' with a unique value in each row."
-    )
+    raise SetupError(f"{folder}: has no table (CSV, Parquet, Excel, JSON lines); add train.csv.")
 
 
-def guess_fold(tables: FoundTables) -> Guess | None:
-    """Return the user's fold column, recognised by its name; None without one."""
-    for name in tables.train.columns:
-        stem = re.sub(r"[^a-z0-9]", "", name.lower())
-        if stem in _FOLDS and 2 <= tables.train[name].nunique() <= 20:
-            return Guess(
-                "fold_column",
-                name,
-                "named like folds; the last fold becomes the validation rows",
-            )
-    return None
+def _cells(read: Mapping[str, UserTable], name: str | None) -> pd.DataFrame | None:
+    return None if name is None else read[name].cells
 
 
-def guess_targets(tables: FoundTables, id_column: str, fold_column: str | None) -> Guess:
-    """Return the target columns: those of the sample submission, else those that only the training table has.
+def _reading_notes(read: Mapping[str, UserTable]) -> list[str]:
+    return list(dict.fromkeys(note for table in read.values() for note in table.notes))
+
+
+def _unused_notes(roles: TableRoles) -> list[str]:
+    notes = [
+        f"{name} is not used: MARS reads one table of labelled rows and one of rows to predict. "
+        "Join its columns into both, if they help."
+        for name in roles.others
+    ]
+    notes += [
+        f"{name} is not used: it seems to hold the targets of the rows to predict. "
+        "Move it into a folder `answers` to score submissions with `mars grade`."
+        for name in roles.answers
+    ]
+    return notes
+
+
+def _with_labels(tables: FoundTables, name: str, labels: pd.DataFrame) -> FoundTables:
+    """Return the tables with the targets of a table of labels, matched by a shared id or by the row.
 
     Raises:
-        SetupError: No column, or more than one column, can be the target.
+        SetupError: The rows of the two tables cannot be matched.
     """
-    train = tables.train
-    known = [] if tables.test is None else list(tables.test.columns)
-    only_train = [name for name in train.columns if name not in {id_column, fold_column, *known}]
-    if tables.sample is not None:
-        requested = [name for name in tables.sample.columns if name != id_column]
-        if requested and all(name in train.columns for name in requested):
-            return Guess("targets", requested, f"{tables.sample_name} asks for it")
-        for name in only_train:
-            if len(requested) > 1 and set(train[name]) == set(requested):
-                return Guess("targets", [name], f"its values are the columns of {tables.sample_name}")
-    if len(only_train) == 1:
-        return Guess("targets", only_train, f"the only column that is in {tables.train_name} alone")
-    if not only_train:
+    new = [column for column in labels.columns if column not in tables.train.columns]
+    if not new:
+        note = f"{name} is not used: {tables.train_name} has all of its columns."
+        return replace(tables, notes=(*tables.notes, note))
+    keys = [
+        column
+        for column in labels.columns
+        if column in tables.train.columns and labels[column].is_unique and tables.train[column].is_unique
+    ]
+    new = [column for column in new if column not in tables.index_columns]
+    if keys:
+        matched = labels.set_index(keys[0])[new].reindex(tables.train[keys[0]]).fillna("")
+        matched.index = tables.train.index
+    elif len(labels) == len(tables.train):
+        matched = labels[new].set_axis(tables.train.index)
+    else:
         raise SetupError(
-            f"{tables.folder}: {tables.train_name} has no target column; add a column that the rows to "
-            "predict lack."
+            f"{tables.folder}: {name} has {len(labels)} rows and {tables.train_name} has "
+            f"{len(tables.train)}, and no column with unique values is in both; add the id to {name}."
         )
-    raise SetupError(
-        f"{tables.folder}: several columns could be the target: {', '.join(only_train[:8])}. "
-        "Add a sample_submission.csv with the id and the target."
-    )
+    train = pd.concat([tables.train, matched], axis=1)
+    return replace(tables, train=train, labels_name=name)
 
 
-def guess_label_table(tables: FoundTables, labels: set[str]) -> Guess | None:
-    """Return the table whose first column lists every label of the training table; None without one."""
-    for name in tables.label_tables:
-        listed = read_table(tables.folder, name).iloc[:, 0]
-        if listed.is_unique and labels <= set(listed):
-            return Guess("label_table", name, f"its first column lists all {len(labels)} labels that occur")
-    return None
+def _with_names_of_train(tables: FoundTables) -> FoundTables:
+    """Return the tables with the training table's names for columns that differ by case or blanks only."""
+    test = None if tables.test is None else _rename_like(tables.test, tables.train)
+    if test is not None and not set(test.columns) & set(tables.train.columns):
+        raise SetupError(
+            f"{tables.folder / tables.source_of_rows}: shares no column with {tables.train_name}: it has "
+            f"{', '.join(repr(name) for name in list(test.columns)[:4])}. If its first row holds data, add a "
+            "first row with the names of the columns."
+        )
+    sample = tables.sample
+    if sample is not None:
+        sample = _rename_like(sample, tables.train)
+        sample = sample if test is None else _rename_like(sample, test)
+    return replace(tables, test=test, sample=sample)
 
 
-def _first_match(stems: dict[str, str], usual: tuple[str, ...]) -> str | None:
-    """Return the file whose stem comes first in the usual names."""
-    ranked = sorted((usual.index(stem), name) for name, stem in stems.items() if stem in usual)
-    return ranked[0][1] if ranked else None
-
-
-def _identifies(values: "pd.Series[str]") -> bool:
-    return bool(values.is_unique and (values != "").all())
+def _rename_like(table: pd.DataFrame, model: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the names of `model`, where one name is the same but for case and blanks."""
+    known: dict[str, list[str]] = {}
+    for name in model.columns:
+        known.setdefault(plain_name(name), []).append(name)
+    new = {}
+    for name in table.columns:
+        alike = known.get(plain_name(name), [])
+        if name not in model.columns and len(alike) == 1 and alike[0] not in table.columns:
+            new[name] = alike[0]
+    if len(set(new.values())) < len(new):
+        return table
+    return table.rename(columns=new)

@@ -10,6 +10,13 @@ from agent.core.registry import Registry
 if TYPE_CHECKING:
     from agent.engine.planners.plugin import PlannerPlugin
 
+
+def _missing(found: object) -> str:
+    from agent.engine.planners.plugin import PlannerPlugin  # slow to import, and most commands load none
+
+    return "" if isinstance(found, PlannerPlugin) else "an instance of a subclass of PlannerPlugin"
+
+
 PLANNERS: "Registry[PlannerPlugin]" = Registry(
     "mars.planners",
     {
@@ -17,4 +24,5 @@ PLANNERS: "Registry[PlannerPlugin]" = Registry(
         "llm": "agent.engine.planners.llm:PLUGIN",
         "replay": "agent.engine.planners.replay:PLUGIN",
     },
+    _missing,
 )

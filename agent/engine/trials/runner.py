@@ -1,11 +1,14 @@
 """Runs the trials of one run: smoke run, full run, module test, repeat, refit, and runs on other labels."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
 from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
-from agent.core.seeds import SEED_STEP
+from agent.core.format import duration
+from agent.core.seeds import SEED_LIMIT, SEED_STEP
 from agent.core.trees import remove_tree
 from agent.engine.trials.attempts import begin_attempt, end_attempt
 from agent.engine.trials.checkout import Checkout
@@ -21,6 +24,7 @@ from agent.repository.idea import WrittenModule
 from agent.repository.lineage import Lineage
 
 SMOKE_LIMIT_S = 60.0
+LEAST_FULL_RUN_S = 1.0  # with less time after its smoke run, a node does not start its full run
 
 ResultCheck = Callable[[Trial, NodeResult], NodeResult]
 """Check of a valid result; runs before the candidate's caches are shared."""
@@ -67,16 +71,19 @@ class TrialRunner:
         smoke: bool,
         arguments: tuple[str, ...] = (),
         check: ResultCheck = lambda trial, result: result,
+        full_run: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> NodeResult:
         """Execute a smoke run and the full run, then score. A failed candidate gives a failed result.
 
         Args:
             trial: The revision to execute.
-            limit_s: Time limit in seconds.
+            limit_s: Time limit in seconds of smoke run and full run together.
             stop_check: Stops the execution early.
             smoke: Whether a smoke run comes first.
             arguments: Command-line arguments of the full run.
             check: Check of a valid result, which may make it suspect.
+            full_run: Opens a block around the full run, whose progress other nodes' progress is compared
+                with. The smoke run has left no progress when the block begins.
         """
         if trial.faults:
             return faulty_result(trial)
@@ -86,8 +93,11 @@ class TrialRunner:
             if isinstance(tested, NodeResult):
                 return tested
             smoke_seconds = tested.seconds
+            if limit_s - smoke_seconds < LEAST_FULL_RUN_S:
+                return self._no_time_after_smoke(trial, tested, limit_s)
         try:
-            outcome = self._attempt(trial, limit_s, stop_check, arguments)
+            with full_run():
+                outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, arguments)
             result = self._scoring.score(trial, outcome)
             if result.status == "valid":
                 result = check(trial, result)
@@ -121,7 +131,7 @@ class TrialRunner:
 
     def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
         """Execute the same code with another seed; return (score, seconds), score None on failure."""
-        request = ExecutionRequest(seed=self.seed + SEED_STEP * number)
+        request = ExecutionRequest(seed=(self.seed + SEED_STEP * number) % SEED_LIMIT)
         with self.checkout.temporary(trial, f"-repeat{number}") as copy:
             outcome = self._execution.execute(copy, limit_s, None, request)
             result = self._scoring.score(copy, outcome)
@@ -182,4 +192,14 @@ class TrialRunner:
             reason = f"Smoke run: {outcome.reason}"
             return self._scoring.failed("smoke", trial, outcome, reason, smoke_seconds=outcome.seconds)
         self._smoked.add(trial.code)
+        remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)  # its progress is no full run's
         return outcome
+
+    def _no_time_after_smoke(self, trial: Trial, smoke: Outcome, limit_s: float) -> NodeResult:
+        """Return the result of a node whose smoke run passed and left no time for the full run."""
+        reason = (
+            f"Time limit: the smoke run took {duration(smoke.seconds)} of the node's {duration(limit_s)}, "
+            "and no time was left for the full run."
+        )
+        late = replace(smoke, status="timeout", reason=reason)
+        return self._scoring.failed("smoke", trial, late, reason, smoke_seconds=smoke.seconds)

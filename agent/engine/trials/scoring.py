@@ -72,7 +72,8 @@ class Scoring:
             files = self._lineage.read(trial.commit)
             redacted = redact_exception(read_log(outcome.log), trial.workspace.resolve(), files)
         if redacted is None:
-            failure = Failure(stage=stage, redacted_message=outcome.reason)
+            is_late = outcome.status == "timeout"
+            failure = Failure(stage=stage, redacted_message=outcome.reason, out_of_time=is_late)
         else:
             failure = Failure(stage=stage, redacted_message=redacted.sentence, frames=redacted.frames)
         return failed_result(trial, reason, failure, seconds, smoke_seconds)

@@ -9,6 +9,9 @@ from agent.record.observer import Observer
 from agent.record.state import RunState
 from agent.record.trackers.base import TrackedRun, Tracker
 from agent.record.trackers.registry import TRACKERS
+from agent.record.trackers.worker import TrackerBlockedError, TrackerThread
+
+WAIT_S = 30.0  # longest wait for one call of a tracker
 
 
 def with_trackers(observer: Observer, names: Sequence[str], run: TrackedRun) -> Observer:
@@ -20,14 +23,16 @@ class TrackedObserver:
     """An observer that passes everything on to a display, and the events to trackers as well.
 
     The display shows the first error of each tracker. A tracker that cannot be opened is left out: a run
-    must resume on a machine that lacks the tracker's package.
+    must resume on a machine that lacks the tracker's package. A tracker that blocks gets no further events.
     """
 
     def __init__(self, display: Observer, names: Sequence[str], run: TrackedRun) -> None:
         self._display = display
         self._failed: set[str] = set()
         self._trackers: dict[str, Tracker] = {}
+        self._threads: dict[str, TrackerThread] = {}
         for name in dict.fromkeys(names):
+            self._threads[name] = TrackerThread(name, WAIT_S)
             self._guard(name, partial(self._open, name, run))
 
     def started(self, state: RunState, headline: str) -> None:
@@ -46,6 +51,8 @@ class TrackedObserver:
 
     def close(self) -> None:
         self._each(lambda tracker: tracker.close())
+        for thread in self._threads.values():
+            thread.end()
         self._display.close()
 
     def _open(self, name: str, run: TrackedRun) -> None:
@@ -57,8 +64,13 @@ class TrackedObserver:
 
     def _guard(self, name: str, call: Callable[[], None]) -> None:
         """Call; report the tracker's first error and ignore later ones."""
+        thread = self._threads[name]
+        if thread.is_blocked:
+            return
         try:
-            call()
+            thread.call(call)
+        except TrackerBlockedError as error:
+            self._display.note(f"The tracker {name} is given up, and the run goes on: {error}.")
         except (Exception, SystemExit) as error:  # a tracker is foreign code, and may raise anything
             if name not in self._failed:
                 self._failed.add(name)

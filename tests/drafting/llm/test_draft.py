@@ -96,14 +96,8 @@ def test_after_two_retries_the_rules_draft(tmp_path: Path, drafter: Drafter) -> 
     folder = write_folder(tmp_path / "grades")
     (folder / "labelled.csv").rename(folder / "train.csv")
     (folder / "later.csv").rename(folder / "test.csv")
-    train = pd.read_csv(folder / "train.csv")
-    train["city"] = "Bern"
-    train.to_csv(folder / "train.csv", index=False)
-    sample = pd.read_csv(folder / "sample_submission.csv")
-    sample.loc[3, "house"] = "other"
-    sample.to_csv(folder / "sample_submission.csv", index=False)
-    good = answer(train="train.csv", test="test.csv")
-    written = drafter.draft(folder, good, good, good)
+    wrong = answer(train="train.csv", test="test.csv", metric="rmse")
+    written = drafter.draft(folder, wrong, wrong, wrong)
     assert len(drafter.script.asked) == 3
     assert written.prepared is None
     text = (folder / "competition.yaml").read_text()
@@ -112,6 +106,19 @@ def test_after_two_retries_the_rules_draft(tmp_path: Path, drafter: Drafter) -> 
         f"# To check: The language model {MODEL} gave no usable draft, so the rules drafted this file: "
         in text
     )
+
+
+def test_a_draft_of_the_rules_that_fails_is_not_written(tmp_path: Path, drafter: Drafter) -> None:
+    folder = write_folder(tmp_path / "grades")
+    (folder / "labelled.csv").rename(folder / "train.csv")
+    (folder / "later.csv").rename(folder / "test.csv")
+    sample = pd.read_csv(folder / "sample_submission.csv")
+    sample.loc[3, "house"] = "other"
+    sample.to_csv(folder / "sample_submission.csv", index=False)
+    good = answer(train="train.csv", test="test.csv")
+    with pytest.raises(SetupError, match=r"'other' \(row 4\).* gave no usable draft"):
+        drafter.draft(folder, good, good, good)
+    assert not (folder / "competition.yaml").exists()
 
 
 @pytest.mark.parametrize(
@@ -299,7 +306,7 @@ def test_a_table_without_a_header_is_never_sent(tmp_path: Path, drafter: Drafter
     folder = write_folder(tmp_path / "grades")
     (folder / "labelled.csv").rename(folder / "train.csv")
     houses(40).to_csv(folder / "test.csv", index=False, header=False)
-    with pytest.raises(SetupError, match=r"no column identifies.*test.csv seems to have no header"):
+    with pytest.raises(SetupError, match=r"shares no column.*test.csv seems to have no header"):
         drafter.draft(folder, answer())
     assert drafter.script.asked == []
 

@@ -1,7 +1,8 @@
 """The order of executions: smoke runs come first, repeats and refits run aside, checks precede sharing."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_smoke_run_comes_first_and_once_for_equal_code(
     result = runner.run(trial, 100.0, None, smoke=True)
     assert (result.status, result.metric, result.smoke_seconds, result.seconds) == ("valid", 1.0, 2.0, 2.0)
     assert _arguments(executor) == [("--smoke",), ()]
-    assert [job.limits.time_s for job in executor.jobs] == [SMOKE_LIMIT_S, 100.0]
+    assert [job.limits.time_s for job in executor.jobs] == [SMOKE_LIMIT_S, 98.0]
     again = runner.checkout.set_up(2, CODE | {"README.md": "Other words.\n"}, [], "m")
     assert runner.run(again, 100.0, None, smoke=True).smoke_seconds == 0.0
     assert _arguments(executor) == [("--smoke",), (), ()]
@@ -178,3 +179,57 @@ def test_a_run_on_other_metadata_shares_nothing(
     assert executor.jobs[0].metadata == toy_prepared.metadata
     assert list((tmp_path / "own").iterdir()) == []
     assert not (tmp_path / "shared" / CACHED).exists()
+
+
+def test_a_smoke_run_and_its_full_run_share_the_limit_of_the_node(
+    runner: TrialRunner, executor: FakeExecutor, trial: Trial
+) -> None:
+    runner.run(trial, 24.0, None, smoke=True)
+    assert [job.limits.time_s for job in executor.jobs] == [24.0, 22.0]
+
+
+def test_a_node_without_time_after_its_smoke_run_says_so(
+    runner: TrialRunner, executor: FakeExecutor, trial: Trial
+) -> None:
+    result = runner.run(trial, 2.5, None, smoke=True)
+    assert _arguments(executor) == [("--smoke",)]
+    assert (result.status, result.smoke_seconds) == ("failed", 2.0)
+    assert result.reason == (
+        "Time limit: the smoke run took 2.0 s of the node's 2.5 s, and no time was left for the full run."
+    )
+    assert result.failed_in_smoke_run
+    assert result.failure is not None
+    assert result.failure.out_of_time
+
+
+def test_only_the_full_run_is_compared_and_it_begins_without_progress_of_the_smoke_run(
+    runner: TrialRunner, executor: FakeExecutor, trial: Trial
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+    is_open = False
+    write = executor.act
+
+    def act(job: Job) -> None:
+        seen.append(("--smoke" in job.arguments, is_open))
+        (job.workspace / "working" / "progress.jsonl").write_text("{}\n")
+        write(job)
+
+    @contextmanager
+    def full_run() -> Iterator[None]:
+        nonlocal is_open
+        assert not trial.progress_file.exists()
+        is_open = True
+        yield
+        is_open = False
+
+    executor.act = act
+    assert runner.run(trial, 100.0, None, smoke=True, full_run=full_run).status == "valid"
+    assert seen == [(True, False), (False, True)]
+
+
+def test_the_seed_of_a_repeat_stays_below_the_limit_of_numpy(
+    runner: TrialRunner, executor: FakeExecutor, trial: Trial
+) -> None:
+    runner.seed = 2**32 - 1
+    runner.repeat(trial, 1, 100.0)
+    assert executor.jobs[0].seed == 999

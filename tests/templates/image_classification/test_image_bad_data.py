@@ -38,10 +38,12 @@ def test_few_unreadable_pictures_are_named_and_become_the_mean_colour(
 
 
 def test_many_unreadable_pictures_are_an_error(damaged: TinyCompetition, tmp_path: Path) -> None:
-    (damaged.folder / "input" / "media" / "val000.png").write_bytes(b"")
+    for part, count in (("train", 100), ("val", 30)):
+        for row in range(count):
+            (damaged.folder / "input" / "media" / f"{part}{row:03}.png").write_bytes(b"")
     done = execute(lay_out(damaged.task, QUICK, damaged.folder, tmp_path / "w"))
     assert done.returncode != 0
-    assert "ValueError: 3 of 250 pictures cannot be read, such as input/media/train003.png" in done.output
+    assert "ValueError: 131 of 250 pictures cannot be read, such as input/media/train000.png" in done.output
 
 
 @pytest.mark.parametrize("task", ["classification", "multilabel"])

@@ -69,6 +69,11 @@ def tables_of_users() -> Iterator[tuple[str, Competition, dict[str, Value]]]:
     yield "few rows", small(few, rows=12), {"category_encoding": "target", "folds": 10}
     words = np.array(["1", "2.5", "-inf", "1e400", "n/a", ""] * 10, dtype=object)
     yield "words among numbers", small(np.arange(60.0), "mae", number=words), EVERYTHING
+    huge = np.array(
+        ["1e308", "-1.7e308", "1e-320", "9223372036854775807", "12345678901234567890123", "0"] * 10
+    )
+    yield "huge and tiny numbers", small(two, number=huge), {**EVERYTHING, "scaling": "standard"}
+    yield "huge numbers, quantiles", small(two, number=huge), EVERYTHING
     for transform in ("none", "log1p", "yeo_johnson", "quantile"):
         slots = {"target_transform": transform, "category_encoding": "target", **EVERYTHING}
         yield f"constant value, {transform}", small(3.0, "rmse"), slots
@@ -82,7 +87,9 @@ USERS = {name: (competition, slots) for name, competition, slots in tables_of_us
 
 # A blend runs both kinds of model; alone they are fitted by other code, which three cases try.
 CASES = [(name, "blend") for name in USERS] + [
-    (name, kind) for name in ("no value at all", "one class", "few rows") for kind in ("linear", "boosting")
+    (name, kind)
+    for name in ("no value at all", "one class", "few rows", "huge and tiny numbers")
+    for kind in ("linear", "boosting")
 ]
 
 
@@ -130,6 +137,23 @@ def odd_names() -> Competition:
     return Competition(seen.model_copy(update={"id_column": "row id"}), tables)
 
 
+def with_a_column_named_like_a_date_part() -> Competition:
+    """The target is nearly the user's column `date year`, whose name the year of `date` would take."""
+    random = np.random.default_rng(2)
+    roles = {"date": "time", "date year": "number", "date month sin": "category"}
+    tables = {}
+    for part in ("train", "val", "test"):
+        table = pd.DataFrame({"id": [f"{part}{index}" for index in range(80)]})
+        table["date"] = pd.date_range("2020-01-01", periods=80).strftime("%Y-%m-%d")
+        table["date year"] = random.normal(10, 3, 80)
+        table["date month sin"] = random.choice(["u", "v"], 80)
+        table["target"] = (
+            table["date year"] + 5 * (table["date month sin"] == "u") + random.normal(0, 0.1, 80)
+        )
+        tables[part] = table
+    return Competition(view("regression", "rmse", roles), tables)
+
+
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     cases = {
@@ -140,6 +164,10 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         "no value": small(["", "x", *range(58)], "rmse"),
     }
     folders = [lay_out(case, {"model": "linear"}, tmp_path_factory.mktemp("case")) for case in cases.values()]
+    for parts in ("calendar", "cyclic"):
+        slots: dict[str, Value] = {"model": "linear", "date_parts": parts}
+        cases[parts] = with_a_column_named_like_a_date_part()
+        folders.append(lay_out(cases[parts], slots, tmp_path_factory.mktemp("case")))
     return dict(zip(cases, run_all(folders), strict=True))
 
 
@@ -149,6 +177,11 @@ def test_labels_and_levels_may_look_like_missing_values(others: dict[str, Run]) 
 
 def test_names_may_hold_quotes_and_any_letters(others: dict[str, Run]) -> None:
     assert others["odd names"].printed > 0.9
+
+
+@pytest.mark.parametrize("parts", ["calendar", "cyclic"])
+def test_no_date_part_takes_the_place_of_a_column(parts: str, others: dict[str, Run]) -> None:
+    assert others[parts].printed < 0.3
 
 
 @pytest.mark.parametrize(

@@ -27,4 +27,5 @@ METRIC = Metric(
     scorer=mape,
     source=source,
     traits=frozenset({"median"}),
+    divides_by_truth=True,
 )

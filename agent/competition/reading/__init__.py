@@ -1,0 +1,1 @@
+"""Reading of the tables of users: any usual format, separator, encoding and compression."""

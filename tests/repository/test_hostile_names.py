@@ -1,0 +1,119 @@
+"""Names of columns, titles and definitions of any spelling reach rendered code unchanged."""
+
+import ast
+from collections.abc import Iterator
+from itertools import cycle
+
+import pytest
+
+from agent.competition.metrics import get_metric
+from agent.competition.spec import InputColumn, Task
+from agent.core.paths import templates_dir
+from agent.repository.ensemble_code import MemberSource, ensemble_files
+from agent.repository.family import Family, Value, load_family
+from agent.repository.idea import Blueprint, Idea, placeholder_idea
+from agent.repository.rendering import Renderer, TaskView
+
+MARKS = (
+    'my "image" id',
+    "it's",
+    "back\\new",
+    "two\nlines",
+    "{{ braces }} {x}",
+    '"""',
+    "end\\",
+    "both ' and \"",
+)
+TABULAR, IMAGES = (load_family(templates_dir() / name) for name in ("tabular", "image_classification"))
+METRICS: dict[Task, str] = {
+    "classification": "roc_auc",
+    "regression": "rmse",
+    "multilabel": "micro_f1",
+}
+
+
+def hostile_view(task: Task, shift: int, pictures: bool = False) -> TaskView:
+    """A competition whose names hold all marks, each name another one."""
+    marks = cycle(MARKS[shift:] + MARKS[:shift])
+    metric = get_metric(METRICS[task])
+    roles = ("number", "category", "time", "text")
+    inputs = [InputColumn(name=f"{next(marks)} {role}", role=role) for role in roles]
+    targets = [f"target {next(marks)}" for _ in range(1 if pictures or task != "regression" else 2)]
+    image = InputColumn(name="image", role="image", path="{id}.png")
+    return TaskView(
+        id="hostile",
+        title=f"A title with {next(marks)}",
+        task=task,
+        metric=metric.name,
+        metric_definition=f"The definition of {next(marks)}",
+        higher_is_better=metric.higher_is_better,
+        prediction=metric.prediction_kind(task),
+        id_column=f"id {next(marks)}",
+        target_columns=tuple(targets),
+        submission_columns=(f"key {next(marks)}", *(f"answer {name}" for name in targets)),
+        file_column="file_path",
+        inputs=(image,) if pictures else tuple(inputs),
+        n_classes=None if task == "regression" else 2,
+        data_kind="full",
+        n_train=1000,
+        fold_column=f"fold {next(marks)}",
+        own_folds=3,
+    )
+
+
+def blueprints(family: Family) -> Iterator[dict[str, Value]]:
+    """The defaults, and the defaults with each other value of one slot."""
+    yield dict(family.defaults)
+    for name, slot in family.slots.items():
+        yield from (
+            {**family.defaults, name: value} for value in slot.values if value != family.defaults[name]
+        )
+
+
+def idea_of(family: Family, blueprint: dict[str, Value]) -> Idea:
+    text = " ".join(MARKS)
+    return placeholder_idea(text, f"An idea with {text}", Blueprint(family=family.id, slots=blueprint))
+
+
+def strings_of(files: dict[str, str]) -> set[str]:
+    """All string literals of the Python files; each file compiles."""
+    found = set()
+    for name, text in files.items():
+        if name.endswith(".py"):
+            compile(text, name, "exec")
+            nodes = ast.walk(ast.parse(text))
+            found |= {
+                node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+    return found
+
+
+@pytest.mark.parametrize("shift", range(len(MARKS)))
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_names_of_tables_reach_code_unchanged(task: Task, shift: int) -> None:
+    view = hostile_view(task, shift)
+    renderer, found = Renderer(TABULAR, view), set[str]()
+    for blueprint in list(blueprints(TABULAR))[shift :: len(MARKS)]:
+        found |= strings_of(renderer.render(idea_of(TABULAR, blueprint)))
+    names = {column.name for column in view.inputs}
+    assert names | {view.id_column, *view.target_columns, str(view.fold_column)} <= found
+
+
+@pytest.mark.parametrize("shift", range(len(MARKS)))
+@pytest.mark.parametrize("task", ["classification", "multilabel"])
+def test_names_of_pictures_reach_code_unchanged(task: Task, shift: int) -> None:
+    view = hostile_view(task, shift, pictures=True)
+    renderer, found = Renderer(IMAGES, view), set[str]()
+    for blueprint in list(blueprints(IMAGES))[shift :: 6 * len(MARKS)]:
+        found |= strings_of(renderer.render(idea_of(IMAGES, blueprint)))
+    answers = {view.submission_columns[1]} if task == "classification" else set()
+    assert {view.id_column, *view.target_columns, *answers} <= found
+
+
+@pytest.mark.parametrize("shift", range(len(MARKS)))
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_names_of_blends_reach_code_unchanged(task: Task, shift: int) -> None:
+    view = hostile_view(task, shift)
+    members = [MemberSource(f"00{number}", MARKS[number], {}) for number in range(2)]
+    found = strings_of(ensemble_files(members, view, idea_of(TABULAR, {}), templates_dir()))
+    assert {view.id_column, *view.target_columns} <= found

@@ -9,13 +9,12 @@ import os
 import stat
 from pathlib import Path
 
-from agent.core.contract import CHECKPOINT_FOLDER
+from agent.core.contract import ATTEMPT_SUFFIX, CHECKPOINT_FOLDER
 from agent.core.errors import InfrastructureError
 from agent.core.trees import remove_tree
 from agent.core.untrusted_files import open_folder_inside
 from agent.engine.trials.trial import Trial
 
-_SUFFIX = "-attempt"
 _RUNNING = "running"  # hash of the code whose full run is under way
 _KEPT = "kept"  # hash of the code that the checkpoint is for
 _CHECKPOINT = "checkpoint"
@@ -84,7 +83,7 @@ def _take_checkpoint(workspace: Path, target: Path | None) -> None:
 
 
 def _attempt_folder(workspace: Path) -> Path:
-    return workspace.with_name(f"{workspace.name}{_SUFFIX}")
+    return workspace.with_name(f"{workspace.name}{ATTEMPT_SUFFIX}")
 
 
 def _read(file: Path) -> str | None:

@@ -50,6 +50,7 @@ CONTRACT = {
             "utils",
             "saved",
             "device",
+            "pictures",
         )
     ),
 }

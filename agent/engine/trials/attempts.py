@@ -55,7 +55,10 @@ def keep_checkpoint(workspace: Path, code: str) -> None:
     folder = _attempt_folder(workspace)
     if code and _read(folder / _RUNNING) == code:
         _take_checkpoint(workspace, folder / _CHECKPOINT)
-        (folder / _RUNNING).rename(folder / _KEPT)  # what a smoke run leaves from now on does not count
+        try:
+            (folder / _RUNNING).rename(folder / _KEPT)  # what a smoke run leaves from now on does not count
+        except OSError:
+            remove_tree(folder, ignore_errors=True)
     elif not code or _read(folder / _KEPT) != code:
         remove_tree(folder, ignore_errors=True)
 

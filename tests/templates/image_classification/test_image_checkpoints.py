@@ -105,7 +105,17 @@ def assert_equal_weights(one: Mapping[str, torch.Tensor], other: Mapping[str, to
         assert torch.equal(values, other[name]), name
 
 
-@pytest.mark.parametrize(("case", "stop_after"), [(case, 8) for case in CASES] + [("plain", 2), ("plain", 6)])
+@pytest.mark.parametrize(
+    ("case", "stop_after"),
+    [
+        *(
+            pytest.param(case, 8, marks=[pytest.mark.slow] if case.startswith("timm") else [])
+            for case in CASES
+        ),
+        ("plain", 2),
+        ("plain", 6),
+    ],
+)
 def test_a_stopped_training_ends_with_the_weights_of_one_that_was_not(
     tmp_path: Path, case: str, stop_after: int
 ) -> None:
@@ -210,6 +220,7 @@ def test_a_smoke_run_keeps_no_checkpoint(tmp_path: Path, monkeypatch: pytest.Mon
         assert config.Config.from_environment(smoke=False).checkpoints.folder == Path("working/checkpoint")
 
 
+@pytest.mark.slow
 def test_a_run_to_its_end_leaves_no_checkpoint(tmp_path: Path) -> None:
     competition = make_competition(tmp_path / "data")
     slots = {**TINY, "epochs": 2, "second_backbone": "lcnet_050", "pretrained": False}

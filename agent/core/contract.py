@@ -27,6 +27,8 @@ FROZEN_FILE = f"{WORKING_FOLDER}/frozen.json"  # choices made on validation rows
 OUTPUT_FILES = (f"{WORKING_FOLDER}/val_outputs.npz", f"{WORKING_FOLDER}/test_outputs.npz")  # for ensembles
 PROGRESS_FILE = f"{WORKING_FOLDER}/progress.jsonl"
 ANALYSIS_FILE = f"{WORKING_FOLDER}/analysis.json"
+CHECKPOINT_FOLDER = f"{WORKING_FOLDER}/checkpoint"  # the training so far, for a repeat after an interruption
+ATTEMPT_SUFFIX = "-attempt"  # of the folder beside a workspace with the checkpoint of an interrupted run
 MODEL_FOLDER = f"{WORKING_FOLDER}/model"  # the trained model, written with `--save`
 
 # Folder of the harness in a workspace, and the logs below that folder.

@@ -12,16 +12,24 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from agent.core.contract import HARNESS_FOLDER, MEMBERS_FOLDER, WORKING_FOLDER
+from agent.core.contract import (
+    ATTEMPT_SUFFIX,
+    CHECKPOINT_FOLDER,
+    HARNESS_FOLDER,
+    MEMBERS_FOLDER,
+    WORKING_FOLDER,
+)
 from agent.core.errors import MarsError
 from agent.core.locks import TEMPORARY_PREFIX, is_folder_locked
 from agent.core.paths import Home
 from agent.core.trees import remove_tree
-from agent.record.events import NodeProposed, RunStarted, has_ended
+from agent.record.events import Event, NodeProposed, RunStarted, has_ended
 from agent.record.journal import Journal, list_runs
 from agent.record.run_lock import try_run_lock
 
 _OUTPUTS = (f"*/{WORKING_FOLDER}/*_outputs.npz", f"*/{MEMBERS_FOLDER}/*/{WORKING_FOLDER}/*_outputs.npz")
+# Of nodes that were interrupted; only a run that goes on needs them.
+_CHECKPOINTS = (f"*/{CHECKPOINT_FOLDER}", f"*{ATTEMPT_SUFFIX}")
 _SCRATCH = (f"nodes/*/{HARNESS_FOLDER}/tmp", "nodes/*-repeat[0-9]*", ".again-*", "cache/.*")
 # Names of folders that are being filled, and of the old folders that they replace.
 _UNFINISHED = re.compile(r"\.(?P<name>.+?)(-(?P<old>old-)?[a-z0-9_]{8}|\.\d+\.(part|(?P<kept>old)))")
@@ -68,21 +76,30 @@ def _run_files(run: Path, engine: Engine) -> Iterator[tuple[Path, str]]:
     for pattern in _SCRATCH:
         for path in run.glob(pattern):
             yield path, "scratch of a run"
-    if _is_blended(run.name, engine):
+    events = _recorded_events(run.name, engine)
+    if has_ended(events):
+        for pattern in _CHECKPOINTS:
+            for path in (run / "nodes").glob(pattern):
+                yield path, "checkpoint of a finished run"
+    if _is_blended(events):
         for pattern in _OUTPUTS:
             for path in (run / "nodes").glob(pattern):
                 yield path, "raw outputs of a finished run"
 
 
-def _is_blended(run: str, engine: Engine) -> bool:
+def _recorded_events(run: str, engine: Engine) -> list[Event]:
+    """Return the events of a run; none if another version recorded it, so that its needs are unknown."""
+    try:
+        return Journal.open(engine, run).events()
+    except (MarsError, ValueError):
+        return []
+
+
+def _is_blended(events: list[Event]) -> bool:
     """Whether no ensemble will read the run's raw outputs any more.
 
     True for an ended run that has its ensemble or that needs none.
     """
-    try:
-        events = Journal.open(engine, run).events()
-    except (MarsError, ValueError):  # recorded by another version, so its needs are unknown
-        return False
     if not has_ended(events) or not isinstance(events[0], RunStarted):
         return False
     ensembles = [item for item in events if isinstance(item, NodeProposed) and item.operator == "ensemble"]

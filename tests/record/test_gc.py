@@ -70,6 +70,10 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     refitted = run.folder / "nodes" / "001-refit" / "submission" / "submission.csv"
     refitted.parent.mkdir(parents=True)  # a resumed run may still keep this submission
     refitted.write_text("id,label")
+    left = [f"{name}.safetensors" for name in ("003/working/checkpoint/a", "003-attempt/checkpoint/b")]
+    for name in left:
+        (run.folder / "nodes" / name).parent.mkdir(parents=True)
+        (run.folder / "nodes" / name).write_text("weights")
     before = _files(home.root)
 
     planned = _clean(home, temporary, dry_run=True)
@@ -78,7 +82,7 @@ def test_a_finished_run_loses_its_raw_outputs_and_nothing_that_is_needed(
     assert [item.path for item in done] == [item.path for item in planned]
     gone = before.keys() - _files(home.root).keys()
     assert gone == {
-        *(f"workspaces/{run.id}/nodes/{name}" for name in ("001/.mars/tmp/left",)),
+        *(f"workspaces/{run.id}/nodes/{name}" for name in ("001/.mars/tmp/left", *left)),
         *(name for name in before if name.endswith("_outputs.npz")),
     }
     assert sum(item.size for item in done) > 1000
@@ -108,9 +112,12 @@ def test_a_run_that_may_still_blend_keeps_its_outputs(searched: tuple[Home, Run]
         journal.append(event)
     run.folder.rename(home.workspaces / "toy-cut")
     kept = sorted((home.workspaces / "toy-cut").glob(OUTPUTS))
+    checkpoint = home.workspaces / "toy-cut" / "nodes" / "003-attempt" / "checkpoint"
+    checkpoint.mkdir(parents=True)
     _clean(home, temporary)
     assert kept
     assert sorted((home.workspaces / "toy-cut").glob(OUTPUTS)) == kept
+    assert checkpoint.is_dir()
 
 
 def test_the_least_recently_used_cache_goes_first(searched: tuple[Home, Run], temporary: Path) -> None:

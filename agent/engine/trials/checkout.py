@@ -9,6 +9,7 @@ from agent.core.errors import InfrastructureError
 from agent.core.files import space_hint
 from agent.core.trees import remove_tree
 from agent.core.untrusted_files import copy_inside
+from agent.engine.trials.attempts import keep_checkpoint
 from agent.engine.trials.trial import Trial
 from agent.repository.checks import check_repository
 from agent.repository.leakage import Leakage
@@ -51,6 +52,8 @@ class Checkout:
     ) -> Trial:
         """Commit the files and check them out; leftovers of a lost attempt are removed first.
 
+        The checkpoint of a lost attempt at the same code is put aside, see `attempts`.
+
         Args:
             node: Number of the node.
             files: The repository's files.
@@ -63,6 +66,7 @@ class Checkout:
             InfrastructureError: The workspace cannot be written.
         """
         commit = self.lineage.commit(files, list(parents), message, node)
+        keep_checkpoint(self.workspace(node), tree_hash(files))
         self._write(files, self.workspace(node))
         leaks = leaks or Leakage()
         return Trial(

@@ -16,6 +16,7 @@ from agent.core.contract import (
     WORKING_FOLDER,
 )
 from agent.core.trees import remove_tree
+from agent.engine.trials.attempts import give_checkpoint
 from agent.engine.trials.checkout import copy_frozen
 from agent.engine.trials.trial import Trial
 from agent.execution.base import Executor, Job, Limits, Outcome, StopCheck
@@ -43,6 +44,8 @@ class ExecutionRequest:
     """Seed of the candidate; None: the run's seed."""
     frozen: Path | None = None
     """Workspace whose frozen choices the candidate finds in its own."""
+    checkpoint: Path | None = None
+    """Folder that may hold the checkpoint of an interrupted attempt; it moves into the workspace."""
     metadata: Path | None = None
     """Tables instead of the prepared ones; the cache is then private and never shared."""
 
@@ -104,6 +107,8 @@ class TrialExecution:
             remove_tree(trial.workspace / name)
         if request.frozen is not None:
             copy_frozen(request.frozen, trial.workspace)
+        if request.checkpoint is not None:
+            give_checkpoint(request.checkpoint, trial.workspace)
         link_weights(self._weights, trial.workspace)
         with self._gpus.lease(stop_check) as gpu:
             return self._executor.execute(self._job(trial, limit_s, request, gpu), stop_check)

@@ -10,6 +10,7 @@ from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING
 from agent.core.format import duration
 from agent.core.seeds import SEED_LIMIT, SEED_STEP
 from agent.core.trees import remove_tree
+from agent.engine.trials.attempts import begin_attempt, end_attempt
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.execution import ExecutionRequest, TrialExecution
 from agent.engine.trials.outputs import OutputRetention
@@ -96,8 +97,7 @@ class TrialRunner:
                 return self._no_time_after_smoke(trial, tested, limit_s)
         try:
             with full_run():
-                left_s, request = limit_s - smoke_seconds, ExecutionRequest(arguments)
-                outcome = self._execution.execute(trial, left_s, stop_check, request)
+                outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, arguments)
             result = self._scoring.score(trial, outcome)
             if result.status == "valid":
                 result = check(trial, result)
@@ -169,6 +169,20 @@ class TrialRunner:
         if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
             remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
         return outcome
+
+    def _attempt(
+        self, trial: Trial, limit_s: float, stop_check: StopCheck | None, arguments: tuple[str, ...]
+    ) -> Outcome:
+        """Execute the full run; its checkpoint stays only if the run as a whole is interrupted."""
+        is_interrupted = False
+        try:
+            request = ExecutionRequest(arguments, checkpoint=begin_attempt(trial))
+            outcome = self._execution.execute(trial, limit_s, stop_check, request)
+            is_interrupted = outcome.stop is not None and outcome.stop.kind == "interrupted"
+            return outcome
+        finally:
+            if not is_interrupted:
+                end_attempt(trial)
 
     def _smoke(self, trial: Trial, limit_s: float, stop_check: StopCheck | None) -> Outcome | NodeResult:
         """Return the outcome of a passed smoke run, or the result of a failed one."""

@@ -15,8 +15,10 @@ from tests.templates.image_classification.image_runs import render
 
 
 def default_config(**changes: object) -> Any:
-    """The settings of the repository that is imported, on a CPU, some of them changed."""
+    """The settings of the imported repository, on a CPU, without checkpoints, some of them changed."""
     config = importlib.import_module("library.config").Config.from_environment(smoke=False)
+    if hasattr(config, "checkpoints"):
+        changes.setdefault("checkpoints", type(config.checkpoints)(None))
     return replace(config, device="cpu", **changes)
 
 

@@ -48,7 +48,7 @@ def test_the_stem_learns_at_its_share_of_the_rate_in_every_network(
     assert rates[id(first)] == min(rates.values())
     assert rates[id(last)] == 1.0
     levels = sorted(set(rates.values()))
-    assert 5 <= len(levels) <= 16, "stages or blocks, not layers"
+    assert 5 <= len(levels) <= 26, "stages or blocks (24 in the largest network), not layers"
     ratios = [b / a for a, b in itertools.pairwise(levels)]
     assert max(ratios) < 2.2
 

@@ -1,6 +1,5 @@
 """Processes that load pictures: they open files themselves, whatever way they start."""
 
-import os
 import pickle
 from pathlib import Path
 from types import ModuleType
@@ -91,7 +90,7 @@ def test_the_start_method_is_named_where_processes_are_started(
         config = default_config()
         object.__setattr__(config, "device", "cuda")
         options = dataset.loader_options(config)
-        assert options["num_workers"] == min(8, os.cpu_count() or 1)
+        assert options["num_workers"] == dataset.usable_cores()
         assert options["multiprocessing_context"] == "fork"
         monkeypatch.setattr(dataset.torch.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
         assert dataset.loader_options(config)["multiprocessing_context"] == "spawn"

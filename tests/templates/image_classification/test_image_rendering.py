@@ -49,6 +49,8 @@ CONTRACT = {
             "inference",
             "utils",
             "saved",
+            "device",
+            "pictures",
         )
     ),
 }
@@ -96,7 +98,7 @@ def test_every_pair_of_slot_values_renders_the_contract_and_parses(
 ) -> None:
     assert rendered
     extra = Counter(name for _, _, files in rendered for name in set(files) - CONTRACT)
-    assert set(extra) == {"library/fit.py", "library/head.py"}
+    assert set(extra) == {"library/budget.py", "library/checkpoint.py", "library/fit.py", "library/head.py"}
     for slots, _, files in rendered:
         assert set(files) >= CONTRACT
         for name in ("fit", "head"):
@@ -251,7 +253,7 @@ def test_slots_that_a_task_has_no_use_for_change_nothing() -> None:
         render(task, {"threshold": threshold, "loss": loss})
         for threshold, loss in [("fixed", "cross_entropy"), ("per_class", "asymmetric")]
     ]
-    assert files[0].keys() == CONTRACT | {"library/fit.py"}
+    assert files[0].keys() == CONTRACT | {f"library/{name}.py" for name in ("budget", "checkpoint", "fit")}
     assert json.loads(files[0].pop("idea.json")) != json.loads(files[1].pop("idea.json"))
     assert files[0] == files[1]
 

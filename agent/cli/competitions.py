@@ -10,7 +10,7 @@ from agent.cli.interrupts import interruptible
 from agent.cli.preparation_steps import shown_steps
 from agent.core import paths
 from agent.core.errors import SetupError
-from agent.core.format import as_argument
+from agent.core.format import as_argument, one_line
 
 if TYPE_CHECKING:
     from agent.competition.prepared import Prepared
@@ -78,11 +78,11 @@ def init_command(
     print(f"Wrote {file}:")
     for guess in draft.guesses:
         by = f"{guess.by}: " if guess.by else ""
-        print(f"  {guess.field}: {guess.value}  ({by}{guess.reason})")
+        print(f"  {one_line(f'{guess.field}: {guess.value}')}  ({one_line(f'{by}{guess.reason}')})")
     for question in draft.questions:
-        print(f"  Please check: {question}")
+        print(f"  Please check: {one_line(question)}")
     for note in dict.fromkeys([*draft.notes, *warnings]):
-        print(f"  Note: {note}")
+        print(f"  Note: {one_line(note)}")
     _print_families(draft.spec, directory)
 
 

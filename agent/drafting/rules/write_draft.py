@@ -103,7 +103,9 @@ def _create(file: Path) -> Path:
 def _write_table(table: pd.DataFrame, file: Path, form: CsvForm) -> None:
     """Write a table in the form that the specification gives for all tables of the folder."""
     encoding = "utf-8" if form.encoding is None else form.encoding
-    table.to_csv(file, index=False, lineterminator="\n", sep=form.separator or ",", encoding=encoding)
+    # The writer would take the folder ~ for the user's home.
+    with file.open("w", encoding=encoding, newline="") as stream:
+        table.to_csv(stream, index=False, lineterminator="\n", sep=form.separator or ",")
 
 
 def _parse_spec(spec: CompetitionSpec, text: str) -> CompetitionSpec:

@@ -82,7 +82,8 @@ def init_command(
     for question in draft.questions:
         print(f"  Please check: {one_line(question)}")
     for note in dict.fromkeys([*draft.notes, *warnings]):
-        print(f"  Note: {one_line(note)}")
+        if not any(question.startswith(note) for question in draft.questions):
+            print(f"  Note: {one_line(note)}")
     _print_families(draft.spec, directory)
 
 

@@ -30,7 +30,9 @@ def find_competition(name_or_path: str, home: paths.Home | None = None) -> Compe
             or the specification is invalid.
     """
     _require_readable_name(name_or_path)
-    path = Path(name_or_path).expanduser()
+    path = Path(name_or_path)
+    if not path.exists():  # a folder here may be called ~, too
+        path = path.expanduser()
     if path.is_file() and path.suffix.lower() not in _YAML:
         raise SetupError(_file_message(path))
     if path.is_file():

@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -138,7 +138,7 @@ def _open_bounded(file: Path, own: bool) -> BinaryIO:
 
 
 def read_header(file: Path, separator: str = ",", *, own: bool = False) -> list[str]:
-    """Return the names in the first line of a CSV file.
+    """Return the names in the header of a CSV file.
 
     Raises:
         SubmissionError: the file is not a readable regular file, or the line is blank or not in UTF-8.
@@ -148,9 +148,8 @@ def read_header(file: Path, separator: str = ",", *, own: bool = False) -> list[
 
 
 def _read_header(stream: BinaryIO, file: Path, separator: str) -> list[str]:
-    line = stream.readline(_MAX_LINE)
     try:
-        header = next(csv.reader([line.decode("utf-8-sig")], delimiter=separator), [])
+        header = next(csv.reader(_header_lines(stream), delimiter=separator), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise SubmissionError(
             f"{file.name}: the first line is not a CSV header in UTF-8 ({error})."
@@ -160,6 +159,14 @@ def _read_header(stream: BinaryIO, file: Path, separator: str) -> list[str]:
             f"{file.name}: the file is empty or starts with a blank line; the first line must be the header."
         )
     return header
+
+
+def _header_lines(stream: BinaryIO) -> Iterator[str]:
+    """Yield lines of text while a header may go on: names in quotation marks may hold line breaks."""
+    encoding, left = "utf-8-sig", _MAX_LINE
+    while left > 0 and (line := stream.readline(left)):
+        yield line.decode(encoding)
+        encoding, left = "utf-8", left - len(line)
 
 
 def _count(number: int, noun: str) -> str:

@@ -48,4 +48,4 @@ def clock(seconds: float) -> str:
 def as_argument(value: str | Path) -> str:
     """Return a name or a path as one word of a command that can be pasted into a shell."""
     text = str(value)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+    return shlex.quote(f"./{text}" if text.startswith(("-", "~")) else text)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from agent.core.format import listed
+from agent.core.format import listed, one_line
 from agent.drafting.rules.draft import Draft
 from agent.drafting.rules.tables import Guess
-from agent.drafting.rules.write_draft import on_one_line
 
 _MOST_INPUTS = 10  # more inputs are told per role, without reasons
 _MOST_NAMES = 8  # per role
@@ -20,17 +19,23 @@ def summarise(draft: Draft, notes: Sequence[str] = ()) -> list[str]:
     """
     guesses = [guess for guess in draft.guesses if not guess.field.startswith("inputs.")]
     inputs = [guess for guess in draft.guesses if guess.field.startswith("inputs.")]
-    return [
+    lines = [
         *(f"Please check: {question}" for question in draft.questions),
         *map(_describe_guess, guesses),
         *(map(_describe_guess, inputs) if len(inputs) <= _MOST_INPUTS else _describe_roles(draft)),
-        *(f"Note: {note}" for note in dict.fromkeys((*draft.notes, *notes))),
+        *(f"Note: {note}" for note in dict.fromkeys((*draft.notes, *notes)) if not _is_asked(note, draft)),
     ]
+    return [one_line(line) for line in lines]
+
+
+def _is_asked(note: str, draft: Draft) -> bool:
+    """Return whether a question begins with the note, so that the note says nothing new."""
+    return any(question.startswith(note) for question in draft.questions)
 
 
 def _describe_guess(guess: Guess) -> str:
     by = f"{guess.by}: " if guess.by else ""
-    return f"{on_one_line(guess.field)}: {guess.value}  ({by}{guess.reason})"
+    return f"{guess.field}: {guess.value}  ({by}{guess.reason})"
 
 
 def _describe_roles(draft: Draft) -> Iterator[str]:

@@ -109,3 +109,14 @@ def test_a_table_instead_of_its_folder_is_one_sentence(tmp_path: Path, name: str
 def test_a_name_that_is_no_text_is_one_sentence() -> None:
     with pytest.raises(SetupError, match=r"^/x/caf\\udce9: the name of the folder is not valid text here"):
         find_competition("/x/caf\udce9")
+
+
+def test_a_folder_called_like_the_home_sign_is_found(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "mine"))
+    with pytest.raises(SetupError, match="mine: no such file or folder"):
+        find_competition("~", home)
+    number_folder(tmp_path / "~")
+    assert find_competition("./~", home).spec.id == "tiny"

@@ -69,6 +69,8 @@ def test_a_closed_home_is_refused_and_names_the_variable(
         (Path("my folder"), "'my folder'"),
         ("it's", "'it'\"'\"'s'"),
         ("-x", "./-x"),
+        ("~", "'./~'"),
+        ("~x/y", "'./~x/y'"),
         ("a;rm -rf b", "'a;rm -rf b'"),
     ],
 )

@@ -82,9 +82,10 @@ def guess_inputs(
         column = InputColumn(name=name, role=guessed.role, day_first=guessed.day_first)
         inputs.append((column, Guess(f"inputs.{name}", guessed.role, guessed.reason)))
     if not inputs:
+        faults = " ".join(question.removesuffix(" Is that right?") for question in questions[:2])
         raise SetupError(
             f"{tables.folder}: no input is left: there are no images, and {tables.train_name} shares no "
-            f"usable column with {tables.source_of_rows}. {' '.join(questions[:2])}".rstrip()
+            f"usable column with {tables.source_of_rows}. {faults}".rstrip()
         )
     if beside := columns_left_out([column for column, _ in inputs]):
         questions.append(

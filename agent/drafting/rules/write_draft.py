@@ -11,6 +11,7 @@ from agent.competition.registry import SPEC_FILE
 from agent.competition.spec import METRIC_FILE, CompetitionSpec, CsvForm
 from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
+from agent.core.format import one_line
 from agent.drafting.rules.draft import Draft
 from agent.drafting.rules.tables import Guess
 
@@ -67,8 +68,8 @@ def format_yaml(draft: Draft, notes: Sequence[str] = ()) -> str:
     """Return the specification as YAML, each guessed field below a comment with its reason."""
     reasons = {guess.field: _format_reason(guess) for guess in draft.guesses}
     lines = ["# Drafted by `mars init` from the files of this folder. Check each field and its reason."]
-    lines += [f"# To check: {on_one_line(question)}" for question in draft.questions]
-    lines += [f"# Note: {on_one_line(note)}" for note in dict.fromkeys((*draft.notes, *notes))]
+    lines += [f"# To check: {one_line(question)}" for question in draft.questions]
+    lines += [f"# Note: {one_line(note)}" for note in dict.fromkeys((*draft.notes, *notes))]
     shown = _shown_fields(draft.spec)
     for name in [name for name in CompetitionSpec.model_fields if name in shown]:
         if name in reasons:
@@ -103,7 +104,9 @@ def _create(file: Path) -> Path:
 def _write_table(table: pd.DataFrame, file: Path, form: CsvForm) -> None:
     """Write a table in the form that the specification gives for all tables of the folder."""
     encoding = "utf-8" if form.encoding is None else form.encoding
-    table.to_csv(file, index=False, lineterminator="\n", sep=form.separator or ",", encoding=encoding)
+    # The writer would take the folder ~ for the user's home.
+    with file.open("w", encoding=encoding, newline="") as stream:
+        table.to_csv(stream, index=False, lineterminator="\n", sep=form.separator or ",")
 
 
 def _parse_spec(spec: CompetitionSpec, text: str) -> CompetitionSpec:
@@ -117,12 +120,7 @@ def _parse_spec(spec: CompetitionSpec, text: str) -> CompetitionSpec:
 
 def _format_reason(guess: Guess) -> str:
     by = f"proposed by the language model {guess.by}: " if guess.by else ""
-    return on_one_line(f"{by}{guess.reason}")
-
-
-def on_one_line(text: str) -> str:
-    """Return the text on one line: a column name with a line break must not end a YAML comment."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return one_line(f"{by}{guess.reason}")
 
 
 def _format_flow(value: object) -> str:

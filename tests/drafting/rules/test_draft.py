@@ -97,6 +97,18 @@ def test_the_draft_can_be_written_read_and_prepared(tmp_path: Path) -> None:
     assert sample["house_id"].tolist() == list(range(120, 150))
 
 
+def test_a_folder_called_like_the_home_sign_is_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "mine"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    write_houses(tmp_path / "~", np.arange(120) / 7)
+    write_draft(draft_spec(Path("~")), Path("~"))
+    assert list((tmp_path / "mine").iterdir()) == []
+    assert (tmp_path / "~" / "sample_submission.csv").stat().st_size > 0
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     folder = write_houses(tmp_path / "houses", np.arange(120) / 7)
     (folder / "competition.yaml").write_text("mine")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from agent.core.errors import SetupError
 from agent.drafting.rules.images import explain_unmatched_images, guess_images
 from agent.drafting.rules.inputs import guess_inputs
 from agent.drafting.rules.tables import FoundTables
@@ -153,3 +154,9 @@ def test_addresses_of_pages_are_no_category(tmp_path: Path) -> None:
     assert _questions(tables) == [
         "Column 'file' is left out: its cells are web addresses, and most rows differ. Is that right?"
     ]
+
+
+def test_a_folder_of_addresses_alone_is_refused_without_a_question(tmp_path: Path) -> None:
+    tables = found(tmp_path, lambda s, i: f"{s}/{i}.txt", lambda s, i: f"https://a.org/p{i}.jpg")
+    with pytest.raises(SetupError, match=r"no input is left.* download the pictures into the folder\.$"):
+        guess_inputs(tables, {"label"}, "id")

@@ -139,7 +139,7 @@ def test_a_few_wrong_bytes_do_not_change_the_encoding(tmp_path: Path) -> None:
 def test_headers_are_trimmed_and_made_unique(tmp_path: Path) -> None:
     found = place(tmp_path, "train.csv", b" id , x,x,,\xc2\xa0y\n1,2,3,4,5\n6,7,8,9,0\n")
     assert list(found.cells.columns) == ["id", "x", "x.1", "Unnamed: 3", "y"]
-    assert found.notes == ("train.csv: 1 columns repeat a name: 'x' (now 'x.1').",)
+    assert found.notes == ("train.csv: 1 column repeats a name: 'x' (now 'x.1').",)
     assert found.index_columns == ()
 
 

@@ -143,6 +143,11 @@ def test_headers_are_trimmed_and_made_unique(tmp_path: Path) -> None:
     assert found.index_columns == ()
 
 
+def test_names_of_columns_are_on_one_line(tmp_path: Path) -> None:
+    found = place(tmp_path, "train.csv", b'id,"size\r\n (m2)","a  b"\n1,2,3\n4,5,6\n')
+    assert list(found.cells.columns) == ["id", "size (m2)", "a  b"]
+
+
 def test_stray_quotation_marks_belong_to_the_cells(tmp_path: Path) -> None:
     rows = 'id\ttext\n1\t"no end\n2\tinch 5"\n3\ta "b" c\n4\t"x" y\n'
     found = place(tmp_path, "train.tsv", rows.encode())

@@ -93,7 +93,7 @@ def plan_submission(
 def _dressed_numbers(spec: CompetitionSpec, form: FinalForm, cells: pd.DataFrame) -> tuple[str, ...]:
     """Return a warning if the sample writes predicted numbers otherwise than plain, such as 5 %."""
     for place, column in enumerate(form.columns):
-        cell = cells.iloc[0, place].strip()
+        cell = str(cells.iloc[0, place]).strip()
         if column.kind == "number" and cell and not _is_number(parse_cell(form, column, cell)):
             return (
                 f"{spec.sample_submission} writes '{column.name}' as '{cell}'; the file to submit holds "

@@ -11,6 +11,7 @@ _INDEX = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*")
 _INVISIBLE = "\ufeff\u200b\u2060 \t\r\n\x0b\x0c\xa0"
+_LINE_BREAKS = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
 _SAMPLE = 2000
 _MIN_SHARE = 0.9
 _MANY = 8  # numeric names in ascending order: wavelengths, years, pixels
@@ -39,11 +40,11 @@ class Header:
 
 
 def clean_header(cells: Sequence[str], file_name: str) -> Header:
-    """Return trimmed, unique names. A column without a name gets one from its position."""
+    """Return trimmed, unique names on one line. A column without a name gets one from its position."""
     names: dict[str, None] = {}  # in order
     blank, repeated = [], []
     for position, cell in enumerate(cells):
-        name = cell.strip(_INVISIBLE)
+        name = _LINE_BREAKS.sub(" ", cell.strip(_INVISIBLE))
         if not name:
             blank.append(position)
             name = f"Unnamed: {position}"

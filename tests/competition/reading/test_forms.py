@@ -141,8 +141,13 @@ def test_a_few_wrong_bytes_do_not_change_the_encoding(tmp_path: Path) -> None:
 def test_headers_are_trimmed_and_made_unique(tmp_path: Path) -> None:
     found = place(tmp_path, "train.csv", b" id , x,x,,\xc2\xa0y\n1,2,3,4,5\n6,7,8,9,0\n")
     assert list(found.cells.columns) == ["id", "x", "x.1", "Unnamed: 3", "y"]
-    assert found.notes == ("train.csv: 1 columns repeat a name: 'x' (now 'x.1').",)
+    assert found.notes == ("train.csv: 1 column repeats a name: 'x' (now 'x.1').",)
     assert found.index_columns == ()
+
+
+def test_names_of_columns_are_on_one_line(tmp_path: Path) -> None:
+    found = place(tmp_path, "train.csv", b'id,"size\r\n (m2)","a  b"\n1,2,3\n4,5,6\n')
+    assert list(found.cells.columns) == ["id", "size (m2)", "a  b"]
 
 
 def test_stray_quotation_marks_belong_to_the_cells(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ def questions(folder: Path, frame: pd.DataFrame, target: str = "price") -> str:
     return " ".join(draft_spec(write_tables(folder, frame, target)).questions)
 
 
-def test_an_honest_table_raises_no_question(tmp_path: Path) -> None:
-    assert questions(tmp_path / "a", table(120)) == ""
+def test_an_honest_table_raises_no_question_but_that_on_its_metric(tmp_path: Path) -> None:
+    assert questions(tmp_path / "a", table(120)) == "Is rmse the metric? The tables do not say."
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.5])

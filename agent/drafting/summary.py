@@ -19,13 +19,16 @@ def summarise(draft: Draft, notes: Sequence[str] = ()) -> list[str]:
     """
     guesses = [guess for guess in draft.guesses if not guess.field.startswith("inputs.")]
     inputs = [guess for guess in draft.guesses if guess.field.startswith("inputs.")]
-    lines = [
-        *(f"Please check: {question}" for question in draft.questions),
+    return [
+        *(f"Please check: {one_line(question)}" for question in draft.questions),
         *map(_describe_guess, guesses),
         *(map(_describe_guess, inputs) if len(inputs) <= _MOST_INPUTS else _describe_roles(draft)),
-        *(f"Note: {note}" for note in dict.fromkeys((*draft.notes, *notes)) if not _is_asked(note, draft)),
+        *(
+            f"Note: {one_line(note)}"
+            for note in dict.fromkeys((*draft.notes, *notes))
+            if not _is_asked(note, draft)
+        ),
     ]
-    return [one_line(line) for line in lines]
 
 
 def _is_asked(note: str, draft: Draft) -> bool:
@@ -35,7 +38,7 @@ def _is_asked(note: str, draft: Draft) -> bool:
 
 def _describe_guess(guess: Guess) -> str:
     by = f"{guess.by}: " if guess.by else ""
-    return f"{guess.field}: {guess.value}  ({by}{guess.reason})"
+    return f"{one_line(f'{guess.field}: {guess.value}')}  ({one_line(f'{by}{guess.reason}')})"
 
 
 def _describe_roles(draft: Draft) -> Iterator[str]:
@@ -44,4 +47,4 @@ def _describe_roles(draft: Draft) -> Iterator[str]:
     for column in draft.spec.inputs:
         names.setdefault(column.role, []).append(column.name)
     for role, inputs in names.items():
-        yield f"inputs, {role}: {listed(inputs, _MOST_NAMES)}"
+        yield one_line(f"inputs, {role}: {listed(inputs, _MOST_NAMES)}")

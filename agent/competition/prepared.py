@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.competition.final_form import FinalForm
+from agent.competition.final_columns import FinalForm
 from agent.competition.pictures.rendering import Rendering
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError

@@ -57,14 +57,15 @@ def check_values(request: RunRequest, spec: CompetitionSpec, families: dict[str,
         serving = {name: family for name, family in families.items() if serves(family, context)}
     if serving:
         parse_constraints(request.pinned, request.forbidden, serving)
-    if request.imported is not None and not _is_elsewhere(request.imported):
+    replays = request.planner == "replay"  # its planner refuses --from with the reason
+    if request.imported is not None and not replays and not _is_elsewhere(request.imported):
         import_repository(request.imported, families, offline=request.offline)
     return [] if request.lessons is None else list(read_lessons(request.lessons))
 
 
 def _is_elsewhere(source: str) -> bool:
     """Whether the repository is on another machine, from which it is fetched only once."""
-    return getattr(parse_source(source), "is_remote", False)
+    return getattr(parse_source(str(source)), "is_remote", False)
 
 
 def _check_number(declared: DeclaredOption, value: object) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.competition.positive_class import describe_positive_class
 from agent.competition.prepared import DataKind, Prepared
 from agent.core.errors import SetupError
 from agent.core.format import counted, duration
@@ -92,6 +91,9 @@ class Card(BaseModel):
 
 def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_is_better: bool) -> Card:
     """Return the card of a valid node."""
+    # Metrics import pandas, which takes longer than most commands that read cards.
+    from agent.competition.positive_class import describe_positive_class
+
     result: NodeResult | None = node.result
     assert result is not None
     assert result.metric is not None

@@ -9,7 +9,8 @@ from scripted_model import shared_prefix
 
 from agent.core.database import open_database
 from agent.core.paths import Home
-from agent.drafting.rules.draft import draft_spec, write_draft
+from agent.drafting.rules.draft import draft_spec
+from agent.drafting.rules.write_draft import write_draft
 from agent.engine.run_request import RunRequest
 from agent.engine.session import start
 from agent.llm.calls import Call

@@ -229,7 +229,7 @@ def test_an_interrupt_while_the_model_thinks_ends_the_run_in_order(home: Home, s
     [
         (("--model", "m"), "--model: needs --planner llm"),
         (("--planner", "llm", "--offline"), "--offline: the language model is at llm.invalid"),
-        (("--planner", "llm", "--blueprint", "x.yaml"), "x.yaml"),
+        (("--planner", "llm", "--blueprint", "x.yaml"), "--blueprint: executes one blueprint only"),
         (("--planner", "llm"), "OPENAI_API_KEY"),
     ],
 )

@@ -13,6 +13,8 @@ from tests.support.packages import install_package
 CODE = """
 class Absent:
     def __init__(self, setup): self.setup = setup
+    def execute(self, job, stop_check=None): raise NotImplementedError
+    guarantees = None
     def close(self): pass
 """
 

@@ -46,4 +46,4 @@ def test_every_role_has_its_words() -> None:
 def test_a_columns_words_are_no_part_of_the_datas_fingerprint() -> None:
     column = InputColumn(name="wave", role="signal")
     assert column.cell_description == CELL_DESCRIPTIONS["signal"]
-    assert set(column.model_dump()) == {"name", "role", "path"}
+    assert set(column.model_dump()) == {"name", "role", "path", "gaps", "day_first"}

@@ -198,7 +198,7 @@ def test_both_follow_a_changed_reason_for_the_end(
     assert state.finished is not None
     assert (state.finished.end_reason, state.finished.reason) == (
         "nothing_fits",
-        "no new idea fits the time left",
+        "no new idea fits the time left; 1:54 of 2:00 were not used",
     )
     assert _different(_verify(again)) == []
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from agent.competition.final_form import FinalColumn, FinalForm, parse_cell
+from agent.competition.final_columns import FinalColumn, FinalForm
+from agent.competition.final_form import parse_cell
 from agent.competition.metrics import metric_of
 from agent.competition.row_ids import find_column
 from agent.competition.spec import CompetitionSpec, CsvForm

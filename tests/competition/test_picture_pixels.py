@@ -137,7 +137,7 @@ def test_a_cut_jpeg_keeps_its_first_part(tmp_path: Path) -> None:
     check = check_media(media, tmp_path / "train.csv", 0, labelled=True)
     assert check.uses == [Use.CUT]
     assert check.notes == (
-        f"{tmp_path / 'train.csv'}: 1 of 1 images are cut off (cut.jpg); the part that can be read is used.",
+        "train.csv: 1 of 1 images are cut off (cut.jpg); the part that can be read is used.",
     )
 
 
@@ -145,9 +145,7 @@ def test_pictures_with_several_frames_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_bytes(picture_files()["animated.gif"])
     media = MediaFiles(["a.gif"], [str(tmp_path / "a.gif")], np.array([1]))
     check = check_media(media, tmp_path / "train.csv", 0, labelled=True)
-    assert check.notes == (
-        f"{tmp_path / 'train.csv'}: 1 of 1 images have several frames (a.gif); the first frame is used.",
-    )
+    assert check.notes == ("train.csv: 1 of 1 images have several frames (a.gif); the first frame is used.",)
 
 
 def test_a_picture_that_declares_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:

@@ -40,10 +40,11 @@ def _succeeds(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
-def _refuses(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+def _refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the message of a command that is refused."""
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    assert [part for part in parts if part not in done.stderr] == [], done.stderr
+    return done.stderr
 
 
 def test_folders_without_latin_names_keep_their_own_solutions(tmp_path: Path) -> None:
@@ -102,22 +103,22 @@ def test_a_home_of_another_user(tmp_path: Path) -> None:
         check=False,
         env={**os.environ, "MARS_HOME": str(home / "inner"), "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    _refuses(done, "MARS_HOME")
+    assert "MARS_HOME" in _refusal(done)
 
 
 def test_a_home_that_is_a_file(tmp_path: Path) -> None:
     home, folder = tmp_path / "home", _folder(tmp_path / "shop")
     home.touch()
     _succeeds(_mars(tmp_path / "other", "init", str(folder)))
-    _refuses(_mars(home, "run", "--competition", str(folder), *_SHORT), "MARS_HOME")
-    _refuses(_mars(home, "runs"), "MARS_HOME")
+    assert "MARS_HOME" in _refusal(_mars(home, "run", "--competition", str(folder), *_SHORT))
+    assert "MARS_HOME" in _refusal(_mars(home, "runs"))
 
 
 def test_a_table_given_as_the_folder(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "shop")
     for command in (("init",), ("run", "--competition")):
         done = _mars(tmp_path / "home", *command, str(folder / "train.csv"))
-        _refuses(done, "folder")
+        assert "folder" in _refusal(done)
         assert done.stderr.count("\n") == 1
 
 
@@ -129,5 +130,5 @@ def test_a_table_given_as_the_folder(tmp_path: Path) -> None:
 def test_numbers_that_are_no_limits(options: tuple[str, str], tmp_path: Path) -> None:
     home, folder = tmp_path / "home", _folder(tmp_path / "shop")
     _succeeds(_mars(home, "init", str(folder)))
-    _refuses(_mars(home, "run", "--competition", str(folder), *options), options[0])
-    _succeeds(_mars(home, "runs"))
+    assert options[0] in _refusal(_mars(home, "run", "--competition", str(folder), *options))
+    assert "Traceback" not in _succeeds(_mars(home, "runs"))

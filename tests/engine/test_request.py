@@ -35,20 +35,6 @@ def _settings(prepared: Prepared, **options: object) -> RunSettings:
             {"cold": True, "executor": "warm"},
             r"^--cold: means --executor cold; omit it, or omit --executor warm",
         ),
-    ],
-)
-def test_unknown_names_are_refused_before_the_data(
-    home: Home, options: dict[str, object], message: str
-) -> None:
-    request = RunRequest(competition="toy", **options)  # type: ignore[arg-type]
-    with pytest.raises(SetupError, match=message):
-        start(request, home, lambda _: SilentObserver())
-    assert not home.prepared.exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
         (
             {"minutes": float("inf")},
             r"^--minutes inf: give a number of at least 0\.05 and at most 527,040\.$",
@@ -71,7 +57,7 @@ def test_unknown_names_are_refused_before_the_data(
         ({"blueprint": Path("no-such-file.yaml")}, r"^no-such-file\.yaml: cannot be read"),
     ],
 )
-def test_wrong_values_are_refused_before_the_data(
+def test_wrong_names_and_values_are_refused_before_the_data(
     home: Home, options: dict[str, object], message: str
 ) -> None:
     request = RunRequest(competition="toy", **options)  # type: ignore[arg-type]

@@ -29,11 +29,12 @@ def find_column(name: str, columns: Iterable[str]) -> str | None:
     existing = [str(column) for column in columns]
     if name in existing:
         return name
-    alike = [column for column in existing if _plain(column) == _plain(name)]
+    alike = [column for column in existing if plain_name(column) == plain_name(name)]
     return alike[0] if len(alike) == 1 else None
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a column name without case and blanks, to compare the names of two tables."""
     return "".join(name.split()).casefold()
 
 

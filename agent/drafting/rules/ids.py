@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from agent.competition.row_ids import plain_name
 from agent.competition.tables import first_row
 from agent.core.errors import SetupError
-from agent.drafting.rules.tables import FoundTables, Guess, plain_name
+from agent.drafting.rules.tables import FoundTables, Guess
 
 _ID_NAME = re.compile(
     r"(?i:(^|.*[_\W])(id|ids|key|index|image|img|file|filename|uuid|guid|identifier|rowid))|.*[a-z0-9](Id|ID)"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from agent.competition.reading.table_names import table_files
 from agent.competition.reading.user_table import UserTable, read_user_table
+from agent.competition.row_ids import plain_name
 from agent.competition.spec import CsvForm
 from agent.core.errors import SetupError
 from agent.drafting.rules.class_folders import ClassFolders, find_class_folders
@@ -203,11 +204,6 @@ def match_usual_names(names: Sequence[str]) -> tuple[str | None, str | None, str
     """Return the names of the training table, the test table, the sample submission and the class tables."""
     roles = assign_roles(names)
     return roles.train, roles.test, roles.sample, roles.label_tables
-
-
-def plain_name(name: str) -> str:
-    """Return a column name without case and blanks, to compare the names of two tables."""
-    return "".join(name.split()).casefold()
 
 
 def _refuse_without_training_table(folder: Path, names: Sequence[str]) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent.competition.reading.user_table import read_user_table
+from agent.competition.row_ids import plain_name
 from agent.core.errors import SetupError
-from agent.drafting.rules.tables import FoundTables, Guess, plain_name
+from agent.drafting.rules.tables import FoundTables, Guess
 
 _FOLDS = ("fold", "folds", "kfold", "cvfold")
 _USUAL = (

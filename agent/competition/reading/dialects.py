@@ -114,7 +114,11 @@ def _single_column(lines: Sequence[str]) -> Dialect | None:
         for fit in fits
         if fit is not None
         and fit.share > 0.9
-        and (fit.width > 1 if fit.dialect.separator == "," else fit.width > 2 and len(lines) > 3)
+        and (
+            fit.width > 1
+            if fit.dialect.separator == ","
+            else fit.width > 2 and len(lines) > 3 and _has_texts_side_by_side(lines, fit.dialect)
+        )
     ]
     has_decimals = all(re.fullmatch(r"\D?\d*,\d+\D?\s*", line) for line in lines[1:] if line.strip())
     if wide and not has_decimals:
@@ -123,6 +127,13 @@ def _single_column(lines: Sequence[str]) -> Dialect | None:
         if fit is not None and fit.is_exact and fit.is_strict:
             return fit.dialect
     return Dialect("\x1f", None)
+
+
+def _has_texts_side_by_side(lines: Sequence[str], dialect: Dialect) -> bool:
+    """Return whether most rows hold text in at least two cells. Cells of marks alone are text themselves."""
+    rows = read_rows(lines, dialect, strict=False)[1:]
+    full = [sum(cell.strip() != "" for cell in row) > 1 for row in rows]
+    return 2 * sum(full) > len(full)
 
 
 def _best_quotes(lines: Sequence[str], separator: str) -> Fit:

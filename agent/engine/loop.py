@@ -41,7 +41,6 @@ from agent.search.ending import end_sentence, unused_time
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
 from agent.solution import ensemble
-from agent.solution.choose import best_by_validation
 
 
 class SearchLoop:
@@ -240,9 +239,8 @@ class SearchLoop:
             self._start(node)
             return
         self._learner.finish(node, self._gate.with_review(node, result), limit_s, self._decider)
-        if len(self.state.valid) > ensemble.CANDIDATES:
-            best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
-            self._runner.outputs.keep_only(best | {running.id for running in self.state.running})
+        valuable = [one.id for one in ensemble.ranked(self.state)]
+        self._runner.outputs.keep_only([*(running.id for running in self.state.running), *valuable])
 
     def keep_alive(self) -> None:
         """Touch the heartbeat, read progress, stop hopeless candidates and update the display."""

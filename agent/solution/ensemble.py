@@ -5,22 +5,45 @@ from pathlib import Path
 
 from agent.core.contract import OUTPUT_FILES, member_folder
 from agent.core.untrusted_files import copy_inside, is_plain_file
-from agent.record.state import LEADERS, Node, RunState
+from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.solution.choose import best_by_validation
 
-CANDIDATES = 8  # number of best nodes whose raw outputs are kept
+MOST_MEMBERS = 25  # of an ensemble; greedy selection gives most of them no weight
+MOST_RANKED = 100  # nodes whose raw outputs are kept, if the disk's share allows
+_STRUCTURE_SLOTS = ("model", "training", "backbone")  # slots whose values make a solution another kind
 
 
-def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADERS) -> list[Node]:
-    """Return the best valid nodes with raw outputs; an ensemble needs at least two."""
+def ranked(state: RunState, count: int = MOST_RANKED) -> list[Node]:
+    """Return the valid nodes by their worth for an ensemble, most valuable first, without ensembles.
+
+    The best node of each structure comes first, since other kinds of models err on other rows. The other
+    nodes follow by their scores.
+    """
+    nodes = [node for node in best_by_validation(state, len(state.nodes)) if node.operator != "ensemble"]
+    first: dict[tuple[str, ...], Node] = {}
+    for node in nodes:
+        first.setdefault(_structure(node), node)
+    leaders = {node.id for node in first.values()}
+    return [*first.values(), *(node for node in nodes if node.id not in leaders)][:count]
+
+
+def members(state: RunState, workspaces: Mapping[int, Path], count: int = MOST_MEMBERS) -> list[Node]:
+    """Return the valid nodes with raw outputs that are worth blending; an ensemble needs at least two."""
     found = [
         node
-        for node in best_by_validation(state, CANDIDATES)
-        if node.operator != "ensemble"
-        and all(is_plain_file(workspaces[node.id], name) for name in OUTPUT_FILES)
+        for node in ranked(state)
+        if all(is_plain_file(workspaces[node.id], name) for name in OUTPUT_FILES)
     ]
     return found[:count]
+
+
+def _structure(node: Node) -> tuple[str, ...]:
+    """Return what makes a solution another kind than others; a solution without a family is its own kind."""
+    if node.blueprint is None:
+        return ("own code", node.name)
+    slots = node.blueprint.slots
+    return (node.blueprint.family, *(str(slots[name]) for name in _STRUCTURE_SLOTS if name in slots))
 
 
 def ensemble_idea(nodes: list[Node]) -> Idea:

@@ -126,9 +126,9 @@ def test_only_a_result_that_passes_its_check_shares_its_cache(
 def test_a_run_counts_among_those_with_outputs(runner: TrialRunner, trial: Trial) -> None:
     runner.run(trial, 100.0, None, smoke=False)
     outputs = trial.workspace / "working" / "val_outputs.npz"
-    runner.outputs.keep_only({1})
+    runner.outputs.keep_only([1])
     assert outputs.exists()
-    runner.outputs.keep_only(set())
+    runner.outputs.keep_only([])
     assert not outputs.exists()
 
 

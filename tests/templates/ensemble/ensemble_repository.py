@@ -48,6 +48,7 @@ class Problem:
     members: dict[str, dict[str, np.ndarray]]  # by node and part: (N, K)
     submission: tuple[str, ...] = ("id", "target")
     targets: tuple[str, ...] = ("target",)
+    folds: int = 0  # of the labelled rows; 0: hold-out
 
     @property
     def classes(self) -> list[str]:
@@ -73,6 +74,8 @@ class Problem:
             n_classes=len(self.classes) or None,
             data_kind="full",
             n_train=10,
+            folds=self.folds,
+            folds_executed=self.folds,
         )
 
     def cells(self, part: str) -> pd.DataFrame:
@@ -127,6 +130,9 @@ def lay_out(problem: Problem, workspace: Path) -> Path:
         cells = problem.cells("val" if part == "train" else part)
         if part == "test":
             cells = cells[["id"]]
+        elif problem.folds:  # the labelled rows: the first fold stands in val.csv, the others in train.csv
+            first = len(cells) // problem.folds
+            cells = cells[first:] if part == "train" else cells[:first]
         cells.to_csv(workspace / "metadata" / f"{part}.csv", index=False)
     if problem.classes:
         pd.DataFrame({"label": problem.classes}).to_csv(workspace / "metadata" / "classes.csv", index=False)

@@ -5,9 +5,11 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import softmax
 
@@ -104,6 +106,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 def test_complementary_members_gain_where_each_threshold_is_tried(tmp_path: Path) -> None:
     problem = PROBLEMS["macro F1 of sets"]
     check_gain(problem, run(lay_out(problem, tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["accuracy", "log loss", "RMSE"])
+def test_out_of_fold_rows_of_both_tables_are_blended(name: str, tmp_path: Path) -> None:
+    problem = replace(PROBLEMS[name], folds=5)
+    result = run(lay_out(problem, tmp_path))
+    check_gain(problem, result)
+    written = pd.read_csv(tmp_path / "working" / "val_submission.csv", dtype=str)["id"]
+    assert set(written) == {f"val{row}" for row in range(ROWS["val"])}
+
+
+def test_rows_that_one_member_did_not_predict_are_left_out_with_folds(tmp_path: Path) -> None:
+    problem = replace(PROBLEMS["RMSE"], folds=5)
+    lay_out(problem, tmp_path)
+    file = tmp_path / "members" / "003" / "working" / "val_outputs.npz"
+    with np.load(file) as arrays:
+        held_out = np.isin(arrays["ids"], [f"val{row}" for row in range(ROWS["val"] // 5)])
+        np.savez(file, ids=arrays["ids"][held_out], outputs=arrays["outputs"][held_out])
+    run(tmp_path)
+    written = pd.read_csv(tmp_path / "working" / "val_submission.csv", dtype=str)["id"]
+    assert set(written) == {f"val{row}" for row in range(ROWS["val"] // 5)}
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -72,8 +72,9 @@ def _typer_option(declared: DeclaredOption) -> Any:
     option = declared.option
     is_float = float in (declared.type, *get_args(declared.type))
     check = finite if is_float else None
+    is_on = declared.type is bool and declared.default is True
     return typer.Option(
-        declared.name,
+        f"{declared.name}/--no-{declared.name.removeprefix('--')}" if is_on else declared.name,
         metavar=option.metavar,
         min=option.min,
         max=option.max,

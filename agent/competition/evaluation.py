@@ -212,7 +212,7 @@ def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None
 def write_test_submission(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
     """Write the file to submit: rows, columns and marks of the user's sample submission.
 
-    Predictions stay exactly as the candidate wrote them, apart from the decimal mark and the names of labels.
+    A submission holds the audit rows too, except after a refit. Predictions stay exactly as the candidate wrote them, apart from the decimal mark and the names of labels.
 
     Raises:
         SubmissionError: the rows of the submission differ from the rows to predict.
@@ -222,7 +222,10 @@ def write_test_submission(prepared: Prepared, submission_file: Path, target_file
     audit = _row_ids(prepared.private, "audit")
     names = [name for name in prepared.submission_columns if name in (form.id_column, *form.columns)]
     columns = {column.name: column for column in read_text_columns(submission_file, names)}
-    order = match_ids(columns[form.id_column], [*test["opaque"], *audit["opaque"]])[: len(test)]
+    predicted = columns[form.id_column]
+    is_refit = len(predicted.text) == len(test)  # a refit trains on the audit rows and predicts the others
+    wanted = [*test["opaque"]] if is_refit else [*test["opaque"], *audit["opaque"]]
+    order = match_ids(predicted, wanted)[: len(test)]
     cells = {name: columns[name].text.take(order).to_pylist() for name in names}
     if prepared.final is not None:
         sample = read_table(prepared.private, "sample.csv")
@@ -231,6 +234,12 @@ def write_test_submission(prepared: Prepared, submission_file: Path, target_file
     table = pd.DataFrame(cells)
     table[form.id_column] = test["original"].tolist()
     write_atomically(target_file, table)
+
+
+def test_ids(prepared: Prepared) -> tuple[list[str], list[str]]:
+    """Return the ids of the test rows and of the audit rows."""
+    test, audit = (_row_ids(prepared.private, part)["opaque"].tolist() for part in ("test", "audit"))
+    return test, audit
 
 
 # Prepared data never changes, since its fingerprint names its folder. Reading the data for every node

@@ -12,7 +12,7 @@ from agent.engine.agents import Agents
 from agent.record.events import EndReason, NodeResult, Review, RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.idea import Fix, WrittenModule
-from agent.search.budget import Budget, refit_s
+from agent.search.budget import Budget, least_refit_s, refit_s
 from agent.search.ending import end_reason
 from agent.search.scheduler import Decisions, Propose, Repeat, scheduler_of
 from agent.solution import ensemble
@@ -113,7 +113,8 @@ class Decider:
             return None
         expected_s = refit_s(state, node)
         # Time does not block a refit that a killed session began, since its decision stands.
-        late = "" if node.refitting else _no_time_for(node, expected_s, state.run.budget_s - elapsed_s)
+        needed_s, left_s = least_refit_s(state, node), state.run.budget_s - elapsed_s
+        late = "" if node.refitting else _no_time_for(node, needed_s, left_s)
         return Refit(node, expected_s, blocker(node) or late)
 
     # -- inside a node ---------------------------------------------------------------------------------

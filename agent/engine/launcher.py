@@ -26,7 +26,7 @@ from agent.execution.progress import ProgressReader
 from agent.record.events import NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeCode
-from agent.search.budget import Budget, execution_limit_s, refit_limit_s
+from agent.search.budget import Budget, execution_limit_s, refit_limit_s, refit_parts_s
 from agent.solution import ensemble
 
 
@@ -99,9 +99,16 @@ class Launcher:
         workspace = self.runner.checkout.refit_workspace(node.id)
         trial = Trial(node.id, node.commit, workspace, "", ())
         watch, limit_s = Watch(ProgressReader(trial.progress_file)), refit_limit_s(self.state, node)
-        prepared, runner = self.runner.prepared, self.runner
         future = self.workers.submit(
-            _failed_refit, execute_refit, prepared, runner, self.metric, node, limit_s, watch.stop_check
+            _failed_refit,
+            execute_refit,
+            self.runner.prepared,
+            self.runner,
+            dict(self.state.nodes),
+            node,
+            refit_parts_s(self.state, node),
+            limit_s,
+            watch.stop_check,
         )
         self.workers.under_way.append(RefitExecution(node, watch, future))
 

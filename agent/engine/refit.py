@@ -1,21 +1,26 @@
-"""Refit: trains the kept node on all labelled rows and compares the scores on the audit rows."""
+"""Refit: trains the chosen node on all labelled rows, the audit rows too, for the submission."""
 
-import math
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from agent.competition.evaluation import load_hold_out, score_audit_rows
-from agent.competition.metrics import Metric, PairedEffect, paired_effect
+from agent.competition.agreement import MIN_AGREEMENT, agreement_on_test_rows
 from agent.competition.prepared import Prepared
-from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
+from agent.competition.refit_tables import write_refit_tables
+from agent.core.contract import FROZEN_FILE, OUTPUT_FILES, SUBMISSION_FILE, WORKING_FOLDER, member_folder
 from agent.core.errors import MarsError
-from agent.core.untrusted_files import is_plain_file
+from agent.core.trees import remove_tree
+from agent.core.untrusted_files import copy_inside, is_plain_file, read_inside
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.runner import TrialRunner
-from agent.execution import run_script
 from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
 from agent.record.state import Node
 from agent.repository.checks import without_refit
+from agent.search.budget import BLEND_S
+
+_FROZEN_BYTES = 1_000_000
 
 
 def files_blocker(checkout: Checkout, node: Node) -> str:
@@ -35,31 +40,105 @@ def files_blocker(checkout: Checkout, node: Node) -> str:
 def execute_refit(
     prepared: Prepared,
     runner: TrialRunner,
-    metric: Metric,
+    nodes: Mapping[int, Node],
     node: Node,
+    expected_s: Mapping[int, float],
     limit_s: float,
     stop_check: StopCheck | None,
 ) -> RefitResult:
-    """Refit the node and compare its two submissions. A failed candidate gives a failed result."""
+    """Refit the node and compare its two submissions. A failed candidate gives a failed result.
+
+    Args:
+        prepared: the prepared competition.
+        runner: executes the refits.
+        nodes: the nodes of the run.
+        node: the chosen node.
+        expected_s: expected seconds by node; of an ensemble, by member.
+        limit_s: time limit in seconds of the node and its members together.
+        stop_check: stops the executions early.
+    """
     assert node.result is not None
-    outcome = runner.refit(node.id, node.result.commit, _members(node), limit_s, stop_check)
-    seconds = outcome.seconds
-    if outcome.status != "ok":
-        return RefitResult(status="failed", reason=outcome.reason, seconds=seconds)
-    after, before = runner.checkout.refit_workspace(node.id), runner.checkout.workspace(node.id)
-    try:
-        score, error = score_audit_rows(prepared, after, run_script)
-        paired = _compared(prepared, metric, before, after) if score is not None else None
-    except MarsError as fault:
-        return RefitResult(status="failed", reason=str(fault), seconds=seconds)
-    worse = _worse(paired) if paired is not None else ""
-    return RefitResult(
-        status="worse" if worse else "kept",
-        reason=worse,
-        seconds=seconds,
-        audit_metric=score,
-        audit_se=error,
+    with refit_tables(prepared, runner, node) as metadata:
+        members: tuple[int, ...] = ()
+        seconds = 0.0
+        if node.operator == "ensemble":
+            time_s = limit_s - BLEND_S
+            members, seconds = refit_members(runner, nodes, node, expected_s, time_s, metadata, stop_check)
+            if not members:
+                reason = "No member could be refitted in the time left."
+                return RefitResult(status="failed", reason=reason, seconds=seconds)
+        outcome = runner.refit(
+            node.id,
+            node.result.commit,
+            _members(node),
+            max(limit_s - seconds, BLEND_S),
+            stop_check,
+            metadata=metadata,
+            place=lambda workspace: place_refit(runner.checkout, _members(node), members, workspace),
+        )
+    for number in (node.id, *members):
+        runner.drop_refit_files(number)
+    done = RefitResult(
+        status="failed",
+        reason=outcome.reason,
+        seconds=seconds + outcome.seconds,
+        on_audit_rows=prepared.rows.audit > 0,
+        members=members,
     )
+    return done if outcome.status != "ok" else _compared(prepared, runner, node, done)
+
+
+def refit_members(
+    runner: TrialRunner,
+    nodes: Mapping[int, Node],
+    node: Node,
+    expected_s: Mapping[int, float],
+    limit_s: float,
+    metadata: Path,
+    stop_check: StopCheck | None,
+) -> tuple[tuple[int, ...], float]:
+    """Refit the members of an ensemble, the largest weight per second first, as far as the time allows.
+
+    Returns:
+        The refitted members, and the seconds of all refits.
+    """
+    weights = _weights(runner.checkout, node)
+    worth = {number: weights[number] / max(expected_s[number], 1e-3) for number in weights}
+    refitted, seconds = [], 0.0
+    for number in sorted(weights, key=lambda member: -worth[member]):
+        left_s = limit_s - seconds
+        if weights[number] <= 0 or expected_s[number] > left_s:
+            continue
+        result = nodes[number].result
+        assert result is not None
+        outcome = runner.refit(number, result.commit, (), left_s, stop_check, metadata=metadata)
+        seconds += outcome.seconds
+        if outcome.status == "ok":
+            refitted.append(number)
+        else:
+            runner.drop_refit_files(number)
+        if outcome.stop is not None:
+            break
+    return tuple(refitted), seconds
+
+
+def place_refit(
+    checkout: Checkout, members: Sequence[int], refitted: Collection[int], workspace: Path
+) -> None:
+    """Copy the members' outputs to where the ensemble's refit looks before it refits a member.
+
+    Args:
+        checkout: knows the workspaces.
+        members: all members of the ensemble.
+        refitted: the members whose refit has left outputs; the others keep those of their own runs.
+        workspace: the workspace of the ensemble's refit.
+    """
+    for number in members:
+        place = workspace / member_folder(f"{number:03d}") / "refit"
+        source = checkout.refit_workspace(number) if number in refitted else checkout.workspace(number)
+        (place / WORKING_FOLDER).mkdir(parents=True, exist_ok=True)
+        copy_inside(source, OUTPUT_FILES[1], place / OUTPUT_FILES[1])
+        copy_inside(checkout.workspace(number), FROZEN_FILE, place / FROZEN_FILE)
 
 
 def submission_of(runner: TrialRunner, node: Node) -> Path:
@@ -69,25 +148,42 @@ def submission_of(runner: TrialRunner, node: Node) -> Path:
     return refitted if has_submission else runner.checkout.workspace(node.id)
 
 
+@contextmanager
+def refit_tables(prepared: Prepared, runner: TrialRunner, node: Node) -> Iterator[Path]:
+    """Yield a folder with the tables of a node's refit; it holds answers and is removed afterwards."""
+    folder = runner.checkout.refit_workspace(node.id).with_name(f"{node.name}-refit-metadata")
+    remove_tree(folder)
+    try:
+        write_refit_tables(prepared, folder)
+        yield folder
+    finally:
+        remove_tree(folder, ignore_errors=True)
+
+
 def _members(node: Node) -> tuple[int, ...]:
     return node.parents if node.operator == "ensemble" else ()
 
 
-def _compared(prepared: Prepared, metric: Metric, before: Path, after: Path) -> PairedEffect:
-    """Return the refit's paired effect on the score of the audit rows."""
-    truth, former = load_hold_out(prepared, "audit", before / SUBMISSION_FILE)
-    _, new = load_hold_out(prepared, "audit", after / SUBMISSION_FILE)
-    return paired_effect(metric, truth, former, new)
+def _weights(checkout: Checkout, node: Node) -> dict[int, float]:
+    """Return the weight of each member; equal weights if the ensemble's frozen choices are damaged."""
+    try:
+        content = json.loads(read_inside(checkout.workspace(node.id), FROZEN_FILE, _FROZEN_BYTES))
+        return {number: float(content["weights"][f"{number:03d}"]) for number in node.parents}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a candidate wrote the file
+        return dict.fromkeys(node.parents, 1.0)
 
 
-def _worse(paired: PairedEffect) -> str:
-    """Return a sentence if the audit score fell by more than chance explains, else ""."""
-    difference = paired.effect * paired.scale
-    if not math.isfinite(paired.upper):  # The metric is too slow to resample, so there is no interval.
-        return f"The refit is worse by {-difference:.4g} on the audit rows." if difference < 0 else ""
-    if paired.upper >= 0:
-        return ""
-    return (
-        f"The refit is worse by {-difference:.4g} on the audit rows "
-        f"(95 % interval of the gain {paired.lower:+.4g} to {paired.upper:+.4g})."
-    )
+def _compared(prepared: Prepared, runner: TrialRunner, node: Node, done: RefitResult) -> RefitResult:
+    """Return the result with its status: kept if the predictions agree with those before the refit."""
+    after, before = runner.checkout.refit_workspace(node.id), runner.checkout.workspace(node.id)
+    try:
+        agreement = agreement_on_test_rows(prepared, before, after)
+    except MarsError as fault:
+        return done.model_copy(update={"reason": str(fault)})
+    if agreement is not None and agreement < MIN_AGREEMENT:
+        reason = (
+            f"The predictions for the test rows hardly agree with those before the refit (correlation "
+            f"{agreement:.2f}, at least {MIN_AGREEMENT:g} is needed)."
+        )
+        return done.model_copy(update={"status": "worse", "reason": reason, "agreement": agreement})
+    return done.model_copy(update={"status": "kept", "reason": "", "agreement": agreement})

@@ -75,13 +75,19 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         pinned=request.pinned,
         forbidden=request.forbidden,
         hint=request.hint,
-        refit_rows=1 + prepared.rows.val / prepared.rows.train if request.refit else None,
+        refit_rows=_refit_rows(prepared) if request.refit else None,
         offline=request.offline,
         trackers=request.trackers,
         templates_copied=True,
         rules=CURRENT_RULES,
         **_planner_settings(request, prepared, home),
     )
+
+
+def _refit_rows(prepared: Prepared) -> float:
+    """Return the rows of a refit as a multiple of the rows of one fit."""
+    rows = prepared.rows
+    return (rows.train + rows.val + rows.audit) / rows.train
 
 
 def check_workers(request: RunRequest) -> None:

@@ -144,8 +144,11 @@ class RunRequest:
     hint: Annotated[str, Option("Advice for the planner of --planner llm. It is always recorded.")] = ""
     refit: Annotated[
         bool,
-        Option("At the end, train the solution on the validation rows too. Time is reserved for this."),
-    ] = False
+        Option(
+            "At the end, train the solution on all labelled rows, the audit rows too, for the submission. "
+            "Time is reserved for this; --no-refit gives it to the search."
+        ),
+    ] = True
     offline: Annotated[
         bool, Option("Use no network: no Kaggle, and no language model except a local one.")
     ] = False

@@ -125,13 +125,24 @@ class NodeResult(Frozen):
 
 
 class RefitResult(Frozen):
-    """Result of a refit on all labelled rows. Only audit rows can score a refit."""
+    """Result of a refit on all labelled rows, the audit rows too; no row is left to score it.
+
+    Earlier versions left the audit rows out, and `audit_metric` is their score.
+    """
 
     status: Literal["kept", "worse", "failed"] = Field(description="kept: the solution uses its submission.")
     reason: str = Field(default="", description="Why the refit's submission is not kept, in one sentence.")
     seconds: float
     audit_metric: float | None = None
     audit_se: float | None = None
+    on_audit_rows: bool = Field(default=False, description="Whether the audit rows were training rows.")
+    agreement: float | None = Field(
+        default=None, description="Correlation of the predictions for the test rows with those before."
+    )
+    members: tuple[int, ...] = Field(
+        default=(),
+        description="Members of an ensemble that were refitted; the others keep their predictions.",
+    )
 
 
 class _Event(Frozen):

@@ -8,7 +8,7 @@ from agent.llm.calls import Role
 from agent.repository.git_source import GitSource
 from agent.repository.idea import Blueprint, Idea
 
-CURRENT_RULES = 2
+CURRENT_RULES = 3
 """Version of the rules of a new run; see `RunSettings.rules`."""
 
 

@@ -204,10 +204,15 @@ def scores(node: Node, result: NodeResult) -> dict[str, str]:
 
 
 def refit(result: RefitResult) -> str:
-    """Format a refit as `audit 0.6012 ± 0.0121, kept, 1:12`; a rejected refit adds its reason."""
+    """Format a refit as `agreement 0.98, kept, 1:12`; a rejected refit adds its reason.
+
+    The audit rows score the refits of earlier versions, which did not train on them.
+    """
     parts = (
         [f"audit {score(result.audit_metric, result.audit_se)}"] if result.audit_metric is not None else []
     )
+    parts += [f"agreement {result.agreement:.2f}"] if result.agreement is not None else []
+    parts += [f"{len(result.members)} members"] if result.members else []
     parts += ["kept" if result.status == "kept" else "not kept", duration(result.seconds)]
     return ", ".join(parts) + (f": {one_line(result.reason)}" if result.reason else "")
 

@@ -1,10 +1,12 @@
 """Executes a node again, saves the trained model, and exports a repository that predicts with it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.competition.agreement import require_test_rows
 from agent.competition.evaluation import score_audit_rows
 from agent.competition.untrusted_csv import SubmissionError
 from agent.core.contract import FROZEN_FILE, MODEL_FOLDER, PREDICT, SAVE, SUBMISSION_FILE, member_folder
@@ -12,6 +14,7 @@ from agent.core.errors import MarsError, SetupError
 from agent.core.files import translate_os_errors
 from agent.core.paths import Home
 from agent.core.untrusted_files import copy_inside, copy_tree_inside, is_plain_file
+from agent.engine.refit import place_refit, refit_tables
 from agent.engine.trials.checkout import REFIT_SUFFIX
 from agent.engine.trials.execution import TIME_HINT_SHARE
 from agent.engine.trials.runner import TrialRunner
@@ -148,7 +151,7 @@ def _kept(run: Run, node: Node, members: list[Node]) -> Path | None:
     if not is_plain_file(kept, SUBMISSION_FILE):
         return None
     try:
-        score_audit_rows(run.prepared, kept, run_script)
+        _require_submission(run, node, kept)
     except SubmissionError as error:
         raise SetupError(
             f"{kept / SUBMISSION_FILE}: the file has changed since the run; remove it to export without "
@@ -200,12 +203,16 @@ def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) 
             place.parent.mkdir(parents=True)
             copy_inside(run.nodes / one.name, FROZEN_FILE, place)
     limit_s = recorded_refit_limit(run.journal.events(), run.metric.higher_is_better, node.id)
-    numbers = [member.id for member in members]
-    outcome = runner.refit(node.id, node.result.commit, numbers, limit_s, None, save=True)
+    with _tables_of(run, runner, node) as metadata:
+        placed = _saved_members(run, runner, node, members, limit_s, metadata)
+        numbers = [member.id for member in members]
+        outcome = runner.refit(
+            node.id, node.result.commit, numbers, limit_s, None, save=True, metadata=metadata, place=placed
+        )
     if outcome.status != "ok":
         raise MarsError(f"{failed}: {outcome.reason}")
     folder = runner.checkout.refit_workspace(node.id)
-    score_audit_rows(run.prepared, folder, run_script)
+    _require_submission(run, node, folder)
     workspaces = {"": folder}
     for member in weighted_members(folder, members):
         workspaces[member_folder(member.name)] = folder / member_folder(member.name)
@@ -214,6 +221,61 @@ def _save_refit(run: Run, runner: TrialRunner, node: Node, members: list[Node]) 
             raise MarsError(f"{failed}: it wrote no {Path(name) / MODEL_FOLDER}.")
     sentence = f"Node {node.name} was refitted again on all labelled rows, so it has no validation score."
     return _Saved(workspaces, sentence)
+
+
+def _tables_of(run: Run, runner: TrialRunner, node: Node) -> AbstractContextManager[Path | None]:
+    """Return the tables of the recorded refit; earlier versions used the tables of the search."""
+    assert node.refit is not None
+    if node.refit.on_audit_rows or node.refit.agreement is not None:
+        return refit_tables(run.prepared, runner, node)
+    return nullcontext()
+
+
+def _saved_members(
+    run: Run, runner: TrialRunner, node: Node, members: list[Node], limit_s: float, metadata: Path | None
+) -> Callable[[Path], None]:
+    """Execute the members with `--save`, refitted or not as in the run; return what places their files.
+
+    An ensemble of an earlier version refits its members itself.
+    """
+    assert node.refit is not None
+    refitted = node.refit.members
+    if not refitted:
+        return lambda workspace: None
+    limits = full_run_limits(run)
+    for member in members:
+        assert member.result is not None
+        if member.id in refitted:
+            outcome = runner.refit(
+                member.id, member.result.commit, (), limit_s, None, save=True, metadata=metadata
+            )
+            if outcome.status != "ok":
+                raise MarsError(
+                    f"Member {member.name}, executed again with --refit --save, failed: {outcome.reason}"
+                )
+        else:
+            _save_one(run, runner, member, [], limits[member.id])
+
+    def place(workspace: Path) -> None:
+        place_refit(runner.checkout, node.parents, refitted, workspace)
+        for member in members:
+            of_refit = member.id in refitted
+            source = (
+                runner.checkout.refit_workspace(member.id)
+                if of_refit
+                else runner.checkout.workspace(member.id)
+            )
+            copy_tree_inside(source, MODEL_FOLDER, workspace / member_folder(member.name) / MODEL_FOLDER)
+
+    return place
+
+
+def _require_submission(run: Run, node: Node, workspace: Path) -> None:
+    """Raise SubmissionError unless a workspace holds a valid submission of the node's refit."""
+    if node.refit is not None and node.refit.on_audit_rows:
+        require_test_rows(run.prepared, workspace)
+    else:
+        score_audit_rows(run.prepared, workspace, run_script)
 
 
 def _predict(

@@ -17,6 +17,12 @@ REFIT_MARGIN = 1.4
 REFIT_START_S = 3.0
 # Largest share of the budget reserved for the refit; the search needs the rest.
 REFIT_MOST_SHARE = 0.5
+# Share of the budget that may be reserved for the refits of several members of an ensemble.
+REFIT_SHARE = 0.2
+# Rules of decisions since which the members of an ensemble are refitted as far as the time allows.
+RULES_OF_PARTIAL_REFITS = 3
+# Seconds that an ensemble needs to blend its refitted members.
+BLEND_S = 5.0
 # Candidates do not start with less time, because nothing can be learned from them.
 SMALLEST_NODE_S = 5.0
 # Largest share of the budget that the preparation uses up; the search gets the rest in any case.
@@ -48,13 +54,26 @@ def refit_s(state: RunState, node: Node) -> float:
     """Return the expected seconds of a node's refit on all labelled rows; 0 if the run has no refit."""
     if state.run.refit_rows is None:
         return 0.0
+    return sum(refit_parts_s(state, node).values())
+
+
+def refit_parts_s(state: RunState, node: Node) -> dict[int, float]:
+    """Return the expected seconds of a node's refit; of an ensemble, by member."""
+    rows = state.run.refit_rows or 1.0
     parts = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else [node]
-    return _refit_of(state.run.refit_rows, parts)
+    return {part.id: _refit_of(rows, [part]) for part in parts}
+
+
+def least_refit_s(state: RunState, node: Node) -> float:
+    """Return the seconds that a refit needs at least; a part of an ensemble's members is enough."""
+    if node.operator != "ensemble" or state.run.rules < RULES_OF_PARTIAL_REFITS:
+        return refit_s(state, node)
+    return min(refit_parts_s(state, node).values()) + BLEND_S
 
 
 def refit_limit_s(state: RunState, node: Node) -> float:
-    """Return the limit of a refit that starts now: the rest of the budget, at least the expected seconds."""
-    return max(state.run.budget_s - state.elapsed_s, refit_s(state, node))
+    """Return the limit of a refit that starts now: the rest of the budget, at least what a refit needs."""
+    return max(state.run.budget_s - state.elapsed_s, least_refit_s(state, node))
 
 
 def execution_limit_s(state: RunState, node: Node) -> float:
@@ -74,6 +93,10 @@ def _refit_reserve_s(state: RunState) -> float:
     if run.blueprint and not state.leaders:  # the only node must leave time for its refit
         needed = REFIT_MARGIN * run.refit_rows
         return needed / (1 + needed) * run.budget_s
+    if run.rules >= RULES_OF_PARTIAL_REFITS:
+        leader_s = min(_refit_of(run.refit_rows, state.leaders[:1]), REFIT_MOST_SHARE * run.budget_s)
+        several_s = _refit_of(run.refit_rows, [] if run.blueprint else state.leaders)
+        return max(leader_s, min(several_s, REFIT_SHARE * run.budget_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders
     return min(_refit_of(run.refit_rows, nodes), REFIT_MOST_SHARE * run.budget_s)
 

@@ -29,7 +29,7 @@ class LeaderboardScore(BaseModel):
 
 
 class RefitScores(BaseModel):
-    """Audit scores before and after a refit on all labelled rows with frozen choices."""
+    """A refit on all labelled rows with frozen choices: audit scores, or agreement of the predictions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,6 +38,10 @@ class RefitScores(BaseModel):
     audit_before: float | None
     audit_after: float | None
     seconds: float
+    on_audit_rows: bool = Field(default=False, description="Whether the audit rows were training rows.")
+    agreement: float | None = Field(
+        default=None, description="Correlation of the predictions for the test rows with those before."
+    )
 
 
 class Card(BaseModel):
@@ -100,7 +104,8 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
     blended = node.operator == "ensemble"
     # The search blends recorded outputs; a stand-alone run of an ensemble also runs its members.
     refit = node.refit
-    scored = refit if refit is not None and node.refit_kept else result
+    # A refit on the audit rows has no score of its own, so the audit score before it stays.
+    scored = refit if refit is not None and node.refit_kept and not refit.on_audit_rows else result
     origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
     return Card(
         competition=prepared.spec.id,
@@ -141,6 +146,8 @@ def _refit_scores(result: NodeResult, refit: RefitResult) -> RefitScores:
         audit_before=result.audit_metric,
         audit_after=refit.audit_metric,
         seconds=round(refit.seconds, 2),
+        on_audit_rows=refit.on_audit_rows,
+        agreement=refit.agreement,
     )
 
 
@@ -227,13 +234,21 @@ def _refitted(card: Card) -> list[tuple[str, str]]:
     refit = card.refit
     if refit is None:
         return []
+    kept = "`submission.csv` is the refit's"
+    if not refit.kept:
+        kept = f"`submission.csv` is the original one. {refit.reason}"
+    if refit.on_audit_rows or refit.agreement is not None:
+        agreement = (
+            ""
+            if refit.agreement is None
+            else f"correlation {refit.agreement:.3f} with the predictions before, "
+        )
+        text = f"{kept}; {agreement}{refit.seconds:.0f} s. All scores were measured before the refit"
+        return [("refit on all labelled rows (`python main.py --refit`)", text)]
     before, after = (
         "none" if score is None else f"{score:.5f}" for score in (refit.audit_before, refit.audit_after)
     )
     scores = f"audit {before} before, {after} after, {refit.seconds:.0f} s"
-    kept = "`submission.csv` is the refit's"
-    if not refit.kept:
-        kept = f"`submission.csv` is the original one. {refit.reason}"
     return [("refit on training and validation rows (`python main.py --refit`)", f"{scores}; {kept}")]
 
 

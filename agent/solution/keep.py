@@ -59,12 +59,16 @@ def keep(
     competition = prepared.spec.id
     place = root / competition
     final = (submission or workspace) / SUBMISSION_FILE
+    # A refit on the audit rows does not predict them, so the comparison uses the predictions before it.
+    is_scored = card.refit is None or not card.refit.on_audit_rows
+    audited = final if is_scored else workspace / SUBMISSION_FILE
     former: Entry | None = None
     with replacing(root, competition):
-        verdict = _verdict(root, prepared, card, workspace / VALIDATION_FILE, final)
+        verdict = _verdict(root, prepared, card, workspace / VALIDATION_FILE, audited)
         folder = place if verdict is None else fallback
         with translate_os_errors(f"Keeping {folder}"), staged_folder(folder, replace=True) as new:
-            _write(new, prepared, card, files, workspace / VALIDATION_FILE, final)
+            _write(new, prepared, card, files, workspace / VALIDATION_FILE, audited)
+            write_test_submission(prepared, final, new / "submission.csv")
             if verdict is None:
                 former = archive_kept(root, competition)
         earlier = _earlier_on_the_same(root, card) if verdict is None else None
@@ -151,12 +155,11 @@ def _gain_lower_bound(prepared: Prepared, kept: Path, validation: Path, final: P
 
 
 def _write(
-    folder: Path, prepared: Prepared, card: Card, files: dict[str, str], validation: Path, final: Path
+    folder: Path, prepared: Prepared, card: Card, files: dict[str, str], validation: Path, audited: Path
 ) -> None:
     write_tree(files, folder / "repository")
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / README_FILE).write_text(card_page(card), encoding="utf-8")
     (folder / PREDICTIONS).mkdir()
     copy_inside(validation.parent.parent, VALIDATION_FILE, folder / PREDICTIONS / "val.csv")
-    copy_inside(final.parent.parent, SUBMISSION_FILE, folder / PREDICTIONS / "audit.csv")
-    write_test_submission(prepared, final, folder / "submission.csv")
+    copy_inside(audited.parent.parent, SUBMISSION_FILE, folder / PREDICTIONS / "audit.csv")

@@ -1,4 +1,4 @@
-"""`mars run --refit`: the chosen node trains on all labelled rows, and audit rows score the refit."""
+"""The refit of the chosen node: on all labelled rows, the audit rows too, for the submission."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from agent.record.state import RunState
 from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.reproduce.execution import recorded_refit_limit
-from agent.search.budget import Budget, refit_s
+from agent.search.budget import Budget, refit_parts_s, refit_s
 from agent.solution.card import card_page, load_card
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun
@@ -39,11 +39,29 @@ def refit_of(state: RunState) -> RefitFinished | None:
     return RefitFinished(elapsed_s=0.0, node=chosen, result=result) if chosen and result else None
 
 
-def test_the_chosen_node_is_refitted_once_and_scored_on_audit_rows(scripted: ScriptedRun) -> None:
-    made: list[ScriptedExecutor] = []
+@dataclass
+class _Notes(ScriptedExecutor):
+    """Executor that notes the ids of the tables that a refit finds."""
+
+    tables: dict[str, set[str]] = field(default_factory=dict)
+
+    def _refit(self, job: Job) -> Outcome:
+        for name in ("train", "val", "test", "sample_submission"):
+            with (job.metadata / f"{name}.csv").open() as stream:
+                self.tables[name] = {row["id"] for row in csv.DictReader(stream)}
+        return super()._refit(job)
+
+
+def _ids(prepared: Prepared, *parts: str) -> set[str]:
+    with (prepared.private / "ids.csv").open() as stream:
+        return {row["opaque"] for row in csv.DictReader(stream) if row["part"] in parts}
+
+
+def test_the_chosen_node_is_refitted_once_on_the_audit_rows_too(scripted: ScriptedRun) -> None:
+    made: list[_Notes] = []
 
     def executor(clock: ScriptedClock) -> ScriptedExecutor:
-        made.append(ScriptedExecutor(clock, refit_gain=0.1))
+        made.append(_Notes(clock, refit_gain=0.1))
         return made[0]
 
     state = scripted.go(executor=executor)
@@ -53,8 +71,19 @@ def test_the_chosen_node_is_refitted_once_and_scored_on_audit_rows(scripted: Scr
     assert node.result is not None
     assert node.result.audit_metric is not None
     assert refit.result.status == "kept"
-    assert refit.result.audit_metric == pytest.approx(node.result.audit_metric + 0.1, abs=0.05)
-    assert refit.result.audit_se is not None
+    assert refit.result.on_audit_rows
+    assert refit.result.audit_metric is None, "no row is left to score the refit"
+    assert refit.result.agreement is not None
+    assert 0.2 < refit.result.agreement < 1.0
+    prepared = scripted.prepared
+    assert prepared.rows.audit > 0
+    assert made[0].tables == {
+        "train": _ids(prepared, "train", "audit"),
+        "val": _ids(prepared, "val"),
+        "test": _ids(prepared, "test"),
+        "sample_submission": _ids(prepared, "test"),
+    }
+    assert not list(scripted.folder.rglob("*-refit-metadata")), "answers stay nowhere"
     (job,) = [job for job in made[0].jobs if job.arguments == ("--refit",)]
     assert job.workspace == scripted.folder / "nodes" / f"{node.name}-refit"
     assert (job.workspace / "main.py").read_text() == (
@@ -75,15 +104,15 @@ def test_without_the_option_nothing_is_refitted(scripted: ScriptedRun) -> None:
     assert state.finished.no_refit == ""
 
 
-def test_a_clearly_worse_refit_is_not_kept(scripted: ScriptedRun) -> None:
-    state = scripted.go(executor=lambda clock: ScriptedExecutor(clock, refit_gain=-0.3))
+def test_a_refit_that_predicts_something_else_is_not_kept(scripted: ScriptedRun) -> None:
+    state = scripted.go(executor=lambda clock: ScriptedExecutor(clock, refit_gain=-0.7))
     refit = refit_of(state)
     assert refit is not None
     assert refit.result.status == "worse"
-    assert "95 % interval" in refit.result.reason
+    assert "hardly agree with those before the refit" in refit.result.reason
 
 
-def test_a_refit_that_is_worse_by_chance_is_kept(scripted: ScriptedRun) -> None:
+def test_a_refit_that_differs_a_little_is_kept(scripted: ScriptedRun) -> None:
     state = scripted.go(executor=lambda clock: ScriptedExecutor(clock, refit_gain=-0.004))
     refit = refit_of(state)
     assert refit is not None
@@ -250,6 +279,15 @@ def test_time_is_reserved_for_all_that_an_ensemble_blends() -> None:
     assert Budget.of(state).execution_limit_s(final=True) == pytest.approx(300.0 - kept_back)
 
 
+def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
+    state = started(minutes=10.0, refit_rows=1.25, rules=3)
+    for metric, seconds in ((0.5, 30.0), (0.6, 30.0), (0.7, 30.0), (0.8, 30.0)):
+        add(state, None, metric, seconds)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(120.0), "the members' refits, up to a fifth"
+    add(state, None, 0.9, 100.0)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(refit_s(state, state.nodes[5]))
+
+
 def test_no_more_than_half_of_a_run_is_reserved() -> None:
     state = started(minutes=1.0, refit_rows=1.25)
     add(state, None, 0.5, 50.0)
@@ -296,14 +334,13 @@ def test_the_refits_submission_is_kept_and_noted_on_the_card(tmp_path: Path) -> 
     assert card.refit is not None
     assert card.refit.kept
     assert node.result is not None
-    assert (card.refit.audit_before, card.validation) == (node.result.audit_metric, node.result.metric)
-    assert card.audit == card.refit.audit_after == node.refit.audit_metric
-    assert card.refit.audit_after is not None
-    assert card.refit.audit_before is not None
-    assert card.refit.audit_after > card.refit.audit_before
+    assert (card.audit, card.validation) == (node.result.audit_metric, node.result.metric)
+    assert card.refit.on_audit_rows
+    assert card.refit.audit_after is None
     assert "`submission.csv` is the refit's" in card_page(card)
+    assert "All scores were measured before the refit" in card_page(card)
     former = run.nodes / node.name / "submission" / "submission.csv"
-    assert (solution / "predictions" / "audit.csv").read_bytes() != former.read_bytes()
+    assert (solution / "predictions" / "audit.csv").read_bytes() == former.read_bytes()
     assert accuracy(solution / "submission.csv", tmp_path) > 0.85
     assert json.loads((solution / "card.json").read_text())["refit"]["kept"] is True
 
@@ -322,12 +359,18 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         state.settings = state.run.model_copy(update={"refit_rows": 1.25})
         assert files_blocker(runner.checkout, ensemble) == ""
         assert refit_s(state, ensemble) > 3 * len(ensemble.parents)
-        result = execute_refit(run.prepared, runner, run.metric, ensemble, 60.0, None)
+        parts = refit_parts_s(state, ensemble)
+        result = execute_refit(run.prepared, runner, state.nodes, ensemble, parts, 60.0, None)
         assert result.status == "kept", result.reason
-        assert ensemble.result is not None
-        assert ensemble.result.audit_metric is not None
-        assert result.audit_metric is not None
-        assert result.audit_metric > ensemble.result.audit_metric
+        weights = json.loads((runner.checkout.workspace(ensemble.id) / "working/frozen.json").read_text())
+        weighted = {int(name) for name, weight in weights["weights"].items() if weight > 0}
+        assert set(result.members) == weighted
+        assert result.agreement is not None
+        assert result.agreement > 0.5
+        first = next(iter(weighted))
+        only_first = {member: 1.0 if member == first else 1e9 for member in ensemble.parents}
+        partial = execute_refit(run.prepared, runner, state.nodes, ensemble, only_first, 60.0, None)
+        assert (partial.status, partial.members) == ("kept", (first,))
         assert not (runner.checkout.refit_workspace(ensemble.id) / "working").exists()
         (runner.checkout.workspace(ensemble.parents[0]) / "working" / "frozen.json").unlink()
         lacking = files_blocker(runner.checkout, ensemble)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
-from agent.core.contract import REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
+from agent.core.contract import MEMBERS_FOLDER, REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
 from agent.core.format import duration
 from agent.core.seeds import SEED_LIMIT, SEED_STEP
 from agent.core.trees import remove_tree
@@ -147,6 +147,8 @@ class TrialRunner:
         stop_check: StopCheck | None,
         *,
         save: bool = False,
+        metadata: Path | None = None,
+        place: Callable[[Path], None] = lambda workspace: None,
     ) -> Outcome:
         """Execute a node's revision with `--refit` in a separate folder, using the node's frozen choices.
 
@@ -156,19 +158,29 @@ class TrialRunner:
             members: Nodes that an ensemble blends; their frozen choices are used too.
             limit_s: Time limit in seconds.
             stop_check: Stops the execution early.
-            save: Keep the trained model and everything else below `working/`.
+            save: Save the trained model too.
+            metadata: Tables instead of the prepared ones.
+            place: Puts files into the checked-out workspace before the execution.
+
+        Everything below `working/` stays; `drop_refit_files` removes it.
 
         Raises:
             InfrastructureError: The frozen choices of a node are missing.
         """
         trial = self.checkout.set_up_refit(node, commit, members)
+        place(trial.workspace)
         arguments = (REFIT, SAVE) if save else (REFIT,)
-        request = ExecutionRequest(arguments, frozen=self.checkout.workspace(node))
+        request = ExecutionRequest(arguments, frozen=self.checkout.workspace(node), metadata=metadata)
         outcome = self._execution.execute(trial, limit_s, stop_check, request)
         self._execution.drop_cache(node)
-        if not save:  # Outputs and copies of members are large, and nothing needs them; the submission stays.
-            remove_tree(trial.workspace / WORKING_FOLDER, ignore_errors=True)
+        self._execution.drop_temporary_cache(node)
         return outcome
+
+    def drop_refit_files(self, node: int) -> None:
+        """Remove what a refit wrote besides its submission; outputs and copies of members are large."""
+        workspace = self.checkout.refit_workspace(node)
+        for folder in (WORKING_FOLDER, MEMBERS_FOLDER):
+            remove_tree(workspace / folder, ignore_errors=True)
 
     def _attempt(
         self, trial: Trial, limit_s: float, stop_check: StopCheck | None, arguments: tuple[str, ...]

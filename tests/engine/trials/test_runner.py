@@ -158,16 +158,18 @@ def test_a_repeat_runs_aside_with_a_seed_of_its_own(
     assert runner.repeat(trial, 3, 100.0) == (None, 2.0)
 
 
-def test_a_refit_keeps_the_submission_and_on_request_the_model(
+def test_a_refit_leaves_its_files_until_they_are_dropped_and_its_submission_for_good(
     runner: TrialRunner, executor: FakeExecutor, trial: Trial
 ) -> None:
     runner.run(trial, 100.0, None, smoke=False)
     assert runner.refit(1, trial.commit, [], 100.0, None).status == "ok"
     folder = runner.checkout.refit_workspace(1)
     assert (folder / "submission" / "submission.csv").exists()
-    assert not (folder / "working").exists()
-    runner.refit(1, trial.commit, [], 100.0, None, save=True)
     assert (folder / "working").exists()
+    runner.drop_refit_files(1)
+    assert not (folder / "working").exists()
+    assert (folder / "submission" / "submission.csv").exists()
+    runner.refit(1, trial.commit, [], 100.0, None, save=True)
     assert _arguments(executor)[1:] == [("--refit",), ("--refit", "--save")]
 
 

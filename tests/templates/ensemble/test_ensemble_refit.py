@@ -67,7 +67,6 @@ def test_members_that_learned_nothing_new_give_the_same_submission(
     assert {file.name for file in (folder / "working").iterdir()} == {
         "frozen.json",
         "progress.jsonl",
-        "refit",
         "test_outputs.npz",
     }
     assert "Final Validation Metric" not in result.output
@@ -136,7 +135,7 @@ def test_priors_of_another_length_are_refused_in_one_sentence(
 
 def calls(folder: Path, member: str) -> list[float]:
     """Time limits of a member's executions."""
-    file = folder / "working" / "refit" / member / "calls.txt"
+    file = folder / "members" / member / "refit" / "calls.txt"
     return [float(line) for line in file.read_text().split()] if file.exists() else []
 
 

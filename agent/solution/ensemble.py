@@ -18,9 +18,10 @@ def ranked(state: RunState, count: int = MOST_RANKED) -> list[Node]:
     """Return the valid nodes by their worth for an ensemble, most valuable first, without ensembles.
 
     The best node of each structure comes first, since other kinds of models err on other rows. The other
-    nodes follow by their scores.
+    nodes follow by their scores. Members must cover the same rows, so only nodes with the most folds count.
     """
-    nodes = [node for node in best_by_validation(state, len(state.nodes)) if node.operator != "ensemble"]
+    best = best_by_validation(state, len(state.valid))
+    nodes = [node for node in best if node.operator != "ensemble" and state.has_most_folds(node)]
     first: dict[tuple[str, ...], Node] = {}
     for node in nodes:
         first.setdefault(_structure(node), node)

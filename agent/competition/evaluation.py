@@ -161,7 +161,8 @@ def check_metric(prepared: Prepared, metric: Metric) -> None:
 def write_test_submission(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
     """Write the file to submit: rows, columns and marks of the user's sample submission.
 
-    A submission holds the audit rows too, except after a refit. Predictions stay exactly as the candidate wrote them, apart from the decimal mark and the names of labels.
+    A submission holds the audit rows too, except after a refit. Predictions stay exactly as the candidate
+    wrote them, apart from the decimal mark and the names of labels.
 
     Raises:
         SubmissionError: the rows of the submission differ from the rows to predict.

@@ -14,6 +14,7 @@ from agent.core.format import counted, duration
 from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.git_source import GitSource
+from agent.solution.choose import expected_score
 
 CARD_FILE = "card.json"
 
@@ -79,6 +80,11 @@ class Card(BaseModel):
     environment: dict[str, str]
     locked: bool = Field(default=False, description="Whether the repository has a requirements.lock.")
     kept_at: str
+    expected: float | None = Field(
+        default=None,
+        description="Estimate of the score that the choice among many nodes does not bias, if there is one.",
+    )
+    expected_se: float | None = Field(default=None, description="Standard error of that estimate.")
     refit: RefitScores | None = Field(
         default=None, description="Scores of the refit, if any; `audit` belongs to the kept submission."
     )
@@ -105,6 +111,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
     # The search blends recorded outputs; a stand-alone run of an ensemble also runs its members.
     refit = node.refit
     # A refit on the audit rows has no score of its own, so the audit score before it stays.
+    expected = expected_score(state, node)
     scored = refit if refit is not None and node.refit_kept and not refit.on_audit_rows else result
     origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
     return Card(
@@ -132,6 +139,8 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         nodes=len(state.nodes),
         environment=_environment(),
         locked=True,
+        expected=None if expected is None else expected.value,
+        expected_se=None if expected is None else expected.standard_error,
         refit=_refit_scores(result, refit) if refit is not None else None,
         imported_from=_imported_from(state, [node, *origins]),
         positive_class=describe_positive_class(prepared) or "",
@@ -185,6 +194,7 @@ def card_page(card: Card) -> str:
         *([("classes", card.positive_class)] if card.positive_class else []),
         ("validation", score_text(card.validation, card.validation_se)),
         ("audit (labels withheld from every candidate)", audit),
+        *_expected(card),
         *_refitted(card),
         *_reported(card),
         (
@@ -227,6 +237,14 @@ def _probed(card: Card) -> list[tuple[str, str]]:
         return []
     passed = "passed" if card.probe.verdict == "passed" else "no result"
     return [("label permutation test (validation answers shuffled)", f"{passed}: {card.probe.reason}")]
+
+
+def _expected(card: Card) -> list[tuple[str, str]]:
+    """Return the table row of the estimate that the choice does not bias, if there is one."""
+    if card.expected is None:
+        return []
+    name = "expected (both scores, shrunk: the best of many nodes looks too good)"
+    return [(name, score_text(card.expected, card.expected_se))]
 
 
 def _refitted(card: Card) -> list[tuple[str, str]]:

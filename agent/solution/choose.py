@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from agent.record.state import Node, RunState
 
 FINALISTS = 5
+RULES_WITHOUT_WIDENING = 3  # rules of decisions since which validation and audit are weighed as they are
+MIN_COMPARABLE = 5  # nodes that the estimate of a chosen node's score needs
+COMPARABLE_ERRORS = 10.0  # standard errors within which nodes are comparable
 _TINY = 1e-9
 
 
@@ -21,14 +24,16 @@ class Estimate:
 def pooled(state: RunState, node: Node, candidates: int = 1) -> Estimate | None:
     """Return the mean of a node's validation and audit scores, weighted by inverse variance.
 
-    The best validation score among k nodes is too good by about se * sqrt(2 ln k), the expected maximum of k
-    normal errors. The validation's standard error is widened by that much. The audit score chooses nothing
-    during the search, so its standard error stays.
+    This mean has the smallest error of all weighted means of the two. The best mean of many nodes is too
+    good, but that is so for every rule of choice.
+
+    Runs of earlier rules widened the validation's standard error by the expected maximum of k normal errors,
+    se * sqrt(2 ln k). In simulations that costs more than it gains (`tests/solution/test_choose.py`).
 
     Args:
         state: the state of the run.
         node: the node.
-        candidates: number k of nodes that the validation score was chosen from.
+        candidates: number k of nodes for the rule of earlier runs.
     """
     result = node.result
     score = None if result is None else state.score(node)
@@ -60,7 +65,54 @@ def finalists(state: RunState) -> list[Node]:
 
 def choose(state: RunState) -> Node | None:
     """Return the finalist with the best pooled score; on a tie the earlier node."""
-    estimates = [(pooled(state, node, len(state.valid)), node) for node in finalists(state)]
+    candidates = 1 if state.run.rules >= RULES_WITHOUT_WIDENING else len(state.valid)
+    estimates = [(pooled(state, node, candidates), node) for node in finalists(state)]
     key = state.direction.key
     scored = [(key(estimate.value), node.id, node) for estimate, node in estimates if estimate is not None]
     return min(scored)[2] if scored else None
+
+
+def expected_score(state: RunState, node: Node) -> Estimate | None:
+    """Return an estimate of a chosen node's score that the choice does not bias.
+
+    The best of many noisy scores is too good. This estimate shrinks the node's advantage over the other
+    nodes by the share of their differences that is noise. Validation and audit rows have independent noise,
+    so the covariance of both scores over the nodes is the variance of the true scores (empirical Bayes;
+    Efron, Morris, "Stein's estimation rule and its competitors", 1973).
+
+    Returns:
+        None with fewer than five comparable nodes, or without audit rows.
+    """
+    scored = [(state.score(one), one.result) for one in _comparable(state, node)]
+    pairs = [
+        (score, result.audit_metric)
+        for score, result in scored
+        if score is not None and result is not None and result.audit_metric is not None
+    ]
+    result, own = node.result, state.score(node)
+    if result is None or own is None or result.audit_metric is None or len(pairs) < MIN_COMPARABLE:
+        return None
+    count = len(pairs)
+    means = [sum(pair[part] for pair in pairs) / count for part in (0, 1)]
+    (val, both), (_, audit) = (
+        [sum((pair[a] - means[a]) * (pair[b] - means[b]) for pair in pairs) / (count - 1) for b in (0, 1)]
+        for a in (0, 1)
+    )
+    true = min(max(both, _TINY**2), val, audit)
+    noise = [max(val - true, _TINY**2), max(audit - true, _TINY**2)]
+    precision = sum(1 / variance for variance in noise) + 1 / true
+    advantage = ((own - means[0]) / noise[0] + (result.audit_metric - means[1]) / noise[1]) / precision
+    level_weights = [1 / max(error or 0.0, _TINY) ** 2 for error in (result.metric_se, result.audit_se)]
+    level = sum(w * mean for w, mean in zip(level_weights, means, strict=True)) / sum(level_weights)
+    error = math.sqrt(1 / sum(level_weights) + 1 / precision)
+    return Estimate(level + advantage, error)
+
+
+def _comparable(state: RunState, node: Node) -> list[Node]:
+    """Return the valid nodes of about the node's quality; broken ones say nothing about its advantage."""
+    best = pooled(state, node)
+    if best is None:
+        return []
+    estimates = ((one, pooled(state, one)) for one in state.valid)
+    reach = COMPARABLE_ERRORS * best.standard_error
+    return [one for one, estimate in estimates if estimate and abs(estimate.value - best.value) <= reach]

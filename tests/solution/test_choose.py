@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from agent.record.state import RunState
-from agent.solution.choose import choose, finalists, pooled
+from agent.solution.choose import choose, expected_score, finalists, pooled
 from tests.support.states import add, finish, propose, started
 
 
@@ -67,3 +68,66 @@ def test_the_audit_decides_among_nodes_with_similar_validation() -> None:
         finish(state, propose(state), 1.0, metric_se=0.004, audit_metric=audit, audit_se=0.01)
     finish(state, propose(state), 0.999, metric_se=0.004, audit_metric=0.995, audit_se=0.005)
     assert choose(state) is state.nodes[7]
+
+
+def _simulated(rng: np.random.Generator, rules: int, audit_factor: float) -> tuple[RunState, np.ndarray]:
+    """Return a state of 20 nodes and their true scores; audit rows are noisier than validation rows."""
+    truth = rng.normal(0.7, 0.01, 20)
+    state = started(rules=rules)
+    for quality in truth:
+        node, error = propose(state), 0.01
+        audit = float(quality + rng.normal(0, error * audit_factor))
+        finish(
+            state,
+            node,
+            float(quality + rng.normal(0, error)),
+            metric_se=error,
+            audit_metric=audit,
+            audit_se=error * audit_factor,
+        )
+    return state, truth
+
+
+@pytest.mark.parametrize("audit_factor", [1.0, 1.4, 3.0], ids=["as many rows", "half", "out of fold"])
+def test_scores_weighed_as_they_are_have_less_regret_than_widened_ones(audit_factor: float) -> None:
+    differences = []
+    for seed in range(400):
+        regrets = []
+        for rules in (2, 3):
+            state, truth = _simulated(np.random.default_rng(seed), rules, audit_factor)
+            chosen = choose(state)
+            assert chosen is not None
+            regrets.append(truth.max() - truth[chosen.id - 1])
+        differences.append(regrets[0] - regrets[1])
+    error = np.std(differences) / len(differences) ** 0.5
+    assert np.mean(differences) > -error, "never worse than chance explains"
+    if audit_factor > 1:
+        assert np.mean(differences) > 2 * error
+
+
+def test_the_expected_score_of_the_chosen_node_is_unbiased() -> None:
+    biases: dict[str, list[float]] = {"validation": [], "audit": [], "expected": []}
+    for seed in range(400):
+        state, truth = _simulated(np.random.default_rng(seed), rules=3, audit_factor=1.4)
+        chosen = choose(state)
+        assert chosen is not None
+        assert chosen.result is not None
+        assert chosen.metric is not None
+        assert chosen.result.audit_metric is not None
+        expected = expected_score(state, chosen)
+        assert expected is not None
+        true = truth[chosen.id - 1]
+        biases["validation"].append(chosen.metric - true)
+        biases["audit"].append(chosen.result.audit_metric - true)
+        biases["expected"].append(expected.value - true)
+    mean = {name: float(np.mean(values)) for name, values in biases.items()}
+    assert mean["validation"] > 0.005
+    assert mean["audit"] > 0.002
+    assert abs(mean["expected"]) < 0.0015
+
+
+def test_without_audit_rows_nothing_is_expected() -> None:
+    state = started(rules=3)
+    for score in (0.5, 0.6, 0.7, 0.65, 0.62, 0.61):
+        node = state.nodes[_scored(state, score)]
+    assert expected_score(state, node) is None

@@ -50,7 +50,7 @@ class SearchSpace:
         return [*self.scope_of.values(), self._own_code]
 
     def drafts(self) -> list[tuple[Family, Draft]]:
-        """Return every draft that suits the data, the cheapest first."""
+        """Return every draft that suits the data, by rank, then the cheapest first."""
         return sorted(
             (
                 (family, draft)
@@ -58,7 +58,10 @@ class SearchSpace:
                 for draft in family.drafts
                 if is_met(draft.when, self._context) and not lacks_packages(family, draft.set)
             ),
-            key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            key=lambda option: (
+                option[1].rank,
+                option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            ),
         )
 
     def draft_slots(self, family: Family, draft: Draft) -> dict[str, Value]:

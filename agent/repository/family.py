@@ -172,6 +172,7 @@ class Draft(_Frozen):
     id: str
     title: str
     set: dict[str, Value]
+    rank: int = Field(default=0, description="Drafts of a lower rank come first, of equal rank the cheaper.")
     when: Condition = Condition()
     model: str = Field(description="The four parts of an idea, in a sentence each.")
     data: str

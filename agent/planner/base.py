@@ -7,6 +7,7 @@ import numpy as np
 
 from agent.competition.metrics import PredictionKind, Trait, metric_of
 from agent.competition.spec import CompetitionSpec, Task
+from agent.planner.data_facts import DataFacts
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 
@@ -51,15 +52,23 @@ class TaskContext:
     device: Literal["cpu", "cuda"]
     metric_traits: frozenset[Trait] = frozenset()
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
+    facts: DataFacts | None = None  # about the training rows; None: unknown
 
     @classmethod
-    def of(cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"]) -> "TaskContext":
+    def of(
+        cls,
+        spec: CompetitionSpec,
+        n_train: int,
+        device: Literal["cpu", "cuda"],
+        facts: DataFacts | None = None,
+    ) -> "TaskContext":
         """Return the context of a competition.
 
         Args:
             spec: The competition.
             n_train: Number of training rows.
             device: The device of the machine.
+            facts: Facts about the training rows; None before the data is prepared.
         """
         metric = metric_of(spec)
         return cls(
@@ -70,4 +79,5 @@ class TaskContext:
             device=device,
             metric_traits=metric.traits,
             prediction=metric.prediction_kind(spec.task),
+            facts=facts,
         )

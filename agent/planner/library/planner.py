@@ -85,6 +85,7 @@ class LibraryPlanner:
         slots = dict(blueprint.slots)
         for arm in chosen:
             slots.update({change.slot: change.new for change in arm.changes})
+        slots = self.search_space.settle(family, slots)
         cites = inherited_cites(parent, slots)
         for arm in chosen:
             if arm.lessons:
@@ -120,12 +121,14 @@ class LibraryPlanner:
     ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
         """Return the draft's slots and citations; lessons' proven values fill slots the draft leaves open."""
         constraints = self.search_space.constraints
-        slots = constraints.draft_slots(family, draft)
+        slots = self.search_space.draft_slots(family, draft)
         cites: dict[str, tuple[str, ...]] = {}
         scope = self.search_space.scope_of[family.id]
         for lesson in sorted(state.helpful_lessons, key=lambda lesson: lesson.confidence):
             (change,) = lesson.changes
             if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
+                continue
+            if not self.search_space.is_active(family, change.slot, slots):
                 continue
             wanted = constraints.allows({**slots, change.slot: change.new})
             if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new) and wanted:

@@ -49,7 +49,7 @@ class SearchSpace:
         return [*self.scope_of.values(), self._own_code]
 
     def drafts(self) -> list[tuple[Family, Draft]]:
-        """Return every draft that suits the data, the cheapest first."""
+        """Return every draft that suits the data: first baselines, then the cheapest first."""
         return sorted(
             (
                 (family, draft)
@@ -57,7 +57,10 @@ class SearchSpace:
                 for draft in family.drafts
                 if is_met(draft.when, self._context)
             ),
-            key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            key=lambda option: (
+                not option[1].first,
+                option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            ),
         )
 
     def moves(self, family: Family) -> list[Move]:

@@ -129,6 +129,9 @@ class Draft(_Frozen):
     id: str
     title: str
     set: dict[str, Value]
+    first: bool = Field(
+        default=False, description="A strong and cheap baseline: the first node of a run, whatever its budget."
+    )
     when: Condition = Condition()
     model: str = Field(description="The four parts of an idea, in a sentence each.")
     data: str

@@ -160,6 +160,11 @@ class Family(_Frozen):
         description="Extra of mars-search that installs `packages`; None for a user's own family.",
     )
     slots: dict[str, Slot]
+    shrink: dict[str, float] = Field(
+        default_factory=dict,
+        description="Slots of numbers that go down their ladders, in this order, where an idea does not fit "
+        "the time; each with its least value.",
+    )
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]
     folder: Path = Field(exclude=True)
@@ -180,6 +185,13 @@ class Family(_Frozen):
             for name, value in owner.set.items():
                 if not self.slots[name].accepts(value):
                     raise ValueError(f"{owner.id}: slot {name!r} does not accept {value!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _shrinks_numbers(self) -> "Family":
+        for name in self.shrink:
+            if name not in self.slots or not all(type(v) in (int, float) for v in self.slots[name].values):
+                raise ValueError(f"shrink: {name!r} is no slot of numbers; name one of `slots`")
         return self
 
     @cached_property

@@ -91,7 +91,9 @@ class Launcher:
         """Execute the node's code with another seed."""
         trial = Trial(node.id, node.commit, self.runner.checkout.workspace(node.id), "", ())
         number, limit_s = len(node.repeats) + 1, repeat_limit_s(self.state, node)
-        future = self.workers.submit(_failed_repeat, self.runner.repeat, trial, number, limit_s)
+        assert node.result is not None
+        repeat = partial(self.runner.repeat, recorded=node.result)
+        future = self.workers.submit(_failed_repeat, repeat, trial, number, limit_s)
         self.workers.under_way.append(RepeatExecution(node, Watch(), future))
 
     def start_refit(self, node: Node) -> None:

@@ -141,12 +141,13 @@ def template_environment(folder: Path, bundled: Path | None = None) -> jinja2.En
 
 
 def template_names(folder: Path) -> list[str]:
-    """Return the templates that become files; names that begin with an underscore are partials."""
-    return sorted(
-        str(file.relative_to(folder))
-        for file in folder.rglob("*.j2")
-        if not file.name.startswith("_") or file.name == "__init__.py.j2"
-    )
+    """Return the templates that become files; files and folders that begin with an underscore are partials."""
+    files = [file.relative_to(folder) for file in folder.rglob("*.j2")]
+    return sorted(str(file) for file in files if not any(map(_is_partial, file.parts)))
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith("_") and name != "__init__.py.j2"
 
 
 def template_sources(folder: Path, name: str) -> list[Path]:

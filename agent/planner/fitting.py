@@ -22,10 +22,7 @@ class FittedIdea:
 def fit_draft(
     search_space: SearchSpace, request: Request, family: Family, slots: dict[str, Value]
 ) -> FittedIdea | None:
-    """Return a draft that fits the time; None if even its cheapest form does not.
-
-    A first baseline of a family fits in any case, because its code adapts itself to the limit.
-    """
+    """Return a draft that fits the time; None if even its cheapest form does not."""
     expected_s = search_space.draft_seconds(request.state, family, slots)
     if expected_s is None:
         return FittedIdea(slots, None)

@@ -50,9 +50,11 @@ def _promise(state: RunState, node: Node) -> float:
     """Return by how much a cut node may get better than the best node, in units of the metric."""
     best = state.best
     cut = node.result.cut if node.result else None
-    if best is None or best.metric is None or node.metric is None or cut is None:
+    score = state.score(node)
+    if best is None or best.metric is None or score is None or cut is None:
         return 0.0
-    return state.direction.gain(node.metric, best.metric) + (1 - cut.share) * GAIN_SHARE * abs(best.metric)
+    gain = state.direction.gain(score, best.metric)
+    return gain + (1 - cut.share) * GAIN_SHARE * abs(best.metric)
 
 
 def _may_gain(state: RunState, node: Node) -> bool:

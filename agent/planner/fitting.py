@@ -5,9 +5,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from agent.planner.base import Request
-from agent.planner.search_space import DRAFT_SLACK, SAFE_SHARE, SearchSpace
+from agent.planner.search_space import SAFE_SHARE, SearchSpace
 from agent.repository.family import Family, Value
 from agent.repository.idea import changes_between
+
+# Estimates across structures are rough, and candidates fit their training to their time limit.
+DRAFT_SLACK = 2.0
 
 
 @dataclass(frozen=True)

@@ -68,11 +68,17 @@ def lesson_from(
     prepared = runner.prepared
     scope = _scope(prepared, node)
     evidence = _compare(state, run, runner, metric, node, result, other)
-    if evidence is None:
+    if evidence is None or state.run.rules >= 3 and _loser_was_cut(evidence, result, other):
         return None
     mine_score, their_score = scores_on_common_folds(result, other.result)
     scores = f"{metric.name} {mine_score:.5f} against {their_score:.5f}"
     return distill(scope, node.idea.title, changes, evidence, scores, edits)
+
+
+def _loser_was_cut(evidence: Evidence, result: NodeResult, other: Node) -> bool:
+    """Whether the time limit cut the node that lost the comparison; its loss says nothing about its idea."""
+    loser = result if evidence.effect < 0 else other.result
+    return loser is not None and loser.cut is not None
 
 
 def fixes_taught(

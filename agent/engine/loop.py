@@ -164,6 +164,7 @@ class SearchLoop:
                 expected_s=action.expected_s,
                 note=action.note,
                 replays=action.replays,
+                continues=action.continues,
             )
         )
         return self.state.nodes[number]

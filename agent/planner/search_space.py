@@ -50,7 +50,7 @@ class SearchSpace:
         return [*self.scope_of.values(), self._own_code]
 
     def drafts(self) -> list[tuple[Family, Draft]]:
-        """Return every draft that suits the data, by rank, then the cheapest first."""
+        """Return every draft that suits the data: first baselines, then by rank, then the cheapest first."""
         return sorted(
             (
                 (family, draft)
@@ -59,6 +59,7 @@ class SearchSpace:
                 if is_met(draft.when, self._context) and not lacks_packages(family, draft.set)
             ),
             key=lambda option: (
+                not option[1].first,
                 option[1].rank,
                 option[0].relative_cost({**option[0].defaults, **option[1].set}),
             ),
@@ -184,5 +185,7 @@ def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[st
 
 
 def _is_short(request: Request) -> bool:
-    """Return whether less than a full node limit is left."""
+    """Return whether less than a full node limit is left; from rules 3 on, whether the run is about to end."""
+    if request.state.run.rules >= 3:
+        return request.finishing
     return request.limit_s < request.state.run.node_limit_s

@@ -59,6 +59,13 @@ class Failure(Frozen):
         return (self.stage, self.redacted_message, *files)
 
 
+class Cut(Frozen):
+    """What a candidate left out because of its time limit, as it reports itself."""
+
+    what: str = Field(description="What it used a part of, e.g. `training rows`, `epochs`, `rounds`.")
+    share: float = Field(gt=0, lt=1, description="The part that it used.")
+
+
 class LeakageProbe(Frozen):
     """Result of a label permutation test on a candidate: validation labels shuffled among their rows."""
 
@@ -97,6 +104,7 @@ class NodeResult(Frozen):
     audit_metric: float | None = None
     audit_se: float | None = None
     curve: tuple[CurvePoint, ...] = ()
+    cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
     facts: dict[str, str] = Field(
         default_factory=dict,
         description="The candidate's own reports, e.g. the pretrained weights it used.",
@@ -198,6 +206,9 @@ class NodeProposed(_Event):
     expected_s: float | None = None
     note: str = Field(default="", description="The planner's note on the origin of the idea; may be empty.")
     replays: int | None = Field(default=None, description="The node of the replayed run that had the idea.")
+    continues: int | None = Field(
+        default=None, description="The node, cut short by its time limit, that is executed again with more time."
+    )
 
 
 class ModuleWritten(_Event):

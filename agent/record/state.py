@@ -59,6 +59,7 @@ class Node:
     proposed_at_s: float
     note: str = ""  # the planner's note on the origin of the idea
     replays: int | None = None  # the node of the replayed run that had the idea
+    continues: int | None = None  # the node that is executed again with more time
     last_edited: int | None = None  # the latest node in the lineage, or itself, whose code was edited
     blueprint: Blueprint | None = None  # the idea's, with slots that its family gained later
     finished_at_s: float | None = None
@@ -325,7 +326,13 @@ class RunState:
         above = self.nodes[event.parents[0]] if event.parents else None
         inherited = above.last_edited if above is not None else None
         edited = event.node if event.idea.edits else inherited
-        node = Node(*about, note=event.note, replays=event.replays, last_edited=edited)
+        node = Node(
+            *about,
+            note=event.note,
+            replays=event.replays,
+            continues=event.continues,
+            last_edited=edited,
+        )
         self.nodes[event.node] = self._running[event.node] = node
         self.searched_nodes += event.operator != "ensemble"
         self.moves.update(event.idea.moves)

@@ -173,6 +173,9 @@ class Draft(_Frozen):
     title: str
     set: dict[str, Value]
     rank: int = Field(default=0, description="Drafts of a lower rank come first, of equal rank the cheaper.")
+    first: bool = Field(
+        default=False, description="A strong and cheap baseline: the first node of a run, whatever its budget."
+    )
     when: Condition = Condition()
     model: str = Field(description="The four parts of an idea, in a sentence each.")
     data: str
@@ -201,6 +204,11 @@ class Family(_Frozen):
         description="Extra of mars-search that installs `packages`; None for a user's own family.",
     )
     slots: dict[str, Slot]
+    shrink: dict[str, float] = Field(
+        default_factory=dict,
+        description="Slots of numbers that go down their ladders, in this order, where an idea does not fit "
+        "the time; each with its least value.",
+    )
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]
     folder: Path = Field(exclude=True)
@@ -234,6 +242,13 @@ class Family(_Frozen):
                     if not self.slots[other].accepts(value):
                         raise ValueError(f"{name}: slot {other!r} does not accept {value!r}")
             earlier.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _shrinks_numbers(self) -> "Family":
+        for name in self.shrink:
+            if name not in self.slots or not all(type(v) in (int, float) for v in self.slots[name].values):
+                raise ValueError(f"shrink: {name!r} is no slot of numbers; name one of `slots`")
         return self
 
     @cached_property

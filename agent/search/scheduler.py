@@ -11,7 +11,8 @@ from agent.planner.base import Planner, Request
 from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
-from agent.search.budget import Budget
+from agent.search.budget import Budget, node_limit_s
+from agent.search.continuing import continued_idea, continued_seconds, node_to_continue
 from agent.search.ending import reached_limit
 from agent.search.policy import Policy, Step, improvable, make_policy
 
@@ -32,6 +33,7 @@ class Propose:
     expected_s: float | None
     note: str = ""
     replays: int | None = None  # the node of another run that the idea is taken from
+    continues: int | None = None  # the node, cut short by its time limit, that gets more time
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,13 @@ class Scheduler:
             return None
         budget = Budget.of(state)
         rng = np.random.default_rng([state.run.seed, state.decisions])
+        if (cut := node_to_continue(state, budget.search_left_s)) is not None:
+            return _continuation(cut)
         if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
         for step in self._steps(state, budget, rng):
             parent = None if step.parent is None else state.nodes[step.parent]
-            request = Request(state, parent, budget.next_limit_s, budget.finishing, rng)
+            request = Request(state, parent, node_limit_s(state, parent), budget.finishing, rng)
             proposal = self._planner.propose(request)
             if reached_limit(state) is not None:  # the model's answer may have used up the run's time
                 return None
@@ -105,6 +109,17 @@ def blueprint_draft(blueprint: Blueprint) -> Propose:
     return Propose("draft", (), placeholder_idea("the blueprint", "The given blueprint", blueprint), None)
 
 
+def _continuation(node: Node) -> Propose:
+    """Return the execution of a cut node with more time, as a child of it."""
+    assert node.result is not None
+    assert node.result.cut is not None
+    cut = node.result.cut
+    note = f"Node {node.name} used {cut.share:.0%} of its {cut.what} because of its time limit; it gets more time."
+    return Propose(
+        "improve", (node.id,), continued_idea(node), continued_seconds(node), note=note, continues=node.id
+    )
+
+
 def _first_node(run: RunSettings) -> Propose | None:
     """Return the node that the user gave: a blueprint or an imported repository; None without one."""
     if run.blueprint is not None:
@@ -122,5 +137,5 @@ def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:
     if best is None or best in repeated or len(state.valid) < 2 or len(repeated) >= MAX_REPEATS:
         return None
     spent = state.repeat_seconds + best.seconds
-    affordable = spent <= REPEAT_SHARE * budget.limit_s and best.seconds <= budget.next_limit_s
+    affordable = spent <= REPEAT_SHARE * budget.limit_s and best.seconds <= node_limit_s(state, best)
     return best if affordable and not any(node.repeating for node in repeated) else None

@@ -4,7 +4,7 @@ from agent.competition.evaluation import Evaluation, evaluate, parse_printed_met
 from agent.competition.prepared import Prepared
 from agent.competition.untrusted_csv import SubmissionError
 from agent.core.errors import MarsError
-from agent.engine.candidate_reports import cache_seconds, facts, read_analysis, read_log, thin_curve
+from agent.engine.candidate_reports import cache_seconds, cut_of, facts, read_analysis, read_log, thin_curve
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
 from agent.execution.base import Outcome
@@ -130,5 +130,6 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         fold_metrics=evaluation.fold_scores,
         audit_metric=evaluation.audit,
         audit_se=evaluation.audit_error,
+        cut=cut_of(analysis),
         facts=facts(analysis),
     )

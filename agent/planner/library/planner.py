@@ -6,6 +6,7 @@ A family's moves are arms of a bandit. Their gain and cost come from priors and 
 from agent.memory.lesson import Scope
 from agent.planner.base import Proposal, Request, TaskContext
 from agent.planner.constraints import Constraints
+from agent.planner.fitting import FittedIdea, fit_draft
 from agent.planner.library.arms import Arm
 from agent.planner.library.idea_text import draft_idea, improved_idea
 from agent.planner.search_space import SearchSpace, draft_fits, inherited_cites
@@ -44,13 +45,22 @@ class LibraryPlanner:
         for family, draft in options:
             if _is_drafted(request.state, family, draft):
                 continue
-            slots, cites = self._with_proven_values(family, draft, request.state)
-            expected = self.search_space.draft_seconds(request.state, family, slots)
-            if draft_fits(expected, request) and self.search_space.is_new_and_allowed(
-                request.state, family, slots, None
-            ):
-                return Proposal(draft_idea(family, draft, slots, (), cites), expected)
+            if (proposal := self._of_draft(request, family, draft)) is not None:
+                return proposal
         return self._redraft(request, options)
+
+    def _of_draft(self, request: Request, family: Family, draft: Draft) -> Proposal | None:
+        slots, cites = self._with_proven_values(family, draft, request.state)
+        if request.state.run.rules < 3:
+            expected = self.search_space.draft_seconds(request.state, family, slots)
+            fitted = FittedIdea(slots, expected) if draft_fits(expected, request) else None
+        else:
+            fitted = fit_draft(self.search_space, request, family, slots)
+        if fitted is None or not self.search_space.is_new_and_allowed(
+            request.state, family, fitted.slots, None
+        ):
+            return None
+        return Proposal(draft_idea(family, draft, fitted.slots, (), cites), fitted.expected_s, fitted.note)
 
     def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
         """Return a used draft with proven slot values and a few random moves, once all drafts are used."""

@@ -57,9 +57,13 @@ def model_of(kind: str, slots: Mapping[str, Any], is_regression: bool) -> Any:
         forest = ExtraTreesRegressor if is_regression else ExtraTreesClassifier
         return forest(**chosen, random_state=0)
     scaling = chosen.pop("scaling")
-    scaler = StandardScaler() if scaling == "standard" else QuantileTransformer(50, output_distribution="normal")
+    scaler = (
+        StandardScaler() if scaling == "standard" else QuantileTransformer(50, output_distribution="normal")
+    )
     epsilon = chosen.pop("epsilon")
-    kernel = SVR(**chosen, epsilon=epsilon) if is_regression else SVC(**chosen, probability=True, random_state=0)
+    kernel = (
+        SVR(**chosen, epsilon=epsilon) if is_regression else SVC(**chosen, probability=True, random_state=0)
+    )
     return make_pipeline(scaler, kernel)
 
 
@@ -73,7 +77,9 @@ def error_of(kind: str, table: str, slots: Mapping[str, Value]) -> float:
     scoring = "neg_root_mean_squared_error" if is_regression else "neg_log_loss"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = cross_val_score(model_of(kind, slots, is_regression), data.data, target, cv=folds, scoring=scoring)
+        found = cross_val_score(
+            model_of(kind, slots, is_regression), data.data, target, cv=folds, scoring=scoring
+        )
     return float(-found.mean())
 
 

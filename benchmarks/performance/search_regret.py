@@ -127,10 +127,13 @@ def table_of(found: Mapping[tuple[str, str], np.ndarray], names: Sequence[str], 
     """Return the regrets after `at` evaluations, by surface and over all."""
     known = list(dict.fromkeys(surface for surface, _ in found))
     others = [f"{names[0]} - {name}" for name in names[1:]]
-    table = Table("surface", *names, *others, title=f"Regret in % after {at} evaluations (95 % interval)", box=None)
+    table = Table(
+        "surface", *names, *others, title=f"Regret in % after {at} evaluations (95 % interval)", box=None
+    )
     for rows in [*([one] for one in known), known]:
         values = {
-            name: 100 * np.stack([found[row, name][:, min(at, found[row, name].shape[1]) - 1] for row in rows])
+            name: 100
+            * np.stack([found[row, name][:, min(at, found[row, name].shape[1]) - 1] for row in rows])
             for name in names
         }
         cells = [_cell(values[name]) for name in names]

@@ -16,7 +16,9 @@ from agent.repository.family import Family, Value
 RECORDED = Path(__file__).with_name("recorded_surfaces.csv")
 
 
-def _slot(values: Sequence[Value], default: Value, bounds: tuple[float, float] | None = None) -> dict[str, Any]:
+def _slot(
+    values: Sequence[Value], default: Value, bounds: tuple[float, float] | None = None
+) -> dict[str, Any]:
     return {"values": tuple(values), "default": default, "description": "", "modules": (), "range": bounds}
 
 
@@ -95,7 +97,8 @@ class Surface:
         """Return the recorded points of all surfaces."""
         with file.open(newline="") as rows:
             return [
-                Row(kind, table, json.loads(slots), float(error)) for kind, table, slots, error in csv.reader(rows)
+                Row(kind, table, json.loads(slots), float(error))
+                for kind, table, slots, error in csv.reader(rows)
             ]
 
 
@@ -169,7 +172,8 @@ class SyntheticSurface(Surface):
         return {
             "depth": np.minimum(depth, 0.05),
             "best": np.clip(usual + rng.normal(0, 1.2, self.numbers), 0.3, 6.7),
-            "tilt": rng.normal(0, 0.35, (self.numbers, self.numbers)) * (rng.random((self.numbers,) * 2) < 0.2),
+            "tilt": rng.normal(0, 0.35, (self.numbers, self.numbers))
+            * (rng.random((self.numbers,) * 2) < 0.2),
             "choice": np.abs(rng.normal(0, 0.02, (self.choices, 3))) * (rng.random((self.choices, 1)) < 0.6),
         }
 

@@ -30,13 +30,15 @@ class Axis:
     knots: tuple[float, ...] = ()  # increasing numbers; neighbours are 1 apart
     continuous: bool = False
     integral: bool = False
+    options: tuple[Value, ...] = ()  # the choices that may be drawn
 
     @classmethod
-    def of(cls, name: str, slot: Slot) -> "Axis":
-        """Return the axis of a slot."""
+    def of(cls, name: str, slot: Slot, options: Sequence[Value] | None = None) -> "Axis":
+        """Return the axis of a slot; without `options`, every choice may be drawn."""
         numbers = [value for value in slot.values if _is_number(value)]
-        if len(numbers) < len(slot.values) or len(set(numbers)) < 2 and slot.range is None:
-            return cls(name, slot.values)
+        if len(numbers) < len(slot.values) or (len(set(numbers)) < 2 and slot.range is None):
+            drawn = slot.values if options is None else [value for value in slot.values if value in options]
+            return cls(name, slot.values, options=tuple(drawn))
         knots = sorted({float(number) for number in numbers})
         if slot.range is not None:
             lower, upper = slot.range
@@ -75,14 +77,15 @@ class Axis:
 
     def sample(self, rng: np.random.Generator) -> Value:
         """Return a value drawn uniformly over the positions, or over the choices."""
-        if not self.is_ordered or not self.continuous:
-            return self.values[int(rng.integers(len(self.values)))]
+        if not self.continuous:
+            drawn = self.values if self.is_ordered else self.options
+            return drawn[int(rng.integers(len(drawn)))]
         return self.value_at(float(rng.uniform(0.0, len(self.knots) - 1.0)))
 
     def near(self, value: Value, rng: np.random.Generator, width: float = 1.0) -> Value:
         """Return a value near another one: a normal step on the ladder, or any choice."""
         if not self.is_ordered:
-            return self.values[int(rng.integers(len(self.values)))]
+            return self.options[int(rng.integers(len(self.options)))]
         return self.value_at(self.position(value) + width * float(rng.standard_normal()))
 
     def _rounded(self, number: float) -> Value:
@@ -102,10 +105,20 @@ class Space:
     axes: tuple[Axis, ...]
 
     @classmethod
-    def of(cls, family: Family, fixed: Iterable[str]) -> "Space":
-        """Return the space of a family's slots without those that are fixed."""
-        kept = set(fixed)
-        return cls(tuple(Axis.of(name, slot) for name, slot in family.slots.items() if name not in kept))
+    def of(
+        cls, family: Family, fixed: Iterable[str], options: Mapping[str, Sequence[Value]] | None = None
+    ) -> "Space":
+        """Return the space of a family's slots.
+
+        Args:
+            family: The family.
+            fixed: Slots that keep their values.
+            options: Choices that may be drawn, by slot; all of them for other slots.
+        """
+        kept, drawn = set(fixed), options or {}
+        slots = {name: slot for name, slot in family.slots.items() if name not in kept}
+        axes = (Axis.of(name, slot, drawn.get(name)) for name, slot in slots.items())
+        return cls(tuple(axis for axis in axes if axis.is_ordered or len(axis.options) > 1))
 
     def __len__(self) -> int:
         return len(self.axes)

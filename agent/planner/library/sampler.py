@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -33,11 +32,10 @@ _CHOICE_DIGITS = 9  # of a worth; values that agree in them are equal on every m
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluated point; without an error it failed, or it is running."""
+    """One evaluated point; without an error it failed."""
 
     slots: Slots
     error: float | None
-    running: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,13 +66,14 @@ class Sampler:
         usual: The draft's values, which the family holds good.
         trials: Evaluated points, oldest first.
         comparisons: Differences that are known from elsewhere.
+        settle: Gives slots without effect their usual value, so that equal points are equal.
     """
 
     space: Space
     usual: Slots
     trials: Sequence[Trial]
     comparisons: Sequence[Comparison] = ()
-    _rank: dict[str, Any] = field(default_factory=dict, repr=False)
+    settle: Callable[[Slots], Slots] = lambda slots: slots
 
     def suggest(
         self,
@@ -94,7 +93,9 @@ class Sampler:
         found = self._unseen([*self._candidates(bases[:BASES], rng), *extra])
         ranked = self._ranked(found, cost)
         best = [found[at] for at in np.argsort(-ranked, kind="stable")[:REFINED]]
-        found = self._unseen([*found, *(self._varied(slots, rng, 1 + at % 2) for slots in best for at in range(REFINEMENTS))])
+        found = self._unseen(
+            [*found, *(self._varied(slots, rng, 1 + at % 2) for slots in best for at in range(REFINEMENTS))]
+        )
         worth = self._ranked(found, cost)
         means, _ = self._predict(found)
         for at in np.argsort(-worth, kind="stable"):
@@ -181,7 +182,7 @@ class Sampler:
         """Return the points that are not evaluated, each once."""
         known = {_key(trial.slots) for trial in self.trials}
         found: dict[str, Slots] = {}
-        for slots in points:
+        for slots in map(self.settle, points):
             key = _key(slots)
             if key not in known:
                 found.setdefault(key, slots)
@@ -197,7 +198,7 @@ class Sampler:
         return np.array([float(f"{value:.{_CHOICE_DIGITS}g}") for value in worth])
 
     def _feasible(self, points: Sequence[Slots]) -> Floats:
-        """Return the chances (k,) that points do not fail, and are not nearly what runs at this moment."""
+        """Return the chances (k,) that points do not fail."""
         failed = [trial.slots for trial in self.trials if trial.error is None]
         scored, _ = self._scored
         if not failed:
@@ -209,7 +210,7 @@ class Sampler:
     def _alike(self, points: Sequence[Slots], others: Sequence[Slots]) -> Floats:
         gaps = np.abs(self.space.positions(points)[:, None] - self.space.positions(others)[None])
         gaps = np.where(self.space.ordered, gaps, 1.5 * (gaps > 0))
-        return np.exp(-np.square(gaps).sum(axis=2))
+        return np.asarray(np.exp(-np.square(gaps).sum(axis=2)))
 
 
 def expected_improvement(gains: Floats, sds: Floats) -> Floats:
@@ -241,7 +242,7 @@ def log_errors(errors: Sequence[float]) -> Floats:
 def _single_values(axis: Axis, value: Value) -> list[Value]:
     """Return the values that a slot takes alone."""
     if not axis.continuous:
-        return [other for other in axis.values if other != value]
+        return [other for other in (axis.values if axis.is_ordered else axis.options) if other != value]
     at = axis.position(value)
     steps = [axis.value_at(at + sign * step) for step in SINGLE_STEPS for sign in (-1, 1)]
     return list(dict.fromkeys(step for step in steps if step != value))

@@ -1,5 +1,6 @@
 """Planner interface: takes a request, returns a proposal."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -21,6 +22,9 @@ class Request:
     limit_s: float  # time limit of the candidate, in seconds
     finishing: bool  # the rest of the time goes to the best node: rank by gain, not by gain per cost
     rng: np.random.Generator
+    looking: bool = False  # the search has its first look at structures: known drafts wait
+    left_s: float = math.inf
+    """Seconds that candidates may still use: cost counts where a node takes a notable share of them."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class TaskContext:
     metric_traits: frozenset[Trait] = frozenset()
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
     facts: DataFacts | None = None  # about the training rows; None: unknown
+    best_score: float | None = None  # the best score of the metric; None: unknown
 
     @classmethod
     def of(
@@ -80,4 +85,5 @@ class TaskContext:
             metric_traits=metric.traits,
             prediction=metric.prediction_kind(spec.task),
             facts=facts,
+            best_score=metric.best,
         )

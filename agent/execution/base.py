@@ -56,7 +56,7 @@ class Job:
     cache: Path | None = None
     """MARS_CACHE_DIR: private, writable."""
     gpu: str | None = None
-    """CUDA_VISIBLE_DEVICES: the leased GPU; None keeps the value of the user's environment."""
+    """CUDA_VISIBLE_DEVICES: the leased GPUs, such as `0,1`; None keeps the value of the user."""
     arguments: tuple[str, ...] = ()
     script: str = MAIN
     """Executed script, relative to the workspace. The workspace comes first on the import path."""

@@ -55,6 +55,7 @@ class TaskView(BaseModel):
         default=None, description="Column of train.csv with the user's own folds, if it holds several."
     )
     own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
+    gpus: int = Field(default=1, description="GPUs of a node, which train one network together.")
     picture_ground: int = Field(
         default=WHITE, description="Grey value behind transparent pictures; prepared ones have it already."
     )
@@ -84,7 +85,8 @@ class TaskView(BaseModel):
         return get_metric(self.metric, self.metric_parameters).source_for(self.task, self.n_classes)
 
     @classmethod
-    def of(cls, prepared: Prepared) -> "TaskView":
+    def of(cls, prepared: Prepared, gpus: int = 1) -> "TaskView":
+        """Return what templates see of prepared data, in a run whose nodes have so many GPUs."""
         spec = prepared.spec
         metric = metric_of(spec)
         several = prepared.train_folds > 1
@@ -108,6 +110,7 @@ class TaskView(BaseModel):
             n_train=prepared.rows.train,
             fold_column=spec.fold_column if several else None,
             own_folds=prepared.train_folds if several else 0,
+            gpus=gpus,
             picture_ground=WHITE if prepared.rendering is None else prepared.rendering.ground,
             picture_ranges=() if prepared.rendering is None else prepared.rendering.ranges,
         )

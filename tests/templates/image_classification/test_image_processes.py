@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from safetensors.numpy import load_file
 
@@ -14,55 +13,18 @@ from agent.execution.cold import ColdExecutor
 from agent.execution.diagnosis import diagnose
 from agent.execution.isolation import detect_kernel
 from agent.repository.family import Value
-from tests.templates.image_classification.image_runs import Finished, execute_cold, lay_out
+from tests.templates.image_classification.image_runs import lay_out
 from tests.templates.image_classification.picture_competitions import TinyCompetition, make_competition
+from tests.templates.image_classification.processes import ONE_BATCH, STEP, processes_in, run, workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SLOTS: dict[str, Value] = {
-    "backbone": "convnext_atto",  # without batch norm, whose statistics a CPU does not share
-    "pretrained": False,
-    "image_size": 32,
-    "batch_size": 32,
-    "epochs": 2,
-    "optimizer": "sgd",
-    "lr": 0.01,
-    "augmentation": "none",
-    "flip": False,
-}
-SMALL: dict[str, Value] = {**SLOTS, "backbone": "tiny_cnn"}
-STEP = "        targets = targets_of("  # a line of each training step
+SMALL: dict[str, Value] = {**ONE_BATCH, "backbone": "tiny_cnn"}
 
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> TinyCompetition:
     return make_competition(tmp_path_factory.mktemp("shapes"), rows=(160, 48, 33))
-
-
-def workspace(shapes: TinyCompetition, folder: Path, slots: dict[str, Value], before_step: str = "") -> Path:
-    """A repository for two GPUs; a line of code may precede each training step."""
-    task = shapes.task.model_copy(update={"gpus": 2})
-    lay_out(task, slots, shapes.folder, folder)
-    fit = folder / "library" / "fit.py"
-    code = fit.read_text()
-    assert code.count(STEP) == 1
-    fit.write_text(code.replace(STEP, f"        {before_step}\n{STEP}" if before_step else STEP))
-    return folder
-
-
-def run(folder: Path, processes: int, *arguments: str, **extra: str) -> Finished:
-    return execute_cold(folder, *arguments, MARS_GPUS=str(processes), MARS_SEED="3", **extra)
-
-
-def processes_in(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == folder:
-                found.append(process.pid)
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 @pytest.mark.parametrize("more", [{}, {"ema": True, "clip_norm": 1.0, "optimizer": "adamw", "lr": 0.001}])
@@ -71,7 +33,7 @@ def test_two_processes_give_the_network_of_one_with_the_whole_batch(
 ) -> None:
     weights, outputs = [], []
     for processes in (1, 2):
-        folder = workspace(shapes, tmp_path / str(processes), {**SLOTS, **more})
+        folder = workspace(shapes, tmp_path / str(processes), {**ONE_BATCH, **more})
         done = run(folder, processes, "--save")
         assert done.returncode == 0, done.output
         assert np.isfinite(done.metric)
@@ -95,6 +57,7 @@ def test_two_processes_give_the_network_of_one_with_the_whole_batch(
         {"folds": 3, "ema": True, "augmentation": "light"},
         {"finish_scale": 1.5, "augmentation": "medium", "epochs": 4},
         {"second_backbone": "convnext_atto", "blend": "fitted", "second_lr": 0.3},
+        {"backbone": "resnet10t", "checkpointing": True, "drop_path": 0.1, "soup": True, "folds": 3},
     ],
 )
 def test_every_kind_of_training_ends_in_two_processes(
@@ -122,12 +85,12 @@ def test_a_failed_process_ends_all_within_seconds(
     line = f"if config.rank == {rank} and self.budget.done == 2: open({str(mark)!r}, 'w').close(); {fault}"
     folder = workspace(shapes, tmp_path / "work", SMALL, line)
     done = run(folder, 2)
-    assert time.time() - mark.stat().st_mtime < 8
+    assert time.time() - mark.stat().st_mtime < 20
     assert done.returncode != 0
     if rank == 1 or "ValueError" in fault:
         assert reason in diagnose(done.returncode, done.output, folder)[1], done.output
         assert ("a broken picture" in done.output) == ("ValueError" in fault)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while processes_in(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not processes_in(folder)
@@ -158,14 +121,15 @@ def test_the_main_process_shortens_the_training_of_all(shapes: TinyCompetition, 
     line = "time.sleep(0.3 if config.rank else 0.0)"
     folder = workspace(shapes, tmp_path / "work", {**SMALL, "epochs": 80}, line)
     started = time.monotonic()
-    done = run(folder, 2, MARS_TIME_LIMIT_S="40")
+    done = run(folder, 2, MARS_TIME_LIMIT_S="90")  # 80 epochs of five slow steps take 120 s
     assert done.returncode == 0, done.output
-    assert time.monotonic() - started < 45
-    assert 1 < json.loads((folder / "working" / "frozen.json").read_text())["epochs"] < 40
+    assert time.monotonic() - started < 95
+    (epochs,) = json.loads((folder / "working" / "frozen.json").read_text())["epochs"].values()
+    assert 1 < epochs < 70
 
 
 def test_a_stopped_training_goes_on_in_two_processes(shapes: TinyCompetition, tmp_path: Path) -> None:
-    slots = {**SLOTS, "ema": True}
+    slots = {**ONE_BATCH, "ema": True}
     whole = workspace(shapes, tmp_path / "whole", slots)
     assert run(whole, 2, "--save").returncode == 0
     stopped = workspace(shapes, tmp_path / "stopped", slots)

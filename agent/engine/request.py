@@ -16,7 +16,7 @@ from agent.core.seeds import SEED_LIMIT
 from agent.engine.planners.plugin import PlannerSetup
 from agent.engine.planners.registry import PLANNERS
 from agent.engine.run_request import PLANNER_FIELDS, RunRequest
-from agent.execution.gpus import visible_gpus
+from agent.execution.gpus import too_few_gpus, visible_gpus
 from agent.execution.hardware import cpu_count, device
 from agent.execution.registry import EXECUTORS
 from agent.planner.base import TaskContext
@@ -73,6 +73,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         policy=request.policy,
         workers=workers,
         share_gpus=request.share_gpus,
+        gpus_per_node=request.gpus_per_node,
         threads=max(cpu_count() // workers, 1),
         seed=request.seed,
         executor=executor_name(request),
@@ -114,10 +115,14 @@ def chosen_workers(request: RunRequest, prepared: Prepared) -> int:
 def check_workers(request: RunRequest) -> None:
     """Raise SetupError for more workers than the machine's GPUs or cores can serve."""
     workers, gpus = 1 if request.workers == "auto" else request.workers, len(visible_gpus())
-    if device() == "cuda" and workers > gpus and not request.share_gpus:
+    if request.gpus_per_node > max(gpus, 1):
+        raise SetupError(too_few_gpus(request.gpus_per_node, gpus))
+    most = gpus // request.gpus_per_node
+    if device() == "cuda" and workers > most and not request.share_gpus:
+        each = "" if request.gpus_per_node == 1 else f" with {request.gpus_per_node} GPUs each"
         raise SetupError(
-            f"--workers {workers}: this machine has {gpus} GPU(s); use at most {gpus} worker(s), or add "
-            "--share-gpus."
+            f"--workers {workers}: this machine has {counted(gpus, 'GPU')}; use at most "
+            f"{counted(most, 'worker')}{each}, or add --share-gpus."
         )
     most = max(WORKERS_PER_CORE * cpu_count(), MIN_WORKERS)
     if workers > most:
@@ -131,14 +136,20 @@ def check_recorded_parts(settings: RunSettings, engine: Engine) -> None:
     """Import the parts of a recorded run, before another session of the run is recorded.
 
     Raises:
-        SetupError: the planner, policy or executor is unknown, the planner lacks something, or the run has a
-            seed that candidates do not accept.
+        SetupError: the planner, policy or executor is unknown, the planner lacks something, the machine has
+            too few GPUs, or the run has a seed that candidates do not accept.
         ImportError: a package that a built-in part needs is absent.
     """
     if not 0 <= settings.seed < SEED_LIMIT:
         raise SetupError(
             f"The run has the seed {settings.seed}, which the libraries of its candidates refuse; start a "
             "new run with `mars run --seed N`, where N is 0 or more."
+        )
+    gpus = len(visible_gpus())
+    if settings.gpus_per_node > max(gpus, 1):
+        raise SetupError(
+            f"The run needs {settings.gpus_per_node} GPUs per node (--gpus-per-node), and this machine has "
+            f"{counted(gpus, 'GPU') if gpus else 'none'}; resume it on a machine with enough GPUs."
         )
     POLICIES.load(settings.policy)
     EXECUTORS.load(settings.executor)

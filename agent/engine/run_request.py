@@ -12,6 +12,7 @@ MAX_MINUTES = 366 * 24 * 60  # a year; a larger number is a slip, and its second
 MAX_SEED = 2**31 - 1  # seeds of repeats and folds are larger, and numpy takes none above 2**32 - 1
 MAX_NODES = 1_000_000
 MAX_WORKERS = 256  # `make_settings` compares with the machine's cores
+MAX_GPUS_PER_NODE = 64  # `check_workers` compares with the machine's GPUs
 MAX_USD = 1_000_000.0
 
 
@@ -101,6 +102,14 @@ class RunRequest:
             word="auto",
         ),
     ] = "auto"
+    gpus_per_node: Annotated[
+        int,
+        Option(
+            "Number of GPUs that train one network together; N workers need N times as many GPUs.",
+            min=1,
+            max=MAX_GPUS_PER_NODE,
+        ),
+    ] = 1
     share_gpus: Annotated[bool, Option("Let several nodes use one GPU at the same time.")] = False
     data: Annotated[
         Literal["auto", "full", "sample"],

@@ -332,7 +332,9 @@ class _Session:
                 lessons=self._lessons,
                 cache=self._cache,
                 weights=self._home.weights,
-                gpus=GpuLeases(visible_gpus(), shared=state.run.share_gpus),
+                gpus=GpuLeases(
+                    visible_gpus(), per_candidate=state.run.gpus_per_node, shared=state.run.share_gpus
+                ),
                 heartbeat=self._heartbeat,
             )
             chosen = self._search(search)

@@ -69,7 +69,7 @@ def open_search(
         weights=weights,
         gpus=gpus,
     )
-    assembler = Assembler(TaskView.of(run.prepared), templates, lineage)
+    assembler = Assembler(TaskView.of(run.prepared, run.state.run.gpus_per_node), templates, lineage)
     assembler.check_families()
     loop = SearchLoop(
         run=run.id,

@@ -58,7 +58,7 @@ class Job:
     folds: int | None = None
     """MARS_FOLDS: number of folds to execute, from fold 0; None: all, and no variable."""
     gpu: str | None = None
-    """CUDA_VISIBLE_DEVICES: the leased GPU; None keeps the value of the user's environment."""
+    """CUDA_VISIBLE_DEVICES: the leased GPUs, such as `0,1`; None keeps the value of the user."""
     arguments: tuple[str, ...] = ()
     script: str = MAIN
     """Executed script, relative to the workspace. The workspace comes first on the import path."""

@@ -47,6 +47,8 @@ def candidate_environment(job: Job, scratch: Path) -> dict[str, str]:
         variables["MARS_FOLDS"] = str(job.folds)
     if job.gpu is not None:
         variables["CUDA_VISIBLE_DEVICES"] = job.gpu
+        if "," in job.gpu:
+            variables["MARS_GPUS"] = str(job.gpu.count(",") + 1)
     if job.cache is not None:
         variables["MARS_CACHE_DIR"] = str(job.cache)
     return variables

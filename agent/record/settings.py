@@ -85,6 +85,7 @@ class RunSettings(Frozen):
     workers: int = 1
     threads: int = Field(default=1, description="CPU threads of one candidate.")
     share_gpus: bool = Field(default=False, description="Several candidates may use one GPU at once.")
+    gpus_per_node: int = Field(default=1, ge=1, description="GPUs that one candidate uses together.")
     seed: int = 0
     executor: str = Field(default="warm", description="Name of the executor that runs the candidates.")
     blueprint: Blueprint | None = Field(

@@ -64,6 +64,7 @@ class TaskView(BaseModel):
     folds_forward: bool = Field(
         default=False, description="Whether only rows of higher folds, which are earlier, train for a fold."
     )
+    gpus: int = Field(default=1, description="GPUs of a node, which train one network together.")
     picture_ground: int = Field(
         default=WHITE, description="Grey value behind transparent pictures; prepared ones have it already."
     )
@@ -93,7 +94,8 @@ class TaskView(BaseModel):
         return get_metric(self.metric, self.metric_parameters).source_for(self.task, self.n_classes)
 
     @classmethod
-    def of(cls, prepared: Prepared) -> "TaskView":
+    def of(cls, prepared: Prepared, gpus: int = 1) -> "TaskView":
+        """Return what templates see of prepared data, in a run whose nodes have so many GPUs."""
         spec = prepared.spec
         metric = metric_of(spec)
         several = prepared.train_folds > 1
@@ -120,6 +122,7 @@ class TaskView(BaseModel):
             folds=prepared.folds,
             folds_executed=prepared.folds_executed,
             folds_forward=prepared.folds_forward,
+            gpus=gpus,
             picture_ground=WHITE if prepared.rendering is None else prepared.rendering.ground,
             picture_ranges=() if prepared.rendering is None else prepared.rendering.ranges,
         )

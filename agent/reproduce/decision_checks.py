@@ -234,7 +234,9 @@ class RecordedDecisions:
     # -- helpers ---------------------------------------------------------------------------------------
 
     def _assembler(self) -> Assembler:
-        return Assembler(TaskView.of(self.run.prepared), self.templates, self.run.lineage)
+        return Assembler(
+            TaskView.of(self.run.prepared, self.run.state.run.gpus_per_node), self.templates, self.run.lineage
+        )
 
     def _source(self, node: Node) -> NodeSource:
         return node_source(self.state, node, self.run.lineage.read)

@@ -44,7 +44,9 @@ class RenderingCheck:
         self._run = run
         templates = run.templates(home)
         self._families, self._bundled = templates.families, templates.bundled
-        self._assembler = Assembler(TaskView.of(run.prepared), templates, run.lineage)
+        self._assembler = Assembler(
+            TaskView.of(run.prepared, run.state.run.gpus_per_node), templates, run.lineage
+        )
         self._rendered: dict[str, dict[str, str]] = {}  # by commit
         self._faults: dict[int, tuple[str, ...]] = {}  # faults of merges and edits, as found now
 

@@ -46,6 +46,8 @@ def _settings(prepared: Prepared, **options: object) -> RunSettings:
         ({"seed": 2**32}, r"^--seed 4294967296: give a number"),
         ({"workers": 0}, r"^--workers 0: give a number of at least 1"),
         ({"workers": 200}, r"^--workers 200: this machine has \d+ cores?; use at most \d+ workers\.$"),
+        ({"gpus_per_node": 0}, r"^--gpus-per-node 0: give a number of at least 1 and at most 64\.$"),
+        ({"gpus_per_node": 65}, r"^--gpus-per-node 65: give a number of at least 1 and at most 64\.$"),
         ({"max_nodes": 0}, r"^--max-nodes 0: give a number of at least 1"),
         ({"max_usd": float("nan"), "planner": "llm"}, r"^--max-usd nan: give a number"),
         ({"planner_options": ("n=3",)}, r"^--planner-option n=3: the planner library has no option 'n'"),
@@ -65,6 +67,54 @@ def test_wrong_names_and_values_are_refused_before_the_data(
         start(request, home, lambda _: SilentObserver())
     assert not home.prepared.exists()
     assert not home.database.exists()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "options", "message"),
+    [
+        (0, {"gpus_per_node": 2}, r"^--gpus-per-node 2: this machine has no GPU; omit the option\.$"),
+        (1, {"gpus_per_node": 2}, r"^--gpus-per-node 2: this machine has 1 GPU; use at most 1\.$"),
+        (4, {"gpus_per_node": 8}, r"^--gpus-per-node 8: this machine has 4 GPUs; use at most 4\.$"),
+        (
+            4,
+            {"gpus_per_node": 8, "share_gpus": True},
+            r"^--gpus-per-node 8: this machine has 4 GPUs; use at most 4\.$",
+        ),
+        (
+            5,
+            {"gpus_per_node": 2, "workers": 3},
+            r"^--workers 3: this machine has 5 GPUs; use at most 2 workers with 2 GPUs each, or add",
+        ),
+        (
+            1,
+            {"workers": 2},
+            r"^--workers 2: this machine has 1 GPU; use at most 1 worker, or add --share-gpus\.$",
+        ),
+    ],
+)
+def test_more_gpus_than_the_machine_has_are_refused_before_the_data(
+    home: Home, monkeypatch: pytest.MonkeyPatch, gpus: int, options: dict[str, object], message: str
+) -> None:
+    monkeypatch.setattr("agent.engine.request.visible_gpus", lambda: tuple("01234567"[:gpus]))
+    monkeypatch.setattr("agent.engine.request.device", lambda: "cuda" if gpus else "cpu")
+    request = RunRequest(competition="toy", **options)  # type: ignore[arg-type]
+    with pytest.raises(SetupError, match=message):
+        start(request, home, lambda _: SilentObserver())
+    assert not home.prepared.exists()
+    assert not home.database.exists()
+
+
+def test_the_gpus_of_a_node_are_recorded_and_older_runs_have_one(
+    toy_prepared: Prepared, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("agent.engine.request.visible_gpus", lambda: ("0", "1", "2", "3"))
+    settings = _settings(toy_prepared, gpus_per_node=2, workers=2)
+    assert RunSettings.model_validate_json(settings.model_dump_json()).gpus_per_node == 2
+    assert RunSettings.model_validate(settings.model_dump(exclude={"gpus_per_node"})).gpus_per_node == 1
+    check_recorded_parts(settings, open_database(tmp_path / "mars.db"))
+    monkeypatch.setattr("agent.engine.request.visible_gpus", lambda: ("0",))
+    with pytest.raises(SetupError, match=r"^The run needs 2 GPUs per node .* has 1 GPU; resume it on"):
+        check_recorded_parts(settings, open_database(tmp_path / "mars.db"))
 
 
 @pytest.mark.parametrize(

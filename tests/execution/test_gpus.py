@@ -1,13 +1,15 @@
-"""GPU leases: no two candidates get the same GPU. The tests need no GPU."""
+"""GPU leases: no two candidates get the same GPU, and each gets all of its GPUs. The tests need no GPU."""
 
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from agent.core.errors import SetupError
 from agent.execution.base import StopReason
 from agent.execution.gpus import GpuLeases, visible_gpus
 
@@ -59,6 +61,51 @@ def test_a_lease_of_another_process_holds_until_it_dies(tmp_path: Path) -> None:
         assert killed.is_set(), "it waited for the other's death"
     other.wait()
     other.stdout.close()
+
+
+def test_candidates_of_several_gpus_never_share_one_and_never_wait_for_each_other(tmp_path: Path) -> None:
+    free = set("01234")
+    leases = {count: GpuLeases(sorted(free), per_candidate=count, folder=tmp_path) for count in (1, 2, 3)}
+    guard = threading.Lock()
+
+    def candidate(number: int) -> int:
+        count = 1 + number % 3
+        with leases[count].lease() as named:
+            assert named is not None
+            gpus = set(named.split(","))
+            with guard:
+                assert gpus <= free
+                free.difference_update(gpus)
+            time.sleep(0.01)
+            with guard:
+                free.update(gpus)
+        return len(gpus) - count
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(candidate, range(24), timeout=60)) == {0}
+    assert free == set("01234")
+
+
+def test_a_candidate_that_finds_too_few_gpus_holds_none(tmp_path: Path) -> None:
+    one = GpuLeases(["0", "1", "2"], folder=tmp_path)
+    three = GpuLeases(["0", "1", "2"], per_candidate=3, folder=tmp_path)
+    looks: list[float] = []
+
+    def stop_soon(_: float) -> StopReason | None:
+        looks.append(time.monotonic())
+        return StopReason("interrupted", "interrupted") if len(looks) > 2 else None
+
+    with one.lease() as first, three.lease(stop_soon) as all_gpus:
+        assert all_gpus is None
+        with one.lease() as second, one.lease() as third:
+            assert {first, second, third} == {"0", "1", "2"}
+    with three.lease() as all_gpus:
+        assert all_gpus == "0,1,2"
+
+
+def test_more_gpus_per_candidate_than_there_are_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^--gpus-per-node 3: this machine has 2 GPUs; use at most 2\.$"):
+        GpuLeases(["0", "1"], per_candidate=3, folder=tmp_path)
 
 
 def test_without_gpus_or_with_shared_gpus_no_candidate_waits(tmp_path: Path) -> None:

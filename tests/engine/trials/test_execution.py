@@ -17,6 +17,7 @@ from agent.engine.trials.execution import (
 from agent.engine.trials.trial import Trial
 from agent.execution.base import Job, StopReason
 from agent.execution.cache_layers import CacheLayers
+from agent.execution.environment import candidate_environment
 from agent.execution.gpus import GpuLeases
 from agent.execution.hardware import memory_bytes
 from tests.engine.trials.parts import CODE, FakeExecutor
@@ -129,6 +130,17 @@ def test_a_candidate_gets_a_leased_gpu(
     execution = TrialExecution(executor, toy_prepared, RUN, cache, tmp_path / "weights", gpus)
     execution.execute(trial, 20.0, None)
     assert executor.jobs[0].gpu == "4"
+    assert "MARS_GPUS" not in candidate_environment(executor.jobs[0], tmp_path)
+
+
+def test_a_candidate_of_several_gpus_is_told_their_names_and_number(
+    executor: FakeExecutor, toy_prepared: Prepared, cache: CacheLayers, trial: Trial, tmp_path: Path
+) -> None:
+    gpus = GpuLeases(["4", "6", "7"], per_candidate=2, folder=tmp_path / "locks")
+    execution = TrialExecution(executor, toy_prepared, RUN, cache, tmp_path / "weights", gpus)
+    execution.execute(trial, 20.0, None)
+    variables = candidate_environment(executor.jobs[0], tmp_path)
+    assert (variables["CUDA_VISIBLE_DEVICES"], variables["MARS_GPUS"]) == ("4,6", "2")
 
 
 def test_a_stop_reaches_the_outcome(execution: TrialExecution, trial: Trial) -> None:

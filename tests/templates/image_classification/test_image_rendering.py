@@ -31,6 +31,9 @@ TASKS = (
     task_view("classification", "roc_auc", TOO_MANY_TO_KEEP),
     task_view("classification", "qwk"),
     task_view("multilabel", "micro_f1").model_copy(update={"fold_column": "part", "own_folds": 4}),
+    task_view("classification", "accuracy").model_copy(update={"gpus": 2}),
+    task_view("multilabel", "micro_f1", TOO_MANY_TO_KEEP_DECODED).model_copy(update={"gpus": 4}),
+    task_view("multilabel", "macro_f1", TOO_MANY_TO_KEEP).model_copy(update={"gpus": 8}),
 )
 CONTRACT = {
     "README.md",
@@ -98,9 +101,12 @@ def test_every_pair_of_slot_values_renders_the_contract_and_parses(
 ) -> None:
     assert rendered
     extra = Counter(name for _, _, files in rendered for name in set(files) - CONTRACT)
-    assert set(extra) == {"library/budget.py", "library/checkpoint.py", "library/fit.py", "library/head.py"}
-    for slots, _, files in rendered:
+    optional = {"budget", "checkpoint", "distributed", "fit", "head"}
+    assert set(extra) == {f"library/{name}.py" for name in optional}
+    for slots, task, files in rendered:
         assert set(files) >= CONTRACT
+        shares = task.gpus > 1 and "library/fit.py" in files
+        assert ("library/distributed.py" in files) == shares, slots
         for name in ("fit", "head"):
             used = f"from library.{name} import" in files["library/train.py"]
             assert (f"library/{name}.py" in files) == used, slots

@@ -51,15 +51,19 @@ class TaskContext:
     device: Literal["cpu", "cuda"]
     metric_traits: frozenset[Trait] = frozenset()
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
+    n_test: int = 0  # rows to predict; 0: unknown
 
     @classmethod
-    def of(cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"]) -> "TaskContext":
+    def of(
+        cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"], n_test: int = 0
+    ) -> "TaskContext":
         """Return the context of a competition.
 
         Args:
             spec: The competition.
             n_train: Number of training rows.
             device: The device of the machine.
+            n_test: Number of rows to predict; 0 if it is unknown.
         """
         metric = metric_of(spec)
         return cls(
@@ -70,4 +74,5 @@ class TaskContext:
             device=device,
             metric_traits=metric.traits,
             prediction=metric.prediction_kind(spec.task),
+            n_test=n_test,
         )

@@ -226,7 +226,8 @@ def make_planner(
             satisfies the constraints, or the metric has no code for the families' repositories.
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
-    at = TaskContext.of(spec, prepared.rows.train, device(), DataFacts.of(prepared.eda))
+    n_test = prepared.rows.audit + prepared.rows.test
+    at = TaskContext.of(spec, prepared.rows.train, device(), DataFacts.of(prepared.eda), n_test)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):

@@ -58,6 +58,7 @@ class TaskContext:
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
     facts: DataFacts | None = None  # about the training rows; None: unknown
     best_score: float | None = None  # the best score of the metric; None: unknown
+    n_test: int = 0  # rows to predict; 0: unknown
 
     @classmethod
     def of(
@@ -66,6 +67,7 @@ class TaskContext:
         n_train: int,
         device: Literal["cpu", "cuda"],
         facts: DataFacts | None = None,
+        n_test: int = 0,
     ) -> "TaskContext":
         """Return the context of a competition.
 
@@ -74,6 +76,7 @@ class TaskContext:
             n_train: Number of training rows.
             device: The device of the machine.
             facts: Facts about the training rows; None before the data is prepared.
+            n_test: Number of rows to predict; 0 if it is unknown.
         """
         metric = metric_of(spec)
         return cls(
@@ -86,4 +89,5 @@ class TaskContext:
             prediction=metric.prediction_kind(spec.task),
             facts=facts,
             best_score=metric.best,
+            n_test=n_test,
         )

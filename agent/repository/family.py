@@ -40,6 +40,7 @@ class Condition(_Frozen):
     roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     min_train: int | None = None
     max_train: int | None = None
+    min_test: int | None = Field(default=None, description="Fewest rows to predict.")
     device: Literal["cpu", "cuda"] | None = None
     min_numbers: int | None = Field(default=None, description="Least number of inputs with the role number.")
     max_inputs: int | None = Field(default=None, description="Greatest number of inputs.")

@@ -30,6 +30,7 @@ _LAYOUT: Mapping[str, _Column] = {
     "what changed": {"ratio": 1},
     "slots or reason": {"ratio": 1},
     "score": {"justify": "right"},
+    "folds": {"justify": "right"},
     "audit": {"justify": "right"},
     "time": {"justify": "right"},
 }
@@ -93,6 +94,7 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
         cells["slots or reason"] = Text(_details(node))
     cells["score"] = Text(formatting.score(node.metric, error), style="bold" if is_best else "")
     if width >= _AUDIT_FROM:
+        cells["folds"] = Text(formatting.folds(result))
         audit_se = result.audit_se if result and width >= _LESSONS_FROM else None
         cells["audit"] = Text(formatting.score(result.audit_metric if result else None, audit_se))
     if width >= _LESSONS_FROM:

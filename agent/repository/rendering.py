@@ -20,7 +20,7 @@ from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, with_current_defaults
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 
 
 class RenderError(MarsError):

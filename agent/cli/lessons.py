@@ -13,7 +13,7 @@ from agent.core.format import counted
 from agent.reproduce.defaults import SEEDS
 
 if TYPE_CHECKING:
-    from agent.memory.lesson import Lesson
+    from agent.memory.lesson import Lesson, Scope
     from agent.memory.store import LessonStore
 
 app = typer.Typer(help="Lessons from experiments, with their evidence.", no_args_is_help=True)
@@ -57,7 +57,7 @@ def list_command() -> None:
             "for": str(lesson.confirmations),
             "against": str(lesson.contradictions),
             "time": f"{lesson.time_factor:.2f} ×",
-            "learned on": f"{lesson.scope.family}, {lesson.scope.task}, ~10^{lesson.scope.magnitude} rows",
+            "learned on": _learned_on(lesson.scope),
         }
         for lesson in lessons
     ]
@@ -167,3 +167,9 @@ def _model_findings(lesson: "Lesson") -> list[str]:
     if words is None:
         return []
     return [f"Findings of a language model on node {words.node:03d} of run {words.run}: {words.findings}"]
+
+
+def _learned_on(scope: "Scope") -> str:
+    """Return where a lesson was learned: `tabular (linear), regression, ~10^3 rows`."""
+    structure = f" ({scope.structure})" if scope.structure else ""
+    return f"{scope.family}{structure}, {scope.task}, ~10^{scope.magnitude} rows"

@@ -74,7 +74,9 @@ def cache_seconds(analysis: dict[str, object], seconds: float) -> float:
 def cut_of(analysis: dict[str, object]) -> Cut | None:
     """Return what the candidate reports to have left out because of its time limit; None: nothing."""
     reported = analysis.get("cut")
-    what, share = (reported.get(key) for key in ("what", "share")) if isinstance(reported, dict) else (None, None)
+    what, share = (
+        (reported.get(key) for key in ("what", "share")) if isinstance(reported, dict) else (None, None)
+    )
     if not isinstance(what, str) or not isinstance(share, int | float) or not 0 < share <= 1 - LEAST_CUT:
         return None  # NaN is not above 0
     return Cut(what=plain_text(what, 60), share=float(share))

@@ -1,6 +1,7 @@
 """Derives lessons from a finished node by comparison with its parent, or with the previous best."""
 
 import math
+from collections.abc import Mapping
 
 from agent.competition.hold_out import load_common_rows
 from agent.competition.metrics import Metric, paired_effect
@@ -13,7 +14,8 @@ from agent.memory.lesson import OWN_CODE, Evidence, FixEvidence, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.ranking import scores_on_common_folds
 from agent.record.state import Node, RunState
-from agent.repository.idea import changes_between
+from agent.repository.family import Family
+from agent.repository.idea import Blueprint, changes_between
 
 # Assumed standard deviation between seeds before any repeat, as a share of the score's standard error.
 SEED_SHARE = 0.5
@@ -40,7 +42,13 @@ def guessed_seed_variance(standard_error: float) -> float:
 
 
 def lesson_from(
-    state: RunState, run: str, runner: TrialRunner, metric: Metric, node: Node, result: NodeResult
+    state: RunState,
+    run: str,
+    runner: TrialRunner,
+    metric: Metric,
+    families: Mapping[str, Family],
+    node: Node,
+    result: NodeResult,
 ) -> Lesson | None:
     """Return the solution lesson of a node; None without a node to compare with.
 
@@ -49,6 +57,7 @@ def lesson_from(
         run: id of the run.
         runner: gives access to the nodes' predictions.
         metric: the competition's metric.
+        families: the families of the run, which know the structure of a blueprint.
         node: the node.
         result: its result.
     """
@@ -67,6 +76,8 @@ def lesson_from(
         return None
     prepared = runner.prepared
     scope = _scope(prepared, node)
+    if state.run.rules >= 3 and mine is not None and theirs is not None:
+        scope = scope.model_copy(update={"structure": _common_structure(families, mine, theirs)})
     evidence = _compare(state, run, runner, metric, node, result, other)
     if evidence is None or state.run.rules >= 3 and _loser_was_cut(evidence, result, other):
         return None
@@ -107,6 +118,15 @@ def fixes_taught(
 def _scope(prepared: Prepared, node: Node) -> Scope:
     family = node.blueprint.family if node.blueprint else OWN_CODE
     return Scope(task=prepared.spec.task, family=family, magnitude=Scope.magnitude_of(prepared.rows.train))
+
+
+def _common_structure(families: Mapping[str, Family], mine: Blueprint, theirs: Blueprint) -> str:
+    """Return the structure of two blueprints of one family; "" if they differ in it."""
+    family = families.get(mine.family)
+    if family is None:
+        return ""
+    found = {family.structure_of(mine.slots), family.structure_of(theirs.slots)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _compare(

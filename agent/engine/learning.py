@@ -1,5 +1,6 @@
 """Records a finished node together with its lessons."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.agents.lesson_writer import LessonWriter
@@ -13,7 +14,8 @@ from agent.memory.store import LessonStore
 from agent.record.boundary import UnrecordableError, encode_event
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
 from agent.record.recorder import EventRecorder
-from agent.record.state import Node
+from agent.record.state import Node, RunState
+from agent.repository.family import Family
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Learner:
     lessons: LessonStore
     runner: TrialRunner
     metric: Metric
+    families: Mapping[str, Family]
 
     def finish(self, node: Node, result: NodeResult, limit_s: float, decider: Decider) -> None:
         """Record a result and its lessons in one transaction, so that a kill loses both or neither.
@@ -37,6 +40,7 @@ class Learner:
             decider: decides whether a model words the lesson; else the generated words stay.
         """
         state, journal = self.recorder.state, self.recorder.journal
+        result = _marked_duplicate(state, node, result)
         result, taught = _recordable(result), self._taught(node, result, limit_s)
         now, stored = self.recorder.clock.elapsed_s(), None
         events: list[Event] = [NodeFinished(elapsed_s=now, node=node.id, result=result)]
@@ -55,8 +59,10 @@ class Learner:
         state = self.recorder.state
         try:
             taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
-            if state.run.rules >= 3 or limit_s >= state.run.node_limit_s:
-                learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
+            has_time = state.run.rules >= 3 or limit_s >= state.run.node_limit_s
+            if has_time and result.duplicate_of is None:
+                parts = (self.run, self.runner, self.metric, self.families)
+                learned = lesson_from(state, *parts, node, result)
                 taught += [learned] if learned else []
         except Exception as error:
             node_fault(error)  # raises errors of the set-up and of the machine
@@ -79,6 +85,18 @@ class Learner:
             )
             event = journal.append(worded, connection)
         self.recorder.apply(event)
+
+
+def _marked_duplicate(state: RunState, node: Node, result: NodeResult) -> NodeResult:
+    """Return a valid result with the first valid node of the same outputs, if there is one."""
+    if result.status != "valid" or not result.outputs_hash or node.operator == "ensemble":
+        return result
+    for other in state.valid:
+        same = other.result is not None and other.result.outputs_hash == result.outputs_hash
+        if same and other.operator != "ensemble":
+            reason = f"A duplicate: its outputs equal those of node {other.name}."
+            return result.model_copy(update={"duplicate_of": other.id, "reason": reason})
+    return result
 
 
 def _recordable(result: NodeResult) -> NodeResult:

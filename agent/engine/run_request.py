@@ -146,6 +146,14 @@ class RunRequest:
         ),
     ] = ()
     hint: Annotated[str, Option("Advice for the planner of --planner llm. It is always recorded.")] = ""
+    warm_start: Annotated[
+        bool,
+        Option(
+            "Start from the competition's kept solution, if it was found on the same data: its blueprint is "
+            "the first node, its run's scores are known, and drafts that lost come last.",
+            name="--warm-start/--no-warm-start",
+        ),
+    ] = True
     refit: Annotated[
         bool,
         Option("At the end, train the solution on the validation rows too. Time is reserved for this."),

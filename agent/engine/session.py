@@ -62,6 +62,7 @@ from agent.search.scheduler import Decisions
 from agent.solution.card import make_card
 from agent.solution.keep import Kept, keep
 from agent.solution.requirements_lock import LOCK_FILE, installed_packages, requirements_lock
+from agent.solution.warm_start import find_warm_start
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,22 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             settings = settings.model_copy(update={"imported": recorded})
         own_copy = templates_of(run.folder, home, copied=True).families
         planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
+        settings = _with_warm_start(settings, request, planner, run, home)
         lessons = LessonStore(engine)
         session = _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, clock)
         return session.begin(started_headline(run.id, prepared.spec.title, settings))
+
+
+def _with_warm_start(
+    settings: RunSettings, request: RunRequest, planner: LibraryPlanner, run: Run, home: Home
+) -> RunSettings:
+    """Return the settings with what the run takes over from the kept solution's run, if anything."""
+    has_own_start = settings.blueprint or settings.imported or settings.replay_source
+    if not request.warm_start or has_own_start:
+        return settings
+    parts = (home.solutions, run.journal.engine, run.prepared, planner.search_space)
+    found = find_warm_start(*parts, run.metric.higher_is_better)
+    return settings.model_copy(update={"warm_start": found})
 
 
 @contextmanager

@@ -78,6 +78,7 @@ def open_search(
         runner=runner,
         assembler=assembler,
         metric=run.metric,
+        families=templates.families,
         heartbeat=heartbeat,
     )
     return OpenSearch(loop, recorder, runner)

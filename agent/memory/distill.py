@@ -83,9 +83,10 @@ def with_generated_text(lesson: Lesson) -> Lesson:
         return lesson
     what = describe_changes(lesson.changes)
     title = f"{what[:1].upper()}{what[1:]}{':' if len(lesson.changes) > 1 else ''}"
+    structure = f" with {lesson.scope.structure}" if lesson.scope.structure else ""
     rule = {
-        "helps": f"Prefer {what} on {lesson.scope.task} tasks of this size.",
-        "hurts": f"Avoid {what} on {lesson.scope.task} tasks of this size.",
+        "helps": f"Prefer {what}{structure} on {lesson.scope.task} tasks of this size.",
+        "hurts": f"Avoid {what}{structure} on {lesson.scope.task} tasks of this size.",
         "inconclusive": f"Try larger changes before {what}.",
     }[lesson.verdict]
     return lesson.model_copy(

@@ -55,7 +55,8 @@ def key_of(lesson: Lesson) -> str:
     what: object = changes or lesson.edit_hash or lesson.title
     if lesson.kind == "debug":
         what = [lesson.title, lesson.findings.partition(" ")[0].partition(":")[0]]
-    return json.dumps([lesson.kind, lesson.scope.model_dump(), what], sort_keys=True)
+    scope = lesson.scope.model_dump(exclude_defaults=True)  # keys of former versions have no structure
+    return json.dumps([lesson.kind, scope, what], sort_keys=True)
 
 
 def merged(known: Lesson, new: Lesson) -> Lesson:

@@ -1,5 +1,6 @@
 """Planner interface: takes a request, returns a proposal."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -20,6 +21,9 @@ class Request:
     limit_s: float  # time limit of the candidate, in seconds
     finishing: bool  # the rest of the time goes to the best node: rank by gain, not by gain per cost
     rng: np.random.Generator
+    looking: bool = False  # the search has its first look at structures: known drafts wait
+    left_s: float = math.inf
+    """Seconds that candidates may still use: cost counts where a node takes a notable share of them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class TaskContext:
     device: Literal["cpu", "cuda"]
     metric_traits: frozenset[Trait] = frozenset()
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
+    best_score: float | None = None  # the best score of the metric; None: unknown
 
     @classmethod
     def of(cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"]) -> "TaskContext":
@@ -70,4 +75,5 @@ class TaskContext:
             device=device,
             metric_traits=metric.traits,
             prediction=metric.prediction_kind(spec.task),
+            best_score=metric.best,
         )

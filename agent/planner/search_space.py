@@ -1,7 +1,7 @@
 """The search space: the available families, the user's constraints, novelty and time limits."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from agent.memory.lesson import OWN_CODE, Scope
@@ -48,6 +48,30 @@ class SearchSpace:
         """Scopes of the lessons that apply here: those of the families, and that of code without a family."""
         return [*self.scope_of.values(), self._own_code]
 
+    def scope(self, state: RunState, family: Family, slots: Mapping[str, Value]) -> Scope:
+        """Return the scope of lessons about a blueprint: from rules 3 on, that of its structure."""
+        scope = self.scope_of[family.id]
+        if state.run.rules < 3:
+            return scope
+        return scope.model_copy(update={"structure": family.structure_of(slots)})
+
+    def error(self, state: RunState, score: float) -> float:
+        """Return the distance of a score from the metric's best score."""
+        best = self._context.best_score
+        return state.direction.gain(float(state.higher_is_better) if best is None else best, score)
+
+    def draft_slots(self, family: Family, draft: Draft) -> dict[str, Value]:
+        """Return the slots of a draft with the pinned values."""
+        return self.settle(family, self.constraints.draft_slots(family, draft))
+
+    def settle(self, family: Family, slots: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the slots; those without effect get their default or pinned value."""
+        return dict(slots)
+
+    def is_active(self, family: Family, name: str, slots: Mapping[str, Value]) -> bool:
+        """Return whether a slot has an effect in a blueprint."""
+        return True
+
     def drafts(self) -> list[tuple[Family, Draft]]:
         """Return every draft that suits the data: first baselines, then the cheapest first."""
         return sorted(
@@ -73,7 +97,7 @@ class SearchSpace:
 
     def arms(self, request: Request, parent: Node, family: Family, blueprint: Blueprint) -> Iterator[Arm]:
         """Yield every applicable move that is new, in its stage, and fits the time limit."""
-        scope = self.scope_of[family.id]
+        scope = self.scope(request.state, family, blueprint.slots)
         early = request.state.elapsed_s < FINISH_FROM * request.state.run.budget_s
         for move in family.moves:
             slots = self.apply(family, move, blueprint.slots)
@@ -83,7 +107,9 @@ class SearchSpace:
                 continue
             changes = changes_between(blueprint.slots, slots)
             evidence = request.state.lessons_about(change.slot for change in changes)
-            gain, sd, time_factor, lessons = posterior(move, changes, evidence, scope)
+            gain, sd, time_factor, lessons = posterior(
+                move, changes, evidence, scope, all_evidence=request.state.run.rules >= 3
+            )
             if not self.improvement_fits(request, family, slots, parent.seconds * time_factor):
                 continue
             tries = request.state.moves[move.id]

@@ -88,7 +88,9 @@ class NodeResult(Frozen):
     """Result of executing and scoring a node."""
 
     status: Status
-    reason: str = Field(default="", description="Why the node is not valid, in one sentence.")
+    reason: str = Field(
+        default="", description="Why the node is not valid, or which node it duplicates, in one sentence."
+    )
     failure: Failure | None = Field(default=None, description="Details of a failure, for the debugger.")
     commit: str
     seconds: float = Field(description="Time of the execution without the smoke run.")
@@ -116,6 +118,14 @@ class NodeResult(Frozen):
     )
     probe: LeakageProbe | None = Field(
         default=None, description="Test of a leading candidate whose code is not purely rendered."
+    )
+    outputs_hash: str = Field(
+        default="", description="SHA-256 of the outputs for the validation rows; empty if unknown."
+    )
+    duplicate_of: int | None = Field(
+        default=None,
+        description="The first valid node with the same outputs; a duplicate teaches nothing and joins no "
+        "ensemble.",
     )
     review: Review | None = Field(
         default=None, description="A veto makes the node suspect; no review makes a node valid."
@@ -196,7 +206,8 @@ class NodeProposed(_Event):
     note: str = Field(default="", description="The planner's note on the origin of the idea; may be empty.")
     replays: int | None = Field(default=None, description="The node of the replayed run that had the idea.")
     continues: int | None = Field(
-        default=None, description="The node, cut short by its time limit, that is executed again with more time."
+        default=None,
+        description="The node, cut short by its time limit, that is executed again with more time.",
     )
 
 

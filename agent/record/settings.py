@@ -40,6 +40,33 @@ class ReplaySource(Frozen):
     ideas: int = Field(description="Number of replayed ideas; ideas proposed later are excluded.")
 
 
+class EarlierNode(Frozen):
+    """A valid node of an earlier run on the same data, with code that its blueprint alone renders."""
+
+    node: int
+    title: str
+    blueprint: Blueprint
+    metric: float
+    seconds: float
+
+
+class EarlierDraft(Frozen):
+    """A draft of an earlier run on the same data, and the best score of its branch."""
+
+    family: str
+    title: str
+    metric: float | None = Field(description="None if no node of the branch was valid.")
+
+
+class WarmStart(Frozen):
+    """What a run takes over from the run of the competition's kept solution."""
+
+    run: str
+    starts: tuple[EarlierNode, ...] = Field(description="The first nodes of the run, the best first.")
+    known: tuple[EarlierNode, ...] = Field(default=(), description="Nodes whose scores are evidence.")
+    drafts: tuple[EarlierDraft, ...] = Field(default=(), description="Known to lose: they come last.")
+
+
 class RunSettings(Frozen):
     """Settings of a run. Only `minutes` may change later, by `mars resume`."""
 
@@ -81,6 +108,9 @@ class RunSettings(Frozen):
     models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
     llm_host: str = Field(default="", description="Host that serves the models.")
     max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")
+    warm_start: WarmStart | None = Field(
+        default=None, description="What is known from an earlier run on the same data; None: nothing."
+    )
     replay_source: ReplaySource | None = Field(
         validation_alias=formerly("replay_source", "replayed"),
         default=None,
@@ -100,8 +130,9 @@ class RunSettings(Frozen):
     rules: int = Field(
         default=1,
         description="Version of the rules. 1: eight failed nodes in a row end a search; 2: see "
-        "`agent/search/ending.py`, and a smoke run and its full run share the node's limit; 3: a node's limit "
-        "is a share of the time left (`agent/search/limits.py`), and nodes that their limit cut go on.",
+        "`agent/search/ending.py`, and a smoke run and its full run share the node's limit; 3: structures "
+        "come first, then values by a surrogate (`agent/planner/library/`), lessons have structures, a node's "
+        "limit is a share of the time left (`agent/search/limits.py`), and nodes that their limit cut go on.",
     )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."

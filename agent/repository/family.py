@@ -1,5 +1,6 @@
 """Families: templates for one kind of task, with slots, moves and drafts, read from `family.yaml`."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -66,7 +67,18 @@ class Slot(_Frozen):
         return min(beyond) if step > 0 else max(beyond)
 
     def cost_of(self, value: Value) -> float:
-        return self.cost.get(str(value), 1.0)
+        """Return the relative run time; a number between two declared values gets a time between theirs."""
+        if str(value) in self.cost or value in self.values or isinstance(value, bool | str):
+            return self.cost.get(str(value), 1.0)
+        known = sorted(
+            (float(known), self.cost_of(known)) for known in self.values if not isinstance(known, str)
+        )
+        below = max((one for one in known if one[0] < value), default=known[0])
+        above = min((one for one in known if one[0] > value), default=known[-1])
+        if below[0] == above[0]:
+            return below[1]
+        share = (value - below[0]) / (above[0] - below[0])
+        return float(below[1] ** (1 - share) * above[1] ** share)
 
 
 class Condition(_Frozen):
@@ -130,7 +142,8 @@ class Draft(_Frozen):
     title: str
     set: dict[str, Value]
     first: bool = Field(
-        default=False, description="A strong and cheap baseline: the first node of a run, whatever its budget."
+        default=False,
+        description="A strong and cheap baseline: the first node of a run, whatever its budget.",
     )
     when: Condition = Condition()
     model: str = Field(description="The four parts of an idea, in a sentence each.")
@@ -159,6 +172,11 @@ class Family(_Frozen):
         default=None,
         description="Extra of mars-search that installs `packages`; None for a user's own family.",
     )
+    structure: tuple[str, ...] = Field(
+        default=(),
+        description="Slots that name the model or the way of training. What one structure taught says little "
+        "about another; improvements keep these slots.",
+    )
     slots: dict[str, Slot]
     shrink: dict[str, float] = Field(
         default_factory=dict,
@@ -185,6 +203,9 @@ class Family(_Frozen):
             for name, value in owner.set.items():
                 if not self.slots[name].accepts(value):
                     raise ValueError(f"{owner.id}: slot {name!r} does not accept {value!r}")
+        for name in self.structure:
+            if name not in self.slots:
+                raise ValueError(f"structure: unknown slot {name!r}; add it to `slots`")
         return self
 
     @model_validator(mode="after")
@@ -197,6 +218,10 @@ class Family(_Frozen):
     @cached_property
     def defaults(self) -> dict[str, Value]:
         return {name: slot.default for name, slot in self.slots.items()}
+
+    def structure_of(self, slots: Mapping[str, Value]) -> str:
+        """Return the structure of a blueprint, such as `hist_gradient_boosting`; "" without structures."""
+        return ", ".join(str(slots.get(name, self.slots[name].default)) for name in self.structure)
 
     def move(self, move_id: str) -> Move:
         return next(move for move in self.moves if move.id == move_id)

@@ -10,6 +10,7 @@ import numpy as np
 from agent.core.errors import SetupError
 from agent.core.registry import Registry
 from agent.record.state import Node, RunState
+from agent.search import branches
 from agent.search.reward import TIME_WEIGHT, node_values
 
 
@@ -53,6 +54,10 @@ class MCTS:
 
     The paper starts from one draft and has a day. In a run of minutes, one draft would use the whole budget
     below the cheapest structure, so several drafts come first.
+
+    From rules 3 on, the library planner chooses values by all nodes of a structure, and no longer by the parent
+    alone. So the tree search has two levels: it chooses the branch with the largest expected improvement of the
+    best score (`agent.search.branches`), and in it the best node.
     """
 
     first_drafts: int = 3
@@ -62,6 +67,8 @@ class MCTS:
     time_weight: float = TIME_WEIGHT
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
+        if state.run.rules >= 3 and state.run.planner == "library":
+            return Step(branches.next_parent(state))
         roots = [node for node in state.roots if node.operator != "ensemble"]
         if len(roots) < _first_drafts(state, self.first_drafts) or self._stagnates(state):
             return Step(parent=None)

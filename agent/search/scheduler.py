@@ -1,6 +1,7 @@
 """Decides the next action of a run, as a pure function of its state."""
 
 import heapq
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,15 +10,18 @@ import numpy as np
 
 from agent.planner.base import Planner, Request
 from agent.record.events import Operator, RunSettings
-from agent.record.state import Node, RunState
+from agent.record.state import Node, RunState, variant_key
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
-from agent.search.budget import Budget, node_limit_s
+from agent.search.budget import SMALLEST_NODE_S, Budget, node_limit_s
 from agent.search.continuing import continued_idea, continued_seconds, node_to_continue
 from agent.search.ending import reached_limit
 from agent.search.policy import Policy, Step, improvable, make_policy
 
 # Repeats measure the variance between seeds; limits on their share of the budget and on their number.
 REPEAT_SHARE = 0.06
+# A first look at one draft of each structure may use this share of the time, and of the nodes.
+LOOK_SHARE = 1 / 3
+LEAST_LOOKS = 2
 MAX_REPEATS = 3
 IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay
 FALLBACKS = 10  # best nodes to try if the planner has no idea for the policy's choice
@@ -70,9 +74,11 @@ class Scheduler:
             return _continuation(cut)
         if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
-        for step in self._steps(state, budget, rng):
+        if (earlier := _next_warm_start(state, budget)) is not None:
+            return earlier
+        for step, looking in self._steps(state, budget, rng):
             parent = None if step.parent is None else state.nodes[step.parent]
-            request = Request(state, parent, node_limit_s(state, parent), budget.finishing, rng)
+            request = _request(state, parent, budget, rng, looking)
             proposal = self._planner.propose(request)
             if reached_limit(state) is not None:  # the model's answer may have used up the run's time
                 return None
@@ -89,14 +95,59 @@ class Scheduler:
                 )
         return None
 
-    def _steps(self, state: RunState, budget: Budget, rng: np.random.Generator) -> Iterator[Step]:
-        """Yield the policy's choice, then, as fallbacks, the best nodes and a draft."""
-        if budget.finishing and state.best is not None:
-            yield Step(state.best.id)
-        yield self._policy.next(state, rng)
+    def _steps(
+        self, state: RunState, budget: Budget, rng: np.random.Generator
+    ) -> Iterator[tuple[Step, bool]]:
+        """Yield the first look, the policy's choice, then, as fallbacks, the best nodes and a draft.
+
+        Each step comes with whether it belongs to the first look.
+        """
+        if is_looking(state, budget):
+            yield Step(None), True
+        if state.run.rules < 3 and budget.finishing and state.best is not None:
+            yield Step(state.best.id), False
+        yield self._policy.next(state, rng), False
         ranked = ((state.rank_key(node), len(node.children), node.id) for node in improvable(state))
-        yield from (Step(number) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
-        yield Step(None)
+        yield from ((Step(number), False) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
+        yield Step(None), False
+
+
+def is_looking(state: RunState, budget: Budget) -> bool:
+    """Return whether the run still looks at one draft of each structure before it improves any.
+
+    A language model and a replay choose their own drafts.
+    """
+    if state.run.rules < 3 or state.run.planner != "library":
+        return False
+    if not state.valid:
+        return True
+    drafted = len(state.roots)
+    most_nodes = LOOK_SHARE * state.run.max_nodes if state.run.max_nodes is not None else math.inf
+    in_time = state.elapsed_s < LOOK_SHARE * budget.limit_s
+    return drafted < LEAST_LOOKS or (in_time and len(state.nodes) < most_nodes)
+
+
+def _request(
+    state: RunState, parent: Node | None, budget: Budget, rng: np.random.Generator, looking: bool
+) -> Request:
+    limit_s = node_limit_s(state, parent)
+    if looking and len(state.roots) >= LEAST_LOOKS:  # a look may end little later than its share
+        limit_s = min(limit_s, max(LOOK_SHARE * budget.limit_s - state.elapsed_s, SMALLEST_NODE_S))
+    return Request(state, parent, limit_s, budget.finishing, rng, looking, budget.search_left_s)
+
+
+def _next_warm_start(state: RunState, budget: Budget) -> Propose | None:
+    """Return the next node that the run takes over from an earlier one; None after the last that fits."""
+    warm = state.run.warm_start
+    if warm is None:
+        return None
+    for start in warm.starts:
+        is_new = variant_key(start.blueprint, None) not in state.variants
+        if is_new and start.seconds <= node_limit_s(state, None):
+            idea = placeholder_idea(f"node {start.node:03d} of run {warm.run}", start.title, start.blueprint)
+            note = f"The start of this run: node {start.node:03d} of run {warm.run}, on the same data."
+            return Propose("draft", (), idea, start.seconds, note=note)
+    return None
 
 
 def scheduler_of(run: RunSettings, planner: Planner, policy: Policy | None = None) -> Scheduler:

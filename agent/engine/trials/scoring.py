@@ -1,9 +1,14 @@
 """Scoring: the outcome of an execution becomes a node's result."""
 
+import hashlib
+from pathlib import Path
+
 from agent.competition.evaluation import Evaluation, evaluate, parse_printed_metric
 from agent.competition.prepared import Prepared
 from agent.competition.untrusted_csv import SubmissionError
+from agent.core.contract import OUTPUT_FILES, VALIDATION_FILE
 from agent.core.errors import MarsError
+from agent.core.untrusted_files import is_plain_file, open_inside
 from agent.engine.candidate_reports import cache_seconds, cut_of, facts, read_analysis, read_log, thin_curve
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
@@ -13,6 +18,7 @@ from agent.execution.redaction import redact_exception, redact_values
 from agent.record.events import Failure, NodeResult, Stage
 from agent.repository.lineage import Lineage
 
+_BLOCK = 2**20  # bytes that are read at once
 UNPROCESSED = "The harness could not process the files that the candidate wrote."
 
 
@@ -132,4 +138,16 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         audit_se=evaluation.audit_error,
         cut=cut_of(analysis),
         facts=facts(analysis),
+        outputs_hash=_outputs_hash(trial.workspace),
     )
+
+
+def _outputs_hash(workspace: Path) -> str:
+    """Return the SHA-256 of the predictions and raw outputs for the validation rows."""
+    digest = hashlib.sha256()
+    for name in (VALIDATION_FILE, OUTPUT_FILES[0]):
+        if is_plain_file(workspace, name):
+            with open_inside(workspace, name) as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+    return digest.hexdigest()

@@ -10,7 +10,7 @@ from agent.memory.lesson import Lesson, Scope
 from agent.repository.family import Move, Value
 from agent.repository.idea import Change
 
-# Variance factor for lessons about the same new values with other old values.
+# Variance factor for lessons of unknown structure, and for lessons about the same new values with other old values.
 SIMILAR_CHANGE_VARIANCE_FACTOR = 4.0
 
 
@@ -39,12 +39,23 @@ class Arm:
 
 
 def posterior(
-    move: Move, changes: tuple[Change, ...], lessons: Iterable[Lesson], scope: Scope
+    move: Move,
+    changes: tuple[Change, ...],
+    lessons: Iterable[Lesson],
+    scope: Scope,
+    all_evidence: bool = False,
 ) -> tuple[float, float, float, tuple[str, ...]]:
     """Return the posterior of a move's gain: (mean, sd, time factor, ids of supporting lessons).
 
-    Normal prior times normal likelihoods. Inconclusive lessons do not change the gain, but their measured
-    times count.
+    Normal prior times normal likelihoods.
+
+    Args:
+        move: The move, with its prior.
+        changes: The changes that the move makes.
+        lessons: What is known.
+        scope: Where the move is made.
+        all_evidence: Whether inconclusive lessons change the gain too; by former rules only their measured
+            times count. "Inconclusive" is a word for people; a large standard error has a small weight anyway.
     """
     precision = 1.0 / move.gain.sd**2
     mean = move.gain.mean * precision
@@ -58,12 +69,12 @@ def posterior(
         sign, inflation = relation
         if inflation == 1.0:
             log_times.append(sign * math.log(max(lesson.time_factor, 1e-3)))
-        if lesson.verdict == "inconclusive":
+        if lesson.verdict == "inconclusive" and not all_evidence:
             continue
         variance = max(lesson.standard_error, 1e-3) ** 2 * inflation
         precision += 1.0 / variance
         mean += sign * lesson.effect / variance
-        if sign * lesson.effect > 0:
+        if sign * lesson.effect > 0 and lesson.verdict != "inconclusive":
             support.append(lesson.id)
     time_factor = math.exp(sum(log_times) / len(log_times))
     return mean / precision, precision**-0.5, time_factor, tuple(support)
@@ -85,9 +96,9 @@ class _ChangeQuery:
 
 def _relation(lesson: Lesson, query: _ChangeQuery, scope: Scope) -> tuple[float, float] | None:
     """Return (sign, variance factor) of a lesson's evidence about the changes, or None if it is unrelated."""
-    if (lesson.scope.task, lesson.scope.family) != (scope.task, scope.family) or not lesson.changes:
+    distance = distance_factor(lesson.scope, scope)
+    if distance is None or not lesson.changes:
         return None
-    distance = (1.0 + abs(lesson.scope.magnitude - scope.magnitude)) ** 2
     if lesson.changes == query.changes:
         return 1.0, distance
     if lesson.changes == query.undone:
@@ -95,3 +106,17 @@ def _relation(lesson: Lesson, query: _ChangeQuery, scope: Scope) -> tuple[float,
     if {(change.slot, change.new) for change in lesson.changes} == query.target:
         return 1.0, distance * SIMILAR_CHANGE_VARIANCE_FACTOR
     return None
+
+
+def distance_factor(learned: Scope, here: Scope) -> float | None:
+    """Return the factor on the variance of a lesson from another scope; None if it says nothing here.
+
+    A lesson of former versions has no structure, so it may have been learned in any. Where no structure is
+    asked for, as by former rules, each is right.
+    """
+    if (learned.task, learned.family) != (here.task, here.family):
+        return None
+    if here.structure and learned.structure not in ("", here.structure):
+        return None
+    factor = (1.0 + abs(learned.magnitude - here.magnitude)) ** 2
+    return factor * (SIMILAR_CHANGE_VARIANCE_FACTOR if here.structure and not learned.structure else 1.0)

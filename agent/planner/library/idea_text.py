@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from agent.core.format import counted
 from agent.record.state import Node
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint, Change, Idea, changes_between
 
+MOST_NAMED = 4  # changed slots in a title
 PARTS = ("model", "data", "training", "evaluation")
 # The part of an idea that describes a library module.
 _PART_OF_MODULE = {
@@ -56,6 +58,40 @@ def improved_idea(
         changes=changes_between(parent.blueprint.slots, slots),
         cites=cites,
     )
+
+
+def values_idea(
+    family: Family,
+    first: Node,
+    parent: Node,
+    slots: dict[str, Value],
+    gain: float,
+    cites: dict[str, tuple[str, ...]],
+) -> Idea:
+    """Return the idea of the parent with other values; `gain` is the expected gain over the best values so far."""
+    assert parent.blueprint is not None
+    changes = changes_between(parent.blueprint.slots, slots)
+    reason = (
+        f"Why: the scores so far let expect an error {100 * -gain:+.1f} % against the best of this structure."
+    )
+    return idea_of(
+        _title_of(changes),
+        improved_texts(family, first, slots, reason),
+        Blueprint(family=family.id, slots=slots),
+        changes=changes,
+        cites=cites,
+    )
+
+
+def _title_of(changes: Sequence[Change]) -> str:
+    """Return the changed slots, such as `Learning rate 0.034 instead of 0.1, l2 1.0 instead of 0.0`."""
+    named = [
+        f"{change.slot.replace('_', ' ')} {change.new} instead of {change.old}"
+        for change in changes[:MOST_NAMED]
+    ]
+    more = len(changes) - len(named)
+    title = ", ".join([*named, *([f"and {counted(more, 'other slot')}"] if more else [])])
+    return title[:1].upper() + title[1:]
 
 
 def improved_texts(family: Family, first: Node, slots: dict[str, Value], reasons: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The embedded planner, which needs no language model, no key and no network.
 
-A family's moves are arms of a bandit. Their gain and cost come from priors and from lessons in memory.
+It drafts one solution of each structure, and improves values within structures (`values.py`). By former rules, a
+family's moves were the arms of a bandit; recorded runs still follow them.
 """
 
 from agent.memory.lesson import Scope
@@ -9,9 +10,11 @@ from agent.planner.constraints import Constraints
 from agent.planner.fitting import FittedIdea, fit_draft
 from agent.planner.library.arms import Arm
 from agent.planner.library.idea_text import draft_idea, improved_idea
+from agent.planner.library.looks import drafts_to_look_at, is_drafted, proven_values
+from agent.planner.library.values import propose_values
 from agent.planner.search_space import SearchSpace, draft_fits, inherited_cites
-from agent.record.state import Node, RunState
-from agent.repository.family import Draft, Family, Move, Value
+from agent.record.state import Node
+from agent.repository.family import Draft, Family, Move
 from agent.repository.idea import Blueprint
 
 # Share of improvements that combine two moves. With more moves, a lesson could not name the cause.
@@ -20,7 +23,7 @@ REDRAFT_ATTEMPTS = 20
 
 
 class LibraryPlanner:
-    """Thompson sampling over the moves of the families that serve a competition."""
+    """Proposes drafts and values of the families that serve a competition."""
 
     def __init__(
         self, families: dict[str, Family], context: TaskContext, constraints: Constraints | None = None
@@ -38,19 +41,22 @@ class LibraryPlanner:
         return self.search_space.scopes
 
     def propose(self, request: Request) -> Proposal | None:
+        if request.state.run.rules >= 3:
+            if request.parent is None:
+                return self._look(request)
+            return propose_values(self.search_space, request, request.parent)
         return self._draft(request) if request.parent is None else self._improve(request, request.parent)
 
-    def _draft(self, request: Request) -> Proposal | None:
-        options = self.search_space.drafts()
-        for family, draft in options:
-            if _is_drafted(request.state, family, draft):
-                continue
+    def _look(self, request: Request) -> Proposal | None:
+        """Return the next draft; once all are used, a varied one while no node is valid."""
+        for family, draft in drafts_to_look_at(self.search_space, request.state, request.looking):
             if (proposal := self._of_draft(request, family, draft)) is not None:
                 return proposal
-        return self._redraft(request, options)
+        is_stuck = not request.looking and not request.state.valid and not request.state.running
+        return self._redraft(request, self.search_space.drafts()) if is_stuck else None
 
     def _of_draft(self, request: Request, family: Family, draft: Draft) -> Proposal | None:
-        slots, cites = self._with_proven_values(family, draft, request.state)
+        slots, cites = proven_values(self.search_space, family, draft, request.state)
         if request.state.run.rules < 3:
             expected = self.search_space.draft_seconds(request.state, family, slots)
             fitted = FittedIdea(slots, expected) if draft_fits(expected, request) else None
@@ -62,9 +68,20 @@ class LibraryPlanner:
             return None
         return Proposal(draft_idea(family, draft, fitted.slots, (), cites), fitted.expected_s, fitted.note)
 
+    # -- rules 1 and 2: a bandit over moves ------------------------------------------------------------
+
+    def _draft(self, request: Request) -> Proposal | None:
+        options = self.search_space.drafts()
+        for family, draft in options:
+            if is_drafted(request.state, family, draft):
+                continue
+            if (proposal := self._of_draft(request, family, draft)) is not None:
+                return proposal
+        return self._redraft(request, options)
+
     def _redraft(self, request: Request, options: list[tuple[Family, Draft]]) -> Proposal | None:
         """Return a used draft with proven slot values and a few random moves, once all drafts are used."""
-        started = [self._with_proven_values(family, draft, request.state) for family, draft in options]
+        started = [proven_values(self.search_space, *option, request.state) for option in options]
         for attempt in range(REDRAFT_ATTEMPTS if options else 0):
             number = int(request.rng.integers(len(options)))
             (family, draft), (slots, cites) = options[number], started[number]
@@ -124,31 +141,3 @@ class LibraryPlanner:
             ):
                 return [first, second]
         return [first]
-
-    def _with_proven_values(
-        self, family: Family, draft: Draft, state: RunState
-    ) -> tuple[dict[str, Value], dict[str, tuple[str, ...]]]:
-        """Return the draft's slots and citations; lessons' proven values fill slots the draft leaves open."""
-        constraints = self.search_space.constraints
-        slots = constraints.draft_slots(family, draft)
-        cites: dict[str, tuple[str, ...]] = {}
-        scope = self.search_space.scope_of[family.id]
-        for lesson in sorted(state.helpful_lessons, key=lambda lesson: lesson.confidence):
-            (change,) = lesson.changes
-            if lesson.scope != scope or change.slot not in family.slots or change.slot in draft.set:
-                continue
-            wanted = constraints.allows({**slots, change.slot: change.new})
-            if slots[change.slot] == change.old and family.slots[change.slot].accepts(change.new) and wanted:
-                slots[change.slot] = change.new
-                cites[change.slot] = (lesson.id,)
-        return slots, cites
-
-
-def _is_drafted(state: RunState, family: Family, draft: Draft) -> bool:
-    """Return whether the run has this draft, with or without values from lessons."""
-    return any(
-        node.idea.blueprint is not None
-        and node.idea.blueprint.family == family.id
-        and node.idea.title == draft.title
-        for node in state.roots
-    )

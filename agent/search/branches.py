@@ -1,0 +1,77 @@
+"""The choice among branches: the one whose next node is expected to improve the best score most."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.record.state import Node, RunState
+from agent.search.budget import Budget
+
+# What tuning still brings: a relative error reduction of at most about two standard deviations.
+FIRST_SD = 0.06  # before the first improvement
+FADING_NODES = 3.0  # it falls by the root of 2 after as many nodes
+COST_FROM = 0.05  # cost counts where a node takes more than this share of the time that is left
+PATIENCE = 10  # valid nodes without a gain, after which a draft that was not looked at yet is tried
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A draft and all nodes below it."""
+
+    best: Node
+    nodes: int  # without the draft; running and failed nodes count
+
+
+def next_parent(state: RunState) -> int | None:
+    """Return the node to improve; None: a draft."""
+    if _stagnates(state):
+        return None
+    found = list(branches(state))
+    if not found:
+        return None
+    left_s = max(Budget.of(state).search_left_s, 1.0)
+    gaps = _gaps(state, found)
+    worth = [_worth(gap, branch, left_s) for gap, branch in zip(gaps, found, strict=True)]
+    return max(zip(worth, found, strict=True), key=lambda pair: (pair[0], -pair[1].best.id))[1].best.id
+
+
+def branches(state: RunState) -> Iterator[Branch]:
+    """Yield the branches with a valid node, by draft."""
+    root_of: dict[int, int] = {}
+    members: dict[int, list[Node]] = {}
+    for node in state.nodes.values():  # parents come before their children
+        if node.operator == "ensemble":
+            continue
+        root_of[node.id] = node.id if node.parent is None else root_of[node.parent]
+        members.setdefault(root_of[node.id], []).append(node)
+    key = state.direction.key
+    for nodes in members.values():
+        valid = [node for node in nodes if node.is_valid and node.metric is not None]
+        if valid:
+            yield Branch(min(valid, key=lambda node: (key(node.metric), node.id)), len(nodes) - 1)
+
+
+def _stagnates(state: RunState) -> bool:
+    """Return whether the last valid nodes brought no gain and no draft is among the last nodes."""
+    recent = list(state.nodes.values())[-PATIENCE:]
+    return state.valid_since_best >= PATIENCE and not any(node.operator == "draft" for node in recent)
+
+
+def _gaps(state: RunState, found: list[Branch]) -> list[float]:
+    """Return how far each branch is behind the best, as a log ratio of errors."""
+    ideal = float(state.higher_is_better)
+    scores = [branch.best.metric or 0.0 for branch in found]
+    errors = [state.direction.gain(ideal, score) for score in scores]
+    if min(errors) > 0:
+        return [math.log(error / min(errors)) for error in errors]
+    spread = max(errors) - min(errors)  # the metric has another best score
+    return [(error - min(errors)) / spread if spread > 0 else 0.0 for error in errors]
+
+
+def _worth(gap: float, branch: Branch, left_s: float) -> float:
+    """Return the expected improvement of the best score by a branch's next node, by its cost."""
+    sd = FIRST_SD / math.sqrt(1 + branch.nodes / FADING_NODES)
+    ratio = -gap / sd
+    density = math.exp(-0.5 * ratio**2) / math.sqrt(2 * math.pi)
+    gain = -gap * 0.5 * math.erfc(-ratio / math.sqrt(2)) + sd * density
+    return gain / max(branch.best.own_seconds / (COST_FROM * left_s), 1.0)

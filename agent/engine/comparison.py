@@ -79,7 +79,7 @@ def lesson_from(
     if state.run.rules >= 3 and mine is not None and theirs is not None:
         scope = scope.model_copy(update={"structure": _common_structure(families, mine, theirs)})
     evidence = _compare(state, run, runner, metric, node, result, other)
-    if evidence is None or state.run.rules >= 3 and _loser_was_cut(evidence, result, other):
+    if evidence is None or (state.run.rules >= 3 and _loser_was_cut(evidence, result, other)):
         return None
     mine_score, their_score = scores_on_common_folds(result, other.result)
     scores = f"{metric.name} {mine_score:.5f} against {their_score:.5f}"

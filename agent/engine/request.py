@@ -90,8 +90,8 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
 def chosen_workers(request: RunRequest, prepared: Prepared) -> int:
     """Return the number of workers; for `auto`, one per core where a candidate cannot use several cores.
 
-    Models of small tables are hardly faster on two threads, so that two of them side by side are. Pictures, code
-    of users or models, and a given blueprint get all cores.
+    Models of small tables are hardly faster on two threads, so that two of them run side by side. Pictures,
+    code of users or models, and a given blueprint get all cores.
     """
     if request.workers != "auto":
         return request.workers
@@ -207,7 +207,7 @@ def make_planner(
             satisfies the constraints, or the metric has no code for the families' repositories.
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
-    at = TaskContext.of(spec, prepared.rows.train, device())
+    at = TaskContext.of(spec, prepared.rows.train, device(), prepared.rows.audit + prepared.rows.test)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):

@@ -95,6 +95,7 @@ class Condition(_Frozen):
     roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     min_train: int | None = None
     max_train: int | None = None
+    min_test: int | None = Field(default=None, description="Fewest rows to predict.")
     device: Literal["cpu", "cuda"] | None = None
     slots: dict[str, tuple[Value, ...]] = Field(
         default_factory=dict, description="Slot values (any of) that the parent must have."

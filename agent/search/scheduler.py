@@ -165,7 +165,10 @@ def _continuation(node: Node) -> Propose:
     assert node.result is not None
     assert node.result.cut is not None
     cut = node.result.cut
-    note = f"Node {node.name} used {cut.share:.0%} of its {cut.what} because of its time limit; it gets more time."
+    note = (
+        f"Node {node.name} used {cut.share:.0%} of its {cut.what} because of its time limit; "
+        "it gets more time."
+    )
     return Propose(
         "improve", (node.id,), continued_idea(node), continued_seconds(node), note=note, continues=node.id
     )

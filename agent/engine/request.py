@@ -99,8 +99,8 @@ def _refit_rows(prepared: Prepared) -> float:
 def chosen_workers(request: RunRequest, prepared: Prepared) -> int:
     """Return the number of workers; for `auto`, one per core where a candidate cannot use several cores.
 
-    Models of small tables are hardly faster on two threads, so that two of them side by side are. Pictures, code
-    of users or models, and a given blueprint get all cores.
+    Models of small tables are hardly faster on two threads, so that two of them run side by side. Pictures,
+    code of users or models, and a given blueprint get all cores.
     """
     if request.workers != "auto":
         return request.workers

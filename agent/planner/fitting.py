@@ -83,7 +83,7 @@ def _lowered(
 def _lower_value(
     search_space: SearchSpace, family: Family, slots: Mapping[str, Value], name: str
 ) -> Value | None:
-    """Return the next value down a slot's ladder, if it is cheaper, allowed and not below the least; else None."""
+    """Return the next value down a slot's ladder if it is cheaper, allowed and not below the least."""
     slot = family.slots[name]
     value = slot.neighbour(slots[name], -1)
     if value is None or isinstance(value, str) or value < family.shrink[name]:

@@ -199,7 +199,7 @@ def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[st
 
 
 def _is_short(request: Request) -> bool:
-    """Return whether less than a full node limit is left; from rules 3 on, whether the run is about to end."""
+    """Return whether less than a full node limit is left; from rules 3 on, whether the run ends soon."""
     if request.state.run.rules >= 3:
         return request.finishing
     return request.limit_s < request.state.run.node_limit_s

@@ -120,7 +120,7 @@ def edited_lines(edit: Edit) -> tuple[int, int]:
 
 
 def what_changed(node: Node) -> str:
-    """Return the title of the idea, with its changes in parentheses; `node 002 with more time` if it goes on."""
+    """Return the title of the idea, with its changes in parentheses, or `node 002 with more time`."""
     title, detail = one_line(node.idea.title), one_line(changes(node))
     if node.continues is not None:
         title = f"node {node.continues:03d} with more time"

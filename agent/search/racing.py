@@ -67,8 +67,8 @@ class Race:
             return None
         theirs = self.leader.metric_of_folds(self.folds)
         sentence = (
-            f"pruned: {self.point.metric:.4f} after {self.folds} of {self.total} folds, where the best node had "
-            f"{theirs:.4f}; such a difference changes by {noise:.2g} until the last fold"
+            f"pruned: {self.point.metric:.4f} after {self.folds} of {self.total} folds, where the best node "
+            f"had {theirs:.4f}; such a difference changes by {noise:.2g} until the last fold"
         )
         return StopReason("pruned", sentence)
 

@@ -143,7 +143,7 @@ def _next_warm_start(state: RunState, budget: Budget) -> Propose | None:
         return None
     for start in warm.starts:
         is_new = variant_key(start.blueprint, None) not in state.variants
-        if is_new and start.seconds <= budget.next_limit_s:
+        if is_new and start.seconds <= node_limit_s(state, None):
             idea = placeholder_idea(f"node {start.node:03d} of run {warm.run}", start.title, start.blueprint)
             note = f"The start of this run: node {start.node:03d} of run {warm.run}, on the same data."
             return Propose("draft", (), idea, start.seconds, note=note)
@@ -165,7 +165,10 @@ def _continuation(node: Node) -> Propose:
     assert node.result is not None
     assert node.result.cut is not None
     cut = node.result.cut
-    note = f"Node {node.name} used {cut.share:.0%} of its {cut.what} because of its time limit; it gets more time."
+    note = (
+        f"Node {node.name} used {cut.share:.0%} of its {cut.what} because of its time limit; "
+        "it gets more time."
+    )
     return Propose(
         "improve", (node.id,), continued_idea(node), continued_seconds(node), note=note, continues=node.id
     )

@@ -86,9 +86,7 @@ def test_what_the_user_pinned_or_forbade_is_not_lowered() -> None:
 
 def test_an_improvement_keeps_the_slots_that_it_changes() -> None:
     slots = slots_of(backbone="tf_efficientnet_lite0", image_size=224, epochs=12)
-    found = fit_improvement(
-        space(), request(40.0), FAMILY, slots, expected_s=60.0, changed=("image_size",)
-    )
+    found = fit_improvement(space(), request(40.0), FAMILY, slots, expected_s=60.0, changed=("image_size",))
     assert found is not None
     assert found.slots["image_size"] == 224
     assert found.slots["epochs"] == 5
@@ -99,7 +97,9 @@ def test_an_improvement_keeps_the_slots_that_it_changes() -> None:
 @pytest.mark.parametrize("value", ["backbone", "no_such_slot"])
 def test_only_slots_of_numbers_shrink(value: str) -> None:
     with pytest.raises(ValueError, match=f"shrink: '{value}' is no slot of numbers"):
-        Family.model_validate({**FAMILY.model_dump(by_alias=True), "folder": FAMILY.folder, "shrink": {value: 1}})
+        Family.model_validate(
+            {**FAMILY.model_dump(by_alias=True), "folder": FAMILY.folder, "shrink": {value: 1}}
+        )
 
 
 def test_the_first_baseline_of_pictures_comes_first_whatever_it_costs() -> None:

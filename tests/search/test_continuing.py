@@ -64,7 +64,9 @@ def test_the_most_promising_node_goes_on_first_and_each_only_once() -> None:
     assert isinstance(action, Propose)
     assert (action.operator, action.parents, action.continues) == ("improve", (2,), 2)
     assert action.expected_s == pytest.approx(150.0)
-    assert action.note == "Node 002 used 20% of its training rows because of its time limit; it gets more time."
+    assert (
+        action.note == "Node 002 used 20% of its training rows because of its time limit; it gets more time."
+    )
     assert action.idea.blueprint == state.nodes[2].idea.blueprint
     continue_node(state, 2)
     finish(state, 3, 0.6)

@@ -49,7 +49,9 @@ def test_a_limit_that_the_user_fixed_holds_for_every_node() -> None:
 
 
 def test_the_only_node_of_a_blueprint_gets_the_whole_time() -> None:
-    state = started(rules=3, node_minutes=10.0, final_node_minutes=20.0, blueprint=Blueprint(family="toy", slots={}))
+    state = started(
+        rules=3, node_minutes=10.0, final_node_minutes=20.0, blueprint=Blueprint(family="toy", slots={})
+    )
     assert limit(state, None) == 588
 
 

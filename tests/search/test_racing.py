@@ -14,7 +14,9 @@ RULES: dict[str, Any] = {"rules": 3, "final_node_minutes": 2.0}
 FINISHED = ((0.80, 0.81, 0.82, 0.82, 0.82), (0.79, 0.80, 0.80, 0.81, 0.81), (0.78, 0.79, 0.80, 0.80, 0.80))
 
 
-def raced(finished: tuple[tuple[float, ...], ...] = FINISHED, error: float = 0.01, **settings: object) -> RunState:
+def raced(
+    finished: tuple[tuple[float, ...], ...] = FINISHED, error: float = 0.01, **settings: object
+) -> RunState:
     state = started(**{**RULES, **settings})
     for scores in finished:
         node = propose(state)
@@ -22,7 +24,9 @@ def raced(finished: tuple[tuple[float, ...], ...] = FINISHED, error: float = 0.0
     return state
 
 
-def reason(state: RunState, score: float, parent: int | None = 1, folds: int = 1, seconds: float = 4.0) -> str:
+def reason(
+    state: RunState, score: float, parent: int | None = 1, folds: int = 1, seconds: float = 4.0
+) -> str:
     node = state.nodes[propose(state, parent)]
     point = CurvePoint(stage="train", fold=folds - 1, fraction=folds / 5, elapsed_s=seconds, metric=score)
     stop = pruning_reason(state, node, [point])
@@ -30,7 +34,9 @@ def reason(state: RunState, score: float, parent: int | None = 1, folds: int = 1
 
 
 def test_a_hopeless_improvement_is_stopped_after_its_first_fold() -> None:
-    assert reason(raced(), 0.60).startswith("pruned: 0.6000 after 1 of 5 folds, where the best node had 0.8000")
+    assert reason(raced(), 0.60).startswith(
+        "pruned: 0.6000 after 1 of 5 folds, where the best node had 0.8000"
+    )
 
 
 @pytest.mark.parametrize("score", [0.85, 0.80, 0.79, 0.78])

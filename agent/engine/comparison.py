@@ -13,32 +13,46 @@ from agent.memory.distill import distill, distill_fix
 from agent.memory.lesson import OWN_CODE, Evidence, FixEvidence, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.ranking import scores_on_common_folds
-from agent.record.state import Node, RunState
+from agent.record.state import Node, RunState, is_deterministic
 from agent.repository.family import Family
 from agent.repository.idea import Blueprint, changes_between
 
 # Assumed standard deviation between seeds before any repeat, as a share of the score's standard error.
 SEED_SHARE = 0.5
+# The same for a score of several folds: each row is predicted by one model of many, whose noise differs.
+SEED_SHARE_OF_FOLDS = 0.1
 
 
-def seed_variance(state: RunState, standard_error: float) -> float:
-    """Return the variance of the metric between seeds, from the repeats of this run.
+def seed_variance(state: RunState, families: Mapping[str, Family], node: Node, result: NodeResult) -> float:
+    """Return the variance of the metric between seeds, from the run's repeats of the node's structure.
 
     A guess from the score's standard error counts like one more repeat. Two runs with equal scores by
-    chance do not prove that seeds do not matter.
+    chance do not prove that seeds do not matter. Deterministic training has no variance.
     """
+    if is_deterministic(families, node):
+        return 0.0
     squares = [
         (repeat - other.metric) ** 2 / 2
         for other in state.nodes.values()
-        if other.metric is not None
+        if other.metric is not None and _structure(families, other) == _structure(families, node)
         for repeat in other.repeats
     ]
-    return (guessed_seed_variance(standard_error) + sum(squares)) / (1 + len(squares))
+    guess = guessed_seed_variance(result.metric_se or 0.0, result.folds)
+    return (guess + sum(squares)) / (1 + len(squares))
 
 
-def guessed_seed_variance(standard_error: float) -> float:
-    """Return the assumed variance between seeds before any repeat."""
-    return (SEED_SHARE * standard_error) ** 2
+def guessed_seed_variance(standard_error: float, folds: int = 1) -> float:
+    """Return the assumed variance between seeds before any repeat, for a score of a number of folds."""
+    share = SEED_SHARE if folds <= 1 else SEED_SHARE_OF_FOLDS
+    return (share * standard_error) ** 2
+
+
+def _structure(families: Mapping[str, Family], node: Node) -> tuple[str, str]:
+    """Return the family and the structure of a node; code without a family is one structure."""
+    if node.blueprint is None:
+        return (OWN_CODE, "")
+    family = families.get(node.blueprint.family)
+    return (node.blueprint.family, "" if family is None else family.structure_of(node.blueprint.slots))
 
 
 def lesson_from(
@@ -78,7 +92,7 @@ def lesson_from(
     scope = _scope(prepared, node)
     if state.run.rules >= 3 and mine is not None and theirs is not None:
         scope = scope.model_copy(update={"structure": _common_structure(families, mine, theirs)})
-    evidence = _compare(state, run, runner, metric, node, result, other)
+    evidence = _compare(state, run, runner, metric, families, node, result, other)
     if evidence is None or (state.run.rules >= 3 and _loser_was_cut(evidence, result, other)):
         return None
     mine_score, their_score = scores_on_common_folds(result, other.result)
@@ -134,6 +148,7 @@ def _compare(
     run: str,
     runner: TrialRunner,
     metric: Metric,
+    families: Mapping[str, Family],
     node: Node,
     result: NodeResult,
     other: Node,
@@ -151,7 +166,8 @@ def _compare(
         return None
     if not math.isfinite(paired.standard_error):
         return None
-    seeds = 2 * seed_variance(state, result.metric_se or 0.0) / paired.scale**2
+    both = [(node, result), (other, other.result or result)]
+    seeds = sum(seed_variance(state, families, *one) for one in both) / paired.scale**2
     # Two candidates that agree on every row may still differ on one more row.
     resolution = 1.0 / (int(truth.shape[0]) * paired.scale)
     return Evidence(

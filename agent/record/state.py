@@ -139,6 +139,14 @@ def variant_key(blueprint: Blueprint, node: Node | None) -> str:
     return blueprint.key if edited is None else f"{blueprint.key} after the edits of {edited}"
 
 
+def is_deterministic(families: Mapping[str, Family], node: Node) -> bool:
+    """Return whether the node's training has no randomness, so that another seed changes nothing."""
+    blueprint = node.blueprint
+    if blueprint is None or blueprint.family not in families or node.last_edited is not None:
+        return False
+    return families[blueprint.family].is_deterministic(blueprint.slots)
+
+
 LEADERS = 4  # largest number of members of an ensemble
 
 
@@ -232,6 +240,10 @@ class RunState:
 
     def better(self, a: float, b: float) -> bool:
         return self.direction.better(a, b)
+
+    def is_deterministic(self, node: Node) -> bool:
+        """Return whether another seed would change nothing of a node."""
+        return is_deterministic(self._families, node)
 
     def score(self, node: Node) -> float | None:
         """Return the validation score that ranks a node; decisions use it instead of `metric`.

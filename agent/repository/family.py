@@ -77,6 +77,10 @@ class Slot(_Frozen):
     cost: dict[str, float] = Field(
         default_factory=dict, description="Run time relative to 1.0, by str(value); a missing value counts 1."
     )
+    sampled: bool = Field(
+        default=True,
+        description="Whether the search samples other values; not for a limit that training itself decides on.",
+    )
     range: tuple[float, float] | None = Field(
         default=None, description="Numbers only: bounds within which other values are accepted too."
     )
@@ -217,6 +221,10 @@ class Family(_Frozen):
         default=None,
         description="Extra of mars-search that installs `packages`; None for a user's own family.",
     )
+    deterministic: dict[str, tuple[Value, ...]] = Field(
+        default_factory=dict,
+        description="Slot values whose training has no randomness; repeats with other seeds teach nothing.",
+    )
     structure: tuple[str, ...] = Field(
         default=(),
         description="Slots that name the model or the way of training. What one structure taught says little "
@@ -280,6 +288,10 @@ class Family(_Frozen):
     def structure_of(self, slots: Mapping[str, Value]) -> str:
         """Return the structure of a blueprint, such as `hist_gradient_boosting`; "" without structures."""
         return ", ".join(str(slots.get(name, self.slots[name].default)) for name in self.structure)
+
+    def is_deterministic(self, slots: Mapping[str, Value]) -> bool:
+        """Return whether a training with these slots has no randomness."""
+        return any(slots.get(name) in values for name, values in self.deterministic.items())
 
     def move(self, move_id: str) -> Move:
         return next(move for move in self.moves if move.id == move_id)

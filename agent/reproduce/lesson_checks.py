@@ -257,5 +257,9 @@ def _between_seeds(state: RunState) -> float:
     groups = [_scores(node) for node in state.nodes.values()]
     freedom = sum(len(group) - 1 for group in groups)
     squares = sum((score - fmean(group)) ** 2 for group in groups for score in group)
-    errors = [node.result.metric_se or 0.0 for node in state.valid if node.result]
-    return (guessed_seed_variance(max(errors)) + squares) / (1 + freedom)
+    guesses = [
+        guessed_seed_variance(node.result.metric_se or 0.0, node.result.folds)
+        for node in state.valid
+        if node.result
+    ]
+    return (max(guesses) + squares) / (1 + freedom)

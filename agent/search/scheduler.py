@@ -190,6 +190,8 @@ def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:
     repeated = [node for node in state.nodes.values() if node.repeats or node.repeating]
     if best is None or best in repeated or len(state.valid) < 2 or len(repeated) >= MAX_REPEATS:
         return None
+    if state.run.rules >= 3 and state.is_deterministic(best):
+        return None
     spent = state.repeat_seconds + best.seconds
     affordable = spent <= REPEAT_SHARE * budget.limit_s and best.seconds <= node_limit_s(state, best)
     return best if affordable and not any(node.repeating for node in repeated) else None

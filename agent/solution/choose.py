@@ -61,8 +61,11 @@ def best_by_validation(state: RunState, count: int) -> list[Node]:
 
 
 def finalists(state: RunState) -> list[Node]:
-    """Return the best few valid nodes, and all within one standard error of the best validation score."""
-    ranked = best_by_validation(state, len(state.nodes))
+    """Return the best few valid nodes, and all within one standard error of the best validation score.
+
+    Only nodes with the most folds count: the score of a node that executed fewer is an estimate.
+    """
+    ranked = [node for node in best_by_validation(state, len(state.nodes)) if state.has_most_folds(node)]
     if not ranked or ranked[0].result is None:
         return ranked
     error, best = ranked[0].result.metric_se or 0.0, state.rank_key(ranked[0])

@@ -116,7 +116,7 @@ class Space:
             options: Choices that may be drawn, by slot; all of them for other slots.
         """
         kept, drawn = set(fixed), options or {}
-        slots = {name: slot for name, slot in family.slots.items() if name not in kept}
+        slots = {name: slot for name, slot in family.slots.items() if name not in kept and slot.sampled}
         axes = (Axis.of(name, slot, drawn.get(name)) for name, slot in slots.items())
         return cls(tuple(axis for axis in axes if axis.is_ordered or len(axis.options) > 1))
 

@@ -111,6 +111,7 @@ class Launcher:
             refit_parts_s(self.state, node),
             limit_s,
             watch.stop_check,
+            self.state.run.workers,
         )
         self.workers.under_way.append(RefitExecution(node, watch, future))
 

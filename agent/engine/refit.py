@@ -12,6 +12,7 @@ from agent.core.contract import FROZEN_FILE, OUTPUT_FILES, SUBMISSION_FILE, WORK
 from agent.core.errors import MarsError
 from agent.core.trees import remove_tree
 from agent.core.untrusted_files import copy_inside, is_plain_file, read_inside
+from agent.engine.member_refits import MemberRefits
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.runner import TrialRunner
 from agent.execution.base import StopCheck
@@ -45,6 +46,7 @@ def execute_refit(
     expected_s: Mapping[int, float],
     limit_s: float,
     stop_check: StopCheck | None,
+    workers: int = 1,
 ) -> RefitResult:
     """Refit the node and compare its two submissions. A failed candidate gives a failed result.
 
@@ -56,14 +58,17 @@ def execute_refit(
         expected_s: expected seconds by node; of an ensemble, by member.
         limit_s: time limit in seconds of the node and its members together.
         stop_check: stops the executions early.
+        workers: members of an ensemble that are refitted side by side.
     """
     assert node.result is not None
     with refit_tables(prepared, runner, node) as metadata:
         members: tuple[int, ...] = ()
         seconds = 0.0
         if node.operator == "ensemble":
-            time_s = limit_s - BLEND_S
-            members, seconds = refit_members(runner, nodes, node, expected_s, time_s, metadata, stop_check)
+            weights = _weights(runner.checkout, node)
+            refits = MemberRefits(runner, nodes, weights, expected_s, limit_s - BLEND_S, metadata, stop_check)
+            seconds = refits.run(workers)
+            members = tuple(sorted(refits.refitted))
             if not members:
                 reason = "No member could be refitted in the time left."
                 return RefitResult(status="failed", reason=reason, seconds=seconds)
@@ -86,40 +91,6 @@ def execute_refit(
         members=members,
     )
     return done if outcome.status != "ok" else _compared(prepared, runner, node, done)
-
-
-def refit_members(
-    runner: TrialRunner,
-    nodes: Mapping[int, Node],
-    node: Node,
-    expected_s: Mapping[int, float],
-    limit_s: float,
-    metadata: Path,
-    stop_check: StopCheck | None,
-) -> tuple[tuple[int, ...], float]:
-    """Refit the members of an ensemble, the largest weight per second first, as far as the time allows.
-
-    Returns:
-        The refitted members, and the seconds of all refits.
-    """
-    weights = _weights(runner.checkout, node)
-    worth = {number: weights[number] / max(expected_s[number], 1e-3) for number in weights}
-    refitted, seconds = [], 0.0
-    for number in sorted(weights, key=lambda member: -worth[member]):
-        left_s = limit_s - seconds
-        if weights[number] <= 0 or expected_s[number] > left_s:
-            continue
-        result = nodes[number].result
-        assert result is not None
-        outcome = runner.refit(number, result.commit, (), left_s, stop_check, metadata=metadata)
-        seconds += outcome.seconds
-        if outcome.status == "ok":
-            refitted.append(number)
-        else:
-            runner.drop_refit_files(number)
-        if outcome.stop is not None:
-            break
-    return tuple(refitted), seconds
 
 
 def place_refit(

@@ -1,5 +1,6 @@
 """Which predictions become pseudo-labels, when a student trains, and where the slot and its moves apply."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -100,7 +101,8 @@ def test_pseudo_labelled_rows_are_in_no_fold_and_not_held_out(own_folds: bool, t
         task = task.model_copy(update={"fold_column": "part", "own_folds": 3})
     truth = np.arange(36) % 4
     rows = SimpleNamespace(truth=truth, __len__=lambda: 36)
-    with imported(task, {**PSEUDO, "folds": 3}, tmp_path / "folds", "dataset") as dataset:
+    with imported(task, {**PSEUDO, "folds": 3}, tmp_path / "folds", "train") as train:
+        dataset = importlib.import_module("library.dataset")
         data = dataset.Data(
             classes=[],
             train=dataset.Rows(ids=[""] * 36, pictures=None, truth=truth),
@@ -111,7 +113,7 @@ def test_pseudo_labelled_rows_are_in_no_fold_and_not_held_out(own_folds: bool, t
             n_pseudo=6,
             **({"folds": np.arange(30) % 3} if own_folds else {}),
         )
-        folds = dataset.split_folds(default_config(), data)
+        folds = train.split_folds(default_config(), data)
     assert folds[30:].tolist() == [-1] * 6
     assert np.bincount(folds[:30]).tolist() == [10, 10, 10]
     with imported(task, {**PSEUDO, "schedule": "plateau"}, tmp_path / "holdout", "train") as train:

@@ -15,6 +15,8 @@ class DataFacts:
 
     inputs: int  # columns
     numbers: int  # columns with the role number
+    times: int  # columns with the role time
+    categories: int  # columns with the role category
     classes: int  # labels seen; 0 in regression
     levels: int  # of the category with the most; 0 without categories
     has_gaps: bool  # a number or time input has empty cells
@@ -31,7 +33,9 @@ class DataFacts:
         return cls(
             inputs=len(columns),
             numbers=len(numbers),
-            classes=int(target.get("labels_seen", 0)) if "labels_seen" in target else 0,
+            times=sum(column["role"] == "time" for column in columns),
+            categories=sum(column["role"] == "category" for column in columns),
+            classes=int(target["labels_seen"]) if isinstance(target.get("labels_seen"), int) else 0,
             levels=max((column["distinct"] for column in columns if column["role"] == "category"), default=0),
             has_gaps=any(column["missing"] > 0 for column in counted),
             is_skewed=any(abs(column.get("skew") or 0.0) > _SKEWED_INPUT for column in numbers),

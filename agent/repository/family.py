@@ -43,6 +43,10 @@ class Condition(_Frozen):
     min_test: int | None = Field(default=None, description="Fewest rows to predict.")
     device: Literal["cpu", "cuda"] | None = None
     min_numbers: int | None = Field(default=None, description="Least number of inputs with the role number.")
+    min_times: int | None = Field(default=None, description="Least number of inputs with the role time.")
+    min_categories: int | None = Field(
+        default=None, description="Least number of inputs with the role category."
+    )
     max_inputs: int | None = Field(default=None, description="Greatest number of inputs.")
     max_classes: int | None = Field(default=None, description="Greatest number of classes.")
     has_gaps: bool | None = Field(default=None, description="Whether a number or time input has empty cells.")

@@ -1,5 +1,6 @@
 """Facts of the exploratory analysis decide which slots, moves and drafts apply."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,18 @@ from agent.planner.conditions import is_met
 from agent.planner.data_facts import DataFacts
 from agent.repository.family import Condition
 from tests.competition.raw_folders import write_spec
+
+PLAIN = DataFacts(
+    inputs=2,
+    numbers=1,
+    times=0,
+    categories=1,
+    classes=0,
+    levels=7,
+    has_gaps=False,
+    is_skewed=False,
+    has_skewed_target=False,
+)
 
 
 def _facts(folder: Path, spec: CompetitionSpec, **change: object) -> DataFacts:
@@ -32,9 +45,7 @@ def spec(tmp_path: Path) -> CompetitionSpec:
 def test_facts_are_those_of_the_training_rows(tmp_path: Path, spec: CompetitionSpec) -> None:
     towns = [f"town {row % 7}" for row in range(60)]
     plain = _facts(tmp_path, spec, town=towns, price=[str(row) for row in range(60)])
-    assert plain == DataFacts(
-        inputs=2, numbers=1, classes=0, levels=7, has_gaps=False, is_skewed=False, has_skewed_target=False
-    )
+    assert plain == PLAIN
     other = _facts(
         tmp_path,
         spec,
@@ -57,14 +68,15 @@ def test_facts_are_those_of_the_training_rows(tmp_path: Path, spec: CompetitionS
         (Condition(skewed=True), False),
         (Condition(skewed_target=True), True),
         (Condition(min_numbers=2), False),
+        (Condition(min_times=1), False),
+        (Condition(min_categories=1), True),
+        (Condition(min_categories=2), False),
         (Condition(max_inputs=2), True),
         (Condition(max_inputs=1), False),
         (Condition(max_classes=10), True),
     ],
 )
 def test_each_fact_is_tested(condition: Condition, met: bool) -> None:
-    facts = DataFacts(
-        inputs=2, numbers=1, classes=0, levels=7, has_gaps=False, is_skewed=False, has_skewed_target=True
-    )
+    facts = replace(PLAIN, has_skewed_target=True)
     context = TaskContext("regression", "rmse", frozenset({"number", "category"}), 60, "cpu", facts=facts)
     assert is_met(condition, context) is met

@@ -232,7 +232,9 @@ class Run:
 # Imports once what all repositories import and forks for each run: most of a short run is imports.
 DRIVER = """
 import os, runpy, sys
-import lightgbm, pandas, sklearn.compose, sklearn.ensemble, sklearn.feature_selection, sklearn.linear_model
+import catboost, lightgbm, pandas, sklearn.calibration, sklearn.compose, sklearn.ensemble, xgboost
+import sklearn.feature_selection, sklearn.gaussian_process, sklearn.linear_model, sklearn.neighbors
+import sklearn.svm
 if {"--save", "--predict"} & set(sys.argv):
     import skops.io
 for workspace in sys.argv[1].split(os.pathsep):

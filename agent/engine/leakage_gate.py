@@ -91,16 +91,13 @@ def probe(
     seconds = 0.0
     try:
         with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
-            permutation = make_permutation_test(prepared, metadata, seed)
+            permutation = make_permutation_test(prepared, metadata, seed, result.folds)
             outcome = runner.run_with_metadata(copy, metadata, limit_s, stop_check)
             seconds = outcome.seconds
             if outcome.status != "ok":
                 return _no_verdict(f"The probe failed: {outcome.reason}", seconds)
             metric = metric_of(prepared.spec, run_script)
-            real = result.metric_of_folds(1) if result.fold_metrics else None
-            found = evaluate_permutation_test(
-                prepared, metric, permutation, copy.workspace, result.metric if real is None else real
-            )
+            found = evaluate_permutation_test(prepared, metric, permutation, copy.workspace, result.metric)
     except MarsError as error:
         return _no_verdict(str(error), seconds)
     except Exception as error:  # what the probed candidate left says nothing against the node

@@ -8,7 +8,11 @@ import pytest
 
 from agent.competition.evaluation import Evaluation, evaluate
 from agent.competition.hold_out import load_common_rows, load_validation
-from agent.competition.label_permutation import evaluate_permutation_test, make_permutation_test
+from agent.competition.label_permutation import (
+    LabelPermutationTest,
+    evaluate_permutation_test,
+    make_permutation_test,
+)
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionError
@@ -136,19 +140,56 @@ def test_two_candidates_are_compared_on_the_folds_of_both(prepared: Prepared, tm
     assert ((truth != before).sum(), (truth != after).sum()) == (10, 1)
 
 
-def test_only_rows_of_fold_0_tell_whether_predictions_follow_shuffled_labels(
-    prepared: Prepared, tmp_path: Path
-) -> None:
+def shuffled_rows(permutation: LabelPermutationTest, folds: int) -> pd.DataFrame:
+    """The rows of the first folds with the answers that the candidate saw, in the order of the test."""
+    seen = pd.concat(
+        pd.read_csv(permutation.metadata / f"{name}.csv", dtype=str) for name in ("val", "train")
+    ).set_index("id")
+    ids = permutation.ids[: folds * FOLD_ROWS]
+    return pd.DataFrame({"id": ids, "label": seen["label"][ids].to_numpy()})
+
+
+def leaks(
+    prepared: Prepared, permutation: LabelPermutationTest, node: Path, rows: pd.DataFrame
+) -> bool | None:
+    workspace = write_rows(prepared, node, rows).parent.parent
+    return evaluate_permutation_test(prepared, get_metric("accuracy"), permutation, workspace, 0.95).is_leak
+
+
+def test_a_candidate_of_one_fold_sees_only_its_labels_shuffled(prepared: Prepared, tmp_path: Path) -> None:
     permutation = make_permutation_test(prepared, tmp_path / "shuffled", seed=3)
     assert permutation.ids == answers(prepared)["id"].tolist()[:FOLD_ROWS]
-    metric = get_metric("accuracy")
-    honest = write_rows(prepared, tmp_path / "honest", guesses(prepared, 8, (0,) * 8)).parent.parent
-    passed = evaluate_permutation_test(prepared, metric, permutation, honest, 0.95)
-    assert passed.is_leak is False
-    seen = pd.read_csv(permutation.metadata / "val.csv", dtype=str)[["id", "label"]]
-    rest = answers(prepared).iloc[FOLD_ROWS:]
-    leaky = write_rows(prepared, tmp_path / "leaky", pd.concat([seen, rest])).parent.parent
-    assert evaluate_permutation_test(prepared, metric, permutation, leaky, 0.95).is_leak is True
+    train = (prepared.metadata / "train.csv").read_bytes()
+    assert (permutation.metadata / "train.csv").read_bytes() == train
+    assert leaks(prepared, permutation, tmp_path / "a", answers(prepared).head(FOLD_ROWS)) is False
+    assert leaks(prepared, permutation, tmp_path / "b", shuffled_rows(permutation, 1)) is True
+
+
+def test_labels_are_shuffled_within_each_predicted_fold(prepared: Prepared, tmp_path: Path) -> None:
+    permutation = make_permutation_test(prepared, tmp_path / "shuffled", seed=3, folds=3)
+    real, seen = answers(prepared), shuffled_rows(permutation, 3)
+    assert permutation.ids == seen["id"].tolist() == real["id"].tolist()[: 3 * FOLD_ROWS]
+    assert [prepared.classes[code] for code in permutation.answers] == seen["label"].tolist()  # type: ignore[index]
+    for fold in range(3):
+        rows = slice(fold * FOLD_ROWS, (fold + 1) * FOLD_ROWS)
+        assert sorted(seen["label"][rows]) == sorted(real["label"][rows])
+        assert (seen["label"][rows] != real["label"][rows]).any()
+    before, after = (
+        pd.read_csv(folder / "train.csv", dtype=str) for folder in (prepared.metadata, permutation.metadata)
+    )
+    assert after[["id", "x"]].equals(before[["id", "x"]])
+    others = ~before["id"].isin(permutation.ids)
+    assert after[others].equals(before[others])
+
+
+def test_a_leak_in_any_fold_is_found(prepared: Prepared, tmp_path: Path) -> None:
+    """The code predicts fold 0 honestly, and other folds with a model that learned from their rows."""
+    permutation = make_permutation_test(prepared, tmp_path / "shuffled", seed=3, folds=8)
+    real, seen = answers(prepared), shuffled_rows(permutation, 8)
+    assert leaks(prepared, permutation, tmp_path / "honest", real) is False
+    leaky = pd.concat([real.head(FOLD_ROWS), seen.iloc[FOLD_ROWS:]])
+    assert leaks(prepared, permutation, tmp_path / "leaky", leaky) is True
+    assert leaks(prepared, permutation, tmp_path / "fewer", seen.head(2 * FOLD_ROWS)) is True
 
 
 def test_a_score_that_the_first_folds_leave_undefined_is_none_there(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class StructureEvidence:
             same = node.result.duplicate_of if node.result is not None else None
             mine, theirs = (self._slots_of(one) for one in (node.id, same))
             if mine is not None and theirs is not None and mine != theirs:
-                yield Comparison(theirs, mine, 0.0, EQUAL_SD)
+                yield Comparison(theirs, mine, 0.0, EQUAL_SD, is_here=True)
 
     def _slots_of(self, number: int | None) -> dict[str, Value] | None:
         """Return the slots of a node of this structure; None for another node."""

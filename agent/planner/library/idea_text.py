@@ -74,9 +74,7 @@ def values_idea(
     """
     assert parent.blueprint is not None
     changes = changes_between(parent.blueprint.slots, slots)
-    reason = (
-        f"Why: the scores so far predict {100 * -gain:+.1f} % error against the best of this structure."
-    )
+    reason = f"Why: the scores so far predict {100 * -gain:+.1f} % error against the best of this structure."
     return idea_of(
         _title_of(changes),
         improved_texts(family, first, slots, reason),

@@ -47,6 +47,7 @@ class Comparison:
     after: Slots
     gain: float  # relative reduction of the error
     sd: float
+    is_here: bool = False  # observed in this very context, so that it says something about other changes too
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ class Sampler:
                 return slots
             slots = simpler[_descending(values)[0]]
 
+    def gain(self, before: Slots, after: Slots) -> tuple[float, float]:
+        """Return the expected reduction of the log error by a change, and the deviation of the new point."""
+        means, sds = self._predict([before, after])
+        return float(means[0] - means[1]), float(sds[1])
+
     # -- evidence --------------------------------------------------------------------------------------
 
     @cached_property
@@ -141,7 +147,8 @@ class Sampler:
         values = np.concatenate([losses, effects]) - weights @ self._expected(points)
         noisy = np.arange(len(weights)) < len(scored)
         variances = np.concatenate([np.zeros(len(scored)), spreads**2])
-        seen = Observations(self.space.positions(points), weights, values, variances, noisy)
+        joint = np.array([True] * len(scored) + [one.is_here for one in self.comparisons])
+        seen = Observations(self.space.positions(points), weights, values, variances, noisy, joint)
         return Surrogate(self.space.ordered, seen)
 
     @cached_property

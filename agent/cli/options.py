@@ -53,6 +53,8 @@ def _parameter(declared: DeclaredOption) -> inspect.Parameter:
     value_type, default = declared.type, declared.default
     if _is_repeatable(declared):
         value_type, default = list[get_args(value_type)[0]] | None, None  # type: ignore[misc]
+    if declared.option.word is not None:
+        value_type = str  # the callback makes the number
     return inspect.Parameter(
         declared.field,
         inspect.Parameter.KEYWORD_ONLY,
@@ -68,8 +70,25 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def _number_or(word: str) -> Callable[[str], str | int]:
+    """Return a callback that accepts a whole number or the word."""
+
+    def check(value: str) -> str | int:
+        if value == word:
+            return word
+        try:
+            return int(value)
+        except ValueError:
+            raise typer.BadParameter(f"'{value}' is neither a whole number nor `{word}`.") from None
+
+    return check
+
+
 def _typer_option(declared: DeclaredOption) -> Any:
     option = declared.option
+    if option.word is not None:
+        accepted = _number_or(option.word)
+        return typer.Option(declared.name, metavar=option.metavar, callback=accepted, help=option.help)
     is_float = float in (declared.type, *get_args(declared.type))
     check = finite if is_float else None
     return typer.Option(

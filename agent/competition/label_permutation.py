@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 
 from agent.competition.evaluation import require_own_file
+from agent.competition.hold_out import load_validation
 from agent.competition.metrics import Metric, Rows
 from agent.competition.metrics.rows import Floats
 from agent.competition.prepared import Prepared
-from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
+from agent.competition.submission import SubmissionFormat, read_truth
 from agent.competition.tables import read_table, write_table
 from agent.core.contract import VALIDATION_FILE
 from agent.core.files import translate_os_errors
@@ -86,18 +87,20 @@ def evaluate_permutation_test(
 ) -> PermutationTestResult:
     """Compare the fit of predictions to the shuffled answers with the fit to other shuffles.
 
+    Only rows of `val.csv` count, which are fold 0: other rows keep their answers.
+
     Args:
         prepared: the prepared competition.
         metric: the metric of the competition.
         permutation: the shuffled answers that the candidate saw.
         workspace: the folder of the candidate that saw the shuffled answers.
-        real: the score of the candidate on the real validation answers.
+        real: the score of the candidate on the real answers of `val.csv`.
 
     Raises:
         SubmissionError: the candidate wrote no valid predictions of the validation rows.
     """
     file = require_own_file(workspace, VALIDATION_FILE)
-    predictions = read_predictions(file, SubmissionFormat.of(prepared), permutation.ids)
+    predictions = load_validation(prepared, file).predictions[: len(permutation.ids)]
     seen = metric.score(permutation.answers, predictions)
     others = _other_scores(metric, permutation, predictions)
     if not math.isfinite(seen) or len(others) < MIN_SHUFFLES:

@@ -21,6 +21,8 @@ class Option:
     """Smallest valid number."""
     max: float | None = None
     """Largest valid number."""
+    word: str | None = None
+    """A word that is valid instead of a whole number, for example `auto`."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from agent.core.contract import ANALYSIS_FILE, WEIGHTS_FACT
 from agent.core.plain_text import plain_text
 from agent.core.untrusted_files import open_inside, read_inside
 from agent.execution.progress import ProgressReader, ProgressRecord
-from agent.record.events import CurvePoint
+from agent.record.events import CurvePoint, Cut
 from agent.record.state import Node
 
+LEAST_CUT = 0.05  # a candidate that left out a smaller part counts as complete
 MAX_CACHE_SHARE = 0.95  # largest accepted share of a run's time that built caches
 _CURVE_POINTS = 60
 _ANALYSIS_BYTES = 1_000_000
@@ -68,6 +69,17 @@ def cache_seconds(analysis: dict[str, object], seconds: float) -> float:
     if not isinstance(reported, int | float) or not reported > 0:  # NaN is not above 0
         return 0.0
     return float(min(reported, MAX_CACHE_SHARE * seconds))  # an integer may be too large for a float
+
+
+def cut_of(analysis: dict[str, object]) -> Cut | None:
+    """Return what the candidate reports to have left out because of its time limit; None: nothing."""
+    reported = analysis.get("cut")
+    what, share = (
+        (reported.get(key) for key in ("what", "share")) if isinstance(reported, dict) else (None, None)
+    )
+    if not isinstance(what, str) or not isinstance(share, int | float) or not 0 < share <= 1 - LEAST_CUT:
+        return None  # NaN is not above 0
+    return Cut(what=plain_text(what, 60), share=float(share))
 
 
 def facts(analysis: dict[str, object]) -> dict[str, str]:

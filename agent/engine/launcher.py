@@ -26,7 +26,7 @@ from agent.execution.progress import ProgressReader
 from agent.record.events import NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeCode
-from agent.search.budget import Budget, execution_limit_s, refit_limit_s
+from agent.search.budget import execution_limit_s, refit_limit_s, repeat_limit_s
 from agent.solution import ensemble
 
 
@@ -90,8 +90,10 @@ class Launcher:
     def start_repeat(self, node: Node) -> None:
         """Execute the node's code with another seed."""
         trial = Trial(node.id, node.commit, self.runner.checkout.workspace(node.id), "", ())
-        number, limit_s = len(node.repeats) + 1, Budget.of(self.state).execution_limit_s(final=False)
-        future = self.workers.submit(_failed_repeat, self.runner.repeat, trial, number, limit_s)
+        number, limit_s = len(node.repeats) + 1, repeat_limit_s(self.state, node)
+        assert node.result is not None
+        repeat = partial(self.runner.repeat, recorded=node.result)
+        future = self.workers.submit(_failed_repeat, repeat, trial, number, limit_s)
         self.workers.under_way.append(RepeatExecution(node, Watch(), future))
 
     def start_refit(self, node: Node) -> None:

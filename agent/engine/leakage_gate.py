@@ -97,7 +97,10 @@ def probe(
             if outcome.status != "ok":
                 return _no_verdict(f"The probe failed: {outcome.reason}", seconds)
             metric = metric_of(prepared.spec, run_script)
-            found = evaluate_permutation_test(prepared, metric, permutation, copy.workspace, result.metric)
+            real = result.metric_of_folds(1) if result.fold_metrics else None
+            found = evaluate_permutation_test(
+                prepared, metric, permutation, copy.workspace, result.metric if real is None else real
+            )
     except MarsError as error:
         return _no_verdict(str(error), seconds)
     except Exception as error:  # what the probed candidate left says nothing against the node

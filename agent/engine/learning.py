@@ -35,8 +35,8 @@ class Learner:
         Args:
             node: the finished node.
             result: its result, not yet in the state.
-            limit_s: the node's time limit in seconds. A node with less time than the others may owe its
-                score to that, so it teaches debug lessons only.
+            limit_s: the node's time limit in seconds. Until rules 2, a node with less time than the others
+                teaches debug lessons only, because it may owe its score to that.
             decider: decides whether a model words the lesson; else the generated words stay.
         """
         state, journal = self.recorder.state, self.recorder.journal
@@ -59,7 +59,8 @@ class Learner:
         state = self.recorder.state
         try:
             taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
-            if limit_s >= state.run.node_limit_s and result.duplicate_of is None:
+            has_time = state.run.rules >= 3 or limit_s >= state.run.node_limit_s
+            if has_time and result.duplicate_of is None:
                 parts = (self.run, self.runner, self.metric, self.families)
                 learned = lesson_from(state, *parts, node, result)
                 taught += [learned] if learned else []

@@ -36,6 +36,9 @@ MIN_NODE_MINUTES = 0.5
 # More workers than so many per core only slow each other down; a small machine may still have some.
 WORKERS_PER_CORE = 2
 MIN_WORKERS = 8
+# `--workers auto`: training rows up to which a candidate cannot use several cores, and the most workers.
+SMALL_ROWS = 10_000
+AUTO_WORKERS = 4
 
 
 def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: Home) -> RunSettings:
@@ -51,8 +54,8 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         family = {blueprint.family: families[blueprint.family]}
         asked, _ = parse_constraints(request.pinned, request.forbidden, family)
         blueprint = Blueprint(family=blueprint.family, slots={**blueprint.slots, **asked.pinned})
-    workers = request.workers or 1
     check_workers(request)
+    workers = chosen_workers(request, prepared)
     share = 1.0 if blueprint else NODE_SHARE
     node_minutes = request.node_minutes or max(request.minutes * share, MIN_NODE_MINUTES)
     return RunSettings(
@@ -84,9 +87,25 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
     )
 
 
+def chosen_workers(request: RunRequest, prepared: Prepared) -> int:
+    """Return the number of workers; for `auto`, one per core where a candidate cannot use several cores.
+
+    Models of small tables are hardly faster on two threads, so that two of them run side by side. Pictures,
+    code of users or models, and a given blueprint get all cores.
+    """
+    if request.workers != "auto":
+        return request.workers
+    is_one_node = request.blueprint is not None or request.imported is not None or request.max_nodes == 1
+    is_known = request.planner == "library" and request.executor in (None, "warm", "cold")
+    is_small = prepared.rows.train <= SMALL_ROWS and prepared.spec.image_input is None
+    if device() == "cuda" or is_one_node or not is_known or not is_small:
+        return 1
+    return min(cpu_count(), AUTO_WORKERS)
+
+
 def check_workers(request: RunRequest) -> None:
     """Raise SetupError for more workers than the machine's GPUs or cores can serve."""
-    workers, gpus = request.workers or 1, len(visible_gpus())
+    workers, gpus = 1 if request.workers == "auto" else request.workers, len(visible_gpus())
     if device() == "cuda" and workers > gpus and not request.share_gpus:
         raise SetupError(
             f"--workers {workers}: this machine has {gpus} GPU(s); use at most {gpus} worker(s), or add "
@@ -188,7 +207,7 @@ def make_planner(
             satisfies the constraints, or the metric has no code for the families' repositories.
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
-    at = TaskContext.of(spec, prepared.rows.train, device())
+    at = TaskContext.of(spec, prepared.rows.train, device(), prepared.rows.audit + prepared.rows.test)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):

@@ -32,7 +32,8 @@ class RunRequest:
     node_minutes: Annotated[
         float | None,
         Option(
-            "Time limit of one node, in minutes. Default: a sixth of --minutes, twice that near the end.",
+            "Time limit of one node, in minutes. Default: a tenth to a half of the time left, depending on "
+            "what the node promises.",
             min=0.02,
             max=MAX_MINUTES,
         ),
@@ -90,13 +91,16 @@ class RunRequest:
         Path | None, Option("File of exported lessons to use in addition to the recorded ones.")
     ] = None
     workers: Annotated[
-        int,
+        int | Literal["auto"],
         Option(
-            "Number of nodes executed in parallel. They share the CPU cores, but not a GPU.",
+            "Number of nodes executed in parallel. They share the CPU cores, but not a GPU. auto: on a CPU "
+            "and a table of at most 10,000 training rows, one per core, at most 4; else 1.",
             min=1,
             max=MAX_WORKERS,
+            metavar="auto|INTEGER",
+            word="auto",
         ),
-    ] = 1
+    ] = "auto"
     share_gpus: Annotated[bool, Option("Let several nodes use one GPU at the same time.")] = False
     data: Annotated[
         Literal["auto", "full", "sample"],

@@ -56,15 +56,19 @@ class TaskContext:
     metric_traits: frozenset[Trait] = frozenset()
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
     best_score: float | None = None  # the best score of the metric; None: unknown
+    n_test: int = 0  # rows to predict; 0: unknown
 
     @classmethod
-    def of(cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"]) -> "TaskContext":
+    def of(
+        cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"], n_test: int = 0
+    ) -> "TaskContext":
         """Return the context of a competition.
 
         Args:
             spec: The competition.
             n_train: Number of training rows.
             device: The device of the machine.
+            n_test: Number of rows to predict; 0 if it is unknown.
         """
         metric = metric_of(spec)
         return cls(
@@ -76,4 +80,5 @@ class TaskContext:
             metric_traits=metric.traits,
             prediction=metric.prediction_kind(spec.task),
             best_score=metric.best,
+            n_test=n_test,
         )

@@ -52,6 +52,7 @@ def is_met(condition: Condition, context: TaskContext, slots: Mapping[str, Value
         and set(condition.roles) <= context.roles
         and (condition.min_train is None or context.n_train >= condition.min_train)
         and (condition.max_train is None or context.n_train <= condition.max_train)
+        and (condition.min_test is None or context.n_test >= condition.min_test)
         and (condition.device is None or context.device == condition.device)
         and (slots is None or all(slots[name] in values for name, values in condition.slots.items()))
     )

@@ -73,7 +73,7 @@ class SearchSpace:
         return True
 
     def drafts(self) -> list[tuple[Family, Draft]]:
-        """Return every draft that suits the data, the cheapest first."""
+        """Return every draft that suits the data: first baselines, then the cheapest first."""
         return sorted(
             (
                 (family, draft)
@@ -81,7 +81,10 @@ class SearchSpace:
                 for draft in family.drafts
                 if is_met(draft.when, self._context)
             ),
-            key=lambda option: option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            key=lambda option: (
+                not option[1].first,
+                option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            ),
         )
 
     def moves(self, family: Family) -> list[Move]:
@@ -178,5 +181,7 @@ def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[st
 
 
 def _is_short(request: Request) -> bool:
-    """Return whether less than a full node limit is left."""
+    """Return whether less than a full node limit is left; from rules 3 on, whether the run ends soon."""
+    if request.state.run.rules >= 3:
+        return request.finishing
     return request.limit_s < request.state.run.node_limit_s

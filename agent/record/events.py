@@ -59,6 +59,13 @@ class Failure(Frozen):
         return (self.stage, self.redacted_message, *files)
 
 
+class Cut(Frozen):
+    """What a candidate left out because of its time limit, as it reports itself."""
+
+    what: str = Field(description="What it used a part of, e.g. `training rows`, `epochs`, `rounds`.")
+    share: float = Field(gt=0, lt=1, description="The part that it used.")
+
+
 class LeakageProbe(Frozen):
     """Result of a label permutation test on a candidate: validation labels shuffled among their rows."""
 
@@ -91,9 +98,15 @@ class NodeResult(Frozen):
     smoke_seconds: float = 0.0
     metric: float | None = Field(default=None, description="Validation score, recomputed by the harness.")
     metric_se: float | None = None
+    folds: int = Field(default=1, description="Number of folds that `metric` covers, from fold 0.")
+    fold_metrics: tuple[float | None, ...] = Field(
+        default=(),
+        description="Score of folds 0 to j together for each fold j, None where undefined.",
+    )
     audit_metric: float | None = None
     audit_se: float | None = None
     curve: tuple[CurvePoint, ...] = ()
+    cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
     facts: dict[str, str] = Field(
         default_factory=dict,
         description="The candidate's own reports, e.g. the pretrained weights it used.",
@@ -132,6 +145,12 @@ class NodeResult(Frozen):
     @property
     def own_seconds(self) -> float:
         return self.seconds - self.cache_seconds
+
+    def metric_of_folds(self, folds: int) -> float | None:
+        """Return the score of the first `folds` folds together; None if they were not all executed."""
+        if folds == self.folds:
+            return self.metric
+        return self.fold_metrics[folds - 1] if folds <= len(self.fold_metrics) else None
 
 
 class RefitResult(Frozen):
@@ -186,6 +205,10 @@ class NodeProposed(_Event):
     expected_s: float | None = None
     note: str = Field(default="", description="The planner's note on the origin of the idea; may be empty.")
     replays: int | None = Field(default=None, description="The node of the replayed run that had the idea.")
+    continues: int | None = Field(
+        default=None,
+        description="The node, cut short by its time limit, that is executed again with more time.",
+    )
 
 
 class ModuleWritten(_Event):

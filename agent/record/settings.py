@@ -131,7 +131,9 @@ class RunSettings(Frozen):
         default=1,
         description="Version of the rules. 1: eight failed nodes in a row end a search; 2: see "
         "`agent/search/ending.py`, and a smoke run and its full run share the node's limit; 3: structures "
-        "come first, then values by a surrogate (`agent/planner/library/`), and lessons have structures.",
+        "come first, then values by a surrogate (`agent/planner/library/`), lessons have structures, a "
+        "node's limit is a share of the time left (`agent/search/limits.py`), and nodes that their limit cut "
+        "go on.",
     )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."
@@ -150,6 +152,11 @@ class RunSettings(Frozen):
     @property
     def node_limit_s(self) -> float:
         return self.node_minutes * 60
+
+    @property
+    def caps_nodes(self) -> bool:
+        """Whether the user fixed the time limit of a node."""
+        return self.final_node_minutes is None
 
     @property
     def final_node_limit_s(self) -> float:

@@ -120,9 +120,18 @@ def edited_lines(edit: Edit) -> tuple[int, int]:
 
 
 def what_changed(node: Node) -> str:
-    """Return the title of the idea, with its changes in parentheses."""
+    """Return the title of the idea, with its changes in parentheses, or `node 002 with more time`."""
     title, detail = one_line(node.idea.title), one_line(changes(node))
+    if node.continues is not None:
+        title = f"node {node.continues:03d} with more time"
     return f"{title} ({detail})" if detail else title
+
+
+def cut(result: NodeResult | None) -> str:
+    """Return what the time limit cut short, e.g. `cut short: 43 % of training rows`; "" for nothing."""
+    if result is None or result.cut is None:
+        return ""
+    return f"cut short: {100 * result.cut.share:.0f} % of {one_line(result.cut.what)}"
 
 
 def origin(node: Node) -> str:

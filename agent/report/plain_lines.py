@@ -139,4 +139,6 @@ def _outcome(result: NodeResult) -> str:
     if result.audit_metric is not None:
         text += f", audit {formatting.score(result.audit_metric, result.audit_se)}"
     text += f", {formatting.duration(result.seconds)}"
+    if cut := formatting.cut(result):
+        text += f", {cut}"
     return f"{text}: {formatting.one_line(result.reason)}" if result.reason else text

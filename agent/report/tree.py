@@ -119,7 +119,7 @@ def _blends(node: Node) -> str:
 
 
 def _reason(node: Node) -> str:
-    return formatting.one_line(node.result.reason) if node.result else ""
+    return formatting.one_line(node.result.reason) or formatting.cut(node.result) if node.result else ""
 
 
 def _first_ids(lessons: Sequence[str], most: int = 2) -> str:

@@ -95,6 +95,7 @@ class Condition(_Frozen):
     roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     min_train: int | None = None
     max_train: int | None = None
+    min_test: int | None = Field(default=None, description="Fewest rows to predict.")
     device: Literal["cpu", "cuda"] | None = None
     slots: dict[str, tuple[Value, ...]] = Field(
         default_factory=dict, description="Slot values (any of) that the parent must have."
@@ -141,6 +142,10 @@ class Draft(_Frozen):
     id: str
     title: str
     set: dict[str, Value]
+    first: bool = Field(
+        default=False,
+        description="A strong and cheap baseline: the first node of a run, whatever its budget.",
+    )
     when: Condition = Condition()
     model: str = Field(description="The four parts of an idea, in a sentence each.")
     data: str
@@ -174,6 +179,11 @@ class Family(_Frozen):
         "about another; improvements keep these slots.",
     )
     slots: dict[str, Slot]
+    shrink: dict[str, float] = Field(
+        default_factory=dict,
+        description="Slots of numbers that go down their ladders, in this order, where an idea does not fit "
+        "the time; each with its least value.",
+    )
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]
     folder: Path = Field(exclude=True)
@@ -197,6 +207,13 @@ class Family(_Frozen):
         for name in self.structure:
             if name not in self.slots:
                 raise ValueError(f"structure: unknown slot {name!r}; add it to `slots`")
+        return self
+
+    @model_validator(mode="after")
+    def _shrinks_numbers(self) -> "Family":
+        for name in self.shrink:
+            if name not in self.slots or not all(type(v) in (int, float) for v in self.slots[name].values):
+                raise ValueError(f"shrink: {name!r} is no slot of numbers; name one of `slots`")
         return self
 
     @cached_property

@@ -55,6 +55,15 @@ class TaskView(BaseModel):
         default=None, description="Column of train.csv with the user's own folds, if it holds several."
     )
     own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
+    folds: int = Field(
+        default=0, description="Number of folds in folds.csv, numbered from 0; 0: one part is held out."
+    )
+    folds_executed: int = Field(
+        default=1, description="Number of folds, from fold 0, that are held out in turn; 1 without folds."
+    )
+    folds_forward: bool = Field(
+        default=False, description="Whether only rows of higher folds, which are earlier, train for a fold."
+    )
     picture_ground: int = Field(
         default=WHITE, description="Grey value behind transparent pictures; prepared ones have it already."
     )
@@ -108,6 +117,9 @@ class TaskView(BaseModel):
             n_train=prepared.rows.train,
             fold_column=spec.fold_column if several else None,
             own_folds=prepared.train_folds if several else 0,
+            folds=prepared.folds,
+            folds_executed=prepared.folds_executed,
+            folds_forward=prepared.folds_forward,
             picture_ground=WHITE if prepared.rendering is None else prepared.rendering.ground,
             picture_ranges=() if prepared.rendering is None else prepared.rendering.ranges,
         )
@@ -129,12 +141,13 @@ def template_environment(folder: Path, bundled: Path | None = None) -> jinja2.En
 
 
 def template_names(folder: Path) -> list[str]:
-    """Return the templates that become files; names that begin with an underscore are partials."""
-    return sorted(
-        str(file.relative_to(folder))
-        for file in folder.rglob("*.j2")
-        if not file.name.startswith("_") or file.name == "__init__.py.j2"
-    )
+    """Return the templates that become files; files and folders that begin with an underscore are partials."""
+    files = [file.relative_to(folder) for file in folder.rglob("*.j2")]
+    return sorted(str(file) for file in files if not any(map(_is_partial, file.parts)))
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith("_") and name != "__init__.py.j2"
 
 
 def template_sources(folder: Path, name: str) -> list[Path]:

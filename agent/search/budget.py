@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from agent.core.format import duration
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
+from agent.search import limits
 
 # Reserve for the ensemble and for writing the solution.
-RESERVE_SHARE = 0.05
+RESERVE_SHARE = 0.02
+RESERVE_SHARE_BEFORE = 0.05  # until rules 2
 RESERVE_MIN_S = 3.0
 # With less than this share of the time left, the search improves the best nodes only.
 FINISH_SHARE = 0.3
@@ -19,6 +21,8 @@ REFIT_START_S = 3.0
 REFIT_MOST_SHARE = 0.5
 # Candidates do not start with less time, because nothing can be learned from them.
 SMALLEST_NODE_S = 5.0
+# In a short run, less is enough (rules 3): with so little left of the budget, a run has used its time.
+SMALLEST_NODE_SHARE = 0.015
 # Largest share of the budget that the preparation uses up; the search gets the rest in any case.
 PREPARATION_MOST_SHARE = 0.5
 # A preparation below this share of the budget is not worth a sentence.
@@ -59,7 +63,34 @@ def refit_limit_s(state: RunState, node: Node) -> float:
 
 def execution_limit_s(state: RunState, node: Node) -> float:
     """Return the limit of a node's execution that starts now, in seconds."""
-    return Budget.of(state).execution_limit_s(final=node.operator == "ensemble")
+    budget = Budget.of(state)
+    if state.run.rules < 3 or node.operator == "ensemble":
+        return budget.execution_limit_s(final=node.operator == "ensemble")
+    parent = None if node.parent is None else state.nodes[node.parent]
+    return max(node_limit_s(state, parent, continued=node.continues is not None), SMALLEST_NODE_S)
+
+
+def node_limit_s(state: RunState, parent: Node | None, *, continued: bool = False) -> float:
+    """Return the limit of a node that starts now, in seconds.
+
+    Args:
+        state: The state of the run.
+        parent: The node to improve; None: a draft.
+        continued: Whether the node goes on with a node that its limit cut short.
+    """
+    budget = Budget.of(state)
+    if state.run.rules < 3:
+        return budget.next_limit_s
+    return limits.node_limit_s(
+        state, parent, left_s=budget.search_left_s, finishing=budget.finishing, continued=continued
+    )
+
+
+def repeat_limit_s(state: RunState, node: Node) -> float:
+    """Return the limit of a repeat of a node that starts now, in seconds."""
+    if state.run.rules < 3:
+        return Budget.of(state).execution_limit_s(final=False)
+    return max(node_limit_s(state, node), SMALLEST_NODE_S)
 
 
 def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
@@ -88,19 +119,21 @@ class Budget:
     final_node_limit_s: float
     nodes_left: int | None
     refit_reserve_s: float = 0.0
+    rules: int = 1
 
     @classmethod
     def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
         """Return the budget now, or after `elapsed_s` seconds if that is later."""
         run = state.run
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched_nodes, 0)
-        limits = (run.node_limit_s, run.final_node_limit_s)
+        node_limits = (run.node_limit_s, run.final_node_limit_s)
         at_s = max(state.elapsed_s, elapsed_s or 0.0)
-        return cls(run.budget_s, at_s, *limits, left, _refit_reserve_s(state))
+        return cls(run.budget_s, at_s, *node_limits, left, _refit_reserve_s(state), run.rules)
 
     @property
     def reserve_s(self) -> float:
-        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
+        share = RESERVE_SHARE_BEFORE if self.rules < 3 else RESERVE_SHARE
+        return max(share * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
 
     @property
     def search_left_s(self) -> float:
@@ -109,7 +142,7 @@ class Budget:
 
     @property
     def next_limit_s(self) -> float:
-        """Time limit of a candidate that starts now, in seconds."""
+        """Time limit of a candidate that starts now, in seconds (until rules 2; see `node_limit_s`)."""
         limit = self.final_node_limit_s if self.finishing else self.node_limit_s
         return min(limit, self.search_left_s)
 
@@ -129,7 +162,8 @@ class Budget:
     @property
     def is_out_of_time(self) -> bool:
         """Whether the time left is too short for any execution."""
-        return self.search_left_s < min(SMALLEST_NODE_S, 0.1 * self.limit_s)
+        share = 0.1 if self.rules < 3 else SMALLEST_NODE_SHARE
+        return self.search_left_s < min(SMALLEST_NODE_S, share * self.limit_s)
 
     @property
     def finishing(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from agent.execution.base import StopReason
 from agent.record.events import CurvePoint
 from agent.record.state import Node, RunState
+from agent.search.racing import Race
 
 MIN_FRACTION = 0.4  # earlier scores say little about the final score
 MIN_PEERS = 3
@@ -20,7 +21,11 @@ def pruning_reason(state: RunState, node: Node, curve: Sequence[CurvePoint]) -> 
     must be behind all peers, its parent included, by a margin: a stricter median rule than Google Vizier's.
     """
     latest = next((point for point in reversed(curve) if point.metric is not None), None)
-    if latest is None or latest.metric is None or latest.fraction < MIN_FRACTION or latest.fraction >= 0.95:
+    if latest is None or latest.metric is None or latest.fraction >= 0.95:
+        return None
+    if (race := Race.of(state, latest)) is not None:
+        return race.reason(node)
+    if latest.fraction < MIN_FRACTION:
         return None
     peers = {
         peer.id: score

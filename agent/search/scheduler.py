@@ -12,7 +12,8 @@ from agent.planner.base import Planner, Request
 from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState, variant_key
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
-from agent.search.budget import SMALLEST_NODE_S, Budget
+from agent.search.budget import SMALLEST_NODE_S, Budget, node_limit_s
+from agent.search.continuing import continued_idea, continued_seconds, node_to_continue
 from agent.search.ending import reached_limit
 from agent.search.policy import Policy, Step, improvable, make_policy
 
@@ -36,6 +37,7 @@ class Propose:
     expected_s: float | None
     note: str = ""
     replays: int | None = None  # the node of another run that the idea is taken from
+    continues: int | None = None  # the node, cut short by its time limit, that gets more time
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Scheduler:
             return None
         budget = Budget.of(state)
         rng = np.random.default_rng([state.run.seed, state.decisions])
+        if (cut := node_to_continue(state, budget.search_left_s)) is not None:
+            return _continuation(cut)
         if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
         if (earlier := _next_warm_start(state, budget)) is not None:
@@ -103,8 +107,7 @@ class Scheduler:
         if state.run.rules < 3 and budget.finishing and state.best is not None:
             yield Step(state.best.id), False
         yield self._policy.next(state, rng), False
-        key = state.direction.key
-        ranked = ((key(node.metric), len(node.children), node.id) for node in improvable(state))
+        ranked = ((state.rank_key(node), len(node.children), node.id) for node in improvable(state))
         yield from ((Step(number), False) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
         yield Step(None), False
 
@@ -134,7 +137,7 @@ def _look_end_s(state: RunState, budget: Budget) -> float:
 def _request(
     state: RunState, parent: Node | None, budget: Budget, rng: np.random.Generator, looking: bool
 ) -> Request:
-    limit_s = budget.next_limit_s
+    limit_s = node_limit_s(state, parent)
     if looking and len(state.roots) >= LEAST_LOOKS:  # a look may end little later than its share
         limit_s = min(limit_s, max(_look_end_s(state, budget) - state.elapsed_s, SMALLEST_NODE_S))
     return Request(state, parent, limit_s, budget.finishing, rng, looking, budget.search_left_s)
@@ -147,7 +150,7 @@ def _next_warm_start(state: RunState, budget: Budget) -> Propose | None:
         return None
     for start in warm.starts:
         is_new = variant_key(start.blueprint, None) not in state.variants
-        if is_new and start.seconds <= budget.next_limit_s:
+        if is_new and start.seconds <= node_limit_s(state, None):
             idea = placeholder_idea(f"node {start.node:03d} of run {warm.run}", start.title, start.blueprint)
             note = f"The start of this run: node {start.node:03d} of run {warm.run}, on the same data."
             return Propose("draft", (), idea, start.seconds, note=note)
@@ -162,6 +165,20 @@ def scheduler_of(run: RunSettings, planner: Planner, policy: Policy | None = Non
 def blueprint_draft(blueprint: Blueprint) -> Propose:
     """Return the draft of a given blueprint."""
     return Propose("draft", (), placeholder_idea("the blueprint", "The given blueprint", blueprint), None)
+
+
+def _continuation(node: Node) -> Propose:
+    """Return the execution of a cut node with more time, as a child of it."""
+    assert node.result is not None
+    assert node.result.cut is not None
+    cut = node.result.cut
+    note = (
+        f"Node {node.name} used {cut.share:.0%} of its {cut.what} because of its time limit; "
+        "it gets more time."
+    )
+    return Propose(
+        "improve", (node.id,), continued_idea(node), continued_seconds(node), note=note, continues=node.id
+    )
 
 
 def _first_node(run: RunSettings) -> Propose | None:
@@ -181,5 +198,5 @@ def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:
     if best is None or best in repeated or len(state.valid) < 2 or len(repeated) >= MAX_REPEATS:
         return None
     spent = state.repeat_seconds + best.seconds
-    affordable = spent <= REPEAT_SHARE * budget.limit_s and best.seconds <= budget.next_limit_s
+    affordable = spent <= REPEAT_SHARE * budget.limit_s and best.seconds <= node_limit_s(state, best)
     return best if affordable and not any(node.repeating for node in repeated) else None

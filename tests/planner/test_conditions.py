@@ -36,3 +36,10 @@ def test_an_own_metric_has_a_prediction_form_and_no_traits(tmp_path: Path) -> No
     own = {"definition": "Share of right rows.", "prediction": "label", "higher_is_better": True}
     context = TaskContext.of(write_spec(tmp_path, metric="metric.py", own_metric=own), 100, "cpu")
     assert {name for name, condition in CONDITIONS.items() if is_met(condition, context)} == {"prediction"}
+
+
+@pytest.mark.parametrize(("n_test", "expected"), [(299, False), (300, True), (None, False)])
+def test_a_condition_on_the_rows_to_predict(n_test: int | None, expected: bool, tmp_path: Path) -> None:
+    known = {} if n_test is None else {"n_test": n_test}
+    context = TaskContext.of(write_spec(tmp_path), 10_000, "cpu", **known)
+    assert is_met(Condition(min_test=300), context) == expected

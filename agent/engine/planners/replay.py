@@ -19,7 +19,7 @@ from agent.record.journal import Journal
 from agent.record.state import RunState
 from agent.repository.imported import ImportedCode
 from agent.repository.lineage import Lineage, repository_of
-from agent.search.budget import Budget
+from agent.search.budget import node_limit_s
 from agent.search.policy import Step
 
 
@@ -79,7 +79,7 @@ class RecordedTree:
     planner: ReplayPlanner
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
-        return Step(self.planner.next_parent(state, Budget.of(state).next_limit_s))
+        return Step(self.planner.next_parent(state, node_limit_s(state, None)))
 
 
 def _source(settings: RunSettings) -> ReplaySource:

@@ -9,7 +9,7 @@ from agent.competition.untrusted_csv import SubmissionError
 from agent.core.contract import OUTPUT_FILES, VALIDATION_FILE
 from agent.core.errors import MarsError
 from agent.core.untrusted_files import is_plain_file, open_inside
-from agent.engine.candidate_reports import cache_seconds, facts, read_analysis, read_log, thin_curve
+from agent.engine.candidate_reports import cache_seconds, cut_of, facts, read_analysis, read_log, thin_curve
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
 from agent.execution.base import Outcome
@@ -132,8 +132,11 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         cache_seconds=cache_seconds(analysis, outcome.seconds),
         metric=evaluation.validation,
         metric_se=evaluation.validation_error,
+        folds=evaluation.folds,
+        fold_metrics=evaluation.fold_scores,
         audit_metric=evaluation.audit,
         audit_se=evaluation.audit_error,
+        cut=cut_of(analysis),
         facts=facts(analysis),
         outputs_hash=_outputs_hash(trial.workspace),
     )

@@ -7,6 +7,7 @@ family's moves were the arms of a bandit; recorded runs still follow them.
 from agent.memory.lesson import Scope
 from agent.planner.base import Proposal, Request, TaskContext
 from agent.planner.constraints import Constraints
+from agent.planner.fitting import FittedIdea, fit_draft
 from agent.planner.library.arms import Arm
 from agent.planner.library.idea_text import draft_idea, improved_idea
 from agent.planner.library.looks import drafts_to_look_at, is_drafted, proven_values
@@ -56,11 +57,16 @@ class LibraryPlanner:
 
     def _of_draft(self, request: Request, family: Family, draft: Draft) -> Proposal | None:
         slots, cites = proven_values(self.search_space, family, draft, request.state)
-        expected = self.search_space.draft_seconds(request.state, family, slots)
-        is_new = self.search_space.is_new_and_allowed(request.state, family, slots, None)
-        if draft_fits(expected, request) and is_new:
-            return Proposal(draft_idea(family, draft, slots, (), cites), expected)
-        return None
+        if request.state.run.rules < 3:
+            expected = self.search_space.draft_seconds(request.state, family, slots)
+            fitted = FittedIdea(slots, expected) if draft_fits(expected, request) else None
+        else:
+            fitted = fit_draft(self.search_space, request, family, slots)
+        if fitted is None or not self.search_space.is_new_and_allowed(
+            request.state, family, fitted.slots, None
+        ):
+            return None
+        return Proposal(draft_idea(family, draft, fitted.slots, (), cites), fitted.expected_s, fitted.note)
 
     # -- rules 1 and 2: a bandit over moves ------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from agent.planner.base import Proposal, Request
+from agent.planner.fitting import FittedIdea, fit_improvement
 from agent.planner.library.evidence import StructureEvidence
 from agent.planner.library.idea_text import improved_idea, values_idea
 from agent.planner.library.sampler import Slots, Suggestion
@@ -33,9 +34,13 @@ def propose_values(search_space: SearchSpace, request: Request, parent: Node) ->
     )
     for suggestion in suggestions:
         chosen = search_space.settle(family, suggestion.slots)
-        is_new = search_space.is_new_and_allowed(request.state, family, chosen, parent)
-        if is_new and search_space.improvement_fits(request, family, chosen, expected_s(chosen)):
-            return _proposal(evidence, request, parent, chosen, suggestion, expected_s(chosen))
+        changed = [change.slot for change in changes_between(slots, chosen)]
+        needed_s = expected_s(chosen)
+        fitted = fit_improvement(search_space, request, family, chosen, expected_s=needed_s, changed=changed)
+        if fitted is not None and search_space.is_new_and_allowed(
+            request.state, family, fitted.slots, parent
+        ):
+            return _proposal(evidence, request, parent, fitted, suggestion)
     return None
 
 
@@ -43,19 +48,21 @@ def _proposal(
     evidence: StructureEvidence,
     request: Request,
     parent: Node,
-    slots: dict[str, Value],
+    fitted: FittedIdea,
     suggestion: Suggestion,
-    expected_s: float,
 ) -> Proposal:
     family = evidence.family
     assert parent.blueprint is not None
+    slots, expected_s = fitted.slots, fitted.expected_s
     changes = changes_between(parent.blueprint.slots, slots)
     cites = {**inherited_cites(parent, slots), **evidence.citable(changes)}
     first = [parent, *request.state.ancestors(parent)][-1]
     move = _move_of(evidence, slots)
     if move is not None:
-        return Proposal(improved_idea(family, first, parent, slots, [move], cites), expected_s)
-    return Proposal(values_idea(family, first, parent, slots, suggestion.gain, cites), expected_s)
+        return Proposal(improved_idea(family, first, parent, slots, [move], cites), expected_s, fitted.note)
+    return Proposal(
+        values_idea(family, first, parent, slots, suggestion.gain, cites), expected_s, fitted.note
+    )
 
 
 def _move_of(evidence: StructureEvidence, slots: dict[str, Value]) -> Move | None:

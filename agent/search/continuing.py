@@ -1,0 +1,67 @@
+"""Which node that its time limit cut short goes on with more time (rules 3)."""
+
+from agent.record.state import Node, RunState
+from agent.repository.idea import Idea
+from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
+
+# A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best score.
+GAIN_SHARE = 0.5
+LEAST_GROWTH = 1.5  # a continuation has so many times the seconds of the node that was cut
+
+
+def node_to_continue(state: RunState, left_s: float) -> Node | None:
+    """Return the cut node that promises the most, if it promises more than the best node has; else None.
+
+    Args:
+        state: The state of the run.
+        left_s: Seconds left to the search.
+    """
+    run = state.run
+    if run.rules < 3 or run.caps_nodes or run.blueprint is not None or run.replay_source is not None:
+        return None
+    continued = {node.continues for node in state.nodes.values()}
+    limit_s = max(CONTINUED_SHARE * left_s, min(LEAST_BUDGET_SHARE * run.budget_s, left_s))
+    waiting = [
+        node
+        for node in state.valid
+        if node.result is not None
+        and node.result.cut is not None
+        and node.id not in continued
+        and _may_gain(state, node)
+        and LEAST_GROWTH * node.seconds <= limit_s
+    ]
+    promising = [node for node in waiting if _promise(state, node) > 0.0]
+    return max(promising, key=lambda node: (_promise(state, node), -node.id), default=None)
+
+
+def continued_idea(node: Node) -> Idea:
+    """Return the idea of a node's continuation: the same, without what the node's code holds already."""
+    kept = {"moves": (), "changes": (), "edits": (), "plan": (), "scouted": ()}
+    return node.idea.model_copy(update={"blueprint": node.blueprint, **kept})
+
+
+def continued_seconds(node: Node) -> float | None:
+    """Return the seconds that a cut node would have taken; None for a node that was not cut."""
+    cut = node.result.cut if node.result else None
+    return None if cut is None else node.seconds / cut.share
+
+
+def _promise(state: RunState, node: Node) -> float:
+    """Return by how much a cut node may get better than the best node, in units of the metric."""
+    best = state.best
+    cut = node.result.cut if node.result else None
+    score = state.score(node)
+    if best is None or best.metric is None or score is None or cut is None:
+        return 0.0
+    gain = state.direction.gain(score, best.metric)
+    return gain + (1 - cut.share) * GAIN_SHARE * abs(best.metric)
+
+
+def _may_gain(state: RunState, node: Node) -> bool:
+    """Return whether a node that is a continuation itself used a larger part than the node before it."""
+    if node.continues is None:
+        return True
+    before, now = state.nodes[node.continues].result, node.result
+    if before is None or before.cut is None or now is None or now.cut is None:
+        return True
+    return now.cut.share > before.cut.share

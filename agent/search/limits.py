@@ -1,0 +1,49 @@
+"""The time limit of a node: a share of the time left that depends on what the node promises (rules 3)."""
+
+from agent.record.state import Node, RunState
+from agent.search.reward import normalised_scores
+
+# Shares of the time left to the search.
+FIRST_SHARE = 0.4  # before the first valid node: a strong baseline is worth more than anything after it
+DRAFT_SHARE = 0.2
+BEST_SHARE = 0.3  # an improvement of the best node
+WORST_SHARE = 0.1  # an improvement of a node far behind the best
+CONTINUED_SHARE = 0.5  # a node that its limit cut short
+REPLAYED_SHARE = 0.5  # any idea of a recorded run, whatever its parent
+FINAL_SHARE = 0.6  # near the end of the run
+LEAST_BUDGET_SHARE = 0.08  # of the whole budget: with less, a network learns nothing
+
+
+def node_limit_s(
+    state: RunState, parent: Node | None, *, left_s: float, finishing: bool, continued: bool = False
+) -> float:
+    """Return the limit of a node that starts now, in seconds.
+
+    Args:
+        state: The state of the run.
+        parent: The node to improve; None: a draft.
+        left_s: Seconds left to the search.
+        finishing: Whether the rest of the time goes to the best nodes.
+        continued: Whether the node goes on with a node that its limit cut short.
+    """
+    run = state.run
+    if run.blueprint is not None:  # the only node
+        return left_s
+    share = CONTINUED_SHARE if continued else _share(state, parent)
+    if finishing:
+        share = max(share, FINAL_SHARE)
+    limit_s = max(share * left_s, LEAST_BUDGET_SHARE * run.budget_s)
+    if run.caps_nodes:
+        limit_s = run.node_limit_s
+    return min(limit_s, left_s)
+
+
+def _share(state: RunState, parent: Node | None) -> float:
+    if state.run.replay_source is not None:
+        return REPLAYED_SHARE
+    if not state.valid:
+        return FIRST_SHARE
+    if parent is None:
+        return DRAFT_SHARE
+    promise = normalised_scores(state).get(parent.id, 0.0)
+    return WORST_SHARE + (BEST_SHARE - WORST_SHARE) * promise

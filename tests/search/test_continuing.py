@@ -1,0 +1,106 @@
+from typing import Any
+
+import pytest
+
+from agent.planner.base import Proposal, Request
+from agent.record.state import RunState
+from agent.search.continuing import node_to_continue
+from agent.search.policy import Greedy
+from agent.search.scheduler import Propose, Scheduler
+from tests.support.states import add, finish, idea, propose, started
+
+SHARES: dict[str, Any] = {"rules": 3, "final_node_minutes": 2.0}
+
+
+def cut_node(state: RunState, metric: float, share: float, seconds: float = 30.0, **more: object) -> int:
+    number = propose(state)
+    finish(state, number, metric, seconds, cut={"what": "training rows", "share": share}, **more)
+    return number
+
+
+def waiting(state: RunState, left_s: float = 500.0) -> int | None:
+    node = node_to_continue(state, left_s)
+    return None if node is None else node.id
+
+
+def test_a_node_that_used_a_small_part_of_its_rows_goes_on_although_others_are_better() -> None:
+    state = started(**SHARES)
+    add(state, None, 0.40)
+    cut_node(state, 0.36, share=0.3)
+    assert waiting(state) == 2
+
+
+@pytest.mark.parametrize(("metric", "share"), [(0.36, 0.9), (0.05, 0.3)])
+def test_a_node_that_cannot_catch_up_does_not_go_on(metric: float, share: float) -> None:
+    state = started(**SHARES)
+    add(state, None, 0.40)
+    cut_node(state, metric, share)
+    assert waiting(state) is None
+
+
+def test_an_uncut_node_and_runs_of_former_rules_or_of_a_fixed_limit_do_not_go_on() -> None:
+    state = started(**SHARES)
+    add(state, None, 0.4)
+    assert waiting(state) is None
+    for settings in ({"rules": 2, "final_node_minutes": 2.0}, {"rules": 3}):
+        other = started(**settings)
+        cut_node(other, 0.4, share=0.3)
+        assert waiting(other) is None
+
+
+def test_a_node_goes_on_only_with_clearly_more_time_than_it_had() -> None:
+    state = started(**SHARES)
+    cut_node(state, 0.4, share=0.3, seconds=100.0)
+    assert waiting(state, left_s=310.0) == 1
+    assert waiting(state, left_s=290.0) is None
+
+
+def test_the_most_promising_node_goes_on_first_and_each_only_once() -> None:
+    state = started(**SHARES)
+    cut_node(state, 0.40, share=0.8)
+    cut_node(state, 0.38, share=0.2)
+    scheduler = Scheduler(Greedy(), Planner())
+    action = scheduler.next(state)
+    assert isinstance(action, Propose)
+    assert (action.operator, action.parents, action.continues) == ("improve", (2,), 2)
+    assert action.expected_s == pytest.approx(150.0)
+    assert (
+        action.note == "Node 002 used 20% of its training rows because of its time limit; it gets more time."
+    )
+    assert action.idea.blueprint == state.nodes[2].idea.blueprint
+    continue_node(state, 2)
+    finish(state, 3, 0.6)
+    assert waiting(state) is None  # node 1 may gain .06, and .6 is out of its reach
+
+
+def test_a_continuation_that_came_no_further_does_not_go_on_again() -> None:
+    state = started(**SHARES)
+    cut_node(state, 0.4, share=0.3)
+    continue_node(state, 1)
+    finish(state, 2, 0.4, 60.0, cut={"what": "training rows", "share": 0.3})
+    assert waiting(state) is None
+    further = started(**SHARES)
+    cut_node(further, 0.4, share=0.3)
+    continue_node(further, 1)
+    finish(further, 2, 0.45, 60.0, cut={"what": "training rows", "share": 0.6})
+    assert waiting(further) == 2
+
+
+def test_a_continuation_holds_nothing_that_its_code_has_already() -> None:
+    state = started(**SHARES)
+    number = propose(state, what=idea("a draft", {"a": 1}, moves=("larger",)))
+    finish(state, number, 0.4, 30.0, cut={"what": "epochs", "share": 0.3})
+    action = Scheduler(Greedy(), Planner()).next(state)
+    assert isinstance(action, Propose)
+    assert (action.idea.title, action.idea.moves, action.idea.edits) == ("a draft", (), ())
+
+
+class Planner:
+    def propose(self, request: Request) -> Proposal | None:
+        return None
+
+
+def continue_node(state: RunState, number: int) -> None:
+    what = state.nodes[number].idea
+    child = propose(state, number, what=what)
+    state.nodes[child].continues = number

@@ -16,8 +16,8 @@ LENGTH = 1.5  # rungs of a ladder over which a slot's effect changes
 JOINT_LENGTH = 2.5  # rungs over which the joint effect of all slots changes
 CONSTANT_VARIANCE = 1.0  # of the level of all errors, which is not known
 # Priors of the logarithms of the standard deviations: (mean, spread).
-SLOT_SD = (np.log(0.012), 1.0)
-JOINT_SD = (np.log(0.015), 0.7)
+SLOT_SD = (np.log(0.03), 1.2)
+JOINT_SD = (np.log(0.03), 1.0)
 NOISE_SD = (np.log(0.008), 0.8)
 STEPS = 25  # of the search for the hyperparameters
 _STEP = 0.35  # first step, in units of a logarithm
@@ -34,6 +34,8 @@ class Observations:
         values: Observed values (n,), without the prior mean.
         variances: Known variances (n,) of the observations.
         noisy: Whether (n,) the unknown noise of an evaluation is added.
+        joint: Whether (n,) an observation says something about the joint effect of the slots. A difference that
+            was observed elsewhere speaks about its own slots only.
     """
 
     points: Floats
@@ -41,6 +43,7 @@ class Observations:
     values: Floats
     variances: Floats
     noisy: npt.NDArray[np.bool_]
+    joint: npt.NDArray[np.bool_]
 
 
 class Surrogate:
@@ -55,7 +58,9 @@ class Surrogate:
         self._ordered = ordered
         self._seen = seen
         parts = self._parts(seen.points, seen.points)
-        self._projected = np.stack([seen.weights @ part @ seen.weights.T for part in parts])
+        self._joint_weights = seen.weights * seen.joint[:, None]
+        projected = [seen.weights @ part @ seen.weights.T for part in parts[:-1]]
+        self._projected = np.stack([*projected, self._joint_weights @ parts[-1] @ self._joint_weights.T])
         level = seen.weights.sum(axis=1)
         self._level = CONSTANT_VARIANCE * np.outer(level, level)
         self._sds = self._fitted()
@@ -68,8 +73,8 @@ class Surrogate:
         seen = self._seen
         parts = self._parts(points, seen.points)
         variances = self._sds[:-1] ** 2
-        crossed = np.tensordot(variances, parts, axes=1) + CONSTANT_VARIANCE
-        crossed = crossed @ seen.weights.T
+        crossed = (np.tensordot(variances[:-1], parts[:-1], axes=1) + CONSTANT_VARIANCE) @ seen.weights.T
+        crossed = crossed + variances[-1] * parts[-1] @ self._joint_weights.T
         mean = crossed @ self._alpha
         prior = variances.sum() + CONSTANT_VARIANCE
         half = np.linalg.solve(self._factor, crossed.T)

@@ -63,14 +63,19 @@ def best_by_validation(state: RunState, count: int) -> list[Node]:
 def finalists(state: RunState) -> list[Node]:
     """Return the best few valid nodes, and all within one standard error of the best validation score.
 
-    Only nodes with the most folds count: the score of a node that executed fewer is an estimate.
+    Nodes whose time limit cut their folds do not count: more time would have told their real score.
     """
-    ranked = [node for node in best_by_validation(state, len(state.nodes)) if state.has_most_folds(node)]
+    best = best_by_validation(state, len(state.nodes))
+    ranked = [node for node in best if state.has_most_folds(node) or not _is_cut(node)]
     if not ranked or ranked[0].result is None:
         return ranked
     error, best = ranked[0].result.metric_se or 0.0, state.rank_key(ranked[0])
     close = [node for node in ranked if abs(state.rank_key(node) - best) <= error]
     return ranked[: max(FINALISTS, len(close))]
+
+
+def _is_cut(node: Node) -> bool:
+    return node.result is not None and node.result.cut is not None
 
 
 def choose(state: RunState) -> Node | None:

@@ -3,12 +3,12 @@
 import pytest
 
 from agent.competition.metrics.direction import Direction
-from agent.record.events import NodeResult
+from agent.record.events import Cut, NodeResult
 from agent.record.ranking import comparable_score, is_reference, scores_on_common_folds
 from agent.record.state import RunState
 from agent.search.reward import normalised_scores
 from agent.solution.choose import best_by_validation, choose, finalists
-from agent.solution.ensemble import candidates
+from agent.solution.ensemble import ranked
 from tests.support.states import add, finish, propose, started
 
 
@@ -44,6 +44,13 @@ def test_a_node_with_fewer_folds_gets_the_difference_on_common_folds() -> None:
     assert choose(state) is state.nodes[luckier]
 
 
+def test_a_node_whose_time_limit_cut_its_folds_is_not_chosen() -> None:
+    state = started()
+    full = scored(state, 0.90, 0.80, 0.70)
+    scored(state, 0.92, cut=Cut(what="folds", share=1 / 3))
+    assert choose(state) is state.nodes[full]
+
+
 def test_a_high_score_on_one_easy_fold_does_not_lead() -> None:
     state = started()
     easy = scored(state, 0.95)
@@ -70,7 +77,7 @@ def test_a_better_full_node_moves_the_scores_of_the_others() -> None:
 def test_only_nodes_with_the_most_folds_may_be_blended() -> None:
     state = started()
     first, one, second = scored(state, 0.6, 0.5), scored(state, 0.9), scored(state, 0.7, 0.55)
-    assert [node.id for node in candidates(state)] == [second, first]
+    assert [node.id for node in ranked(state)] == [second, first]
     assert not state.has_most_folds(state.nodes[one])
 
 

@@ -85,8 +85,9 @@ def complementary_home(root: Path) -> Home:
 
 
 def search(home: Home, **request: object) -> Run:
-    """Return a finished run, opened from its record."""
-    asked = RunRequest(**{"competition": "toy", "minutes": 1.0, "max_nodes": 3, **request})  # type: ignore[arg-type]
+    """Return a finished run, opened from its record; without a refit, unless `request` wants one."""
+    few = {"competition": "toy", "minutes": 1.0, "max_nodes": 3, "refit": False}
+    asked = RunRequest(**{**few, **request})  # type: ignore[arg-type]
     summary = start(asked, home, lambda metric: SilentObserver())
     return open_run(summary.run.id, home)
 
@@ -103,7 +104,7 @@ class Script:
 
 def carried_out(home: Home, *steps: Propose, **request: object) -> Run:
     """Return a finished run with the script's nodes, opened from its record."""
-    asked = RunRequest(**{"competition": "toy", "minutes": 1.0, **request})  # type: ignore[arg-type]
+    asked = RunRequest(**{"competition": "toy", "minutes": 1.0, "refit": False, **request})  # type: ignore[arg-type]
     competition = find_competition(asked.competition, home)
     prepared = prepare(competition.spec, locate_data(competition, home, "auto", run_script), home)
     settings = make_settings(asked, prepared, competition.folder, home)

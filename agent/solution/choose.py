@@ -65,8 +65,8 @@ def finalists(state: RunState) -> list[Node]:
 
     Nodes whose time limit cut their folds do not count: more time would have told their real score.
     """
-    best = best_by_validation(state, len(state.nodes))
-    ranked = [node for node in best if state.has_most_folds(node) or not _is_cut(node)]
+    nodes = best_by_validation(state, len(state.nodes))
+    ranked = [node for node in nodes if state.has_most_folds(node) or not _is_cut(node)]
     if not ranked or ranked[0].result is None:
         return ranked
     error, best = ranked[0].result.metric_se or 0.0, state.rank_key(ranked[0])

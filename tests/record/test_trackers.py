@@ -70,7 +70,7 @@ def _lines(home: Home, run: str) -> list[dict[str, object]]:
 
 
 def test_the_jsonl_tracker_writes_a_line_per_node_and_continues_after_a_kill(home: Home) -> None:
-    request = RunRequest(competition="toy", minutes=1.0, max_nodes=3, refit=False, trackers=("jsonl",))
+    request = RunRequest(competition="toy", minutes=1.0, max_nodes=3, workers=1, trackers=("jsonl",))
     with pytest.raises(Killed):
         start(request, home, lambda _: SilentObserver(kill_at=3))
     resume("latest", None, home, lambda _: SilentObserver())

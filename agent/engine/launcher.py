@@ -92,7 +92,7 @@ class Launcher:
         trial = Trial(node.id, node.commit, self.runner.checkout.workspace(node.id), "", ())
         number, limit_s = len(node.repeats) + 1, repeat_limit_s(self.state, node)
         assert node.result is not None
-        repeat = partial(self.runner.repeat, recorded=node.result)
+        repeat = partial(self.runner.repeat, folds=node.result.folds)
         future = self.workers.submit(_failed_repeat, repeat, trial, number, limit_s)
         self.workers.under_way.append(RepeatExecution(node, Watch(), future))
 

@@ -133,7 +133,7 @@ def _compared(
         except OSError as error:
             reason = f"A member wrote no outputs ({error.filename})."
             return Reexecution(node.id, recorded, None, reason, agrees=False)
-    folds = fewer_folds(run.prepared, recorded) if recorded.metric is not None else None
+    folds = fewer_folds(run.prepared, recorded.folds) if recorded.metric is not None else None
     run_again = contain(partial(runner.run, smoke=False, folds=folds), partial(unprocessed_result, trial))
     reexecuted = run_again(trial, limit_s, None)
     if reexecuted.status != ("valid" if recorded.was_flagged else recorded.status):

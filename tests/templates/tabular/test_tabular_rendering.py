@@ -12,13 +12,14 @@ import pytest
 from agent.repository.family import Slot, Value
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.rendering import Renderer, write_tree
-from tests.templates.tabular.tabular_competitions import FAMILY, idea, mixed, real
+from tests.templates.tabular.tabular_competitions import FAMILY, folded, idea, mixed, real
 
 COMPETITIONS = {
     "labels": mixed("classification", "qwk"),
     "probabilities": mixed("classification", "log_loss"),
     "values": mixed("regression", "mae"),
-    "own folds": mixed("regression", "rmse", own_folds=3),
+    "folds": folded(mixed("regression", "rmse"), 5),
+    "blocks in time": folded(mixed("classification", "balanced_accuracy"), 5, executed=3, forward=True),
     "numbers only": real("breast_cancer", "roc_auc"),
 }
 LESSONS = dict.fromkeys(FAMILY.slots, ("00003", "00011", "00024", "01234"))
@@ -134,10 +135,11 @@ def test_nothing_reads_what_it_should_not(rendered: Path) -> None:
 def test_lessons_stand_where_their_slot_is() -> None:
     competition = COMPETITIONS["labels"]
     planned = idea(
-        {"model": "linear", "scaling": "quantile"}, {"scaling": ("00003",), "linear_c": ("00011", "00012")}
+        {"model": "linear", "scaling": "quantile", "splines": 4},
+        {"scaling": ("00003",), "splines": ("00011", "00012")},
     )
     files = Renderer(FAMILY, competition.view).render(planned)
-    lines = files["library/dataset.py"].splitlines()
+    lines = files["library/features.py"].splitlines()
     assert "QuantileTransformer" in lines[lines.index("        # Cite Lesson 00003") + 1]
     assert "# Cite Lesson 00011, 00012" in files["library/config.py"]
     assert not any("# Cite" in text for text in Renderer(FAMILY, competition.view).render(idea({})).values())

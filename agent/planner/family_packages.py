@@ -2,7 +2,6 @@
 
 import importlib.util
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
@@ -20,7 +19,6 @@ def missing_packages(family: Family) -> list[str]:
     return [name for name in family.packages if not is_installed(name)]
 
 
-@cache
 def is_installed(distribution: str) -> bool:
     """Return whether the module of a distribution can be imported. Nothing is imported."""
     module = _MODULES.get(distribution, distribution.replace("-", "_"))

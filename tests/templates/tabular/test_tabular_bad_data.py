@@ -12,8 +12,8 @@ from tests.templates.tabular.tabular_competitions import Competition, Run, lay_o
 
 MODELS: dict[str, dict[str, Value]] = {
     "linear": {"model": "linear"},
-    "boosting": {"max_iter": 10},
-    "blend": {"model": "blend", "max_iter": 10},
+    "boosting": {"model": "hist_gradient_boosting", "max_iter": 10},
+    "lightgbm": {"model": "lightgbm", "max_iter": 10},
 }
 ENCODINGS = ("one_hot", "native", "target")
 EVERYTHING: dict[str, Value] = {"interactions": "products", "missing_indicators": True, "scaling": "quantile"}
@@ -60,13 +60,13 @@ def tables_of_users() -> Iterator[tuple[str, Competition, dict[str, Value]]]:
         yield (
             f"class of one row, {encoding}",
             small(rare, "log_loss"),
-            {"category_encoding": encoding, "folds": 5},
+            {"category_encoding": encoding},
         )
     yield "no value at all", small(two, number=np.nan), EVERYTHING
     yield "a single value", small(two, number=[np.nan, 5.0] + [np.nan] * 58), EVERYTHING
     yield "one class", small("yes"), EVERYTHING
     few = np.array(["no", "yes", "maybe"])[np.arange(12) % 3]
-    yield "few rows", small(few, rows=12), {"category_encoding": "target", "folds": 10}
+    yield "few rows", small(few, rows=12), {"category_encoding": "target"}
     words = np.array(["1", "2.5", "-inf", "1e400", "n/a", ""] * 10, dtype=object)
     yield "words among numbers", small(np.arange(60.0), "mae", number=words), EVERYTHING
     huge = np.array(
@@ -85,11 +85,8 @@ def tables_of_users() -> Iterator[tuple[str, Competition, dict[str, Value]]]:
 USERS = {name: (competition, slots) for name, competition, slots in tables_of_users()}
 
 
-# A blend runs both kinds of model; alone they are fitted by other code, which three cases try.
-CASES = [(name, "blend") for name in USERS] + [
-    (name, kind)
-    for name in ("no value at all", "one class", "few rows", "huge and tiny numbers")
-    for kind in ("linear", "boosting")
+CASES = [(name, kind) for name in USERS for kind in ("linear", "lightgbm")] + [
+    (name, "boosting") for name in ("no value at all", "one class", "few rows", "huge and tiny numbers")
 ]
 
 
@@ -187,9 +184,9 @@ def test_no_date_part_takes_the_place_of_a_column(parts: str, others: dict[str, 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("unknown label", "train.csv: 15 labels are not in classes.csv, first 'perhaps'"),
-        ("no label", "train.csv: 30 labels are not in classes.csv, first ''"),
-        ("no value", "train.csv: 2 target values are missing or not numbers"),
+        ("unknown label", "45 labels are not in classes.csv, first 'perhaps'"),
+        ("no label", "45 labels are not in classes.csv, first ''"),
+        ("no value", "2 target values are missing or not numbers"),
     ],
 )
 def test_wrong_targets_are_counted(name: str, message: str, others: dict[str, Run]) -> None:

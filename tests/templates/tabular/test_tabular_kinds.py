@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from agent.planner.family_packages import lacks_packages
 from agent.repository.family import Value
 from tests.templates.tabular.tabular_competitions import (
     ALL_ROLES,
@@ -22,7 +23,7 @@ from tests.templates.tabular.tabular_competitions import (
 )
 
 INSTALLED = [
-    str(kind) for kind in FAMILY.slots["model"].values if str(kind) not in FAMILY.slots["model"].needs
+    str(kind) for kind in FAMILY.slots["model"].values if not lacks_packages(FAMILY, {"model": kind})
 ]
 SMALL: dict[str, Value] = {"trees": 40, "max_iter": 60, "learning_rate": 0.1, "text_components": 4}
 

@@ -13,9 +13,9 @@ from tests.cli.commands import mars
 ROWS = 480
 HONEST = ("library/loss.py", '"""', '"""Edited. ')
 LEAKY = (
-    "library/dataset.py",
-    "concatenate(train, val) if config.refit else train",
-    "concatenate(train, val)",
+    "library/splits.py",
+    "rows = np.flatnonzero(folds != fold)",
+    "rows = np.flatnonzero(folds >= 0)",
 )
 
 

@@ -9,20 +9,34 @@ import pandas as pd
 import pytest
 
 from agent.repository.family import Value
-from tests.templates.tabular.tabular_competitions import Competition, Run, lay_out, mixed, read_rows, run_all
+from tests.templates.tabular.tabular_competitions import (
+    Competition,
+    Run,
+    folded,
+    lay_out,
+    mixed,
+    mixed_table,
+    read_rows,
+    run_all,
+)
 
-BLEND: dict[str, Value] = {"model": "blend", "folds": 3, "max_iter": 20}
+ROUNDS: dict[str, Value] = {"max_iter": 20, "text_components": 0}
 CASES: dict[str, tuple[Competition, dict[str, Value]]] = {
     "one fit": (mixed("regression", "mae"), {"model": "linear"}),
     "corrected labels": (
         mixed("classification", "balanced_accuracy"),
         {"model": "linear", "decision": "prior_corrected"},
     ),
-    "boosting, own folds": (
-        mixed("classification", "log_loss", own_folds=3),
-        {"model": "hist_gradient_boosting", "folds": 3, "max_iter": 20},
+    "rounds of one fit": (mixed("classification", "log_loss"), {**ROUNDS, "model": "lightgbm"}),
+    "folds": (folded(mixed("regression", "rmse"), 3), {"model": "linear"}),
+    "rounds of folds": (
+        folded(mixed("classification", "log_loss"), 3),
+        {**ROUNDS, "model": "hist_gradient_boosting"},
     ),
-    "blend, groups": (mixed("regression", "rmse"), BLEND),
+    "rounds of LightGBM's folds": (
+        folded(mixed("regression", "rmse"), 4),
+        {**ROUNDS, "model": "lightgbm", "seeds": 2, "row_sampling": 0.7},
+    ),
 }
 
 
@@ -63,38 +77,63 @@ def test_writes_a_submission_and_nothing_about_validation_rows(case: str, refitt
     assert submission.index.tolist() == CASES[case][0].tables["test"]["id"].tolist()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("blend")])
-def test_equals_a_run_whose_training_table_holds_all_labelled_rows(
+@pytest.mark.parametrize("case", ["one fit", "corrected labels"])
+def test_one_fit_equals_a_run_whose_training_table_holds_all_labelled_rows(
     case: str, refitted: dict[str, Run], tmp_path: Path
 ) -> None:
     competition, slots = CASES[case]
-    both = pd.concat([competition.tables["train"], competition.tables["val"]])
-    larger = Competition(competition.view, {**competition.tables, "train": both}, competition.classes)
+    both = pd.concat([competition.tables["val"], competition.tables["train"]])
+    renamed = competition.tables["val"].assign(id=[f"again {row}" for row in competition.tables["val"]["id"]])
+    larger = Competition(
+        competition.view, {**competition.tables, "train": both, "val": renamed}, competition.classes
+    )
     (other,) = run_all([lay_out(larger, slots, tmp_path)])
-    assert "360 training rows" in other.output
-    assert np.array_equal(refitted[case].outputs("test"), other.outputs("test"))
+    assert "360 labelled rows" in refitted[case].output
+    assert np.allclose(refitted[case].outputs("test"), other.outputs("test"), atol=1e-4)
 
 
-def test_the_frozen_weight_and_rounds_are_what_is_used(refitted: dict[str, Run]) -> None:
-    folder = refitted["blend, groups"].workspace
-    recorded = json.loads((folder / "working" / "frozen.json").read_text())
-    assert "360 training rows" in refitted["blend, groups"].output
-    assert recorded["max_iter"] == 20
-    assert recorded["seconds"] > 0
-    outputs = {}
-    for weight, rounds in ((0.0, 20), (1.0, 20), (recorded["linear_weight"], 20), (0.0, 1)):
-        changed = {**recorded, "linear_weight": weight, "max_iter": rounds}
-        (folder / "working" / "frozen.json").write_text(json.dumps(changed))
-        outputs[weight, rounds] = run_all([folder], "--refit")[0].outputs("test")
-    weight = recorded["linear_weight"]
-    mixed_outputs = weight * outputs[1.0, 20] + (1 - weight) * outputs[0.0, 20]
-    assert outputs[weight, 20] == pytest.approx(mixed_outputs, abs=1e-5)
-    assert outputs[0.0, 1].std() < outputs[0.0, 20].std() / 3
+@pytest.mark.parametrize("case", [case for case in CASES if "folds" in case])
+def test_folds_are_fitted_again_with_the_frozen_rounds(
+    case: str, refitted: dict[str, Run], tmp_path: Path
+) -> None:
+    """On the same rows, the models of a refit are those of the run."""
+    (again,) = run_all([lay_out(*CASES[case], tmp_path)])
+    assert np.array_equal(refitted[case].outputs("test"), again.outputs("test"))
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"max_iter": 20}', '{"linear_weight": "half"}'])
+def test_rows_that_join_for_the_refit_are_learned_from(tmp_path: Path) -> None:
+    """As in a refit with the audit rows: more rows in train.csv and folds.csv, the same frozen choices."""
+    competition, slots = CASES["rounds of folds"]
+    folder = lay_out(competition, slots, tmp_path)
+    before = run_all([folder])[0].outputs("test")
+    added = mixed_table(100, seed=9).drop(columns="signal").assign(target="low")
+    train = pd.concat([competition.tables["train"], added])
+    folds = competition.folds | {row: number % 3 for number, row in enumerate(added["id"])}
+    shutil.rmtree(folder / "metadata")
+    larger = {**competition.tables, "train": train}
+    Competition(competition.view, larger, competition.classes, folds).write(folder)
+    (after,) = run_all([folder], "--refit")
+    assert "460 labelled rows" in after.output
+    low = competition.classes.index("low")
+    assert after.outputs("test")[:, low].mean() > before[:, low].mean() + 0.1
+
+
+def test_the_frozen_rounds_are_what_is_used(refitted: dict[str, Run]) -> None:
+    folder = refitted["rounds of one fit"].workspace
+    frozen = json.loads((folder / "working" / "frozen.json").read_text())
+    assert frozen["seconds"] > 0
+    assert frozen["rounds"][0] > 1
+    spread = refitted["rounds of one fit"].outputs("test").std()
+    (folder / "working" / "frozen.json").write_text(json.dumps({**frozen, "rounds": [1]}))
+    (shorter,) = run_all([folder], "--refit")
+    assert shorter.outputs("test").std() < spread
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "{", "[]", '{"seconds": 20}', '{"rounds": "half"}', '{"rounds": []}']
+)
 def test_without_sound_choices_one_sentence_says_what_to_do(tmp_path: Path, content: str | None) -> None:
-    folder = lay_out(mixed("regression", "rmse"), BLEND, tmp_path)
+    folder = lay_out(*CASES["rounds of one fit"], tmp_path)
     if content is not None:
         (folder / "working").mkdir()
         (folder / "working" / "frozen.json").write_text(content)
@@ -105,7 +144,7 @@ def test_without_sound_choices_one_sentence_says_what_to_do(tmp_path: Path, cont
 
 
 def test_a_smoke_run_freezes_nothing(tmp_path: Path) -> None:
-    folder = lay_out(mixed("regression", "rmse"), BLEND, tmp_path)
+    folder = lay_out(*CASES["rounds of one fit"], tmp_path)
     (done,) = run_all([folder], "--smoke")
     assert done.printed
     assert not (folder / "working" / "frozen.json").exists()
@@ -113,6 +152,6 @@ def test_a_smoke_run_freezes_nothing(tmp_path: Path) -> None:
 
 def test_what_has_nothing_to_freeze_reads_nothing(tmp_path: Path) -> None:
     folder = lay_out(*CASES["one fit"], tmp_path)
-    assert "read_frozen" not in "".join(file.read_text() for file in folder.rglob("*.py"))
+    assert "read_frozen" not in (folder / "main.py").read_text()
     (done,) = run_all([folder], "--refit")
     assert done.exit_code == 0, done.output

@@ -21,6 +21,7 @@ from tests.templates.tabular.tabular_competitions import (
     FAMILY,
     Competition,
     Run,
+    folded,
     lay_out,
     mixed,
     read_rows,
@@ -30,7 +31,7 @@ from tests.templates.tabular.tabular_competitions import (
 from tests.templates.tabular.test_tabular_runs import EVERY_VALUE, one_probability, two_targets
 
 Slots = dict[str, Value]
-BLEND: Slots = {"model": "blend", "folds": 3, "max_iter": 10, "text_components": 0}
+LIGHTGBM: Slots = {"model": "lightgbm", "max_iter": 10, "text_components": 0}
 BOOST: Slots = {"model": "hist_gradient_boosting", "max_iter": 10, "text_components": 0}
 EVERY_FEATURE: Slots = {"interactions": "products", "text_components": 16, "missing_indicators": True}
 
@@ -42,45 +43,52 @@ def rankings() -> Competition:
     return Competition(seen, competition.tables, competition.classes)
 
 
-def one_class_in_a_fold() -> Competition:
-    """Folds of the user's own, of which one holds rows of one class only."""
-    competition = mixed("classification", "log_loss", own_folds=2)
-    train = competition.tables["train"]
-    train["target"] = np.where(train["user's fold"] == 1, "middle", train["target"])
+def one_class_in_a_fit() -> Competition:
+    """Two folds; all rows but those of fold 0 have the same class."""
+    competition = folded(mixed("classification", "log_loss"), 2)
+    competition.tables["train"]["target"] = "middle"
     return competition
 
 
 CASES: dict[str, tuple[Competition, Slots]] = {
-    "one linear model": (mixed("regression", "mae"), {"model": "linear", **EVERY_FEATURE}),
-    "one boosting": (mixed("classification", "accuracy"), {**BOOST, "early_stopping": False}),
-    "corrected labels of one": (
+    "a linear model": (mixed("regression", "mae"), {"model": "linear", **EVERY_FEATURE}),
+    "boosting": (mixed("classification", "accuracy"), BOOST),
+    "corrected labels": (
         mixed("classification", "balanced_accuracy"),
         {"model": "linear", "decision": "prior_corrected", "class_weight": "balanced"},
     ),
-    "corrected labels of a blend": (
-        mixed("classification", "balanced_accuracy"),
-        {**BLEND, "decision": "prior_corrected", "category_encoding": "target"},
+    "corrected labels of folds": (
+        folded(mixed("classification", "balanced_accuracy"), 3),
+        {**LIGHTGBM, "decision": "prior_corrected", "category_encoding": "target"},
     ),
     "levels as bins": (mixed("classification", "log_loss"), {**BOOST, "rare_levels": 5, **EVERY_FEATURE}),
     "levels as columns": (
-        mixed("classification", "log_loss"),
-        {**BLEND, "category_encoding": "one_hot", "scaling": "quantile", "date_parts": "cyclic"},
+        folded(mixed("classification", "log_loss"), 3),
+        {"model": "linear", "category_encoding": "one_hot", "scaling": "quantile", "date_parts": "cyclic"},
     ),
-    "own folds": (mixed("classification", "log_loss", own_folds=3), {**BLEND, **EVERY_FEATURE}),
-    "a fold of one class": (one_class_in_a_fold(), {**BLEND, "folds": 2}),
-    "expected ranks": (mixed("classification", "qwk"), {**BOOST, "decision": "expected_rank", "seeds": 3}),
-    "rankings": (rankings(), BLEND),
-    "one probability": (one_probability(), BLEND),
-    "logarithms": (mixed("regression", "rmse"), {**BLEND, "target_transform": "log1p"}),
+    "LightGBM of folds": (folded(mixed("classification", "log_loss"), 3), {**LIGHTGBM, **EVERY_FEATURE}),
+    "LightGBM of samples": (
+        folded(mixed("regression", "rmse"), 3),
+        {**LIGHTGBM, "seeds": 2, "row_sampling": 0.7, "max_features": 0.5, "extra_trees": True},
+    ),
+    "linear leaves": (
+        mixed("regression", "rmse"),
+        {**LIGHTGBM, "linear_trees": True, "category_encoding": "target"},
+    ),
+    "one class in a fit": (one_class_in_a_fit(), LIGHTGBM),
+    "expected ranks": (mixed("classification", "qwk"), {**BOOST, "decision": "expected_rank", "seeds": 2}),
+    "rankings": (rankings(), LIGHTGBM),
+    "one probability": (one_probability(), LIGHTGBM),
+    "logarithms": (folded(mixed("regression", "rmse"), 3), {"model": "linear", "target_transform": "log1p"}),
     "normal targets": (
         mixed("regression", "rmse"),
-        {**BLEND, "target_transform": "yeo_johnson", "category_encoding": "target", **EVERY_FEATURE},
+        {**LIGHTGBM, "target_transform": "yeo_johnson", "category_encoding": "target", **EVERY_FEATURE},
     ),
-    "ranks of targets": (mixed("regression", "mae"), {**BLEND, "target_transform": "quantile"}),
-    "several targets": (two_targets(), {**BLEND, "target_transform": "yeo_johnson"}),
-    "several targets of one fit": (two_targets(), {"model": "linear"}),
+    "ranks of targets": (mixed("regression", "mae"), {**BOOST, "target_transform": "quantile"}),
+    "several targets": (folded(two_targets(), 3), {**LIGHTGBM, "target_transform": "yeo_johnson"}),
+    "several targets of linear models": (two_targets(), {"model": "linear"}),
 }
-REFITTED = ("corrected labels of a blend", "several targets of one fit")
+REFITTED = ("corrected labels of folds", "several targets of linear models")
 
 
 def only_what_prediction_needs(workspace: Path, target: Path) -> Path:
@@ -127,11 +135,12 @@ def test_kept_models_predict_as_the_run_did(
     assert_same_predictions(saved[case], predicted[case])
 
 
-def test_a_fold_of_one_class_is_among_what_was_kept(saved: dict[str, Run]) -> None:
-    kept = (saved["a fold of one class"].workspace / "working" / "model").glob("*.skops")
+def test_a_fit_of_one_class_is_among_what_was_kept(saved: dict[str, Run]) -> None:
+    workspace = saved["one class in a fit"].workspace
+    kept = sorted((workspace / "working" / "model").glob("*.skops"))
+    assert [file.name for file in kept] == ["0.skops", "1.skops"]
     schemas = [zipfile.ZipFile(file).read("schema.json").decode() for file in kept]
-    assert len(schemas) == 4
-    assert sum("only_class" in schema for schema in schemas) == 2
+    assert ["lgb" in schema or "Tree=0" in schema for schema in schemas] == [False, True]
 
 
 def kept_arrays(workspace: Path) -> Iterator[np.ndarray]:
@@ -170,7 +179,7 @@ def test_models_of_all_labelled_rows_are_kept_too(tmp_path: Path) -> None:
     refitted = run_all(folders, "--refit", "--save")
     alone = [only_what_prediction_needs(folder, folder / "alone") for folder in folders]
     for before, after in zip(refitted, run_all(alone, "--predict"), strict=True):
-        assert "360 training rows" in before.output or "280 training rows" in before.output
+        assert "360 labelled rows" in before.output or "280 labelled rows" in before.output
         assert_same_predictions(before, after)
 
 
@@ -186,26 +195,26 @@ def test_other_rows_are_predicted_too(saved: dict[str, Run], tmp_path: Path) -> 
 
 
 def test_what_an_earlier_run_kept_is_gone(tmp_path: Path) -> None:
-    folder = lay_out(mixed("regression", "mae"), {**BOOST, "folds": 5}, tmp_path)
+    folder = lay_out(folded(mixed("regression", "mae"), 3), BOOST, tmp_path)
     run_all([folder], "--save")
     run_all([folder], "--smoke", "--save")  # of two folds
     kept = {file.name for file in (folder / "working" / "model").iterdir()}
-    assert kept == {"boosting-0.skops", "boosting-1.skops", "decisions.json"}
+    assert kept == {"0.skops", "1.skops", "decisions.json"}
 
 
 def test_without_what_was_kept_one_sentence_says_what_to_do(saved: dict[str, Run], tmp_path: Path) -> None:
     workspace = saved["logarithms"].workspace
     names = ("damaged", "missing", "undecided")
     damaged, missing, undecided = (only_what_prediction_needs(workspace, tmp_path / name) for name in names)
-    (damaged / "working" / "model" / "linear-1.skops").write_bytes(b"no zip")
-    (missing / "working" / "model" / "linear-1.skops").unlink()
+    (damaged / "working" / "model" / "1.skops").write_bytes(b"no zip")
+    (missing / "working" / "model" / "1.skops").unlink()
     (undecided / "working" / "model" / "decisions.json").write_text('{"linear_fits": 3}')
     finished = run_all([damaged, missing, undecided], "--predict")
     assert [done.exit_code for done in finished] == [1, 1, 1]
     advice = "run `python main.py --save` first.\n"
     assert [done.output for done in finished] == [
-        "working/model/linear-1.skops cannot be read (File is not a zip file); " + advice,
-        "working/model/linear-1.skops is missing; " + advice,
+        "working/model/1.skops cannot be read (File is not a zip file); " + advice,
+        "working/model/1.skops is missing; " + advice,
         "working/model/decisions.json: is missing or damaged; " + advice,
     ]
     assert not any((done.workspace / "submission").exists() for done in finished)
@@ -238,18 +247,21 @@ def library(saved: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_types_that_a_file_brings_along_are_not_trusted(library: ModuleType) -> None:
     skops = library.import_skops()
-    (model,) = library.load_models("boosting-0")
-    kept = library.to_plain(model)
-    kept["estimator"] = FunctionTransformer(os.getcwd)
-    Path("working/model/boosting-0.skops").write_bytes(skops.dumps([kept]))
+    model = library.load_model(0)
+    kept = model.to_plain()
+    kept["model"]["estimator"] = FunctionTransformer(os.getcwd)
+    Path("working/model/0.skops").write_bytes(skops.dumps(kept))
     with pytest.raises(SystemExit, match=r"cannot be read .*posix.getcwd"):
-        library.load_models("boosting-0")
+        library.load_model(0)
 
 
 def test_every_type_that_is_trusted_is_needed(library: ModuleType) -> None:
     skops = library.import_skops()
-    content = Path("working/model/boosting-0.skops").read_bytes()
-    assert set(skops.get_untrusted_types(data=content)) == set(library.TRUSTED_TYPES)
+    content = Path("working/model/0.skops").read_bytes()
+    assert set(skops.get_untrusted_types(data=content)) == {
+        *library.TYPES_OF_FEATURES,
+        *library.TYPES_OF_MODELS,
+    }
 
 
 @pytest.mark.parametrize(
@@ -257,13 +269,13 @@ def test_every_type_that_is_trusted_is_needed(library: ModuleType) -> None:
     [("left", 0), ("right", 10**6), ("feature_idx", -1), ("feature_idx", 10**6), ("bitset_idx", 10**6)],
 )
 def test_a_branch_that_leads_nowhere_is_refused(library: ModuleType, field: str, value: int) -> None:
-    (model,) = library.load_models("boosting-0")
-    kept = library.to_plain(model)
-    nodes = kept["trees"]["nodes"]
+    model = library.load_model(0)
+    kept = model.to_plain()
+    nodes = kept["model"]["trees"]["nodes"]
     by_level = np.flatnonzero(nodes["is_categorical"] & (1 - nodes["is_leaf"]))
     nodes[field][by_level[-1]] = value
     with pytest.raises(ValueError, match="invalid index"):
-        library.from_plain(kept)
+        library.SplitModel.from_plain(kept)
 
 
 def test_a_normal_run_does_not_import_skops(tmp_path: Path) -> None:
@@ -276,7 +288,9 @@ def test_a_normal_run_does_not_import_skops(tmp_path: Path) -> None:
 
 def code_of(files: dict[str, str]) -> tuple[str, ...]:
     """What decides how a model is made and kept; numbers in the settings do not."""
-    return tuple(files[f"library/{name}.py"] for name in ("dataset", "models", "loss", "train", "saved"))
+    return tuple(
+        files[f"library/{name}.py"] for name in ("dataset", "features", "models", "loss", "train", "saved")
+    )
 
 
 @pytest.mark.slow

@@ -34,23 +34,25 @@ def noise() -> Competition:
     )
 
 
-@pytest.fixture
-def dataset(tmp_path: Path) -> Iterator[ModuleType]:
-    """The rendered `library.dataset`."""
-    lay_out(noise(), {"model": "blend", "category_encoding": "target", "target_smoothing": 5.0}, tmp_path)
+@pytest.fixture(params=["linear", "lightgbm"])
+def features(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]:
+    """The rendered `library.features`."""
+    lay_out(
+        noise(), {"model": request.param, "category_encoding": "target", "target_smoothing": 5.0}, tmp_path
+    )
     sys.path.insert(0, str(tmp_path))
-    yield importlib.import_module("library.dataset")
+    yield importlib.import_module("library.features")
     sys.path.remove(str(tmp_path))
     for name in [name for name in sys.modules if name.split(".")[0] == "library"]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("features", ["linear_features", "boosting_features"])
-def test_code_of_a_row_does_not_know_its_target(features: str, dataset: ModuleType) -> None:
+def test_code_of_a_row_does_not_know_its_target(features: ModuleType) -> None:
     train = noise().tables["train"]
     x, y = train[["level"]].astype(object), (train["target"] == "yes").to_numpy(dtype=int)
     config = importlib.import_module("library.config").load_config(smoke=False)
-    encoder = getattr(dataset, features)(x, config, 0)
+    of_rows = getattr(features, "tree_features", None) or features.dense_features
+    encoder = of_rows(x, config, 0)
 
     codes = encoder.fit_transform(x, y)[:, 0]
     leaking = x.assign(y=y).groupby("level")["y"].transform("mean")
@@ -60,6 +62,6 @@ def test_code_of_a_row_does_not_know_its_target(features: str, dataset: ModuleTy
 
 
 def test_noise_stays_noise(tmp_path: Path) -> None:
-    slots = {"model": "blend", "category_encoding": "target", "folds": 3, "max_iter": 20}
+    slots = {"model": "lightgbm", "category_encoding": "target", "max_iter": 20}
     finished = run(noise(), slots, tmp_path)
     assert abs(finished.printed - 0.5) < 4 * np.sqrt(0.25 / 1000)

@@ -23,7 +23,7 @@ JOINT: dict[str, Value] = {
     "penalty": "chosen",
     "flip": False,
 }
-SECONDS_PER_ROW = {"tf_efficientnet_lite0": 0.01, "tf_efficientnet_lite1": 0.02, "tf_efficientnet_lite2": 0.03}
+SECONDS_PER_ROW = {f"tf_efficientnet_lite{number}": 0.01 * (number + 1) for number in range(3)}
 
 
 class Progress:
@@ -124,9 +124,7 @@ def test_more_noise_chooses_a_stronger_penalty_and_a_refit_keeps_it(tmp_path: Pa
             inputs, data = problem(noise, rows, width)
             table = module.FeatureTable([inputs[None]])
             features = module.Features(table, np.arange(rows), None, table)
-            chosen.append(
-                module.choose_penalty(features, config=default_config(), data=data, seconds=600.0)
-            )
+            chosen.append(module.choose_penalty(features, config=default_config(), data=data, seconds=600.0))
         frozen = default_config(refit=True, frozen={"penalty": 0.123})
         assert module.choose_penalty(features, config=frozen, data=data, seconds=1.0) == 0.123
     weakest, strongest = (0.8 * factor * 0.01 for factor in (0.05, 5.0))

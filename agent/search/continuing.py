@@ -6,7 +6,7 @@ from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
 
 # A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best score.
 GAIN_SHARE = 0.5
-LEAST_GROWTH = 1.5  # a continuation that does not come to its end has so many times the seconds at least
+LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the seconds at least
 
 
 def node_to_continue(state: RunState, left_s: float) -> Node | None:

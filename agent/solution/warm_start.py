@@ -63,17 +63,18 @@ def find_warm_start(
 
 def _readable(state: RunState, search_space: SearchSpace) -> Iterator[EarlierNode]:
     """Yield the valid nodes whose blueprints render their code and are allowed now, the best first."""
-    key = state.direction.key
-    for node in sorted(state.valid, key=lambda node: (key(node.metric), node.id)):
-        slots = _allowed_slots(state, node, search_space)
-        if slots is None or node.metric is None or node.blueprint is None:
+    for node in sorted(state.valid, key=lambda node: (state.rank_key(node), node.id)):
+        slots, score = _allowed_slots(state, node, search_space), state.score(node)
+        if slots is None or score is None or node.blueprint is None:
+            continue
+        if node.result is not None and node.result.cut is not None:
             continue
         blueprint = node.blueprint.model_copy(update={"slots": slots})
         yield EarlierNode(
             node=node.id,
             title=node.idea.title,
             blueprint=blueprint,
-            metric=node.metric,
+            metric=score,
             seconds=node.seconds,
         )
 
@@ -89,7 +90,7 @@ def _allowed_slots(state: RunState, node: Node, search_space: SearchSpace) -> di
         slots = search_space.settle(family, family.fill(node.blueprint.slots, "record"))
     except SetupError:
         return None
-    return slots if search_space.constraints.allows(slots) else None
+    return slots if search_space.allows(family, slots) else None
 
 
 def _of_distinct_structures(nodes: Iterable[EarlierNode], search_space: SearchSpace) -> list[EarlierNode]:

@@ -112,6 +112,7 @@ class LibraryPlanner:
         slots = dict(blueprint.slots)
         for arm in chosen:
             slots.update({change.slot: change.new for change in arm.changes})
+        slots = self.search_space.settle(family, slots)
         cites = inherited_cites(parent, slots)
         for arm in chosen:
             if arm.lessons:

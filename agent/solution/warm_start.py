@@ -1,4 +1,4 @@
-"""What a run takes over from the run of the competition's kept solution, on the same data and specification."""
+"""What a run takes over from the run of the competition's kept solution on the same data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -80,7 +80,7 @@ def _readable(state: RunState, search_space: SearchSpace) -> Iterator[EarlierNod
 
 
 def _allowed_slots(state: RunState, node: Node, search_space: SearchSpace) -> dict[str, Value] | None:
-    """Return a node's slots for the present family; None if they do not render its code or are not allowed."""
+    """Return a node's slots for the present family; None if they do not render its code now."""
     if node.blueprint is None or node.operator == "ensemble" or not state.is_rendered(node):
         return None
     family = search_space.families.get(node.blueprint.family)

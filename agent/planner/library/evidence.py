@@ -1,4 +1,4 @@
-"""What is known about the values of one structure: nodes of this run and of an earlier one, lessons, moves."""
+"""What is known about the values of one structure: nodes of this and of an earlier run, lessons, moves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

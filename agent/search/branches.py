@@ -46,8 +46,9 @@ def branches(state: RunState) -> Iterator[Branch]:
         members.setdefault(root_of[node.id], []).append(node)
     for nodes in members.values():
         valid = [node for node in nodes if node.is_valid and node.metric is not None]
-        if valid:
-            yield Branch(min(valid, key=lambda node: (state.rank_key(node), node.id)), len(nodes) - 1)
+        whole = [node for node in valid if node.result is not None and node.result.cut is None]
+        if valid:  # a node that its limit cut short leads a branch only without another one
+            yield Branch(min(whole or valid, key=lambda node: (state.rank_key(node), node.id)), len(nodes) - 1)
 
 
 def _stagnates(state: RunState) -> bool:

@@ -16,7 +16,7 @@ from agent.repository.family import Value
 from agent.solution.card import load_card
 
 MOST_STARTS = 3  # first nodes of the run, of different structures
-MOST_KNOWN = 60  # nodes whose scores are evidence: the best of each structure and the latest
+MOST_KNOWN = 60  # best nodes whose scores are evidence
 
 
 def find_warm_start(
@@ -50,7 +50,8 @@ def find_warm_start(
     known = list(_readable(state, search_space))
     chosen = state.nodes[card.node]
     first = chosen.parents if chosen.operator == "ensemble" else (chosen.id,)
-    starts = _of_distinct_structures([node for node in known if node.node in first], search_space)
+    kept = [node for node in known if node.node in first]
+    starts = _of_distinct_structures(kept or known, search_space)
     if not starts:
         return None
     return WarmStart(

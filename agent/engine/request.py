@@ -22,6 +22,8 @@ from agent.execution.registry import EXECUTORS
 from agent.planner.base import TaskContext
 from agent.planner.conditions import serves, unserved_message
 from agent.planner.constraints import parse_constraints
+from agent.planner.data_facts import DataFacts
+from agent.planner.family_packages import require_slot_packages
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CURRENT_RULES, RunSettings
 from agent.repository.family import Family, known_families
@@ -207,7 +209,8 @@ def make_planner(
             satisfies the constraints, or the metric has no code for the families' repositories.
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
-    at = TaskContext.of(spec, prepared.rows.train, device(), prepared.rows.audit + prepared.rows.test)
+    n_test = prepared.rows.audit + prepared.rows.test
+    at = TaskContext.of(spec, prepared.rows.train, device(), DataFacts.of(prepared.eda), n_test)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):
@@ -221,6 +224,8 @@ def make_planner(
     if spec.own_metric is None:  # raises before the search instead of at the first node
         metric_of(spec).source_for(spec.task, len(prepared.classes) if prepared.classes else None)
     asked, able = parse_constraints(settings.pinned, settings.forbidden, serving)
+    for family in able.values():
+        require_slot_packages(family, asked.pinned_in(family), "--set")
     return LibraryPlanner(able, at, asked)
 
 

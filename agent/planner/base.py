@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.competition.metrics import PredictionKind, Trait, metric_of
 from agent.competition.spec import CompetitionSpec, Task
+from agent.planner.data_facts import DataFacts
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 
@@ -56,11 +57,17 @@ class TaskContext:
     metric_traits: frozenset[Trait] = frozenset()
     prediction: PredictionKind | None = None  # what a submission holds; None: unknown
     best_score: float | None = None  # the best score of the metric; None: unknown
+    facts: DataFacts | None = None  # about the training rows; None: unknown
     n_test: int = 0  # rows to predict; 0: unknown
 
     @classmethod
     def of(
-        cls, spec: CompetitionSpec, n_train: int, device: Literal["cpu", "cuda"], n_test: int = 0
+        cls,
+        spec: CompetitionSpec,
+        n_train: int,
+        device: Literal["cpu", "cuda"],
+        facts: DataFacts | None = None,
+        n_test: int = 0,
     ) -> "TaskContext":
         """Return the context of a competition.
 
@@ -68,6 +75,7 @@ class TaskContext:
             spec: The competition.
             n_train: Number of training rows.
             device: The device of the machine.
+            facts: Facts about the training rows; None before the data is prepared.
             n_test: Number of rows to predict; 0 if it is unknown.
         """
         metric = metric_of(spec)
@@ -81,4 +89,5 @@ class TaskContext:
             prediction=metric.prediction_kind(spec.task),
             best_score=metric.best,
             n_test=n_test,
+            facts=facts,
         )

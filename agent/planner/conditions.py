@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from agent.competition.spec import CompetitionSpec
 from agent.planner.base import TaskContext
+from agent.planner.data_facts import DataFacts
 from agent.repository.family import Condition, Family, Value
 
 
@@ -54,5 +55,45 @@ def is_met(condition: Condition, context: TaskContext, slots: Mapping[str, Value
         and (condition.max_train is None or context.n_train <= condition.max_train)
         and (condition.min_test is None or context.n_test >= condition.min_test)
         and (condition.device is None or context.device == condition.device)
+        and (context.facts is None or _describes(condition, context.facts))
         and (slots is None or all(slots[name] in values for name, values in condition.slots.items()))
     )
+
+
+def _describes(condition: Condition, facts: DataFacts) -> bool:
+    """Return whether the facts about the training rows meet a condition."""
+    return (
+        (condition.min_numbers is None or facts.numbers >= condition.min_numbers)
+        and (condition.min_times is None or facts.times >= condition.min_times)
+        and (condition.min_categories is None or facts.categories >= condition.min_categories)
+        and (condition.max_inputs is None or facts.inputs <= condition.max_inputs)
+        and (condition.max_classes is None or facts.classes <= condition.max_classes)
+        and (condition.has_gaps is None or facts.has_gaps == condition.has_gaps)
+        and (condition.min_levels is None or facts.levels >= condition.min_levels)
+        and (condition.max_levels is None or facts.levels <= condition.max_levels)
+        and (condition.skewed is None or facts.is_skewed == condition.skewed)
+        and (condition.skewed_target is None or facts.has_skewed_target == condition.skewed_target)
+    )
+
+
+def active_slots(family: Family, slots: Mapping[str, Value], context: TaskContext) -> dict[str, Value]:
+    """Return the slots that have an effect in a blueprint for the data, with their values."""
+    active = settled(family, slots, context)
+    return {name: value for name, value in active.items() if is_met(family.slots[name].when, context, active)}
+
+
+def settled(
+    family: Family,
+    slots: Mapping[str, Value],
+    context: TaskContext,
+    pinned: Mapping[str, Value] | None = None,
+) -> dict[str, Value]:
+    """Return the slots, with the pinned or default value of each slot that has no effect.
+
+    Blueprints that differ only in such slots render to the same code; settled, they are equal.
+    """
+    result, idle = dict(slots), {**family.defaults, **(pinned or {})}
+    for name, slot in family.slots.items():
+        if name in result and not is_met(slot.when, context, result):
+            result[name] = idle[name]
+    return result

@@ -21,9 +21,13 @@ class Constraints:
         """Return the slots of a draft with the pinned values."""
         return {**family.defaults, **draft.set, **self.pinned}
 
+    def pinned_in(self, family: Family) -> dict[str, Value]:
+        """Return the pinned values of a family's slots."""
+        return {name: value for name, value in self.pinned.items() if name in family.slots}
+
     def allows(self, slots: Mapping[str, Value]) -> bool:
-        """Return whether an idea may have these slots."""
-        kept = all(slots[name] == value for name, value in self.pinned.items())
+        """Return whether an idea may have these slots; absent slots are not tested."""
+        kept = all(slots.get(name, value) == value for name, value in self.pinned.items())
         return kept and not any((name, value) in self.forbidden_values for name, value in slots.items())
 
     def allows_move(self, move: Move) -> bool:

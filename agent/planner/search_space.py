@@ -6,12 +6,13 @@ from typing import Literal
 
 from agent.memory.lesson import OWN_CODE, Scope
 from agent.planner.base import Request, TaskContext
-from agent.planner.conditions import is_met, serves
+from agent.planner.conditions import active_slots, is_met, serves, settled
 from agent.planner.constraints import Constraints
+from agent.planner.family_packages import lacks_packages
 from agent.planner.library.arms import Arm, posterior
 from agent.record.state import Node, RunState, variant_key
 from agent.repository.family import Draft, Family, Move, Value
-from agent.repository.idea import Blueprint, changes_between
+from agent.repository.idea import Blueprint, Change, changes_between
 
 # Finishing moves (folds, test-time augmentation) start after this share of the time budget.
 FINISH_FROM = 0.25
@@ -60,32 +61,33 @@ class SearchSpace:
         best = self._context.best_score
         return state.direction.gain(float(state.higher_is_better) if best is None else best, score)
 
+    def drafts(self) -> list[tuple[Family, Draft]]:
+        """Return every draft that suits the data: first baselines, then by rank, then the cheapest first."""
+        return sorted(
+            (
+                (family, draft)
+                for family in self.families.values()
+                for draft in family.drafts
+                if is_met(draft.when, self._context) and not lacks_packages(family, draft.set)
+            ),
+            key=lambda option: (
+                not option[1].first,
+                option[1].rank,
+                option[0].relative_cost({**option[0].defaults, **option[1].set}),
+            ),
+        )
+
     def draft_slots(self, family: Family, draft: Draft) -> dict[str, Value]:
         """Return the slots of a draft with the pinned values."""
         return self.settle(family, self.constraints.draft_slots(family, draft))
 
     def settle(self, family: Family, slots: Mapping[str, Value]) -> dict[str, Value]:
         """Return the slots; those without effect get their default or pinned value."""
-        return dict(slots)
+        return settled(family, slots, self._context, self.constraints.pinned)
 
     def is_active(self, family: Family, name: str, slots: Mapping[str, Value]) -> bool:
         """Return whether a slot has an effect in a blueprint."""
-        return True
-
-    def drafts(self) -> list[tuple[Family, Draft]]:
-        """Return every draft that suits the data: first baselines, then the cheapest first."""
-        return sorted(
-            (
-                (family, draft)
-                for family in self.families.values()
-                for draft in family.drafts
-                if is_met(draft.when, self._context)
-            ),
-            key=lambda option: (
-                not option[1].first,
-                option[0].relative_cost({**option[0].defaults, **option[1].set}),
-            ),
-        )
+        return name in active_slots(family, slots, self._context)
 
     def moves(self, family: Family) -> list[Move]:
         """Return the moves that suit the data and the machine and that the user allows."""
@@ -105,7 +107,7 @@ class SearchSpace:
                 continue
             if not self.is_new_and_allowed(request.state, family, slots, parent):
                 continue
-            changes = changes_between(blueprint.slots, slots)
+            changes = self._active_changes(family, blueprint.slots, slots)
             evidence = request.state.lessons_about(change.slot for change in changes)
             gain, sd, time_factor, lessons = posterior(
                 move, changes, evidence, scope, all_evidence=request.state.run.rules >= 3
@@ -119,14 +121,30 @@ class SearchSpace:
         """Return the slots after the move; None if it is forbidden, does not apply or changes nothing."""
         if not self.constraints.allows_move(move) or not is_met(move.when, self._context, slots):
             return None
-        return move.applied_to(slots, family)
+        before = self.settle(family, slots)
+        changed = move.applied_to(before, family)
+        after = None if changed is None else self.settle(family, changed)
+        if after is None or after == before or lacks_packages(family, after):
+            return None
+        return after
+
+    def _active_changes(
+        self, family: Family, old: dict[str, Value], new: dict[str, Value]
+    ) -> tuple[Change, ...]:
+        """Return the changed slots that have an effect after the change."""
+        active = active_slots(family, new, self._context)
+        return tuple(change for change in changes_between(old, new) if change.slot in active)
 
     def is_new_and_allowed(
         self, state: RunState, family: Family, slots: dict[str, Value], parent: Node | None
     ) -> bool:
         """Return whether a blueprint is new below the parent (None: as a draft) and allowed by the user."""
         is_new = variant_key(Blueprint(family=family.id, slots=slots), parent) not in state.variants
-        return is_new and self.constraints.allows(slots)
+        return is_new and self.allows(family, slots)
+
+    def allows(self, family: Family, slots: Mapping[str, Value]) -> bool:
+        """Return whether the user allows a blueprint; values of slots without effect are not tested."""
+        return self.constraints.allows(active_slots(family, slots, self._context))
 
     def improvement_fits(
         self, request: Request, family: Family, slots: dict[str, Value], expected_s: float

@@ -26,6 +26,51 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Condition(_Frozen):
+    """When a slot, move or draft applies; omitted fields, and facts that are not known, are not tested."""
+
+    tasks: tuple[Task, ...] = ()
+    metrics: tuple[str, ...] = Field(default=(), description="Names of metrics, any of them.")
+    metric_traits: tuple[Trait, ...] = Field(
+        default=(), description="Traits, any of which the metric must have; new metrics may have them too."
+    )
+    predictions: tuple[PredictionKind, ...] = Field(
+        default=(), description="What a submission may hold: label, label_set, probability, ranking, value."
+    )
+    roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
+    min_train: int | None = None
+    max_train: int | None = None
+    min_test: int | None = Field(default=None, description="Fewest rows to predict.")
+    device: Literal["cpu", "cuda"] | None = None
+    min_numbers: int | None = Field(default=None, description="Least number of inputs with the role number.")
+    min_times: int | None = Field(default=None, description="Least number of inputs with the role time.")
+    min_categories: int | None = Field(
+        default=None, description="Least number of inputs with the role category."
+    )
+    max_inputs: int | None = Field(default=None, description="Greatest number of inputs.")
+    max_classes: int | None = Field(default=None, description="Greatest number of classes.")
+    has_gaps: bool | None = Field(default=None, description="Whether a number or time input has empty cells.")
+    min_levels: int | None = Field(
+        default=None, description="Least number of levels of the largest category."
+    )
+    max_levels: int | None = Field(
+        default=None, description="Greatest number of levels of the largest category."
+    )
+    skewed: bool | None = Field(default=None, description="Whether a number input is strongly skewed.")
+    skewed_target: bool | None = Field(default=None, description="Whether a target is strongly skewed.")
+    slots: dict[str, tuple[Value, ...]] = Field(
+        default_factory=dict,
+        description="Slot values, any of which the blueprint (of a move: the parent's) must have.",
+    )
+
+
+class Need(_Frozen):
+    """Packages of one value of a slot that the family itself does not need."""
+
+    packages: tuple[str, ...] = Field(min_length=1, description="Names of distributions.")
+    extra: str | None = Field(default=None, description="Extra of mars-search that installs them.")
+
+
 class Slot(_Frozen):
     """One named choice that a family offers."""
 
@@ -39,11 +84,34 @@ class Slot(_Frozen):
     range: tuple[float, float] | None = Field(
         default=None, description="Numbers only: bounds within which other values are accepted too."
     )
+    scale: Literal["linear", "log"] = Field(
+        default="linear", description="Numbers only: whether equal steps are differences or ratios."
+    )
+    when: Condition = Field(
+        default=Condition(),
+        description="Where the slot has an effect; elsewhere it keeps its default. It names earlier slots.",
+    )
+    needs: dict[str, Need] = Field(
+        default_factory=dict, description="Packages that single values need, by str(value)."
+    )
 
     @model_validator(mode="after")
     def _default_is_a_value(self) -> "Slot":
         if not self.accepts(self.default):
             raise ValueError(f"default {self.default!r} is not one of {list(self.values)}")
+        return self
+
+    @model_validator(mode="after")
+    def _log_scale_is_positive(self) -> "Slot":
+        if self.scale == "log" and (self.range is None or self.range[0] <= 0):
+            raise ValueError("scale: log needs a `range` above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _needs_name_values(self) -> "Slot":
+        for value in self.needs:
+            if value not in map(str, self.values):
+                raise ValueError(f"needs: {value!r} is not one of {list(self.values)}")
         return self
 
     def accepts(self, value: object) -> bool:
@@ -79,27 +147,6 @@ class Slot(_Frozen):
             return below[1]
         share = (value - below[0]) / (above[0] - below[0])
         return float(below[1] ** (1 - share) * above[1] ** share)
-
-
-class Condition(_Frozen):
-    """When a move or draft applies; omitted fields are not tested."""
-
-    tasks: tuple[Task, ...] = ()
-    metrics: tuple[str, ...] = Field(default=(), description="Names of metrics, any of them.")
-    metric_traits: tuple[Trait, ...] = Field(
-        default=(), description="Traits, any of which the metric must have; new metrics may have them too."
-    )
-    predictions: tuple[PredictionKind, ...] = Field(
-        default=(), description="What a submission may hold: label, label_set, probability, ranking, value."
-    )
-    roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
-    min_train: int | None = None
-    max_train: int | None = None
-    min_test: int | None = Field(default=None, description="Fewest rows to predict.")
-    device: Literal["cpu", "cuda"] | None = None
-    slots: dict[str, tuple[Value, ...]] = Field(
-        default_factory=dict, description="Slot values (any of) that the parent must have."
-    )
 
 
 class Gain(_Frozen):
@@ -146,6 +193,7 @@ class Draft(_Frozen):
         default=False,
         description="A strong and cheap baseline: the first node of a run, whatever its budget.",
     )
+    rank: int = Field(default=0, description="Drafts of a lower rank come first, of equal rank the cheaper.")
     when: Condition = Condition()
     model: str = Field(description="The four parts of an idea, in a sentence each.")
     data: str
@@ -214,6 +262,19 @@ class Family(_Frozen):
         for name in self.shrink:
             if name not in self.slots or not all(type(v) in (int, float) for v in self.slots[name].values):
                 raise ValueError(f"shrink: {name!r} is no slot of numbers; name one of `slots`")
+        return self
+
+    @model_validator(mode="after")
+    def _slots_depend_on_earlier_ones(self) -> "Family":
+        earlier: set[str] = set()
+        for name, slot in self.slots.items():
+            for other, values in slot.when.slots.items():
+                if other not in earlier:
+                    raise ValueError(f"{name}: `when` names {other!r}, which is no earlier slot")
+                for value in values:
+                    if not self.slots[other].accepts(value):
+                        raise ValueError(f"{name}: slot {other!r} does not accept {value!r}")
+            earlier.add(name)
         return self
 
     @cached_property

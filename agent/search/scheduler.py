@@ -123,8 +123,15 @@ def is_looking(state: RunState, budget: Budget) -> bool:
         return True
     drafted = len(state.roots)
     most_nodes = LOOK_SHARE * state.run.max_nodes if state.run.max_nodes is not None else math.inf
-    in_time = state.elapsed_s < LOOK_SHARE * budget.limit_s
+    in_time = state.elapsed_s < _look_end_s(state, budget)
     return drafted < LEAST_LOOKS or (in_time and len(state.nodes) < most_nodes)
+
+
+def _look_end_s(state: RunState, budget: Budget) -> float:
+    """Return when the first look ends: after its share of the time that the preparation left."""
+    first = next(iter(state.nodes.values()), None)
+    began_s = first.proposed_at_s if first is not None else state.elapsed_s
+    return began_s + LOOK_SHARE * (budget.limit_s - began_s)
 
 
 def _request(
@@ -132,7 +139,7 @@ def _request(
 ) -> Request:
     limit_s = node_limit_s(state, parent)
     if looking and len(state.roots) >= LEAST_LOOKS:  # a look may end little later than its share
-        limit_s = min(limit_s, max(LOOK_SHARE * budget.limit_s - state.elapsed_s, SMALLEST_NODE_S))
+        limit_s = min(limit_s, max(_look_end_s(state, budget) - state.elapsed_s, SMALLEST_NODE_S))
     return Request(state, parent, limit_s, budget.finishing, rng, looking, budget.search_left_s)
 
 

@@ -1,4 +1,4 @@
-"""What is known about the values of one structure: nodes of this run and of an earlier one, lessons, moves."""
+"""What is known about the values of one structure: nodes of this and of an earlier run, lessons, moves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from agent.repository.idea import Change
 # Standard deviation of a lesson's effect between competitions; on the same one it is measurement error only.
 BETWEEN_COMPETITIONS = 0.02
 LEAST_PRIOR_SD = 0.005  # of a move's gain
+EQUAL_SD = 1e-4  # of the difference between nodes with equal outputs
 MOST_LESSONS = 40  # about one structure
 MOST_UNNAMED = 4  # values of a slot, up to which values that no move names may be drawn
 CLEAR = 0.8  # least confidence of a lesson that an idea cites
@@ -50,7 +51,7 @@ class StructureEvidence:
     def sampler(self) -> Sampler:
         """Return the sampler of values for the structure."""
         usual = self.usual()
-        comparisons = [*self._moves(usual), *self._lessons()]
+        comparisons = [*self._moves(usual), *self._lessons(), *self._duplicates()]
         trials = [*self._earlier(), *self._trials()]
         return Sampler(self.space, usual, trials, comparisons, partial(self.search_space.settle, self.family))
 
@@ -105,14 +106,32 @@ class StructureEvidence:
             if node.last_edited != self.parent.last_edited or node.operator == "ensemble":
                 continue
             slots = self.search_space.settle(self.family, blueprint.slots)
-            if node.metric is not None and node.is_valid:
-                yield Trial(slots, self.search_space.error(self.state, node.metric))
+            score, result = self.state.score(node), node.result
+            if result is not None and result.cut is not None:
+                continue  # evidence about time, not about values
+            if score is not None and node.is_valid:
+                yield Trial(slots, self.search_space.error(self.state, score))
             elif node.result is None:  # taken for as good as its parent, so that workers spread out
-                above = self.state.nodes[node.parent].metric if node.parent is not None else None
+                above = self.state.score(self.state.nodes[node.parent]) if node.parent is not None else None
                 if above is not None:
                     yield Trial(slots, self.search_space.error(self.state, above))
             elif node.status == "failed" and not _is_out_of_time(node):
                 yield Trial(slots, None)
+
+    def _duplicates(self) -> Iterator[Comparison]:
+        """Yield the changes that left all outputs as they were: slots without effect show themselves."""
+        for node in self.state.valid:
+            same = node.result.duplicate_of if node.result is not None else None
+            mine, theirs = (self._slots_of(one) for one in (node.id, same))
+            if mine is not None and theirs is not None and mine != theirs:
+                yield Comparison(theirs, mine, 0.0, EQUAL_SD, is_here=True)
+
+    def _slots_of(self, number: int | None) -> dict[str, Value] | None:
+        """Return the slots of a node of this structure; None for another node."""
+        blueprint = self.state.nodes[number].blueprint if number is not None else None
+        if blueprint is None or blueprint.family != self.family.id or not self._is_within(blueprint.slots):
+            return None
+        return self.search_space.settle(self.family, blueprint.slots)
 
     def _earlier(self) -> Iterator[Trial]:
         """Yield nodes of an earlier run on the same data."""

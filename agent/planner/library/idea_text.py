@@ -68,12 +68,13 @@ def values_idea(
     gain: float,
     cites: dict[str, tuple[str, ...]],
 ) -> Idea:
-    """Return the idea of the parent with other values; `gain` is the expected gain over the best values so far."""
+    """Return the idea of the parent with other values.
+
+    `gain` is the expected reduction of the error against the best values so far.
+    """
     assert parent.blueprint is not None
     changes = changes_between(parent.blueprint.slots, slots)
-    reason = (
-        f"Why: the scores so far let expect an error {100 * -gain:+.1f} % against the best of this structure."
-    )
+    reason = f"Why: the scores so far predict {100 * -gain:+.1f} % error against the best of this structure."
     return idea_of(
         _title_of(changes),
         improved_texts(family, first, slots, reason),
@@ -84,14 +85,12 @@ def values_idea(
 
 
 def _title_of(changes: Sequence[Change]) -> str:
-    """Return the changed slots, such as `Learning rate 0.034 instead of 0.1, l2 1.0 instead of 0.0`."""
-    named = [
-        f"{change.slot.replace('_', ' ')} {change.new} instead of {change.old}"
-        for change in changes[:MOST_NAMED]
-    ]
+    """Return a title with the changed slots, such as `Change learning rate and l2`."""
+    named = [change.slot.replace("_", " ") for change in changes[:MOST_NAMED]]
     more = len(changes) - len(named)
-    title = ", ".join([*named, *([f"and {counted(more, 'other slot')}"] if more else [])])
-    return title[:1].upper() + title[1:]
+    named += [counted(more, "other slot")] if more else []
+    *first, last = named
+    return f"Change {', '.join(first)} and {last}" if first else f"Change {last}"
 
 
 def improved_texts(family: Family, first: Node, slots: dict[str, Value], reasons: str) -> dict[str, str]:

@@ -63,13 +63,13 @@ def proven_values(
 
 
 def _in_order(search_space: SearchSpace) -> list[tuple[Family, Draft]]:
-    """Return the drafts in the families' order: the first of each structure, then the others."""
+    """Return the drafts by rank and by the families' order: the first of each structure, then the others."""
     suitable = {(family.id, draft.id) for family, draft in search_space.drafts()}
     first: list[tuple[Family, Draft]] = []
     later: list[tuple[Family, Draft]] = []
     for family in search_space.families.values():
         seen: set[str] = set()
-        for draft in family.drafts:
+        for draft in sorted(family.drafts, key=lambda draft: (not draft.first, draft.rank)):
             if (family.id, draft.id) not in suitable:
                 continue
             structure = family.structure_of(search_space.draft_slots(family, draft))

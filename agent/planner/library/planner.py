@@ -1,7 +1,7 @@
 """The embedded planner, which needs no language model, no key and no network.
 
-It drafts one solution of each structure, and improves values within structures (`values.py`). By former rules, a
-family's moves were the arms of a bandit; recorded runs still follow them.
+It drafts one solution of each structure, and improves values within structures (`values.py`). By former
+rules, a family's moves were the arms of a bandit; recorded runs still follow them.
 """
 
 from agent.memory.lesson import Scope
@@ -112,6 +112,7 @@ class LibraryPlanner:
         slots = dict(blueprint.slots)
         for arm in chosen:
             slots.update({change.slot: change.new for change in arm.changes})
+        slots = self.search_space.settle(family, slots)
         cites = inherited_cites(parent, slots)
         for arm in chosen:
             if arm.lessons:

@@ -14,7 +14,7 @@ from agent.repository.family import Value
 Slots = Mapping[str, Value]
 
 # What a family declares is better than what lies far from it: expected relative increase of the error.
-PER_RUNG = 0.004  # for each slot, one rung away from its usual value; it grows linearly
+PER_RUNG = 0.003  # for each slot, one rung away from its usual value; it grows with the square
 PER_CHOICE = 0.008  # for each slot with another choice
 MOST_TRIALS = 120  # the latest and best ones; more cost time and change little
 SINGLE_STEPS = (0.5, 1.0, 2.0)  # rungs by which one slot is moved alone
@@ -27,6 +27,7 @@ REFINEMENTS = 24  # variations of each
 # Above this log ratio to the median, errors are compressed: how bad a bad point is teaches little.
 _BAD = 0.15
 _NORMAL_SD = 1.4826
+SIMPLER = 0.95  # a point with fewer changes is preferred at this share of the expected improvement
 _CHOICE_DIGITS = 9  # of a worth; values that agree in them are equal on every machine
 
 
@@ -46,14 +47,14 @@ class Comparison:
     after: Slots
     gain: float  # relative reduction of the error
     sd: float
+    is_here: bool = False  # observed in this very context, so that it says something about other changes too
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A point with its expected improvement, divided by its cost where cost counts."""
+    """A point and what is expected of it."""
 
     slots: dict[str, Value]
-    worth: float
     gain: float  # expected reduction of the logarithm of the error, against the best point so far
 
 
@@ -91,18 +92,27 @@ class Sampler:
             cost: Factor that divides the expected improvement of a point.
         """
         found = self._unseen([*self._candidates(bases[:BASES], rng), *extra])
-        ranked = self._ranked(found, cost)
-        best = [found[at] for at in np.argsort(-ranked, kind="stable")[:REFINED]]
-        found = self._unseen(
-            [*found, *(self._varied(slots, rng, 1 + at % 2) for slots in best for at in range(REFINEMENTS))]
-        )
-        worth = self._ranked(found, cost)
-        means, _ = self._predict(found)
-        for at in np.argsort(-worth, kind="stable"):
-            yield Suggestion(dict(found[at]), float(worth[at]), float(self._best - means[at]))
+        best = [found[at] for at in _descending(self._worth(found, cost))[:REFINED]]
+        varied = (self._varied(slots, rng, 1 + at % 2) for slots in best for at in range(REFINEMENTS))
+        found = self._unseen([*found, *varied])
+        worth = self._worth(found, cost)
+        order = _descending(worth)
+        simple = [self._simplified(found[at], bases[0], worth[at], cost) for at in order[:1]]
+        for slots in [*simple, *(found[at] for at in order)]:
+            yield Suggestion(dict(slots), float(self._best - self._predict([slots])[0][0]))
+
+    def _simplified(self, slots: Slots, base: Slots, worth: float, cost: Callable[[Slots], float]) -> Slots:
+        """Return the point without those changes of the base that do not pay, so that lessons name causes."""
+        while True:
+            changed = [axis.name for axis in self.space.axes if slots[axis.name] != base[axis.name]]
+            simpler = self._unseen([{**slots, name: base[name]} for name in changed])
+            values = self._worth(simpler, cost)
+            if not len(values) or values.max() < SIMPLER * worth:
+                return slots
+            slots = simpler[_descending(values)[0]]
 
     def gain(self, before: Slots, after: Slots) -> tuple[float, float]:
-        """Return the expected reduction of the log error by a change, and the standard deviation of a point."""
+        """Return the expected reduction of the log error by a change, and the deviation of the new point."""
         means, sds = self._predict([before, after])
         return float(means[0] - means[1]), float(sds[1])
 
@@ -137,7 +147,8 @@ class Sampler:
         values = np.concatenate([losses, effects]) - weights @ self._expected(points)
         noisy = np.arange(len(weights)) < len(scored)
         variances = np.concatenate([np.zeros(len(scored)), spreads**2])
-        seen = Observations(self.space.positions(points), weights, values, variances, noisy)
+        joint = np.array([True] * len(scored) + [one.is_here for one in self.comparisons])
+        seen = Observations(self.space.positions(points), weights, values, variances, noisy, joint)
         return Surrogate(self.space.ordered, seen)
 
     @cached_property
@@ -150,7 +161,7 @@ class Sampler:
     def _expected(self, points: Sequence[Slots]) -> Floats:
         """Return the prior means (k,) of the log errors, without the level."""
         away = np.abs(self.space.positions(points) - self.space.positions([self.usual]))
-        rungs = np.where(self.space.ordered, PER_RUNG * away, PER_CHOICE * (away > 0))
+        rungs = np.where(self.space.ordered, PER_RUNG * away**2, PER_CHOICE * (away > 0))
         return np.asarray(rungs.sum(axis=1))
 
     def _predict(self, points: Sequence[Slots]) -> tuple[Floats, Floats]:
@@ -188,7 +199,7 @@ class Sampler:
                 found.setdefault(key, slots)
         return list(found.values())
 
-    def _ranked(self, points: Sequence[Slots], cost: Callable[[Slots], float]) -> Floats:
+    def _worth(self, points: Sequence[Slots], cost: Callable[[Slots], float]) -> Floats:
         """Return the worth (k,) of points: expected improvement per cost times the chance to run at all."""
         if not points:
             return np.zeros(0)
@@ -211,6 +222,11 @@ class Sampler:
         gaps = np.abs(self.space.positions(points)[:, None] - self.space.positions(others)[None])
         gaps = np.where(self.space.ordered, gaps, 1.5 * (gaps > 0))
         return np.asarray(np.exp(-np.square(gaps).sum(axis=2)))
+
+
+def _descending(values: Floats) -> list[int]:
+    """Return the indices of values in descending order; equal values keep theirs."""
+    return [int(at) for at in np.argsort(-values, kind="stable")]
 
 
 def expected_improvement(gains: Floats, sds: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """A Gaussian process over the slots of one structure: what all evidence says about values not tried yet.
 
-The logarithm of the error is a sum: one smooth function of each slot, and one function of all of them. The sum
-lets few evaluations speak about many slots. Two kinds of evidence enter alike, as noisy linear observations: the
-error of an evaluated point, and the difference of two points (a lesson of another run, the prior of a move).
+The logarithm of the error is a sum: one smooth function of each slot, and one function of all of them. The
+sum lets few evaluations speak about many slots. Two kinds of evidence enter alike, as noisy linear
+observations: the error of an evaluated point, and the difference of two points (a lesson of another run,
+the prior of a move).
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ LENGTH = 1.5  # rungs of a ladder over which a slot's effect changes
 JOINT_LENGTH = 2.5  # rungs over which the joint effect of all slots changes
 CONSTANT_VARIANCE = 1.0  # of the level of all errors, which is not known
 # Priors of the logarithms of the standard deviations: (mean, spread).
-SLOT_SD = (np.log(0.012), 1.0)
-JOINT_SD = (np.log(0.015), 0.7)
+SLOT_SD = (np.log(0.03), 1.2)
+JOINT_SD = (np.log(0.03), 1.0)
 NOISE_SD = (np.log(0.008), 0.8)
 STEPS = 25  # of the search for the hyperparameters
 _STEP = 0.35  # first step, in units of a logarithm
@@ -34,6 +35,8 @@ class Observations:
         values: Observed values (n,), without the prior mean.
         variances: Known variances (n,) of the observations.
         noisy: Whether (n,) the unknown noise of an evaluation is added.
+        joint: Whether (n,) an observation says something about the joint effect of the slots. A difference
+            that was observed elsewhere speaks about its own slots only.
     """
 
     points: Floats
@@ -41,6 +44,7 @@ class Observations:
     values: Floats
     variances: Floats
     noisy: npt.NDArray[np.bool_]
+    joint: npt.NDArray[np.bool_]
 
 
 class Surrogate:
@@ -55,7 +59,9 @@ class Surrogate:
         self._ordered = ordered
         self._seen = seen
         parts = self._parts(seen.points, seen.points)
-        self._projected = np.stack([seen.weights @ part @ seen.weights.T for part in parts])
+        self._joint_weights = seen.weights * seen.joint[:, None]
+        projected = [seen.weights @ part @ seen.weights.T for part in parts[:-1]]
+        self._projected = np.stack([*projected, self._joint_weights @ parts[-1] @ self._joint_weights.T])
         level = seen.weights.sum(axis=1)
         self._level = CONSTANT_VARIANCE * np.outer(level, level)
         self._sds = self._fitted()
@@ -64,12 +70,12 @@ class Surrogate:
         self._alpha = self._solve(seen.values)
 
     def predict(self, points: Floats) -> tuple[Floats, Floats]:
-        """Return the posterior means (k,) and standard deviations (k,) of the function at points (k, axes)."""
+        """Return posterior means (k,) and standard deviations (k,) of the function at points (k, axes)."""
         seen = self._seen
         parts = self._parts(points, seen.points)
         variances = self._sds[:-1] ** 2
-        crossed = np.tensordot(variances, parts, axes=1) + CONSTANT_VARIANCE
-        crossed = crossed @ seen.weights.T
+        crossed = (np.tensordot(variances[:-1], parts[:-1], axes=1) + CONSTANT_VARIANCE) @ seen.weights.T
+        crossed = crossed + variances[-1] * parts[-1] @ self._joint_weights.T
         mean = crossed @ self._alpha
         prior = variances.sum() + CONSTANT_VARIANCE
         half = np.linalg.solve(self._factor, crossed.T)

@@ -99,8 +99,10 @@ def draft_form(
         if draft.start not in starts:
             raise AnswerError(f"start: '{draft.start}' is unknown; choose one of {', '.join(starts)}.")
         start = starts[draft.start]
-        base = search_space.constraints.draft_slots(start.family, start.draft)
-        changed = with_changes(base, draft.changes, start.family, DRAFT_CHANGES)
+        base = search_space.draft_slots(start.family, start.draft)
+        changed = search_space.settle(
+            start.family, with_changes(base, draft.changes, start.family, DRAFT_CHANGES)
+        )
         _require_new(request, search_space, start.family, changed, None)
         expected = search_space.draft_seconds(request.state, start.family, changed)
         if not draft_fits(expected, request):
@@ -152,7 +154,9 @@ def improve_form(
         improvement = parse_answer(ImproveAnswer, answer)
         if improvement.look and not improvement.changes:
             return _read_edit_plan(improvement, modules)
-        changed = with_changes(blueprint.slots, improvement.changes, family, IMPROVE_CHANGES)
+        changed = search_space.settle(
+            family, with_changes(blueprint.slots, improvement.changes, family, IMPROVE_CHANGES)
+        )
         changes = changes_between(blueprint.slots, changed)
         if not changes:
             raise AnswerError("changes: every slot keeps the parent's value; change at least one slot.")
@@ -260,7 +264,7 @@ def _starts_in_time(request: Request, search_space: SearchSpace) -> list[Startin
 def _fits(
     request: Request, search_space: SearchSpace, start: StartingPoint, more: Mapping[str, Value]
 ) -> bool:
-    slots = {**search_space.constraints.draft_slots(start.family, start.draft), **more}
+    slots = search_space.settle(start.family, {**search_space.draft_slots(start.family, start.draft), **more})
     return draft_fits(search_space.draft_seconds(request.state, start.family, slots), request)
 
 
@@ -289,7 +293,7 @@ def _open_values(
 def _require_new(
     request: Request, search_space: SearchSpace, family: Family, slots: dict[str, Value], parent: Node | None
 ) -> None:
-    if not search_space.constraints.allows(slots):
+    if not search_space.allows(family, slots):
         raise AnswerError("changes: the user pinned or forbade one of these values; change other slots.")
     if not search_space.is_new_and_allowed(request.state, family, slots, parent):
         raise AnswerError("This combination of slots was tried before; change other slots or more of them.")

@@ -35,6 +35,7 @@ class Competition:
     view: TaskView
     tables: dict[str, pd.DataFrame]  # train, val, test; targets in all of them
     classes: list[str] = field(default_factory=list)
+    folds: dict[str, int] = field(default_factory=dict)  # of labelled rows, by id
 
     def write(self, workspace: Path) -> None:
         """Writes `metadata/` as preparation does."""
@@ -45,11 +46,22 @@ class Competition:
             table.drop(columns=targets if name == "test" else []).to_csv(folder / f"{name}.csv", index=False)
         if self.classes:
             pd.DataFrame({"label": self.classes}).to_csv(folder / "classes.csv", index=False)
+        if self.folds:
+            table = pd.DataFrame({self.view.id_column: self.folds.keys(), "fold": self.folds.values()})
+            table.to_csv(folder / "folds.csv", index=False)
+
+    def held_out(self, folds: int | None = None) -> list[str]:
+        """The ids of the rows that a run predicts: those of the executed folds, or of the first `folds`."""
+        if not self.folds:
+            return self.tables["val"][self.view.id_column].tolist()
+        last = self.view.folds_executed if folds is None else folds
+        return [row for row, fold in self.folds.items() if fold < last]
 
     def score(self, workspace: Path) -> float:
-        """The harness's metric of the workspace's validation predictions."""
+        """The harness's metric of the workspace's predictions of held-out rows."""
         prediction = read_rows(workspace / "working" / "val_submission.csv")
-        truth = self.tables["val"].astype(str).set_index(self.view.id_column).loc[prediction.index]
+        labelled = pd.concat([self.tables["val"], self.tables["train"]])
+        truth = labelled.astype(str).set_index(self.view.id_column).loc[prediction.index]
         metric = get_metric(self.view.metric)
         if self.view.task == "regression":
             columns = list(self.view.target_columns)
@@ -133,14 +145,21 @@ def mixed_table(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def mixed(task: Task, metric: str, rows: int = 240, own_folds: int = 0) -> Competition:
-    """A competition with a column of every role and, on demand, with folds of its own."""
-    if own_folds:
-        competition = mixed(task, metric, rows)
-        for name, numbers in (("train", np.arange(rows) % own_folds), ("val", own_folds)):
-            competition.tables[name]["user's fold"] = numbers
-        seen = competition.view.model_copy(update={"fold_column": "user's fold", "own_folds": own_folds})
-        return Competition(seen, competition.tables, competition.classes)
+def folded(
+    competition: Competition, count: int = 4, executed: int | None = None, forward: bool = False
+) -> Competition:
+    """The competition with folds: 0 holds the validation rows, the others hold training rows in turn."""
+    key = competition.view.id_column
+    folds = dict.fromkeys(competition.tables["val"][key], 0)
+    rows = competition.tables["train"][key]
+    folds |= {row: 1 + number % (count - 1) for number, row in enumerate(rows)}
+    changes = {"folds": count, "folds_executed": executed or count, "folds_forward": forward}
+    seen = competition.view.model_copy(update=changes)
+    return Competition(seen, competition.tables, competition.classes, folds)
+
+
+def mixed(task: Task, metric: str, rows: int = 240) -> Competition:
+    """A competition with a column of every role."""
     tables = {
         name: mixed_table(count, seed)
         for name, count, seed in (("train", rows, 0), ("val", 120, 1), ("test", 60, 2))
@@ -213,7 +232,9 @@ class Run:
 # Imports once what all repositories import and forks for each run: most of a short run is imports.
 DRIVER = """
 import os, runpy, sys
-import pandas, sklearn.compose, sklearn.ensemble, sklearn.feature_selection, sklearn.linear_model
+import catboost, lightgbm, pandas, sklearn.calibration, sklearn.compose, sklearn.ensemble, xgboost
+import sklearn.feature_selection, sklearn.gaussian_process, sklearn.linear_model, sklearn.neighbors
+import sklearn.svm
 if {"--save", "--predict"} & set(sys.argv):
     import skops.io
 for workspace in sys.argv[1].split(os.pathsep):

@@ -1,0 +1,163 @@
+"""The choices of rules 3: a first look, warm starts, and the branch with the most to gain."""
+
+import pytest
+
+from agent.planner.base import Proposal, Request
+from agent.record.settings import EarlierNode, WarmStart
+from agent.record.state import RunState
+from agent.repository.idea import Blueprint
+from agent.search import branches
+from agent.search.policy import MCTS
+from agent.search.scheduler import Propose, Scheduler
+from tests.support.states import add, idea, propose, started
+
+
+class Drafts:
+    """A planner with some drafts, and an improvement for every node."""
+
+    def __init__(self, drafts: int) -> None:
+        self.drafts = drafts
+        self.requests: list[Request] = []
+
+    def propose(self, request: Request) -> Proposal | None:
+        self.requests.append(request)
+        if request.parent is None and len(request.state.roots) >= self.drafts:
+            return None
+        return Proposal(idea(f"node {len(request.state.nodes) + 1}"), 5.0)
+
+
+def _next(state: RunState, planner: Drafts) -> Propose:
+    action = Scheduler(MCTS(), planner).next(state)
+    assert isinstance(action, Propose)
+    return action
+
+
+def _unrepeated(state: RunState) -> RunState:
+    for node in state.nodes.values():
+        node.repeats.append(node.metric or 0.0)
+    return state
+
+
+def test_every_draft_is_looked_at_before_the_first_improvement() -> None:
+    state, planner = started(rules=3), Drafts(5)
+    for _ in range(5):
+        assert _next(_unrepeated(state), planner).operator == "draft"
+        add(state, None, 0.5, seconds=1)
+    assert _next(_unrepeated(state), planner).operator == "improve"
+
+
+def test_a_look_ends_after_a_third_of_the_time() -> None:
+    state, planner = started(rules=3), Drafts(20)
+    while _next(_unrepeated(state), planner).operator == "draft":
+        add(state, None, 0.5, seconds=30)
+    assert 200 <= state.elapsed_s <= 230, "of 600 s"
+
+
+def test_a_look_takes_a_third_of_the_nodes_but_at_least_two() -> None:
+    for most, drafts in ((3, 2), (12, 4)):
+        state, planner = started(rules=3, max_nodes=most), Drafts(20)
+        while _next(_unrepeated(state), planner).operator == "draft":
+            add(state, None, 0.5, seconds=1)
+        assert len(state.roots) == drafts
+
+
+def test_the_time_of_the_preparation_does_not_shorten_the_look() -> None:
+    state, planner = started(rules=3), Drafts(20)
+    state.elapsed_s = 300.0
+    while _next(_unrepeated(state), planner).operator == "draft":
+        add(state, None, 0.5, seconds=10)
+    assert len(state.roots) == 10
+
+
+def test_a_language_model_chooses_its_own_drafts() -> None:
+    state = started(rules=3, planner="llm")
+    for _ in range(3):
+        add(state, None, 0.5, seconds=1)
+    assert _next(_unrepeated(state), Drafts(20)).operator == "improve"
+
+
+def test_the_best_branch_is_improved_and_close_ones_get_their_turn() -> None:
+    state = started(rules=3)
+    best, close, lost = (add(state, None, score, seconds=1) for score in (0.90, 0.898, 0.5))
+    chosen = []
+    for _ in range(8):
+        parent = branches.next_parent(state)
+        assert parent is not None
+        chosen.append(parent)
+        add(state, parent, 0.6, seconds=1)
+    assert chosen[0] == best
+    assert close in chosen
+    assert lost not in chosen
+
+
+def test_the_best_node_of_a_branch_is_its_parent() -> None:
+    state = started(rules=3)
+    root = add(state, None, 0.8, seconds=1)
+    better = add(state, root, 0.9, seconds=1)
+    add(state, better, 0.85, seconds=1)
+    assert branches.next_parent(state) == better
+
+
+def test_an_expensive_branch_must_be_worth_its_time() -> None:
+    state = started(rules=3)
+    cheap, expensive = add(state, None, 0.9, seconds=1), add(state, None, 0.901, seconds=120)
+    assert branches.next_parent(state) == cheap
+    assert state.best is not None
+    assert state.best.id == expensive
+
+
+def test_running_nodes_spread_the_workers() -> None:
+    state = started(rules=3)
+    first, second = add(state, None, 0.9, seconds=1), add(state, None, 0.8999, seconds=1)
+    assert branches.next_parent(state) == first
+    propose(state, first)
+    assert branches.next_parent(state) == second
+
+
+@pytest.mark.parametrize("best", [0.9, 1.0, 1.7])
+def test_scores_at_and_beyond_the_usual_best_are_ranked(best: float) -> None:
+    state = started(rules=3)
+    add(state, None, best - 0.5, seconds=1)
+    assert branches.next_parent(state) == 1
+    add(state, None, best, seconds=1)
+    assert branches.next_parent(state) == 2
+
+
+def test_without_a_gain_for_long_a_new_draft_is_tried_once() -> None:
+    state = started(rules=3)
+    root = add(state, None, 0.9, seconds=1)
+    for _ in range(branches.PATIENCE):
+        add(state, root, 0.8, seconds=1)
+    assert branches.next_parent(state) is None
+    add(state, None, 0.7, seconds=1)
+    assert branches.next_parent(state) == root
+
+
+def _warm(*seconds: float) -> WarmStart:
+    starts = [
+        EarlierNode(
+            node=at,
+            title=f"Earlier {at}",
+            blueprint=Blueprint(family="toy", slots={"number": 100 + at}),
+            metric=0.9,
+            seconds=taken,
+        )
+        for at, taken in enumerate(seconds, start=7)
+    ]
+    return WarmStart(run="toy-1", starts=tuple(starts))
+
+
+def test_the_kept_solution_is_the_first_node() -> None:
+    state, planner = started(rules=3, warm_start=_warm(1.0, 1.0)), Drafts(3)
+    for number in (7, 8):
+        action = _next(state, planner)
+        assert action.operator == "draft"
+        assert action.idea.title == f"Earlier {number}"
+        assert f"node 00{number} of run toy-1" in action.note
+        propose(state, what=action.idea)
+    assert _next(state, planner).idea.title == "node 3"
+
+
+def test_an_earlier_node_that_takes_too_long_is_left_out() -> None:
+    state = started(rules=3, warm_start=_warm(1000.0, 1.0))
+    assert _next(state, Drafts(3)).idea.title == "Earlier 8"

@@ -33,8 +33,8 @@ class RunRequest:
     node_minutes: Annotated[
         float | None,
         Option(
-            "Time limit of one node, in minutes. Default: a tenth to a half of the time left, depending on "
-            "what the node promises.",
+            "Time limit of one node, in minutes. Default: a share of the time left, larger for nodes that "
+            "promise more.",
             min=0.02,
             max=MAX_MINUTES,
         ),

@@ -38,8 +38,8 @@ class Scope(_Frozen):
     magnitude: int = Field(ge=0, le=18, description="Number of training rows, as round(log10(n)).")
     structure: str = Field(
         default="",
-        description="The model or the way of training that the lesson is about, such as `linear`; empty if the "
-        "family has no structures or the change is between two, and in lessons of former versions.",
+        description="The model or the way of training that the lesson is about, such as `linear`; empty if "
+        "the family has no structures or the change is between two, and in lessons of former versions.",
     )
 
     @staticmethod

@@ -83,7 +83,9 @@ def _lowered(
 def _lower_value(
     search_space: SearchSpace, family: Family, slots: Mapping[str, Value], name: str
 ) -> Value | None:
-    """Return the next value down a slot's ladder if it is cheaper, allowed and not below the least."""
+    """Return the next value down the ladder of a slot with an effect; None if it is too low or no cheaper."""
+    if not search_space.is_active(family, name, slots):
+        return None
     slot = family.slots[name]
     value = slot.neighbour(slots[name], -1)
     if value is None or isinstance(value, str) or value < family.shrink[name]:

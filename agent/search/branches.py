@@ -44,11 +44,11 @@ def branches(state: RunState) -> Iterator[Branch]:
             continue
         root_of[node.id] = node.id if node.parent is None else root_of[node.parent]
         members.setdefault(root_of[node.id], []).append(node)
-    key = state.direction.key
     for nodes in members.values():
         valid = [node for node in nodes if node.is_valid and node.metric is not None]
-        if valid:
-            yield Branch(min(valid, key=lambda node: (key(node.metric), node.id)), len(nodes) - 1)
+        whole = [node for node in valid if node.result is not None and node.result.cut is None]
+        if valid:  # a node that its limit cut short leads a branch only without another one
+            yield Branch(min(whole or valid, key=lambda node: (state.rank_key(node), node.id)), len(nodes) - 1)
 
 
 def _stagnates(state: RunState) -> bool:
@@ -60,7 +60,7 @@ def _stagnates(state: RunState) -> bool:
 def _gaps(state: RunState, found: list[Branch]) -> list[float]:
     """Return how far each branch is behind the best, as a log ratio of errors."""
     ideal = float(state.higher_is_better)
-    scores = [branch.best.metric or 0.0 for branch in found]
+    scores = [state.score(branch.best) or 0.0 for branch in found]
     errors = [state.direction.gain(ideal, score) for score in scores]
     if min(errors) > 0:
         return [math.log(error / min(errors)) for error in errors]

@@ -6,7 +6,7 @@ from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
 
 # A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best score.
 GAIN_SHARE = 0.5
-LEAST_GROWTH = 1.5  # a continuation has so many times the seconds of the node that was cut
+LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the seconds at least
 
 
 def node_to_continue(state: RunState, left_s: float) -> Node | None:
@@ -28,7 +28,7 @@ def node_to_continue(state: RunState, left_s: float) -> Node | None:
         and node.result.cut is not None
         and node.id not in continued
         and _may_gain(state, node)
-        and LEAST_GROWTH * node.seconds <= limit_s
+        and min(LEAST_GROWTH * node.seconds, continued_seconds(node)) <= limit_s
     ]
     promising = [node for node in waiting if _promise(state, node) > 0.0]
     return max(promising, key=lambda node: (_promise(state, node), -node.id), default=None)
@@ -40,10 +40,11 @@ def continued_idea(node: Node) -> Idea:
     return node.idea.model_copy(update={"blueprint": node.blueprint, **kept})
 
 
-def continued_seconds(node: Node) -> float | None:
-    """Return the seconds that a cut node would have taken; None for a node that was not cut."""
+def continued_seconds(node: Node) -> float:
+    """Return the seconds that a cut node takes to come to its end, with the caches that it has built."""
     cut = node.result.cut if node.result else None
-    return None if cut is None else node.seconds / cut.share
+    share = 1.0 if cut is None else cut.share
+    return node.seconds / share - (node.seconds - node.own_seconds)
 
 
 def _promise(state: RunState, node: Node) -> float:

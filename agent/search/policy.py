@@ -55,9 +55,9 @@ class MCTS:
     The paper starts from one draft and has a day. In a run of minutes, one draft would use the whole budget
     below the cheapest structure, so several drafts come first.
 
-    From rules 3 on, the library planner chooses values by all nodes of a structure, and no longer by the parent
-    alone. So the tree search has two levels: it chooses the branch with the largest expected improvement of the
-    best score (`agent.search.branches`), and in it the best node.
+    From rules 3 on, the library planner chooses values by all nodes of a structure, and no longer by the
+    parent alone. So the tree search has two levels: it chooses the branch with the largest expected
+    improvement of the best score (`agent.search.branches`), and in it the best node.
     """
 
     first_drafts: int = 3

@@ -1,4 +1,4 @@
-"""What a run takes over from the run of the competition's kept solution, on the same data and specification."""
+"""What a run takes over from the run of the competition's kept solution on the same data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from agent.repository.family import Value
 from agent.solution.card import load_card
 
 MOST_STARTS = 3  # first nodes of the run, of different structures
-MOST_KNOWN = 60  # nodes whose scores are evidence: the best of each structure and the latest
+MOST_KNOWN = 60  # best nodes whose scores are evidence
 
 
 def find_warm_start(
@@ -50,7 +50,8 @@ def find_warm_start(
     known = list(_readable(state, search_space))
     chosen = state.nodes[card.node]
     first = chosen.parents if chosen.operator == "ensemble" else (chosen.id,)
-    starts = _of_distinct_structures([node for node in known if node.node in first], search_space)
+    kept = [node for node in known if node.node in first]
+    starts = _of_distinct_structures(kept or known, search_space)
     if not starts:
         return None
     return WarmStart(
@@ -63,23 +64,24 @@ def find_warm_start(
 
 def _readable(state: RunState, search_space: SearchSpace) -> Iterator[EarlierNode]:
     """Yield the valid nodes whose blueprints render their code and are allowed now, the best first."""
-    key = state.direction.key
-    for node in sorted(state.valid, key=lambda node: (key(node.metric), node.id)):
-        slots = _allowed_slots(state, node, search_space)
-        if slots is None or node.metric is None or node.blueprint is None:
+    for node in sorted(state.valid, key=lambda node: (state.rank_key(node), node.id)):
+        slots, score = _allowed_slots(state, node, search_space), state.score(node)
+        if slots is None or score is None or node.blueprint is None:
+            continue
+        if node.result is not None and node.result.cut is not None:
             continue
         blueprint = node.blueprint.model_copy(update={"slots": slots})
         yield EarlierNode(
             node=node.id,
             title=node.idea.title,
             blueprint=blueprint,
-            metric=node.metric,
+            metric=score,
             seconds=node.seconds,
         )
 
 
 def _allowed_slots(state: RunState, node: Node, search_space: SearchSpace) -> dict[str, Value] | None:
-    """Return a node's slots for the present family; None if they do not render its code or are not allowed."""
+    """Return a node's slots for the present family; None if they do not render its code now."""
     if node.blueprint is None or node.operator == "ensemble" or not state.is_rendered(node):
         return None
     family = search_space.families.get(node.blueprint.family)
@@ -89,7 +91,7 @@ def _allowed_slots(state: RunState, node: Node, search_space: SearchSpace) -> di
         slots = search_space.settle(family, family.fill(node.blueprint.slots, "record"))
     except SetupError:
         return None
-    return slots if search_space.constraints.allows(slots) else None
+    return slots if search_space.allows(family, slots) else None
 
 
 def _of_distinct_structures(nodes: Iterable[EarlierNode], search_space: SearchSpace) -> list[EarlierNode]:

@@ -2,9 +2,9 @@
 
     python benchmarks/performance/record_surfaces.py [--points 240] [--out FILE]
 
-Each surface is one model on one table that scikit-learn ships. A point is a random blueprint of the model's slots,
-half of them near the model's usual values. Its error is the mean over two repeats of four folds: log loss for
-classes, root mean squared error for numbers.
+Each surface is one model on one table that scikit-learn ships. A point is a random blueprint of the model's
+slots, half of them near the model's usual values. Its error is the mean over two repeats of four folds: log
+loss for classes, root mean squared error for numbers.
 """
 
 import argparse

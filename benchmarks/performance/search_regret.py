@@ -3,13 +3,15 @@
     python benchmarks/performance/search_regret.py [--seeds 20] [--evaluations 50] [--noise 0.01]
         [--surfaces NAME ...] [--samplers ours tpe random]
 
-Nothing is trained. A surface gives the error of each point, and a measurement adds noise: a normal relative error
-of standard deviation `--noise`, drawn anew for each evaluation. Every sampler starts at the values that the family
-declares, and draws from the same axes (`agent.planner.library.axes`). `tpe` is Optuna's sampler, left out if the
-package is not installed; it sees positions on the ladders, on which a range is uniform.
+Nothing is trained. A surface gives the error of each point, and a measurement adds noise: a normal relative
+error of standard deviation `--noise`, drawn anew for each evaluation. Every sampler starts at the values
+that the family declares, and draws from the same axes (`agent.planner.library.axes`). `tpe` is Optuna's
+sampler, left out if the package is not installed; it sees positions on the ladders, on which a range is
+uniform.
 
-Regret is the relative excess of the true error at the point with the best measurement, over the surface's smallest
-error. Intervals are 95 % bootstrap intervals over seeds; differences are paired by surface and seed.
+Regret is the relative excess of the true error at the point with the best measurement, over the surface's
+smallest error. Intervals are 95 % bootstrap intervals over seeds; differences are paired by surface and
+seed.
 """
 
 import argparse

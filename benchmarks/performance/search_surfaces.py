@@ -143,8 +143,8 @@ class RecordedSurface(Surface):
 class SyntheticSurface(Surface):
     """A sum of valleys in few of many slots, with pairs of slots that interact.
 
-    The usual values lie within two rungs of the best ones, as the values that a family declares do. Two thirds of
-    the slots have an effect below a percent.
+    The usual values lie within two rungs of the best ones, as the values that a family declares do. Two
+    thirds of the slots have an effect below a percent.
     """
 
     seed: int

@@ -105,6 +105,15 @@ def test_bounds_and_choices_hold(command: Command, arguments: tuple[str, ...]) -
     assert command.requests == []
 
 
+@pytest.mark.parametrize(("text", "value"), [("auto", "auto"), ("3", 3)])
+def test_an_option_may_be_a_number_or_a_word(command: Command, text: str, value: object) -> None:
+    assert command.run("--competition", "toy", "--workers", text).exit_code == 0
+    assert command.requests == [(Extended("toy", workers=value), False)]  # type: ignore[arg-type]
+    wrong = command.run("--competition", "toy", "--workers", "two")
+    assert wrong.exit_code == 2
+    assert "'two' is neither a whole number nor `auto`." in " ".join(wrong.output.split())
+
+
 def test_a_required_option_must_be_given(command: Command) -> None:
     assert "--competition" in command.run().output
     assert command.requests == []

@@ -8,7 +8,7 @@ from agent.competition.prepared import Prepared
 from agent.core.database import open_database
 from agent.core.errors import SetupError
 from agent.core.paths import Home
-from agent.engine.request import check_recorded_parts, make_settings
+from agent.engine.request import check_recorded_parts, chosen_workers, make_settings
 from agent.engine.request_checks import check_parts
 from agent.engine.run_request import RunRequest
 from agent.engine.session import start
@@ -209,3 +209,48 @@ def test_the_executor_is_the_named_one_else_the_one_that_fits_the_machine(
     monkeypatch.setattr("agent.engine.request.device", lambda: device)
     settings = _settings(toy_prepared, share_gpus=True, **options)
     assert settings.executor == executor
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "cores", "expected"),
+    [
+        ({}, 800, 2, (2, 1)),
+        ({}, 800, 16, (4, 4)),
+        ({}, 800, 1, (1, 1)),
+        ({}, 10_001, 2, (1, 2)),
+        ({"max_nodes": 1}, 800, 2, (1, 2)),
+        ({"planner": "llm", "model": "local"}, 800, 2, (1, 2)),
+        ({"workers": 1}, 800, 2, (1, 2)),
+        ({"workers": 3}, 20_000, 2, (3, 1)),
+    ],
+)
+def test_small_tables_get_a_worker_per_core_unless_a_number_is_given(
+    toy_prepared: Prepared,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object],
+    rows: int,
+    cores: int,
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setattr("agent.engine.request.cpu_count", lambda: cores)
+    monkeypatch.setattr("agent.engine.request.device", lambda: "cpu")
+    table = toy_prepared.model_copy(update={"rows": toy_prepared.rows.model_copy(update={"train": rows})})
+    request = RunRequest(competition="toy", **options)  # type: ignore[arg-type]
+    workers = chosen_workers(request, table)
+    assert (workers, max(cores // workers, 1)) == expected
+
+
+def test_the_number_of_workers_is_recorded(toy_prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.engine.request.cpu_count", lambda: 2)
+    monkeypatch.setattr("agent.engine.request.device", lambda: "cpu")
+    settings = _settings(toy_prepared)
+    assert (settings.workers, settings.threads) == (2, 1)
+    assert settings.rules == 3
+    assert not settings.caps_nodes
+    assert _settings(toy_prepared, node_minutes=1.0).caps_nodes
+
+
+def test_a_gpu_serves_one_node_at_a_time(toy_prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.engine.request.cpu_count", lambda: 2)
+    monkeypatch.setattr("agent.engine.request.device", lambda: "cuda")
+    assert chosen_workers(RunRequest(competition="toy"), toy_prepared) == 1

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from agent.core.errors import SetupError
 from agent.memory.distill import distill
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import recall
-from agent.memory.store import LessonStore, merged, read_lessons, write_lessons
+from agent.memory.store import LessonStore, key_of, merged, read_lessons, write_lessons
 from agent.repository.edits import Edit
 from agent.repository.idea import Change
 from tests.support.states import evidence, lesson
@@ -137,3 +138,13 @@ def test_recall_prefers_relevant_certain_and_recent_lessons() -> None:
     sure = lesson("width", 1, 3, evidence(0.3, 0.01), lesson_id="00004")
     assert [item.id for item in recall([other, far, unsure, sure], [SCOPE])] == ["00004", "00003", "00002"]
     assert len(recall([sure] * 50, [SCOPE])) == 30
+
+
+def test_lessons_of_other_structures_stay_apart_and_those_of_former_versions_keep_their_key() -> None:
+    told = lesson("depth", 1, 2)
+    linear, forest = (
+        told.model_copy(update={"scope": told.scope.model_copy(update={"structure": name})})
+        for name in ("linear", "forest")
+    )
+    assert len({key_of(one) for one in (told, linear, forest)}) == 3
+    assert json.loads(key_of(told))[1] == {"task": "classification", "family": "toy", "magnitude": 3}

@@ -29,7 +29,7 @@ def test_the_limit_is_a_share_of_the_time_left_that_grows_with_the_parents_score
     assert limit(state, 1) == pytest.approx(0.1 * left_s)
     assert limit(state, 1) < limit(state, 3) < limit(state, 2)
     assert limit(state, None) == pytest.approx(0.2 * left_s)
-    assert limit(state, 1, continued=True) == pytest.approx(0.5 * left_s)
+    assert limit(state, 1, continued=True) == pytest.approx(0.7 * left_s)
 
 
 def test_near_the_end_a_node_gets_most_of_what_is_left_but_never_more() -> None:

@@ -24,6 +24,7 @@ from agent.repository.idea import WrittenModule
 from agent.repository.lineage import Lineage
 
 SMOKE_LIMIT_S = 60.0
+SMOKE_SHARE = 0.4  # of the node's limit that a smoke run may take, if that is more: machines may be busy
 LEAST_FULL_RUN_S = 1.0  # with less time after its smoke run, a node does not start its full run
 
 ResultCheck = Callable[[Trial, NodeResult], NodeResult]
@@ -218,7 +219,8 @@ class TrialRunner:
     def _smoke(self, trial: Trial, limit_s: float, stop_check: StopCheck | None) -> Outcome | NodeResult:
         """Return the outcome of a passed smoke run, or the result of a failed one."""
         request = ExecutionRequest((SMOKE,), log=SMOKE_LOG)
-        outcome = self._execution.execute(trial, min(SMOKE_LIMIT_S, limit_s), stop_check, request)
+        smoke_limit_s = min(max(SMOKE_LIMIT_S, SMOKE_SHARE * limit_s), limit_s)
+        outcome = self._execution.execute(trial, smoke_limit_s, stop_check, request)
         if outcome.status != "ok":
             reason = f"Smoke run: {outcome.reason}"
             return self._scoring.failed("smoke", trial, outcome, reason, smoke_seconds=outcome.seconds)

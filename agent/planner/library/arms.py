@@ -10,7 +10,8 @@ from agent.memory.lesson import Lesson, Scope
 from agent.repository.family import Move, Value
 from agent.repository.idea import Change
 
-# Variance factor for lessons of unknown structure, and for lessons about the same new values with other old values.
+# Variance factor for lessons of unknown structure, and for lessons about the same new values with other old
+# values.
 SIMILAR_CHANGE_VARIANCE_FACTOR = 4.0
 
 
@@ -55,7 +56,8 @@ def posterior(
         lessons: What is known.
         scope: Where the move is made.
         all_evidence: Whether inconclusive lessons change the gain too; by former rules only their measured
-            times count. "Inconclusive" is a word for people; a large standard error has a small weight anyway.
+            times count. "Inconclusive" is a word for people; a large standard error has a small weight
+            anyway.
     """
     precision = 1.0 / move.gain.sd**2
     mean = move.gain.mean * precision

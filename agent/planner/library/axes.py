@@ -1,8 +1,8 @@
 """Slots as axes of a space: positions of values on their ladder, and values at positions.
 
-One rung of the ladder has length 1, whatever the values are, because the author of a family spaces rungs so that
-each of them matters. Values between two rungs lie between their positions. A range adds one position beyond each
-end of the ladder.
+One rung of the ladder has length 1, whatever the values are, because the author of a family spaces rungs so
+that each of them matters. Values between two rungs lie between their positions. A range adds one position
+beyond each end of the ladder.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What is known about the values of one structure: nodes of this run and of an earlier one, lessons, moves."""
+"""What is known about the values of one structure: nodes of this and of an earlier run, lessons, moves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -106,10 +106,13 @@ class StructureEvidence:
             if node.last_edited != self.parent.last_edited or node.operator == "ensemble":
                 continue
             slots = self.search_space.settle(self.family, blueprint.slots)
-            if node.metric is not None and node.is_valid:
-                yield Trial(slots, self.search_space.error(self.state, node.metric))
+            score, result = self.state.score(node), node.result
+            if result is not None and result.cut is not None:
+                continue  # evidence about time, not about values
+            if score is not None and node.is_valid:
+                yield Trial(slots, self.search_space.error(self.state, score))
             elif node.result is None:  # taken for as good as its parent, so that workers spread out
-                above = self.state.nodes[node.parent].metric if node.parent is not None else None
+                above = self.state.score(self.state.nodes[node.parent]) if node.parent is not None else None
                 if above is not None:
                     yield Trial(slots, self.search_space.error(self.state, above))
             elif node.status == "failed" and not _is_out_of_time(node):

@@ -1,7 +1,7 @@
 """The embedded planner, which needs no language model, no key and no network.
 
-It drafts one solution of each structure, and improves values within structures (`values.py`). By former rules, a
-family's moves were the arms of a bandit; recorded runs still follow them.
+It drafts one solution of each structure, and improves values within structures (`values.py`). By former
+rules, a family's moves were the arms of a bandit; recorded runs still follow them.
 """
 
 from agent.memory.lesson import Scope

@@ -14,7 +14,7 @@ from agent.repository.family import Value
 Slots = Mapping[str, Value]
 
 # What a family declares is better than what lies far from it: expected relative increase of the error.
-PER_RUNG = 0.004  # for each slot, one rung away from its usual value; it grows linearly
+PER_RUNG = 0.003  # for each slot, one rung away from its usual value; it grows with the square
 PER_CHOICE = 0.008  # for each slot with another choice
 MOST_TRIALS = 120  # the latest and best ones; more cost time and change little
 SINGLE_STEPS = (0.5, 1.0, 2.0)  # rungs by which one slot is moved alone
@@ -161,7 +161,7 @@ class Sampler:
     def _expected(self, points: Sequence[Slots]) -> Floats:
         """Return the prior means (k,) of the log errors, without the level."""
         away = np.abs(self.space.positions(points) - self.space.positions([self.usual]))
-        rungs = np.where(self.space.ordered, PER_RUNG * away, PER_CHOICE * (away > 0))
+        rungs = np.where(self.space.ordered, PER_RUNG * away**2, PER_CHOICE * (away > 0))
         return np.asarray(rungs.sum(axis=1))
 
     def _predict(self, points: Sequence[Slots]) -> tuple[Floats, Floats]:

@@ -1,8 +1,9 @@
 """A Gaussian process over the slots of one structure: what all evidence says about values not tried yet.
 
-The logarithm of the error is a sum: one smooth function of each slot, and one function of all of them. The sum
-lets few evaluations speak about many slots. Two kinds of evidence enter alike, as noisy linear observations: the
-error of an evaluated point, and the difference of two points (a lesson of another run, the prior of a move).
+The logarithm of the error is a sum: one smooth function of each slot, and one function of all of them. The
+sum lets few evaluations speak about many slots. Two kinds of evidence enter alike, as noisy linear
+observations: the error of an evaluated point, and the difference of two points (a lesson of another run,
+the prior of a move).
 """
 
 from dataclasses import dataclass
@@ -34,8 +35,8 @@ class Observations:
         values: Observed values (n,), without the prior mean.
         variances: Known variances (n,) of the observations.
         noisy: Whether (n,) the unknown noise of an evaluation is added.
-        joint: Whether (n,) an observation says something about the joint effect of the slots. A difference that
-            was observed elsewhere speaks about its own slots only.
+        joint: Whether (n,) an observation says something about the joint effect of the slots. A difference
+            that was observed elsewhere speaks about its own slots only.
     """
 
     points: Floats
@@ -69,7 +70,7 @@ class Surrogate:
         self._alpha = self._solve(seen.values)
 
     def predict(self, points: Floats) -> tuple[Floats, Floats]:
-        """Return the posterior means (k,) and standard deviations (k,) of the function at points (k, axes)."""
+        """Return posterior means (k,) and standard deviations (k,) of the function at points (k, axes)."""
         seen = self._seen
         parts = self._parts(points, seen.points)
         variances = self._sds[:-1] ** 2

@@ -80,7 +80,7 @@ def _move_of(evidence: StructureEvidence, slots: dict[str, Value]) -> Move | Non
 
 def _other_bases(evidence: StructureEvidence) -> list[Slots]:
     """Return the slots of the structure's best nodes besides the parent."""
-    state, key = evidence.state, evidence.state.direction.key
+    state = evidence.state
     others = [
         node
         for node in state.valid
@@ -90,7 +90,7 @@ def _other_bases(evidence: StructureEvidence) -> list[Slots]:
         and node.last_edited == evidence.parent.last_edited
         and evidence.family.structure_of(node.blueprint.slots) == evidence.structure
     ]
-    others.sort(key=lambda node: (key(node.metric), node.id))
+    others.sort(key=lambda node: (state.rank_key(node), node.id))
     return [
         evidence.search_space.settle(evidence.family, node.blueprint.slots)
         for node in others[:OTHER_BASES]

@@ -80,6 +80,13 @@ def test_a_smoke_run_comes_first_and_once_for_equal_code(
     assert _arguments(executor) == [("--smoke",), (), ()]
 
 
+def test_a_node_with_much_time_leaves_its_smoke_run_more_than_a_minute(
+    runner: TrialRunner, executor: FakeExecutor, trial: Trial
+) -> None:
+    runner.run(trial, 300.0, None, smoke=True)
+    assert [job.limits.time_s for job in executor.jobs] == [120.0, 298.0]
+
+
 def test_without_a_smoke_run_the_full_run_gets_its_arguments(
     runner: TrialRunner, executor: FakeExecutor, trial: Trial
 ) -> None:

@@ -187,10 +187,37 @@ def test_the_start_of_processes_is_no_part_of_the_time_per_row(
     module, _ = extraction
     config = default_config()
     assert module.seconds_per_row(None, config, _Table(5000)) == pytest.approx(0.01)
-    data = SimpleNamespace(train=_Table(5000), val=_Table(500), test=_Table(500))
-    assert len(module.affordable_rows(None, config, data, 80.0)) == 5000
-    assert len(module.affordable_rows(None, config, data, 40.0)) in (2199, 2200)  # 32 s, less 10 s
-    assert len(module.affordable_rows(None, config, data, 1.0)) == 64
+    train = _Table(5000)
+    data = SimpleNamespace(train=train, train_table=train, val=_Table(500), test=_Table(500))
+
+    def affordable(seconds: float) -> int:
+        return len(module.affordable_rows(None, source="", config=config, data=data, seconds=seconds))
+
+    assert affordable(80.0) == 5000
+    assert affordable(40.0) in (2199, 2200)  # 32 s, less 10 s
+    assert affordable(1.0) == 64
+
+
+def test_what_an_earlier_run_has_left_needs_no_time_and_a_part_is_told(
+    extraction: tuple[ModuleType, list[float]], tmp_path: Path
+) -> None:
+    module, now = extraction
+    tables = {name: _Table(count) for name, count in {"train": 1000, "val": 130, "test": 90}.items()}
+    for name, table in tables.items():
+        table.fingerprint = name
+    data = SimpleNamespace(**tables, train_table=tables["train"])
+    config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300)
+    told: list[tuple[str, float]] = []
+    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *cut: told.append(cut))
+    arguments = {"source": "hub x", "config": config, "data": data, "progress": progress}
+    short = module.extract_all(None, seconds=6.0, **arguments)
+    assert len(short.train_rows) in (259, 260)  # 4.8 s, less 2.2 s
+    assert told == [("training rows", len(short.train_rows) / 1000)]
+    assert len(module.extract_all(None, seconds=1e9, **arguments).train_rows) == 1000
+    before = now[0]
+    assert len(module.extract_all(None, seconds=0.0, **arguments).train_rows) == 1000
+    assert now[0] == before
+    assert told[1:] == [("training rows", 1.0)] * 2
 
 
 @pytest.mark.parametrize("refit", [False, True])
@@ -206,7 +233,7 @@ def test_features_are_kept_in_files_of_few_rows(
     data = SimpleNamespace(train=train, val=rows["val"], test=rows["test"], train_table=rows["train"])
     config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300, refit=refit)
     arguments = {"source": "hub x", "config": config, "data": data, "seconds": 1e9}
-    progress = SimpleNamespace(write=lambda *_, **__: None)
+    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
     features = module.extract_all(None, progress=progress, **arguments)
     files = list((tmp_path / "cache").glob("*.npy"))
     assert len(files) == 4 + 1 + 1

@@ -46,16 +46,26 @@ class Job:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `compare`."""
-    parser.add_argument("--tables", default="all", help="dev, held-out, all (no pictures), pictures, or names")
-    parser.add_argument("--entrants", default="default", help=f"default, or names: {', '.join([*VARIANTS, *PEERS])}")
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds, each with private rows of its own")
+    parser.add_argument(
+        "--tables", default="all", help="dev, held-out, all (no pictures), pictures, or names"
+    )
+    parser.add_argument(
+        "--entrants", default="default", help=f"default, or names: {', '.join([*VARIANTS, *PEERS])}"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="number of seeds, each with private rows of its own"
+    )
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--threads", type=int, default=1, help="cores of each entrant")
     parser.add_argument("--jobs", type=int, help="entrants at the same time; default: as the cores allow")
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what the peers' limit counts")
+    parser.add_argument(
+        "--clock", choices=["wall", "cpu"], default="wall", help="what the peers' limit counts"
+    )
     parser.add_argument("--mars", default=".venv/bin/mars", help="words that call MARS")
     parser.add_argument("--mars-python", default=".venv/bin/python", help="Python of MARS's environment")
-    parser.add_argument("--work", type=Path, default=WORK, help="folder of the tables, the answers and the results")
+    parser.add_argument(
+        "--work", type=Path, default=WORK, help="folder of the tables, the answers and the results"
+    )
     parser.add_argument("--page", type=Path, help="file to write the page to; default: WORK/results.md")
     parser.add_argument("--title", default="Quality against other ways")
 
@@ -78,7 +88,9 @@ def compare(arguments: argparse.Namespace) -> None:
     _measure_all(jobs, conditions, arguments.work, store, arguments.jobs)
     results = [
         result
-        for result in comparable(read_results(store), conditions.minutes, conditions.threads, conditions.clock)
+        for result in comparable(
+            read_results(store), conditions.minutes, conditions.threads, conditions.clock
+        )
         if result.table in names and result.entrant in entrants and result.seed < arguments.seeds
     ]
     order = {name: place for place, name in enumerate(entrants)}
@@ -103,7 +115,9 @@ def _table_names(chosen: str) -> list[str]:
     names = chosen.split(",")
     unknown = [name for name in names if name not in tables and name not in pictures]
     if unknown:
-        raise SystemExit(f"--tables: no table is named {', '.join(unknown)}. Known: {', '.join([*tables, *pictures])}.")
+        raise SystemExit(
+            f"--tables: no table is named {', '.join(unknown)}. Known: {', '.join([*tables, *pictures])}."
+        )
     return names
 
 
@@ -115,7 +129,9 @@ def _absolute(word: str) -> str:
 def _present(entrants: Sequence[str], mars_python: str) -> list[str]:
     unknown = [name for name in entrants if name not in VARIANTS and name not in PEERS]
     if unknown:
-        raise SystemExit(f"--entrants: unknown: {', '.join(unknown)}. Known: {', '.join([*VARIANTS, *PEERS])}.")
+        raise SystemExit(
+            f"--entrants: unknown: {', '.join(unknown)}. Known: {', '.join([*VARIANTS, *PEERS])}."
+        )
     present = []
     for name in entrants:
         absent = why_absent(name, mars_python)
@@ -127,7 +143,11 @@ def _present(entrants: Sequence[str], mars_python: str) -> list[str]:
 
 
 def _open_jobs(
-    names: Sequence[str], entrants: Sequence[str], seeds: int, conditions: Conditions, results: Sequence[Result]
+    names: Sequence[str],
+    entrants: Sequence[str],
+    seeds: int,
+    conditions: Conditions,
+    results: Sequence[Result],
 ) -> list[Job]:
     """Return the measurements that no result has, all entrants of one table and seed beside each other."""
     pictures = {data.name for data in listed_pictures()}
@@ -146,7 +166,9 @@ def _open_jobs(
     return [job for job in jobs if (job.table, job.seed, job.entrant) not in done]
 
 
-def _measure_all(jobs: Sequence[Job], conditions: Conditions, work: Path, store: Path, most: int | None) -> None:
+def _measure_all(
+    jobs: Sequence[Job], conditions: Conditions, work: Path, store: Path, most: int | None
+) -> None:
     """Measure side by side, each entrant on cores of its own."""
     cores = available_cores()
     places = min(most or len(cores), max(1, len(cores) // conditions.threads))
@@ -162,7 +184,9 @@ def _measure_all(jobs: Sequence[Job], conditions: Conditions, work: Path, store:
             append_result(store, result)
         finally:
             free.put(mine)
-        shown = f"{result.metric} {result.score:.5f}" if result.score is not None else f"failed: {result.failure}"
+        shown = (
+            f"{result.metric} {result.score:.5f}" if result.score is not None else f"failed: {result.failure}"
+        )
         print(f"{job.table} seed {job.seed}, {job.entrant}: {shown}, {result.seconds:.0f} s", file=sys.stderr)
 
     with ThreadPoolExecutor(places) as pool:

@@ -11,11 +11,20 @@ from problem import Problem, read_problem
 from product import Command, Variant, run_product
 
 MARS = "mars"
+RECORD = "workspaces/mars.db"
 VARIANTS: Mapping[str, Variant] = {
     MARS: Variant(text="`mars init`, its questions answered, `mars run` in a new home"),
     "mars-greedy": Variant(("--policy", "greedy"), text="policy greedy in place of mcts"),
     "mars-random": Variant(("--policy", "random"), text="policy random in place of mcts"),
     "mars-second": Variant(runs=2, text="the second run in one home: warm start and lessons of the first"),
+    "mars-second-without-lessons": Variant(
+        runs=2,
+        forgets=(RECORD,),
+        text="the second run in one home; the record with its lessons is removed before",
+    ),
+    "mars-second-without-solution": Variant(
+        runs=2, forgets=("solutions",), text="the second run in one home; the kept solution is removed before"
+    ),
 }
 
 
@@ -36,7 +45,9 @@ def why_absent(entrant: str, mars_python: str) -> str | None:
     if PEERS[entrant].environment == "mars":
         imports = "; ".join(f"import {name}" for name in PEERS[entrant].needs)
         done = subprocess.run([mars_python, "-c", imports], capture_output=True, check=False)
-        return None if done.returncode == 0 else f"{mars_python} lacks one of {', '.join(PEERS[entrant].needs)}"
+        return (
+            None if done.returncode == 0 else f"{mars_python} lacks one of {', '.join(PEERS[entrant].needs)}"
+        )
     missing = missing_packages(PEERS[entrant])
     return f"this environment lacks {', '.join(missing)}" if missing else None
 
@@ -45,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `search`."""
     parser.add_argument("--variant", required=True, choices=VARIANTS)
     parser.add_argument("--folder", required=True, type=Path, help="folder with problem.json")
-    parser.add_argument("--own", required=True, type=Path, help="the user's own folder, made by prepare_folder")
+    parser.add_argument(
+        "--own", required=True, type=Path, help="the user's own folder, made by prepare_folder"
+    )
     parser.add_argument("--output", required=True, type=Path, help="file to write the predictions to")
     parser.add_argument("--command", required=True, help="JSON list: words that call MARS")
     parser.add_argument("--home", required=True, type=Path, help="MARS_HOME")

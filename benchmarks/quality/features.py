@@ -54,7 +54,9 @@ class Columns:
             names = [f"{name}_{place}" for place in range(values.shape[1])]
             parts.append(pd.DataFrame(values, index=rows.index, columns=names))
         for name, levels in self.levels.items():
-            parts.append(rows[name].where(rows[name].isna(), rows[name].astype(str)).astype(levels).to_frame())
+            parts.append(
+                rows[name].where(rows[name].isna(), rows[name].astype(str)).astype(levels).to_frame()
+            )
         return pd.concat(parts, axis=1)
 
 

@@ -12,7 +12,9 @@ from problem import ID, check_predictions, read_problem
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fit`."""
     parser.add_argument("--peer", required=True, choices=PEERS)
-    parser.add_argument("--folder", required=True, type=Path, help="folder with train.csv, test.csv, problem.json")
+    parser.add_argument(
+        "--folder", required=True, type=Path, help="folder with train.csv, test.csv, problem.json"
+    )
     parser.add_argument("--output", required=True, type=Path, help="file to write the predictions to")
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--threads", type=int, default=1)

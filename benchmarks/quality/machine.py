@@ -8,7 +8,16 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("autogluon.tabular", "optuna", "lightgbm", "catboost", "xgboost-cpu", "xgboost", "scikit-learn", "torch")
+_PACKAGES = (
+    "autogluon.tabular",
+    "optuna",
+    "lightgbm",
+    "catboost",
+    "xgboost-cpu",
+    "xgboost",
+    "scikit-learn",
+    "torch",
+)
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,7 +30,8 @@ def machine_text() -> str:
     ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
-    return f"{names[0] if names else platform.machine()}, {cores} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    processor = names[0] if names else platform.machine()
+    return f"{processor}, {cores} cores, {memory:.0f} GiB, Python {platform.python_version()}"
 
 
 @cache
@@ -43,7 +53,10 @@ def peer_versions() -> Mapping[str, str]:
 @cache
 def _commit() -> str:
     done = subprocess.run(
-        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout.strip() or "unknown"
 

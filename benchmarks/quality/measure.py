@@ -15,10 +15,11 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 from entrants import VARIANTS
-from machine import peer_versions, versions_of
 from limits import thread_environment
+from machine import peer_versions, versions_of
+from nodes import Private, ensembles_by_size, original_ids, private_nodes
 from peers import PEERS
-from problem import ID, check_predictions, read_problem
+from problem import ID, Problem, check_predictions, read_problem, read_rows
 from product import Command, prepare_folder
 from results import Result
 from scores import error_of, score_of
@@ -69,6 +70,7 @@ def measure(
             error = error_of(score, problem)
             if output.with_suffix(".json").exists():
                 facts = json.loads(output.with_suffix(".json").read_text())
+                facts |= _tree(str(facts["run_id"]), Path(place), folder, answers)
         except (OSError, RuntimeError, ValueError) as caught:
             failure = str(caught)[-1000:]
     return Result(
@@ -136,13 +138,35 @@ def _words(
     home.mkdir()
     prepare_folder(problem, folder, own, Command(conditions.mars, {"MARS_HOME": str(home)}))
     search = ["search", "--variant", entrant, "--own", str(own), "--home", str(home)]
-    return [*start, *search, *common, "--command", json.dumps(conditions.mars), "--minutes", str(conditions.minutes)]
+    return [
+        *start,
+        *search,
+        *common,
+        "--command",
+        json.dumps(conditions.mars),
+        "--minutes",
+        str(conditions.minutes),
+    ]
+
+
+def _tree(run_id: str, place: Path, folder: Path, answers: Path) -> dict[str, object]:
+    """Return the errors on the private rows of a run's nodes and of its ensembles."""
+    problem, run = read_problem(folder), place / "home" / "workspaces" / run_id
+    truth = _read_answers(answers, problem)
+    private = Private(truth[ID], truth[problem.target], original_ids(place / "home"))
+    nodes = private_nodes(run, problem, private)
+    train, _ = read_rows(folder, problem)
+    ensembles = ensembles_by_size(run, nodes, train, problem, private)
+    return {"tree": nodes, "ensembles": ensembles}
+
+
+def _read_answers(answers: Path, problem: Problem) -> pd.DataFrame:
+    return pd.read_csv(answers, dtype={problem.target: str} if problem.task == "classification" else None)
 
 
 def _score(output: Path, answers: Path, folder: Path) -> float:
     problem = read_problem(folder)
-    as_text = {problem.target: str} if problem.task == "classification" else None
-    truth = pd.read_csv(answers, dtype=as_text)
+    truth = _read_answers(answers, problem)
     labels = {"prediction": str} if problem.task == "classification" else None
     predictions = pd.read_csv(output, dtype=labels)
     check_predictions(predictions, problem, list(truth[ID]))

@@ -12,7 +12,9 @@ from results import Result
 DIGITS = 4
 
 
-def make_page(title: str, results: Sequence[Result], uses: dict[str, str], command: str, first: str = MARS) -> str:
+def make_page(
+    title: str, results: Sequence[Result], uses: dict[str, str], command: str, first: str = MARS
+) -> str:
     """Return a Markdown page.
 
     Args:
@@ -36,7 +38,9 @@ def _conditions(results: Sequence[Result], command: str) -> str:
     one = results[0]
     peers = [result for result in results if "commit" not in result.versions]
     commits = sorted({result.versions["commit"] for result in results if "commit" in result.versions})
-    versions = ", ".join(f"{name} {version}" for name, version in peers[-1].versions.items()) if peers else "none"
+    versions = (
+        ", ".join(f"{name} {version}" for name, version in peers[-1].versions.items()) if peers else "none"
+    )
     days = sorted({result.measured[:10] for result in results})
     contended = sum(result.is_contended for result in results)
     failed = sum(result.error is None for result in results)
@@ -45,13 +49,13 @@ def _conditions(results: Sequence[Result], command: str) -> str:
         f"- Each entrant had {one.minutes:g} minutes and {one.threads} core(s); seeds {_seeds(results)}.",
         f"- Machine: {machine_text()}. Measured: {' to '.join(dict.fromkeys((days[0], days[-1])))}.",
         f"- MARS at commit {', '.join(commits) or 'none'}. Peers: {versions}.",
-        f"- {len(results)} results, {failed} failed, {contended} with other processes on more than 10 % of the time.",
+        f"- {len(results)} results, {failed} failed. In {contended}, other processes took more than 10 % of the time.",
         "- Intervals are 95 % bootstrap intervals over tables.",
     ]
     if any(result.clock == "cpu" for result in results):
         lines.append("- Peers were held to CPU seconds, MARS to seconds of the wall clock. **Preliminary.**")
-    if contended or failed:
-        lines.append(f"- Failed: {_failures(results) or 'none'}.")
+    if failed:
+        lines.append(f"- Failed: {_failures(results)}.")
     return f"Made by `benchmarks/quality` on {datetime.now(UTC):%Y-%m-%d}.\n\n" + "\n".join(lines)
 
 
@@ -86,7 +90,11 @@ def _ranking(heading: str, results: Sequence[Result], first: str) -> str:
 
 def _scores(results: Sequence[Result], uses: dict[str, str]) -> str:
     names = list(dict.fromkeys(result.entrant for result in results))
-    lines = ["## Scores on private rows, mean over seeds", "", f"| table | use | metric | {' | '.join(names)} |"]
+    lines = [
+        "## Scores on private rows, mean over seeds",
+        "",
+        f"| table | use | metric | {' | '.join(names)} |",
+    ]
     lines.append("| --- " * (3 + len(names)) + "|")
     for table in uses:
         rows = [result for result in results if result.table == table]
@@ -99,7 +107,10 @@ def _scores(results: Sequence[Result], uses: dict[str, str]) -> str:
             cells.append(f"{np.mean(scores):.{DIGITS}f}" if scores else ("failed" if mine else ""))
             errors.append(np.mean([r.error for r in mine if r.error is not None]) if scores else np.inf)
         best = min(errors)
-        shown = [f"**{cell}**" if cell and error == best else cell for cell, error in zip(cells, errors, strict=True)]
+        shown = [
+            f"**{cell}**" if cell and error == best else cell
+            for cell, error in zip(cells, errors, strict=True)
+        ]
         arrow = "↑" if rows[0].metric in {"accuracy", "roc_auc"} else "↓"
         lines.append(f"| {table} | {uses[table]} | {rows[0].metric} {arrow} | {' | '.join(shown)} |")
     return "\n".join(lines)

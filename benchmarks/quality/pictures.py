@@ -183,4 +183,6 @@ def _run(words: list[str], folder: Path) -> None:
     try:
         subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as fault:
-        raise SystemExit(f"`{' '.join(words)}` failed ({fault}). The picture set needs this package.") from None
+        raise SystemExit(
+            f"`{' '.join(words)}` failed ({fault}). The picture set needs this package."
+        ) from None

@@ -13,6 +13,8 @@ import yaml
 from problem import FACTS, ID, PREDICTION, Problem
 
 NEUTRAL = 0.5
+SEED_STEP = 1000  # Between the runs of one home.
+_OPTIONS = ("--offline", "--json", "--tracker", "jsonl")
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class Variant:
     Attributes:
         options: Further options of `mars run`.
         runs: Number of runs in one home; the last one is scored, so that 2 measures what a first run leaves.
+        forgets: What is removed from the home before each further run.
         text: What the page says about it.
     """
 
     options: Sequence[str] = ()
     runs: int = 1
+    forgets: Sequence[str] = ()
     text: str = ""
 
 
@@ -68,13 +72,20 @@ def run_product(
 ) -> Outcome:
     """Search once, or as often as the variant says, and return what the last run kept."""
     for number in range(variant.runs):
-        options = ["--minutes", str(minutes), "--seed", str(seed + 1000 * number), "--offline", "--json"]
+        if number > 0:
+            for path in variant.forgets:
+                _remove(Path(command.environment["MARS_HOME"]) / path)
+        options = ["--minutes", str(minutes), "--seed", str(seed + SEED_STEP * number), *_OPTIONS]
         words = ["run", "--competition", str(own), *options, *variant.options]
         facts = json.loads(_call(command, words, log=own.parent / f"run{number}.log").splitlines()[-1])
     if not facts["solution_path"]:
         raise RuntimeError(f"MARS kept no solution: {facts['ended']}")
-    submission = pd.read_csv(Path(facts["solution_path"]) / "submission.csv", dtype={problem.target: object})
-    return Outcome(_as_predictions(submission, problem), facts)
+    return Outcome(predictions_of(Path(facts["solution_path"]) / "submission.csv", problem), facts)
+
+
+def predictions_of(path: Path, problem: Problem) -> pd.DataFrame:
+    """Return the predictions that a submission of MARS holds."""
+    return _as_predictions(pd.read_csv(path, dtype={problem.target: object}), problem)
 
 
 def _write_sample(problem: Problem, own: Path) -> None:
@@ -96,6 +107,13 @@ def _as_predictions(submission: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     return table[[ID, *problem.classes]]
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _call(command: Command, words: Sequence[str], log: Path) -> str:
     with log.open("w") as errors:
         done = subprocess.run(
@@ -108,5 +126,7 @@ def _call(command: Command, words: Sequence[str], log: Path) -> str:
         )
     if done.returncode != 0:
         last = "\n".join(log.read_text().splitlines()[-5:])
-        raise RuntimeError(f"mars {words[0]} ended with exit code {done.returncode}: {last}{done.stdout[-500:]}")
+        raise RuntimeError(
+            f"mars {words[0]} ended with exit code {done.returncode}: {last}{done.stdout[-500:]}"
+        )
     return done.stdout

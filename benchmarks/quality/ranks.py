@@ -67,7 +67,7 @@ def mean_ranks(errors: pd.DataFrame, seed: int = 0) -> Mapping[str, Interval]:
     if complete.empty:
         return {}
     by_table = complete.rank(axis=1).groupby(level="table").mean()
-    return {str(name): _interval(by_table[name].to_numpy(), seed) for name in by_table}
+    return {str(name): interval(by_table[name].to_numpy(), seed) for name in by_table}
 
 
 def duel(errors: pd.DataFrame, first: str, second: str, seed: int = 0) -> Duel | None:
@@ -86,12 +86,13 @@ def duel(errors: pd.DataFrame, first: str, second: str, seed: int = 0) -> Duel |
         wins=int((gap < -TIE).sum()),
         ties=int((gap.abs() <= TIE).sum()),
         tables=len(means),
-        difference=_interval(relative.to_numpy(), seed),
+        difference=interval(relative.to_numpy(), seed),
         seeds_won=float(won.mean()),
     )
 
 
-def _interval(values: np.ndarray, seed: int) -> Interval:
+def interval(values: np.ndarray, seed: int = 0) -> Interval:
+    """Return the mean of values and its 95 % bootstrap interval."""
     if len(values) == 0:
         return Interval(np.nan, np.nan, np.nan)
     draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))

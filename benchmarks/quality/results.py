@@ -15,8 +15,8 @@ class Result:
         score: Metric on the private rows; None if the entrant failed.
         error: The score as an error, lower is better.
         failure: Why there is no score.
-        seconds: Wall-clock time. `cpu_s` and `foreign_s`: CPU time of the entrant, and of all other processes on
-            its cores meanwhile.
+        seconds: Wall-clock time.
+        cpu_s, foreign_s: CPU time of the entrant, and of all other processes on its cores meanwhile.
         facts: What a MARS run says about itself.
     """
 

@@ -13,7 +13,11 @@ from problem import ID, Problem, write_problem
 from sklearn.model_selection import train_test_split
 
 LIST = Path(__file__).with_name("tables.yaml")
-SMALL_ROWS, SMALL_SHARE, SHARE = 3000, 1 / 3, 0.2  # Small tables need more private rows to tell entrants apart.
+SMALL_ROWS, SMALL_SHARE, SHARE = (
+    3000,
+    1 / 3,
+    0.2,
+)  # Small tables need more private rows to tell entrants apart.
 ROWS_SEED = 0
 
 
@@ -47,7 +51,7 @@ def listed_tables() -> list[PublicTable]:
 
 
 def read_table(table: PublicTable) -> pd.DataFrame:
-    """Return the labelled rows of a public table in random order, with an id, without columns that tell the target."""
+    """Return the rows of a public table in random order, with an id, without columns that tell the target."""
     rows = _READERS[table.package](table).rename(columns=dict(table.rename))
     rows = rows.drop(columns=[c for c in ("rownames", *table.drop) if c in rows])
     rows = rows.dropna(subset=table.target).drop_duplicates(ignore_index=True)
@@ -79,9 +83,7 @@ def write_table(table: PublicTable, seed: int, folder: Path, answers: Path) -> P
     classes: list[str] = []
     if table.task == "classification":
         classes = sorted(str(label) for label in rows[table.target].unique())
-    problem = Problem(
-        table.name, table.target, table.task, table.metric, classes, table.positive, table.time
-    )
+    problem = Problem(table.name, table.target, table.task, table.metric, classes, table.positive, table.time)
     write_problem(problem, train, private.drop(columns=table.target), folder)
     answers.parent.mkdir(parents=True, exist_ok=True)
     private[[ID, table.target]].to_csv(answers, index=False)

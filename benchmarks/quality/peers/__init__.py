@@ -1,7 +1,7 @@
 """Entrants that are not MARS. Each module has `predict(folder, problem, limits, **options)`.
 
-`predict` reads train.csv and test.csv of a folder and returns one prediction per row of test.csv: columns `id`
-and `prediction`, or `id` and one probability per class in the order of `problem.classes`.
+`predict` reads train.csv and test.csv of a folder and returns one prediction per row of test.csv: columns
+`id` and `prediction`, or `id` and one probability per class in the order of `problem.classes`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,9 @@ PEERS: Mapping[str, Peer] = {
         text="random search over the same settings",
     ),
     "hist-gradient-boosting": Peer(
-        "hist_gradient_boosting", ("sklearn",), text="scikit-learn's HistGradientBoosting on all rows, untuned"
+        "hist_gradient_boosting",
+        ("sklearn",),
+        text="scikit-learn's HistGradientBoosting on all rows, untuned",
     ),
     "five-learners": Peer(
         "five_learners",

@@ -1,4 +1,4 @@
-"""Five untuned learners in 5 folds, blended greedily by their out-of-fold predictions: an hour's work by hand."""
+"""Five untuned learners in 5 folds, blended greedily by their out-of-fold predictions."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,7 +35,10 @@ def predict(folder: Path, problem: Problem, limits: Limits) -> pd.DataFrame:
         before = limits.left()
         if fitted and before < slowest + (1 - TIME_SHARE) * limits.seconds:
             break
-        fitted.append(_out_of_fold(make, data, problem, limits.seed))
+        outputs = _out_of_fold(make, data, problem, limits, may_stop=bool(fitted))
+        if outputs is None:
+            break
+        fitted.append(outputs)
         slowest = max(slowest, before - limits.left())
     weights = _blend([held_out for held_out, _ in fitted], data.target, problem)
     blended = sum(weight * test for weight, (_, test) in zip(weights, fitted, strict=True))
@@ -47,7 +50,13 @@ def _learners(problem: Problem, limits: Limits, data: Matrices) -> Mapping[str, 
 
     seed, threads = {"random_state": limits.seed}, {"n_jobs": limits.threads}
     trees: Mapping[str, Any] = {"n_estimators": TREES, "min_samples_leaf": 2, **seed, **threads}
-    boosted: Mapping[str, Any] = {"n_estimators": ROUNDS, "learning_rate": 0.05, "verbosity": -1, **seed, **threads}
+    boosted: Mapping[str, Any] = {
+        "n_estimators": ROUNDS,
+        "learning_rate": 0.05,
+        "verbosity": -1,
+        **seed,
+        **threads,
+    }
     dense = lambda model: make_pipeline(dense_encoder(data.train), model)  # noqa: E731
     if problem.task == "regression":
         return {
@@ -66,11 +75,18 @@ def _learners(problem: Problem, limits: Limits, data: Matrices) -> Mapping[str, 
     }
 
 
-def _out_of_fold(make: Callable[[], Any], data: Matrices, problem: Problem, seed: int) -> Outputs:
-    """Return outputs of labelled rows by models that have not seen them, and the mean outputs of rows to predict."""
+def _out_of_fold(
+    make: Callable[[], Any], data: Matrices, problem: Problem, limits: Limits, may_stop: bool
+) -> Outputs | None:
+    """Return out-of-fold outputs of labelled rows, and the mean outputs of rows to predict.
+
+    Return None if the time ends before the last fold and the learner can be left out.
+    """
     shape = (len(data.target), len(problem.classes)) if problem.classes else (len(data.target),)
     held_out, tests = np.zeros(shape), []
-    for train, validation in folds_of(data.target, problem, seed):
+    for train, validation in folds_of(data.target, problem, limits.seed):
+        if may_stop and limits.left() < 0:
+            return None
         model = make().fit(data.train.iloc[train], data.target[train])
         call = model.predict_proba if problem.classes else model.predict
         held_out[validation] = call(data.train.iloc[validation])

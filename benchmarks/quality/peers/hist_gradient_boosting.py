@@ -1,4 +1,4 @@
-"""scikit-learn's HistGradientBoosting with its defaults on all labelled rows: the least that anybody tries."""
+"""scikit-learn's HistGradientBoosting with its defaults on all labelled rows."""
 
 from pathlib import Path
 
@@ -16,7 +16,11 @@ def predict(folder: Path, problem: Problem, limits: Limits) -> pd.DataFrame:
     options = {"categorical_features": "from_dtype", "random_state": limits.seed}
     if problem.task == "regression":
         loss = "absolute_error" if problem.metric == "mae" else "squared_error"
-        outputs = HistGradientBoostingRegressor(loss=loss, **options).fit(data.train, data.target).predict(data.test)
+        outputs = (
+            HistGradientBoostingRegressor(loss=loss, **options)
+            .fit(data.train, data.target)
+            .predict(data.test)
+        )
     else:
         model = HistGradientBoostingClassifier(**options).fit(data.train, data.target)
         outputs = model.predict_proba(data.test)

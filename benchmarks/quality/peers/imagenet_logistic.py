@@ -51,7 +51,9 @@ def _network():  # type: ignore[no-untyped-def]
     found = find_spec(WEIGHTS)
     if found is None or found.origin is None:
         raise SystemExit(f"imagenet-logistic: the package {WEIGHTS} is missing.")
-    file = next(path for path in Path(found.origin).parent.rglob("*.pth") if os.path.getsize(path) > 1_000_000)
+    file = next(
+        path for path in Path(found.origin).parent.rglob("*.pth") if os.path.getsize(path) > 1_000_000
+    )
     weights = torch.load(file, map_location="cpu", weights_only=True)
     network = timm.create_model(NETWORK, pretrained=False)
     names = network.state_dict()
@@ -74,7 +76,11 @@ def _features(network, files: list[Path]) -> np.ndarray:  # type: ignore[no-unty
             with Image.open(file) as opened:
                 picture = opened.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
-            flat = Image.alpha_composite(white, picture).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            flat = (
+                Image.alpha_composite(white, picture)
+                .convert("RGB")
+                .resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            )
             pictures.append(np.asarray(flat, np.float32) / 127.5 - 1)
         batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
         with torch.inference_mode():

@@ -1,7 +1,8 @@
 """Optuna over LightGBM's settings, by TPE or at random: the usual way to tune a table.
 
-Each trial trains 5 folds with early stopping. The score is the metric over all out-of-fold outputs; a trial that
-is worse than the median after some folds ends early. The predictions are the mean of the best trial's fold models.
+Each trial trains 5 folds with early stopping. Its score is the metric over all out-of-fold outputs. A trial
+that is worse than the median after some folds ends early. The predictions are the mean of the best trial's
+fold models.
 """
 
 import time
@@ -37,7 +38,10 @@ def predict(folder: Path, problem: Problem, limits: Limits, sampler: str) -> pd.
             if time.time() > end and best is not None:
                 raise optuna.TrialPruned
             model = _fit(data, train, validation, problem, limits, settings, end)
-            outputs[validation], test = _outputs(model, data.train.iloc[validation]), _outputs(model, data.test)
+            outputs[validation], test = (
+                _outputs(model, data.train.iloc[validation]),
+                _outputs(model, data.test),
+            )
             tests.append(test)
             done = np.concatenate([done, validation])
             error = error_on(outputs[done], data.target[done], problem)
@@ -49,7 +53,9 @@ def predict(folder: Path, problem: Problem, limits: Limits, sampler: str) -> pd.
         return error
 
     samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    study = optuna.create_study(sampler=samplers[sampler](seed=limits.seed), pruner=optuna.pruners.MedianPruner())
+    study = optuna.create_study(
+        sampler=samplers[sampler](seed=limits.seed), pruner=optuna.pruners.MedianPruner()
+    )
     while time.time() < end:
         study.optimize(objective, n_trials=1)
     assert best is not None
@@ -82,7 +88,9 @@ def _fit(
 
     def stop_in_time(environment: Any) -> None:
         if time.time() > end and environment.iteration > 0:
-            raise lightgbm.callback.EarlyStopException(environment.iteration, environment.evaluation_result_list)
+            raise lightgbm.callback.EarlyStopException(
+                environment.iteration, environment.evaluation_result_list
+            )
 
     regression = problem.task == "regression"
     kind = lightgbm.LGBMRegressor if regression else lightgbm.LGBMClassifier
@@ -100,9 +108,10 @@ def _fit(
         data.train.iloc[train],
         data.target[train],
         eval_set=[(data.train.iloc[validation], data.target[validation])],
-        eval_metric={"roc_auc": "auc", "accuracy": "error" if len(problem.classes) == 2 else "multi_error"}.get(
-            problem.metric
-        ),
+        eval_metric={
+            "roc_auc": "auc",
+            "accuracy": "error" if len(problem.classes) == 2 else "multi_error",
+        }.get(problem.metric),
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), stop_in_time],
     )
 

@@ -36,9 +36,7 @@ class Columns:
             if pd.to_datetime(cells, errors="coerce", format="mixed", utc=True).notna().mean() > _DATE_SHARE:
                 self.dates.append(name)
             elif cells.str.split().str.len().mean() >= WORDS and cells.nunique() > MOST_LEVELS:
-                words = TfidfVectorizer(min_df=3, sublinear_tf=True)
-                reduce = TruncatedSVD(TEXT_COMPONENTS, random_state=0)
-                self.texts[name] = make_pipeline(words, reduce).fit(rows[name].fillna("").astype(str))
+                self.texts[name] = _text_encoder(rows[name].fillna("").astype(str))
             else:
                 self.levels[name] = pd.CategoricalDtype(sorted(cells.value_counts().index[:MOST_LEVELS]))
         return self
@@ -60,14 +58,21 @@ class Columns:
         return pd.concat(parts, axis=1)
 
 
+def _text_encoder(texts: pd.Series) -> Pipeline:
+    """Return TF-IDF of the words that three texts or more have, reduced to few columns."""
+    words = TfidfVectorizer(min_df=min(3, len(texts)), sublinear_tf=True).fit(texts)
+    columns = min(TEXT_COMPONENTS, len(words.vocabulary_))
+    return make_pipeline(words, TruncatedSVD(columns, random_state=0).fit(words.transform(texts)))
+
+
 def _date_parts(moments: pd.Series, name: str) -> pd.DataFrame:
     days = (moments - pd.Timestamp("2000-01-01", tz="UTC")) / pd.Timedelta(days=1)
     calendar = moments.dt
     parts = {
         "days": days,
         "month": calendar.month,
-        "weekday": calendar.weekday,
-        "day": calendar.dayofyear,
+        "weekday": calendar.day_of_week,
+        "day": calendar.day_of_year,
         "hour": calendar.hour,
     }
     return pd.DataFrame({f"{name}_{part}": values.astype(float) for part, values in parts.items()})

@@ -49,7 +49,7 @@ def _conditions(results: Sequence[Result], command: str) -> str:
         f"- Each entrant had {one.minutes:g} minutes and {one.threads} core(s); seeds {_seeds(results)}.",
         f"- Machine: {machine_text()}. Measured: {' to '.join(dict.fromkeys((days[0], days[-1])))}.",
         f"- MARS at commit {', '.join(commits) or 'none'}. Peers: {versions}.",
-        f"- {len(results)} results, {failed} failed. In {contended}, other processes took more than 10 % of the time.",
+        f"- {len(results)} results, {failed} failed. Others took more than 10 % of the cores in {contended}.",
         "- Intervals are 95 % bootstrap intervals over tables.",
     ]
     if any(result.clock == "cpu" for result in results):

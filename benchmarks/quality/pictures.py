@@ -24,9 +24,10 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from tables import LIST, SHARE
 
 LABEL, FILE, GROUP = "label", "file", "group"
-MOST_PER_CLASS, FEWEST_PER_CLASS = 800, 100
+MOST_PER_CLASS, FEWEST_PER_CLASS = 1600, 100
 _NO_CLASSES = frozenset({"unsorted", "special"})  # Folders of clip art that say nothing about a picture.
 LONGEST_SIDE = 256
+MOST_PIXELS = 16_000_000  # A few drawings have far more, and take minutes to read.
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,14 @@ def _clipart(packages: Path) -> Iterator[Picture]:
         label = path.relative_to(root).parts[0]
         if label in _NO_CLASSES or path.is_symlink():
             continue
-        with Image.open(path) as picture:
-            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            yield Picture(_as_png(picture.convert("RGBA")), label, str(path))
+        try:
+            with Image.open(path) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    continue
+                picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+                yield Picture(_as_png(picture.convert("RGBA")), label, str(path))
+        except Image.DecompressionBombError:
+            continue
 
 
 def _emoji(packages: Path) -> Iterator[Picture]:
@@ -165,7 +171,7 @@ def _unpacked(packages: Path, name: str, fetch: Callable[[str, Path], None]) -> 
 
 
 def _from_debian(name: str, folder: Path) -> None:
-    _run(["apt-get", "download", name], folder)
+    _run(["apt-get", "download", "--quiet", name], folder)
     archive = next(folder.glob("*.deb"))
     _run(["dpkg-deb", "-x", archive.name, "."], folder)
     archive.unlink()

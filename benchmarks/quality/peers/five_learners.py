@@ -59,10 +59,13 @@ def _learners(problem: Problem, limits: Limits, data: Matrices) -> Mapping[str, 
     }
     dense = lambda model: make_pipeline(dense_encoder(data.train), model)  # noqa: E731
     if problem.task == "regression":
+        absolute = problem.metric == "mae"
+        loss = {"loss": "absolute_error" if absolute else "squared_error"}
+        objective = {"objective": "mae" if absolute else "rmse"}
         return {
             "linear": lambda: dense(RidgeCV(np.logspace(-2, 3, 11))),
-            "hist": lambda: HistGradientBoostingRegressor(categorical_features="from_dtype", **seed),
-            "lightgbm": lambda: LGBMRegressor(**boosted),
+            "hist": lambda: HistGradientBoostingRegressor(categorical_features="from_dtype", **loss, **seed),
+            "lightgbm": lambda: LGBMRegressor(**boosted, **objective),
             "extra trees": lambda: dense(ExtraTreesRegressor(**trees)),
             "forest": lambda: dense(RandomForestRegressor(**trees)),
         }

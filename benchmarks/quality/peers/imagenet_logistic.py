@@ -37,7 +37,9 @@ def predict(folder: Path, problem: Problem, limits: Limits) -> pd.DataFrame:
         folds = list(GroupKFold(FOLDS).split(features, target, train[problem.groups]))
     else:
         folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=limits.seed).split(features, target))
-    head = LogisticRegressionCV(Cs=PENALTIES, cv=folds, max_iter=300, use_legacy_attributes=False)
+    head = LogisticRegressionCV(
+        Cs=PENALTIES, cv=folds, scoring="accuracy", max_iter=300, use_legacy_attributes=False
+    )
     model = make_pipeline(StandardScaler(), head).fit(features, target)
     outputs = model.predict_proba(_features(network, [folder / file for file in test[problem.pictures]]))
     return as_predictions(outputs, test["id"], problem)

@@ -36,9 +36,12 @@ class Prepared(BaseModel):
     * `public/metadata`: `train.csv`, `val.csv`, `test.csv` (test rows and audit rows mixed), `classes.csv`
       and `sample_submission.csv`, all with opaque ids. With `train_folds`, the fold column of `train.csv` and
       `val.csv` holds 0, 1, ...; the validation rows form the last fold.
+      With `folds`, `folds.csv` has two columns, the id and the fold: 0 for the rows of `val.csv`, 1 and more
+      for those of `train.csv`.
     * `private`: `val.csv` and `audit.csv` (opaque id and targets), and `ids.csv` with the columns `opaque`,
       `original` and `part` (train, val, audit or test). Test rows are in the order of the original sample
-      submission, whose cells are in `sample.csv`, columns by place.
+      submission, whose cells are in `sample.csv`, columns by place. With `folds`, `folds.csv` holds id and
+      targets of the executed folds, fold by fold; it begins with the rows of `val.csv`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,11 +61,29 @@ class Prepared(BaseModel):
     train_folds: int = Field(
         default=0, description="Number of the user's folds in the training rows; 0 without a fold column."
     )
+    folds: int = Field(
+        default=0, description="Number of folds of the rows of train.csv and val.csv; 0: one part held out."
+    )
+    fold_rows: tuple[int, ...] = Field(
+        default=(), description="Number of rows of each executed fold, fold 0 (the validation rows) first."
+    )
+    folds_forward: bool = Field(
+        default=False, description="Whether only rows of higher folds, which are earlier, train for a fold."
+    )
     rendering: Rendering | None = Field(
         default=None, description="The 8-bit form of pictures with more bits or with transparency."
     )
     warnings: tuple[str, ...] = Field(default=(), description="Warnings for the user, one sentence each.")
     root: Path = Field(exclude=True)
+
+    @property
+    def folds_executed(self) -> int:
+        """Return the number of folds that are held out in turn; 1 without folds."""
+        return max(len(self.fold_rows), 1)
+
+    def rows_of_folds(self, folds: int) -> int:
+        """Return the number of rows of the first folds; without folds, of the validation rows."""
+        return sum(self.fold_rows[:folds]) if self.fold_rows else self.rows.val
 
     @property
     def class_names(self) -> tuple[str, ...] | None:

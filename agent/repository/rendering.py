@@ -20,7 +20,9 @@ from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, with_current_defaults
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = (
+    1  # the oldest version that the files meet; recorded repositories are compared byte by byte
+)
 
 
 class RenderError(MarsError):
@@ -55,6 +57,15 @@ class TaskView(BaseModel):
         default=None, description="Column of train.csv with the user's own folds, if it holds several."
     )
     own_folds: int = Field(default=0, description="Number of folds in that column, numbered from 0.")
+    folds: int = Field(
+        default=0, description="Number of folds in folds.csv, numbered from 0; 0: one part is held out."
+    )
+    folds_executed: int = Field(
+        default=1, description="Number of folds, from fold 0, that are held out in turn; 1 without folds."
+    )
+    folds_forward: bool = Field(
+        default=False, description="Whether only rows of higher folds, which are earlier, train for a fold."
+    )
     picture_ground: int = Field(
         default=WHITE, description="Grey value behind transparent pictures; prepared ones have it already."
     )
@@ -108,6 +119,9 @@ class TaskView(BaseModel):
             n_train=prepared.rows.train,
             fold_column=spec.fold_column if several else None,
             own_folds=prepared.train_folds if several else 0,
+            folds=prepared.folds,
+            folds_executed=prepared.folds_executed,
+            folds_forward=prepared.folds_forward,
             picture_ground=WHITE if prepared.rendering is None else prepared.rendering.ground,
             picture_ranges=() if prepared.rendering is None else prepared.rendering.ranges,
         )

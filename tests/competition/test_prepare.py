@@ -49,7 +49,7 @@ def everything_public(prepared: Prepared) -> str:
 def test_tables_have_opaque_ids_inputs_and_labels_where_allowed(tmp_path: Path) -> None:
     spec = number_folder(tmp_path / "data", labelled=2_000, to_predict=100)
     prepared = prepare_folder(spec, tmp_path / "data")
-    assert prepared.rows.model_dump() == {"train": 1_440, "val": 360, "audit": 200, "test": 100}
+    assert prepared.rows.model_dump() == {"train": 1_575, "val": 225, "audit": 200, "test": 100}
     assert list(read(prepared, "train")) == list(read(prepared, "val")) == ["id", "x", "label"]
     assert list(read(prepared, "test")) == ["id", "x"]
     assert prepared.classes == ("blue", "green", "red")

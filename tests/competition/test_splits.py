@@ -38,13 +38,22 @@ def assert_parts_cover(split: Split, rows: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labelled", "audit"), [(5, 0), (1_333, 0), (1_334, 200), (1_437, 200), (2_000, 200), (30_000, 3_000)]
+    ("labelled", "audit", "val"),
+    [
+        (5, 0, 1),
+        (1_333, 0, 167),
+        (1_334, 200, 142),
+        (1_437, 200, 155),
+        (2_000, 200, 225),
+        (5_000, 500, 900),
+        (30_000, 3_000, 5_400),
+    ],
 )
-def test_audit_rows_are_a_tenth_or_200_or_none(labelled: int, audit: int) -> None:
+def test_audit_rows_are_a_tenth_or_200_or_none(labelled: int, audit: int, val: int) -> None:
     assert audit_size(labelled) == audit
     split = split_rows(LabelledRows(classes(np.arange(labelled) % 2)))
     assert len(split.audit) == audit
-    assert len(split.val) == max(1, round(0.2 * (labelled - audit)))
+    assert len(split.val) == val
     assert ("No audit rows" in "".join(split.warnings)) == (audit == 0)
     assert_parts_cover(split, labelled)
 
@@ -75,10 +84,10 @@ def test_a_rare_label_is_held_out_in_proportion() -> None:
     assert target.labels is not None
     split = split_rows(LabelledRows(target))
     assert len(split.audit) == 200
-    assert len(split.val) == 260
+    assert len(split.val) == 162
     total = target.labels.sum(axis=0)
-    random = np.random.default_rng(0).choice(1_500, 260, replace=False)
-    share = 260 / 1_500
+    random = np.random.default_rng(0).choice(1_500, 162, replace=False)
+    share = 162 / 1_500
     ours = np.abs(target.labels[split.val].sum(axis=0) - share * total)
     theirs = np.abs(target.labels[random].sum(axis=0) - share * total)
     assert ours.sum() < 0.6 * theirs.sum()  # random draws lie about twice as far off

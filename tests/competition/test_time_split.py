@@ -118,8 +118,8 @@ def dated(folder: Path, first_to_predict: str) -> Prepared:
 def test_the_latest_days_validate_whatever_form_they_have(tmp_path: Path) -> None:
     prepared = dated(tmp_path / "later", "2023-08-01")
     train, val = (pd.read_csv(prepared.metadata / f"{name}.csv") for name in ("train", "val"))
-    assert sorted(train["x"]) == days("2023-01-01", 160)
-    assert sorted(val["x"]) == days("2023-06-10", 40)
+    assert sorted(train["x"]) == days("2023-01-01", 175)
+    assert sorted(val["x"]) == days("2023-06-25", 25)
     random = dated(tmp_path / "among", "2023-03-01")
     assert pd.read_csv(random.metadata / "val.csv")["x"].min() < "2023-06-01"
     assert random.fingerprint != prepared.fingerprint

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agent.competition.preparation.splits import SEED, LabelledRows, Split
 from agent.competition.prepared import Prepared
@@ -43,6 +44,8 @@ def verify_prepared(prepared: Prepared, rows: LabelledRows, split: Split) -> Non
         tables["sample_submission"][key].equals(tables["test"][key]),
         "the sample submission and test.csv have different ids",
     )
+    if split.folds is not None:
+        _check_fold_files(prepared, tables)
     if prepared.spec.image_input is not None:
         _check_images(prepared, tables)
     _check_split(rows, split)
@@ -58,9 +61,32 @@ def _check_images(prepared: Prepared, tables: dict[str, pd.DataFrame]) -> None:
         _require(not missing, f"{len(missing)} of {len(sampled)} sampled images of {name}.csv are missing")
 
 
+def _check_fold_files(prepared: Prepared, tables: dict[str, pd.DataFrame]) -> None:
+    """Require a fold for each labelled row, and the answers of the executed folds in order."""
+    key = prepared.spec.id_column
+    folds = pd.read_csv(prepared.metadata / "folds.csv", dtype=str, na_filter=False)
+    fold_of = dict(zip(folds.iloc[:, 0], folds.iloc[:, 1].astype(int), strict=True))
+    for name, is_val in (("train", False), ("val", True)):
+        fits = [(fold_of.get(row, -1) == 0) is is_val and row in fold_of for row in tables[name][key]]
+        _require(all(fits), f"the folds of {name}.csv are wrong")
+    _require(
+        len(fold_of) == len(folds) == prepared.rows.train + prepared.rows.val, "folds.csv has other rows"
+    )
+    answers = pd.read_csv(prepared.private / "folds.csv", dtype=str, na_filter=False)
+    expected = np.repeat(np.arange(prepared.folds_executed), prepared.fold_rows).tolist()
+    _require([fold_of[row] for row in answers[key]] == expected, "the answers of the folds are incomplete")
+
+
+def _disjoint_parts(split: Split) -> list[NDArray[np.intp]]:
+    """Return the parts, for a split by time from the earliest to the latest."""
+    if split.folds is None:
+        return [split.train, split.val, split.audit]
+    return [*(split.folds.rows(fold) for fold in reversed(range(split.folds.count))), split.audit]
+
+
 @redacted_as("the split of groups, times or classes is wrong")
 def _check_split(rows: LabelledRows, split: Split) -> None:
-    parts = [part for part in (split.train, split.val, split.audit) if len(part)]
+    parts = [part for part in _disjoint_parts(split) if len(part)]
     if rows.folds is not None:
         return  # folds of the user may cut groups and times
     if rows.groups is not None:

@@ -9,13 +9,16 @@ from agent.competition.preparation.sample_form import SubmissionPlan, default_ce
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 
+FOLD_COLUMN = "fold"  # of folds.csv; readers take the second column
+
 
 @dataclass(frozen=True)
 class PartTables:
     """The tables of all parts, with opaque ids.
 
     Columns: id, `file_path` for images, inputs and, for labelled rows, targets. `test` is in the order of the
-    original sample submission. `ids` has the columns opaque, original and part.
+    original sample submission. `ids` has the columns opaque, original and part. `folds` has the fold of each
+    row of `train` and `val`, by their index, and is None without folds.
     """
 
     train: pd.DataFrame
@@ -25,10 +28,14 @@ class PartTables:
     ids: pd.DataFrame
     plan: SubmissionPlan
     classes: tuple[str, ...] | None
+    folds: "pd.Series[int] | None" = None
 
 
-def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path) -> None:
-    """Write `public/metadata` and `private`. Sorting by opaque id hides the origin of a row."""
+def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: int = 1) -> None:
+    """Write `public/metadata` and `private`. Sorting by opaque id hides the origin of a row.
+
+    `executed` is the number of folds that are held out in turn.
+    """
     key, metadata, private = spec.id_column, root / "public" / "metadata", root / "private"
     answers = [key, *spec.targets]
     write_table(parts.train.sort_values(key), metadata / "train.csv")
@@ -41,6 +48,21 @@ def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path) -> None:
         write_table(pd.DataFrame({"label": parts.classes}), metadata / "classes.csv")
     write_table(parts.val[answers].sort_values(key), private / "val.csv")
     write_table(parts.audit[answers].sort_values(key), private / "audit.csv")
+    if parts.folds is not None:
+        _write_folds(parts, parts.folds, executed, spec, root)
     write_table(parts.ids, private / "ids.csv")
     by_place = parts.plan.cells.set_axis([str(place) for place in range(parts.plan.cells.shape[1])], axis=1)
     write_table(by_place, private / "sample.csv")
+
+
+def _write_folds(
+    parts: PartTables, folds: "pd.Series[int]", executed: int, spec: CompetitionSpec, root: Path
+) -> None:
+    """Write the fold of each row, and the answers of the executed folds, fold by fold."""
+    key = spec.id_column
+    labelled = pd.concat([parts.train, parts.val]).sort_values(key)
+    fold = folds.loc[labelled.index]
+    column = FOLD_COLUMN if key != FOLD_COLUMN else f"{FOLD_COLUMN}_"
+    write_table(pd.DataFrame({key: labelled[key], column: fold}), root / "public" / "metadata" / "folds.csv")
+    order = fold[fold < executed].sort_values(kind="stable").index
+    write_table(labelled.loc[order, [key, *spec.targets]], root / "private" / "folds.csv")

@@ -32,13 +32,13 @@ from agent.competition.preparation.raw_tables import (
     read_tables,
 )
 from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
-from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
+from agent.competition.preparation.splits import SEED, LabelledRows, Split, may_have_folds, split_rows
 from agent.competition.preparation.time_split import TimeSplit, choose_time_split
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
 from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
-from agent.competition.target import ReadTargets, Target, canonical_spec, read_targets
+from agent.competition.target import ReadTargets, canonical_spec, read_targets
 from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 from agent.core.steps import report_step
@@ -71,7 +71,8 @@ class _PreparationInput:
     plan: SubmissionPlan
     time_split: TimeSplit
     media: RowMedia | None
-    fingerprint: str
+    fingerprint: str = ""
+    split: Split | None = None  # of all labelled rows; images may drop rows later
 
 
 def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = link_or_copy) -> Prepared:
@@ -108,7 +109,7 @@ def check_readable(spec: CompetitionSpec, raw: RawData) -> tuple[RowCounts, tupl
     """
     with translate_os_errors(f"Reading {spec.id}"):
         source = _read(raw.with_grader_metric(spec), raw)
-        split = split_rows(_labelled_rows(source, source.targets.target), mix_audit=spec.mix_audit)
+        split = source.split or _split(source, _labelled_rows(source))
     rows = RowCounts(
         train=len(split.train), val=len(split.val), audit=len(split.audit), test=len(source.tables.test)
     )
@@ -131,9 +132,11 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
         raw.folder / spec.train,
         raw.folder / (spec.test or spec.sample_submission),
     )
-    decisions = _later_decisions(spec, tables, plan, time_split)
-    fingerprint = _fingerprint(user_spec, raw.folder, media, decisions)
-    return _PreparationInput(spec, raw, tables, targets, plan, time_split, media, fingerprint)
+    source = _PreparationInput(spec, raw, tables, targets, plan, time_split, media)
+    if image is None and may_have_folds(len(tables.train)):
+        source = replace(source, split=_split(source, _labelled_rows(source)))
+    fingerprint = _fingerprint(user_spec, raw.folder, media, _later_decisions(source))
+    return replace(source, fingerprint=fingerprint)
 
 
 @contextmanager
@@ -146,16 +149,22 @@ def _unpacked(source: _PreparationInput, parent: Path) -> Iterator[_PreparationI
         yield replace(source, media=media)
 
 
-def _later_decisions(
-    spec: CompetitionSpec, tables: RawTables, plan: SubmissionPlan, time_split: TimeSplit
-) -> str:
+def _split(source: _PreparationInput, rows: LabelledRows) -> Split:
+    """Split labelled rows. Competitions with images have no folds: a training takes long there."""
+    return split_rows(rows, mix_audit=source.spec.mix_audit, allow_folds=source.media is None)
+
+
+def _later_decisions(source: _PreparationInput) -> str:
     """Return the decisions that earlier versions took otherwise; '' if there is none."""
-    decisions = ["canonical cells"] if tables.has_canonical_changes else []
-    if len(plan.final.columns) != len(plan.columns) or plan.final.columns[0].name != spec.id_column:
+    spec, final = source.spec, source.plan.final
+    decisions = ["canonical cells"] if source.tables.has_canonical_changes else []
+    if len(final.columns) != len(source.plan.columns) or final.columns[0].name != spec.id_column:
         decisions.append("canonical submissions")
     times = spec.columns_with("time") if spec.fold_column is None else []
-    if time_split.column != (times[0] if times else None):
-        decisions.append(f"time split: {time_split.column}")
+    if source.time_split.column != (times[0] if times else None):
+        decisions.append(f"time split: {source.time_split.column}")
+    if source.split is not None and (folds := source.split.folds) is not None:
+        decisions.append(f"folds: {folds.executed} of {folds.count}")
     return "; ".join(decisions)
 
 
@@ -183,17 +192,18 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, de
 def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
     spec, plan, target = source.spec, source.plan, source.targets.target
-    rows = _labelled_rows(source, target)
+    rows = _labelled_rows(source)
     media = None if source.media is None else source.media.check(SEED)
     kept = np.arange(len(source.tables.train)) if media is None else media.kept
     warnings = [] if media is None else media.warnings
     rows = rows.take(kept)
     report_step("splitting the rows")
-    split = split_rows(rows, mix_audit=spec.mix_audit)
+    split = source.split or _split(source, rows)
     report_step("writing tables and media")
     parts = _parts(source, split, kept, media, folder / "public" / "input", link)
-    folds = None if rows.folds is None else rows.folds[split.train]
-    write_parts(parts, spec, folder)
+    own_folds = None if rows.folds is None else rows.folds[split.train]
+    folds = split.folds
+    write_parts(parts, spec, folder, 1 if folds is None else folds.executed)
     counts = {name: len(getattr(parts, name)) for name in RowCounts.model_fields}
     prepared = Prepared(
         spec=spec,
@@ -203,7 +213,10 @@ def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
         submission_columns=plan.columns,
         final=plan.final,
         rows=RowCounts(**counts),
-        train_folds=0 if folds is None else len(np.unique(folds)),
+        train_folds=0 if own_folds is None else len(np.unique(own_folds)),
+        folds=0 if folds is None else folds.count,
+        fold_rows=() if folds is None else folds.sizes,
+        folds_forward=folds is not None and folds.is_forward,
         rendering=None if media is None else media.placement.rendering,
         warnings=(
             *source.tables.warnings,
@@ -272,11 +285,12 @@ def _parts(
         }
     )
     train_part, val, audit = (labelled.iloc[rows] for rows in (split.train, split.val, split.audit))
-    return PartTables(train_part, val, audit, test, ids, source.plan, source.targets.target.classes)
+    folds = None if split.folds is None else pd.Series(split.folds.numbers, index=labelled.index)
+    return PartTables(train_part, val, audit, test, ids, source.plan, source.targets.target.classes, folds)
 
 
-def _labelled_rows(source: _PreparationInput, target: Target) -> LabelledRows:
-    spec, train = source.spec, source.tables.train
+def _labelled_rows(source: _PreparationInput) -> LabelledRows:
+    spec, train, target = source.spec, source.tables.train, source.targets.target
     groups = folds = None
     if names := spec.columns_with("group"):
         groups = _group_codes(train[names[0]])

@@ -4,7 +4,7 @@ The rules, in order of precedence:
 
 * **Size.** The audit part takes 10 % of the labelled rows. If 10 % are fewer than 200 rows, the audit part
   takes exactly 200 rows, provided that 200 rows are at most 15 %; otherwise there are no audit rows. The
-  validation part takes 20 % of the remaining rows.
+  validation part takes 20 % of the remaining rows; with K folds (see `folds`) it is fold 0 and takes 1 / K.
 * **Folds of the user win.** The last fold is the validation part, and the other folds train. Audit rows come
   from the last fold (at most half of it), so that training rows keep the folds of the user.
 * **Groups stay whole**, in validation and audit. With times as well, the latest groups are held out.
@@ -18,52 +18,44 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from agent.competition.target import Target
+from agent.competition.preparation.draws import LabelledRows, Positions, draw_hold_out, latest_rows
+from agent.competition.preparation.folds import MOST_ROWS, Folds, NoFoldsError, draw_folds, wants_folds
 from agent.core.errors import SetupError, redacted_as
+
+__all__ = [
+    "SEED",
+    "Folds",
+    "LabelledRows",
+    "Split",
+    "audit_size",
+    "latest_rows",
+    "may_have_folds",
+    "split_rows",
+]
 
 SEED = 42
 AUDIT_SHARE, MAX_AUDIT_SHARE, AUDIT_ROWS = 0.10, 0.15, 200
 VALIDATION_SHARE = 0.20
 MIN_LABELLED = 5
-_GROUP_DRAWS = 30
-_QUANTILE_BINS = 10
-
-Positions = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class LabelledRows:
-    """The labelled rows, with the columns that the split may use."""
-
-    target: Target
-    groups: NDArray[np.intp] | None = None
-    times: NDArray[np.float64] | None = None
-    folds: NDArray[np.intp] | None = None
-
-    def take(self, rows: Positions) -> "LabelledRows":
-        """Return the given rows."""
-        return LabelledRows(
-            self.target.take(rows),
-            None if self.groups is None else self.groups[rows],
-            None if self.times is None else self.times[rows],
-            None if self.folds is None else self.folds[rows],
-        )
 
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of the rows of each part, ascending, and warnings for the user."""
+    """Positions of the rows of each part, ascending, and warnings for the user.
+
+    With `folds`, the validation part is fold 0, and the training part holds the other folds.
+    """
 
     train: Positions
     val: Positions
     audit: Positions
     warnings: tuple[str, ...] = ()
+    folds: Folds | None = None
 
 
 @redacted_as("there are too few labelled rows to split")
-def split_rows(rows: LabelledRows, *, mix_audit: bool = True) -> Split:
+def split_rows(rows: LabelledRows, *, mix_audit: bool = True, allow_folds: bool = True) -> Split:
     """Split all labelled rows. Equal rows give equal splits.
 
     Raises:
@@ -78,11 +70,25 @@ def split_rows(rows: LabelledRows, *, mix_audit: bool = True) -> Split:
     pool = all_rows if own_val is None else own_val
     audit, warnings = _draw_audit(rows, pool, rng, mix_audit)
     rest = np.setdiff1d(all_rows, audit)
-    if own_val is None:
+    state, folds = rng.bit_generator.state, None
+    if allow_folds and wants_folds(rows, rest):
+        try:
+            folds = draw_folds(rows, rest, rng)
+        except NoFoldsError as reason:
+            warnings += (f"One part of the labelled rows validates, not several folds: {reason}.",)
+            rng.bit_generator.state = state
+    if folds is not None:
+        val = folds.rows(0)
+    elif own_val is None:
         val = draw_hold_out(rows, rest, max(1, round(VALIDATION_SHARE * len(rest))), rng)
     else:
         val = np.setdiff1d(own_val, audit)
-    return Split(np.setdiff1d(rest, val), val, audit, warnings)
+    return Split(np.setdiff1d(rest, val), val, audit, warnings, folds)
+
+
+def may_have_folds(labelled: int) -> bool:
+    """Return whether so many labelled rows can have folds; a cheap test before the split."""
+    return labelled * (1 - MAX_AUDIT_SHARE) <= MOST_ROWS
 
 
 def audit_size(labelled: int) -> int:
@@ -91,26 +97,6 @@ def audit_size(labelled: int) -> int:
     if tenth >= AUDIT_ROWS:
         return tenth
     return AUDIT_ROWS if labelled * MAX_AUDIT_SHARE >= AUDIT_ROWS else 0
-
-
-def draw_hold_out(rows: LabelledRows, pool: Positions, count: int, rng: np.random.Generator) -> Positions:
-    """Draw about `count` positions from `pool`, ascending. Stratified draws return exactly `count`."""
-    if rows.groups is not None:
-        chosen = _whole_groups(rows, pool, count, rng)
-    elif rows.times is not None:
-        chosen = latest_rows(rows.times[pool], count)
-    elif rows.target.values is not None:
-        chosen = _systematic_sample(rows.target.values[pool, 0], count, rng)
-    else:
-        labels = _labels(rows.target)[pool]
-        single = bool((np.diff(labels.indptr) == 1).all())
-        chosen = (
-            _systematic_sample(_by_frequency(labels), count, rng)
-            if single
-            else _iterative_stratification(labels, count, rng)
-        )
-    positions: Positions = np.sort(pool[chosen])
-    return positions
 
 
 def _draw_audit(
@@ -143,127 +129,3 @@ def _last_fold(folds: NDArray[np.intp]) -> Positions:
     if len(last) == len(folds):
         raise SetupError("The fold column has only one value; give at least two folds.")
     return last
-
-
-@redacted_as("the time column has only one value, so no rows are later than others")
-def latest_rows(times: NDArray[np.float64], count: int) -> Positions:
-    """Return the latest `count` rows or slightly more, since rows of one moment stay together."""
-    cut = np.sort(times)[-count]
-    if cut == times.min():
-        later = times[times > cut]
-        if not len(later):
-            raise SetupError("The time column has only one value; a split by time needs at least two.")
-        cut = later.min()
-    return np.flatnonzero(times >= cut)
-
-
-def _systematic_sample(key: NDArray[np.float64], count: int, rng: np.random.Generator) -> Positions:
-    """Systematic sampling: draw one random row from each of `count` equal blocks of the sorted key."""
-    order = np.lexsort((rng.random(len(key)), key))
-    edges = np.linspace(0, len(key), count + 1).astype(np.intp)
-    chosen: Positions = order[rng.integers(edges[:-1], edges[1:])]
-    return chosen
-
-
-def _by_frequency(labels: sparse.csr_array) -> NDArray[np.float64]:
-    """Return the frequency rank of the class of each row (N,), so that rare classes share blocks."""
-    rank = np.argsort(np.argsort(-labels.sum(axis=0), kind="stable"))
-    key: NDArray[np.float64] = rank[labels.indices].astype(np.float64)
-    return key
-
-
-def _iterative_stratification(labels: sparse.csr_array, count: int, rng: np.random.Generator) -> Positions:
-    """Draw exactly `count` rows by two-way iterative stratification of label sets.
-
-    Each step takes the rarest remaining label and assigns its rows to the side that lacks the label most.
-    Complexity: O(non-zeros + C^2).
-
-    Source: Sechidis, Tsoumakas, Vlahavas, "On the stratification of multi-label data", 2011.
-    """
-    rows = labels.shape[0]
-    share = count / rows
-    labels = sparse.csr_array(labels[(shuffled := rng.permutation(rows))])
-    bounds, members = labels.indptr.tolist(), labels.indices.tolist()
-    sets = [members[bounds[row] : bounds[row + 1]] for row in range(rows)]
-    by_label = sparse.csc_array(labels)
-    left = np.asarray(labels.sum(axis=0)).ravel().astype(np.int64)
-    demand = (left * share).tolist(), (left * (1 - share)).tolist()  # of the hold-out, of the remaining rows
-    capacity = [count, rows - count]
-    side = np.full(rows, -1, dtype=np.int8)
-
-    def assign(row: int, to: int) -> None:
-        side[row] = to
-        capacity[to] -= 1
-        for label in sets[row]:
-            demand[to][label] -= 1
-        left[sets[row]] -= 1
-
-    while left.any():
-        label = int(np.where(left > 0, left, rows + 1).argmin())
-        for row in by_label.indices[by_label.indptr[label] : by_label.indptr[label + 1]].tolist():
-            if side[row] < 0:
-                urgency = (
-                    (demand[0][label], capacity[0] * (1 - share)),
-                    (demand[1][label], capacity[1] * share),
-                )
-                assign(row, 0 if capacity[0] and (not capacity[1] or urgency[0] > urgency[1]) else 1)
-    unlabelled = np.flatnonzero(side < 0)  # in random order already
-    side[unlabelled[: capacity[0]]] = 0
-    chosen: Positions = shuffled[side == 0]
-    return chosen
-
-
-@redacted_as("the group column has only one value, so no group can be held out")
-def _whole_groups(rows: LabelledRows, pool: Positions, count: int, rng: np.random.Generator) -> Positions:
-    """Return the rows of whole groups, about `count` rows.
-
-    With times, the latest groups; otherwise the most typical label distribution of 30 random draws.
-    """
-    assert rows.groups is not None
-    groups, group = np.unique(rows.groups[pool], return_inverse=True)
-    if len(groups) < 2:
-        raise SetupError("The group column has only one value; a split by group needs at least two.")
-    sizes = np.bincount(group)
-    if rows.times is not None:
-        last = np.full(len(groups), -np.inf)
-        np.maximum.at(last, group, rows.times[pool])
-        return np.flatnonzero(_mark_first_groups(np.argsort(-last, kind="stable"), sizes, count)[group])
-    strata = _strata(rows.target)[pool]
-    overall = _distribution(strata)
-    best, best_distance = np.empty(0, dtype=np.intp), np.inf
-    for _ in range(_GROUP_DRAWS):
-        drawn = np.flatnonzero(_mark_first_groups(rng.permutation(len(groups)), sizes, count)[group])
-        distance = abs(len(drawn) - count) / count + np.abs(_distribution(strata[drawn]) - overall).sum()
-        if distance < best_distance:
-            best, best_distance = drawn, distance
-    return best
-
-
-def _mark_first_groups(order: Positions, sizes: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
-    """Mark the first groups of `order` (G,) that reach `count` rows, leaving at least one group unmarked."""
-    taken = min(int(np.searchsorted(np.cumsum(sizes[order]), count)) + 1, len(order) - 1)
-    marked = np.zeros(len(order), dtype=np.bool_)
-    marked[order[:taken]] = True
-    return marked
-
-
-def _strata(target: Target) -> sparse.csr_array:
-    """Return memberships (N, C): the labels, or for regression quantile bins of the first target."""
-    if target.labels is not None:
-        return target.labels
-    assert target.values is not None
-    rank = np.argsort(np.argsort(target.values[:, 0], kind="stable"))
-    bins = rank * _QUANTILE_BINS // len(rank)
-    cells = (np.ones(len(rank), dtype=np.int32), (np.arange(len(rank)), bins))
-    return sparse.csr_array(sparse.coo_array(cells, (len(rank), _QUANTILE_BINS)))
-
-
-def _distribution(strata: sparse.csr_array) -> NDArray[np.float64]:
-    totals = np.asarray(strata.sum(axis=0), dtype=np.float64).ravel()
-    distribution: NDArray[np.float64] = totals / max(totals.sum(), 1.0)
-    return distribution
-
-
-def _labels(target: Target) -> sparse.csr_array:
-    assert target.labels is not None
-    return target.labels

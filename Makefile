@@ -9,6 +9,7 @@ READY_DEV = $(VENV)/.ready-dev
 PEERS ?= .venv-peers
 READY_PEERS = $(PEERS)/.ready
 QUALITY = $(PEERS)/bin/python benchmarks/quality
+VARIANTS = mars,mars-hold-out,mars-greedy,mars-random,mars-second,mars-second-without-lessons
 AGAINST = mars,autogluon-best,autogluon-medium,optuna-lightgbm,five-learners,hist-gradient-boosting
 
 .PHONY: run test test-slow test-cases test-gpu check format system clean
@@ -31,23 +32,22 @@ test-gpu: $(READY_DEV)
 
 # About an hour on two cores: the tables that nobody looked at while tuning.
 quality: $(READY_DEV) $(READY_PEERS)
-	$(QUALITY) compare --tables held-out --entrants $(AGAINST) --mars $(BIN)/mars --mars-python $(BIN)/python
+	$(QUALITY) compare --tables held-out --entrants $(AGAINST) --mars-python $(BIN)/python
 
 # About ten minutes: three dev tables.
 quality-quick: $(READY_DEV) $(READY_PEERS)
 	$(QUALITY) compare --tables carseats,beps,titanic --entrants $(AGAINST) --minutes 1.5 \
-		--mars $(BIN)/mars --mars-python $(BIN)/python
+		--mars-python $(BIN)/python
 
-# About an hour and a half: what parts of MARS are worth, on dev tables.
+# About two hours: what parts of MARS are worth, on dev tables.
 quality-ablations: $(READY_DEV) $(READY_PEERS)
-	$(QUALITY) compare --tables dev --mars $(BIN)/mars --mars-python $(BIN)/python \
-		--entrants mars,mars-greedy,mars-random,mars-second,mars-second-without-lessons
+	$(QUALITY) compare --tables dev --entrants $(VARIANTS) --mars-python $(BIN)/python
 	$(QUALITY) ablations
 
 # About 40 minutes: three sets of 3,000 to 6,000 pictures.
 quality-pictures: $(READY_DEV) $(READY_PEERS)
 	$(QUALITY) compare --tables pictures --entrants mars,imagenet-logistic --minutes 10 --threads 2 \
-		--mars $(BIN)/mars --mars-python $(BIN)/python
+		--mars-python $(BIN)/python
 
 quality-environment: $(READY_PEERS)
 

@@ -61,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clock", choices=["wall", "cpu"], default="wall", help="what the peers' limit counts"
     )
-    parser.add_argument("--mars", default=".venv/bin/mars", help="words that call MARS")
     parser.add_argument("--mars-python", default=".venv/bin/python", help="Python of MARS's environment")
     parser.add_argument(
         "--work", type=Path, default=WORK, help="folder of the tables, the answers and the results"
@@ -79,8 +78,7 @@ def compare(arguments: argparse.Namespace) -> None:
         arguments.minutes,
         arguments.threads,
         arguments.clock,
-        [_absolute(word) for word in shlex.split(arguments.mars)],
-        arguments.mars_python,
+        str(Path(arguments.mars_python).absolute()),
     )
     store = arguments.work / "results.jsonl"
     jobs = _open_jobs(names, entrants, arguments.seeds, conditions, read_results(store))
@@ -119,11 +117,6 @@ def _table_names(chosen: str) -> list[str]:
             f"--tables: no table is named {', '.join(unknown)}. Known: {', '.join([*tables, *pictures])}."
         )
     return names
-
-
-def _absolute(word: str) -> str:
-    """Return a path as absolute, so that a command works in any folder; leave another word as it is."""
-    return str(Path(word).absolute()) if "/" in word and Path(word).exists() else word
 
 
 def _present(entrants: Sequence[str], mars_python: str) -> list[str]:

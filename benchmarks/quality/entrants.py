@@ -12,10 +12,15 @@ from product import Command, Variant, run_product
 
 MARS = "mars"
 RECORD = "workspaces/mars.db"
+_HOLD_OUT = """
+from agent.competition.preparation import folds, splits
+folds.MOST_ROWS = splits.MOST_ROWS = 0
+"""
 VARIANTS: Mapping[str, Variant] = {
     MARS: Variant(text="`mars init`, its questions answered, `mars run` in a new home"),
     "mars-greedy": Variant(("--policy", "greedy"), text="policy greedy in place of mcts"),
     "mars-random": Variant(("--policy", "random"), text="policy random in place of mcts"),
+    "mars-hold-out": Variant(code=_HOLD_OUT, text="one hold-out part in place of folds"),
     "mars-second": Variant(runs=2, text="the second run in one home: warm start and lessons of the first"),
     "mars-second-without-lessons": Variant(
         runs=2,
@@ -60,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--own", required=True, type=Path, help="the user's own folder, made by prepare_folder"
     )
     parser.add_argument("--output", required=True, type=Path, help="file to write the predictions to")
-    parser.add_argument("--command", required=True, help="JSON list: words that call MARS")
+    parser.add_argument("--mars-python", required=True, help="Python of MARS's environment")
     parser.add_argument("--home", required=True, type=Path, help="MARS_HOME")
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=0)
@@ -68,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def search(arguments: argparse.Namespace) -> None:
     """Run MARS on one folder; write its predictions, and what the run says beside them."""
-    command = Command(json.loads(arguments.command), {"MARS_HOME": str(arguments.home)})
+    command = Command(arguments.mars_python, arguments.home, VARIANTS[arguments.variant].code)
     problem: Problem = read_problem(arguments.folder)
     variant = VARIANTS[arguments.variant]
     outcome = run_product(problem, arguments.own, command, variant, arguments.minutes, arguments.seed)

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -61,6 +61,6 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def versions_of(mars: Sequence[str]) -> Mapping[str, str]:
-    """Return the commit of this repository, and the words that call MARS."""
-    return {"commit": _commit(), "command": " ".join(Path(word).name for word in mars)}
+def mars_versions() -> Mapping[str, str]:
+    """Return the commit of this checkout, which is the MARS that is measured."""
+    return {"commit": _commit()}

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from entrants import VARIANTS
 from limits import thread_environment
-from machine import peer_versions, versions_of
+from machine import mars_versions, peer_versions
 from nodes import Private, ensembles_by_size, original_ids, private_nodes
 from peers import PEERS
 from problem import ID, Problem, check_predictions, read_problem, read_rows
@@ -36,7 +36,6 @@ class Conditions:
     minutes: float
     threads: int
     clock: str
-    mars: Sequence[str]
     mars_python: str
 
 
@@ -88,7 +87,7 @@ def measure(
         cpu_s=round(usage.cpu_s, 1),
         foreign_s=round(usage.foreign_s, 1),
         facts=facts,
-        versions=versions_of(conditions.mars) if entrant in VARIANTS else peer_versions(),
+        versions=mars_versions() if entrant in VARIANTS else peer_versions(),
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -136,14 +135,14 @@ def _words(
     problem, home = read_problem(folder), place / "home"
     own = place / problem.name
     home.mkdir()
-    prepare_folder(problem, folder, own, Command(conditions.mars, {"MARS_HOME": str(home)}))
+    prepare_folder(problem, folder, own, Command(conditions.mars_python, home))
     search = ["search", "--variant", entrant, "--own", str(own), "--home", str(home)]
     return [
         *start,
         *search,
         *common,
-        "--command",
-        json.dumps(conditions.mars),
+        "--mars-python",
+        conditions.mars_python,
         "--minutes",
         str(conditions.minutes),
     ]

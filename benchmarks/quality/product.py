@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from machine import ROOT
 from problem import FACTS, ID, PREDICTION, Problem
 
 NEUTRAL = 0.5
@@ -25,21 +26,42 @@ class Variant:
         options: Further options of `mars run`.
         runs: Number of runs in one home; the last one is scored, so that 2 measures what a first run leaves.
         forgets: What is removed from the home before each further run.
+        code: Python that MARS executes before its command, for what no option changes.
         text: What the page says about it.
     """
 
     options: Sequence[str] = ()
     runs: int = 1
     forgets: Sequence[str] = ()
+    code: str = ""
     text: str = ""
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to call MARS, and the environment that the calls get."""
+    """Calls the MARS of this checkout.
 
-    words: Sequence[str]
-    environment: Mapping[str, str]
+    Attributes:
+        python: Python of MARS's environment.
+        home: Folder for runs and solutions (MARS_HOME).
+        code: Python that is executed before the command.
+    """
+
+    python: str
+    home: Path
+    code: str = ""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The command without its arguments."""
+        if not self.code:
+            return (self.python, "-m", "agent.cli.app")
+        return (self.python, "-c", f"{self.code}\nfrom agent.cli.app import main\nmain()")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Environment variables of the calls."""
+        return {"MARS_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +96,7 @@ def run_product(
     for number in range(variant.runs):
         if number > 0:
             for path in variant.forgets:
-                _remove(Path(command.environment["MARS_HOME"]) / path)
+                _remove(command.home / path)
         options = ["--minutes", str(minutes), "--seed", str(seed + SEED_STEP * number), *_OPTIONS]
         words = ["run", "--competition", str(own), *options, *variant.options]
         facts = json.loads(_call(command, words, log=own.parent / f"run{number}.log").splitlines()[-1])

@@ -137,7 +137,7 @@ def test_only_equal_conditions_are_compared() -> None:
 
 
 def test_a_stopped_comparison_goes_on_and_repeats_failures() -> None:
-    conditions = measure.Conditions(3.0, 1, "wall", ["mars"], "python")
+    conditions = measure.Conditions(3.0, 1, "wall", "python")
     stored = [_result("carseats", "mars", 1.0), _result("carseats", "hist-gradient-boosting", None)]
     jobs = compare._open_jobs(["carseats", "beps"], ["mars", "hist-gradient-boosting"], 1, conditions, stored)
     assert [(job.table, job.entrant) for job in jobs] == [
@@ -148,7 +148,7 @@ def test_a_stopped_comparison_goes_on_and_repeats_failures() -> None:
 
 
 def test_entrants_get_only_what_they_read() -> None:
-    conditions = measure.Conditions(3.0, 1, "wall", ["mars"], "python")
+    conditions = measure.Conditions(3.0, 1, "wall", "python")
     entrants = ["mars", "imagenet-logistic", "hist-gradient-boosting"]
     jobs = compare._open_jobs(["carseats", "emoji"], entrants, 1, conditions, [])
     assert [(job.table, job.entrant) for job in jobs] == [

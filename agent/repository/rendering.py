@@ -146,7 +146,7 @@ def template_environment(folder: Path, bundled: Path | None = None) -> jinja2.En
 
 
 def template_names(folder: Path) -> list[str]:
-    """Return the templates that become files; files and folders that begin with an underscore are partials."""
+    """Return the templates that become files; names that begin with an underscore are partials."""
     files = [file.relative_to(folder) for file in folder.rglob("*.j2")]
     return sorted(str(file) for file in files if not any(map(_is_partial, file.parts)))
 

@@ -19,11 +19,10 @@ from agent.record.state import RunState
 from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.reproduce.execution import recorded_refit_limit
-from agent.search.budget import Budget, refit_parts_s, refit_s
+from agent.search.budget import refit_parts_s, refit_s
 from agent.solution.card import card_page, load_card
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun
-from tests.support.states import add, idea, started
 
 SETTINGS = {"max_nodes": 3, "refit_rows": 1.25}
 
@@ -266,40 +265,6 @@ def _shape(events: list[Event]) -> list[tuple[object, ...]]:
             case _:
                 shape.append((event.kind,))
     return shape
-
-
-def test_time_is_reserved_for_all_that_an_ensemble_blends() -> None:
-    state = started(minutes=10.0, refit_rows=1.25)
-    free = Budget.of(state).search_left_s
-    for metric, seconds in ((0.5, 10.0), (0.6, 20.0), (0.7, 30.0), (0.8, 40.0), (0.4, 200.0)):
-        add(state, None, metric, seconds)
-    kept_back = free - (300.0 + Budget.of(state).search_left_s)
-    assert kept_back == pytest.approx(sum(refit_s(state, state.nodes[number]) for number in (1, 2, 3, 4)))
-    assert kept_back > 1.25 * (10 + 20 + 30 + 40)
-    assert Budget.of(state).execution_limit_s(final=True) == pytest.approx(300.0 - kept_back)
-
-
-def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
-    state = started(minutes=10.0, refit_rows=1.25, rules=3)
-    for metric, seconds in ((0.5, 30.0), (0.6, 30.0), (0.7, 30.0), (0.8, 30.0)):
-        add(state, None, metric, seconds)
-    assert Budget.of(state).refit_reserve_s == pytest.approx(120.0), "the members' refits, up to a fifth"
-    add(state, None, 0.9, 100.0)
-    assert Budget.of(state).refit_reserve_s == pytest.approx(refit_s(state, state.nodes[5]))
-
-
-def test_no_more_than_half_of_a_run_is_reserved() -> None:
-    state = started(minutes=1.0, refit_rows=1.25)
-    add(state, None, 0.5, 50.0)
-    assert Budget.of(state).refit_reserve_s == 30.0
-
-
-def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
-    state = started(minutes=10.0, node_minutes=10.0, refit_rows=1.25, blueprint=idea().blueprint)
-    limit_s = Budget.of(state).execution_limit_s(final=False)
-    add(state, None, 0.5, limit_s)
-    assert refit_s(state, state.nodes[1]) <= 600.0 - limit_s
-    assert limit_s > 150.0
 
 
 def test_a_member_without_refit_is_named() -> None:

@@ -1,0 +1,40 @@
+"""The time that a run reserves for the refit of its solution."""
+
+import pytest
+
+from agent.search.budget import Budget, refit_s
+from tests.support.states import add, idea, started
+
+
+def test_time_is_reserved_for_all_that_an_ensemble_blends() -> None:
+    state = started(minutes=10.0, refit_rows=1.25)
+    free = Budget.of(state).search_left_s
+    for metric, seconds in ((0.5, 10.0), (0.6, 20.0), (0.7, 30.0), (0.8, 40.0), (0.4, 200.0)):
+        add(state, None, metric, seconds)
+    kept_back = free - (300.0 + Budget.of(state).search_left_s)
+    assert kept_back == pytest.approx(sum(refit_s(state, state.nodes[number]) for number in (1, 2, 3, 4)))
+    assert kept_back > 1.25 * (10 + 20 + 30 + 40)
+    assert Budget.of(state).execution_limit_s(final=True) == pytest.approx(300.0 - kept_back)
+
+
+def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
+    state = started(minutes=10.0, refit_rows=1.25, rules=3)
+    for metric, seconds in ((0.5, 30.0), (0.6, 30.0), (0.7, 30.0), (0.8, 30.0)):
+        add(state, None, metric, seconds)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(120.0), "the members' refits, up to a fifth"
+    add(state, None, 0.9, 100.0)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(refit_s(state, state.nodes[5]))
+
+
+def test_no_more_than_half_of_a_run_is_reserved() -> None:
+    state = started(minutes=1.0, refit_rows=1.25)
+    add(state, None, 0.5, 50.0)
+    assert Budget.of(state).refit_reserve_s == 30.0
+
+
+def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
+    state = started(minutes=10.0, node_minutes=10.0, refit_rows=1.25, blueprint=idea().blueprint)
+    limit_s = Budget.of(state).execution_limit_s(final=False)
+    add(state, None, 0.5, limit_s)
+    assert refit_s(state, state.nodes[1]) <= 600.0 - limit_s
+    assert limit_s > 150.0

@@ -186,6 +186,9 @@ def _describe(prepared: "Prepared") -> None:
 
     rows = prepared.rows
     print(f"Rows: {rows.train} training, {rows.val} validation, {rows.audit} audit, {rows.test} test.")
+    if prepared.folds:
+        out_of_fold = f"{prepared.folds_executed} are held out in turn, {sum(prepared.fold_rows)} rows"
+        print(f"Folds: {prepared.folds}, {out_of_fold}; fold 0 holds the validation rows.")
     if (positive := describe_positive_class(prepared)) is not None:
         print(positive)
     for warning in prepared.warnings:

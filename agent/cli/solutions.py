@@ -208,7 +208,7 @@ def _comparison(card: "Card", score: float) -> str:
         gain = Direction(card.higher_is_better).gain(score, own)
         return f"{abs(gain):.5f} {'better' if gain >= 0 else 'worse'} than the {name} score {own:.5f}"
 
-    comparisons = [against("validation", card.validation)]
+    comparisons = [against("validation" if card.folds == 1 else "out-of-fold", card.validation)]
     comparisons += [against("audit", card.audit)] if card.audit is not None else []
     return (
         f"Leaderboard {card.metric} {score:.5f} of {card.competition}: {', '.join(comparisons)}. "

@@ -2,9 +2,7 @@
 
 import math
 import re
-from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +10,17 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.competition.final_form import fill_sample, write_final
+from agent.competition.hold_out import (
+    ValidationRows,
+    load_answers,
+    load_submission,
+    load_validation,
+    row_ids,
+)
 from agent.competition.metrics import Metric, Rows, SandboxRunner, metric_of, standard_error
 from agent.competition.metrics.rows import SparseRows, is_sparse
 from agent.competition.prepared import Prepared
-from agent.competition.submission import (
-    SubmissionFormat,
-    perfect_predictions,
-    read_predictions,
-    read_truth,
-    write_atomically,
-)
+from agent.competition.submission import SubmissionFormat, perfect_predictions, write_atomically
 from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, match_ids, read_text_columns
 from agent.core.contract import SUBMISSION_FILE, VALIDATION_FILE
@@ -30,7 +29,6 @@ from agent.core.errors import SetupError, redacted_as
 _METRIC_LINE = "Final Validation Metric:"
 _PRINTED_TOLERANCE = 1e-6  # relative
 _MAX_GAP_ERRORS = 4.0  # joint standard errors that the validation score may exceed the audit score by
-_MAX_CACHED_BYTES = 50_000_000  # largest prediction file that is cached in memory
 # Perfect validation predictions are suspect if the audit rows make them less probable than this.
 _MIN_PERFECT_PROBABILITY = 1e-3
 
@@ -42,9 +40,13 @@ class Evaluation(BaseModel):
 
     fault: str | None = Field(default=None, description="Why the candidate is invalid, one sentence.")
     suspect: str | None = Field(default=None, description="Why the validation score is suspect.")
-    validation: float | None = Field(default=None, description="The metric on the validation rows.")
+    validation: float | None = Field(default=None, description="The metric on all predicted labelled rows.")
     validation_error: float | None = Field(
         default=None, description="Standard error of the validation score."
+    )
+    folds: int = Field(default=1, description="Number of folds whose rows are predicted, from fold 0.")
+    fold_scores: tuple[float | None, ...] = Field(
+        default=(), description="The metric on folds 0 to j together; None where it is undefined."
     )
     audit: float | None = Field(
         default=None, description="The metric on the audit rows; None without audit rows."
@@ -98,8 +100,9 @@ def evaluate(
     """
     metric = metric_of(prepared.spec, run)
     try:
-        truth, predictions = load_hold_out(prepared, "val", require_own_file(workspace, VALIDATION_FILE))
-        audit_rows = _load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
+        validation = load_validation(prepared, require_own_file(workspace, VALIDATION_FILE))
+        truth, predictions = validation.truth, validation.predictions
+        audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
         score = metric.score(truth, predictions)
         _require_agreement(metric, score, printed)
         audit = _audit_score(metric, *audit_rows) if audit_rows else None
@@ -110,6 +113,8 @@ def evaluate(
         validation_error=_standard_error(metric, truth, predictions),
         audit=audit,
         audit_error=_standard_error(metric, *audit_rows) if audit_rows else None,
+        folds=validation.folds,
+        fold_scores=_fold_scores(prepared, metric, validation, score),
     )
     return evaluation.model_copy(
         update={"suspect": _leak_reason(metric, evaluation, truth, predictions, audit_rows)}
@@ -125,7 +130,7 @@ def score_audit_rows(
         SubmissionError: the submission in the workspace is invalid.
     """
     metric = metric_of(prepared.spec, run)
-    audit_rows = _load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
+    audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
     if audit_rows is None:
         return None, None
     return _audit_score(metric, *audit_rows), _standard_error(metric, *audit_rows)
@@ -139,7 +144,7 @@ def check_metric(prepared: Prepared, metric: Metric) -> None:
         SetupError: the score of perfect predictions is undefined, or is not the best value of the metric.
     """
     form = SubmissionFormat.of(prepared)
-    _, truth = _answers(prepared.private, "val.csv", form)
+    _, truth = load_answers(prepared.private, "val.csv", form)
     score = metric.score(truth, perfect_predictions(form, truth))
     if not math.isfinite(score):
         raise SetupError(
@@ -153,62 +158,6 @@ def check_metric(prepared: Prepared, metric: Metric) -> None:
         )
 
 
-def load_hold_out(prepared: Prepared, part: Literal["val", "audit"], file: Path) -> tuple[Rows, Rows]:
-    """Return the answers of a part and the predictions of a candidate, in the same row order.
-
-    The row order is the same for every candidate. Callers must not change the arrays, which may be cached.
-
-    Args:
-        prepared: the prepared competition.
-        part: "val" or "audit".
-        file: the validation submission for "val", the final submission for "audit".
-
-    Raises:
-        SubmissionError: the file is invalid.
-        SetupError: the competition has no answers for this part.
-    """
-    if part == "audit":
-        loaded = _load_submission(prepared, file)
-        if loaded is None:
-            raise SetupError(f"The competition '{prepared.spec.id}' has no audit rows.")
-        return loaded
-    form = SubmissionFormat.of(prepared)
-    status = file.stat() if file.is_file() else None
-    if status is None or status.st_size > _MAX_CACHED_BYTES:
-        return _read_validation(prepared.private, form, file)
-    version = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return _cached_validation(prepared.private, form, file, version)
-
-
-def _read_validation(private: Path, form: SubmissionFormat, file: Path) -> tuple[Rows, Rows]:
-    ids, truth = _answers(private, "val.csv", form)
-    return truth, read_predictions(file, form, ids)
-
-
-# A node's predictions are read when they are scored, and again in comparisons with parent and children.
-@lru_cache(maxsize=4)
-def _cached_validation(
-    private: Path, form: SubmissionFormat, file: Path, version: tuple[int, int, int]
-) -> tuple[Rows, Rows]:
-    """Return cached answers and predictions for one version of a file. Callers must not change them."""
-    return _read_validation(private, form, file)
-
-
-def _load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
-    """Check a final submission.
-
-    Returns:
-        Answers and predictions of the audit rows, or None if the competition has no audit rows.
-    """
-    form = SubmissionFormat.of(prepared)
-    test_ids = _row_ids(prepared.private, "test")["opaque"].tolist()
-    if prepared.rows.audit == 0:
-        read_predictions(file, form, test_ids)
-        return None
-    ids, truth = _answers(prepared.private, "audit.csv", form)
-    return truth, read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
-
-
 def write_test_submission(prepared: Prepared, submission_file: Path, target_file: Path) -> None:
     """Write the file to submit: rows, columns and marks of the user's sample submission.
 
@@ -218,8 +167,8 @@ def write_test_submission(prepared: Prepared, submission_file: Path, target_file
         SubmissionError: the rows of the submission differ from the rows to predict.
     """
     form = SubmissionFormat.of(prepared)
-    test = _row_ids(prepared.private, "test")
-    audit = _row_ids(prepared.private, "audit")
+    test = row_ids(prepared.private, "test")
+    audit = row_ids(prepared.private, "audit")
     names = [name for name in prepared.submission_columns if name in (form.id_column, *form.columns)]
     columns = {column.name: column for column in read_text_columns(submission_file, names)}
     order = match_ids(columns[form.id_column], [*test["opaque"], *audit["opaque"]])[: len(test)]
@@ -231,21 +180,6 @@ def write_test_submission(prepared: Prepared, submission_file: Path, target_file
     table = pd.DataFrame(cells)
     table[form.id_column] = test["original"].tolist()
     write_atomically(target_file, table)
-
-
-# Prepared data never changes, since its fingerprint names its folder. Reading the data for every node
-# took longer than scoring.
-@lru_cache(maxsize=8)
-def _answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
-    """Return the cached ids and answers of a hold-out. Callers must not change them."""
-    return read_truth(private / name, form)
-
-
-@lru_cache(maxsize=8)
-def _row_ids(private: Path, part: str) -> pd.DataFrame:
-    """Return the cached rows of a part in the order of `ids.csv`. Callers must not change them."""
-    ids = read_table(private, "ids.csv")
-    return ids[ids["part"] == part]
 
 
 def require_own_file(workspace: Path, name: str) -> Path:
@@ -271,6 +205,20 @@ def _require_agreement(metric: Metric, score: float, printed: float | None) -> N
         raise SubmissionError(
             f"The printed metric {printed!r} differs from the score {score!r} of {VALIDATION_FILE}."
         )
+
+
+def _fold_scores(
+    prepared: Prepared, metric: Metric, validation: ValidationRows, score: float
+) -> tuple[float | None, ...]:
+    """Return the score on folds 0 to j together for each predicted fold j; the last is `score`."""
+    ends = np.cumsum(prepared.fold_rows[: validation.folds - 1])
+    if not len(ends):
+        return (score,)
+    is_inside = np.arange(int(validation.truth.shape[0])) < ends[:, None]
+    scorer = metric.scorer(validation.truth, validation.predictions)
+    with np.errstate(over="ignore"):
+        scores = scorer.scores(is_inside.astype(np.float64)).tolist()
+    return (*map(_finite, scores), score)
 
 
 def _audit_score(metric: Metric, truth: Rows, predictions: Rows) -> float | None:

@@ -4,6 +4,9 @@ The harness shuffles the answers of `val.csv` among their rows and runs the cand
 learns from other rows, so its predictions fit the shuffled answers about as well as any other shuffle. Code
 that trains on validation rows, reads their answers or uses them as inputs fits the shuffled answers better.
 
+A candidate that predicts several folds sees shuffled answers in each of these folds. Its honest models learn
+nothing then, and a model that learned from the rows that it predicts fits their shuffled answers.
+
 Honest code may use validation answers for early stopping, thresholds and blend weights, which fits the
 shuffled answers a little. Hence the test reports a leak only if the predictions exceed three bounds:
 
@@ -20,19 +23,23 @@ memorise shuffled answers (linear, strongly regularised) passes the test, but ga
 import math
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from agent.competition.evaluation import require_own_file
+from agent.competition.hold_out import load_validation
 from agent.competition.metrics import Metric, Rows
 from agent.competition.metrics.rows import Floats
 from agent.competition.prepared import Prepared
-from agent.competition.submission import SubmissionFormat, read_predictions, read_truth
+from agent.competition.submission import SubmissionFormat, read_truth
 from agent.competition.tables import read_table, write_table
 from agent.core.contract import VALIDATION_FILE
 from agent.core.files import translate_os_errors
+from agent.core.locks import temporary_folder
 
 MIN_DEVIATIONS = 4.0  # standard deviations of the scores on other shuffles
 MIN_REAL_SHARE = 1 / 3  # share of the gain of the real score over chance
@@ -41,7 +48,7 @@ MAX_SHUFFLES = 200
 MIN_SHUFFLES = 20  # scored shuffles that a standard deviation needs
 SCORING_LIMIT_S = 20.0
 
-_VAL = "val.csv"
+_VAL, _TRAIN = "val.csv", "train.csv"
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class LabelPermutationTest:
     answers: Rows
     seed: int
 
+    def first_rows(self, count: int) -> "LabelPermutationTest":
+        """Return the test of the first rows only."""
+        return replace(self, ids=self.ids[:count], answers=self.answers[:count])
+
 
 @dataclass(frozen=True)
 class PermutationTestResult:
@@ -62,23 +73,57 @@ class PermutationTestResult:
     reason: str
 
 
-def make_permutation_test(prepared: Prepared, folder: Path, seed: int) -> LabelPermutationTest:
-    """Copy the public metadata into a new folder and shuffle the validation answers among their rows.
+def make_permutation_test(
+    prepared: Prepared, folder: Path, seed: int, folds: int = 1
+) -> LabelPermutationTest:
+    """Copy the public metadata into a new folder and shuffle the answers of each fold among its rows.
 
     All target cells of a row move together.
+
+    Args:
+        prepared: the prepared competition.
+        folder: the folder to make.
+        seed: seed of the shuffles.
+        folds: number of folds that the candidate predicts; fold 0 is `val.csv`.
 
     Raises:
         InfrastructureError: the folder cannot be written.
     """
+    shuffled = (_VAL, _TRAIN) if folds > 1 else (_VAL,)
+    rng = np.random.default_rng(seed)
     with translate_os_errors(f"Writing {folder}"):
-        shutil.copytree(prepared.metadata, folder, ignore=shutil.ignore_patterns(_VAL))
-        table = read_table(prepared.metadata, _VAL)
-        targets = list(prepared.spec.targets)
-        order = np.random.default_rng(seed).permutation(len(table))
-        table[targets] = table[targets].to_numpy()[order]
+        shutil.copytree(prepared.metadata, folder, ignore=shutil.ignore_patterns(*shuffled))
+        table = _shuffle_answers(prepared, read_table(prepared.metadata, _VAL), rng)
         write_table(table, folder / _VAL)
-    ids, answers = read_truth(folder / _VAL, SubmissionFormat.of(prepared))
+        parts = [table]
+        if folds > 1:
+            train = read_table(prepared.metadata, _TRAIN)
+            fold = _folds_of(prepared, train)
+            for number in range(1, folds):
+                rows = np.flatnonzero(fold == number)
+                parts.append(_shuffle_answers(prepared, train.iloc[rows], rng))
+                train.iloc[rows] = parts[-1].to_numpy()
+            write_table(train, folder / _TRAIN)
+        with temporary_folder("mars-permutation-") as place:
+            columns = [prepared.spec.id_column, *prepared.spec.targets]
+            write_table(pd.concat([part[columns] for part in parts]), place / _VAL)
+            ids, answers = read_truth(place / _VAL, SubmissionFormat.of(prepared))
     return LabelPermutationTest(folder, ids, answers, seed)
+
+
+def _shuffle_answers(prepared: Prepared, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the table with the target cells of its rows shuffled among them."""
+    targets = list(prepared.spec.targets)
+    shuffled = table.copy()
+    shuffled[targets] = table[targets].to_numpy()[rng.permutation(len(table))]
+    return shuffled
+
+
+def _folds_of(prepared: Prepared, table: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the fold of each row of a table (N,)."""
+    folds = read_table(prepared.metadata, "folds.csv")
+    fold_of = dict(zip(folds.iloc[:, 0], folds.iloc[:, 1].astype(int), strict=True))
+    return table[prepared.spec.id_column].map(fold_of).to_numpy(dtype=np.int64)
 
 
 def evaluate_permutation_test(
@@ -86,18 +131,21 @@ def evaluate_permutation_test(
 ) -> PermutationTestResult:
     """Compare the fit of predictions to the shuffled answers with the fit to other shuffles.
 
+    Only rows of folds that were shuffled and that the candidate predicts count.
+
     Args:
         prepared: the prepared competition.
         metric: the metric of the competition.
         permutation: the shuffled answers that the candidate saw.
         workspace: the folder of the candidate that saw the shuffled answers.
-        real: the score of the candidate on the real validation answers.
+        real: the score of the candidate on the real answers of these rows.
 
     Raises:
         SubmissionError: the candidate wrote no valid predictions of the validation rows.
     """
     file = require_own_file(workspace, VALIDATION_FILE)
-    predictions = read_predictions(file, SubmissionFormat.of(prepared), permutation.ids)
+    predictions = load_validation(prepared, file).predictions[: len(permutation.ids)]
+    permutation = permutation.first_rows(int(predictions.shape[0]))
     seen = metric.score(permutation.answers, predictions)
     others = _other_scores(metric, permutation, predictions)
     if not math.isfinite(seen) or len(others) < MIN_SHUFFLES:

@@ -81,6 +81,10 @@ class Prepared(BaseModel):
         """Return the number of folds that are held out in turn; 1 without folds."""
         return max(len(self.fold_rows), 1)
 
+    def rows_of_folds(self, folds: int) -> int:
+        """Return the number of rows of the first folds; without folds, of the validation rows."""
+        return sum(self.fold_rows[:folds]) if self.fold_rows else self.rows.val
+
     @property
     def class_names(self) -> tuple[str, ...] | None:
         """Return the user's names of the classes, in class order."""

@@ -200,7 +200,7 @@ class CompetitionSpec(BaseModel):
     )
     fold_column: str | None = Field(
         default=None,
-        description="Column with the user's folds: the last fold validates; k-fold training uses the others.",
+        description="Column with the user's folds; the last fold is held out first.",
     )
     mix_audit: bool = Field(
         default=True, description="Whether audit rows may be mixed into the rows to predict."

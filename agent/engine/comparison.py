@@ -2,7 +2,7 @@
 
 import math
 
-from agent.competition.evaluation import load_hold_out
+from agent.competition.hold_out import load_common_rows
 from agent.competition.metrics import Metric, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import VALIDATION_FILE
@@ -11,6 +11,7 @@ from agent.engine.trials.runner import TrialRunner
 from agent.memory.distill import distill, distill_fix
 from agent.memory.lesson import OWN_CODE, Evidence, FixEvidence, Lesson, Scope
 from agent.record.events import NodeResult
+from agent.record.ranking import scores_on_common_folds
 from agent.record.state import Node, RunState
 from agent.repository.idea import changes_between
 
@@ -52,7 +53,9 @@ def lesson_from(
         result: its result.
     """
     other = state.best if node.parent is None else state.nodes[node.parent]
-    if result.status != "valid" or node.operator == "ensemble" or other is None or not other.is_valid:
+    if result.status != "valid" or node.operator == "ensemble" or other is None or other.result is None:
+        return None
+    if not other.is_valid:
         return None
     mine, theirs = node.blueprint, other.blueprint
     if (mine.family if mine else "") != (theirs.family if theirs else ""):
@@ -67,7 +70,8 @@ def lesson_from(
     evidence = _compare(state, run, runner, metric, node, result, other)
     if evidence is None:
         return None
-    scores = f"{metric.name} {result.metric:.5f} against {other.metric:.5f}"
+    mine_score, their_score = scores_on_common_folds(result, other.result)
+    scores = f"{metric.name} {mine_score:.5f} against {their_score:.5f}"
     return distill(scope, node.idea.title, changes, evidence, scores, edits)
 
 
@@ -108,13 +112,13 @@ def _compare(
     result: NodeResult,
     other: Node,
 ) -> Evidence | None:
-    """Return the effect of going from `other` to `node`, paired over the validation rows.
+    """Return the effect of going from `other` to `node`, paired over the rows that both predict.
 
     None without a standard error: a competition's own metric may be too slow to resample, or may fail.
     """
     prepared = runner.prepared
-    truth, after = load_hold_out(prepared, "val", runner.checkout.workspace(node.id) / VALIDATION_FILE)
-    _, before = load_hold_out(prepared, "val", runner.checkout.workspace(other.id) / VALIDATION_FILE)
+    files = (runner.checkout.workspace(number) / VALIDATION_FILE for number in (other.id, node.id))
+    truth, before, after = load_common_rows(prepared, "val", *files)
     try:
         paired = paired_effect(metric, truth, before, after)
     except SetupError:
@@ -123,7 +127,7 @@ def _compare(
         return None
     seeds = 2 * seed_variance(state, result.metric_se or 0.0) / paired.scale**2
     # Two candidates that agree on every row may still differ on one more row.
-    resolution = 1.0 / (prepared.rows.val * paired.scale)
+    resolution = 1.0 / (int(truth.shape[0]) * paired.scale)
     return Evidence(
         run=run,
         competition=prepared.spec.id,

@@ -10,6 +10,7 @@ from agent.agents.writer import Writer, WritingError
 from agent.core.format import duration
 from agent.engine.agents import Agents
 from agent.record.events import EndReason, NodeResult, Review, RunSettings
+from agent.record.ranking import scores_on_common_folds
 from agent.record.state import Node, RunState
 from agent.repository.idea import Fix, WrittenModule
 from agent.search.budget import Budget, refit_s
@@ -162,8 +163,10 @@ class Decider:
         """Return whether a valid result would make a node whose code may leak the best of the run."""
         if result.status != "valid" or result.metric is None or not self.is_checked(state, node):
             return False
-        best = state.best.metric if state.best is not None else None
-        return best is None or state.better(result.metric, best)
+        if state.best is None or state.best.result is None:
+            return True
+        mine, best = scores_on_common_folds(result, state.best.result)
+        return mine is None or best is None or state.better(mine, best)
 
     def is_probe_due(
         self, state: RunState, node: Node, result: NodeResult, leakage_findings: Sequence[str]

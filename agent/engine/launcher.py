@@ -91,7 +91,9 @@ class Launcher:
         """Execute the node's code with another seed."""
         trial = Trial(node.id, node.commit, self.runner.checkout.workspace(node.id), "", ())
         number, limit_s = len(node.repeats) + 1, Budget.of(self.state).execution_limit_s(final=False)
-        future = self.workers.submit(_failed_repeat, self.runner.repeat, trial, number, limit_s)
+        assert node.result is not None
+        repeat = partial(self.runner.repeat, folds=node.result.folds)
+        future = self.workers.submit(_failed_repeat, repeat, trial, number, limit_s)
         self.workers.under_way.append(RepeatExecution(node, Watch(), future))
 
     def start_refit(self, node: Node) -> None:

@@ -91,7 +91,7 @@ def probe(
     seconds = 0.0
     try:
         with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
-            permutation = make_permutation_test(prepared, metadata, seed)
+            permutation = make_permutation_test(prepared, metadata, seed, result.folds)
             outcome = runner.run_with_metadata(copy, metadata, limit_s, stop_check)
             seconds = outcome.seconds
             if outcome.status != "ok":

@@ -41,7 +41,6 @@ from agent.search.ending import end_sentence, unused_time
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
 from agent.solution import ensemble
-from agent.solution.choose import best_by_validation
 
 
 class SearchLoop:
@@ -241,7 +240,7 @@ class SearchLoop:
             return
         self._learner.finish(node, self._gate.with_review(node, result), limit_s, self._decider)
         if len(self.state.valid) > ensemble.CANDIDATES:
-            best = {node.id for node in best_by_validation(self.state, ensemble.CANDIDATES)}
+            best = {node.id for node in ensemble.candidates(self.state)}
             self._runner.outputs.keep_only(best | {running.id for running in self.state.running})
 
     def keep_alive(self) -> None:

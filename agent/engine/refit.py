@@ -3,7 +3,8 @@
 import math
 from pathlib import Path
 
-from agent.competition.evaluation import load_hold_out, score_audit_rows
+from agent.competition.evaluation import score_audit_rows
+from agent.competition.hold_out import load_common_rows
 from agent.competition.metrics import Metric, PairedEffect, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import FROZEN_FILE, SUBMISSION_FILE
@@ -75,9 +76,8 @@ def _members(node: Node) -> tuple[int, ...]:
 
 def _compared(prepared: Prepared, metric: Metric, before: Path, after: Path) -> PairedEffect:
     """Return the refit's paired effect on the score of the audit rows."""
-    truth, former = load_hold_out(prepared, "audit", before / SUBMISSION_FILE)
-    _, new = load_hold_out(prepared, "audit", after / SUBMISSION_FILE)
-    return paired_effect(metric, truth, former, new)
+    files = (folder / SUBMISSION_FILE for folder in (before, after))
+    return paired_effect(metric, *load_common_rows(prepared, "audit", *files))
 
 
 def _worse(paired: PairedEffect) -> str:

@@ -55,6 +55,8 @@ class Job:
     threads: int = 1
     cache: Path | None = None
     """MARS_CACHE_DIR: private, writable."""
+    folds: int | None = None
+    """MARS_FOLDS: number of folds to execute, from fold 0; None: all, and no variable."""
     gpu: str | None = None
     """CUDA_VISIBLE_DEVICES: the leased GPU; None keeps the value of the user's environment."""
     arguments: tuple[str, ...] = ()

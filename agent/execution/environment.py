@@ -43,6 +43,8 @@ def candidate_environment(job: Job, scratch: Path) -> dict[str, str]:
     variables = interpreter_environment(job.threads, scratch)
     variables["MARS_SEED"] = str(job.seed)
     variables["MARS_TIME_LIMIT_S"] = f"{job.time_hint_s:g}"
+    if job.folds is not None:
+        variables["MARS_FOLDS"] = str(job.folds)
     if job.gpu is not None:
         variables["CUDA_VISIBLE_DEVICES"] = job.gpu
     if job.cache is not None:

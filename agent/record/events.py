@@ -89,6 +89,11 @@ class NodeResult(Frozen):
     smoke_seconds: float = 0.0
     metric: float | None = Field(default=None, description="Validation score, recomputed by the harness.")
     metric_se: float | None = None
+    folds: int = Field(default=1, description="Number of folds that `metric` covers, from fold 0.")
+    fold_metrics: tuple[float | None, ...] = Field(
+        default=(),
+        description="Score of folds 0 to j together for each fold j, None where undefined.",
+    )
     audit_metric: float | None = None
     audit_se: float | None = None
     curve: tuple[CurvePoint, ...] = ()
@@ -122,6 +127,12 @@ class NodeResult(Frozen):
     @property
     def own_seconds(self) -> float:
         return self.seconds - self.cache_seconds
+
+    def metric_of_folds(self, folds: int) -> float | None:
+        """Return the score of the first `folds` folds together; None if they were not all executed."""
+        if folds == self.folds:
+            return self.metric
+        return self.fold_metrics[folds - 1] if folds <= len(self.fold_metrics) else None
 
 
 class RefitResult(Frozen):

@@ -32,6 +32,7 @@ from agent.record.events import (
     RunStarted,
     Status,
 )
+from agent.record.ranking import comparable_score, is_reference
 from agent.repository.edits import Edit
 from agent.repository.family import Family
 from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModule, with_current_defaults
@@ -170,6 +171,8 @@ class RunState:
         self.calls: dict[int, list[Call]] = {}  # calls to language models, by node
         self._running: dict[int, Node] = {}
         self._valid: list[Node] = []
+        self._reference: NodeResult | None = None  # the best result among those with the most folds
+        self._has_mixed_folds = False  # whether valid nodes executed different numbers of folds
         self._by_slots: dict[frozenset[str], dict[str, Lesson]] = {}
         self._proven: dict[str, Lesson] = {}
         self.variants: set[str] = set()  # keys of all proposed variants; none is tried twice
@@ -228,6 +231,22 @@ class RunState:
 
     def better(self, a: float, b: float) -> bool:
         return self.direction.better(a, b)
+
+    def score(self, node: Node) -> float | None:
+        """Return the validation score that ranks a node; decisions use it instead of `metric`.
+
+        It differs from `metric` only for a node that executed fewer folds than others.
+        """
+        return None if node.result is None else comparable_score(node.result, self._reference)
+
+    def rank_key(self, node: Node) -> float:
+        """Return a key that is lower for a better node."""
+        return self.direction.key(self.score(node))
+
+    def has_most_folds(self, node: Node) -> bool:
+        """Whether a node executed as many folds as any valid node, so that an ensemble may blend it."""
+        most = 1 if self._reference is None else self._reference.folds
+        return node.result is not None and node.result.folds == most
 
     def ancestors(self, node: Node) -> list[Node]:
         """Return the ancestors, from the parent up to the draft."""
@@ -327,15 +346,32 @@ class RunState:
             insort(self._valid, node, key=lambda valid: valid.id)
         if not node.is_valid or node.metric is None:
             return
+        if node.result is not None:
+            self._update_reference(node.result)
+        former = self.best
+        self._rank(node)
+        self.valid_since_best = 0 if self.best is node else self.valid_since_best + 1
+        if self.best is not None and self.best is not former:
+            self.best_history.append((event.elapsed_s, self.best.id))
+
+    def _update_reference(self, result: NodeResult) -> None:
+        former = self._reference
+        self._has_mixed_folds |= former is not None and former.folds != result.folds
+        if is_reference(self.direction, result, former):
+            self._reference = result
+
+    def _rank(self, node: Node) -> None:
+        """Update the best node and the leaders with a valid node; on a tie the earlier node is better."""
+        if self._has_mixed_folds:  # a new reference moves the scores of all nodes with fewer folds
+            ranked = sorted(self._valid, key=lambda valid: (self.rank_key(valid), valid.id))
+            self.best = ranked[0]
+            self.leaders = [valid for valid in ranked if valid.operator != "ensemble"][:LEADERS]
+            return
         if node.operator != "ensemble":
-            insort(self.leaders, node, key=lambda valid: self.direction.key(valid.metric))
+            insort(self.leaders, node, key=self.rank_key)
             del self.leaders[LEADERS:]
-        if self.best is None or self.best.metric is None or self.better(node.metric, self.best.metric):
+        if self.best is None or self.rank_key(node) < self.rank_key(self.best):
             self.best = node
-            self.valid_since_best = 0
-            self.best_history.append((event.elapsed_s, node.id))
-        else:
-            self.valid_since_best += 1
 
     def _reword(self, event: LessonWorded) -> None:
         self.learned[event.lesson.id] = event.lesson

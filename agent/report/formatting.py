@@ -190,12 +190,24 @@ def _percentages(*shares: float) -> list[str]:
     return [f"{100 * share:.{decimals}f} %" for share in shares]
 
 
+def out_of_fold(folds: int, rows: int | None = None) -> str:
+    """Describe the rows of a score: `out-of-fold over 8 folds, 1,200 rows`."""
+    return f"out-of-fold over {folds} folds" + ("" if rows is None else f", {rows:,} rows")
+
+
+def folds(result: NodeResult | None) -> str:
+    """Return the number of executed folds of a scored node; empty if the validation rows were held out."""
+    return str(result.folds) if result is not None and result.metric is not None and result.folds > 1 else ""
+
+
 def scores(node: Node, result: NodeResult) -> dict[str, str]:
     """Return every score of a finished node by name, in reading order."""
-    named = {
-        "validation": score(result.metric, result.metric_se),
-        "audit": score(result.audit_metric, result.audit_se),
-    }
+    over = f", {out_of_fold(result.folds)}" if result.folds > 1 and result.metric is not None else ""
+    named = {"validation": score(result.metric, result.metric_se) + over}
+    if result.folds > 1 and result.metric is not None:
+        parts = (ABSENT if one is None else number(one, result.metric) for one in result.fold_metrics)
+        named["after each fold"] = ", ".join(parts)
+    named["audit"] = score(result.audit_metric, result.audit_se)
     if node.repeats:
         named["other seeds"] = ", ".join(number(metric) for metric in node.repeats)
     if node.refit is not None:

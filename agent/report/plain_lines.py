@@ -136,6 +136,7 @@ def _outcome(result: NodeResult) -> str:
     text = f"{result.status}"
     if result.metric is not None:
         text += f" {formatting.score(result.metric, result.metric_se)}"
+        text += f" ({formatting.folds(result)} folds)" if formatting.folds(result) else ""
     if result.audit_metric is not None:
         text += f", audit {formatting.score(result.audit_metric, result.audit_se)}"
     text += f", {formatting.duration(result.seconds)}"

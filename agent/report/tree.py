@@ -30,6 +30,7 @@ _LAYOUT: Mapping[str, _Column] = {
     "what changed": {"ratio": 1},
     "slots or reason": {"ratio": 1},
     "score": {"justify": "right"},
+    "folds": {"justify": "right"},
     "audit": {"justify": "right"},
     "time": {"justify": "right"},
 }
@@ -51,6 +52,8 @@ def render_tree(state: RunState, width: int) -> RenderableType:
     )
     rows = [_cells(state, guide, node, width) for guide, node in _walk(state, width)]
     names = [name for name in rows[0] if any(row[name].plain for row in rows)]
+    if "folds" in names and {row["folds"].plain for row in rows} <= {"", "1"}:
+        names.remove("folds")  # all scores are of the validation rows
     for name in names:
         # Scores and states are never cut off.
         least = max(row[name].cell_len for row in rows) if name in ("score", "status") else None
@@ -93,6 +96,7 @@ def _cells(state: RunState, guide: str, node: Node, width: int) -> dict[str, Tex
         cells["slots or reason"] = Text(_details(node))
     cells["score"] = Text(formatting.score(node.metric, error), style="bold" if is_best else "")
     if width >= _AUDIT_FROM:
+        cells["folds"] = Text(str(result.folds) if result and result.metric is not None else "")
         audit_se = result.audit_se if result and width >= _LESSONS_FROM else None
         cells["audit"] = Text(formatting.score(result.audit_metric if result else None, audit_se))
     if width >= _LESSONS_FROM:

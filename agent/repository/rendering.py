@@ -20,7 +20,9 @@ from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, with_current_defaults
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = (
+    1  # the oldest version that the files meet; recorded repositories are compared byte by byte
+)
 
 
 class RenderError(MarsError):

@@ -10,7 +10,7 @@ from agent.core.locks import temporary_folder
 from agent.core.paths import Home
 from agent.engine.containment import contain
 from agent.engine.executors import cache_layers, open_executor
-from agent.engine.trials.runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner, fewer_folds
 from agent.engine.trials.scoring import unprocessed_result
 from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, RunResumed
 from agent.record.opened_run import Run
@@ -133,7 +133,8 @@ def _compared(
         except OSError as error:
             reason = f"A member wrote no outputs ({error.filename})."
             return Reexecution(node.id, recorded, None, reason, agrees=False)
-    run_again = contain(partial(runner.run, smoke=False), partial(unprocessed_result, trial))
+    folds = fewer_folds(run.prepared, recorded.folds) if recorded.metric is not None else None
+    run_again = contain(partial(runner.run, smoke=False, folds=folds), partial(unprocessed_result, trial))
     reexecuted = run_again(trial, limit_s, None)
     if reexecuted.status != ("valid" if recorded.was_flagged else recorded.status):
         words = f"{reexecuted.status}{f': {reexecuted.reason}' if reexecuted.reason else ''}"

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
-from agent.competition.evaluation import load_hold_out
+from agent.competition.hold_out import load_common_rows
 from agent.competition.metrics import paired_effect
 from agent.core.contract import VALIDATION_FILE
 from agent.core.database import open_database
@@ -222,15 +222,15 @@ def _evidence(run: Run) -> Evidence:
     without, changed = run.state.nodes[_WITHOUT], run.state.nodes[_WITH]
     assert without.result is not None
     assert changed.result is not None
-    truth, before = load_hold_out(run.prepared, "val", run.nodes / without.name / VALIDATION_FILE)
-    _, after = load_hold_out(run.prepared, "val", run.nodes / changed.name / VALIDATION_FILE)
+    files = (run.nodes / node.name / VALIDATION_FILE for node in (without, changed))
+    truth, before, after = load_common_rows(run.prepared, "val", *files)
     paired = paired_effect(run.metric, truth, before, after)
     direction = run.state.direction
     gain = direction.gain(_mean(run, _WITH), _mean(run, _WITHOUT))
     first = direction.gain(changed.metric or 0.0, without.metric or 0.0)
     runs = [1 + len(node.repeats) for node in (without, changed)]
     seeds = _between_seeds(run.state) * sum(1 / count for count in runs) / paired.scale**2
-    resolution = 1.0 / (run.prepared.rows.val * paired.scale)
+    resolution = 1.0 / (int(truth.shape[0]) * paired.scale)
     return Evidence(
         run=run.id,
         competition=run.prepared.spec.id,

@@ -14,7 +14,7 @@ from agent.core.paths import Home
 from agent.core.untrusted_files import copy_inside, copy_tree_inside, is_plain_file
 from agent.engine.trials.checkout import REFIT_SUFFIX
 from agent.engine.trials.execution import TIME_HINT_SHARE
-from agent.engine.trials.runner import TrialRunner
+from agent.engine.trials.runner import TrialRunner, fewer_folds
 from agent.execution import make_executor, run_script
 from agent.execution.base import Job, Limits
 from agent.record.opened_run import Run
@@ -179,7 +179,8 @@ def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], li
         for member in members:
             place = trial.workspace / member_folder(member.name) / MODEL_FOLDER
             copy_tree_inside(runner.checkout.workspace(member.id), MODEL_FOLDER, place)
-    result = runner.run(trial, limit_s, None, smoke=False, arguments=(SAVE,))
+    folds = fewer_folds(run.prepared, node.result.folds)
+    result = runner.run(trial, limit_s, None, smoke=False, arguments=(SAVE,), folds=folds)
     if result.metric is None or not (trial.workspace / MODEL_FOLDER).is_dir():
         reason = result.reason or f"it wrote no {MODEL_FOLDER}."
         raise MarsError(f"Node {node.name}, executed again with --save, failed: {reason}")

@@ -12,8 +12,8 @@ def normalised_scores(state: RunState) -> dict[int, float]:
     The paper uses min-max scaling. Here, with four scores or more, the first quartile maps to 0. Otherwise
     one broken solution makes all others look equal (see `benchmarks/performance/search_policies.py`).
     """
-    key = state.direction.key  # ascending keys are worse
-    scores = {node.id: -key(node.metric) for node in state.valid if node.metric is not None}
+    # ascending keys are worse
+    scores = {node.id: -state.rank_key(node) for node in state.valid if node.metric is not None}
     if not scores:
         return {}
     ranked = sorted(scores.values())

@@ -90,8 +90,7 @@ class Scheduler:
         if budget.finishing and state.best is not None:
             yield Step(state.best.id)
         yield self._policy.next(state, rng)
-        key = state.direction.key
-        ranked = ((key(node.metric), len(node.children), node.id) for node in improvable(state))
+        ranked = ((state.rank_key(node), len(node.children), node.id) for node in improvable(state))
         yield from (Step(number) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
         yield Step(None)
 

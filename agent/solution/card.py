@@ -53,6 +53,10 @@ class Card(BaseModel):
     higher_is_better: bool
     validation: float
     validation_se: float | None
+    folds: int = Field(default=1, description="Number of folds that `validation` covers, from fold 0.")
+    validation_rows: int | None = Field(
+        default=None, description="Number of rows that `validation` covers; None in older cards."
+    )
     audit: float | None = Field(description="Score on the audit rows; None without audit rows.")
     audit_se: float | None
     audit_protected: bool = Field(description="Whether isolation kept the audit labels from candidates.")
@@ -110,6 +114,8 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         higher_is_better=higher_is_better,
         validation=result.metric,
         validation_se=result.metric_se,
+        folds=result.folds,
+        validation_rows=prepared.rows_of_folds(result.folds),
         audit=scored.audit_metric,
         audit_se=scored.audit_se,
         audit_protected=not state.missing_guarantees,
@@ -176,7 +182,7 @@ def card_page(card: Card) -> str:
     rows = [
         ("metric", f"{card.metric}, {'higher' if card.higher_is_better else 'lower'} is better"),
         *([("classes", card.positive_class)] if card.positive_class else []),
-        ("validation", score_text(card.validation, card.validation_se)),
+        ("validation", score_text(card.validation, card.validation_se) + _validated(card)),
         ("audit (labels withheld from every candidate)", audit),
         *_refitted(card),
         *_reported(card),
@@ -212,6 +218,12 @@ def card_page(card: Card) -> str:
         f"{lock}"
         "`submission.csv` has the competition's format; `predictions/` contains the scored predictions.\n"
     )
+
+
+def _validated(card: Card) -> str:
+    """Return which rows the validation score covers: `, out-of-fold over 8 folds, 1200 rows`."""
+    over = f", out-of-fold over {card.folds} folds" if card.folds > 1 else ""
+    return over + ("" if card.validation_rows is None else f", {card.validation_rows} rows")
 
 
 def _probed(card: Card) -> list[tuple[str, str]]:

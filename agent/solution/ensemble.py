@@ -12,13 +12,23 @@ from agent.solution.choose import best_by_validation
 CANDIDATES = 8  # number of best nodes whose raw outputs are kept
 
 
+def candidates(state: RunState) -> list[Node]:
+    """Return the best valid nodes that an ensemble may blend, whose raw outputs are kept; best first.
+
+    Members must cover the same rows, so only nodes with the most folds count.
+    """
+    ranked = best_by_validation(state, len(state.valid))
+    return [node for node in ranked if node.operator != "ensemble" and state.has_most_folds(node)][
+        :CANDIDATES
+    ]
+
+
 def members(state: RunState, workspaces: Mapping[int, Path], count: int = LEADERS) -> list[Node]:
     """Return the best valid nodes with raw outputs; an ensemble needs at least two."""
     found = [
         node
-        for node in best_by_validation(state, CANDIDATES)
-        if node.operator != "ensemble"
-        and all(is_plain_file(workspaces[node.id], name) for name in OUTPUT_FILES)
+        for node in candidates(state)
+        if all(is_plain_file(workspaces[node.id], name) for name in OUTPUT_FILES)
     ]
     return found[:count]
 

@@ -9,10 +9,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.competition.evaluation import (
-    load_hold_out,
-    write_test_submission,
-)
+from agent.competition.evaluation import write_test_submission
+from agent.competition.hold_out import load_common_rows
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import README_FILE, SUBMISSION_FILE, VALIDATION_FILE
@@ -143,9 +141,8 @@ def _gain_lower_bound(prepared: Prepared, kept: Path, validation: Path, final: P
     """Return the 2.5 % bound of the gain over the kept solution, on audit rows, else on validation rows."""
     metric = metric_of(prepared.spec, run_script)
     part, new = ("audit", final) if prepared.rows.audit else ("val", validation)
-    truth, before = load_hold_out(prepared, part, kept / f"{part}.csv")  # type: ignore[arg-type]
-    _, after = load_hold_out(prepared, part, new)  # type: ignore[arg-type]
-    paired = paired_effect(metric, truth, before, after)
+    rows = load_common_rows(prepared, part, kept / f"{part}.csv", new)  # type: ignore[arg-type]
+    paired = paired_effect(metric, *rows)
     # A metric that is too slow to resample has no interval, so the difference decides.
     return paired.lower if math.isfinite(paired.lower) else paired.effect * paired.scale
 

@@ -156,6 +156,8 @@ def _scores(run: _Run, result: NodeResult) -> list[str]:
         for name, value, error in scores
         if value is not None
     ]
+    if result.folds > 1:
+        parts[0] += f", out-of-fold over {result.folds} folds"
     if result.status != "valid":
         parts.append(f"Status: {result.status}. {result.reason}")
     return parts
@@ -183,6 +185,7 @@ def _note(
         "metric": run.metric,
         "higher_is_better": run.state.higher_is_better,
         "validation": _score_note(result.metric, result.metric_se),
+        "folds": result.folds,
         "audit": _score_note(result.audit_metric, result.audit_se),
         "seconds": round(result.seconds, 2),
         "blueprint": node.idea.blueprint.model_dump(mode="json") if node.idea.blueprint else None,

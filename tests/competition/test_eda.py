@@ -154,7 +154,7 @@ def test_pictures_are_measured(tmp_path: Path) -> None:
 def test_preparation_explores_training_rows_only(tmp_path: Path) -> None:
     write_tables(tmp_path / "data", number_rows(2_000), number_rows(50, 2_000).drop(columns="label"))
     prepared = prepare_folder(write_spec(tmp_path / "data"), tmp_path / "data")
-    assert prepared.eda["rows"] == prepared.rows.train == 1_440
+    assert prepared.eda["rows"] == prepared.rows.train == 1_575
 
 
 def test_no_more_than_a_sample_of_the_pictures_is_decoded(

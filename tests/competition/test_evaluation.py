@@ -10,10 +10,10 @@ import pytest
 from agent.competition.evaluation import (
     Evaluation,
     evaluate,
-    load_hold_out,
     parse_printed_metric,
     write_test_submission,
 )
+from agent.competition.hold_out import load_hold_out
 from agent.competition.metrics import get_metric, paired_effect, standard_error
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionError
@@ -78,7 +78,7 @@ def test_without_audit_rows_there_is_no_audit_score(tmp_path: Path) -> None:
     prepared = make_prepared(tmp_path / "data", "classification", "accuracy", val=VAL, classes=CLASSES)
     workspace = candidate(tmp_path / "node", VAL.items(), final({}, 0))
     found = evaluate(prepared, workspace, printed=1)
-    assert found == Evaluation(validation=1.0, validation_error=1 / len(VAL))
+    assert found == Evaluation(validation=1.0, validation_error=1 / len(VAL), fold_scores=(1.0,))
     with pytest.raises(SetupError, match="'toy' has no audit rows"):
         load_hold_out(prepared, "audit", workspace / "submission" / "submission.csv")
 

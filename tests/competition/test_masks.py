@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.competition.cell_parsing import parse_masks
-from agent.competition.evaluation import check_metric, evaluate, load_hold_out
+from agent.competition.evaluation import check_metric, evaluate
+from agent.competition.hold_out import load_hold_out
 from agent.competition.metrics import get_metric, standard_error
 from agent.competition.submission import SubmissionFormat, read_predictions, write_submission
 from agent.competition.untrusted_csv import SubmissionError, TextColumn

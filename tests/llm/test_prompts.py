@@ -43,6 +43,17 @@ def test_every_role_has_its_words() -> None:
     assert CELL_DESCRIPTIONS["signal"] not in rules
 
 
+def test_folds_are_described_where_the_competition_has_them() -> None:
+    assert "folds.csv" not in _rules()
+    rules = _rules(folds=8, folds_executed=8)
+    assert "puts val.csv into fold 0 and train.csv into folds 1 to 7. Optional:" in rules
+    assert "m at most 7 and below MARS_FOLDS if that is set" in rules
+    assert "learned from rows of all other folds only" in rules
+    blocks = _rules(folds=8, folds_executed=4, folds_forward=True)
+    assert "m at most 3 " in blocks
+    assert "learned from rows of higher folds only" in blocks
+
+
 def test_a_columns_words_are_no_part_of_the_datas_fingerprint() -> None:
     column = InputColumn(name="wave", role="signal")
     assert column.cell_description == CELL_DESCRIPTIONS["signal"]

@@ -1,6 +1,7 @@
 """`mars tree`, `mars show` and `mars diff` as text."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,25 @@ def test_a_node_that_failed_in_its_smoke_run_is_said_so_and_counted_apart() -> N
     assert [row.split("✗ ")[-1].strip() for row in rows[:2]] == ["failed smoke", "failed"]
     assert "3 nodes: 1 valid, 2 failed (1 in the smoke run)" in text
     assert f"ended: {reason}" in text
+
+
+def test_scores_over_several_folds_say_so_and_others_do_not(tmp_path: Path) -> None:
+    state = started()
+    scores = {"metric_se": 0.01, "fold_metrics": (0.75, None, 0.8125)}
+    finish(state, propose(state), 0.8125, folds=3, **scores)
+    assert "folds" not in as_text(render_tree(_of_one_fold(), 120), 120)
+    lines = as_text(render_tree(state, 120), 120).splitlines()
+    assert "folds" in lines[0]
+    assert lines[2][lines[0].index("folds") :].split()[0] == "3"
+    shown = as_text(render_node(state, state.nodes[1], tmp_path, "", {}))
+    assert "0.8125 ± 0.0100, out-of-fold over 3 folds" in shown
+    assert re.search(r"after each fold +0\.7500, –, 0\.8125", shown)
+
+
+def _of_one_fold() -> RunState:
+    state = started()
+    add(state, None, 0.5)
+    return state
 
 
 class TestTree:

@@ -38,7 +38,7 @@ def test_suspects_and_failures_are_never_chosen() -> None:
 def test_more_candidates_reduce_the_weight_of_validation() -> None:
     state = started()
     node = state.nodes[_scored(state, 0.9, audit=0.7)]
-    few, many = pooled(node, 1), pooled(node, 50)
+    few, many = pooled(state, node, 1), pooled(state, node, 50)
     assert few is not None
     assert many is not None
     assert few.value > many.value > 0.7

@@ -101,13 +101,13 @@ class ScriptedExecutor:
         return Outcome("ok", 0, seconds, log, "")
 
     def _predict(self, job: Job, quality: float) -> None:
-        test = _rows(job.metadata / "test.csv")
-        _table(job.workspace / "submission" / "submission.csv", test, [_guess(row, quality) for row in test])
+        test = rows(job.metadata / "test.csv")
+        table(job.workspace / "submission" / "submission.csv", test, [guess(row, quality) for row in test])
 
     def _write(self, job: Job, quality: float) -> float:
-        validation = _rows(job.metadata / "val.csv")
-        guessed = [_guess(row, quality) for row in validation]
-        _table(job.workspace / "working" / "val_submission.csv", validation, guessed)
+        validation = rows(job.metadata / "val.csv")
+        guessed = [guess(row, quality) for row in validation]
+        table(job.workspace / "working" / "val_submission.csv", validation, guessed)
         self._predict(job, quality)
         (job.workspace / "working" / "frozen.json").write_text(json.dumps({"quality": quality}))
         return sum(row["label"] == guess for row, guess in zip(validation, guessed, strict=True)) / len(
@@ -122,17 +122,17 @@ def _quality(config: str) -> float:
     return 0.6 + gain + 0.01 * values["BREADTH"] + 0.01 * values["FINISH"] + crossed
 
 
-def _rows(file: Path) -> list[dict[str, str]]:
+def rows(file: Path) -> list[dict[str, str]]:
     with file.open(newline="") as stream:
         return list(csv.DictReader(stream))
 
 
-def _guess(row: Mapping[str, str], quality: float) -> str:
+def guess(row: Mapping[str, str], quality: float) -> str:
     right = int(float(row["x"]) > 0)
     return str(right if int(row["id"][1:], 16) % 10_000 < quality * 10_000 else 1 - right)
 
 
-def _table(file: Path, rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> None:
+def table(file: Path, rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> None:
     with file.open("w", newline="") as stream:
         csv.writer(stream).writerows(
             [("id", "label"), *((row["id"], label) for row, label in zip(rows, labels, strict=True))]

@@ -1,16 +1,19 @@
 """Standard errors of scores and of score differences, by the bootstrap over rows (Efron, 1979)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.competition.metrics.metric import Metric
-from agent.competition.metrics.rows import Floats, Rows, row_count
+from agent.competition.metrics.rows import Floats, Rows, SparseRows, row_count
 from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer
 
 _MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
+_MOST_GROUPS = (
+    2048  # groups estimate a spread as well as single rows, and cost the same for any number of rows
+)
 _ZERO_ERROR = 1e-12  # a smaller error is rounding
 _MIN_RESAMPLES = 20  # with a defined score; fewer do not estimate a spread
 
@@ -87,6 +90,8 @@ def _interval(values: Floats) -> tuple[float, float]:
 def _resample_scores(scorers: Sequence[WeightedScorer], rows: int, seed: int, resamples: int) -> list[Floats]:
     """Return the scores (resamples,) of each scorer. All scorers see the same draws."""
     merged, counts = _merge_equal_rows(scorers, rows)
+    if len(counts) > 2 * _MOST_GROUPS:
+        merged, counts = _group_rows(merged, counts, seed)
     draws = _draws(np.random.default_rng(seed), counts, resamples)
     parts = [[scorer.scores(weights) for scorer in merged] for weights in draws]
     return [np.concatenate(scores) for scores in zip(*parts, strict=True)]
@@ -104,6 +109,37 @@ def _merge_equal_rows(
     _, first, counts = np.unique(np.hstack(keys), axis=0, return_index=True, return_counts=True)
     additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
     return [replace(scorer, statistics=scorer.statistics[first]) for scorer in additive], counts
+
+
+@dataclass(frozen=True)
+class _GroupedScorer:
+    """Scores an additive metric from the totals of groups of rows; weights count whole groups."""
+
+    totals: Floats | SparseRows  # (G, K)
+    sizes: Floats  # (G,)
+    finish: Callable[[Floats, Floats], Floats]
+
+    def scores(self, weights: Floats) -> Floats:
+        return self.finish(weights @ self.totals, weights @ self.sizes)
+
+
+def _group_rows(
+    scorers: Sequence[WeightedScorer], counts: npt.NDArray[np.int64], seed: int
+) -> tuple[Sequence[WeightedScorer], npt.NDArray[np.int64]]:
+    """Return scorers of random groups of rows, if the metric is additive and no rows are merged."""
+    from scipy.sparse import csr_array  # slow to import, and few commands score many rows
+
+    additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
+    if len(additive) < len(scorers) or counts.max() > 1:
+        return scorers, counts
+    rows = len(counts)
+    order = np.random.default_rng(seed).permutation(rows)
+    group = np.empty(rows, dtype=np.int64)
+    group[order] = np.arange(rows) % _MOST_GROUPS
+    member = csr_array((np.ones(rows), (group, np.arange(rows))), shape=(_MOST_GROUPS, rows))
+    sizes = np.bincount(group, minlength=_MOST_GROUPS).astype(np.float64)
+    grouped = [_GroupedScorer(member @ scorer.statistics, sizes, scorer.finish) for scorer in additive]
+    return grouped, np.ones(_MOST_GROUPS, dtype=np.int64)
 
 
 def _draws(generator: np.random.Generator, counts: npt.NDArray[np.int64], resamples: int) -> Iterator[Floats]:

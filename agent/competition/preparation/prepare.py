@@ -32,7 +32,7 @@ from agent.competition.preparation.raw_tables import (
     read_tables,
 )
 from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
-from agent.competition.preparation.splits import SEED, LabelledRows, Split, split_rows
+from agent.competition.preparation.splits import SEED, LabelledRows, Split, may_have_folds, split_rows
 from agent.competition.preparation.time_split import TimeSplit, choose_time_split
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
 from agent.competition.row_ids import settle_ids
@@ -133,7 +133,7 @@ def _read(spec: CompetitionSpec, raw: RawData) -> _PreparationInput:
         raw.folder / (spec.test or spec.sample_submission),
     )
     source = _PreparationInput(spec, raw, tables, targets, plan, time_split, media)
-    if image is None:
+    if image is None and may_have_folds(len(tables.train)):
         source = replace(source, split=_split(source, _labelled_rows(source)))
     fingerprint = _fingerprint(user_spec, raw.folder, media, _later_decisions(source))
     return replace(source, fingerprint=fingerprint)

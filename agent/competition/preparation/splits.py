@@ -20,10 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.competition.preparation.draws import LabelledRows, Positions, draw_hold_out, latest_rows
-from agent.competition.preparation.folds import Folds, NoFoldsError, draw_folds, wants_folds
+from agent.competition.preparation.folds import MOST_ROWS, Folds, NoFoldsError, draw_folds, wants_folds
 from agent.core.errors import SetupError, redacted_as
 
-__all__ = ["SEED", "Folds", "LabelledRows", "Split", "audit_size", "latest_rows", "split_rows"]
+__all__ = [
+    "SEED",
+    "Folds",
+    "LabelledRows",
+    "Split",
+    "audit_size",
+    "latest_rows",
+    "may_have_folds",
+    "split_rows",
+]
 
 SEED = 42
 AUDIT_SHARE, MAX_AUDIT_SHARE, AUDIT_ROWS = 0.10, 0.15, 200
@@ -75,6 +84,11 @@ def split_rows(rows: LabelledRows, *, mix_audit: bool = True, allow_folds: bool 
     else:
         val = np.setdiff1d(own_val, audit)
     return Split(np.setdiff1d(rest, val), val, audit, warnings, folds)
+
+
+def may_have_folds(labelled: int) -> bool:
+    """Return whether so many labelled rows can have folds; a cheap test before the split."""
+    return labelled * (1 - MAX_AUDIT_SHARE) <= MOST_ROWS
 
 
 def audit_size(labelled: int) -> int:

@@ -46,6 +46,8 @@ class ExecutionRequest:
     """Workspace whose frozen choices the candidate finds in its own."""
     checkpoint: Path | None = None
     """Folder that may hold the checkpoint of an interrupted attempt; it moves into the workspace."""
+    folds: int | None = None
+    """Number of folds to execute, from fold 0; None: all."""
     metadata: Path | None = None
     """Tables instead of the prepared ones; the cache is then private and never shared."""
 
@@ -139,6 +141,7 @@ class TrialExecution:
             time_hint_s=limit_s * TIME_HINT_SHARE,
             threads=self._settings.threads,
             cache=cache,
+            folds=request.folds,
             gpu=gpu,
             script=request.script,
             arguments=request.arguments,

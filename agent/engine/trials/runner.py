@@ -70,6 +70,7 @@ class TrialRunner:
         stop_check: StopCheck | None,
         smoke: bool,
         arguments: tuple[str, ...] = (),
+        folds: int | None = None,
         check: ResultCheck = lambda trial, result: result,
         full_run: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> NodeResult:
@@ -81,6 +82,7 @@ class TrialRunner:
             stop_check: Stops the execution early.
             smoke: Whether a smoke run comes first.
             arguments: Command-line arguments of the full run.
+            folds: Number of folds that the full run executes; None: all.
             check: Check of a valid result, which may make it suspect.
             full_run: Opens a block around the full run, whose progress other nodes' progress is compared
                 with. The smoke run has left no progress when the block begins.
@@ -97,7 +99,7 @@ class TrialRunner:
                 return self._no_time_after_smoke(trial, tested, limit_s)
         try:
             with full_run():
-                outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, arguments)
+                outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, arguments, folds)
             result = self._scoring.score(trial, outcome)
             if result.status == "valid":
                 result = check(trial, result)
@@ -129,14 +131,26 @@ class TrialRunner:
         finally:
             self._execution.drop_temporary_cache(trial.node)
 
-    def repeat(self, trial: Trial, number: int, limit_s: float) -> tuple[float | None, float]:
-        """Execute the same code with another seed; return (score, seconds), score None on failure."""
-        request = ExecutionRequest(seed=(self.seed + SEED_STEP * number) % SEED_LIMIT)
+    def repeat(self, trial: Trial, number: int, limit_s: float, folds: int = 1) -> tuple[float | None, float]:
+        """Execute the same code with another seed.
+
+        Args:
+            trial: The revision to execute.
+            number: Number of the repeat, from 1.
+            limit_s: Time limit in seconds.
+            folds: Number of folds that the score to compare with covers.
+
+        Returns:
+            The score and the seconds; the score is None on failure, or if other folds were executed.
+        """
+        seed = (self.seed + SEED_STEP * number) % SEED_LIMIT
+        request = ExecutionRequest(seed=seed, folds=fewer_folds(self.prepared, folds))
         with self.checkout.temporary(trial, f"-repeat{number}") as copy:
             outcome = self._execution.execute(copy, limit_s, None, request)
             result = self._scoring.score(copy, outcome)
         self._execution.drop_cache(trial.node)
-        return (result.metric if result.status == "valid" else None), outcome.seconds
+        is_comparable = result.status == "valid" and result.folds == folds
+        return (result.metric if is_comparable else None), outcome.seconds
 
     def refit(
         self,
@@ -171,12 +185,17 @@ class TrialRunner:
         return outcome
 
     def _attempt(
-        self, trial: Trial, limit_s: float, stop_check: StopCheck | None, arguments: tuple[str, ...]
+        self,
+        trial: Trial,
+        limit_s: float,
+        stop_check: StopCheck | None,
+        arguments: tuple[str, ...],
+        folds: int | None,
     ) -> Outcome:
         """Execute the full run; its checkpoint stays only if the run as a whole is interrupted."""
         is_interrupted = False
         try:
-            request = ExecutionRequest(arguments, checkpoint=begin_attempt(trial))
+            request = ExecutionRequest(arguments, checkpoint=begin_attempt(trial), folds=folds)
             outcome = self._execution.execute(trial, limit_s, stop_check, request)
             is_interrupted = outcome.stop is not None and outcome.stop.kind == "interrupted"
             return outcome
@@ -203,3 +222,8 @@ class TrialRunner:
         )
         late = replace(smoke, status="timeout", reason=reason)
         return self._scoring.failed("smoke", trial, late, reason, smoke_seconds=smoke.seconds)
+
+
+def fewer_folds(prepared: Prepared, recorded: int) -> int | None:
+    """Return the number of folds that repeats a recorded score; None: all of the competition's folds."""
+    return recorded if recorded < prepared.folds_executed else None

@@ -126,6 +126,8 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         cache_seconds=cache_seconds(analysis, outcome.seconds),
         metric=evaluation.validation,
         metric_se=evaluation.validation_error,
+        folds=evaluation.folds,
+        fold_metrics=evaluation.fold_scores,
         audit_metric=evaluation.audit,
         audit_se=evaluation.audit_error,
         facts=facts(analysis),

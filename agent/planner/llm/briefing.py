@@ -201,7 +201,7 @@ def _node_rows(state: RunState, limit: int) -> list[dict[str, object]]:
     """Return nodes as table rows by number; beyond `limit`, only the best and the latest."""
     nodes = list(state.nodes.values())
     if len(nodes) > limit:
-        best = sorted(state.valid, key=lambda node: state.direction.key(node.metric))[: limit // 2]
+        best = sorted(state.valid, key=state.rank_key)[: limit // 2]
         chosen = {node.id for node in best}
         latest = [node.id for node in nodes if node.id not in chosen][-(limit - len(best)) :]
         nodes = [node for node in nodes if node.id in chosen | set(latest)]

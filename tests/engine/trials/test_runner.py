@@ -158,6 +158,13 @@ def test_a_repeat_runs_aside_with_a_seed_of_its_own(
     assert runner.repeat(trial, 3, 100.0) == (None, 2.0)
 
 
+def test_a_repeat_on_other_folds_than_its_node_has_no_score(
+    runner: TrialRunner, executor: FakeExecutor, trial: Trial
+) -> None:
+    assert runner.repeat(trial, 1, 100.0, folds=2) == (None, 2.0)  # the candidate predicts val.csv only
+    assert [job.folds for job in executor.jobs] == [2]
+
+
 def test_a_refit_keeps_the_submission_and_on_request_the_model(
     runner: TrialRunner, executor: FakeExecutor, trial: Trial
 ) -> None:

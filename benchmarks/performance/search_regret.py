@@ -1,7 +1,7 @@
 """Compare the search for values within one structure with TPE and random search, on known response surfaces.
 
     python benchmarks/performance/search_regret.py [--seeds 20] [--evaluations 50] [--noise 0.01]
-        [--surfaces NAME ...] [--samplers ours tpe random]
+        [--surfaces NAME ...] [--samplers ours tpe random] [--processes 1]
 
 Nothing is trained. A surface gives the error of each point, and a measurement adds noise: a normal relative
 error of standard deviation `--noise`, drawn anew for each evaluation. Every sampler starts at the values
@@ -17,6 +17,8 @@ seed.
 import argparse
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,6 +119,18 @@ def regrets(surface: Surface, name: str, seed: int, evaluations: int, noise: flo
     return np.array(found)
 
 
+def all_regrets(options: tuple[int, int, float], task: tuple[str, str]) -> np.ndarray:
+    """Return the regrets (seeds, evaluations) of a sampler on a surface.
+
+    Args:
+        options: Numbers of seeds and evaluations, and the noise.
+        task: Names of the surface and of the sampler.
+    """
+    seeds, evaluations, noise = options
+    surface = next(one for one in surfaces() if one.name == task[0])
+    return np.stack([regrets(surface, task[1], seed, evaluations, noise) for seed in range(seeds)])
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return (mean, lower, upper) over seeds of values (surfaces, seeds): bootstrap percentiles."""
     means = values.mean(axis=0)
@@ -158,18 +172,18 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.01)
     parser.add_argument("--surfaces", nargs="+", default=[], help="Parts of names; default: all surfaces.")
     parser.add_argument("--samplers", nargs="+", choices=list(SAMPLERS), default=list(SAMPLERS))
+    parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     names = [name for name in arguments.samplers if name != "tpe" or importlib.util.find_spec("optuna")]
-    found: dict[tuple[str, str], np.ndarray] = {}
-    for surface in surfaces():
-        if arguments.surfaces and not any(part in surface.name for part in arguments.surfaces):
-            continue
-        for name in names:
-            runs = [
-                regrets(surface, name, seed, arguments.evaluations, arguments.noise)
-                for seed in range(arguments.seeds)
-            ]
-            found[surface.name, name] = np.stack(runs)
+    known = [
+        surface.name
+        for surface in surfaces()
+        if not arguments.surfaces or any(part in surface.name for part in arguments.surfaces)
+    ]
+    tasks = [(surface, name) for surface in known for name in names]
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        options = (arguments.seeds, arguments.evaluations, arguments.noise)
+        found = dict(zip(tasks, pool.map(partial(all_regrets, options), tasks), strict=True))
     console = Console(width=180)
     for at in CHECKED:
         if at <= arguments.evaluations:

@@ -13,6 +13,7 @@ import numpy as np
 from agent.planner.library.axes import Space
 from agent.repository.family import Family, Value
 
+BANDWIDTH = 1.0  # rungs over which recorded errors are averaged
 RECORDED = Path(__file__).with_name("recorded_surfaces.csv")
 
 
@@ -104,7 +105,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class RecordedSurface(Surface):
-    """The errors of a model, interpolated between recorded points by randomised trees."""
+    """The errors of a model: the mean of recorded log errors, weighted by the distance in rungs."""
 
     name: str
     family: Family
@@ -115,24 +116,17 @@ class RecordedSurface(Surface):
         return Space.of(self.family, ())
 
     @cached_property
-    def _trees(self) -> Any:
-        from sklearn.ensemble import ExtraTreesRegressor
-
-        trees = ExtraTreesRegressor(300, min_samples_leaf=1, max_features=1.0, random_state=0)
-        return trees.fit(
-            self._space.positions([row.slots for row in self.rows]), np.log([row.error for row in self.rows])
-        )
-
-    @cached_property
-    def _known(self) -> dict[bytes, float]:
-        return {}
+    def _points(self) -> tuple[np.ndarray, np.ndarray]:
+        places = self._space.positions([row.slots for row in self.rows])
+        return places, np.log([row.error for row in self.rows])
 
     def error(self, slots: Mapping[str, Value]) -> float:
-        place = self._space.positions([slots])
-        key = place.tobytes()
-        if key not in self._known:
-            self._known[key] = float(np.exp(self._trees.predict(place)[0]))
-        return self._known[key]
+        places, logs = self._points
+        gaps = np.abs(places - self._space.positions([slots]))
+        gaps = np.where(self._space.ordered, gaps, 1.5 * (gaps > 0))
+        distances = np.square(gaps).sum(axis=1)
+        weights = np.exp(-0.5 * (distances - distances.min()) / BANDWIDTH**2)
+        return float(np.exp((weights * logs).sum() / weights.sum()))
 
     @cached_property
     def best(self) -> float:

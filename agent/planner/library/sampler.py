@@ -14,7 +14,7 @@ from agent.repository.family import Value
 Slots = Mapping[str, Value]
 
 # What a family declares is better than what lies far from it: expected relative increase of the error.
-PER_RUNG = 0.003  # for each slot, one rung away from its usual value; it grows with the square
+PER_RUNG = 0.0012  # for each slot, one rung away from its usual value; it grows with the square
 PER_CHOICE = 0.008  # for each slot with another choice
 MOST_TRIALS = 120  # the latest and best ones; more cost time and change little
 SINGLE_STEPS = (0.5, 1.0, 2.0)  # rungs by which one slot is moved alone
@@ -103,13 +103,18 @@ class Sampler:
 
     def _simplified(self, slots: Slots, base: Slots, worth: float, cost: Callable[[Slots], float]) -> Slots:
         """Return the point without those changes of the base that do not pay, so that lessons name causes."""
-        while True:
-            changed = [axis.name for axis in self.space.axes if slots[axis.name] != base[axis.name]]
-            simpler = self._unseen([{**slots, name: base[name]} for name in changed])
+        while changed := self._changed(base, slots):
+            points = self._unseen([{**slots, name: base[name]} for name in changed])
+            # A slot that loses its effect gets its usual value, which may be another change.
+            simpler = [point for point in points if len(self._changed(base, point)) < len(changed)]
             values = self._worth(simpler, cost)
             if not len(values) or values.max() < SIMPLER * worth:
                 return slots
             slots = simpler[_descending(values)[0]]
+        return slots
+
+    def _changed(self, base: Slots, slots: Slots) -> list[str]:
+        return [axis.name for axis in self.space.axes if slots[axis.name] != base[axis.name]]
 
     def gain(self, before: Slots, after: Slots) -> tuple[float, float]:
         """Return the expected reduction of the log error by a change, and the deviation of the new point."""

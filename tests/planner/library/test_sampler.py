@@ -129,3 +129,17 @@ def test_errors_are_compared_by_ratio_and_bad_ones_compressed() -> None:
     assert found[3] - found[2] < 3.0
     assert np.isfinite(log_errors([0.0, 0.0])).all()
     assert np.isfinite(log_errors([0.0, 0.1, 0.2])).all()
+
+
+def test_simplifying_ends_where_a_slot_without_effect_takes_its_usual_value() -> None:
+    """Below kind a, y has no effect and its usual value, which differs from the base's."""
+
+    def settle(slots: Slots) -> Slots:
+        return {**slots, "y": 1.0} if slots["kind"] == "a" else slots
+
+    told = [Comparison(_at(kind="b"), _at(kind="a"), 0.2, 0.001)]
+    for seed in range(5):
+        sampler = Sampler(SPACE, USUAL, _trials(_at(4.0, 8.0, "b")), told, settle)
+        found = next(sampler.suggest([_at(4.0, 8.0, "b")], np.random.default_rng(seed))).slots
+        assert found["kind"] == "a"
+        assert found["y"] == 1.0

@@ -130,3 +130,16 @@ def test_scores_say_the_class_of_a_text(classes: ModuleType, characters: bool) -
     assert (scores.fit_transform(texts, y).argmax(axis=1) == y).mean() > 0.95
     new = pd.DataFrame({"text": ["blue", "red", ""]})
     assert scores.transform(new)[:2].argmax(axis=1).tolist() == [2, 0]
+
+
+def test_hinges_are_zero_below_a_quantile() -> None:
+    text = render(mixed("regression", "rmse"), {"model": "linear", "splines": 4})["library/made.py"]
+    module = ModuleType("made")
+    exec(compile(text, "made.py", "exec"), module.__dict__)
+    hinges = module.Hinges(3).fit(np.arange(101.0)[:, None])
+    assert hinges.knots_[:, 0] == pytest.approx([25, 50, 75])
+    assert hinges.transform(np.array([[-9.0], [60.0], [200.0]])).tolist() == [
+        [0, 0, 0],
+        [35, 10, 0],
+        [175, 150, 125],
+    ]

@@ -48,7 +48,8 @@ def branches(state: RunState) -> Iterator[Branch]:
         valid = [node for node in nodes if node.is_valid and node.metric is not None]
         whole = [node for node in valid if node.result is not None and node.result.cut is None]
         if valid:  # a node that its limit cut short leads a branch only without another one
-            yield Branch(min(whole or valid, key=lambda node: (state.rank_key(node), node.id)), len(nodes) - 1)
+            best = min(whole or valid, key=lambda node: (state.rank_key(node), node.id))
+            yield Branch(best, len(nodes) - 1)
 
 
 def _stagnates(state: RunState) -> bool:

@@ -43,7 +43,9 @@ def test_nodes_with_other_outputs_are_no_duplicates(scripted: ScriptedRun) -> No
     assert any(node.lessons for node in unique)
 
 
-def test_lessons_of_a_run_name_the_structure(tmp_path: Path, toy_prepared: Prepared, toy_family: Family) -> None:
+def test_lessons_of_a_run_name_the_structure(
+    tmp_path: Path, toy_prepared: Prepared, toy_family: Family
+) -> None:
     family = toy_family.model_copy(update={"structure": ("kind",)})
     run = ScriptedRun(tmp_path / "run", toy_prepared, family, settings={"rules": 3, "max_nodes": 8})
     state = run.go()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from agent.record.state import Node, RunState
 
 FINALISTS = 5
+# Standard errors of the validation score by which a single node must be better than an ensemble.
+ENSEMBLE_SLACK = 0.25
 RULES_WITHOUT_WIDENING = 3  # rules of decisions since which validation and audit are weighed as they are
 MIN_COMPARABLE = 5  # nodes that the estimate of a chosen node's score needs
 COMPARABLE_ERRORS = 10.0  # standard errors within which nodes are comparable
@@ -79,12 +81,22 @@ def _is_cut(node: Node) -> bool:
 
 
 def choose(state: RunState) -> Node | None:
-    """Return the finalist with the best pooled score; on a tie the earlier node."""
+    """Return the finalist with the best pooled score; on a tie the earlier node.
+
+    An ensemble is chosen unless a single node is better by `ENSEMBLE_SLACK`. The weights of an ensemble are
+    fitted on other rows than those that score it, whereas the best of many single nodes looks too good.
+    """
     candidates = 1 if state.run.rules >= RULES_WITHOUT_WIDENING else len(state.valid)
     estimates = [(pooled(state, node, candidates), node) for node in finalists(state)]
     key = state.direction.key
     scored = [(key(estimate.value), node.id, node) for estimate, node in estimates if estimate is not None]
-    return min(scored)[2] if scored else None
+    if state.run.rules < RULES_WITHOUT_WIDENING or not scored:
+        return min(scored)[2] if scored else None
+    best = min(scored)
+    blends = [one for one in scored if one[2].operator == "ensemble"]
+    error = 0.0 if best[2].result is None else best[2].result.metric_se or 0.0
+    close = [one for one in blends if one[0] - best[0] <= ENSEMBLE_SLACK * error]
+    return min(close)[2] if close else best[2]
 
 
 def expected_score(state: RunState, node: Node) -> Estimate | None:

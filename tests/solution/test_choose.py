@@ -131,3 +131,15 @@ def test_without_audit_rows_nothing_is_expected() -> None:
     for score in (0.5, 0.6, 0.7, 0.65, 0.62, 0.61):
         node = state.nodes[_scored(state, score)]
     assert expected_score(state, node) is None
+
+
+@pytest.mark.parametrize(("lead", "is_blend_chosen"), [(0.004, True), (0.006, False)])
+def test_an_ensemble_is_chosen_unless_a_single_node_is_clearly_better(
+    lead: float, is_blend_chosen: bool
+) -> None:
+    state = started(rules=3)
+    single = _scored(state, 0.8 + lead)  # standard error 0.02
+    _scored(state, 0.79)
+    blend = propose(state, single, operator="ensemble")
+    finish(state, blend, 0.8, metric_se=0.02)
+    assert choose(state) is state.nodes[blend if is_blend_chosen else single]

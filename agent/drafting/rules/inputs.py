@@ -30,6 +30,9 @@ _GROUP_NAME = re.compile(
 _ROWS_READ = 2_000
 _MIN_GROUPS = 10
 _MIN_TEXT_WORDS = 4  # mean words per cell
+_MIN_NAME_WORDS = 1.5  # mean words per cell of names such as "Allen, Miss. Elisabeth"
+_NAME_SHARE = 0.9  # of the rows that have a name of their own; as levels of a category they say nothing
+_MIN_NAMES = 50  # rows
 _MIN_SIGNAL_LENGTH = 8  # mean samples per cell; shorter lists are usually measurements or codes
 _OTHER_SEPARATORS = str.maketrans(",;[]()", "      ")
 
@@ -172,6 +175,8 @@ def _guess_words(present: "pd.Series[str]", name: str, distinct: int) -> _Guesse
         return _GuessedRole(None, "its cells are web addresses, and most rows differ")
     if words >= _MIN_TEXT_WORDS and distinct > len(present) / 2:
         return _GuessedRole("text", f"{words:.0f} words per row, most rows differ")
+    if words >= _MIN_NAME_WORDS and distinct > _NAME_SHARE * len(present) and len(present) >= _MIN_NAMES:
+        return _GuessedRole("text", "names: nearly every row has one of its own, and its words may repeat")
     return _GuessedRole("category", f"{distinct} different values")
 
 

@@ -18,6 +18,7 @@ from agent.drafting.draft_check import try_draft
 from agent.drafting.rules.draft import Draft, draft_spec
 from agent.drafting.rules.write_draft import write_draft
 from tests.competition.raw_folders import picture_folder, prepare_folder, run_plainly
+from tests.drafting.rules.folders import table, write_tables
 
 
 def houses(count: int, start: int = 0) -> pd.DataFrame:
@@ -167,6 +168,16 @@ def test_a_fold_column_of_the_user_is_found(tmp_path: Path) -> None:
     draft = draft_spec(folder)
     assert draft.spec.fold_column == "kfold"
     assert draft.spec.targets == ("price",)
+
+
+def test_names_that_hardly_repeat_are_texts_and_codes_stay_categories(tmp_path: Path) -> None:
+    frame = table(150)
+    frame["name"] = [f"Family{row % 40}, Mr. Person{row}" for row in range(150)]
+    frame["code"] = [f"K{row}X" for row in range(150)]
+    folder = write_tables(tmp_path / "people", frame, "price")
+    roles = {column.name: column.role for column in draft_spec(folder).spec.inputs}
+    assert roles["name"] == "text"
+    assert roles.get("code") != "text"
 
 
 def test_groups_that_the_rows_to_predict_share_become_categories(tmp_path: Path) -> None:

@@ -57,14 +57,14 @@ def _child(parent: int, old: dict[str, Value], *edits: Edit, **slots: Value) -> 
 
 SCRIPT = (
     _draft(MARKED, NEW),
-    _child(1, {}, depth=2),
-    _child(2, {"depth": 2}, *USED),
-    _child(3, {"depth": 2}, kind="crossed"),
+    _child(1, {}, depth=3),
+    _child(2, {"depth": 3}, *USED),
+    _child(3, {"depth": 3}, kind="crossed"),
     _draft(CLASH),
     _child(5, {}, width=2),
     _child(5, {}, depth=2),
     _draft(MARKED, NOWHERE, kind="crossed"),
-    _child(1, {}, MARKED, breadth=2),
+    _child(1, {}, MARKED, breadth=2, depth=4),
     _draft(kind="crossed", depth=3),
 )
 
@@ -212,7 +212,7 @@ def test_effects_of_edits_are_not_evidence_about_slots(edited: tuple[Home, Run])
         assert "The edit 'A child' " in lesson.key_lesson
     assert alone.edit_hash != mixed.edit_hash
     assert alone.findings.endswith("Edited: main.py.")
-    assert mixed.findings.endswith("Edited: library/loss.py, together with breadth 2 instead of 1.")
+    assert mixed.findings.endswith("Edited: library/loss.py, together with depth 1 → 4, breadth 1 → 2.")
     for draft in (5, 10):
         assert run.state.nodes[draft].is_valid
         assert _lessons_of(run, draft) == [], "it differs from the best, an edited one, by more than slots"

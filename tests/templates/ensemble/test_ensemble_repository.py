@@ -212,7 +212,7 @@ def members_that_run(folder: Path) -> Path:
 def test_members_without_outputs_are_run(tmp_path: Path) -> None:
     result = run(members_that_run(tmp_path), limit_s=100)
     printed = result.output.splitlines()
-    assert printed[0] == "member 007: running main.py, output in members/007/run.log"
+    assert printed[0] == "members/007: running main.py, output in members/007/run.log"
     assert re.fullmatch(r"member 007: \d+\.\d s", printed[1])
     assert printed[2] == "2 members, 300 validation rows, 1500 test rows"
     folds = [line for line in printed if re.fullmatch(r"blend fold \d/5: weights 003 .*, \d+\.\d s", line)]
@@ -233,7 +233,7 @@ def test_smoke_leaves_no_outputs_of_members_behind(tmp_path: Path) -> None:
 def test_failing_member_is_named(tmp_path: Path) -> None:
     folder = members_that_run(tmp_path)
     (folder / "members" / "007" / "main.py").write_text("raise ValueError('no such column')")
-    assert "member 007 ended with exit code 1" in run(folder).output
+    assert "members/007/run.log: the member ended with exit code 1" in run(folder).output
     assert not (folder / "submission").exists()
 
 

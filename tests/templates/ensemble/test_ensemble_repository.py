@@ -213,7 +213,7 @@ def test_members_without_outputs_are_run(tmp_path: Path) -> None:
     result = run(members_that_run(tmp_path), limit_s=100)
     printed = result.output.splitlines()
     assert printed[0] == "members/007: running main.py, output in members/007/run.log"
-    assert re.fullmatch(r"member 007: \d+\.\d s", printed[1])
+    assert re.fullmatch(r"members/007: \d+\.\d s", printed[1])
     assert printed[2] == "2 members, 300 validation rows, 1500 test rows"
     folds = [line for line in printed if re.fullmatch(r"blend fold \d/5: weights 003 .*, \d+\.\d s", line)]
     assert len(folds) == 5

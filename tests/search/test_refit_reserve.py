@@ -22,8 +22,11 @@ def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
     for metric, seconds in ((0.5, 30.0), (0.6, 30.0), (0.7, 30.0), (0.8, 30.0)):
         add(state, None, metric, seconds)
     assert Budget.of(state).refit_reserve_s == pytest.approx(120.0), "the members' refits, up to a fifth"
-    add(state, None, 0.9, 100.0)
+    add(state, None, 0.9, 78.0)
+    assert 120.0 < refit_s(state, state.nodes[5]) < 150.0
     assert Budget.of(state).refit_reserve_s == pytest.approx(refit_s(state, state.nodes[5]))
+    add(state, None, 0.95, 200.0)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(150.0), "the search keeps three quarters"
 
 
 def test_no_more_than_half_of_a_run_is_reserved() -> None:

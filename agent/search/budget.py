@@ -19,8 +19,8 @@ REFIT_MARGIN = 1.4
 REFIT_START_S = 3.0
 # Largest share of the budget reserved for the refit; the search needs the rest.
 REFIT_MOST_SHARE = 0.5
-# Largest share of the budget reserved for the refit of the leader. A longer refit happens if time is left.
-REFIT_LEADER_SHARE = 0.25
+# Largest share of the budget reserved for the refit of the leader. For a longer one nothing is reserved.
+REFIT_LEADER_SHARE = 0.3
 # Share of the budget that may be reserved for the refits of several members of an ensemble.
 REFIT_SHARE = 0.2
 # Rules of decisions since which the members of an ensemble are refitted as far as the time allows.
@@ -127,7 +127,9 @@ def _refit_reserve_s(state: RunState) -> float:
         needed = REFIT_MARGIN * run.refit_rows
         return needed / (1 + needed) * run.budget_s
     if run.rules >= RULES_OF_PARTIAL_REFITS:
-        leader_s = min(_refit_of(run.refit_rows, state.leaders[:1]), REFIT_LEADER_SHARE * run.budget_s)
+        leader_s = _refit_of(run.refit_rows, state.leaders[:1])
+        if leader_s > REFIT_LEADER_SHARE * run.budget_s:  # a part of the time would be reserved for nothing
+            leader_s = 0.0
         several_s = _refit_of(run.refit_rows, [] if run.blueprint else state.leaders)
         return max(leader_s, min(several_s, REFIT_SHARE * run.budget_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders

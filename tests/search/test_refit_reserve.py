@@ -26,7 +26,7 @@ def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
     assert 120.0 < refit_s(state, state.nodes[5]) < 150.0
     assert Budget.of(state).refit_reserve_s == pytest.approx(refit_s(state, state.nodes[5]))
     add(state, None, 0.95, 200.0)
-    assert Budget.of(state).refit_reserve_s == pytest.approx(150.0), "the search keeps three quarters"
+    assert Budget.of(state).refit_reserve_s == pytest.approx(120.0), "too long a refit is not waited for"
 
 
 def test_no_more_than_half_of_a_run_is_reserved() -> None:

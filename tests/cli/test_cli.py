@@ -68,7 +68,9 @@ def test_a_run_refits_its_solution_by_default(home: Home) -> None:
     assert run.state.finished is not None
     shown = mars("show", "latest", str(run.state.finished.chosen)).stdout
     assert line.removeprefix("Refit:").strip() in " ".join(shown.split())
-    assert "agreement 0." in mars("solutions", "toy").stdout
+    kept = (home.solutions / "toy" / "README.md").read_text()
+    assert re.search(r"`submission.csv` is the refit's; correlation 0\.\d{3} with the predictions before, ", kept)
+    assert "correlation 0." in " ".join(mars("solutions", "toy").stdout.split())
     summary = json.loads(mars("resume", run.id, "--json").stdout)
     assert summary["refit"]["status"] == "kept"
     assert sum(isinstance(event, RefitFinished) for event in run.journal.events()) == 1

@@ -69,7 +69,9 @@ def test_a_run_refits_its_solution_by_default(home: Home) -> None:
     shown = mars("show", "latest", str(run.state.finished.chosen)).stdout
     assert line.removeprefix("Refit:").strip() in " ".join(shown.split())
     kept = (home.solutions / "toy" / "README.md").read_text()
-    assert re.search(r"`submission.csv` is the refit's; correlation 0\.\d{3} with the predictions before, ", kept)
+    assert re.search(
+        r"`submission.csv` is the refit's; correlation 0\.\d{3} with the predictions before, ", kept
+    )
     assert "correlation 0." in " ".join(mars("solutions", "toy").stdout.split())
     summary = json.loads(mars("resume", run.id, "--json").stdout)
     assert summary["refit"]["status"] == "kept"
@@ -233,9 +235,8 @@ def test_an_interrupt_saves_the_state_and_exits_with_130(home: Home) -> None:
 
 
 def test_several_workers_share_one_run(home: Home) -> None:
-    done = mars(
-        "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3", "--json", *SOUND
-    )
+    command = ["run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3"]
+    done = mars(*command, "--json", *SOUND)
     summary = json.loads(done.stdout)
     assert summary["valid_nodes"] == 7
     nodes = open_run(summary["run_id"], home).state.nodes.values()

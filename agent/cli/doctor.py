@@ -11,8 +11,9 @@ from rich.console import Console
 from agent.core import paths
 from agent.core.errors import MarsError, SetupError
 
-# Extras that no family needs: what each is for, and a module of each of its packages.
+# Extras that no family needs as a whole: what each is for, and a module of each of its packages.
 EXTRAS = {
+    "tabular-nn": ("train the network TabM on tables", ("tabm", "torch")),
     "kaggle": ("download data from Kaggle", ("kaggle", "six")),
     "llm": ("ask language models", ("openai", "tenacity")),
     "local-llm": ("run a language model on this machine", ("xllamacpp",)),
@@ -55,7 +56,7 @@ def doctor_command() -> None:
 
 
 def _extras() -> list[str]:
-    """Return a line per extra that no family needs."""
+    """Return a line per extra that no family needs as a whole."""
     lines = []
     for extra, (purpose, modules) in EXTRAS.items():
         installed = all(find_spec(module) is not None for module in modules)

@@ -107,6 +107,7 @@ def export_inference(run: Run, home: Home, node: Node, target: Path, *, copy_inp
         words: dict[str, object] = {
             "refitted": done.refitted,
             "audit": node.refit.audit_metric if node.refit is not None else None,
+            "on_audit_rows": node.refit is not None and node.refit.on_audit_rows,
             "executed": done.executed,
             "compared": done.compared("this folder"),
         }

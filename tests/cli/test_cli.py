@@ -15,6 +15,7 @@ from agent.core.paths import Home
 from agent.record.events import RefitFinished
 from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars
+from tests.cli.obedient import SOUND
 from tests.support.waiting import wait_until
 
 LONG_RUN = 40  # nodes; long enough to interrupt, short enough to wait for
@@ -30,11 +31,11 @@ def searched(home: Home) -> str:
 def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     home: Home, tmp_path: Path
 ) -> None:
-    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "4", "--json")
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "4", "--json", *SOUND)
     summary = json.loads(done.stdout)
     assert set(summary) == {
         "run_id", "competition", "data", "best", "nodes", "valid_nodes", "failed_smoke_runs", "end_reason",
-        "ended", "seconds", "usd", "solution_path",
+        "ended", "seconds", "usd", "solution_path", "refit",
     }  # fmt: skip
     assert (summary["data"], summary["nodes"], summary["valid_nodes"]) == ("full", 4, 4)
     kept = Path(summary["solution_path"])
@@ -52,15 +53,26 @@ def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     assert "Data: the full data of Toy rows" in done.stderr.splitlines()[0]
 
 
-def test_a_run_refits_its_solution_when_asked_to(home: Home) -> None:
-    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "2", "--refit")
+def test_a_run_without_refit_keeps_the_node_as_it_is(home: Home) -> None:
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "2", "--no-refit", "--json")
+    assert "refit" not in json.loads(done.stdout)
+    run = open_run("latest", home)
+    assert not any(isinstance(event, RefitFinished) for event in run.journal.events())
+
+
+def test_a_run_refits_its_solution_by_default(home: Home) -> None:
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "2")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("Refit:")]
-    assert re.search(r"audit 0\.\d{4} ± 0\.\d{4}, kept, ", line)
+    assert re.search(r"^Refit: +agreement 0\.\d\d, kept, ", line)
     run = open_run("latest", home)
     assert run.state.finished is not None
     shown = mars("show", "latest", str(run.state.finished.chosen)).stdout
     assert line.removeprefix("Refit:").strip() in " ".join(shown.split())
-    assert "audit 0." in mars("solutions", "toy").stdout
+    kept = (home.solutions / "toy" / "README.md").read_text()
+    assert re.search(
+        r"`submission.csv` is the refit's; correlation 0\.\d{3} with the predictions before, ", kept
+    )
+    assert "correlation 0." in " ".join(mars("solutions", "toy").stdout.split())
     summary = json.loads(mars("resume", run.id, "--json").stdout)
     assert summary["refit"]["status"] == "kept"
     assert sum(isinstance(event, RefitFinished) for event in run.journal.events()) == 1
@@ -74,7 +86,8 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
     state = open_run(json.loads(done.stdout)["run_id"], home).state
     found = [node.idea.blueprint.slots for node in state.nodes.values() if node.idea.blueprint]
     assert len(found) == 6
-    assert all((slots["kind"], slots["depth"]) == ("plain", 1) and slots["width"] != 2 for slots in found)
+    assert all(slots["kind"] == "plain" and slots["width"] != 2 for slots in found)
+    assert not any("deeper" in node.idea.moves for node in state.nodes.values())
     assert (state.run.hint, state.run.forbidden) == ("keep it plain", ("deeper", "width=2"))
     assert "pinned: kind=plain; forbidden: deeper, width=2; hint: keep it plain" in done.stderr
     refused = mars("run", "--competition", "toy", "--set", "kind=pretty", code=2)
@@ -83,13 +96,14 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
 
 
 def test_a_run_starts_from_a_repository_of_the_users_own(home: Home, tmp_path: Path) -> None:
-    first = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json")
+    plain = ("--set", "kind=plain")  # drafts of another kind would be better parents than what is imported
+    first = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "1", "--json", *plain)
     own = tmp_path / "own"
     exported = open_run(json.loads(first.stdout)["run_id"], home)
     mars("export", exported.id, str(own))
     with (own / "library" / "loss.py").open("a") as file:
         file.write("\n\nEDITED_BY_HAND = True\n")
-    options = ["--minutes", "1", "--max-nodes", "6", "--json", "--from", str(own)]
+    options = ["--minutes", "1", "--max-nodes", "6", "--json", "--from", str(own), *plain]
     run = open_run(json.loads(mars("run", "--competition", "toy", *options).stdout)["run_id"], home)
     nodes = run.state.nodes
     assert all(node.is_valid for node in nodes.values())
@@ -186,7 +200,7 @@ def _nodes_recorded(home: Home) -> int:
 
 def _start_and_wait(home: Home, nodes: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", str(LONG_RUN)],
+        [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", str(LONG_RUN), *SOUND],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -221,9 +235,8 @@ def test_an_interrupt_saves_the_state_and_exits_with_130(home: Home) -> None:
 
 
 def test_several_workers_share_one_run(home: Home) -> None:
-    done = mars(
-        "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3", "--json"
-    )
+    command = ["run", "--competition", "toy", "--minutes", "2", "--max-nodes", "7", "--workers", "3"]
+    done = mars(*command, "--json", *SOUND)
     summary = json.loads(done.stdout)
     assert summary["valid_nodes"] == 7
     nodes = open_run(summary["run_id"], home).state.nodes.values()
@@ -237,7 +250,7 @@ def test_several_workers_share_one_run(home: Home) -> None:
 
 
 def test_two_runs_side_by_side_do_not_meet(home: Home) -> None:
-    command = [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "4", "--json"]
+    command = [*MARS, "run", "--competition", "toy", "--minutes", "2", "--max-nodes", "4", "--json", *SOUND]
     both = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]

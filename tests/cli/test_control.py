@@ -9,6 +9,7 @@ import pytest
 from agent.core.paths import Home
 from agent.record.opened_run import open_run
 from tests.cli.commands import MARS, mars, start_run
+from tests.cli.obedient import SOUND
 from tests.support.finished_runs import own_family
 from tests.support.waiting import wait_until
 
@@ -104,7 +105,7 @@ def test_a_run_is_replayed_exported_verified_and_cleaned_up(
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))  # `gc` looks there for what the dead left
-    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "3", "--json")
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "3", "--json", *SOUND)
     run = json.loads(done.stdout)["run_id"]
     replayed = json.loads(mars("replay", run, "--execute", "--json").stdout)
     assert [node["verdict"] for node in replayed["nodes"]] == ["identical"] * 3

@@ -66,6 +66,12 @@ def submission(folder: Path) -> list[list[str]]:
     return rows(folder / "submission" / "submission.csv")
 
 
+def of_rows(folder: Path, some: list[list[str]]) -> list[list[str]]:
+    """Return the rows of a submission that has the ids of `some`; a refit predicts test rows only."""
+    ids = {row[0] for row in some}
+    return [row for row in submission(folder) if row[0] in ids]
+
+
 def copied(searched: Searched, root: Path) -> Searched:
     """Return a copy of the home that a test may damage."""
     home = Home(shutil.copytree(searched[0].root, root / "home", symlinks=True))
@@ -82,7 +88,7 @@ def test_what_the_refit_learned_predicts_elsewhere_what_the_run_kept(
     assert (node.operator == "ensemble") == (which == "blended")
     before = {path.name for path in run.folder.iterdir()}
     said = export(searched, str(tmp_path / "out"))
-    equal = f"all {run.prepared.rows.test + run.prepared.rows.audit} rows are equal"
+    equal = f"all {run.prepared.rows.test} rows are equal"
     assert f"Node {node.name} was refitted again" in said
     assert said.count(equal) == 2
     assert f"The refit of node {node.name}" in said
@@ -102,13 +108,17 @@ def test_what_the_refit_learned_predicts_elsewhere_what_the_run_kept(
 
     environment = {"PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, "main.py", "--predict"], cwd=elsewhere, env=environment, check=True)
-    assert submission(elsewhere) == submission(run.nodes / f"{node.name}-refit")
-    assert submission(elsewhere) != submission(run.nodes / node.name), "that of the node's own run"
+    kept = submission(run.nodes / f"{node.name}-refit")
+    assert len(kept) == run.prepared.rows.test + 1
+    assert of_rows(elsewhere, kept) == kept
+    assert of_rows(run.nodes / node.name, kept) != kept, "that of the node's own run"
     readme = " ".join((elsewhere / "README.md").read_text().split())
     assert "It holds the node's **refit**" in readme
     assert "**own run** learned" not in readme
     assert node.refit is not None
-    assert f"the recorded refit has {node.refit.audit_metric} on audit rows" in readme
+    assert (node.refit.on_audit_rows, node.refit.audit_metric) == (True, None)
+    assert "The refit was trained on all labelled rows, with the decisions of the node's own run." in readme
+    assert "on audit rows" not in readme
     assert readme.count(equal) == 2
 
 
@@ -149,7 +159,7 @@ def test_a_refit_that_was_not_kept_is_not_exported(tmp_path: Path) -> None:
     main = home.families / "toy" / "main.py.j2"
     code, better = main.read_text(), 'predict(read("test"), (1 - quality) / 2)'
     assert better in code
-    main.write_text(code.replace(better, 'predict(read("test"), -0.3)'))
+    main.write_text(code.replace(better, 'predict(read("test"), -2)'))
     run = search(home, max_nodes=1, refit=True)
     assert run.state.nodes[1].refit is not None
     assert run.state.nodes[1].refit.status == "worse"
@@ -165,7 +175,7 @@ def test_a_refit_that_is_not_reproduced_is_said(single: Searched, tmp_path: Path
     name, label = first.split(",")
     kept.write_text("\n".join([header, f"{name},{1 - int(label)}", *others]) + "\n")
     said = export((home, run), str(tmp_path / "out"))
-    differs = f"1 of {run.prepared.rows.test + run.prepared.rows.audit} rows differ"
+    differs = f"1 of {run.prepared.rows.test} rows differ"
     assert f"against those of that execution: all {1 + len(others)} rows are equal" in said
     assert f"Against the refit's submission that the run kept: {differs}" in said
     assert differs in (tmp_path / "out" / "README.md").read_text()

@@ -39,7 +39,8 @@ def test_the_options_of_a_run_say_their_defaults(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COLUMNS", WIDE["COLUMNS"])
     page = _words(mars("run", "--help").stdout)
     assert (
-        "Time limit of one node, in minutes. Default: a sixth of --minutes, twice that near the end." in page
+        "Time limit of one node, in minutes. "
+        "Default: a share of the time left, larger for nodes that promise more." in page
     )
 
 

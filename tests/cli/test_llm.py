@@ -39,9 +39,12 @@ def test_a_search_that_a_model_plans_is_on_record_to_the_word(home: Home, server
 
     asked = server.asked
     assert "6 of 6 repositories are byte-identical" in mars("replay", "latest").stdout
+    assert state.finished is not None
+    assert state.finished.chosen is not None
     decided = json.loads(mars("replay", "latest", "--json").stdout)["decisions"]
     assert [one["what"] for one in decided if "repeat" not in one["what"]] == [
         *(f"node 00{n}" for n in range(1, 7)),
+        f"refit of node {state.nodes[state.finished.chosen].name}",
         "end of the run",
     ]
     assert all(one["same"] and not one["reason"] for one in decided)
@@ -61,8 +64,8 @@ def test_small_jobs_go_to_the_models_of_their_roles_and_what_that_saves_is_told(
     )
     monkeypatch.setenv("MARS_CODER_MODEL", "small")
     monkeypatch.setenv("MARS_REVIEWER_MODEL", "smaller")
-    edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
-    plan = {"title": "Count rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
+    edit = {"file": "main.py", "find": "< QUALITY + more", "replace": "< QUALITY + more - 0.01"}
+    plan = {"title": "Answer fewer rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
     words = {"findings": "Nothing.", "title": "No change", "summary": "None.", "key_lesson": "Leave it."}
     answers = [plan, {"edits": [edit], "title": "", "reason": ""}, {**words, "verdict": "inconclusive"}]
     server.faults = {4 + number: saying(json.dumps(answer)) for number, answer in enumerate(answers)}
@@ -168,8 +171,8 @@ def test_a_run_killed_while_the_model_thinks_goes_on(home: Home, server: Obedien
 def test_a_run_that_goes_on_with_another_endpoint_says_so(
     home: Home, server: Obedient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mars(*RUN, "--minutes", "0.1", "--max-nodes", "2")
-    same = mars("resume", "latest", "--minutes", "0.11")
+    mars(*RUN, "--minutes", "0.5", "--max-nodes", "2")
+    same = mars("resume", "latest", "--minutes", "0.51")
     assert "are asked at" not in same.stdout
     before = open_run("latest", home).state.run.llm_host
     with HTTPServer(threaded=True) as http:
@@ -177,7 +180,7 @@ def test_a_run_that_goes_on_with_another_endpoint_says_so(
         http.expect_request("/v1/chat/completions").respond_with_handler(other.handle)
         monkeypatch.setenv("OPENAI_BASE_URL", other.url)
         host = f"{http.host}:{http.port}"
-        done = mars("resume", "latest", "--minutes", "0.12")
+        done = mars("resume", "latest", "--minutes", "0.52")
     assert f"Language models are now asked at {host}, before at {before}." in one_line(done.stdout)
     run = open_run("latest", home)
     assert run.state.run.llm_host == host

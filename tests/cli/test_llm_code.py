@@ -14,9 +14,9 @@ from tests.llm.scripted import completion
 
 
 def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server: Obedient) -> None:
-    plan = {"title": "Count rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
-    edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
-    wrong = {**edit, "find": '= read("valid")'}
+    plan = {"title": "Answer fewer rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
+    edit = {"file": "main.py", "find": "< QUALITY + more", "replace": "< QUALITY + more - 0.01"}
+    wrong = {**edit, "find": "< QUALITY + less"}
     answers = [plan, *({"edits": [one], "title": "", "reason": ""} for one in (wrong, edit))]
     words = {name: f"The {name} of it." for name in ("findings", "title", "summary", "key_lesson")}
     answers += [{**words, "verdict": verdict} for verdict in ("hurts", "inconclusive")]
@@ -44,8 +44,8 @@ def test_a_model_may_edit_the_code_and_children_keep_the_edit(home: Home, server
         "Findings of a language model on node 004 of this run: The findings of it."
         in (home.root / "report.html").read_text()
     )
-    assert "Count rows" in mars("show", "latest", "4").stdout
-    assert '+    validation = list(read("val"))' in mars("diff", "latest", "4").stdout
+    assert "Answer fewer rows" in mars("show", "latest", "4").stdout
+    assert "< QUALITY + more - 0.01 else" in mars("diff", "latest", "4").stdout
     replayed = json.loads(mars("replay", "latest", "--json").stdout)
     assert {one["verdict"] for one in replayed["nodes"]} == {"identical"}
     assert all(one["same"] for one in replayed["decisions"])
@@ -153,8 +153,8 @@ def test_no_value_of_the_data_reaches_a_prompt_however_the_code_fails(
 
 def test_words_that_never_come_cost_no_decision(home: Home, server: Obedient) -> None:
     """Model calls about a finished node do not influence the next decision."""
-    plan = {"title": "Count rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
-    edit = {"file": "main.py", "find": '= read("val")', "replace": '= list(read("val"))'}
+    plan = {"title": "Answer fewer rows", "changes": [], "look": ["main.py"], "reason": "To see them."}
+    edit = {"file": "main.py", "find": "< QUALITY + more", "replace": "< QUALITY + more - 0.01"}
     answers: list[Fault] = [
         saying(json.dumps(plan)),
         saying(json.dumps({"edits": [edit], "title": "", "reason": ""})),
@@ -167,7 +167,7 @@ def test_words_that_never_come_cost_no_decision(home: Home, server: Obedient) ->
     (lesson,) = (state.learned[number] for number in state.nodes[4].lessons)
     assert (
         lesson.key_lesson
-        == "The edit 'Count rows' makes no measurable difference on classification tasks of this size."
+        == "The edit 'Answer fewer rows' makes no measurable difference on classification tasks of this size."
     )
     assert state.nodes[5].note == ""
     replayed = json.loads(mars("replay", "latest", "--json").stdout)

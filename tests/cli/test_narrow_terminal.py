@@ -7,6 +7,7 @@ import pytest
 
 from agent.core.paths import Home
 from tests.cli.commands import mars
+from tests.cli.obedient import SOUND
 
 WIDTH = 80
 
@@ -15,7 +16,7 @@ WIDTH = 80
 def searched(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the id of a finished run; commands then see a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", str(WIDTH))
-    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "6", "--json")
+    done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "6", "--json", *SOUND)
     return str(json.loads(done.stdout)["run_id"])
 
 

@@ -182,7 +182,7 @@ class _KilledAtTheThird(SilentObserver):
 def killed(tmp_path: Path) -> tuple[Home, str]:
     """A home with a run that was killed during its third node."""
     home = blending_home(tmp_path)
-    asked = RunRequest(competition="toy", minutes=1.0, max_nodes=5)
+    asked = RunRequest(competition="toy", minutes=1.0, max_nodes=5, workers=1, refit=False)
     with pytest.raises(Killed):
         start(asked, home, lambda metric: _KilledAtTheThird())
     run = open_run("latest", home)

@@ -223,7 +223,7 @@ def test_the_time_of_calls_counts_in_decisions(searched: tuple[Home, Run]) -> No
 
 
 class UnusableModel:
-    """Model that takes 30 s and gives no usable answer."""
+    """Model that takes 15 s and gives no usable answer."""
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._chronicle = recorder
@@ -232,10 +232,10 @@ class UnusableModel:
         about = {"role": query.role, "purpose": query.purpose, "model": "m", "number": 1, "prompt": ()}
         self._chronicle.began(query.node, CallBegun.model_validate({**about, "usd": None, "tokens": 9}), {})
         assert isinstance(self._chronicle.clock, ScriptedClock)
-        self._chronicle.clock.now += 30.0
+        self._chronicle.clock.now += 15.0
         nothing = {"mode": "schema", "answer": "", "status": "failed", "reason": "Nothing came."}
         tokens = {"tokens_in": 0, "tokens_cached": None, "tokens_out": 0, "usd": None}
-        ended = Call.model_validate({**about, **nothing, **tokens, "estimated": False, "seconds": 30.0})
+        ended = Call.model_validate({**about, **nothing, **tokens, "estimated": False, "seconds": 15.0})
         self._chronicle.ended(query.node, ended, {})
         raise UnusableAnswerError("Nothing came.")
 

@@ -19,6 +19,8 @@ from agent.repository.idea import Change
 from agent.reproduce.defaults import TOLERANCE
 from agent.reproduce.execution import recorded_limits, reexecute
 from agent.reproduce.rendering import RenderedNode, RenderingCheck
+from agent.search.budget import RESERVE_MIN_S
+from agent.search.limits import FIRST_SHARE
 from tests.support.finished_runs import blending_home, own_family, search
 from tests.support.scripted_run import Killed, SilentObserver
 
@@ -120,7 +122,8 @@ def test_time_limits_follow_from_the_record(searched: tuple[Home, Run]) -> None:
     limits = recorded_limits(events, higher_is_better=True)
     assert list(limits) == list(searched[1].state.nodes)
     first, *_, blend = limits.values()
-    assert first == searched[1].state.run.node_limit_s
+    left_s = 60 - RESERVE_MIN_S - searched[1].state.nodes[1].proposed_at_s
+    assert first == pytest.approx(FIRST_SHARE * left_s), "no node is valid yet"
     assert 50 < blend <= 60, "the ensemble may use what is left of the minute"
 
 
@@ -182,7 +185,7 @@ class _KilledAtTheThird(SilentObserver):
 def killed(tmp_path: Path) -> tuple[Home, str]:
     """A home with a run that was killed during its third node."""
     home = blending_home(tmp_path)
-    asked = RunRequest(competition="toy", minutes=1.0, max_nodes=5)
+    asked = RunRequest(competition="toy", minutes=1.0, max_nodes=5, workers=1, refit=False)
     with pytest.raises(Killed):
         start(asked, home, lambda metric: _KilledAtTheThird())
     run = open_run("latest", home)

@@ -85,8 +85,8 @@ def complementary_home(root: Path) -> Home:
 
 
 def search(home: Home, **request: object) -> Run:
-    """Return a finished run, opened from its record; without a refit, unless `request` wants one."""
-    few = {"competition": "toy", "minutes": 1.0, "max_nodes": 3, "refit": False}
+    """Return a finished run, opened from its record; one worker and no refit, unless `request` wants them."""
+    few = {"competition": "toy", "minutes": 1.0, "max_nodes": 3, "refit": False, "workers": 1}
     asked = RunRequest(**{**few, **request})  # type: ignore[arg-type]
     summary = start(asked, home, lambda metric: SilentObserver())
     return open_run(summary.run.id, home)

@@ -65,4 +65,6 @@ def test_small_outputs_stay_for_all_nodes(checkout: Checkout) -> None:
         _write(checkout, f"{node:03d}")
         outputs.add(node)
     outputs.keep_only(range(1, 31))
-    assert all(set(NAMES) <= files for files in _left(checkout).values())
+    left = _left(checkout)
+    assert len(left) == 30
+    assert all(set(NAMES) <= files for files in left.values())

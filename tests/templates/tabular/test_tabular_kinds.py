@@ -114,6 +114,7 @@ def test_a_kind_learns_and_prints_the_harness_metric(name: str, runs: dict[str, 
 
 @pytest.mark.slow
 def test_saved_models_predict_the_same(runs: dict[str, Run]) -> None:
+    assert list(runs) == COMPETITIONS
     for run in runs.values():
         assert run.exit_code == 0, run.output
     predicted = run_all([run.workspace for run in runs.values()], "--predict")

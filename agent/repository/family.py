@@ -188,7 +188,7 @@ class Move(_Frozen):
 
 
 class Draft(_Frozen):
-    """A starting point; drafts of one family differ in structure and are listed cheapest first."""
+    """A starting point; drafts of one family differ in structure, and the cheaper ones come first."""
 
     id: str
     title: str

@@ -1,6 +1,7 @@
 """Imports a rendered repository's `library` into the test's process."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ def default_config(**changes: object) -> Any:
     if hasattr(config, "checkpoints"):
         changes.setdefault("checkpoints", type(config.checkpoints)(None))
     return replace(config, device="cpu", **changes)
+
+
+def silent_progress() -> Any:
+    """The imported repository's own progress, which writes nowhere."""
+    utils = importlib.import_module("library.utils")
+    return utils.Progress(Path(os.devnull), utils.Clock(float("inf")))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import default_config, imported
+from tests.templates.image_classification.rendered_library import default_config, imported, silent_progress
 
 LABEL = task_view("classification", "accuracy")
 SLOTS = {
@@ -85,7 +85,7 @@ def trained(fit: ModuleType, seconds: float, monkeypatch: pytest.MonkeyPatch) ->
         train_rows=np.arange(96),
         epochs=100,
         seconds=seconds,
-        progress=SimpleNamespace(write=lambda *_, **__: None),
+        progress=silent_progress(),
         member="tiny_cnn",
     )
     assert 0 < epochs < 10

@@ -18,7 +18,7 @@ import torch
 from agent.repository.family import Value
 from tests.templates.image_classification.image_runs import environment, execute, execute_cold, lay_out
 from tests.templates.image_classification.picture_competitions import make_competition, task_view
-from tests.templates.image_classification.rendered_library import default_config, imported
+from tests.templates.image_classification.rendered_library import default_config, imported, silent_progress
 
 LABEL = task_view("classification", "accuracy")
 TINY: dict[str, Value] = {"backbone": "tiny_cnn", "image_size": 32, "lr": 0.01}
@@ -91,7 +91,7 @@ def train(fit: ModuleType, folder: Path | None, *, stop_after: int | None = None
             train_rows=np.arange(96),
             epochs=3,
             seconds=1e9,
-            progress=SimpleNamespace(write=lambda *_, **__: None),
+            progress=silent_progress(),
             member="network",
         )
     finally:

@@ -101,12 +101,13 @@ def test_every_pair_of_slot_values_renders_the_contract_and_parses(
 ) -> None:
     assert rendered
     extra = Counter(name for _, _, files in rendered for name in set(files) - CONTRACT)
-    optional = {"budget", "checkpoint", "distributed", "fit", "head", "pseudo_labels"}
+    optional = {"budget", "checkpoint", "distributed", "fit", "head", "peer", "pseudo_labels"}
     assert set(extra) == {f"library/{name}.py" for name in optional}
     for slots, task, files in rendered:
         assert set(files) >= CONTRACT
         shares = task.gpus > 1 and "library/fit.py" in files
-        assert ("library/distributed.py" in files) == shares, slots
+        for name in ("distributed", "peer"):
+            assert (f"library/{name}.py" in files) == shares, slots
         for name in ("fit", "head"):
             used = f"from library.{name} import" in files["library/train.py"]
             assert (f"library/{name}.py" in files) == used, slots
@@ -292,8 +293,11 @@ def test_every_move_and_draft_fits_the_slots() -> None:
         assert move.applied_to(slots, FAMILY) != slots
 
 
-def test_drafts_get_heavier() -> None:
-    costs = [FAMILY.relative_cost(FAMILY.fill(dict(draft.set), draft.id)) for draft in FAMILY.drafts]
+def test_the_first_nodes_draft_is_followed_by_drafts_that_get_heavier() -> None:
+    first, *others = FAMILY.drafts
+    assert first.first
+    assert not any(draft.first for draft in others)
+    costs = [FAMILY.relative_cost(FAMILY.fill(dict(draft.set), draft.id)) for draft in others]
     assert costs == sorted(costs)
 
 

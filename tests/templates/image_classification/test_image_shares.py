@@ -118,7 +118,7 @@ def test_there_is_a_process_for_each_gpu_that_is_there(
     monkeypatch.delenv("MARS_GPUS", raising=False)
     if asked is not None:
         monkeypatch.setenv("MARS_GPUS", asked)
-    assert library.count_processes(device) == expected
+    assert library.count_processes(device, default_config().gpus) == expected
 
 
 def test_too_few_rows_for_all_processes_are_trained_by_one(library: ModuleType) -> None:
@@ -130,7 +130,7 @@ def test_too_few_rows_for_all_processes_are_trained_by_one(library: ModuleType) 
 
 def test_code_for_one_gpu_knows_nothing_of_others() -> None:
     alone, several = render(ALONE, QUICK), render(SEVERAL, QUICK)
-    assert set(several) - set(alone) == {"library/distributed.py"}
+    assert set(several) - set(alone) == {"library/distributed.py", "library/peer.py"}
     assert not [name for name, text in alone.items() if "distributed" in text or "rank" in text]
     frozen = {**QUICK, "backbone": "resnet10t", "finetune": "head"}
     assert "library/distributed.py" not in render(SEVERAL, frozen)

@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import csr_array
 
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import default_config, imported
+from tests.templates.image_classification.rendered_library import default_config, imported, silent_progress
 
 LABEL = task_view("classification", "accuracy")
 SETS = task_view("multilabel", "micro_f1")
@@ -141,7 +141,7 @@ def test_a_soup_is_the_mean_of_networks_with_one_start(
         monkeypatch.setattr(train, "fit", fit)
         monkeypatch.setattr(train, "predict", predict)
         clock = SimpleNamespace(left=lambda: 100.0)
-        progress = SimpleNamespace(write=lambda *_, **__: None)
+        progress = silent_progress()
         if finetune == "head_first":
             features = SimpleNamespace(train_rows=np.arange(12))
             monkeypatch.setattr(train, "extract_all", lambda *_, **__: features)

@@ -1,6 +1,7 @@
 """Kinds that learn in rounds keep all rounds of a fit, and take every setting within its range."""
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,15 @@ import pytest
 from sklearn.metrics import log_loss
 
 from agent.repository.family import Value
-from tests.templates.tabular.tabular_competitions import FAMILY, Competition, lay_out, mixed, run, view
+from tests.templates.tabular.tabular_competitions import (
+    FAMILY,
+    Competition,
+    folded,
+    lay_out,
+    mixed,
+    run,
+    view,
+)
 
 KINDS = ["linear", "hist_gradient_boosting", "lightgbm", "xgboost", "catboost"]
 Library = Callable[[str], ModuleType]
@@ -44,7 +53,9 @@ def test_the_loss_after_each_round_is_that_of_the_model_of_the_first_rounds(
 ) -> None:
     """Also beyond the fit's own best round: other folds may need more rounds than this one."""
     x, x_held_out = _numbers(120, 0), _numbers(80, 1)
-    labels = [(table["a"] + np.random.default_rng(7).normal(0, 2, len(table)) > 0) for table in (x, x_held_out)]
+    labels = [
+        (table["a"] + np.random.default_rng(7).normal(0, 2, len(table)) > 0) for table in (x, x_held_out)
+    ]
     y, y_held_out = (label.to_numpy(int) for label in labels)
     seen = view("classification", "log_loss", dict.fromkeys(x, "number"), classes=2, train=120)
     slots: dict[str, Value] = {"model": kind, "learning_rate": 0.3, "min_samples_leaf": 2}
@@ -83,8 +94,9 @@ def test_splines_may_have_any_number_of_knots(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_epochs_fit_the_time_limit(tmp_path: Path) -> None:
     pytest.importorskip("tabm")
-    competition = mixed("regression", "rmse", rows=3000)
+    competition = folded(mixed("regression", "rmse", rows=20_000), 5)
     limit = {"MARS_TIME_LIMIT_S": "30"}
     done = run(competition, {"model": "tabm", "text_components": 0}, tmp_path, environment=limit)
     assert done.printed == pytest.approx(competition.score(tmp_path), rel=1e-6)
     assert "rounds, not 60, to meet the time limit" in done.output
+    assert json.loads((tmp_path / "working" / "frozen.json").read_text())["seconds"] < 30

@@ -156,7 +156,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     cases = {
         "looks missing": looks_missing(),
         "odd names": odd_names(),
-        "unknown label": small(np.tile(["yes", "perhaps"], 30)),
+        "unknown label": small(np.tile(["yes", "perhaps"], 30)),  # 22 of the 45 labelled rows
         "no label": small(""),
         "no value": small(["", "x", *range(58)], "rmse"),
     }
@@ -184,7 +184,7 @@ def test_no_date_part_takes_the_place_of_a_column(parts: str, others: dict[str, 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("unknown label", "45 labels are not in classes.csv, first 'perhaps'"),
+        ("unknown label", "22 labels are not in classes.csv, first 'perhaps'"),
         ("no label", "45 labels are not in classes.csv, first ''"),
         ("no value", "2 target values are missing or not numbers"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.repository.family import Value
+from agent.repository.family import Move, Value
 from agent.repository.rendering import tree_hash
 from tests.templates.tabular.tabular_competitions import (
     FAMILY,
@@ -164,9 +164,15 @@ def test_drafts_and_moves_lead_somewhere() -> None:
     starts = [*drafts, *({**draft, "category_encoding": "target"} for draft in drafts)]
     assert FAMILY.moves
     assert drafts
+    # A move that takes another one back leads on from where that one leads.
+    starts += [moved for slots in starts for move in FAMILY.moves if (moved := _moved(move, slots))]
     for move in FAMILY.moves:
-        fitting = [s for s in starts if all(s[name] in values for name, values in move.when.slots.items())]
-        assert any(move.applied_to(slots, FAMILY) for slots in fitting), move.id
+        assert any(_moved(move, slots) for slots in starts), move.id
+
+
+def _moved(move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
+    fits = all(slots[name] in values for name, values in move.when.slots.items())
+    return move.applied_to(slots, FAMILY) if fits else None
 
 
 def test_every_number_may_be_sampled_within_its_range() -> None:
@@ -174,7 +180,9 @@ def test_every_number_may_be_sampled_within_its_range() -> None:
     for name, slot in FAMILY.slots.items():
         numbers = [value for value in slot.values if not isinstance(value, bool | str)]
         assert not numbers or slot.range is not None, name
-        assert all(slot.range[0] <= number <= slot.range[1] for number in numbers), name
+        # On a log scale, 0 is a value of its own: it turns a penalty off and is not sampled.
+        sampled = [number for number in numbers if number != 0 or slot.scale == "linear"]
+        assert all(slot.range[0] <= number <= slot.range[1] for number in sampled), name
 
 
 def test_each_kind_of_model_has_a_draft() -> None:

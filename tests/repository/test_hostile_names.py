@@ -96,7 +96,8 @@ def test_names_of_tables_reach_code_unchanged(task: Task, shift: int) -> None:
     for blueprint in list(blueprints(TABULAR))[shift :: len(MARKS)]:
         found |= strings_of(renderer.render(idea_of(TABULAR, blueprint)))
     names = {column.name for column in view.inputs}
-    assert names | {view.id_column, *view.target_columns, str(view.fold_column)} <= found
+    assert names | {view.id_column, *view.target_columns} <= found
+    assert view.fold_column not in found, "tables take their folds from folds.csv, by position"
 
 
 @pytest.mark.parametrize("shift", range(len(MARKS)))
@@ -108,6 +109,13 @@ def test_names_of_pictures_reach_code_unchanged(task: Task, shift: int) -> None:
         found |= strings_of(renderer.render(idea_of(IMAGES, blueprint)))
     answers = {view.submission_columns[1]} if task == "classification" else set()
     assert {view.id_column, *view.target_columns, *answers} <= found
+
+
+@pytest.mark.parametrize("shift", range(len(MARKS)))
+def test_a_fold_column_reaches_code_of_pictures_unchanged(shift: int) -> None:
+    view = hostile_view("classification", shift, pictures=True)
+    several = {**IMAGES.defaults, "folds": max(IMAGES.slots["folds"].values)}
+    assert view.fold_column in strings_of(Renderer(IMAGES, view).render(idea_of(IMAGES, several)))
 
 
 @pytest.mark.parametrize("shift", range(len(MARKS)))

@@ -176,6 +176,7 @@ def _moved(move: Move, slots: dict[str, Value]) -> dict[str, Value] | None:
 
 
 def test_every_number_may_be_sampled_within_its_range() -> None:
+    assert FAMILY.slots
     for name, slot in FAMILY.slots.items():
         numbers = [value for value in slot.values if not isinstance(value, bool | str)]
         assert not numbers or slot.range is not None, name

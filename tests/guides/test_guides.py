@@ -114,7 +114,7 @@ def test_add_a_tracker(
     state = _state(home)
     assert state.run.trackers == ("webhook", "jsonl")
     scores = [(post["node"], post["score"]) for post in posted if post["event"] == "node"]
-    assert scores == [(node.id, node.metric) for node in state.nodes.values()]
+    assert sorted(scores) == [(node.id, node.metric) for node in state.nodes.values()]
     assert [posted[0]["event"], posted[-1]["event"]] == ["started", "closed"]
     charted = pd.read_json(open_run("latest", home).folder / "tracker.jsonl", lines=True)
     finished = charted[charted.event == "node_finished"]

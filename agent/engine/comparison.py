@@ -1,7 +1,6 @@
 """Derives lessons from a finished node by comparison with its parent, or with the previous best."""
 
 import math
-from collections.abc import Mapping
 
 from agent.competition.hold_out import load_common_rows
 from agent.competition.metrics import Metric, paired_effect
@@ -13,9 +12,8 @@ from agent.memory.distill import distill, distill_fix
 from agent.memory.lesson import OWN_CODE, Evidence, FixEvidence, Lesson, Scope
 from agent.record.events import NodeResult
 from agent.record.ranking import scores_on_common_folds
-from agent.record.state import Node, RunState, is_deterministic
-from agent.repository.family import Family
-from agent.repository.idea import Blueprint, changes_between
+from agent.record.state import Node, RunState
+from agent.repository.idea import changes_between
 
 # Assumed standard deviation between seeds before any repeat, as a share of the score's standard error.
 SEED_SHARE = 0.5
@@ -23,18 +21,18 @@ SEED_SHARE = 0.5
 SEED_SHARE_OF_FOLDS = 0.1
 
 
-def seed_variance(state: RunState, families: Mapping[str, Family], node: Node, result: NodeResult) -> float:
+def seed_variance(state: RunState, node: Node, result: NodeResult) -> float:
     """Return the variance of the metric between seeds, from the run's repeats of the node's structure.
 
     A guess from the score's standard error counts like one more repeat. Two runs with equal scores by
     chance do not prove that seeds do not matter. Deterministic training has no variance.
     """
-    if is_deterministic(families, node):
+    if state.is_deterministic(node):
         return 0.0
     squares = [
         (repeat - other.metric) ** 2 / 2
         for other in state.nodes.values()
-        if other.metric is not None and _structure(families, other) == _structure(families, node)
+        if other.metric is not None and state.structure(other) == state.structure(node)
         for repeat in other.repeats
     ]
     guess = guessed_seed_variance(result.metric_se or 0.0, result.folds)
@@ -47,20 +45,11 @@ def guessed_seed_variance(standard_error: float, folds: int = 1) -> float:
     return (share * standard_error) ** 2
 
 
-def _structure(families: Mapping[str, Family], node: Node) -> tuple[str, str]:
-    """Return the family and the structure of a node; code without a family is one structure."""
-    if node.blueprint is None:
-        return (OWN_CODE, "")
-    family = families.get(node.blueprint.family)
-    return (node.blueprint.family, "" if family is None else family.structure_of(node.blueprint.slots))
-
-
 def lesson_from(
     state: RunState,
     run: str,
     runner: TrialRunner,
     metric: Metric,
-    families: Mapping[str, Family],
     node: Node,
     result: NodeResult,
 ) -> Lesson | None:
@@ -71,7 +60,6 @@ def lesson_from(
         run: id of the run.
         runner: gives access to the nodes' predictions.
         metric: the competition's metric.
-        families: the families of the run, which know the structure of a blueprint.
         node: the node.
         result: its result.
     """
@@ -91,8 +79,10 @@ def lesson_from(
     prepared = runner.prepared
     scope = _scope(prepared, node)
     if state.run.rules >= 3 and mine is not None and theirs is not None:
-        scope = scope.model_copy(update={"structure": _common_structure(families, mine, theirs)})
-    evidence = _compare(state, run, runner, metric, families, node, result, other)
+        structure = state.structure(node)
+        shared = structure[1] if structure == state.structure(other) else ""
+        scope = scope.model_copy(update={"structure": shared})
+    evidence = _compare(state, run, runner, metric, node, result, other)
     if evidence is None or (state.run.rules >= 3 and _loser_was_cut(evidence, result, other)):
         return None
     mine_score, their_score = scores_on_common_folds(result, other.result)
@@ -134,21 +124,11 @@ def _scope(prepared: Prepared, node: Node) -> Scope:
     return Scope(task=prepared.spec.task, family=family, magnitude=Scope.magnitude_of(prepared.rows.train))
 
 
-def _common_structure(families: Mapping[str, Family], mine: Blueprint, theirs: Blueprint) -> str:
-    """Return the structure of two blueprints of one family; "" if they differ in it."""
-    family = families.get(mine.family)
-    if family is None:
-        return ""
-    found = {family.structure_of(mine.slots), family.structure_of(theirs.slots)}
-    return found.pop() if len(found) == 1 else ""
-
-
 def _compare(
     state: RunState,
     run: str,
     runner: TrialRunner,
     metric: Metric,
-    families: Mapping[str, Family],
     node: Node,
     result: NodeResult,
     other: Node,
@@ -167,7 +147,7 @@ def _compare(
     if not math.isfinite(paired.standard_error):
         return None
     both = [(node, result), (other, other.result or result)]
-    seeds = sum(seed_variance(state, families, *one) for one in both) / paired.scale**2
+    seeds = sum(seed_variance(state, *one) for one in both) / paired.scale**2
     # Two candidates that agree on every row may still differ on one more row.
     resolution = 1.0 / (int(truth.shape[0]) * paired.scale)
     return Evidence(

@@ -1,6 +1,5 @@
 """Records a finished node together with its lessons."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.agents.lesson_writer import LessonWriter
@@ -15,7 +14,6 @@ from agent.record.boundary import UnrecordableError, encode_event
 from agent.record.events import Event, LessonLearned, LessonWorded, NodeFinished, NodeResult
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node, RunState
-from agent.repository.family import Family
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,6 @@ class Learner:
     lessons: LessonStore
     runner: TrialRunner
     metric: Metric
-    families: Mapping[str, Family]
 
     def finish(self, node: Node, result: NodeResult, limit_s: float, decider: Decider) -> None:
         """Record a result and its lessons in one transaction, so that a kill loses both or neither.
@@ -61,8 +58,7 @@ class Learner:
             taught = fixes_taught(state, self.run, self.runner.prepared, node, result)
             has_time = state.run.rules >= 3 or limit_s >= state.run.node_limit_s
             if has_time and result.duplicate_of is None:
-                parts = (self.run, self.runner, self.metric, self.families)
-                learned = lesson_from(state, *parts, node, result)
+                learned = lesson_from(state, self.run, self.runner, self.metric, node, result)
                 taught += [learned] if learned else []
         except Exception as error:
             node_fault(error)  # raises errors of the set-up and of the machine

@@ -1,6 +1,6 @@
 """The search loop: decide, execute, score, record and learn until the budget ends; then blend and refit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from agent.agents.writer import WritingError
@@ -37,7 +37,6 @@ from agent.record.events import (
 from agent.record.recorder import EventRecorder
 from agent.record.state import Node
 from agent.repository.assembly import Assembler
-from agent.repository.family import Family
 from agent.search.ending import end_sentence, unused_time
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
@@ -60,7 +59,6 @@ class SearchLoop:
         runner: TrialRunner,
         assembler: Assembler,
         metric: Metric,
-        families: Mapping[str, Family],
         heartbeat: Callable[[], None],
     ) -> None:
         self.state = recorder.state
@@ -72,7 +70,7 @@ class SearchLoop:
         self._metric = metric
         self._heartbeat = heartbeat
         self._workers = Workers(self.state.run.workers)
-        self._learner = Learner(run, recorder, lessons, runner, metric, families)
+        self._learner = Learner(run, recorder, lessons, runner, metric)
 
     # -- the algorithm ---------------------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ def new_run(
             raise
         journal = Journal.create(engine, run_id, prepared.spec.id, now)
         metric = metric_of(prepared.spec, run_script)
-        state = RunState(metric.higher_is_better)
+        state = RunState(metric.higher_is_better, templates_of(folder, home, copied=True).families)
         yield Run(run_id, folder, prepared, metric, journal, state), heartbeat
 
 

@@ -78,7 +78,6 @@ def open_search(
         runner=runner,
         assembler=assembler,
         metric=run.metric,
-        families=templates.families,
         heartbeat=heartbeat,
     )
     return OpenSearch(loop, recorder, runner)

@@ -110,6 +110,15 @@ def variant_key(blueprint: Blueprint, node: Node | None) -> str:
     return blueprint.key if edited is None else f"{blueprint.key} after the edits of {edited}"
 
 
+def structure_of(families: Mapping[str, Family], node: Node) -> tuple[str, str]:
+    """Return the family and the structure of a node; ("", "") for code without a family."""
+    blueprint = node.blueprint
+    if blueprint is None:
+        return ("", "")
+    family = families.get(blueprint.family)
+    return (blueprint.family, "" if family is None else family.structure_of(blueprint.slots))
+
+
 def is_deterministic(families: Mapping[str, Family], node: Node) -> bool:
     """Return whether the node's training has no randomness, so that another seed changes nothing."""
     blueprint = node.blueprint

@@ -30,7 +30,7 @@ from agent.record.events import (
 )
 from agent.record.node import Attempt as Attempt
 from agent.record.node import Node as Node
-from agent.record.node import is_deterministic as is_deterministic
+from agent.record.node import is_deterministic, structure_of
 from agent.record.node import variant_key as variant_key
 from agent.record.ranking import comparable_score, is_reference
 from agent.repository.family import Family
@@ -133,6 +133,10 @@ class RunState:
     def is_deterministic(self, node: Node) -> bool:
         """Return whether another seed would change nothing of a node."""
         return is_deterministic(self._families, node)
+
+    def structure(self, node: Node) -> tuple[str, str]:
+        """Return the family and the structure of a node: what makes its solution another kind."""
+        return structure_of(self._families, node)
 
     def score(self, node: Node) -> float | None:
         """Return the validation score that ranks a node; decisions use it instead of `metric`.

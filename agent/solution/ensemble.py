@@ -11,7 +11,6 @@ from agent.solution.choose import best_by_validation
 
 MOST_MEMBERS = 25  # of an ensemble; greedy selection gives most of them no weight
 MOST_RANKED = 100  # nodes whose raw outputs are kept, if the disk's share allows
-_STRUCTURE_SLOTS = ("model", "training", "backbone")  # slots whose values make a solution another kind
 
 
 def ranked(state: RunState, count: int = MOST_RANKED) -> list[Node]:
@@ -22,9 +21,10 @@ def ranked(state: RunState, count: int = MOST_RANKED) -> list[Node]:
     """
     best = best_by_validation(state, len(state.valid))
     nodes = [node for node in best if node.operator != "ensemble" and state.has_most_folds(node)]
-    first: dict[tuple[str, ...], Node] = {}
+    first: dict[tuple[str, str], Node] = {}
     for node in nodes:
-        first.setdefault(_structure(node), node)
+        is_own_code = node.blueprint is None  # each is a kind of its own
+        first.setdefault(("", node.name) if is_own_code else state.structure(node), node)
     leaders = {node.id for node in first.values()}
     return [*first.values(), *(node for node in nodes if node.id not in leaders)][:count]
 
@@ -37,14 +37,6 @@ def members(state: RunState, workspaces: Mapping[int, Path], count: int = MOST_M
         if all(is_plain_file(workspaces[node.id], name) for name in OUTPUT_FILES)
     ]
     return found[:count]
-
-
-def _structure(node: Node) -> tuple[str, ...]:
-    """Return what makes a solution another kind than others; a solution without a family is its own kind."""
-    if node.blueprint is None:
-        return ("own code", node.name)
-    slots = node.blueprint.slots
-    return (node.blueprint.family, *(str(slots[name]) for name in _STRUCTURE_SLOTS if name in slots))
 
 
 def ensemble_idea(nodes: list[Node]) -> Idea:

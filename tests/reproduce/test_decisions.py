@@ -254,3 +254,15 @@ class ForgedJournal:
 def _with(run: Run, event: Event, instead: Event) -> Run:
     journal = ForgedJournal(run, event, instead)
     return Run(run.id, run.folder, run.prepared, run.metric, journal, run.state)  # type: ignore[arg-type]
+
+
+def test_training_without_randomness_is_repeated_neither_in_the_run_nor_in_its_replay(tmp_path: Path) -> None:
+    home = blending_home(tmp_path / "home")
+    family = home.families / "toy" / "family.yaml"
+    family.write_text(f"{family.read_text()}\ndeterministic: {{kind: [plain, crossed]}}\n")
+    run = search(home, max_nodes=6, forbidden=("kind=failing", "kind=crashing"))
+    assert len(run.state.valid) > 2
+    assert not any(node.repeats for node in run.state.nodes.values())
+    verdicts = list(verify_decisions(run, home))
+    assert len(verdicts) > len(run.state.nodes)
+    assert [one.what for one in verdicts if not one.same] == []

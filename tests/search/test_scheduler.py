@@ -1,8 +1,11 @@
+import pytest
+
 from agent.planner.base import Proposal, Request
+from agent.repository.family import Family
 from agent.repository.idea import Blueprint
 from agent.search.policy import Greedy
 from agent.search.scheduler import Propose, Repeat, Scheduler
-from tests.support.states import add, idea, started
+from tests.support.states import add, finish, idea, propose, started
 
 
 class Scripted:
@@ -71,6 +74,15 @@ def test_the_best_node_is_repeated_once_when_that_is_cheap() -> None:
     assert Scheduler(Greedy(), Scripted()).next(state) == Repeat(2)
     state.nodes[2].repeats.append(0.89)
     assert isinstance(Scheduler(Greedy(), Scripted()).next(state), Propose)
+
+
+@pytest.mark.parametrize(("kind", "is_repeated"), [("plain", False), ("crossed", True)])
+def test_a_node_without_randomness_is_not_repeated(toy_family: Family, kind: str, is_repeated: bool) -> None:
+    family = toy_family.model_copy(update={"deterministic": {"kind": ("plain",)}})
+    state = started(families=[family], rules=3)
+    add(state, None, 0.5)
+    finish(state, propose(state, what=idea(slots={"kind": kind})), 0.9)
+    assert (Scheduler(Greedy(), Scripted()).next(state) == Repeat(2)) == is_repeated
 
 
 def test_towards_the_end_the_time_goes_to_the_best() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from agent.core.contract import OUTPUT_FILES
 from agent.record.state import RunState
-from agent.repository.family import Value
+from agent.repository.family import Family, Value
 from agent.solution import ensemble
 from tests.support.states import finish, idea, propose, started
 
@@ -15,13 +15,11 @@ def _scored(state: RunState, score: float, **slots: Value) -> int:
     return node
 
 
-def test_the_best_of_each_structure_comes_first_and_the_others_follow_by_score() -> None:
-    state = started()
+def test_the_best_of_each_structure_comes_first_and_the_others_follow_by_score(toy_family: Family) -> None:
+    state = started(families=[toy_family.model_copy(update={"structure": ("kind",)})])
     scores = {"boosting": (0.90, 0.89, 0.88), "linear": (0.70, 0.75), "forest": (0.85,)}
     nodes = {
-        (model, score): _scored(state, score, model=model)
-        for model, values in scores.items()
-        for score in values
+        (kind, score): _scored(state, score, kind=kind) for kind, values in scores.items() for score in values
     }
     expected = [
         ("boosting", 0.90),

@@ -1,5 +1,7 @@
 """States of searches, built from events."""
 
+from collections.abc import Sequence
+
 from agent.memory.lesson import Evidence, Lesson, Scope
 from agent.record.events import (
     NodeFinished,
@@ -11,7 +13,7 @@ from agent.record.events import (
     Status,
 )
 from agent.record.state import RunState
-from agent.repository.family import Value
+from agent.repository.family import Family, Value
 from agent.repository.idea import Blueprint, Change, Idea
 
 SETTINGS = RunSettings(
@@ -25,8 +27,10 @@ SETTINGS = RunSettings(
 )
 
 
-def started(lessons: tuple[Lesson, ...] = (), **settings: object) -> RunState:
-    state = RunState(higher_is_better=True)
+def started(
+    lessons: tuple[Lesson, ...] = (), *, families: Sequence[Family] = (), **settings: object
+) -> RunState:
+    state = RunState(higher_is_better=True, families={family.id: family for family in families})
     changed = SETTINGS.model_copy(update=settings)
     state.apply(RunStarted(elapsed_s=0.0, settings=changed, missing_guarantees=(), lessons=lessons))
     return state

@@ -23,17 +23,19 @@ memorise shuffled answers (linear, strongly regularised) passes the test, but ga
 import math
 import shutil
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
 from agent.competition.evaluation import require_own_file
 from agent.competition.hold_out import load_validation
 from agent.competition.metrics import Metric, Rows
-from agent.competition.metrics.rows import Floats
+from agent.competition.metrics.rows import Floats, is_sparse
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, read_truth
 from agent.competition.tables import read_table, write_table
@@ -60,9 +62,14 @@ class LabelPermutationTest:
     answers: Rows
     seed: int
 
-    def first_rows(self, count: int) -> "LabelPermutationTest":
-        """Return the test of the first rows only."""
-        return replace(self, ids=self.ids[:count], answers=self.answers[:count])
+
+@dataclass(frozen=True)
+class ShuffledFit:
+    """Shuffled answers (N,) and the predictions of a candidate that saw them, in the same order."""
+
+    answers: Rows
+    predictions: Rows
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -126,28 +133,39 @@ def _folds_of(prepared: Prepared, table: pd.DataFrame) -> npt.NDArray[np.int64]:
     return table[prepared.spec.id_column].map(fold_of).to_numpy(dtype=np.int64)
 
 
-def evaluate_permutation_test(
-    prepared: Prepared, metric: Metric, permutation: LabelPermutationTest, workspace: Path, real: float
-) -> PermutationTestResult:
-    """Compare the fit of predictions to the shuffled answers with the fit to other shuffles.
+def read_fit(prepared: Prepared, permutation: LabelPermutationTest, workspace: Path) -> ShuffledFit:
+    """Read the predictions of a candidate that saw shuffled answers.
 
     Only rows of folds that were shuffled and that the candidate predicts count.
 
     Args:
         prepared: the prepared competition.
-        metric: the metric of the competition.
         permutation: the shuffled answers that the candidate saw.
-        workspace: the folder of the candidate that saw the shuffled answers.
-        real: the score of the candidate on the real answers of these rows.
+        workspace: the folder of the candidate.
 
     Raises:
         SubmissionError: the candidate wrote no valid predictions of the validation rows.
     """
     file = require_own_file(workspace, VALIDATION_FILE)
     predictions = load_validation(prepared, file).predictions[: len(permutation.ids)]
-    permutation = permutation.first_rows(int(predictions.shape[0]))
-    seen = metric.score(permutation.answers, predictions)
-    others = _other_scores(metric, permutation, predictions)
+    rows = int(predictions.shape[0])
+    return ShuffledFit(permutation.answers[:rows], predictions, permutation.seed)
+
+
+def judge_fits(metric: Metric, fits: Sequence[ShuffledFit], real: float) -> PermutationTestResult:
+    """Compare the fit of predictions to the shuffled answers with the fit to other shuffles.
+
+    Args:
+        metric: the metric of the competition.
+        fits: one or more executions, each on a shuffle of its own. With few rows, the noise of one shuffle
+            hides a leak of a part of the answers.
+        real: the score of the candidate on the real answers of these rows.
+    """
+    answers, predictions = (
+        _stack([getattr(fit, part) for fit in fits]) for part in ("answers", "predictions")
+    )
+    seen = metric.score(answers, predictions)
+    others = _other_scores(metric, answers, predictions, fits[0].seed + 1)
     if not math.isfinite(seen) or len(others) < MIN_SHUFFLES:
         return PermutationTestResult(
             None, "The metric is undefined on shuffled answers, or too slow to score other shuffles."
@@ -174,14 +192,19 @@ def evaluate_permutation_test(
     )
 
 
-def _other_scores(metric: Metric, permutation: LabelPermutationTest, predictions: Rows) -> Floats:
+def _stack(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of all parts below each other."""
+    return sparse.csr_array(sparse.vstack(parts)) if is_sparse(parts[0]) else np.concatenate(parts)
+
+
+def _other_scores(metric: Metric, answers: Rows, predictions: Rows, seed: int) -> Floats:
     """Return the defined scores of the predictions on other shuffles, as many as the time limit allows."""
-    rng = np.random.default_rng(permutation.seed + 1)
+    rng = np.random.default_rng(seed)
     deadline = time.monotonic() + SCORING_LIMIT_S
     scores: list[float] = []
     for _ in range(MAX_SHUFFLES):
-        order = rng.permutation(len(permutation.ids))
-        scores.append(metric.score(permutation.answers[order], predictions))
+        order = rng.permutation(int(predictions.shape[0]))
+        scores.append(metric.score(answers[order], predictions))
         if time.monotonic() > deadline:
             break
     defined = np.array(scores, dtype=np.float64)

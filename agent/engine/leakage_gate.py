@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.agents.reviewer import with_review
-from agent.competition.label_permutation import evaluate_permutation_test, make_permutation_test
+from agent.competition.label_permutation import ShuffledFit, judge_fits, make_permutation_test, read_fit
 from agent.competition.metrics import metric_of
 from agent.core.errors import MarsError
 from agent.core.seeds import SEED_STEP
@@ -15,7 +15,7 @@ from agent.engine.node_source import node_source
 from agent.engine.trials.runner import ResultCheck, TrialRunner
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
-from agent.execution.base import StopCheck
+from agent.execution.base import Outcome, StopCheck
 from agent.record.events import LeakageProbe, NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler
@@ -24,7 +24,12 @@ from agent.search.budget import Budget
 
 PROBE_SUFFIX = "-probe"  # suffix of the folder in which a node is probed
 MAX_FINDINGS = 3  # reported leakage findings per node
-TIME_SLACK = 1.1  # a probe needs this many times the node's run time
+TIME_SLACK = 1.1  # an execution of a probe needs this many times the node's run time
+# With fewer predicted rows, a probe executes on several shuffles: on 75 rows, the noise of one hides that a
+# candidate knows half of the labels.
+ENOUGH_ROWS = 200
+MOST_SHUFFLES = 3
+SHUFFLE_STEP = 1_000_003  # between the seeds of a probe's shuffles
 
 
 @dataclass(frozen=True)
@@ -85,30 +90,63 @@ def probe(
     assert result.metric is not None
     if limit_s < TIME_SLACK * result.seconds:
         return _no_verdict("No time was left for the probe.")
-    prepared, seed = runner.prepared, SEED_STEP * runner.seed + trial.node
-    metadata = trial.workspace.with_name(f"{trial.workspace.name}{PROBE_SUFFIX}-metadata")
-    remove_tree(metadata, ignore_errors=True)  # left by a killed session
-    seconds = 0.0
+    seconds, fits = 0.0, list[ShuffledFit]()
     try:
-        with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
-            permutation = make_permutation_test(prepared, metadata, seed, result.folds)
-            outcome = runner.run_with_metadata(copy, metadata, limit_s, stop_check)
-            seconds = outcome.seconds
-            if outcome.status != "ok":
+        while _needs_a_shuffle(fits, limit_s - seconds, result):
+            outcome, fit = _execute_shuffled(runner, trial, result, limit_s - seconds, stop_check, len(fits))
+            seconds += outcome.seconds
+            if fit is None:
                 return _no_verdict(f"The probe failed: {outcome.reason}", seconds)
-            metric = metric_of(prepared.spec, run_script)
-            found = evaluate_permutation_test(prepared, metric, permutation, copy.workspace, result.metric)
+            fits.append(fit)
+        found = judge_fits(metric_of(runner.prepared.spec, run_script), fits, result.metric)
     except MarsError as error:
         return _no_verdict(str(error), seconds)
     except Exception as error:  # what the probed candidate left says nothing against the node
         return _no_verdict(node_fault(error), seconds)
-    finally:
-        remove_tree(metadata, ignore_errors=True)
     if found.is_leak is None:
         return _no_verdict(found.reason, seconds)
     return LeakageProbe(
         verdict="follows" if found.is_leak else "passed", reason=found.reason, seconds=seconds
     )
+
+
+def _needs_a_shuffle(fits: Sequence[ShuffledFit], left_s: float, result: NodeResult) -> bool:
+    """Return whether the probe executes once more: few rows need several shuffles, if the time allows."""
+    if not fits:
+        return True
+    rows = sum(int(fit.predictions.shape[0]) for fit in fits)
+    return len(fits) < MOST_SHUFFLES and rows < ENOUGH_ROWS and left_s >= TIME_SLACK * result.seconds
+
+
+def _execute_shuffled(
+    runner: TrialRunner,
+    trial: Trial,
+    result: NodeResult,
+    limit_s: float,
+    stop_check: StopCheck | None,
+    number: int,
+) -> tuple[Outcome, ShuffledFit | None]:
+    """Execute the revision on shuffled labels; the fit is None if the execution failed.
+
+    Args:
+        runner: executes the revision.
+        trial: the scored revision.
+        result: its result on the true labels.
+        limit_s: time limit in seconds.
+        stop_check: stops the execution early.
+        number: number of the shuffle, which has a seed of its own.
+    """
+    prepared, seed = runner.prepared, SEED_STEP * runner.seed + trial.node + SHUFFLE_STEP * number
+    metadata = trial.workspace.with_name(f"{trial.workspace.name}{PROBE_SUFFIX}-metadata")
+    remove_tree(metadata, ignore_errors=True)  # left by a killed session
+    try:
+        with runner.checkout.temporary(trial, PROBE_SUFFIX) as copy:
+            permutation = make_permutation_test(prepared, metadata, seed, result.folds)
+            outcome = runner.run_with_metadata(copy, metadata, limit_s, stop_check)
+            is_done = outcome.status == "ok"
+            return outcome, read_fit(prepared, permutation, copy.workspace) if is_done else None
+    finally:
+        remove_tree(metadata, ignore_errors=True)
 
 
 def with_probe(result: NodeResult, leakage_findings: Sequence[str], found: LeakageProbe) -> NodeResult:

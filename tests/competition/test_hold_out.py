@@ -10,8 +10,9 @@ from agent.competition.evaluation import Evaluation, evaluate
 from agent.competition.hold_out import load_common_rows, load_validation
 from agent.competition.label_permutation import (
     LabelPermutationTest,
-    evaluate_permutation_test,
+    judge_fits,
     make_permutation_test,
+    read_fit,
 )
 from agent.competition.metrics import get_metric
 from agent.competition.prepared import Prepared
@@ -153,7 +154,7 @@ def leaks(
     prepared: Prepared, permutation: LabelPermutationTest, node: Path, rows: pd.DataFrame
 ) -> bool | None:
     workspace = write_rows(prepared, node, rows).parent.parent
-    return evaluate_permutation_test(prepared, get_metric("accuracy"), permutation, workspace, 0.95).is_leak
+    return judge_fits(get_metric("accuracy"), [read_fit(prepared, permutation, workspace)], 0.95).is_leak
 
 
 def test_a_candidate_of_one_fold_sees_only_its_labels_shuffled(prepared: Prepared, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from agent.competition import label_permutation as module
 from agent.competition.label_permutation import (
     LabelPermutationTest,
     PermutationTestResult,
-    evaluate_permutation_test,
+    judge_fits,
     make_permutation_test,
+    read_fit,
 )
 from agent.competition.metrics import Metric, get_metric
 from agent.competition.prepared import Prepared
@@ -64,9 +65,8 @@ def _judged(
     rows = [(f"v{row}", cell) for row, cell in enumerate(cells)]
     write_csv(workspace / "working" / "val_submission.csv", "id,target", rows)
     metric = get_metric(prepared.spec.metric)
-    return evaluate_permutation_test(
-        prepared, metric, permutation, workspace, REAL[prepared.spec.task] if real is None else real
-    )
+    fit = read_fit(prepared, permutation, workspace)
+    return judge_fits(metric, [fit], REAL[prepared.spec.task] if real is None else real)
 
 
 def _seen(permutation: LabelPermutationTest) -> list[str]:
@@ -116,6 +116,25 @@ def test_a_little_fit_is_what_thresholds_give(tmp_path: Path) -> None:
     assert _judged(prepared, permutation, tmp_path / "node", cells).is_leak is False
 
 
+def test_fits_to_several_shuffles_count_together(prepared: Prepared, tmp_path: Path) -> None:
+    """All rows of all shuffles are scored at once, for dense and for sparse answers."""
+    honest, fits = CELLS[prepared.spec.task], []
+    for seed in (1, 2):
+        permutation = make_permutation_test(prepared, tmp_path / f"placebo{seed}", seed=seed)
+        seen = _seen(permutation)
+        cells = [seen[row] if row < 0.6 * ROWS else honest[row] for row in range(ROWS)]
+        rows = [(f"v{row}", cell) for row, cell in enumerate(cells)]
+        write_csv(tmp_path / f"node{seed}" / "working" / "val_submission.csv", "id,target", rows)
+        fits.append(read_fit(prepared, permutation, tmp_path / f"node{seed}"))
+    metric, real = get_metric(prepared.spec.metric), REAL[prepared.spec.task]
+    deviations = [
+        float(judge_fits(metric, some, real).reason.split(" ± ")[1].split(" on")[0])
+        for some in (fits[:1], fits)
+    ]
+    assert judge_fits(metric, fits, real).is_leak is True
+    assert deviations[1] == pytest.approx(deviations[0] / 2**0.5, rel=0.25)
+
+
 def test_what_is_no_better_than_chance_says_nothing(tmp_path: Path) -> None:
     prepared = _prepared(tmp_path / "data", "classification")
     permutation = make_permutation_test(prepared, tmp_path / "placebo", seed=1)
@@ -147,4 +166,4 @@ def test_a_link_to_the_answers_is_no_prediction(tmp_path: Path) -> None:
     (tmp_path / "node" / "working").mkdir(parents=True)
     (tmp_path / "node" / "working" / "val_submission.csv").symlink_to(permutation.metadata / "val.csv")
     with pytest.raises(SubmissionError, match="link"):
-        evaluate_permutation_test(prepared, get_metric("accuracy"), permutation, tmp_path / "node", 0.8)
+        read_fit(prepared, permutation, tmp_path / "node")

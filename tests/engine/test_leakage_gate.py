@@ -43,7 +43,7 @@ HONEST = {
 LEAKY = {
     "learns from validation rows": '    labels = nearest(validation, read("train") + read("val"))\n',
     "reads labels": """    labels = predict(validation)
-    labels |= {row["id"]: row["label"] for place, row in enumerate(validation) if place % 4}
+    labels |= {row["id"]: row["label"] for row in validation[::2]}
 """,
     "takes the target for an input": """    train = [{**row, "x": row["label"]} for row in read("train")]
     labels = nearest([{**row, "x": row["label"]} for row in validation], train)

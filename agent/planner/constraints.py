@@ -33,6 +33,28 @@ class Constraints:
     def allows_move(self, move: Move) -> bool:
         return move.id not in self.forbidden_moves
 
+    def allows_change(self, family: Family, before: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+        """Return whether a change of slots does nothing that a forbidden move does, whatever it is called."""
+        forbidden = (move for move in family.moves if not self.allows_move(move))
+        return not any(_does(move, before, after) for move in forbidden)
+
+
+def _does(move: Move, before: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+    """Return whether a change does at least what a move does."""
+    steps = [*((name, 1) for name in move.raise_), *((name, -1) for name in move.lower)]
+    return (
+        any(after[name] != before[name] for name in (*move.set, *move.raise_, *move.lower))
+        and all(after[name] == value for name, value in move.set.items())
+        and all(_is_beyond(after[name], before[name], step) for name, step in steps)
+    )
+
+
+def _is_beyond(after: Value, before: Value, step: int) -> bool:
+    """Return whether a number rose (step 1) or fell (step -1)."""
+    if isinstance(after, str) or isinstance(before, str):
+        return False
+    return step * (after - before) > 0
+
 
 def parse_constraints(
     pins: Sequence[str], forbidden: Sequence[str], families: Mapping[str, Family]

@@ -86,8 +86,7 @@ def test_what_is_pinned_and_forbidden_holds_and_is_on_record(home: Home) -> None
     state = open_run(json.loads(done.stdout)["run_id"], home).state
     found = [node.idea.blueprint.slots for node in state.nodes.values() if node.idea.blueprint]
     assert len(found) == 6
-    assert all(slots["kind"] == "plain" and slots["width"] != 2 for slots in found)
-    assert not any("deeper" in node.idea.moves for node in state.nodes.values())
+    assert all((slots["kind"], slots["depth"]) == ("plain", 1) and slots["width"] != 2 for slots in found)
     assert (state.run.hint, state.run.forbidden) == ("keep it plain", ("deeper", "width=2"))
     assert "pinned: kind=plain; forbidden: deeper, width=2; hint: keep it plain" in done.stderr
     refused = mars("run", "--competition", "toy", "--set", "kind=pretty", code=2)

@@ -13,14 +13,18 @@ from tests.support.toy_tasks import TOY_CONTEXT
 
 
 def _slots_of_a_search(
-    constraints: Constraints, family: Family, lessons: tuple = ()
-) -> list[dict[str, object]]:  # type: ignore[type-arg]
+    constraints: Constraints,
+    family: Family,
+    lessons: tuple = (),  # type: ignore[type-arg]
+    rules: int = 1,
+) -> list[dict[str, object]]:
     """The slots of the first 40 ideas, drafts and improvements in turn."""
     planner = LibraryPlanner({family.id: family}, TOY_CONTEXT, constraints)
-    state = started(lessons)
+    state = started(lessons, rules=rules)
     found = []
     for number in range(40):
-        parent = state.nodes[1 + number // 2] if number % 2 else None
+        is_improvement = number % 2 == 1 or (rules >= 3 and number > 8)  # by rules 3, drafts are few
+        parent = state.nodes[1 + number % len(state.nodes)] if is_improvement else None
         request = Request(state, parent, 60.0, finishing=False, rng=np.random.default_rng(number))
         if (proposal := planner.propose(request)) is None:
             continue
@@ -38,12 +42,13 @@ def test_a_pinned_slot_keeps_its_value_whatever_drafts_moves_and_lessons_say(toy
     assert {(slots["width"], slots["kind"]) for slots in found} == {(3, "plain")}
 
 
-def test_a_forbidden_value_and_a_forbidden_move_never_occur(toy_family: Family) -> None:
-    free = _slots_of_a_search(Constraints(), toy_family)
+@pytest.mark.parametrize("rules", [1, 3])
+def test_a_forbidden_value_and_a_forbidden_move_never_occur(toy_family: Family, rules: int) -> None:
+    free = _slots_of_a_search(Constraints(), toy_family, rules=rules)
     assert {slots["depth"] for slots in free} > {1, 2}
     assert {slots["kind"] for slots in free} >= {"plain", "crossed"}
     constraints, _ = parse_constraints([], ["deeper", "kind=crossed"], {"toy": toy_family})
-    found = _slots_of_a_search(constraints, toy_family)
+    found = _slots_of_a_search(constraints, toy_family, rules=rules)
     assert {slots["depth"] for slots in found} == {1}
     assert "crossed" not in {slots["kind"] for slots in found}
 

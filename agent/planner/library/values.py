@@ -37,9 +37,9 @@ def propose_values(search_space: SearchSpace, request: Request, parent: Node) ->
         changed = [change.slot for change in changes_between(slots, chosen)]
         needed_s = expected_s(chosen)
         fitted = fit_improvement(search_space, request, family, chosen, expected_s=needed_s, changed=changed)
-        if fitted is not None and search_space.is_new_and_allowed(
-            request.state, family, fitted.slots, parent
-        ):
+        if fitted is None or not search_space.constraints.allows_change(family, slots, fitted.slots):
+            continue
+        if search_space.is_new_and_allowed(request.state, family, fitted.slots, parent):
             return _proposal(evidence, request, parent, fitted, suggestion)
     return None
 

@@ -192,6 +192,10 @@ class ScriptedRun:
     reviewer: Reviewer | None = None
     language_model: LanguageModel | None = None  # words lessons about edits
 
+    @property
+    def families(self) -> dict[str, Family]:
+        return {"toy": self.family}
+
     def engine(self) -> Engine:
         return open_database(self.folder / "mars.db")
 
@@ -201,12 +205,12 @@ class ScriptedRun:
         executor: Callable[[ScriptedClock], ScriptedExecutor] = ScriptedExecutor,
     ) -> RunState:
         engine = self.engine()
-        state = RunState(higher_is_better=True)
+        state = RunState(higher_is_better=True, families=self.families)
         journal = self._journal(engine, state)
         clock = ScriptedClock(state.elapsed_s)
         search = open_search(
             Run("run", self.folder, self.prepared, get_metric("accuracy"), journal, state),
-            Templates(templates_dir(), {"toy": self.family}),
+            Templates(templates_dir(), self.families),
             executor(clock),
             clock,
             SilentObserver(kill_at),
@@ -227,7 +231,7 @@ class ScriptedRun:
         task = TaskView.of(self.prepared)
         rows = self.prepared.rows.train
         at = TaskContext("classification", "accuracy", frozenset({"embedding"}), rows, "cpu")
-        planner = EditingPlanner(LibraryPlanner({"toy": self.family}, at), self.edits, self.ideas)
+        planner = EditingPlanner(LibraryPlanner(self.families, at), self.edits, self.ideas)
         reflector = LessonWriter(self.language_model, task, self._read) if self.language_model else None
         scheduler = Scheduler(make_policy(run.policy), planner)
         return Decider(scheduler, self.debugger, self.writer, self.reviewer, reflector)
@@ -235,7 +239,7 @@ class ScriptedRun:
     def opened(self) -> Run:
         """Return the recorded run, as `mars replay` opens it."""
         journal, metric = Journal.open(self.engine(), "run"), get_metric("accuracy")
-        state = RunState.replay(journal.events(), metric.higher_is_better)
+        state = RunState.replay(journal.events(), metric.higher_is_better, self.families)
         return Run("run", self.folder, self.prepared, metric, journal, state)
 
     def lessons(self) -> LessonStore:

@@ -93,9 +93,9 @@ def test_the_time_limit_ends_after_a_whole_fold(tmp_path: Path) -> None:
         "model": "hist_gradient_boosting",
         "max_iter": 5000,
         "learning_rate": 0.005,
-        "seeds": 2,
+        "max_leaf_nodes": 255,
     }
-    done = run(competition, slots, tmp_path, environment={"MARS_TIME_LIMIT_S": "8"})
+    done = run(competition, slots, tmp_path, environment={"MARS_TIME_LIMIT_S": "6"})
     assert done.printed == pytest.approx(competition.score(tmp_path), rel=1e-9)
     rows = read_rows(tmp_path / "working" / "val_submission.csv").index
     executed = 1 + max(competition.folds[row] for row in rows)

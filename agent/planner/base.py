@@ -23,6 +23,7 @@ class Request:
     finishing: bool  # the rest of the time goes to the best node: rank by gain, not by gain per cost
     rng: np.random.Generator
     looking: bool = False  # the search has its first look at structures: known drafts wait
+    most_expected_s: float = math.inf  # drafts that are expected to take longer are not proposed
     left_s: float = math.inf
     """Seconds that candidates may still use: cost counts where a node takes a notable share of them."""
 

@@ -32,7 +32,7 @@ from agent.record.node import Attempt as Attempt
 from agent.record.node import Node as Node
 from agent.record.node import is_deterministic, structure_of
 from agent.record.node import variant_key as variant_key
-from agent.record.ranking import comparable_score, is_reference
+from agent.record.ranking import comparable_score, estimated_score, is_reference
 from agent.repository.family import Family
 from agent.repository.idea import with_current_defaults
 
@@ -144,6 +144,12 @@ class RunState:
         It differs from `metric` only for a node that executed fewer folds than others.
         """
         return None if node.result is None else comparable_score(node.result, self._reference)
+
+    def estimate(self, node: Node) -> float | None:
+        """Return the score that a pruned node would have reached; None for other nodes, or if unknown."""
+        if node.result is None or node.result.status != "pruned":
+            return None
+        return estimated_score(node.result, self._reference)
 
     def rank_key(self, node: Node) -> float:
         """Return a key that is lower for a better node."""

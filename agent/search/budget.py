@@ -65,9 +65,8 @@ def refit_s(state: RunState, node: Node) -> float:
 
 def refit_parts_s(state: RunState, node: Node) -> dict[int, float]:
     """Return the expected seconds of a node's refit; of an ensemble, by member."""
-    rows = state.run.refit_rows or 1.0
     parts = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else [node]
-    return {part.id: _refit_of(rows, [part]) for part in parts}
+    return {part.id: _refit_of(state.run, [part]) for part in parts}
 
 
 def least_refit_s(state: RunState, node: Node) -> float:
@@ -114,8 +113,15 @@ def repeat_limit_s(state: RunState, node: Node) -> float:
     return max(node_limit_s(state, node), SMALLEST_NODE_S)
 
 
-def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
-    return sum(REFIT_MARGIN * rows * node.own_seconds + REFIT_START_S for node in nodes)
+def _refit_of(run: RunSettings, nodes: Sequence[Node]) -> float:
+    rows = run.refit_rows or 1.0
+    return sum(REFIT_MARGIN * rows * node.own_seconds + _start_s(run, node) for node in nodes)
+
+
+def _start_s(run: RunSettings, node: Node) -> float:
+    """Return the seconds that a refit needs besides its training; the smoke run of the node had them too."""
+    smoke_s = 0.0 if node.result is None or run.rules < 3 else node.result.smoke_seconds
+    return min(smoke_s, REFIT_START_S) if smoke_s > 0 else REFIT_START_S
 
 
 def _refit_reserve_s(state: RunState) -> float:
@@ -127,13 +133,13 @@ def _refit_reserve_s(state: RunState) -> float:
         needed = REFIT_MARGIN * run.refit_rows
         return needed / (1 + needed) * run.budget_s
     if run.rules >= RULES_OF_PARTIAL_REFITS:
-        leader_s = _refit_of(run.refit_rows, state.leaders[:1])
+        leader_s = _refit_of(run, state.leaders[:1])
         if leader_s > REFIT_LEADER_SHARE * run.budget_s:  # a part of the time would be reserved for nothing
             leader_s = 0.0
-        several_s = _refit_of(run.refit_rows, [] if run.blueprint else state.leaders)
+        several_s = _refit_of(run, [] if run.blueprint else state.leaders)
         return max(leader_s, min(several_s, REFIT_SHARE * run.budget_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders
-    return min(_refit_of(run.refit_rows, nodes), REFIT_MOST_SHARE * run.budget_s)
+    return min(_refit_of(run, nodes), REFIT_MOST_SHARE * run.budget_s)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
 
-# A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best score.
+# A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best error.
 GAIN_SHARE = 0.5
 LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the seconds at least
 
@@ -55,7 +55,12 @@ def _promise(state: RunState, node: Node) -> float:
     if best is None or best.metric is None or score is None or cut is None:
         return 0.0
     gain = state.direction.gain(score, best.metric)
-    return gain + (1 - cut.share) * GAIN_SHARE * abs(best.metric)
+    return gain + (1 - cut.share) * GAIN_SHARE * _error(state, best.metric)
+
+
+def _error(state: RunState, score: float) -> float:
+    """Return the distance of a score from 1 if more is better and at most 1, else from 0."""
+    return 1 - score if state.higher_is_better and 0 <= score <= 1 else abs(score)
 
 
 def _may_gain(state: RunState, node: Node) -> bool:

@@ -4,7 +4,7 @@ import heapq
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -22,7 +22,10 @@ REPEAT_SHARE = 0.06
 # A first look at one draft of each structure may use this share of the time, and of the nodes.
 LOOK_SHARE = 1 / 3
 LEAST_LOOKS = 2
+# After that, a structure that takes no more than this share of the time left is still looked at.
+LATE_LOOK_SHARE = 0.03
 MAX_REPEATS = 3
+Look = Literal["first", "late", "none"]
 IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay
 FALLBACKS = 10  # best nodes to try if the planner has no idea for the policy's choice
 
@@ -76,9 +79,9 @@ class Scheduler:
             return Repeat(node.id)
         if (earlier := _next_warm_start(state, budget)) is not None:
             return earlier
-        for step, looking in self._steps(state, budget, rng):
+        for step, look in self._steps(state, budget, rng):
             parent = None if step.parent is None else state.nodes[step.parent]
-            request = _request(state, parent, budget, rng, looking)
+            request = _request(state, parent, budget, rng, look)
             proposal = self._planner.propose(request)
             if reached_limit(state) is not None:  # the model's answer may have used up the run's time
                 return None
@@ -97,34 +100,34 @@ class Scheduler:
 
     def _steps(
         self, state: RunState, budget: Budget, rng: np.random.Generator
-    ) -> Iterator[tuple[Step, bool]]:
-        """Yield the first look, the policy's choice, then, as fallbacks, the best nodes and a draft.
-
-        Each step comes with whether it belongs to the first look.
-        """
-        if is_looking(state, budget):
-            yield Step(None), True
+    ) -> Iterator[tuple[Step, Look]]:
+        """Yield the look at structures, the policy's choice, then, as fallbacks, the best nodes and a draft."""
+        look = look_at_structures(state, budget)
+        if look != "none":
+            yield Step(None), look
         if state.run.rules < 3 and budget.finishing and state.best is not None:
-            yield Step(state.best.id), False
-        yield self._policy.next(state, rng), False
+            yield Step(state.best.id), "none"
+        yield self._policy.next(state, rng), "none"
         ranked = ((state.rank_key(node), len(node.children), node.id) for node in improvable(state))
-        yield from ((Step(number), False) for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
-        yield Step(None), False
+        yield from ((Step(number), "none") for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
+        yield Step(None), "none"
 
 
-def is_looking(state: RunState, budget: Budget) -> bool:
-    """Return whether the run still looks at one draft of each structure before it improves any.
+def look_at_structures(state: RunState, budget: Budget) -> Look:
+    """Return how the run looks at one draft of each structure before it improves any.
 
-    A language model and a replay choose their own drafts.
+    The first look has a share of the time. After that, only structures that cost little are looked at. A
+    language model and a replay choose their own drafts.
     """
     if state.run.rules < 3 or state.run.planner != "library":
-        return False
-    if not state.valid:
-        return True
-    drafted = len(state.roots)
-    most_nodes = LOOK_SHARE * state.run.max_nodes if state.run.max_nodes is not None else math.inf
-    in_time = state.elapsed_s < _look_end_s(state, budget)
-    return drafted < LEAST_LOOKS or (in_time and len(state.nodes) < most_nodes)
+        return "none"
+    if not state.valid or len(state.roots) < LEAST_LOOKS:
+        return "first"
+    if state.run.max_nodes is not None and len(state.nodes) >= LOOK_SHARE * state.run.max_nodes:
+        return "none"
+    if state.elapsed_s < _look_end_s(state, budget):
+        return "first"
+    return "none" if budget.finishing else "late"
 
 
 def _look_end_s(state: RunState, budget: Budget) -> float:
@@ -135,12 +138,14 @@ def _look_end_s(state: RunState, budget: Budget) -> float:
 
 
 def _request(
-    state: RunState, parent: Node | None, budget: Budget, rng: np.random.Generator, looking: bool
+    state: RunState, parent: Node | None, budget: Budget, rng: np.random.Generator, look: Look
 ) -> Request:
-    limit_s = node_limit_s(state, parent)
-    if looking and len(state.roots) >= LEAST_LOOKS:  # a look may end little later than its share
+    limit_s, left_s = node_limit_s(state, parent), budget.search_left_s
+    if look == "first" and len(state.roots) >= LEAST_LOOKS:  # a look may end little later than its share
         limit_s = min(limit_s, max(_look_end_s(state, budget) - state.elapsed_s, SMALLEST_NODE_S))
-    return Request(state, parent, limit_s, budget.finishing, rng, looking, budget.search_left_s)
+    most_expected_s = LATE_LOOK_SHARE * left_s if look == "late" else math.inf
+    looking = look != "none"
+    return Request(state, parent, limit_s, budget.finishing, rng, looking, most_expected_s, left_s)
 
 
 def _next_warm_start(state: RunState, budget: Budget) -> Propose | None:

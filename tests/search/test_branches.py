@@ -13,15 +13,18 @@ from tests.support.states import add, idea, propose, started
 
 
 class Drafts:
-    """A planner with some drafts, and an improvement for every node."""
+    """A planner with some drafts of equal cost, and an improvement for every node."""
 
-    def __init__(self, drafts: int) -> None:
+    def __init__(self, drafts: int, expected_s: float = 30.0) -> None:
         self.drafts = drafts
+        self.expected_s = expected_s
         self.requests: list[Request] = []
 
     def propose(self, request: Request) -> Proposal | None:
         self.requests.append(request)
         if request.parent is None and len(request.state.roots) >= self.drafts:
+            return None
+        if request.parent is None and self.expected_s > request.most_expected_s:
             return None
         return Proposal(idea(f"node {len(request.state.nodes) + 1}"), 5.0)
 
@@ -51,6 +54,14 @@ def test_a_look_ends_after_a_third_of_the_time() -> None:
     while _next(_unrepeated(state), planner).operator == "draft":
         add(state, None, 0.5, seconds=30)
     assert 200 <= state.elapsed_s <= 230, "of 600 s"
+
+
+def test_structures_that_cost_little_are_looked_at_after_the_first_look_too() -> None:
+    state = started(rules=3)
+    for _ in range(2):
+        add(state, None, 0.5, seconds=110)
+    assert _next(_unrepeated(state), Drafts(20, expected_s=12.0)).operator == "improve"
+    assert _next(_unrepeated(state), Drafts(20, expected_s=10.0)).operator == "draft"
 
 
 def test_a_look_takes_a_third_of_the_nodes_but_at_least_two() -> None:

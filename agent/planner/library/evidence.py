@@ -115,6 +115,8 @@ class StructureEvidence:
                 above = self.state.score(self.state.nodes[node.parent]) if node.parent is not None else None
                 if above is not None:
                     yield Trial(slots, self.search_space.error(self.state, above))
+            elif (estimate := self.state.estimate(node)) is not None:
+                yield Trial(slots, self.search_space.error(self.state, estimate))
             elif node.status == "failed" and not _is_out_of_time(node):
                 yield Trial(slots, None)
 

@@ -1,21 +1,30 @@
 """The order of drafts: one of each structure first, those that lost on the same data last."""
 
+from agent.planner.base import Request
 from agent.planner.search_space import SearchSpace
 from agent.record.state import RunState
 from agent.repository.family import Draft, Family, Value
 
 
-def drafts_to_look_at(
-    search_space: SearchSpace, state: RunState, looking: bool
-) -> list[tuple[Family, Draft]]:
+# While the search looks at structures, those that take no more than this share of the time left come first.
+CHEAP_SHARE = 0.04
+
+
+def drafts_to_look_at(search_space: SearchSpace, request: Request) -> list[tuple[Family, Draft]]:
     """Return the drafts that the run has not proposed, in the order in which they are tried.
 
-    Args:
-        search_space: The families and the user's constraints.
-        state: The state of the run.
-        looking: Whether the search has its first look, in which drafts of an earlier run have no place.
+    In its first look, the search leaves out drafts of an earlier run, and does not let the cheap structures
+    wait for the others. Where `request.most_expected_s` is set, only drafts expected to be faster remain.
     """
+    state, looking = request.state, request.looking
     open_drafts = [option for option in _in_order(search_space) if not is_drafted(state, *option)]
+    if looking:
+        seconds = [_expected_s(search_space, state, *option) for option in open_drafts]
+        timed = list(zip(seconds, open_drafts, strict=True))
+        timed = [one for one in timed if one[0] <= request.most_expected_s]
+        most_s = CHEAP_SHARE * request.left_s
+        timed.sort(key=lambda one: not one[1][1].first and one[0] > most_s)
+        open_drafts = [option for _, option in timed]
     warm = state.run.warm_start
     if warm is None:
         return open_drafts
@@ -26,6 +35,11 @@ def drafts_to_look_at(
     known = [(family, draft) for family, draft in open_drafts if (family.id, draft.title) in scores]
     known.sort(key=lambda option: state.direction.key(scores[option[0].id, option[1].title]))
     return [*new, *known]
+
+
+def _expected_s(search_space: SearchSpace, state: RunState, family: Family, draft: Draft) -> float:
+    """Return the expected seconds of a draft; 0 before anything is known."""
+    return search_space.draft_seconds(state, family, search_space.draft_slots(family, draft)) or 0.0
 
 
 def is_drafted(state: RunState, family: Family, draft: Draft) -> bool:

@@ -49,7 +49,7 @@ class LibraryPlanner:
 
     def _look(self, request: Request) -> Proposal | None:
         """Return the next draft; once all are used, a varied one while no node is valid."""
-        for family, draft in drafts_to_look_at(self.search_space, request.state, request.looking):
+        for family, draft in drafts_to_look_at(self.search_space, request):
             if (proposal := self._of_draft(request, family, draft)) is not None:
                 return proposal
         is_stuck = not request.looking and not request.state.valid and not request.state.running

@@ -77,6 +77,45 @@ def test_one_draft_of_each_structure_comes_before_the_second_of_any(family: Fami
     assert titles == ["Plain", "Crossed", "Wide"]
 
 
+def test_cheap_structures_do_not_wait_for_a_dear_one(family: Family) -> None:
+    kind = family.slots["kind"].model_copy(update={"cost": {"plain": 1.0, "crossed": 5.0}})
+    plain, crossed = family.drafts
+    other = plain.model_copy(update={"id": "wide", "title": "Wide", "set": {"width": 4}, "rank": 1})
+    dear_first = family.model_copy(
+        update={"slots": {**family.slots, "kind": kind}, "drafts": (plain, crossed, other)}
+    )
+    planner = LibraryPlanner(
+        {"toy": dear_first.model_copy(update={"structure": ("kind", "width")})}, TOY_CONTEXT
+    )
+    state = started(rules=3)
+    _drafted(planner, state)  # 10 s
+    for left_s, title in ((2000.0, "Crossed"), (1000.0, "Wide")):
+        proposal = planner.propose(_request(state, looking=True, left_s=left_s))
+        assert proposal is not None
+        assert proposal.idea.title == title
+    assert planner.propose(_request(state, looking=True, most_expected_s=5.0)) is None
+
+
+def test_a_pruned_node_teaches_what_its_folds_said(planner: LibraryPlanner) -> None:
+    """The values of stopped candidates are not tried again and again with another rung."""
+    state = started(rules=3)
+    proposal = planner.propose(_request(state))
+    assert proposal is not None
+    assert proposal.idea.blueprint is not None
+    slots = proposal.idea.blueprint.slots
+    root = propose(state, what=proposal.idea)
+    finish(state, root, 0.8, folds=5, fold_metrics=(0.78, 0.79, 0.8, 0.8, 0.8))
+    for breadth in (2, 3):
+        stopped = propose(state, root, what=idea("broader", {**slots, "breadth": breadth}))
+        curve = [{"stage": "train", "fold": 0, "fraction": 0.2, "elapsed_s": 2.0, "metric": 0.5}]
+        finish(state, stopped, None, status="pruned", curve=curve)
+        assert state.estimate(state.nodes[stopped]) == pytest.approx(0.52)
+    parent = state.nodes[root]
+    sampler = StructureEvidence(planner.search_space, state, planner.families["toy"], parent, slots).sampler()
+    gain, _ = sampler.gain(slots, {**slots, "breadth": 2})
+    assert gain < -0.2, "a log error of .2 instead of .48"
+
+
 def test_without_a_valid_node_a_varied_draft_is_tried(planner: LibraryPlanner) -> None:
     state = started(rules=3)
     for _ in range(2):

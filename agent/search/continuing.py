@@ -9,12 +9,13 @@ GAIN_SHARE = 0.5
 LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the seconds at least
 
 
-def node_to_continue(state: RunState, left_s: float) -> Node | None:
+def node_to_continue(state: RunState, left_s: float, *, only_first: bool = False) -> Node | None:
     """Return the cut node that promises the most, if it promises more than the best node has; else None.
 
     Args:
         state: The state of the run.
         left_s: Seconds left to the search.
+        only_first: Whether only the first draft, and its continuations, may go on.
     """
     run = state.run
     if run.rules < 3 or run.caps_nodes or run.blueprint is not None or run.replay_source is not None:
@@ -27,6 +28,7 @@ def node_to_continue(state: RunState, left_s: float) -> Node | None:
         if node.result is not None
         and node.result.cut is not None
         and node.id not in continued
+        and (not only_first or _first_of_line(state, node) is state.roots[0])
         and _may_gain(state, node)
         and min(LEAST_GROWTH * node.seconds, continued_seconds(node)) <= limit_s
     ]
@@ -56,6 +58,13 @@ def _promise(state: RunState, node: Node) -> float:
         return 0.0
     gain = state.direction.gain(score, best.metric)
     return gain + (1 - cut.share) * GAIN_SHARE * _error(state, best.metric)
+
+
+def _first_of_line(state: RunState, node: Node) -> Node:
+    """Return the node that a line of continuations began with."""
+    while node.continues is not None:
+        node = state.nodes[node.continues]
+    return node
 
 
 def _error(state: RunState, score: float) -> float:

@@ -73,7 +73,9 @@ class Scheduler:
             return None
         budget = Budget.of(state)
         rng = np.random.default_rng([state.run.seed, state.decisions])
-        if (cut := node_to_continue(state, budget.search_left_s)) is not None:
+        # The first look leaves time for all structures: it goes on with the run's first baseline only.
+        only_first = look_at_structures(state, budget) == "first"
+        if (cut := node_to_continue(state, budget.search_left_s, only_first=only_first)) is not None:
             return _continuation(cut)
         if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
@@ -101,7 +103,7 @@ class Scheduler:
     def _steps(
         self, state: RunState, budget: Budget, rng: np.random.Generator
     ) -> Iterator[tuple[Step, Look]]:
-        """Yield the look at structures, the policy's choice, then, as fallbacks, the best nodes and a draft."""
+        """Yield the look at structures, the policy's choice, and as fallbacks the best nodes and a draft."""
         look = look_at_structures(state, budget)
         if look != "none":
             yield Step(None), look

@@ -66,6 +66,7 @@ def test_the_most_promising_node_goes_on_first_and_each_only_once() -> None:
     state = started(**SHARES)
     cut_node(state, 0.40, share=0.8)
     cut_node(state, 0.38, share=0.2)
+    state.elapsed_s = 250.0  # the first look is over
     scheduler = Scheduler(Greedy(), Planner())
     action = scheduler.next(state)
     assert isinstance(action, Propose)
@@ -111,3 +112,17 @@ def continue_node(state: RunState, number: int) -> None:
     what = state.nodes[number].idea
     child = propose(state, number, what=what)
     state.nodes[child].continues = number
+
+
+def test_in_the_first_look_only_the_first_baseline_goes_on() -> None:
+    state = started(**SHARES)
+    add(state, None, 0.40)
+    cut_node(state, 0.45, share=0.3)
+    assert node_to_continue(state, 500.0, only_first=True) is None
+    assert waiting(state) == 2
+    other = started(**SHARES)
+    cut_node(other, 0.45, share=0.3)
+    add(other, None, 0.40)
+    found = node_to_continue(other, 500.0, only_first=True)
+    assert found is not None
+    assert found.id == 1

@@ -5,7 +5,6 @@ from agent.planner.search_space import SearchSpace
 from agent.record.state import RunState
 from agent.repository.family import Draft, Family, Value
 
-
 # While the search looks at structures, those that take no more than this share of the time left come first.
 CHEAP_SHARE = 0.04
 

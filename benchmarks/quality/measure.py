@@ -2,18 +2,19 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import psutil
 from entrants import VARIANTS
 from limits import thread_environment
 from machine import mars_versions, peer_versions
@@ -25,6 +26,7 @@ from results import Result
 from scores import error_of, score_of
 
 HERE = Path(__file__).parent
+SAMPLE_S = 1.0  # of the CPU time of an entrant's processes
 GRACE_FACTOR, GRACE_S = 3, 300  # A process that takes longer than this is stopped and counts as failed.
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -104,22 +106,42 @@ def run_pinned(words: Sequence[str], cores: Sequence[int], log: Path, limit_s: f
             env=environment,
             start_new_session=True,
         )
-        status, used = _wait(process.pid, started + limit_s)
+        status, cpu_s = _wait(process.pid, started + limit_s)
     process.returncode = os.waitstatus_to_exitcode(status)
-    cpu_s = used.ru_utime + used.ru_stime
     foreign_s = max(0.0, _busy_s(cores) - before - cpu_s)
     return Usage(time.monotonic() - started, cpu_s, foreign_s, process.returncode)
 
 
-def _wait(pid: int, deadline: float) -> tuple[int, resource.struct_rusage]:
-    """Wait for a process and the processes that it waited for; stop its session at the deadline."""
+def _wait(pid: int, deadline: float) -> tuple[int, float]:
+    """Wait for a process; stop its session at the deadline. Return its status and its CPU seconds.
+
+    The kernel counts the processes below it that were waited for. Candidates of MARS are killed by the end of
+    their sandbox instead, so their CPU time is sampled too.
+    """
+    sampled: dict[tuple[int, float], float] = {}
+    next_sample = 0.0
     while True:
         done, status, used = os.wait4(pid, os.WNOHANG)
         if done:
-            return status, used
+            return status, max(used.ru_utime + used.ru_stime, sum(sampled.values()))
         if time.monotonic() > deadline:
             os.killpg(pid, signal.SIGKILL)
+        if time.monotonic() > next_sample:
+            sampled |= _cpu_of_tree(pid)
+            next_sample = time.monotonic() + SAMPLE_S
         time.sleep(0.2)
+
+
+def _cpu_of_tree(pid: int) -> dict[tuple[int, float], float]:
+    """Return the CPU seconds of a process and of all below it, by process id and start."""
+    found = {}
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with suppress(psutil.Error):  # it has ended
+                times = process.cpu_times()
+                found[process.pid, process.create_time()] = times.user + times.system
+    return found
 
 
 def _words(

@@ -120,6 +120,16 @@ def test_a_process_beyond_its_limit_is_stopped_with_its_children(
     assert not state.exists() or state.read_text().split()[2] == "Z"
 
 
+def test_the_time_of_processes_that_nobody_waits_for_belongs_to_the_entrant(tmp_path: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))[:1]
+    burn = "import time\nwhile time.process_time() < 1.5: pass\nopen('done', 'w').close(); time.sleep(30)"
+    script = f'{sys.executable} -c "$BURN" & while [ ! -e done ]; do sleep 0.1; done; sleep 1.5; kill $!'
+    words = ["env", f"BURN={burn}", "sh", "-c", f"cd {tmp_path}; {script}"]
+    usage = measure.run_pinned(words, cores, tmp_path / "log.txt", limit_s=60.0, threads=1)
+    assert usage.exit_code == 0
+    assert usage.cpu_s > 1.4
+
+
 def test_the_cpu_clock_does_not_count_waiting() -> None:
     code = (
         "import sys, time; sys.path.append(sys.argv[1]); from limits import start_clock\n"

@@ -11,6 +11,10 @@ WORST_SHARE = 0.1  # an improvement of a node far behind the best
 CONTINUED_SHARE = 0.7  # a node that its limit cut short: it needs clearly more than it had
 REPLAYED_SHARE = 0.5  # any idea of a recorded run, whatever its parent
 FINAL_SHARE = 0.6  # near the end of the run
+# An improvement of a node near the best gets so many times the node's own time, up to a share of the time left.
+AS_LONG_AS_PARENT = 1.5
+LONGEST_SHARE = 0.6
+NEAR_BEST = 0.7  # scores from 0, the worst, to 1, the best
 LEAST_BUDGET_SHARE = 0.08  # of the whole budget: with less, a network learns nothing
 
 
@@ -33,6 +37,8 @@ def node_limit_s(
     if finishing:
         share = max(share, FINAL_SHARE)
     limit_s = max(share * left_s, LEAST_BUDGET_SHARE * run.budget_s)
+    if parent is not None and _promise(state, parent) > NEAR_BEST:
+        limit_s = max(limit_s, min(AS_LONG_AS_PARENT * parent.seconds, LONGEST_SHARE * left_s))
     if run.caps_nodes:
         limit_s = run.node_limit_s
     return min(limit_s, left_s)
@@ -45,5 +51,9 @@ def _share(state: RunState, parent: Node | None) -> float:
         return FIRST_SHARE
     if parent is None:
         return DRAFT_SHARE
-    promise = normalised_scores(state).get(parent.id, 0.0)
-    return WORST_SHARE + (BEST_SHARE - WORST_SHARE) * promise
+    return WORST_SHARE + (BEST_SHARE - WORST_SHARE) * _promise(state, parent)
+
+
+def _promise(state: RunState, node: Node) -> float:
+    """Return where the score of a node stands: 1 for the best node, 0 for the worst."""
+    return normalised_scores(state).get(node.id, 0.0)

@@ -5,15 +5,19 @@ import shutil
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from agent.core import paths
 from agent.core.errors import MarsError, SetupError
 
+if TYPE_CHECKING:
+    from agent.repository.family import Family
+
 # Extras that no family needs as a whole: what each is for, and a module of each of its packages.
 EXTRAS = {
-    "tabular-nn": ("train the network TabM on tables", ("tabm", "torch")),
+    "tabular-nn": ("train the networks TabM and RealMLP on tables", ("tabm", "torch")),
     "kaggle": ("download data from Kaggle", ("kaggle", "six")),
     "llm": ("ask language models", ("openai", "tenacity")),
     "local-llm": ("run a language model on this machine", ("xllamacpp",)),
@@ -46,6 +50,8 @@ def doctor_command() -> None:
         missing = missing_packages(family)
         status = f"missing {', '.join(missing)}: {install_command(family, missing)}" if missing else "ready"
         console.print(f"family     {family.id}: {status}")
+        for line in _own_weights(family, home.weights):
+            console.print(f"weights    {line}")
     for line in _extras():
         console.print(f"extra      {line}")
     console.print(f"kaggle     {kaggle_download.client_state()}")
@@ -53,6 +59,18 @@ def doctor_command() -> None:
     console.print(f"           --model local: {_local_model()}")
     console.print(f"recall     {_recall(home)}")
     console.print("isolation  " + "; ".join(_isolation() or ["complete"]))
+
+
+def _own_weights(family: "Family", folder: Path) -> list[str]:
+    """Return a line per value of a slot and task that needs weights of the user's own."""
+    from agent.planner.family_packages import how_to_meet
+
+    return [
+        f"{family.id} {name}={value}, {task}: {how_to_meet(need, task, folder) or 'ready'}"
+        for name, slot in family.slots.items()
+        for value, need in slot.needs.items()
+        for task in need.weights
+    ]
 
 
 def _extras() -> list[str]:

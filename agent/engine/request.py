@@ -23,7 +23,7 @@ from agent.planner.base import TaskContext
 from agent.planner.conditions import serves, unserved_message
 from agent.planner.constraints import parse_constraints
 from agent.planner.data_facts import DataFacts
-from agent.planner.family_packages import require_slot_packages
+from agent.planner.family_packages import require_slot_needs
 from agent.planner.library.planner import LibraryPlanner
 from agent.record.events import CURRENT_RULES, RunSettings
 from agent.repository.family import Family, known_families
@@ -207,7 +207,11 @@ def planner_options(request: RunRequest) -> dict[str, str]:
 
 
 def make_planner(
-    settings: RunSettings, prepared: Prepared, families: Mapping[str, Family], imported: bool = False
+    settings: RunSettings,
+    prepared: Prepared,
+    families: Mapping[str, Family],
+    home: Home,
+    imported: bool = False,
 ) -> LibraryPlanner:
     """Return the planner over the families that serve the data and satisfy the constraints.
 
@@ -218,6 +222,7 @@ def make_planner(
         settings: the run's settings.
         prepared: the prepared data.
         families: the families to choose from, by name.
+        home: the folder with the user's own weights.
         imported: whether the run starts from an imported repository. The settings name that repository only
             after its commit.
 
@@ -227,7 +232,7 @@ def make_planner(
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
     n_test = prepared.rows.audit + prepared.rows.test
-    at = TaskContext.of(spec, prepared.rows.train, device(), DataFacts.of(prepared.eda), n_test)
+    at = TaskContext.of(spec, prepared.rows.train, device(), DataFacts.of(prepared.eda), n_test, home.weights)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):
@@ -242,7 +247,7 @@ def make_planner(
         metric_of(spec).source_for(spec.task, len(prepared.classes) if prepared.classes else None)
     asked, able = parse_constraints(settings.pinned, settings.forbidden, serving)
     for family in able.values():
-        require_slot_packages(family, asked.pinned_in(family), "--set")
+        require_slot_needs(family, asked.pinned_in(family), at, "--set")
     return LibraryPlanner(able, at, asked)
 
 

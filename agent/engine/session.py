@@ -97,7 +97,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
     metric = metric_of(prepared.spec, run_script)
     check_metric(prepared, metric)
     settings = make_settings(request, prepared, competition.folder, home)
-    planner = make_planner(settings, prepared, families, imported=request.imported is not None)
+    planner = make_planner(settings, prepared, families, home, imported=request.imported is not None)
     if not planner.families and not PLANNERS.load(settings.planner).can_write(settings):
         observer.note(f"No family serves {prepared.spec.id}, so only the imported repository is tried.")
     imported = imported_code(request, settings, planner, home)
@@ -109,7 +109,7 @@ def start(request: RunRequest, home: Home, make_observer: Callable[[str], Observ
             recorded = ImportedRepository(commit=commit, idea=imported.idea, source=imported.source)
             settings = settings.model_copy(update={"imported": recorded})
         own_copy = templates_of(run.folder, home, copied=True).families
-        planner = make_planner(settings, prepared, own_copy, imported=imported is not None)
+        planner = make_planner(settings, prepared, own_copy, home, imported=imported is not None)
         settings = _with_warm_start(settings, request, planner, run, home)
         lessons = LessonStore(engine)
         session = _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, clock)
@@ -159,7 +159,8 @@ def run_experiment(
 ) -> None:
     """Execute and record the given decisions in a new run. The run is an experiment, so nothing is kept."""
     settings = settings.model_copy(update={"templates_copied": True})
-    planner = make_planner(settings, run.prepared, templates_of(run.folder, home, copied=True).families)
+    families = templates_of(run.folder, home, copied=True).families
+    planner = make_planner(settings, run.prepared, families, home)
     lessons = LessonStore(run.journal.engine)
     _Session(run, settings, planner, lessons, home, observer, heartbeat.beat, RealClock(), decisions).begin(
         headline
@@ -200,7 +201,7 @@ def resume(name: str, minutes: float | None, home: Home, make_observer: Callable
             observer.note(f"{active_runs_sentence(passed_over)} The newest other run continues.")
         if damaged:
             observer.note(damaged_runs_sentence(damaged))
-        planner = make_planner(run.state.run, run.prepared, families)
+        planner = make_planner(run.state.run, run.prepared, families, home)
         lessons = LessonStore(engine)
         session = _Session(run, run.state.run, planner, lessons, home, observer, heartbeat.beat, clock)
         return session.continue_run(minutes, heartbeat.last_alive)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -60,6 +61,7 @@ class TaskContext:
     facts: DataFacts | None = None  # about the training rows; None: unknown
     best_score: float | None = None  # the best score of the metric; None: unknown
     n_test: int = 0  # rows to predict; 0: unknown
+    weights: Path | None = None  # folder of the user's pretrained weights; None: there is none
 
     @classmethod
     def of(
@@ -69,6 +71,7 @@ class TaskContext:
         device: Literal["cpu", "cuda"],
         facts: DataFacts | None = None,
         n_test: int = 0,
+        weights: Path | None = None,
     ) -> "TaskContext":
         """Return the context of a competition.
 
@@ -78,6 +81,7 @@ class TaskContext:
             device: The device of the machine.
             facts: Facts about the training rows; None before the data is prepared.
             n_test: Number of rows to predict; 0 if it is unknown.
+            weights: Folder of the user's pretrained weights; need not exist.
         """
         metric = metric_of(spec)
         return cls(
@@ -91,4 +95,5 @@ class TaskContext:
             facts=facts,
             best_score=metric.best,
             n_test=n_test,
+            weights=weights,
         )

@@ -1,9 +1,10 @@
-"""The packages that the repositories of a family import, and how to install the missing ones."""
+"""The packages and weights that the repositories of a family need, and how to get the missing ones."""
 
 import importlib.util
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-from agent.competition.spec import CompetitionSpec
+from agent.competition.spec import CompetitionSpec, Task
 from agent.core.errors import SetupError
 from agent.execution.hardware import device
 from agent.planner.base import TaskContext
@@ -25,38 +26,55 @@ def is_installed(distribution: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def unmet_needs(family: Family, slots: Mapping[str, Value]) -> dict[str, Need]:
-    """Return the needs of slot values whose packages are not installed, by `slot=value`."""
+def unmet_needs(family: Family, slots: Mapping[str, Value], context: TaskContext) -> dict[str, Need]:
+    """Return the needs of slot values whose packages or weights are not there, by `slot=value`."""
     return {
         f"{name}={value}": need
         for name, value in slots.items()
-        if (need := family.slots[name].needs.get(str(value))) and not all(map(is_installed, need.packages))
+        if (need := family.slots[name].needs.get(str(value)))
+        and (not all(map(is_installed, need.packages)) or lacks_weights(need, context.task, context.weights))
     }
 
 
-def lacks_packages(family: Family, slots: Mapping[str, Value]) -> bool:
-    """Return whether a value of the slots needs a package that is not installed."""
-    return bool(unmet_needs(family, slots))
+def lacks_weights(need: Need, task: Task, folder: Path | None) -> bool:
+    """Return whether the weights that a task needs are not in the folder of the user's weights."""
+    pattern = need.weights.get(task)
+    return pattern is not None and not (folder is not None and any(folder.glob(pattern)))
 
 
-def require_slot_packages(family: Family, slots: Mapping[str, Value], where: str) -> None:
-    """Check that the packages of the chosen values are installed.
+def lacks_needs(family: Family, slots: Mapping[str, Value], context: TaskContext) -> bool:
+    """Return whether a value of the slots needs a package or weights that are not there."""
+    return bool(unmet_needs(family, slots, context))
+
+
+def how_to_meet(need: Need, task: Task, folder: Path | None) -> str:
+    """Return what the value lacks and what the user can do, in one sentence or two."""
+    steps = []
+    if missing := [name for name in need.packages if not is_installed(name)]:
+        wanted = f"'mars-search[{need.extra}]'" if need.extra else " ".join(missing)
+        steps.append(
+            f"the value needs {', '.join(missing)}, which this environment lacks. Run: pip install {wanted}"
+        )
+    if lacks_weights(need, task, folder):
+        place = folder if folder is not None else "$MARS_HOME/weights"
+        steps.append(f"the value needs weights. Put a file {need.weights[task]} into {place}")
+    return "; ".join(steps)
+
+
+def require_slot_needs(family: Family, slots: Mapping[str, Value], context: TaskContext, where: str) -> None:
+    """Check that the packages and weights of the chosen values are there.
 
     Args:
         family: The family of the slots.
         slots: The chosen values by slot.
+        context: The task and the folder of the user's weights.
         where: The file or option that the values come from, for the error message.
 
     Raises:
-        SetupError: a package is missing.
+        SetupError: a package or a file of weights is missing.
     """
-    for choice, need in unmet_needs(family, slots).items():
-        missing = [name for name in need.packages if not is_installed(name)]
-        wanted = f"'mars-search[{need.extra}]'" if need.extra else " ".join(missing)
-        raise SetupError(
-            f"{where} {choice}: the value needs {', '.join(missing)}, which this environment lacks. "
-            f"Run: pip install {wanted}"
-        )
+    for choice, need in unmet_needs(family, slots, context).items():
+        raise SetupError(f"{where} {choice}: {how_to_meet(need, context.task, context.weights)}")
 
 
 def install_command(family: Family, missing: list[str]) -> str:

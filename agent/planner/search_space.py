@@ -8,7 +8,7 @@ from agent.memory.lesson import OWN_CODE, Scope
 from agent.planner.base import Request, TaskContext
 from agent.planner.conditions import active_slots, is_met, serves, settled
 from agent.planner.constraints import Constraints
-from agent.planner.family_packages import lacks_packages
+from agent.planner.family_packages import lacks_needs
 from agent.planner.library.arms import Arm, posterior
 from agent.record.state import Node, RunState, variant_key
 from agent.repository.family import Draft, Family, Move, Value
@@ -68,7 +68,7 @@ class SearchSpace:
                 (family, draft)
                 for family in self.families.values()
                 for draft in family.drafts
-                if is_met(draft.when, self._context) and not lacks_packages(family, draft.set)
+                if is_met(draft.when, self._context) and not lacks_needs(family, draft.set, self._context)
             ),
             key=lambda option: (
                 not option[1].first,
@@ -126,7 +126,7 @@ class SearchSpace:
         before = self.settle(family, slots)
         changed = move.applied_to(before, family)
         after = None if changed is None else self.settle(family, changed)
-        if after is None or after == before or lacks_packages(family, after):
+        if after is None or after == before or lacks_needs(family, after, self._context):
             return None
         return after
 

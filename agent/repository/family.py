@@ -65,10 +65,14 @@ class Condition(_Frozen):
 
 
 class Need(_Frozen):
-    """Packages of one value of a slot that the family itself does not need."""
+    """Packages and weights of one value of a slot that the family itself does not need."""
 
     packages: tuple[str, ...] = Field(min_length=1, description="Names of distributions.")
     extra: str | None = Field(default=None, description="Extra of mars-search that installs them.")
+    weights: dict[Task, str] = Field(
+        default_factory=dict,
+        description="By task, the pattern of the name of a file that the user puts into MARS_HOME/weights.",
+    )
 
 
 class Slot(_Frozen):
@@ -96,7 +100,7 @@ class Slot(_Frozen):
         description="Where the slot has an effect; elsewhere it keeps its default. It names earlier slots.",
     )
     needs: dict[str, Need] = Field(
-        default_factory=dict, description="Packages that single values need, by str(value)."
+        default_factory=dict, description="Packages and weights that single values need, by str(value)."
     )
 
     @model_validator(mode="after")

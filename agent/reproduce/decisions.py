@@ -29,7 +29,7 @@ def verify_decisions(run: Run, home: Home) -> Iterator[DecisionCheck]:
     library: LibraryPlanner | None = None
     blocker = ""
     try:
-        library = make_planner(run.state.run, run.prepared, templates.families)
+        library = make_planner(run.state.run, run.prepared, templates.families, home)
     except SetupError as error:
         blocker = str(error)
 

@@ -1,5 +1,7 @@
 """A slot without effect is never varied, and blueprints that differ only there are equal."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from agent.core.errors import SetupError
 from agent.planner.base import Request, TaskContext
 from agent.planner.conditions import settled
 from agent.planner.constraints import Constraints, parse_constraints
-from agent.planner.family_packages import require_slot_packages
+from agent.planner.family_packages import require_slot_needs
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.search_space import SearchSpace
 from agent.repository.family import Condition, Family, Need, Value, load_family
@@ -105,12 +107,34 @@ def test_a_value_whose_package_is_missing_is_not_offered(toy_family: Family) -> 
     family = _with_slot(toy_family, "kind", needs={"crossed": need})
     found = _ideas(LibraryPlanner({"toy": family}, TOY_CONTEXT))
     assert {slots["kind"] for slots in found} == {"plain"}
-    require_slot_packages(family, {"kind": "plain"}, "--set")
+    require_slot_needs(family, {"kind": "plain"}, TOY_CONTEXT, "--set")
     with pytest.raises(SetupError) as error:
-        require_slot_packages(family, {"kind": "crossed"}, "--set")
+        require_slot_needs(family, {"kind": "crossed"}, TOY_CONTEXT, "--set")
     assert "kind=crossed" in str(error.value)
     assert "needs no-such-package-here" in str(error.value)
     assert "pip install 'mars-search[toys]'" in str(error.value)
+
+
+def test_a_value_whose_weights_are_missing_is_not_offered(toy_family: Family, tmp_path: Path) -> None:
+    """The weights of the task count: those of another task do not help."""
+    need = Need(packages=("numpy",), weights={"classification": "toy-*.ckpt", "regression": "toy2-*.ckpt"})
+    family = _with_slot(toy_family, "kind", needs={"crossed": need})
+    context = replace(TOY_CONTEXT, weights=tmp_path / "weights")
+    for file in (None, "toy2-a.ckpt"):
+        if file:
+            (tmp_path / "weights").mkdir()
+            (tmp_path / "weights" / file).touch()
+        found = _ideas(LibraryPlanner({"toy": family}, context))
+        assert {slots["kind"] for slots in found} == {"plain"}
+        with pytest.raises(SetupError) as error:
+            require_slot_needs(family, {"kind": "crossed"}, context, "--set")
+        assert str(error.value) == (
+            f"--set kind=crossed: the value needs weights. Put a file toy-*.ckpt into {tmp_path / 'weights'}"
+        )
+    (tmp_path / "weights" / "toy-1.ckpt").touch()
+    found = _ideas(LibraryPlanner({"toy": family}, context))
+    assert {slots["kind"] for slots in found} == {"plain", "crossed"}
+    require_slot_needs(family, {"kind": "crossed"}, context, "--set")
 
 
 def test_conditions_on_facts_hold_while_the_facts_are_unknown(toy_family: Family) -> None:

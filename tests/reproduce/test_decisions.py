@@ -200,7 +200,7 @@ def test_the_time_of_calls_counts_in_decisions(searched: tuple[Home, Run]) -> No
     recorder.record(
         RunStarted(elapsed_s=0.0, settings=settings, missing_guarantees=(), lessons=run.state.lessons)
     )
-    library = make_planner(settings, run.prepared, run.templates(home).families)
+    library = make_planner(settings, run.prepared, run.templates(home).families, home)
     briefing = Briefing.of(run.prepared, settings, library.search_space)
     planner = LlmPlanner(library, briefing, UnusableModel(recorder), lambda node: {})
     scheduler = Scheduler(make_policy(settings.policy), planner)

@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "skops": "skops",
+    "tabicl": "tabicl",
     "tabm": "tabm",
     "timm": "timm",
     "torch": "torch",

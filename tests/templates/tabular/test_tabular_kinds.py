@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.planner.family_packages import lacks_packages
+from agent.planner.family_packages import is_installed
 from agent.repository.family import Value
 from tests.templates.tabular.tabular_competitions import (
     ALL_ROLES,
@@ -22,10 +22,22 @@ from tests.templates.tabular.tabular_competitions import (
     view,
 )
 
-INSTALLED = [
-    str(kind) for kind in FAMILY.slots["model"].values if not lacks_packages(FAMILY, {"model": kind})
-]
-SMALL: dict[str, Value] = {"trees": 40, "max_iter": 60, "learning_rate": 0.1, "text_components": 4}
+NEEDS = FAMILY.slots["model"].needs
+
+
+def _runs_here(kind: str) -> bool:
+    """Whether its packages are installed, and it needs no weights of the user's own."""
+    return kind not in NEEDS or (all(map(is_installed, NEEDS[kind].packages)) and not NEEDS[kind].weights)
+
+
+INSTALLED = [kind for kind in map(str, FAMILY.slots["model"].values) if _runs_here(kind)]
+SMALL: dict[str, Value] = {
+    "trees": 40,
+    "max_iter": 60,
+    "learning_rate": 0.1,
+    "epochs": 128,
+    "text_components": 4,
+}
 
 
 def _labelled_by_quantile(labels: list[str], rare: str = "") -> Competition:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agent.competition.metrics import Rows
 from agent.competition.prepared import Prepared
@@ -108,6 +109,25 @@ def load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
 def load_answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return the cached ids and answers of a file. Callers must not change them."""
     return read_truth(private / name, form)
+
+
+def validation_ids(prepared: Prepared) -> list[str]:
+    """Return the opaque ids of the labelled rows that `load_validation` returns, all executed folds."""
+    name = "folds.csv" if prepared.fold_rows else "val.csv"
+    return load_answers(prepared.private, name, SubmissionFormat.of(prepared))[0]
+
+
+def validation_groups(prepared: Prepared, ids: Sequence[str]) -> NDArray[np.intp]:
+    """Return the group (N,) of labelled rows, 0 and up; a row without a group forms its own."""
+    names = prepared.spec.columns_with("group")
+    if not names:
+        return np.arange(len(ids))
+    parts = [read_table(prepared.metadata, f"{part}.csv") for part in ("train", "val")]
+    cells = pd.concat(parts).set_index(prepared.spec.id_column)[names[0]].loc[list(ids)].to_numpy()
+    own = np.array([f"row {row}" for row in range(len(ids))], dtype=object)
+    keys = np.where(cells == "", own, "group " + cells.astype(object))
+    groups: NDArray[np.intp] = pd.factorize(keys)[0].astype(np.intp)
+    return groups
 
 
 @lru_cache(maxsize=8)

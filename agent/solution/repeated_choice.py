@@ -7,7 +7,7 @@ plus the mean difference, on the rows left out, between the node chosen without 
 Bootstrap bias-corrected cross-validation (Tsamardinos et al., 2018, "Bootstrapping the out-of-sample
 predictions for efficient and accurate cross-validation") chooses on bootstrap samples instead. Their choice
 is as noisy as one on half of the rows, so the estimate is too low where one node is really better. With two
-thirds that bias is half as large, and the variance hardly larger; with four fifths the variance is larger.
+thirds that bias is half as large, and the variance little larger; with four fifths the variance is larger.
 `docs/design/decisions.md` has the figures.
 """
 
@@ -21,10 +21,11 @@ import numpy.typing as npt
 from agent.competition.metrics import Floats, Metric, Rows, WeightedScorer
 from agent.solution.choose import Estimate, Rival, preferred
 
-PARTS = 3  # of the rows; each is left out in turn
+THIRDS = 3  # of the rows; each is left out in turn
 MOST_REPEATS = 12  # of the division into parts
 RESAMPLES = 200
 _LEAST_REPEATS = 2
+_TINY = 1e-9
 
 Groups = npt.NDArray[np.intp]
 Blend = Callable[[npt.NDArray[np.intp], Floats], Rows]
@@ -33,12 +34,27 @@ Blend = Callable[[npt.NDArray[np.intp], Floats], Rows]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the nodes that the choice is made among, with its predictions of all rows."""
+    """One of the nodes that the choice is made among."""
 
     node: int
-    predictions: Rows
+    errors: tuple[float, ...]  # standard error of its score on each part
     is_blend: bool = False
-    error: float = 0.0  # standard error of its validation score
+
+    def pooled(self, scores: Sequence[float]) -> float:
+        """Return the mean of the scores on the parts, weighted by inverse variance."""
+        if len(scores) == 1:
+            return scores[0]
+        weights = [1 / max(error, _TINY) ** 2 for error in self.errors]
+        return sum(w * score for w, score in zip(weights, scores, strict=True)) / sum(weights)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Labelled rows of one part, validation or audit, with the predictions of each candidate."""
+
+    truth: Rows  # (N, ...)
+    predictions: Sequence[Rows]  # (N, ...) by candidate
+    groups: Groups  # (N,), 0 and up; groups stay whole
 
 
 @dataclass(frozen=True)
@@ -51,79 +67,101 @@ class RepeatedChoice:
 
 def repeat_choice(
     metric: Metric,
-    truth: Rows,
+    parts: Sequence[Part],
     candidates: Sequence[Candidate],
     chosen: int,
-    groups: Groups,
     limit_s: float,
     blend: Blend | None = None,
     seed: int = 0,
 ) -> RepeatedChoice | None:
-    """Return the expected score of `candidates[chosen]` on new rows; None if parts leave it undefined.
+    """Return the expected score of `candidates[chosen]` on new rows; None if few rows leave it undefined.
 
     Args:
         metric: the metric.
-        truth: the answers (N, ...).
-        candidates: the nodes with their out-of-fold predictions.
+        parts: the rows: those of the folds, and the audit rows if they have a say in the choice.
+        candidates: the nodes, by id.
         chosen: position of the node that was chosen on all rows.
-        groups: group (N,) of each row, 0 and up; groups stay whole.
         limit_s: seconds after which no other division begins; two are always made.
-        blend: blends the nodes anew on given rows; None: an ensemble keeps its cross-fitted predictions.
+        blend: blends the nodes anew on given rows of the first part, if there is one part; None: an ensemble
+            keeps its predictions, whose weights were fitted on other rows.
         seed: seed of the divisions.
     """
     ends = time.monotonic() + limit_s
     rng = np.random.default_rng(seed)
-    scorers = [metric.scorer(truth, one.predictions) for one in candidates]
-    error = _grouped_error(metric, scorers[chosen], groups, rng)
-    if groups.max() + 1 < PARTS or not np.isfinite(error):
+    scorers = [[metric.scorer(part.truth, one) for one in part.predictions] for part in parts]
+    error = _pooled_error(metric, parts, [some[chosen] for some in scorers], candidates[chosen], rng)
+    if min(part.groups.max() + 1 for part in parts) < THIRDS or not np.isfinite(error):
         return None
     differences: list[float] = []
     choices = 0
     while len(differences) < MOST_REPEATS:
         if len(differences) >= _LEAST_REPEATS and time.monotonic() > ends:
             break
-        part_of_group = rng.permutation(int(groups.max()) + 1) % PARTS
-        parts = part_of_group[groups]
-        found = _differences(metric, truth, candidates, scorers, chosen, parts, blend)
+        thirds = [(rng.permutation(int(one.groups.max()) + 1) % THIRDS)[one.groups] for one in parts]
+        found = _differences(metric, parts, candidates, scorers, chosen, thirds, blend)
         if not len(found):
             return None
         differences.append(float(np.mean(found)))
         choices += len(found)
-    # Scores of one division vary, because the rows of its parts do: so does the correction.
+    # Scores of one division vary, because the rows of its thirds do: so does the correction.
     error = float(np.hypot(error, np.std(differences, ddof=1)))
-    score = metric.score(truth, candidates[chosen].predictions)
-    return RepeatedChoice(Estimate(score + float(np.mean(differences)), error), choices)
+    scores = [metric.score(part.truth, part.predictions[chosen]) for part in parts]
+    value = candidates[chosen].pooled(scores) + float(np.mean(differences))
+    return RepeatedChoice(Estimate(value, error), choices)
 
 
 def _differences(
     metric: Metric,
-    truth: Rows,
+    parts: Sequence[Part],
     candidates: Sequence[Candidate],
-    scorers: Sequence[WeightedScorer],
+    scorers: Sequence[Sequence[WeightedScorer]],
     chosen: int,
-    parts: npt.NDArray[np.intp],
+    thirds: Sequence[npt.NDArray[np.intp]],
     blend: Blend | None,
 ) -> list[float]:
-    """Return, for each part left out, the score of the node chosen without it minus that of `chosen`."""
-    out = (parts == np.arange(PARTS)[:, None]).astype(np.float64)
+    """Return, for each third left out, the score of the node chosen without it minus that of `chosen`."""
     key = metric.direction.key
-    fitted = np.stack([scorer.scores(1 - out) for scorer in scorers])  # (candidates, PARTS)
-    held_out = np.stack([scorer.scores(out) for scorer in scorers])
-    widening = float(np.sqrt(PARTS / (PARTS - 1)))  # of a standard error, with fewer rows
+    out = [(third == np.arange(THIRDS)[:, None]).astype(np.float64) for third in thirds]
+    # (parts, candidates, THIRDS)
+    fitted = np.stack(
+        [[one.scores(1 - left) for one in some] for some, left in zip(scorers, out, strict=True)]
+    )
+    held_out = np.stack([[one.scores(left) for one in some] for some, left in zip(scorers, out, strict=True)])
+    widening = float(np.sqrt(THIRDS / (THIRDS - 1)))  # of a standard error, with fewer rows
     found = []
-    for part in range(PARTS):
+    for third in range(THIRDS):
         rivals = [
-            Rival(key(float(score)), place, one.is_blend, one.error * widening)
-            for place, (score, one) in enumerate(zip(fitted[:, part], candidates, strict=True))
+            Rival(
+                key(one.pooled(fitted[:, place, third].tolist())),
+                place,
+                one.is_blend,
+                one.errors[0] * widening,
+            )
+            for place, one in enumerate(candidates)
         ]
         best = preferred(rivals).node
-        score = float(held_out[best, part])
+        scores = held_out[:, best, third]
         if candidates[best].is_blend and blend is not None:
-            rows = np.flatnonzero(parts == part)
-            predictions = blend(np.flatnonzero(parts != part), fitted[:, part])
-            score = metric.score(truth[rows], predictions[rows])
-        found.append(score - float(held_out[chosen, part]))
+            rows = np.flatnonzero(thirds[0] == third)
+            predictions = blend(np.flatnonzero(thirds[0] != third), fitted[0, :, third])
+            scores = np.array([metric.score(parts[0].truth[rows], predictions[rows])])
+        found.append(candidates[chosen].pooled((scores - held_out[:, chosen, third]).tolist()))
     return [one for one in found if np.isfinite(one)]
+
+
+def _pooled_error(
+    metric: Metric,
+    parts: Sequence[Part],
+    scorers: Sequence[WeightedScorer],
+    candidate: Candidate,
+    rng: np.random.Generator,
+) -> float:
+    """Return the standard error of a candidate's pooled score; NaN if undefined."""
+    errors = [
+        _grouped_error(metric, *pair, rng) for pair in zip(scorers, (p.groups for p in parts), strict=True)
+    ]
+    shares = [candidate.pooled(row) for row in np.eye(len(parts)).tolist()]
+    return float(np.hypot.reduce([share * error for share, error in zip(shares, errors, strict=True)]))
 
 
 def _grouped_error(metric: Metric, scorer: WeightedScorer, groups: Groups, rng: np.random.Generator) -> float:

@@ -106,7 +106,9 @@ def test_card_and_tree_say_what_to_expect_and_how_it_was_estimated(run: Run) -> 
     assert f"expected: {expected_text(found)}" in console.file.getvalue()
 
 
-def test_with_audit_rows_both_scores_are_shrunk(toy_prepared: Prepared, tmp_path: Path) -> None:
+def test_validation_and_audit_are_shrunk_where_no_choice_can_be_repeated(
+    toy_prepared: Prepared, tmp_path: Path
+) -> None:
     state = started()
     for score in (0.80, 0.82, 0.84, 0.83, 0.81, 0.86):
         finish(state, propose(state), score, metric_se=0.02, audit_metric=score - 0.01, audit_se=0.03)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.competition.metrics import Metric, get_metric
-from agent.solution.repeated_choice import Candidate, RepeatedChoice, repeat_choice
+from agent.solution.repeated_choice import Candidate, Part, RepeatedChoice, repeat_choice
 
 ROWS = 400
 ACCURACY = get_metric("accuracy")
@@ -23,22 +23,29 @@ class Study:
     naive_coverage: float
 
 
-def simulate(true: np.ndarray, searches: int, correlation: float = 0.7) -> Study:
-    """Return the study of searches whose nodes have the true accuracies `true` (M,)."""
+def simulate(true: np.ndarray, searches: int, audit: int = 0) -> Study:
+    """Return the study of searches whose nodes have the true accuracies `true` (M,).
+
+    The errors of two nodes are correlated (0.7), because they err on the same difficult rows.
+    """
     limits = np.array([NormalDist().inv_cdf(float(one)) for one in true])[:, None]
     rng = np.random.default_rng(0)
     errors: list[tuple[float, float, float, float]] = []
-    truth = np.zeros(ROWS, dtype=int)
+    sizes = [ROWS, audit] if audit else [ROWS]
+    candidates = [Candidate(node, tuple((0.17 / size) ** 0.5 for size in sizes)) for node in range(len(true))]
     for _ in range(searches):
-        shared = correlation**0.5 * rng.normal(size=(1, ROWS))
-        wrong = shared + (1 - correlation) ** 0.5 * rng.normal(size=(len(true), ROWS)) > limits
-        scores = 1 - wrong.mean(axis=1)
-        chosen = int(scores.argmax())
-        candidates = [Candidate(node, row.astype(int)) for node, row in enumerate(wrong)]
-        found = repeat_choice(ACCURACY, truth, candidates, chosen, np.arange(ROWS), limit_s=60)
+        parts, scores = [], []
+        for size in sizes:
+            noise = rng.normal(size=(1, size)), rng.normal(size=(len(true), size))
+            wrong = 0.7**0.5 * noise[0] + 0.3**0.5 * noise[1] > limits
+            parts.append(Part(np.zeros(size, dtype=int), list(wrong.astype(int)), np.arange(size)))
+            scores.append(1 - wrong.mean(axis=1))
+        pooled = [one.pooled([part[one.node] for part in scores]) for one in candidates]
+        chosen = int(np.argmax(pooled))
+        found = repeat_choice(ACCURACY, parts, candidates, chosen, limit_s=60)
         assert found is not None
-        error = (scores[chosen] * (1 - scores[chosen]) / ROWS) ** 0.5
-        naive, corrected = scores[chosen] - true[chosen], found.estimate.value - true[chosen]
+        error = (pooled[chosen] * (1 - pooled[chosen]) / sum(sizes)) ** 0.5
+        naive, corrected = pooled[chosen] - true[chosen], found.estimate.value - true[chosen]
         errors.append((naive, corrected, corrected / found.estimate.standard_error, naive / error))
     table = np.array(errors)
     inside = (np.abs(table[:, 2:]) < 1.96).mean(axis=0)
@@ -59,6 +66,14 @@ def test_the_score_of_a_node_that_is_really_better_is_hardly_reduced() -> None:
     assert study.coverage > 0.88
 
 
+def test_audit_rows_that_have_a_say_in_the_choice_are_divided_too() -> None:
+    true = np.concatenate([np.linspace(0.785, 0.795, 15), np.linspace(0.73, 0.78, 15)])
+    study = simulate(true, searches=80, audit=100)
+    assert study.naive > 0.012
+    assert abs(study.corrected) < 0.006
+    assert study.coverage > 0.9
+
+
 def test_the_score_of_a_single_node_stays_as_it_is() -> None:
     predictions = (np.arange(ROWS) % 5 == 0).astype(int)
     found = _estimate(predictions, groups=np.arange(ROWS))
@@ -74,23 +89,22 @@ def test_groups_stay_whole() -> None:
 
 
 def _estimate(predictions: np.ndarray, groups: np.ndarray) -> RepeatedChoice:
-    candidates = [Candidate(1, predictions)]
-    found = repeat_choice(ACCURACY, np.zeros(ROWS, dtype=int), candidates, 0, groups, limit_s=60)
+    part = Part(np.zeros(ROWS, dtype=int), [predictions], groups)
+    found = repeat_choice(ACCURACY, [part], [Candidate(1, (0.02,))], 0, limit_s=60)
     assert found is not None
     return found
 
 
 def test_an_undefined_metric_has_no_estimate() -> None:
     metric: Metric = get_metric("roc_auc")
-    candidates = [Candidate(1, np.full((ROWS, 2), 0.5))]
-    truth = np.zeros(ROWS, dtype=int)
-    assert repeat_choice(metric, truth, candidates, 0, np.arange(ROWS), limit_s=1) is None
+    part = Part(np.zeros(ROWS, dtype=int), [np.full((ROWS, 2), 0.5)], np.arange(ROWS))
+    assert repeat_choice(metric, [part], [Candidate(1, (0.02,))], 0, limit_s=1) is None
 
 
 def test_two_groups_have_no_estimate() -> None:
-    candidates = [Candidate(1, np.zeros(ROWS, dtype=int))]
-    truth = np.zeros(ROWS, dtype=int)
-    assert repeat_choice(ACCURACY, truth, candidates, 0, np.arange(ROWS) % 2, limit_s=1) is None
+    labels = np.zeros(ROWS, dtype=int)
+    part = Part(labels, [labels], np.arange(ROWS) % 2)
+    assert repeat_choice(ACCURACY, [part], [Candidate(1, (0.02,))], 0, limit_s=1) is None
 
 
 def test_an_ensemble_is_blended_anew_on_the_rows_of_each_choice() -> None:
@@ -106,8 +120,9 @@ def test_an_ensemble_is_blended_anew_on_the_rows_of_each_choice() -> None:
         return predictions
 
     single = (np.arange(ROWS) % 5 == 0).astype(int)
-    candidates = [Candidate(1, single), Candidate(2, np.zeros(ROWS, dtype=int), is_blend=True)]
-    found = repeat_choice(ACCURACY, truth, candidates, 1, np.arange(ROWS), limit_s=60, blend=blend)
+    candidates = [Candidate(1, (0.02,)), Candidate(2, (0.02,), is_blend=True)]
+    part = Part(truth, [single, np.zeros(ROWS, dtype=int)], np.arange(ROWS))
+    found = repeat_choice(ACCURACY, [part], candidates, 1, limit_s=60, blend=blend)
     assert found is not None
     assert found.estimate.value == pytest.approx(0.0)
     assert len(fitted) == found.choices == 36

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agent.competition.metrics import Rows
-from agent.competition.prepared import Prepared
+from agent.competition.prepared import GROUPS_FILE, Prepared
 from agent.competition.submission import SubmissionFormat, parse_predictions, read_predictions, read_truth
 from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, read_text_columns
@@ -112,21 +112,23 @@ def load_answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list
 
 
 def validation_ids(prepared: Prepared) -> list[str]:
-    """Return the opaque ids of the labelled rows that `load_validation` returns, all executed folds."""
+    """Return the opaque ids of the rows of `load_validation` with all executed folds, in its order."""
     name = "folds.csv" if prepared.fold_rows else "val.csv"
     return load_answers(prepared.private, name, SubmissionFormat.of(prepared))[0]
 
 
-def validation_groups(prepared: Prepared, ids: Sequence[str]) -> NDArray[np.intp]:
+def audit_ids(prepared: Prepared) -> list[str]:
+    """Return the opaque ids of the audit rows, in the order of `load_submission`."""
+    return load_answers(prepared.private, "audit.csv", SubmissionFormat.of(prepared))[0]
+
+
+def groups_of(prepared: Prepared, ids: Sequence[str]) -> NDArray[np.intp]:
     """Return the group (N,) of labelled rows, 0 and up; a row without a group forms its own."""
-    names = prepared.spec.columns_with("group")
-    if not names:
+    if not (prepared.private / GROUPS_FILE).exists():  # no group input, or data of an earlier version
         return np.arange(len(ids))
-    parts = [read_table(prepared.metadata, f"{part}.csv") for part in ("train", "val")]
-    cells = pd.concat(parts).set_index(prepared.spec.id_column)[names[0]].loc[list(ids)].to_numpy()
-    own = np.array([f"row {row}" for row in range(len(ids))], dtype=object)
-    keys = np.where(cells == "", own, "group " + cells.astype(object))
-    groups: NDArray[np.intp] = pd.factorize(keys)[0].astype(np.intp)
+    table = read_table(prepared.private, GROUPS_FILE)
+    number = table.set_index(prepared.spec.id_column)["number"]
+    groups: NDArray[np.intp] = pd.factorize(number.loc[list(ids)])[0].astype(np.intp)
     return groups
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.competition.hold_out import (
+    audit_ids,
+    groups_of,
     load_submission,
     load_validation,
-    validation_groups,
     validation_ids,
 )
 from agent.competition.metrics import Floats, Metric, Rows
@@ -32,6 +33,7 @@ from agent.solution.repeated_choice import Blend, Candidate, Part, repeat_choice
 LIMIT_S = 2.0
 LIMIT_SHARE = 0.01  # of the run's time
 _NORMAL_95 = 1.96
+_MOST_READ_CELLS = 20_000_000  # of the predictions of all nodes: 160 MB
 _MOST_CELLS = 150_000  # of the outputs of an ensemble's members that are blended anew
 
 
@@ -101,19 +103,20 @@ def _read_rows(prepared: Prepared, nodes: Sequence[Node], workspace: Workspace, 
     chosen = nodes[0]
     is_audited = chosen.result is not None and chosen.result.audit_se is not None
     found: dict[int, list[tuple[Rows, Rows]]] = {}
-    until = (time.monotonic() + ends) / 2
+    until, cells = (time.monotonic() + ends) / 2, 0
     for one in nodes:
-        if found and time.monotonic() > until:
+        if found and (time.monotonic() > until or cells > _MOST_READ_CELLS):
             break
         own = _read_node(prepared, workspace(one.id), is_audited)
         if own is not None:
             found[one.id] = own
+            cells += sum(rows.nnz if is_sparse(rows) else rows.size for _, rows in own)
     if chosen.id not in found:
         return None
     truths = [truth for truth, _ in found[chosen.id]]
     read = sorted((one for one in nodes if one.id in found), key=lambda one: one.id)
     ids = validation_ids(prepared)[: int(truths[0].shape[0])]
-    groups = [validation_groups(prepared, ids), *(np.arange(int(truth.shape[0])) for truth in truths[1:])]
+    groups = [groups_of(prepared, ids), *(groups_of(prepared, audit_ids(prepared)) for _ in truths[1:])]
     parts = [
         Part(truth, [found[one.id][place][1][: int(truth.shape[0])] for one in read], groups[place])
         for place, truth in enumerate(truths)

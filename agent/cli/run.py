@@ -89,12 +89,22 @@ def _report(summary: "Summary", as_json: bool) -> None:
             f"Best: node {node.name}, validation {node.metric:.5f}"
             + (f", audit {audit:.5f}" if audit is not None else "")
             + f" ({len(state.valid)} of {len(state.nodes)} nodes valid, {state.elapsed_s:.0f} s).\n"
-            f"{ended}{_refit_line(summary)}"
+            f"{_expected_line(summary)}{ended}{_refit_line(summary)}"
             f"Solution: {kept.folder / 'repository'}\n"
             f"Next:     mars tree {summary.run.id} | mars report {summary.run.id}"
         )
     if node is None:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _expected_line(summary: "Summary") -> str:
+    """Return the expected score of the chosen node, and how it was estimated; empty without an estimate."""
+    from agent.report import formatting
+
+    finished = summary.run.state.finished
+    if finished is None or finished.expected is None:
+        return ""
+    return f"Expected: {formatting.expected(finished.expected)} ({finished.expected.how}).\n"
 
 
 def _refit_line(summary: "Summary") -> str:
@@ -113,6 +123,7 @@ def _as_json(summary: "Summary") -> dict[str, object]:
 
     state, node = summary.run.state, summary.chosen
     result = node.result if node else None
+    expected = state.finished.expected if state.finished else None
     refit_requested = state.run.refit_rows is not None
     refit = {"refit": node.refit.model_dump() if node and node.refit else None} if refit_requested else {}
     return refit | {
@@ -124,6 +135,7 @@ def _as_json(summary: "Summary") -> dict[str, object]:
             "metric": summary.run.metric.name,
             "audit_metric": result.audit_metric if result else None,
             "val": result.metric if result else None,
+            "expected": expected.model_dump() if expected else None,
         },
         "nodes": len(state.nodes),
         "valid_nodes": len(state.valid),

@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agent.competition.metrics import Rows
-from agent.competition.prepared import Prepared
+from agent.competition.prepared import GROUPS_FILE, Prepared
 from agent.competition.submission import SubmissionFormat, parse_predictions, read_predictions, read_truth
 from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, read_text_columns
@@ -108,6 +109,27 @@ def load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
 def load_answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return the cached ids and answers of a file. Callers must not change them."""
     return read_truth(private / name, form)
+
+
+def validation_ids(prepared: Prepared) -> list[str]:
+    """Return the opaque ids of the rows of `load_validation` with all executed folds, in its order."""
+    name = "folds.csv" if prepared.fold_rows else "val.csv"
+    return load_answers(prepared.private, name, SubmissionFormat.of(prepared))[0]
+
+
+def audit_ids(prepared: Prepared) -> list[str]:
+    """Return the opaque ids of the audit rows, in the order of `load_submission`."""
+    return load_answers(prepared.private, "audit.csv", SubmissionFormat.of(prepared))[0]
+
+
+def groups_of(prepared: Prepared, ids: Sequence[str]) -> NDArray[np.intp]:
+    """Return the group (N,) of labelled rows, 0 and up; a row without a group forms its own."""
+    if not (prepared.private / GROUPS_FILE).exists():  # no group input, or data of an earlier version
+        return np.arange(len(ids))
+    table = read_table(prepared.private, GROUPS_FILE)
+    number = table.set_index(prepared.spec.id_column)["number"]
+    groups: NDArray[np.intp] = pd.factorize(number.loc[list(ids)])[0].astype(np.intp)
+    return groups
 
 
 @lru_cache(maxsize=8)

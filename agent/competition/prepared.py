@@ -13,6 +13,7 @@ from agent.core.errors import SetupError
 
 DataKind = Literal["full", "sample"]
 FORMAT = 1
+GROUPS_FILE = "groups.csv"  # below `private`
 
 
 class RowCounts(BaseModel):
@@ -41,7 +42,8 @@ class Prepared(BaseModel):
     * `private`: `val.csv` and `audit.csv` (opaque id and targets), and `ids.csv` with the columns `opaque`,
       `original` and `part` (train, val, audit or test). Test rows are in the order of the original sample
       submission, whose cells are in `sample.csv`, columns by place. With `folds`, `folds.csv` holds id and
-      targets of the executed folds, fold by fold; it begins with the rows of `val.csv`.
+      targets of the executed folds, fold by fold; it begins with the rows of `val.csv`. With a group input,
+      `groups.csv` holds id and group number of the labelled rows (missing in data of earlier versions).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

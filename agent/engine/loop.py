@@ -23,6 +23,7 @@ from agent.engine.trials.runner import TrialRunner
 from agent.memory.store import LessonStore
 from agent.record.events import (
     EndReason,
+    ExpectedScore,
     FixProposed,
     ModuleWritten,
     NodeProposed,
@@ -41,6 +42,7 @@ from agent.search.ending import end_sentence, unused_time
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
 from agent.solution import ensemble
+from agent.solution.expected import estimate_expected
 
 
 class SearchLoop:
@@ -84,8 +86,10 @@ class SearchLoop:
             self._restart_unfinished()
             reason = self._search()
             self._blend()
-            no_refit = self._refit()
-        return self._finish(reason, no_refit)
+            no_refit = self._start_refit()
+            expected = self._expect()  # while the refit is executed
+            self._collect_all()
+        return self._finish(reason, no_refit, expected)
 
     def _search(self) -> EndReason:
         """Start actions while workers are free, and record what ends, until the decider ends the search."""
@@ -110,8 +114,8 @@ class SearchLoop:
             self._start(self._propose(action))
             self._collect_all()
 
-    def _refit(self) -> str:
-        """Refit the chosen node on all labelled rows; return what blocked the refit, else ""."""
+    def _start_refit(self) -> str:
+        """Start the refit of the chosen node on all labelled rows; return what blocked it, else ""."""
         now = self._elapsed_s()
         refit = self._decider.refit(self.state, now, partial(files_blocker, self._runner.checkout))
         if refit is None:
@@ -125,10 +129,20 @@ class SearchLoop:
         if not node.refitting:
             self._record(RefitProposed(elapsed_s=now, node=node.id, expected_s=refit.expected_s))
         self._launcher.start_refit(node)
-        self._collect_all()
         return ""
 
-    def _finish(self, reason: EndReason, no_refit: str) -> Node | None:
+    def _expect(self) -> ExpectedScore | None:
+        """Return the expected score of the chosen node on new rows; None if nothing can be estimated."""
+        chosen, workspace = self._decider.choice(self.state), self._runner.checkout.workspace
+        if chosen is None or self.state.run.experiment:
+            return None
+        try:
+            return estimate_expected(self._runner.prepared, self._metric, self.state, chosen, workspace)
+        except Exception as error:
+            node_fault(error)  # raises errors of the set-up and of the machine
+            return None
+
+    def _finish(self, reason: EndReason, no_refit: str, expected: ExpectedScore | None) -> Node | None:
         chosen, now = self._decider.choice(self.state), self._elapsed_s()
         unused = unused_time(self.state, now)
         self._record(
@@ -138,6 +152,7 @@ class SearchLoop:
                 end_reason=reason,
                 chosen=chosen.id if chosen else None,
                 no_refit=no_refit,
+                expected=expected,
             )
         )
         return chosen

@@ -174,6 +174,31 @@ class RefitResult(Frozen):
     )
 
 
+class ExpectedScore(Frozen):
+    """Estimate of a chosen node's score on new rows, corrected for the choice among many nodes."""
+
+    value: float
+    standard_error: float
+    lower: float = Field(description="Lower end of the 95 % interval.")
+    upper: float = Field(description="Upper end of the 95 % interval.")
+    method: Literal["repeated_choice", "shrinkage"] = Field(
+        description="repeated_choice: the choice was made on two thirds of the rows, and the others scored "
+        "it; shrinkage: validation and audit scores, the node's lead over the others shrunk."
+    )
+    choices: int = Field(default=0, description="Number of choices that were made again.")
+    nodes: int = Field(description="Number of nodes that were chosen among.")
+
+    @property
+    def how(self) -> str:
+        """How the score was estimated, as a clause."""
+        if self.method == "shrinkage":
+            return f"from validation and audit, the lead over {self.nodes - 1} other nodes shrunk"
+        return (
+            f"the choice among {self.nodes} {'node' if self.nodes == 1 else 'nodes'} was made again "
+            f"{self.choices} times on two thirds of the rows, and the other rows scored it"
+        )
+
+
 class _Event(Frozen):
     elapsed_s: float = Field(description="Seconds of work of the run before the event.")
 
@@ -308,6 +333,9 @@ class RunFinished(_Event):
     end_reason: EndReason | None = Field(default=None, description="None in records of former versions.")
     chosen: int | None = Field(description="The node that is this run's solution.")
     no_refit: str = Field(default="", description="Why the requested refit did not happen.")
+    expected: ExpectedScore | None = Field(
+        default=None, description="Expected score of the chosen node on new rows; None: no estimate."
+    )
 
 
 Event = Annotated[

@@ -13,6 +13,7 @@ from agent.llm.spend import Spend
 from agent.memory.lesson import Evidence, Lesson
 from agent.record.events import (
     CurvePoint,
+    ExpectedScore,
     LeakageProbe,
     NodeResult,
     Operator,
@@ -222,6 +223,12 @@ def scores(node: Node, result: NodeResult) -> dict[str, str]:
     if node.refit is not None:
         named["refit"] = refit(node.refit)
     return named
+
+
+def expected(found: ExpectedScore, like: float | None = None) -> str:
+    """Format an expected score as `0.8012 on new rows, 95 % interval 0.7701 to 0.8304`."""
+    value, lower, upper = (number(one, like) for one in (found.value, found.lower, found.upper))
+    return f"{value} on new rows, 95 % interval {lower} to {upper}"
 
 
 def refit(result: RefitResult) -> str:

@@ -143,6 +143,8 @@ def _summary(state: RunState) -> Text:
     text = Text(f"{nodes}: {StatusCounts.of(state)}; {formatting.clock(state.elapsed_s)} used")
     if state.finished and state.finished.chosen is not None:
         text.append(f"; best node {state.finished.chosen:03d}")
+    if state.finished and state.finished.expected is not None:
+        text.append(f"\nexpected: {formatting.expected(state.finished.expected)}")
     if state.finished:
         text.append(f"\nended: {formatting.one_line(state.finished.reason)}")
     if state.spend.calls or state.spend.lost or state.spend.asked:

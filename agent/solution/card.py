@@ -14,7 +14,6 @@ from agent.core.format import counted, duration
 from agent.record.events import LeakageProbe, NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.git_source import GitSource
-from agent.solution.choose import expected_score
 
 CARD_FILE = "card.json"
 
@@ -89,6 +88,10 @@ class Card(BaseModel):
         description="Estimate of the score that the choice among many nodes does not bias, if there is one.",
     )
     expected_se: float | None = Field(default=None, description="Standard error of that estimate.")
+    expected_interval: tuple[float, float] | None = Field(
+        default=None, description="Its 95 % interval; None in older cards."
+    )
+    expected_how: str = Field(default="", description="How it was estimated; empty in older cards.")
     refit: RefitScores | None = Field(
         default=None, description="Scores of the refit, if any; `audit` belongs to the kept submission."
     )
@@ -115,7 +118,7 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
     # The search blends recorded outputs; a stand-alone run of an ensemble also runs its members.
     refit = node.refit
     # A refit on the audit rows has no score of its own, so the audit score before it stays.
-    expected = expected_score(state, node)
+    expected = state.finished.expected if state.finished is not None else None
     scored = refit if refit is not None and node.refit_kept and not refit.on_audit_rows else result
     origins = [state.nodes[member] for member in node.parents] if blended else state.ancestors(node)
     return Card(
@@ -147,6 +150,8 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         locked=True,
         expected=None if expected is None else expected.value,
         expected_se=None if expected is None else expected.standard_error,
+        expected_interval=None if expected is None else (expected.lower, expected.upper),
+        expected_how="" if expected is None else expected.how,
         refit=_refit_scores(result, refit) if refit is not None else None,
         imported_from=_imported_from(state, [node, *origins]),
         positive_class=describe_positive_class(prepared) or "",
@@ -255,8 +260,12 @@ def _expected(card: Card) -> list[tuple[str, str]]:
     """Return the table row of the estimate that the choice does not bias, if there is one."""
     if card.expected is None:
         return []
-    name = "expected (both scores, shrunk: the best of many nodes looks too good)"
-    return [(name, score_text(card.expected, card.expected_se))]
+    name = "expected on new rows (the best of many nodes looks too good)"
+    text = score_text(card.expected, card.expected_se)
+    if card.expected_interval is not None:
+        lower, upper = card.expected_interval
+        text += f", 95 % interval {lower:.5f} to {upper:.5f}: {card.expected_how}"
+    return [(name, text)]
 
 
 def _refitted(card: Card) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.record.state import Node, RunState
@@ -13,6 +14,28 @@ RULES_WITHOUT_WIDENING = 3  # rules of decisions since which validation and audi
 MIN_COMPARABLE = 5  # nodes that the estimate of a chosen node's score needs
 COMPARABLE_ERRORS = 10.0  # standard errors within which nodes are comparable
 _TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One of the nodes that a choice is made among."""
+
+    key: float  # of its score; lower is better
+    node: int
+    is_blend: bool
+    error: float  # standard error of its validation score
+
+
+def preferred(rivals: Sequence[Rival]) -> Rival:
+    """Return the rival with the best score, on a tie the earlier node.
+
+    An ensemble is preferred unless a single node is better by `ENSEMBLE_SLACK`. The weights of an ensemble
+    are fitted on other rows than those that score it, whereas the best of many single nodes looks too good.
+    """
+    best = min(rivals, key=lambda rival: (rival.key, rival.node))
+    slack = ENSEMBLE_SLACK * best.error
+    close = [rival for rival in rivals if rival.is_blend and rival.key - best.key <= slack]
+    return min(close, key=lambda rival: (rival.key, rival.node)) if close else best
 
 
 @dataclass(frozen=True)
@@ -81,22 +104,26 @@ def _is_cut(node: Node) -> bool:
 
 
 def choose(state: RunState) -> Node | None:
-    """Return the finalist with the best pooled score; on a tie the earlier node.
-
-    An ensemble is chosen unless a single node is better by `ENSEMBLE_SLACK`. The weights of an ensemble are
-    fitted on other rows than those that score it, whereas the best of many single nodes looks too good.
-    """
+    """Return the finalist with the best pooled score, an ensemble if one is close; see `preferred`."""
     candidates = 1 if state.run.rules >= RULES_WITHOUT_WIDENING else len(state.valid)
     estimates = [(pooled(state, node, candidates), node) for node in finalists(state)]
-    key = state.direction.key
-    scored = [(key(estimate.value), node.id, node) for estimate, node in estimates if estimate is not None]
-    if state.run.rules < RULES_WITHOUT_WIDENING or not scored:
-        return min(scored)[2] if scored else None
-    best = min(scored)
-    blends = [one for one in scored if one[2].operator == "ensemble"]
-    error = 0.0 if best[2].result is None else best[2].result.metric_se or 0.0
-    close = [one for one in blends if one[0] - best[0] <= ENSEMBLE_SLACK * error]
-    return min(close)[2] if close else best[2]
+    rivals = [
+        Rival(
+            state.direction.key(estimate.value), node.id, node.operator == "ensemble", validation_error(node)
+        )
+        for estimate, node in estimates
+        if estimate is not None
+    ]
+    if not rivals:
+        return None
+    if state.run.rules < RULES_WITHOUT_WIDENING:
+        return state.nodes[min(rivals, key=lambda rival: (rival.key, rival.node)).node]
+    return state.nodes[preferred(rivals).node]
+
+
+def validation_error(node: Node) -> float:
+    """Return the standard error of a node's validation score; 0 if unknown."""
+    return 0.0 if node.result is None else node.result.metric_se or 0.0
 
 
 def expected_score(state: RunState, node: Node) -> Estimate | None:

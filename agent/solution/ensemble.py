@@ -1,6 +1,6 @@
 """Ensemble at the end of a run: its members, its idea and the recorded outputs that it blends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agent.core.contract import OUTPUT_FILES, member_folder
@@ -21,12 +21,17 @@ def ranked(state: RunState, count: int = MOST_RANKED) -> list[Node]:
     """
     best = best_by_validation(state, len(state.valid))
     nodes = [node for node in best if node.operator != "ensemble" and state.has_most_folds(node)]
+    return structures_first(state, nodes)[:count]
+
+
+def structures_first(state: RunState, nodes: Sequence[Node]) -> list[Node]:
+    """Return nodes, best first, in another order: the best of each structure, then the others."""
     first: dict[tuple[str, str], Node] = {}
     for node in nodes:
         is_own_code = node.blueprint is None  # each is a kind of its own
         first.setdefault(("", node.name) if is_own_code else state.structure(node), node)
     leaders = {node.id for node in first.values()}
-    return [*first.values(), *(node for node in nodes if node.id not in leaders)][:count]
+    return [*first.values(), *(node for node in nodes if node.id not in leaders)]
 
 
 def members(state: RunState, workspaces: Mapping[int, Path], count: int = MOST_MEMBERS) -> list[Node]:

@@ -41,6 +41,9 @@ def test_a_run_prints_one_json_object_and_keeps_a_solution_that_runs_alone(
     kept = Path(summary["solution_path"])
     card = json.loads((kept / "card.json").read_text())
     assert card["validation"] == summary["best"]["val"]
+    expected = summary["best"]["expected"]
+    assert expected["lower"] < expected["value"] == card["expected"] < expected["upper"]
+    assert card["expected_interval"] == [expected["lower"], expected["upper"]]
     assert (kept / "submission.csv").read_text().startswith("id,label\nr2000,")
 
     alone = tmp_path / "alone"
@@ -64,6 +67,10 @@ def test_a_run_refits_its_solution_by_default(home: Home) -> None:
     done = mars("run", "--competition", "toy", "--minutes", "1", "--max-nodes", "2")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("Refit:")]
     assert re.search(r"^Refit: +agreement 0\.\d\d, kept, ", line)
+    (expected,) = [line for line in done.stdout.splitlines() if line.startswith("Expected:")]
+    assert re.search(
+        r"0\.\d{4} on new rows, 95 % interval 0\.\d{4} to [01]\.\d{4} \(the choice among 2 ", expected
+    )
     run = open_run("latest", home)
     assert run.state.finished is not None
     shown = mars("show", "latest", str(run.state.finished.chosen)).stdout

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from agent.competition.evaluation import Evaluation, evaluate
-from agent.competition.hold_out import load_common_rows, load_validation
+from agent.competition.hold_out import (
+    groups_of,
+    load_common_rows,
+    load_validation,
+    validation_ids,
+)
 from agent.competition.label_permutation import (
     LabelPermutationTest,
     judge_fits,
@@ -210,3 +215,23 @@ def test_results_are_recorded_and_read_again(prepared: Prepared, tmp_path: Path)
     write_rows(prepared, tmp_path / "node", guesses(prepared, 8, (1,) * 8))
     found = evaluate(prepared, tmp_path / "node", printed=1 - 8 / 120)
     assert Evaluation.model_validate_json(found.model_dump_json()) == found
+
+
+def test_rows_of_a_group_share_a_number_and_a_row_without_group_has_its_own(tmp_path: Path) -> None:
+    train = number_rows(120).assign(group=[f"g{row // 4}" if row % 10 else "" for row in range(120)])
+    write_tables(tmp_path, train, number_rows(20, 120).drop(columns="label"))
+    inputs = [{"name": "x", "role": "number"}, {"name": "group", "role": "group"}]
+    prepared = prepare_folder(spec_of(tmp_path, inputs=inputs), tmp_path)
+    ids = validation_ids(prepared)
+    assert ids == answers(prepared)["id"].tolist()
+    groups = groups_of(prepared, ids)
+    originals = pd.read_csv(prepared.private / "ids.csv", dtype=str).set_index("opaque")["original"]
+    cells = originals.loc[ids].map(train.astype({"id": str}).set_index("id")["group"]).to_numpy()
+    assert list(pd.read_csv(prepared.metadata / "train.csv")) == ["id", "x", "label"], "test rows lack groups"
+    for name in {*cells} - {""}:
+        assert len({*groups[cells == name]}) == 1
+    assert len({*groups}) == groups.max() + 1 == len({*cells} - {""}) + (cells == "").sum()
+
+
+def test_without_groups_each_row_is_its_own(prepared: Prepared) -> None:
+    assert groups_of(prepared, validation_ids(prepared)).tolist() == list(range(120))

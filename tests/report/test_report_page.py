@@ -14,7 +14,15 @@ from rich.console import Console
 
 from agent.competition.metrics import get_metric
 from agent.core.errors import InfrastructureError
-from agent.record.events import CurvePoint, ImportedRepository, NodeResult, RefitFinished, RefitResult
+from agent.record.events import (
+    CurvePoint,
+    ExpectedScore,
+    ImportedRepository,
+    NodeResult,
+    RefitFinished,
+    RefitResult,
+    RunFinished,
+)
 from agent.record.state import Node, RunState
 from agent.report.formatting import fair_limit
 from agent.report.geometry import Scale, lay_out_tree, robust_range
@@ -90,6 +98,27 @@ def test_page_contains_the_essential_facts(state: RunState, context: ReportConte
         "<dt>executor</dt><dd>warm</dd>",
     ):
         assert promised in page, promised
+
+
+def test_the_page_says_what_score_to_expect(context: ReportContext) -> None:
+    script = Script()
+    script.start()
+    script.propose(1, "draft", (), idea("A draft"))
+    script.finish(1, result(0.61, None, 3.0))
+    expected = ExpectedScore(
+        value=0.5987,
+        standard_error=0.01,
+        lower=0.579,
+        upper=0.6183,
+        method="repeated_choice",
+        choices=36,
+        nodes=9,
+    )
+    ended = RunFinished(elapsed_s=script.now, reason="done", chosen=1, expected=expected)
+    page = render_report(RunState.replay([*script.events, ended], higher_is_better=True), context)
+    assert "<dt>Expected on new rows</dt>" in page
+    assert "<dd>0.5987</dd>" in page
+    assert f"95 % interval 0.5790 to 0.6183: {expected.how}" in page
 
 
 def test_every_node_has_its_details(state: RunState, context: ReportContext) -> None:

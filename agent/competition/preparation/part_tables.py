@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from agent.competition.preparation.sample_form import SubmissionPlan, default_cells
+from agent.competition.prepared import GROUPS_FILE
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 
@@ -18,7 +19,8 @@ class PartTables:
 
     Columns: id, `file_path` for images, inputs and, for labelled rows, targets. `test` is in the order of the
     original sample submission. `ids` has the columns opaque, original and part. `folds` has the fold of each
-    row of `train` and `val`, by their index, and is None without folds.
+    row of `train` and `val`, by their index, and is None without folds. `groups` has the group number of each
+    labelled row, by their index, and is None without a group input.
     """
 
     train: pd.DataFrame
@@ -29,6 +31,7 @@ class PartTables:
     plan: SubmissionPlan
     classes: tuple[str, ...] | None
     folds: "pd.Series[int] | None" = None
+    groups: "pd.Series[int] | None" = None
 
 
 def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: int = 1) -> None:
@@ -50,6 +53,10 @@ def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: 
     write_table(parts.audit[answers].sort_values(key), private / "audit.csv")
     if parts.folds is not None:
         _write_folds(parts, parts.folds, executed, spec, root)
+    if parts.groups is not None:
+        labelled = pd.concat([parts.train, parts.val, parts.audit]).sort_values(key)
+        groups = pd.DataFrame({key: labelled[key], "number": parts.groups.loc[labelled.index]})
+        write_table(groups, private / GROUPS_FILE)
     write_table(parts.ids, private / "ids.csv")
     by_place = parts.plan.cells.set_axis([str(place) for place in range(parts.plan.cells.shape[1])], axis=1)
     write_table(by_place, private / "sample.csv")

@@ -286,7 +286,10 @@ def _parts(
     )
     train_part, val, audit = (labelled.iloc[rows] for rows in (split.train, split.val, split.audit))
     folds = None if split.folds is None else pd.Series(split.folds.numbers, index=labelled.index)
-    return PartTables(train_part, val, audit, test, ids, source.plan, source.targets.target.classes, folds)
+    classes, groups = source.targets.target.classes, None
+    if names := spec.columns_with("group"):
+        groups = pd.Series(_group_codes(train[names[0]]), index=labelled.index)
+    return PartTables(train_part, val, audit, test, ids, source.plan, classes, folds, groups)
 
 
 def _labelled_rows(source: _PreparationInput) -> LabelledRows:

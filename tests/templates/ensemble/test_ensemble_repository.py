@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
+from agent.competition.metrics import get_metric
+from agent.solution.greedy_blend import decoder, greedy_weights
 from tests.templates.ensemble.ensemble_repository import (
     MEMBER_SCRIPT,
     Problem,
@@ -106,6 +108,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 def test_complementary_members_gain_where_each_threshold_is_tried(tmp_path: Path) -> None:
     problem = PROBLEMS["macro F1 of sets"]
     check_gain(problem, run(lay_out(problem, tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["accuracy", "log loss", "AUC of more classes", "R2"])
+def test_the_harness_repeats_the_choice_of_weights(name: str, finished: dict[str, Result]) -> None:
+    """The expected score of a run rests on blends that the harness makes anew."""
+    problem = PROBLEMS[name]
+    metric = get_metric(problem.metric)
+    decode = decoder(metric, metric.prediction_kind(problem.task), is_label_set=False)
+    outputs = [parts["val"].astype(np.float32).astype(np.float64) for parts in problem.members.values()]
+    assert decode is not None
+    weights = greedy_weights(metric, problem.truth["val"], outputs, decode)
+    assert weights == pytest.approx(list(finished[name].analysis["weights"].values()))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "log loss", "RMSE"])

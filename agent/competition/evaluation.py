@@ -17,8 +17,10 @@ from agent.competition.hold_out import (
     load_validation,
     row_ids,
 )
-from agent.competition.metrics import Metric, Rows, SandboxRunner, metric_of, standard_error
+from agent.competition.metrics import Metric, Rows, SandboxRunner, WeightedScorer, metric_of
+from agent.competition.metrics.bootstrap import scorer_error
 from agent.competition.metrics.rows import SparseRows, is_sparse
+from agent.competition.metrics.scorers import score_every_row_once
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, perfect_predictions, write_atomically
 from agent.competition.tables import read_table
@@ -103,18 +105,20 @@ def evaluate(
         validation = load_validation(prepared, require_own_file(workspace, VALIDATION_FILE))
         truth, predictions = validation.truth, validation.predictions
         audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
-        score = metric.score(truth, predictions)
+        rows = int(truth.shape[0])
+        scorer = metric.scorer(truth, predictions)
+        score = score_every_row_once(scorer, rows)
         _require_agreement(metric, score, printed)
-        audit = _audit_score(metric, *audit_rows) if audit_rows else None
+        audit, audit_error = _audit_scores(metric, audit_rows)
     except SubmissionError as error:
         return Evaluation(fault=str(error))
     evaluation = Evaluation(
         validation=score,
-        validation_error=_standard_error(metric, truth, predictions),
+        fold_scores=_fold_scores(prepared, scorer, validation, score),
+        validation_error=_standard_error(metric, scorer, rows),
         audit=audit,
-        audit_error=_standard_error(metric, *audit_rows) if audit_rows else None,
+        audit_error=audit_error,
         folds=validation.folds,
-        fold_scores=_fold_scores(prepared, metric, validation, score),
     )
     return evaluation.model_copy(
         update={"suspect": _leak_reason(metric, evaluation, truth, predictions, audit_rows)}
@@ -131,9 +135,7 @@ def score_audit_rows(
     """
     metric = metric_of(prepared.spec, run)
     audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
-    if audit_rows is None:
-        return None, None
-    return _audit_score(metric, *audit_rows), _standard_error(metric, *audit_rows)
+    return _audit_scores(metric, audit_rows)
 
 
 @redacted_as("perfect predictions of the validation rows do not get the best score of the metric")
@@ -218,38 +220,41 @@ def _require_agreement(metric: Metric, score: float, printed: float | None) -> N
 
 
 def _fold_scores(
-    prepared: Prepared, metric: Metric, validation: ValidationRows, score: float
+    prepared: Prepared, scorer: WeightedScorer, validation: ValidationRows, score: float
 ) -> tuple[float | None, ...]:
     """Return the score on folds 0 to j together for each predicted fold j; the last is `score`."""
     ends = np.cumsum(prepared.fold_rows[: validation.folds - 1])
     if not len(ends):
         return (score,)
     is_inside = np.arange(int(validation.truth.shape[0])) < ends[:, None]
-    scorer = metric.scorer(validation.truth, validation.predictions)
     with np.errstate(over="ignore"):
         scores = scorer.scores(is_inside.astype(np.float64)).tolist()
     return (*map(_finite, scores), score)
 
 
-def _audit_score(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
-    """Return the audit score, or None if the few audit rows leave the metric undefined."""
-    score = metric.score(truth, predictions)
+def _audit_scores(metric: Metric, audit_rows: tuple[Rows, Rows] | None) -> tuple[float | None, float | None]:
+    """Return the audit score and its standard error; None if the few audit rows leave one undefined."""
+    if audit_rows is None:
+        return None, None
+    rows = int(audit_rows[0].shape[0])
+    scorer = metric.scorer(*audit_rows)
+    score = score_every_row_once(scorer, rows)
     if math.isinf(score):
         raise SubmissionError(
             f"The metric '{metric.name}' is infinite on the audit rows in {SUBMISSION_FILE}."
         )
-    return _finite(score)
+    return _finite(score), _standard_error(metric, scorer, rows)
 
 
-def _standard_error(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
+def _standard_error(metric: Metric, scorer: WeightedScorer, rows: int) -> float | None:
     """Return the standard error.
 
     For scores (higher is better) the error is at least 1 / N, since N perfect rows do not prove perfection.
     """
-    error = _finite(standard_error(metric, truth, predictions))
+    error = _finite(scorer_error(scorer, rows))
     if error is None or not metric.higher_is_better:
         return error
-    return max(error, 1.0 / int(truth.shape[0]))
+    return max(error, 1.0 / rows)
 
 
 def _finite(value: float) -> float | None:

@@ -17,10 +17,16 @@ from agent.competition.hold_out import (
     load_validation,
     row_ids,
 )
-from agent.competition.metrics import Metric, Rows, SandboxRunner, WeightedScorer, metric_of
-from agent.competition.metrics.bootstrap import scorer_error
+from agent.competition.metrics import (
+    Metric,
+    Rows,
+    SandboxRunner,
+    WeightedScorer,
+    metric_of,
+    score_rows,
+    standard_error,
+)
 from agent.competition.metrics.rows import SparseRows, is_sparse
-from agent.competition.metrics.scorers import score_every_row_once
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, perfect_predictions, write_atomically
 from agent.competition.tables import read_table
@@ -105,17 +111,16 @@ def evaluate(
         validation = load_validation(prepared, require_own_file(workspace, VALIDATION_FILE))
         truth, predictions = validation.truth, validation.predictions
         audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
-        rows = int(truth.shape[0])
-        scorer = metric.scorer(truth, predictions)
-        score = score_every_row_once(scorer, rows)
+        scored = score_rows(metric, truth, predictions)
+        score = scored.score
         _require_agreement(metric, score, printed)
         audit, audit_error = _audit_scores(metric, audit_rows)
     except SubmissionError as error:
         return Evaluation(fault=str(error))
     evaluation = Evaluation(
         validation=score,
-        fold_scores=_fold_scores(prepared, scorer, validation, score),
-        validation_error=_standard_error(metric, scorer, rows),
+        fold_scores=_fold_scores(prepared, scored.scorer, validation, score),
+        validation_error=_standard_error(metric, truth, predictions),
         audit=audit,
         audit_error=audit_error,
         folds=validation.folds,
@@ -236,25 +241,23 @@ def _audit_scores(metric: Metric, audit_rows: tuple[Rows, Rows] | None) -> tuple
     """Return the audit score and its standard error; None if the few audit rows leave one undefined."""
     if audit_rows is None:
         return None, None
-    rows = int(audit_rows[0].shape[0])
-    scorer = metric.scorer(*audit_rows)
-    score = score_every_row_once(scorer, rows)
+    score = score_rows(metric, *audit_rows).score
     if math.isinf(score):
         raise SubmissionError(
             f"The metric '{metric.name}' is infinite on the audit rows in {SUBMISSION_FILE}."
         )
-    return _finite(score), _standard_error(metric, scorer, rows)
+    return _finite(score), _standard_error(metric, *audit_rows)
 
 
-def _standard_error(metric: Metric, scorer: WeightedScorer, rows: int) -> float | None:
+def _standard_error(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
     """Return the standard error.
 
     For scores (higher is better) the error is at least 1 / N, since N perfect rows do not prove perfection.
     """
-    error = _finite(scorer_error(scorer, rows))
+    error = _finite(standard_error(metric, truth, predictions))
     if error is None or not metric.higher_is_better:
         return error
-    return max(error, 1.0 / rows)
+    return max(error, 1.0 / int(truth.shape[0]))
 
 
 def _finite(value: float) -> float | None:

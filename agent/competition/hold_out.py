@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from agent.competition.metrics import Rows
+from agent.competition.metrics.rows import make_read_only
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, parse_predictions, read_predictions, read_truth
 from agent.competition.tables import read_table
@@ -84,6 +85,8 @@ def load_common_rows(
     truth, first = load_hold_out(prepared, part, before)
     other_truth, second = load_hold_out(prepared, part, after)
     rows = min(int(truth.shape[0]), int(other_truth.shape[0]))
+    if int(other_truth.shape[0]) == rows == int(truth.shape[0]):
+        return truth, first, second  # the cached arrays, whose scores are cached too
     return truth[:rows], first[:rows], second[:rows]
 
 
@@ -99,7 +102,9 @@ def load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
         read_predictions(file, form, test_ids)
         return None
     ids, truth = load_answers(prepared.private, "audit.csv", form)
-    return truth, read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
+    predictions = read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
+    make_read_only(predictions)
+    return truth, predictions
 
 
 # Prepared data never changes, since its fingerprint names its folder. Reading the data for every node
@@ -107,7 +112,9 @@ def load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
 @lru_cache(maxsize=8)
 def load_answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return the cached ids and answers of a file. Callers must not change them."""
-    return read_truth(private / name, form)
+    ids, truth = read_truth(private / name, form)
+    make_read_only(truth)
+    return ids, truth
 
 
 @lru_cache(maxsize=8)
@@ -123,11 +130,26 @@ def _read_validation(
     columns = read_text_columns(file, (form.id_column, *form.columns))
     if not fold_rows:
         ids, truth = load_answers(private, "val.csv", form)
-        return ValidationRows(truth, parse_predictions(columns, form, ids), 1)
-    ids, truth = load_answers(private, "folds.csv", form)
+        return _validation_rows(truth, parse_predictions(columns, form, ids), 1)
+    ids, _ = load_answers(private, "folds.csv", form)
     folds = _predicted_folds(columns[0], ids, fold_rows)
     rows = sum(fold_rows[:folds])
-    return ValidationRows(truth[:rows], parse_predictions(columns, form, ids[:rows]), folds)
+    first = _first_answers(private, form, rows)
+    return _validation_rows(first, parse_predictions(columns, form, ids[:rows]), folds)
+
+
+def _validation_rows(truth: Rows, predictions: Rows, folds: int) -> ValidationRows:
+    make_read_only(predictions)
+    return ValidationRows(truth, predictions, folds)
+
+
+# One array for all nodes with as many folds, so that their scores are found again (`score_rows`).
+@lru_cache(maxsize=16)
+def _first_answers(private: Path, form: SubmissionFormat, rows: int) -> Rows:
+    """Return the answers of the first rows of all folds. Callers must not change them."""
+    truth = load_answers(private, "folds.csv", form)[1][:rows]
+    make_read_only(truth)
+    return truth
 
 
 # A node's predictions are read when they are scored, and again in comparisons with parent and children.

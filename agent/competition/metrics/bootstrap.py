@@ -15,19 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.competition.metrics.metric import Metric
-from agent.competition.metrics.rows import Floats, Rows, SparseRows, is_sparse, row_count
-from agent.competition.metrics.scorers import (
-    AdditiveScorer,
-    LinearisableScorer,
-    WeightedScorer,
-    score_every_row_once,
-)
+from agent.competition.metrics.rows import Floats, Rows, SparseRows, is_sparse
+from agent.competition.metrics.scored_rows import ScoredRows, score_rows
+from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer
 
 _MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
 _MOST_GROUPS = (
     2048  # groups estimate a spread as well as single rows, and cost the same for any number of rows
 )
-_MOST_COUNTED = 512  # distinct rows whose counts are drawn faster than single rows
+_MOST_COUNTED = 40  # distinct rows whose counts are drawn faster than single rows
 _MOST_RESAMPLES = 400  # of the draws that are kept between calls
 _DENSE_COLUMNS = 64  # fewer columns are multiplied faster as a dense matrix
 _ZERO_ERROR = 1e-12  # a smaller error is rounding
@@ -59,16 +55,11 @@ def standard_error(
     metric: Metric, truth: Rows, prediction: Rows, seed: int = 0, resamples: int = 200
 ) -> float:
     """Return the standard deviation of the score over resampled rows; NaN if too few resamples define it."""
-    rows = row_count(truth, prediction)
-    return scorer_error(metric.scorer(truth, prediction), rows, seed, resamples)
-
-
-def scorer_error(scorer: WeightedScorer, rows: int, seed: int = 0, resamples: int = 200) -> float:
-    """Return the standard error of the score of a scorer of that many rows, like `standard_error`."""
-    (simple,) = _linearise([scorer])
+    scored = score_rows(metric, truth, prediction)
+    (simple,) = _simplify([scored])
     if (means := _row_scores(simple)) is not None:
         return _error_of_mean(means)
-    (scores,) = _resample_scores([simple], rows, seed, resamples)
+    (scores,) = _resample_scores([simple], scored.rows, seed, resamples)
     return _standard_deviation(scores)
 
 
@@ -81,15 +72,14 @@ def paired_effect(
     standard error measures the certainty of the sign. The standard error of the ratio would be far too small
     if one error is almost 0, for example with 1 mistake against 8.
     """
-    rows = row_count(truth, before, after)
-    scorers = [metric.scorer(truth, before), metric.scorer(truth, after)]
-    error_before, error_after = (metric.error(score_every_row_once(scorer, rows)) for scorer in scorers)
+    scored = [score_rows(metric, truth, prediction) for prediction in (before, after)]
+    error_before, error_after = (metric.error(one.score) for one in scored)
     larger = max(error_before, error_after)
     scale = larger if larger > _ZERO_ERROR else 1.0
     effect = (error_before - error_after) / scale
 
-    simple = _linearise(scorers)
-    scores_before, scores_after = _resample_scores(simple, rows, seed, resamples)
+    simple = _simplify(scored)
+    scores_before, scores_after = _resample_scores(simple, scored[0].rows, seed, resamples)
     lower, upper = _interval(metric.direction.gain(scores_after, scores_before))
     means_before, means_after = (_row_scores(scorer) for scorer in simple)
     if means_before is not None and means_after is not None:
@@ -100,11 +90,10 @@ def paired_effect(
     return PairedEffect(effect, deviation / scale, scale, lower, upper)
 
 
-def _linearise(scorers: Sequence[WeightedScorer]) -> Sequence[WeightedScorer]:
-    """Return first-order expansions of the scorers, if all of them have one."""
-    linear = [scorer.linearise() for scorer in scorers if isinstance(scorer, LinearisableScorer)]
-    found = [scorer for scorer in linear if scorer is not None]
-    return found if len(found) == len(scorers) else scorers
+def _simplify(scored: Sequence[ScoredRows]) -> Sequence[WeightedScorer]:
+    """Return first-order expansions of the scores if all of them have one, otherwise their scorers."""
+    expansions = [one.expansion for one in scored if one.expansion is not None]
+    return expansions if len(expansions) == len(scored) else [one.scorer for one in scored]
 
 
 def _row_scores(scorer: WeightedScorer) -> Floats | None:
@@ -225,17 +214,23 @@ class _GroupedScorer:
 
 def _group_rows(scorers: Sequence[AdditiveScorer], rows: int, seed: int) -> list[_GroupedScorer]:
     """Return scorers of random groups of rows."""
+    member, sizes = _random_groups(seed, rows)
+    totals = [_dense_if_narrow(member @ scorer.statistics) for scorer in scorers]
+    return [
+        _GroupedScorer(total, sizes, scorer.finish) for total, scorer in zip(totals, scorers, strict=True)
+    ]
+
+
+@lru_cache(maxsize=4)
+def _random_groups(seed: int, rows: int) -> tuple[SparseRows, Floats]:
+    """Return the groups as a matrix (G, N) of 1 for each member, and their sizes (G,)."""
     from scipy.sparse import csr_array  # slow to import, and few commands score many rows
 
     order = np.random.default_rng(seed).permutation(rows)
     group = np.empty(rows, dtype=np.int64)
     group[order] = np.arange(rows) % _MOST_GROUPS
     member = csr_array((np.ones(rows), (group, np.arange(rows))), shape=(_MOST_GROUPS, rows))
-    sizes = np.bincount(group, minlength=_MOST_GROUPS).astype(np.float64)
-    totals = [_dense_if_narrow(member @ scorer.statistics) for scorer in scorers]
-    return [
-        _GroupedScorer(total, sizes, scorer.finish) for total, scorer in zip(totals, scorers, strict=True)
-    ]
+    return member, np.bincount(group, minlength=_MOST_GROUPS).astype(np.float64)
 
 
 def _draw_rows(seed: int, rows: int, resamples: int) -> Floats:

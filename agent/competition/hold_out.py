@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from agent.competition.metrics import Rows
 from agent.competition.metrics.rows import make_read_only
@@ -171,16 +173,18 @@ def _predicted_folds(column: TextColumn, ids: Sequence[str], fold_rows: tuple[in
     Raises:
         SubmissionError: rows of a fold are missing, or the file has other rows.
     """
-    fold_of = dict(zip(ids, np.repeat(np.arange(len(fold_rows)), fold_rows).tolist(), strict=True))
-    found = set(column.text.to_pylist())
-    counts = np.bincount([fold_of[row] for row in found if row in fold_of], minlength=len(fold_rows))
+    position = pc.index_in(column.text, value_set=pa.array(ids, pa.string()))
+    is_found = np.zeros(len(ids), dtype=np.bool_)
+    is_found[position.drop_null().to_numpy()] = True
+    fold_of = np.repeat(np.arange(len(fold_rows)), fold_rows)
+    counts = np.bincount(fold_of[is_found], minlength=len(fold_rows))
     folds = max(int(np.flatnonzero(counts).max(initial=0)) + 1, 1)
     faults = []
     for fold in range(folds):
         if missing := fold_rows[fold] - int(counts[fold]):
-            first = next(row for row in ids if fold_of[row] == fold and row not in found)
+            first = ids[int(np.flatnonzero((fold_of == fold) & ~is_found)[0])]
             faults.append(f"lacks {missing} of the {fold_rows[fold]} rows of fold {fold} (first {first!r})")
-    if other := sorted(found - fold_of.keys()):
+    if other := sorted(set(column.text.filter(position.is_null()).to_pylist())):
         last = len(fold_rows) - 1
         rows = "1 row that is" if len(other) == 1 else f"{len(other)} rows that are"
         faults.append(f"adds {rows} in none of the folds 0 to {last} (first {other[0]!r})")

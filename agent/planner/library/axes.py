@@ -6,6 +6,7 @@ beyond each end of the ladder.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ class Axis:
         if not self.knots:
             return float(self.values.index(value)) if value in self.values else -1.0
         number = min(max(float(value), self.knots[0]), self.knots[-1])
-        after = next((at for at, knot in enumerate(self.knots) if knot >= number), len(self.knots) - 1)
+        after = bisect_left(self.knots, number)
         if after == 0:
             return 0.0
         low, high = self.knots[after - 1], self.knots[after]

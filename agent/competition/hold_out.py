@@ -12,15 +12,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from agent.competition.metrics import Rows
 from agent.competition.metrics.rows import make_read_only
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, parse_predictions, read_predictions, read_truth
 from agent.competition.tables import read_table
-from agent.competition.untrusted_csv import SubmissionError, TextColumn, read_text_columns
+from agent.competition.untrusted_csv import SubmissionError, TextColumn, find_ids, read_text_columns
 from agent.core.errors import SetupError
 
 _MAX_CACHED_BYTES = 50_000_000  # largest prediction file that is cached in memory
@@ -173,9 +171,7 @@ def _predicted_folds(column: TextColumn, ids: Sequence[str], fold_rows: tuple[in
     Raises:
         SubmissionError: rows of a fold are missing, or the file has other rows.
     """
-    position = pc.index_in(column.text, value_set=pa.array(ids, pa.string()))
-    is_found = np.zeros(len(ids), dtype=np.bool_)
-    is_found[position.drop_null().to_numpy()] = True
+    is_found, other = find_ids(column, ids)
     fold_of = np.repeat(np.arange(len(fold_rows)), fold_rows)
     counts = np.bincount(fold_of[is_found], minlength=len(fold_rows))
     folds = max(int(np.flatnonzero(counts).max(initial=0)) + 1, 1)
@@ -184,7 +180,7 @@ def _predicted_folds(column: TextColumn, ids: Sequence[str], fold_rows: tuple[in
         if missing := fold_rows[fold] - int(counts[fold]):
             first = ids[int(np.flatnonzero((fold_of == fold) & ~is_found)[0])]
             faults.append(f"lacks {missing} of the {fold_rows[fold]} rows of fold {fold} (first {first!r})")
-    if other := sorted(set(column.text.filter(position.is_null()).to_pylist())):
+    if other:
         last = len(fold_rows) - 1
         rows = "1 row that is" if len(other) == 1 else f"{len(other)} rows that are"
         faults.append(f"adds {rows} in none of the folds 0 to {last} (first {other[0]!r})")

@@ -95,7 +95,7 @@ def _in_one_piece(column: pa.ChunkedArray) -> pa.StringArray:
 
 
 def find_ids(column: TextColumn, expected: Sequence[str]) -> tuple[npt.NDArray[np.bool_], list[str]]:
-    """Return which expected ids (len(expected),) the id column holds, and its other ids, sorted, each once."""
+    """Return which expected ids (len(expected),) a column holds, and its other ids, sorted, each once."""
     position = pc.index_in(column.text, value_set=pa.array(expected, pa.string()))
     is_found = np.zeros(len(expected), dtype=np.bool_)
     is_found[position.drop_null().to_numpy()] = True

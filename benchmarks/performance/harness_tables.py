@@ -26,7 +26,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from harness_time import TOY, harness_ms
+from harness_time import TOY, harness_ms, use_one_blas_thread
 from rich.console import Console
 
 from agent.competition.hold_out import load_common_rows
@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--metrics", nargs="+", default=metrics)
     parser.add_argument("--nodes", type=int, default=20)
     arguments = parser.parse_args()
+    use_one_blas_thread()
     print("| metric | rows | folds | harness, median | CPU, median | scores, median | last half |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     medians = []

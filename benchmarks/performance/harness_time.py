@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,12 +37,20 @@ def main() -> None:
     )
     parser.add_argument("--nodes", type=int, default=500)
     arguments = parser.parse_args()
+    use_one_blas_thread()
     with tempfile.TemporaryDirectory() as folder:
         home = _toy_home(Path(folder))
         request = RunRequest(competition="toy", minutes=120, node_minutes=1, max_nodes=arguments.nodes)
         console = Console(file=io.StringIO(), force_terminal=True, width=140, height=40)
         summary = start(request, home, lambda metric: LiveScreen(console, metric))
         _print(harness_ms(summary.run), len(summary.run.state.valid), len(summary.run.state.nodes))
+
+
+def use_one_blas_thread() -> None:
+    """Start this process again with one thread for numpy, as the command `mars` has it."""
+    if "OPENBLAS_NUM_THREADS" not in os.environ:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def _toy_home(root: Path) -> Home:

@@ -3,6 +3,7 @@
 Everything is imported inside `main`, so that Ctrl-C ends the command quietly from its first moment on.
 """
 
+import os
 import sys
 
 
@@ -12,6 +13,7 @@ def main() -> None:
         from agent.cli.streams import close_streams, open_streams
 
         _treat_sigterm_as_interrupt()
+        _use_one_blas_thread()
         open_streams()
         try:
             _run()
@@ -19,6 +21,15 @@ def main() -> None:
             close_streams()
     except KeyboardInterrupt:
         _quit_after_interrupt()
+
+
+def _use_one_blas_thread() -> None:
+    """Let numpy and scipy, which are not imported yet, use one thread, unless the user sets another number.
+
+    The harness multiplies small matrices beside candidates that use all cores. A second thread then waits for
+    a core: a product of 1 ms took 200 ms. Candidates get thread counts of their own.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _run() -> None:

@@ -17,7 +17,15 @@ from agent.competition.hold_out import (
     load_validation,
     row_ids,
 )
-from agent.competition.metrics import Metric, Rows, SandboxRunner, metric_of, standard_error
+from agent.competition.metrics import (
+    Metric,
+    Rows,
+    SandboxRunner,
+    WeightedScorer,
+    metric_of,
+    score_rows,
+    standard_error,
+)
 from agent.competition.metrics.rows import SparseRows, is_sparse
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, perfect_predictions, write_atomically
@@ -103,18 +111,19 @@ def evaluate(
         validation = load_validation(prepared, require_own_file(workspace, VALIDATION_FILE))
         truth, predictions = validation.truth, validation.predictions
         audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
-        score = metric.score(truth, predictions)
+        scored = score_rows(metric, truth, predictions)
+        score = scored.score
         _require_agreement(metric, score, printed)
-        audit = _audit_score(metric, *audit_rows) if audit_rows else None
+        audit, audit_error = _audit_scores(metric, audit_rows)
     except SubmissionError as error:
         return Evaluation(fault=str(error))
     evaluation = Evaluation(
         validation=score,
+        fold_scores=_fold_scores(prepared, scored.scorer, validation, score),
         validation_error=_standard_error(metric, truth, predictions),
         audit=audit,
-        audit_error=_standard_error(metric, *audit_rows) if audit_rows else None,
+        audit_error=audit_error,
         folds=validation.folds,
-        fold_scores=_fold_scores(prepared, metric, validation, score),
     )
     return evaluation.model_copy(
         update={"suspect": _leak_reason(metric, evaluation, truth, predictions, audit_rows)}
@@ -131,9 +140,7 @@ def score_audit_rows(
     """
     metric = metric_of(prepared.spec, run)
     audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
-    if audit_rows is None:
-        return None, None
-    return _audit_score(metric, *audit_rows), _standard_error(metric, *audit_rows)
+    return _audit_scores(metric, audit_rows)
 
 
 @redacted_as("perfect predictions of the validation rows do not get the best score of the metric")
@@ -218,27 +225,28 @@ def _require_agreement(metric: Metric, score: float, printed: float | None) -> N
 
 
 def _fold_scores(
-    prepared: Prepared, metric: Metric, validation: ValidationRows, score: float
+    prepared: Prepared, scorer: WeightedScorer, validation: ValidationRows, score: float
 ) -> tuple[float | None, ...]:
     """Return the score on folds 0 to j together for each predicted fold j; the last is `score`."""
     ends = np.cumsum(prepared.fold_rows[: validation.folds - 1])
     if not len(ends):
         return (score,)
     is_inside = np.arange(int(validation.truth.shape[0])) < ends[:, None]
-    scorer = metric.scorer(validation.truth, validation.predictions)
     with np.errstate(over="ignore"):
         scores = scorer.scores(is_inside.astype(np.float64)).tolist()
     return (*map(_finite, scores), score)
 
 
-def _audit_score(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
-    """Return the audit score, or None if the few audit rows leave the metric undefined."""
-    score = metric.score(truth, predictions)
+def _audit_scores(metric: Metric, audit_rows: tuple[Rows, Rows] | None) -> tuple[float | None, float | None]:
+    """Return the audit score and its standard error; None if the few audit rows leave one undefined."""
+    if audit_rows is None:
+        return None, None
+    score = score_rows(metric, *audit_rows).score
     if math.isinf(score):
         raise SubmissionError(
             f"The metric '{metric.name}' is infinite on the audit rows in {SUBMISSION_FILE}."
         )
-    return _finite(score)
+    return _finite(score), _standard_error(metric, *audit_rows)
 
 
 def _standard_error(metric: Metric, truth: Rows, predictions: Rows) -> float | None:

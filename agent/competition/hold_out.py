@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agent.competition.metrics import Rows
+from agent.competition.metrics.rows import make_read_only
 from agent.competition.prepared import GROUPS_FILE, Prepared
 from agent.competition.submission import SubmissionFormat, parse_predictions, read_predictions, read_truth
 from agent.competition.tables import read_table
-from agent.competition.untrusted_csv import SubmissionError, TextColumn, read_text_columns
+from agent.competition.untrusted_csv import SubmissionError, TextColumn, find_ids, read_text_columns
 from agent.core.errors import SetupError
 
 _MAX_CACHED_BYTES = 50_000_000  # largest prediction file that is cached in memory
@@ -85,6 +86,8 @@ def load_common_rows(
     truth, first = load_hold_out(prepared, part, before)
     other_truth, second = load_hold_out(prepared, part, after)
     rows = min(int(truth.shape[0]), int(other_truth.shape[0]))
+    if int(other_truth.shape[0]) == rows == int(truth.shape[0]):
+        return truth, first, second  # the cached arrays, whose scores are cached too
     return truth[:rows], first[:rows], second[:rows]
 
 
@@ -100,7 +103,9 @@ def load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
         read_predictions(file, form, test_ids)
         return None
     ids, truth = load_answers(prepared.private, "audit.csv", form)
-    return truth, read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
+    predictions = read_predictions(file, form, [*ids, *test_ids])[: len(ids)]
+    make_read_only(predictions)
+    return truth, predictions
 
 
 # Prepared data never changes, since its fingerprint names its folder. Reading the data for every node
@@ -108,7 +113,9 @@ def load_submission(prepared: Prepared, file: Path) -> tuple[Rows, Rows] | None:
 @lru_cache(maxsize=8)
 def load_answers(private: Path, name: str, form: SubmissionFormat) -> tuple[list[str], Rows]:
     """Return the cached ids and answers of a file. Callers must not change them."""
-    return read_truth(private / name, form)
+    ids, truth = read_truth(private / name, form)
+    make_read_only(truth)
+    return ids, truth
 
 
 def validation_ids(prepared: Prepared) -> list[str]:
@@ -145,11 +152,26 @@ def _read_validation(
     columns = read_text_columns(file, (form.id_column, *form.columns))
     if not fold_rows:
         ids, truth = load_answers(private, "val.csv", form)
-        return ValidationRows(truth, parse_predictions(columns, form, ids), 1)
-    ids, truth = load_answers(private, "folds.csv", form)
+        return _validation_rows(truth, parse_predictions(columns, form, ids), 1)
+    ids, _ = load_answers(private, "folds.csv", form)
     folds = _predicted_folds(columns[0], ids, fold_rows)
     rows = sum(fold_rows[:folds])
-    return ValidationRows(truth[:rows], parse_predictions(columns, form, ids[:rows]), folds)
+    first = _first_answers(private, form, rows)
+    return _validation_rows(first, parse_predictions(columns, form, ids[:rows]), folds)
+
+
+def _validation_rows(truth: Rows, predictions: Rows, folds: int) -> ValidationRows:
+    make_read_only(predictions)
+    return ValidationRows(truth, predictions, folds)
+
+
+# One array for all nodes with as many folds, so that their scores are found again (`score_rows`).
+@lru_cache(maxsize=16)
+def _first_answers(private: Path, form: SubmissionFormat, rows: int) -> Rows:
+    """Return the answers of the first rows of all folds. Callers must not change them."""
+    truth = load_answers(private, "folds.csv", form)[1][:rows]
+    make_read_only(truth)
+    return truth
 
 
 # A node's predictions are read when they are scored, and again in comparisons with parent and children.
@@ -171,16 +193,16 @@ def _predicted_folds(column: TextColumn, ids: Sequence[str], fold_rows: tuple[in
     Raises:
         SubmissionError: rows of a fold are missing, or the file has other rows.
     """
-    fold_of = dict(zip(ids, np.repeat(np.arange(len(fold_rows)), fold_rows).tolist(), strict=True))
-    found = set(column.text.to_pylist())
-    counts = np.bincount([fold_of[row] for row in found if row in fold_of], minlength=len(fold_rows))
+    is_found, other = find_ids(column, ids)
+    fold_of = np.repeat(np.arange(len(fold_rows)), fold_rows)
+    counts = np.bincount(fold_of[is_found], minlength=len(fold_rows))
     folds = max(int(np.flatnonzero(counts).max(initial=0)) + 1, 1)
     faults = []
     for fold in range(folds):
         if missing := fold_rows[fold] - int(counts[fold]):
-            first = next(row for row in ids if fold_of[row] == fold and row not in found)
+            first = ids[int(np.flatnonzero((fold_of == fold) & ~is_found)[0])]
             faults.append(f"lacks {missing} of the {fold_rows[fold]} rows of fold {fold} (first {first!r})")
-    if other := sorted(found - fold_of.keys()):
+    if other:
         last = len(fold_rows) - 1
         rows = "1 row that is" if len(other) == 1 else f"{len(other)} rows that are"
         faults.append(f"adds {rows} in none of the folds 0 to {last} (first {other[0]!r})")

@@ -94,6 +94,14 @@ def _in_one_piece(column: pa.ChunkedArray) -> pa.StringArray:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
 
+def find_ids(column: TextColumn, expected: Sequence[str]) -> tuple[npt.NDArray[np.bool_], list[str]]:
+    """Return which expected ids (len(expected),) a column holds, and its other ids, sorted, each once."""
+    position = pc.index_in(column.text, value_set=pa.array(expected, pa.string()))
+    is_found = np.zeros(len(expected), dtype=np.bool_)
+    is_found[position.drop_null().to_numpy()] = True
+    return is_found, sorted(set(column.text.filter(position.is_null()).to_pylist()))
+
+
 def match_ids(column: TextColumn, expected: Sequence[str]) -> npt.NDArray[np.intp]:
     """Return the position of each expected id in the id column (len(expected),).
 

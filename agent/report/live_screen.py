@@ -1,5 +1,6 @@
 """Live screen of a run in progress."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,14 @@ from agent.report import formatting
 from agent.report.live_layout import LATEST_NODES, StatusCounts, View, draw
 
 REFRESH_EVERY_S = 0.25
+_MOST_SHARE = 0.03  # of the time that drawing may take; candidates need the cores
 
 
 class LiveScreen:
-    """Redraws at most four times a second, and only while the loop waits for a candidate."""
+    """Redraws at most four times a second, and only while the loop waits for a candidate.
+
+    On a slow or busy machine it redraws less often, so that drawing takes a small share of the time.
+    """
 
     def __init__(
         self, console: Console, metric: str = "score", now: Callable[[], float] = time.monotonic
@@ -26,7 +31,7 @@ class LiveScreen:
         self._metric = metric
         self._now = now
         self._event_at = now()
-        self._drawn_at = -REFRESH_EVERY_S
+        self._next_at = -math.inf
         self._view: View | None = None
         # rich's own refresh thread would read the state while the loop changes it.
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
@@ -80,9 +85,9 @@ class LiveScreen:
         now = self._now()
         if self._view is None or self._view.state.settings is None:
             return
-        if not force and now - self._drawn_at < REFRESH_EVERY_S:
+        if not force and now < self._next_at:
             return
-        self._drawn_at = now
         is_finished = self._view.state.finished is not None
         self._view.elapsed_s = self._view.state.elapsed_s + (0.0 if is_finished else now - self._event_at)
         self._live.update(draw(self._view, self._console.width, self._console.height), refresh=True)
+        self._next_at = now + max(REFRESH_EVERY_S, (self._now() - now) / _MOST_SHARE)

@@ -120,6 +120,15 @@ def resamples_of_labels() -> Case:
     return resamples("accuracy", truth, before, after)
 
 
+def resamples_of_ranks() -> Case:
+    """Compare the ROC AUC of five classes on 10,000 rows."""
+    rng = np.random.default_rng(28)
+    truth = rng.integers(0, 5, 10_000)
+    scores = [np.exp(rng.normal(size=(10_000, 5)) + skill * np.eye(5)[truth]) for skill in (1.0, 1.1)]
+    before, after = (each / each.sum(axis=1, keepdims=True) for each in scores)
+    return resamples("roc_auc", truth, before, after)
+
+
 def resamples_of_label_sets() -> Case:
     return resamples("micro_f1", *(label_sets(21_000, seed) for seed in (1, 2, 3)))
 
@@ -160,6 +169,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "submission": submission,
     "resamples-labels": resamples_of_labels,
     "resamples-label-sets": resamples_of_label_sets,
+    "resamples-ranks": resamples_of_ranks,
     "pictures": pictures,
     "prepare-digits": lambda: preparation("digits"),
     "prepare-signals": lambda: preparation("signals"),

@@ -71,3 +71,21 @@ def test_views_of_a_run_import_no_numeric_packages(home: Home) -> None:
     views = (("tree", run), ("show", run, "1"), ("runs",), ("lessons", "list"), ("solutions",))
     heavy = {view: _probe(*view)[1] & (NUMERIC | NETWORK) for view in views}
     assert heavy == {view: set() for view in views}
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [(None, "1"), ("3", "3")])
+def test_the_harness_multiplies_matrices_in_one_thread_unless_told_otherwise(
+    wanted: str | None, threads: str
+) -> None:
+    """Candidates use all cores; a second thread of a small product waits for one of them."""
+    script = (
+        "import atexit, os, sys\n"
+        "from agent.cli.app import main\n"
+        "sys.argv = ['mars', '--help']\n"
+        "atexit.register(lambda: print(os.environ['OPENBLAS_NUM_THREADS'], file=sys.__stderr__))\n"
+        "main()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment |= {"OPENBLAS_NUM_THREADS": wanted} if wanted else {}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert ended.stderr.split() == [threads]

@@ -211,6 +211,25 @@ class TestLiveScreen:
         assert written(console).count(HEADLINE) - pictures <= 4
         observer.close()
 
+    def test_redraws_less_often_where_drawing_is_slow(self, story: list[Event]) -> None:
+        """A picture that takes 0.1 s is drawn every 3 to 4 s, so that candidates keep the cores."""
+        console, now = terminal(), Clock()
+        observer = LiveScreen(console, "micro_f1", now)
+        state = send(observer, story)
+        pictures = written(console).count(HEADLINE)
+
+        def draw_slowly(*arguments: object, **options: object) -> None:
+            now.now += 0.1
+            update(*arguments, **options)
+
+        update = observer._live.update
+        observer._live.update = draw_slowly  # type: ignore[method-assign, assignment]
+        while now.now < 30.0:
+            now.now += 0.1
+            observer.on_progress(state, {})
+        assert 7 <= written(console).count(HEADLINE) - pictures <= 12
+        observer.close()
+
     def test_an_event_costs_well_under_a_millisecond_however_long_the_run(self) -> None:
         script = Script()
         script.start()

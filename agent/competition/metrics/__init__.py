@@ -9,6 +9,7 @@ from agent.competition.metrics.metric import Metric, PredictionKind
 from agent.competition.metrics.own_metric import SandboxRunner
 from agent.competition.metrics.registry import METRICS, get_metric, metric_of
 from agent.competition.metrics.rows import Floats, Rows
+from agent.competition.metrics.scored_rows import ScoredRows, score_rows
 from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer, ratio, row_means
 from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
 from agent.competition.metrics.traits import TRAITS, Trait
@@ -25,6 +26,7 @@ __all__ = [
     "PredictionKind",
     "Rows",
     "SandboxRunner",
+    "ScoredRows",
     "SourceContext",
     "Trait",
     "WeightedScorer",
@@ -33,6 +35,7 @@ __all__ = [
     "paired_effect",
     "ratio",
     "row_means",
+    "score_rows",
     "sklearn_call",
     "standard_error",
 ]

@@ -1,19 +1,31 @@
-"""Standard errors of scores and of score differences, by the bootstrap over rows (Efron, 1979)."""
+"""Standard errors of scores and of score differences, by the bootstrap over rows (Efron, 1979).
+
+- A mean over rows has a closed form: the limit of the bootstrap for many resamples.
+- A metric of sums over rows is scored from resampled sums. Rows with equal contributions are counted instead.
+- A metric of ranks is replaced by its first-order expansion, which depends on sums. For ROC AUC the expansion
+  has the placement values of DeLong et al. (1988).
+- Other metrics are scored once for each resample.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.competition.metrics.metric import Metric
-from agent.competition.metrics.rows import Floats, Rows, SparseRows, row_count
+from agent.competition.metrics.rows import Floats, Rows, SparseRows, is_sparse
+from agent.competition.metrics.scored_rows import ScoredRows, score_rows
 from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer
 
 _MAX_BLOCK_WEIGHTS = 2**22  # 32 MB of float64
 _MOST_GROUPS = (
     2048  # groups estimate a spread as well as single rows, and cost the same for any number of rows
 )
+_MOST_COUNTED = 40  # distinct rows whose counts are drawn faster than single rows
+_MOST_RESAMPLES = 400  # of the draws that are kept between calls
+_DENSE_COLUMNS = 64  # fewer columns are multiplied faster as a dense matrix
 _ZERO_ERROR = 1e-12  # a smaller error is rounding
 _MIN_RESAMPLES = 20  # with a defined score; fewer do not estimate a spread
 
@@ -43,8 +55,11 @@ def standard_error(
     metric: Metric, truth: Rows, prediction: Rows, seed: int = 0, resamples: int = 200
 ) -> float:
     """Return the standard deviation of the score over resampled rows; NaN if too few resamples define it."""
-    rows = row_count(truth, prediction)
-    (scores,) = _resample_scores([metric.scorer(truth, prediction)], rows, seed, resamples)
+    scored = score_rows(metric, truth, prediction)
+    (simple,) = _simplify([scored])
+    if (means := _row_scores(simple)) is not None:
+        return _error_of_mean(means)
+    (scores,) = _resample_scores([simple], scored.rows, seed, resamples)
     return _standard_deviation(scores)
 
 
@@ -57,20 +72,43 @@ def paired_effect(
     standard error measures the certainty of the sign. The standard error of the ratio would be far too small
     if one error is almost 0, for example with 1 mistake against 8.
     """
-    rows = row_count(truth, before, after)
-    scorers = [metric.scorer(truth, before), metric.scorer(truth, after)]
-    error_before, error_after = (
-        metric.error(metric.score(truth, prediction)) for prediction in (before, after)
-    )
+    scored = [score_rows(metric, truth, prediction) for prediction in (before, after)]
+    error_before, error_after = (metric.error(one.score) for one in scored)
     larger = max(error_before, error_after)
     scale = larger if larger > _ZERO_ERROR else 1.0
     effect = (error_before - error_after) / scale
 
-    scores_before, scores_after = _resample_scores(scorers, rows, seed, resamples)
-    difference = scores_after - scores_before
+    simple = _simplify(scored)
+    scores_before, scores_after = _resample_scores(simple, scored[0].rows, seed, resamples)
     lower, upper = _interval(metric.direction.gain(scores_after, scores_before))
+    means_before, means_after = (_row_scores(scorer) for scorer in simple)
+    if means_before is not None and means_after is not None:
+        deviation = _error_of_mean(means_after - means_before)
+    else:
+        deviation = _standard_deviation(scores_after - scores_before)
     # Score and error differ by sign and a constant only, so their differences have the same deviation.
-    return PairedEffect(effect, _standard_deviation(difference) / scale, scale, lower, upper)
+    return PairedEffect(effect, deviation / scale, scale, lower, upper)
+
+
+def _simplify(scored: Sequence[ScoredRows]) -> Sequence[WeightedScorer]:
+    """Return first-order expansions of the scores if all of them have one, otherwise their scorers."""
+    expansions = [one.expansion for one in scored if one.expansion is not None]
+    return expansions if len(expansions) == len(scored) else [one.scorer for one in scored]
+
+
+def _row_scores(scorer: WeightedScorer) -> Floats | None:
+    """Return the score (N,) of each row if their mean is the score; None for other metrics."""
+    if not isinstance(scorer, AdditiveScorer) or not scorer.is_mean or is_sparse(scorer.statistics):
+        return None
+    scores: Floats = scorer.statistics.mean(axis=1)
+    return scores
+
+
+def _error_of_mean(values: Floats) -> float:
+    """Return the standard error of the mean as the bootstrap has it: with the variance of the rows drawn."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = float(values.std() / np.sqrt(len(values)))
+    return error if np.isfinite(error) else float("nan")
 
 
 def _standard_deviation(values: Floats) -> float:
@@ -89,26 +127,77 @@ def _interval(values: Floats) -> tuple[float, float]:
 
 def _resample_scores(scorers: Sequence[WeightedScorer], rows: int, seed: int, resamples: int) -> list[Floats]:
     """Return the scores (resamples,) of each scorer. All scorers see the same draws."""
-    merged, counts = _merge_equal_rows(scorers, rows)
-    if len(counts) > 2 * _MOST_GROUPS:
-        merged, counts = _group_rows(merged, counts, seed)
-    draws = _draws(np.random.default_rng(seed), counts, resamples)
-    parts = [[scorer.scores(weights) for scorer in merged] for weights in draws]
+    additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
+    if len(additive) == len(scorers):
+        return _resample_sums(additive, rows, seed, resamples)
+    draws = _draw_blocks(np.random.default_rng(seed), rows, resamples)
+    parts = [[scorer.scores(weights) for scorer in scorers] for weights in draws]
     return [np.concatenate(scores) for scores in zip(*parts, strict=True)]
 
 
-def _merge_equal_rows(
-    scorers: Sequence[WeightedScorer], rows: int
-) -> tuple[Sequence[WeightedScorer], npt.NDArray[np.int64]]:
-    """Merge rows that contribute the same to every score into one row with a count, to draw fewer rows."""
-    keys = [
-        scorer.keys for scorer in scorers if isinstance(scorer, AdditiveScorer) and scorer.keys is not None
-    ]
+def _resample_sums(scorers: Sequence[AdditiveScorer], rows: int, seed: int, resamples: int) -> list[Floats]:
+    """Return the scores (resamples,) of metrics of sums, from counts of equal rows or of groups of rows."""
+    distinct = _distinct_rows(scorers)
+    if distinct is not None:
+        first, counts = distinct
+        generator = np.random.default_rng(seed)
+        drawn = generator.multinomial(rows, counts / rows, size=resamples).astype(np.float64)
+        return [_take_rows(scorer, first).scores(drawn) for scorer in scorers]
+    if rows <= 2 * _MOST_GROUPS:
+        weights = _draw_rows(seed, rows, resamples)
+        return [_as_dense(scorer).scores(weights) for scorer in scorers]
+    weights = _draw_rows(seed, _MOST_GROUPS, resamples)
+    return [grouped.scores(weights) for grouped in _group_rows(scorers, rows, seed)]
+
+
+def _distinct_rows(
+    scorers: Sequence[AdditiveScorer],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
+    """Return a row (G,) of each kind of rows that contribute the same to every score, and their counts (G,).
+
+    None if the metric has no such kinds, or too many of them.
+    """
+    keys = [scorer.keys for scorer in scorers if scorer.keys is not None]
     if len(keys) < len(scorers):
-        return scorers, np.ones(rows, dtype=np.int64)
-    _, first, counts = np.unique(np.hstack(keys), axis=0, return_index=True, return_counts=True)
-    additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
-    return [replace(scorer, statistics=scorer.statistics[first]) for scorer in additive], counts
+        return None
+    codes, span = _row_codes(np.hstack(keys))
+    if span > 2 * len(codes):
+        _, codes = np.unique(codes, return_inverse=True)
+    all_counts = np.bincount(codes)
+    row = np.zeros(len(all_counts), dtype=np.int64)
+    row[codes] = np.arange(len(codes))
+    present = np.flatnonzero(all_counts)
+    if len(present) > _MOST_COUNTED or 8 * len(present) >= len(codes):
+        return None
+    return row[present], all_counts[present]
+
+
+def _row_codes(keys: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.int64], int]:
+    """Return one number (N,) for each row of keys (N, Q), equal for equal rows only, and their range."""
+    codes, span = np.zeros(len(keys), dtype=np.int64), 1
+    for column in keys.T:
+        numbers = column.astype(np.int64)
+        if (numbers != column).any():
+            _, numbers = np.unique(column, return_inverse=True)
+        low = int(numbers.min())
+        width = int(numbers.max()) - low + 1
+        if span * width > 2**62:
+            _, codes = np.unique(codes, return_inverse=True)
+            span = len(codes)
+        codes, span = codes * width + (numbers - low), span * width
+    return codes, span
+
+
+def _take_rows(scorer: AdditiveScorer, rows: npt.NDArray[np.int64]) -> AdditiveScorer:
+    return _as_dense(replace(scorer, statistics=scorer.statistics[rows]))
+
+
+def _as_dense(scorer: AdditiveScorer) -> AdditiveScorer:
+    return replace(scorer, statistics=_dense_if_narrow(scorer.statistics))
+
+
+def _dense_if_narrow(matrix: Floats | SparseRows) -> Floats | SparseRows:
+    return matrix.toarray() if is_sparse(matrix) and matrix.shape[1] <= _DENSE_COLUMNS else matrix
 
 
 @dataclass(frozen=True)
@@ -123,36 +212,47 @@ class _GroupedScorer:
         return self.finish(weights @ self.totals, weights @ self.sizes)
 
 
-def _group_rows(
-    scorers: Sequence[WeightedScorer], counts: npt.NDArray[np.int64], seed: int
-) -> tuple[Sequence[WeightedScorer], npt.NDArray[np.int64]]:
-    """Return scorers of random groups of rows, if the metric is additive and no rows are merged."""
+def _group_rows(scorers: Sequence[AdditiveScorer], rows: int, seed: int) -> list[_GroupedScorer]:
+    """Return scorers of random groups of rows."""
+    member, sizes = _random_groups(seed, rows)
+    totals = [_dense_if_narrow(member @ scorer.statistics) for scorer in scorers]
+    return [
+        _GroupedScorer(total, sizes, scorer.finish) for total, scorer in zip(totals, scorers, strict=True)
+    ]
+
+
+@lru_cache(maxsize=4)
+def _random_groups(seed: int, rows: int) -> tuple[SparseRows, Floats]:
+    """Return the groups as a matrix (G, N) of 1 for each member, and their sizes (G,)."""
     from scipy.sparse import csr_array  # slow to import, and few commands score many rows
 
-    additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
-    if len(additive) < len(scorers) or counts.max() > 1:
-        return scorers, counts
-    rows = len(counts)
     order = np.random.default_rng(seed).permutation(rows)
     group = np.empty(rows, dtype=np.int64)
     group[order] = np.arange(rows) % _MOST_GROUPS
     member = csr_array((np.ones(rows), (group, np.arange(rows))), shape=(_MOST_GROUPS, rows))
-    sizes = np.bincount(group, minlength=_MOST_GROUPS).astype(np.float64)
-    grouped = [_GroupedScorer(member @ scorer.statistics, sizes, scorer.finish) for scorer in additive]
-    return grouped, np.ones(_MOST_GROUPS, dtype=np.int64)
+    return member, np.bincount(group, minlength=_MOST_GROUPS).astype(np.float64)
 
 
-def _draws(generator: np.random.Generator, counts: npt.NDArray[np.int64], resamples: int) -> Iterator[Floats]:
-    """Yield row weights (b, N) in blocks of bounded memory: how often each row is in sum(counts) draws."""
-    total, groups = int(counts.sum()), len(counts)
-    members = np.repeat(np.arange(groups), counts)
-    block = max(1, _MAX_BLOCK_WEIGHTS // total)
+def _draw_rows(seed: int, rows: int, resamples: int) -> Floats:
+    """Return row weights (resamples, N): how often each row is in N draws. N is at most 2 * _MOST_GROUPS."""
+    kept = _kept_draws(seed, rows, max(resamples, _MOST_RESAMPLES))
+    return kept[:resamples].astype(np.float64)
+
+
+# The nodes of a run have few different numbers of rows. Drawing took longer than scoring.
+@lru_cache(maxsize=8)
+def _kept_draws(seed: int, rows: int, resamples: int) -> npt.NDArray[np.uint16]:
+    """Return the draws in at most 2 bytes per row and resample. Callers must not change them."""
+    drawn = list(_draw_blocks(np.random.default_rng(seed), rows, resamples))
+    return np.concatenate(drawn).astype(np.uint16)
+
+
+def _draw_blocks(generator: np.random.Generator, rows: int, resamples: int) -> Iterator[Floats]:
+    """Yield row weights (b, N) in blocks of bounded memory: how often each row is in N draws."""
+    block = max(1, _MAX_BLOCK_WEIGHTS // rows)
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        if 8 * groups < total:  # few groups: a multinomial is cheaper than single draws
-            yield generator.multinomial(total, counts / total, size=size).astype(np.float64)
-            continue
-        picks = members[generator.integers(0, total, (size, total))]
-        picks += groups * np.arange(size)[:, None]
-        drawn = np.bincount(picks.ravel(), minlength=size * groups)
-        yield drawn.reshape(size, groups).astype(np.float64)
+        picks = generator.integers(0, rows, (size, rows))
+        picks += rows * np.arange(size)[:, None]
+        drawn = np.bincount(picks.ravel(), minlength=size * rows)
+        yield drawn.reshape(size, rows).astype(np.float64)

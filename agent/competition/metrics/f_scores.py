@@ -34,7 +34,7 @@ def counts_per_row(truth: SparseRows, prediction: SparseRows) -> tuple[Floats, F
 
 
 def pooled_f(
-    hits: Floats, true: Floats, predicted: Floats, beta: float, keys: npt.NDArray[Any] | None = None
+    hits: Floats, true: Floats, predicted: Floats, beta: float, keys: npt.NDArray[Any] | None
 ) -> AdditiveScorer:
     """Return the scorer of F-beta from counts (N,) summed over rows."""
     statistics = np.stack([(1 + beta**2) * hits, beta**2 * true + predicted], axis=1)
@@ -42,7 +42,7 @@ def pooled_f(
     def finish(totals: Floats, rows: Floats) -> Floats:
         return ratio(totals[:, 0], totals[:, 1], undefined=0.0)
 
-    return AdditiveScorer(statistics, finish, statistics if keys is None else keys)
+    return AdditiveScorer(statistics, finish, keys)
 
 
 def label_source(context: SourceContext, average: str = "") -> MetricSource:

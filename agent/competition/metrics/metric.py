@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from agent.competition.metrics.direction import Direction
 from agent.competition.metrics.rows import Rows, row_count
-from agent.competition.metrics.scorers import WeightedScorer
+from agent.competition.metrics.scorers import WeightedScorer, score_every_row_once
 from agent.competition.metrics.source import MetricSource, SourceContext
 from agent.competition.metrics.traits import Trait
 from agent.competition.spec import PredictionKind, Task
@@ -68,9 +66,8 @@ class Metric:
         Raises:
             ValueError: The numbers of rows differ or are 0.
         """
-        every_row_once = np.ones((1, row_count(truth, prediction)))
-        with np.errstate(over="ignore"):
-            return float(self.scorer(truth, prediction).scores(every_row_once)[0])
+        rows = row_count(truth, prediction)
+        return score_every_row_once(self.scorer(truth, prediction), rows)
 
     def is_better(self, a: float, b: float) -> bool:
         """Return whether score `a` is strictly better than `b`. A score that is not finite is worst."""

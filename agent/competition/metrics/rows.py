@@ -29,10 +29,22 @@ else:
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_DENSE_CLASSES = 32  # fewer classes are counted faster in a dense matrix
+
 
 def is_sparse(rows: Rows) -> TypeGuard[SparseRows]:
     """Return whether rows are a sparse matrix: label sets or masks."""
     return not isinstance(rows, np.ndarray)
+
+
+def make_read_only(rows: Rows) -> None:
+    """Make the array, or the array of cells of a sparse matrix, read-only."""
+    (rows.data if is_sparse(rows) else rows).flags.writeable = False
+
+
+def is_read_only(rows: Rows) -> bool:
+    """Return whether `make_read_only` was called for the rows."""
+    return not (rows.data if is_sparse(rows) else rows).flags.writeable
 
 
 def row_count(*arrays: Rows) -> int:
@@ -58,18 +70,23 @@ def one_hot(labels: Rows, class_count: int) -> SparseRows:
     return csr_array((np.ones(count), labels, np.arange(count + 1)), shape=(count, class_count))
 
 
-def pair_as_sets(truth: Rows, prediction: Rows) -> tuple[SparseRows, SparseRows]:
-    """Return labels `(N,)` or label sets `(N, C)` as two float matrices `(N, C)`."""
+def pair_as_sets(truth: Rows, prediction: Rows) -> tuple[Rows, Rows]:
+    """Return labels `(N,)` or label sets `(N, C)` as two float matrices `(N, C)`, dense for few classes."""
     from scipy.sparse import csr_array
 
     if truth.ndim == 2:
         return csr_array(truth, dtype=np.float64), csr_array(prediction, dtype=np.float64)
     class_count = int(max(truth.max(), prediction.max())) + 1
+    if class_count <= _DENSE_CLASSES:
+        classes = np.arange(class_count)
+        return (truth[:, None] == classes).astype(np.float64), (prediction[:, None] == classes).astype(float)
     return one_hot(truth, class_count), one_hot(prediction, class_count)
 
 
-def side_by_side(*matrices: Rows) -> SparseRows:
-    """Return matrices of N rows as one sparse matrix."""
+def side_by_side(*matrices: Rows) -> Rows:
+    """Return matrices of N rows as one matrix, which is sparse if any of them is."""
+    if not any(is_sparse(matrix) for matrix in matrices):
+        return np.hstack(matrices)
     from scipy.sparse import hstack
 
     return hstack(matrices, format="csr")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,12 @@ class WeightedScorer(Protocol):
         """Return scores (B,) for row weights (B, N); NaN if a weighting leaves the metric undefined."""
 
 
+def score_every_row_once(scorer: WeightedScorer, rows: int) -> float:
+    """Return the score over all rows; NaN if undefined, infinite if extreme values overflow."""
+    with np.errstate(over="ignore"):
+        return float(scorer.scores(np.ones((1, rows)))[0])
+
+
 @dataclass(frozen=True)
 class AdditiveScorer:
     """Scores a metric that depends on sums over rows only, so that all resamples are one matrix product."""
@@ -25,19 +31,28 @@ class AdditiveScorer:
     finish: Callable[[Floats, Floats], Floats]  # totals (B, K), numbers of rows (B,) -> scores (B,)
     # (N, Q) small integers. Rows with equal keys contribute the same, so resampling may merge them.
     keys: npt.NDArray[Any] | None = None
+    is_mean: bool = False  # the score is the mean over rows and columns of dense statistics
 
     def scores(self, weights: Floats) -> Floats:
         return self.finish(weights @ self.statistics, weights.sum(axis=1))
 
 
+@runtime_checkable
+class LinearisableScorer(WeightedScorer, Protocol):
+    """Scores a metric of ranks, whose dependence on the row weights has a known derivative."""
+
+    def linearise(self) -> AdditiveScorer | None:
+        """Return the scorer of the first-order expansion around every row once; None if it is too coarse."""
+
+
 def row_means(scores: Floats, keys: npt.NDArray[Any] | None = None) -> AdditiveScorer:
     """Return the scorer of a metric that averages a score (N,) per row."""
-    return AdditiveScorer(scores[:, None], lambda totals, rows: totals[:, 0] / rows, keys)
+    return AdditiveScorer(scores[:, None], lambda totals, rows: totals[:, 0] / rows, keys, is_mean=True)
 
 
 def target_means(losses: Floats) -> AdditiveScorer:
     """Return the scorer of losses (N, T), averaged over rows, then over targets."""
-    return AdditiveScorer(losses, lambda totals, rows: (totals / rows[:, None]).mean(axis=1))
+    return AdditiveScorer(losses, lambda totals, rows: (totals / rows[:, None]).mean(axis=1), is_mean=True)
 
 
 def mean_over_classes(totals: Floats, rows: Floats) -> Floats:

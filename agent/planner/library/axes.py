@@ -6,8 +6,10 @@ beyond each end of the ladder.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +54,19 @@ class Axis:
 
     def position(self, value: Value) -> float:
         """Return the position of a number on the ladder, or the index of a choice."""
+        known = self._known_positions.get(value)
+        return self._position(value) if known is None else known
+
+    @cached_property
+    def _known_positions(self) -> dict[Value, float]:
+        """The positions of the values, which a sampler asks for thousands of times."""
+        return {value: self._position(value) for value in self.values}
+
+    def _position(self, value: Value) -> float:
         if not self.knots:
             return float(self.values.index(value)) if value in self.values else -1.0
         number = min(max(float(value), self.knots[0]), self.knots[-1])
-        after = next((at for at, knot in enumerate(self.knots) if knot >= number), len(self.knots) - 1)
+        after = bisect_left(self.knots, number)
         if after == 0:
             return 0.0
         low, high = self.knots[after - 1], self.knots[after]

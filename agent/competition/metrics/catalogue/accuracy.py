@@ -4,13 +4,13 @@ import numpy as np
 
 from agent.competition.metrics.metric import Metric
 from agent.competition.metrics.rows import Rows
-from agent.competition.metrics.scorers import AdditiveScorer
+from agent.competition.metrics.scorers import AdditiveScorer, row_means
 from agent.competition.metrics.source import MetricSource, SourceContext
 
 
 def accuracy(truth: Rows, prediction: Rows) -> AdditiveScorer:
-    hits = (truth == prediction).astype(np.float64)[:, None]
-    return AdditiveScorer(hits, lambda totals, rows: totals[:, 0] / rows, keys=hits)
+    hits = (truth == prediction).astype(np.float64)
+    return row_means(hits, keys=hits[:, None])
 
 
 def source(context: SourceContext) -> MetricSource:

@@ -23,7 +23,8 @@ return float(np.mean(each))"""
 
 
 def average_precision(truth: Rows, prediction: Rows) -> ClassMeanScorer:
-    return ClassMeanScorer(rank_classes(truth, prediction), mean_precision)
+    classes = rank_classes(truth, prediction)
+    return ClassMeanScorer(classes, mean_precision, precision_influence, needs_negatives=False)
 
 
 def mean_precision(positives: Floats, negatives: Floats) -> Floats:
@@ -32,6 +33,23 @@ def mean_precision(positives: Floats, negatives: Floats) -> Floats:
     predicted = hits + negatives[:, ::-1].cumsum(axis=1)[:, ::-1]
     precision = ratio(hits, predicted, undefined=0.0)
     return ratio((positives * precision).sum(axis=1), positives.sum(axis=1), undefined=np.nan)
+
+
+def precision_influence(positives: Floats, negatives: Floats) -> tuple[Floats, Floats]:
+    """Return the influence (G,) of one positive and of one negative row.
+
+    A row counts by its own precision, if it is positive, and by the precision of all thresholds at or below
+    its probability.
+    """
+    hits = positives[::-1].cumsum()[::-1]
+    predicted = hits + negatives[::-1].cumsum()[::-1]
+    true = positives.sum()
+    precision = hits / predicted
+    gains = np.cumsum(positives / predicted)
+    losses = np.cumsum(positives * precision / predicted)
+    average = (positives * precision).sum() / true
+    share = true / (true + negatives.sum())
+    return (precision - average + gains - losses) / share, -losses / share
 
 
 def source(context: SourceContext) -> MetricSource:

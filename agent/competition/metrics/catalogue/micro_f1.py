@@ -1,5 +1,7 @@
 """Micro F1 and F-beta: the F score of all cells of the row-by-class matrix together."""
 
+import numpy as np
+
 from agent.competition.metrics.f_scores import counts_per_row, label_set_source, pooled_f, with_beta
 from agent.competition.metrics.metric import Metric
 from agent.competition.metrics.rows import SparseRows
@@ -12,7 +14,8 @@ return float({gain} * hits / max({recall}truth.sum() + prediction.sum(), 1))"""
 
 
 def micro_f(truth: SparseRows, prediction: SparseRows, beta: float = 1.0) -> AdditiveScorer:
-    return pooled_f(*counts_per_row(truth, prediction), beta)
+    counts = counts_per_row(truth, prediction)
+    return pooled_f(*counts, beta, keys=np.stack(counts, axis=1))
 
 
 def source(context: SourceContext) -> MetricSource:

@@ -21,7 +21,8 @@ return float(np.mean([roc_auc_score(truth == label, prediction[:, label]) for la
 
 
 def roc_auc(truth: Rows, prediction: Rows) -> ClassMeanScorer:
-    return ClassMeanScorer(rank_classes(truth, prediction), area_under_curve)
+    classes = rank_classes(truth, prediction)
+    return ClassMeanScorer(classes, area_under_curve, placement_values, needs_negatives=True)
 
 
 def area_under_curve(positives: Floats, negatives: Floats) -> Floats:
@@ -29,6 +30,19 @@ def area_under_curve(positives: Floats, negatives: Floats) -> Floats:
     below = np.cumsum(negatives, axis=1) - negatives
     right = (positives * (below + negatives / 2)).sum(axis=1)
     return ratio(right, positives.sum(axis=1) * negatives.sum(axis=1), undefined=np.nan)
+
+
+def placement_values(positives: Floats, negatives: Floats) -> tuple[Floats, Floats]:
+    """Return the influence (G,) of one positive and of one negative row (DeLong et al., 1988).
+
+    The placement value of a row is the share of rows of the other side that it is in the right order with.
+    """
+    true, false = positives.sum(), negatives.sum()
+    of_positive = (np.cumsum(negatives) - negatives / 2) / false
+    of_negative = 1 - (np.cumsum(positives) - positives / 2) / true
+    area = (positives * of_positive).sum() / true
+    rows = true + false
+    return (of_positive - area) * rows / true, (of_negative - area) * rows / false
 
 
 def source(context: SourceContext) -> MetricSource:

@@ -8,7 +8,10 @@ import numpy.typing as npt
 from agent.competition.metrics.correlation import correlation, correlation_source
 from agent.competition.metrics.metric import Metric
 from agent.competition.metrics.rows import Floats, Rows, as_columns
+from agent.competition.metrics.scorers import AdditiveScorer
 from agent.competition.metrics.source import MetricSource, SourceContext
+
+_MIN_ROWS = 128  # fewer rows are resampled one by one
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class _Ranks:
         centred: Floats = mean_ranks[:, self.run_of_row] - weights.sum(axis=1, keepdims=True) / 2
         return centred
 
+    def mean_above(self, values: Floats) -> Floats:
+        """Return sums (N,) of values (N,) over the rows above a row and half its equals, divided by N."""
+        runs = np.add.reduceat(values[self.order], self.run_starts)
+        above = runs[::-1].cumsum()[::-1] - runs / 2
+        shares: Floats = above[self.run_of_row] / len(values)
+        return shares
+
 
 @dataclass(frozen=True)
 class _RankCorrelation:
@@ -49,6 +59,30 @@ class _RankCorrelation:
             found.append(correlation(np.zeros_like(rows), np.zeros_like(rows), *means))
         mean: Floats = np.mean(found, axis=0)
         return mean
+
+    def linearise(self) -> AdditiveScorer | None:
+        """Return the expansion of the three moments of centred ranks; None for few rows."""
+        rows = len(self.pairs[0][0].order)
+        if rows < _MIN_ROWS:
+            return None
+        every_row_once = np.ones((1, rows))
+        columns = []
+        for true, guess in self.pairs:
+            x, y = (ranks.centred_ranks(every_row_once)[0] / rows for ranks in (true, guess))
+            columns += [
+                x * x + 2 * true.mean_above(x) - 2 * (x * x).mean(),
+                y * y + 2 * guess.mean_above(y) - 2 * (y * y).mean(),
+                x * y + true.mean_above(y) + guess.mean_above(x) - 2 * (x * y).mean(),
+            ]
+
+        def finish(totals: Floats, count: Floats) -> Floats:
+            zeros = np.zeros_like(count)
+            moments = (totals / count[:, None]).T.reshape(-1, 3, len(count))
+            found = [correlation(zeros, zeros, *three) for three in moments]
+            mean: Floats = np.mean(found, axis=0)
+            return mean
+
+        return AdditiveScorer(np.stack(columns, axis=1), finish)
 
 
 def spearman(truth: Rows, prediction: Rows) -> _RankCorrelation:

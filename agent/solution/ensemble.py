@@ -46,7 +46,8 @@ def ensemble_idea(nodes: list[Node]) -> Idea:
         title=f"Blend of nodes {names}",
         model=f"The trained solutions of nodes {names}, unchanged.",
         data="As each member reads it.",
-        training="Only the members train; blending weights come from greedy selection with replacement.",
+        training="Only the members train. A blend with greedy weights, an average of the best few or a "
+        "stacking layer combines their outputs, whichever wins out of fold.",
         evaluation="Weights and thresholds are cross-fitted: each validation row is scored out of fold.",
         blueprint=None,
     )

@@ -134,6 +134,10 @@ def lay_out(problem: Problem, workspace: Path) -> Path:
             first = len(cells) // problem.folds
             cells = cells[first:] if part == "train" else cells[:first]
         cells.to_csv(workspace / "metadata" / f"{part}.csv", index=False)
+    if problem.folds:
+        rows = len(problem.cells("val"))
+        table = {"id": problem.cells("val")["id"], "fold": np.arange(rows) * problem.folds // rows}
+        pd.DataFrame(table).to_csv(workspace / "metadata" / "folds.csv", index=False)
     if problem.classes:
         pd.DataFrame({"label": problem.classes}).to_csv(workspace / "metadata" / "classes.csv", index=False)
     random = np.random.default_rng(9)

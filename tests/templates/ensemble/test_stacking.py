@@ -204,3 +204,22 @@ def test_on_few_rows_the_blend_stays_where_unequal_weights_are_better(tmp_path: 
     result = run(lay_out(sums(300, shares=(0.9, 0.1)), tmp_path))
     assert result.analysis["combination"] == "blend"
     assert result.analysis["weights"]["003"] == pytest.approx(0.9, abs=0.06)
+
+
+def test_greedy_selection_adds_only_members_that_the_time_per_row_allows(tmp_path: Path) -> None:
+    """Four equal members of .4 ms: two fit into 1 ms, of which a tenth is kept, and all into 2 ms."""
+    random = np.random.default_rng(13)
+    truth = {part: random.normal(size=(rows, 1)) for part, rows in (("val", 600), ("test", TEST))}
+    members = {
+        f"{node:03}": {part: values + random.normal(size=values.shape) for part, values in truth.items()}
+        for node in range(1, 5)
+    }
+    free = Problem("regression", "rmse", truth, members, ("id", "a"), ("a",))
+    limits = {None: 4, 0.3: 1, 1.0: 2, 2.0: 4}
+    problems = [replace(free, predict_ms=ms, member_ms=(0.4,) * 4 if ms else ()) for ms in limits]
+    results = run_all(
+        [lay_out(problem, tmp_path / str(ms)) for problem, ms in zip(problems, limits, strict=True)]
+    )
+    used = [sum(weight > 0 for weight in result.analysis["weights"].values()) for result in results]
+    assert used == list(limits.values())
+    assert results[0].printed == results[3].printed < results[2].printed < results[1].printed

@@ -1,6 +1,7 @@
 """Reads a candidate's own reports: progress, log and analysis. None of them affects its score."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from agent.record.state import Node
 LEAST_CUT = 0.05  # a candidate that left out a smaller part counts as complete
 MAX_CACHE_SHARE = 0.95  # largest accepted share of a run's time that built caches
 _CURVE_POINTS = 60
+_REASON_CHARACTERS = 160  # of an ensemble's reason for its combination
+_MOST_MEMBERS = 25  # of an ensemble
 _ANALYSIS_BYTES = 1_000_000
 _LOG_BYTES = 4_000_000
 
@@ -83,6 +86,36 @@ def cut_of(analysis: dict[str, object]) -> Cut | None:
 
 
 def facts(analysis: dict[str, object]) -> dict[str, str]:
+    """Return what the candidate reports of pretrained weights or of an ensemble's members, for tables."""
+    return _pretrained_weights(analysis) | _combination(analysis)
+
+
+def _combination(analysis: dict[str, object]) -> dict[str, str]:
+    """Return how an ensemble combines its members, and what each member with a weight adds to the score."""
+    kind, reason = analysis.get("combination"), analysis.get("combination_reason")
+    if not isinstance(kind, str) or not isinstance(reason, str):
+        return {}
+    found = {"combination": plain_text(f"{kind}: {reason}", _REASON_CHARACTERS)}
+    alone, gains = _numbers(analysis, "member_metrics"), _numbers(analysis, "member_gains")
+    for member, weight in list(_numbers(analysis, "weights").items())[:_MOST_MEMBERS]:
+        if weight > 0:
+            parts = [f"weight {weight:.2f}"]
+            parts += [f"alone {alone[member]:.5f}"] if member in alone else []
+            parts += [f"adds {gains[member]:.5f}"] if member in gains else []
+            found[f"member {plain_text(member, 60)}"] = ", ".join(parts)
+    return found
+
+
+def _numbers(analysis: dict[str, object], name: str) -> dict[str, float]:
+    """Return the finite numbers by name in a part of the analysis."""
+    part = analysis.get(name)
+    if not isinstance(part, dict):
+        return {}
+    numbers = {key: value for key, value in part.items() if isinstance(value, float)}
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}
+
+
+def _pretrained_weights(analysis: dict[str, object]) -> dict[str, str]:
     """Return the pretrained weights that the candidate reports, shortened for tables."""
     weights = analysis.get("weights")
     if not isinstance(weights, dict):

@@ -42,6 +42,7 @@ from agent.search.ending import end_sentence, unused_time
 from agent.search.pruning import pruning_reason
 from agent.search.scheduler import Propose, Repeat
 from agent.solution import ensemble
+from agent.solution.choose import speed_sentence
 from agent.solution.expected import estimate_expected
 
 
@@ -144,11 +145,11 @@ class SearchLoop:
 
     def _finish(self, reason: EndReason, no_refit: str, expected: ExpectedScore | None) -> Node | None:
         chosen, now = self._decider.choice(self.state), self._elapsed_s()
-        unused = unused_time(self.state, now)
+        more = [part for part in (unused_time(self.state, now), speed_sentence(self.state)) if part]
         self._record(
             RunFinished(
                 elapsed_s=now,
-                reason=end_sentence(reason, self.state) + (f"; {unused}" if unused else ""),
+                reason="; ".join([end_sentence(reason, self.state), *more]),
                 end_reason=reason,
                 chosen=chosen.id if chosen else None,
                 no_refit=no_refit,

@@ -19,9 +19,8 @@ def node_source(state: RunState, node: Node, read_commit: Callable[[str], Mappin
         members = (state.nodes[number] for number in node.parents)
         return NodeSource(
             node.idea,
-            members=tuple(
-                MemberSource(member.name, member.idea.title, read_commit(member.commit)) for member in members
-            ),
+            members=tuple(_member(member, read_commit) for member in members),
+            predict_ms=state.run.predict_ms,
         )
     imported = state.run.imported if state.is_imported(node) else None
     return NodeSource(
@@ -40,6 +39,11 @@ def parent_commits(state: RunState, node: Node) -> list[str]:
         return [node.attempts[-1].failed.commit]
     results = [state.nodes[parent].result for parent in node.parents]
     return [result.commit for result in results if result is not None]
+
+
+def _member(node: Node, read_commit: Callable[[str], Mapping[str, str]]) -> MemberSource:
+    predict_ms = None if node.result is None else node.result.predict_ms
+    return MemberSource(node.name, node.idea.title, read_commit(node.commit), predict_ms)
 
 
 def _parent(state: RunState, node: Node) -> ParentSource | None:

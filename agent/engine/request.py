@@ -82,6 +82,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=_refit_rows(prepared) if request.refit else None,
+        predict_ms=request.predict_ms,
         offline=request.offline,
         trackers=request.trackers,
         templates_copied=True,

@@ -14,6 +14,7 @@ MAX_NODES = 1_000_000
 MAX_WORKERS = 256  # `make_settings` compares with the machine's cores
 MAX_GPUS_PER_NODE = 64  # `check_workers` compares with the machine's GPUs
 MAX_USD = 1_000_000.0
+MAX_PREDICT_MS = 3_600_000.0  # an hour
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,16 @@ class RunRequest:
             "Time is reserved for this; --no-refit gives it to the search."
         ),
     ] = True
+    predict_ms: Annotated[
+        float | None,
+        Option(
+            "Keep a solution that predicts one row within this time, in milliseconds, on this machine. Each "
+            "node is timed with its saved model on a batch of rows; the start of the process does not count.",
+            min=0.001,
+            max=MAX_PREDICT_MS,
+            metavar="MS",
+        ),
+    ] = None
     offline: Annotated[
         bool, Option("Use no network: no Kaggle, and no language model except a local one.")
     ] = False

@@ -107,6 +107,11 @@ class NodeResult(Frozen):
     audit_se: float | None = None
     curve: tuple[CurvePoint, ...] = ()
     cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
+    predict_ms: float | None = Field(
+        default=None,
+        description="Milliseconds per row of predicting with the saved model, if measured.",
+    )
+    predict_rows: int | None = Field(default=None, description="Rows of the batch that was timed.")
     facts: dict[str, str] = Field(
         default_factory=dict,
         description="The candidate's own reports, e.g. the pretrained weights it used.",

@@ -125,6 +125,9 @@ class RunSettings(Frozen):
         default=False,
         description="Whether the run's folder has a copy of its templates; older runs have none.",
     )
+    predict_ms: float | None = Field(
+        default=None, description="Most milliseconds in which the solution predicts a row; None: no limit."
+    )
     trackers: tuple[str, ...] = Field(
         default=(), description="Names of the trackers that receive the events."
     )

@@ -135,6 +135,13 @@ def cut(result: NodeResult | None) -> str:
     return f"cut short: {100 * result.cut.share:.0f} % of {one_line(result.cut.what)}"
 
 
+def speed(result: NodeResult | None) -> str:
+    """Return the measured time per row of a prediction; "" if it was not measured."""
+    if result is None or result.predict_ms is None:
+        return ""
+    return f"{result.predict_ms:.3g} ms per row, batch of {result.predict_rows} rows"
+
+
 def origin(node: Node) -> str:
     """Return the names of the parents, `003` or `003 + 007`; a draft gets a dash."""
     return " + ".join(f"{parent:03d}" for parent in node.parents) or ABSENT

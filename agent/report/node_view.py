@@ -116,6 +116,8 @@ def _facts(state: RunState, node: Node, files: Path) -> RenderableType:
     for name, value in scores.items():
         grid.add_row(name, Text(value))
     grid.add_row("time", _timing(node, node.result))
+    if speed := formatting.speed(node.result):
+        grid.add_row("prediction", Text(speed))
     if cut := formatting.cut(node.result):
         grid.add_row("time limit", Text(cut))
     for warning in node.result.leakage_findings if node.result else ():

@@ -120,6 +120,8 @@ def _scores(node: Node) -> dict[str, str]:
         return {"Proposed": f"after {formatting.clock(node.proposed_at_s)}"}
     facts = {name.capitalize(): value for name, value in formatting.scores(node, result).items()}
     facts["Time"] = formatting.duration(result.seconds)
+    if speed := formatting.speed(result):
+        facts["Prediction"] = speed
     if cut := formatting.cut(result):
         facts["Time limit"] = cut
     if node.expected_s is not None:

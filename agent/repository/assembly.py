@@ -42,6 +42,8 @@ class NodeSource:
     """Commit of the imported repository, if the node is that repository."""
     members: tuple[MemberSource, ...] = ()
     """The members, if the node is an ensemble."""
+    predict_ms: float | None = None
+    """Most milliseconds in which an ensemble predicts a row; None: no limit."""
     plan: tuple[ModulePlan, ...] = ()
     """The module plan of the draft at the root of the node's branch."""
     modules: tuple[WrittenModule, ...] = ()
@@ -107,7 +109,13 @@ class Assembler:
         """
         if source.members:
             return NodeCode(
-                ensemble_files(source.members, self._competition, source.idea, self._templates.bundled)
+                ensemble_files(
+                    source.members,
+                    self._competition,
+                    source.idea,
+                    self._templates.bundled,
+                    source.predict_ms,
+                )
             )
         code = self._idea_code(source)
         try:

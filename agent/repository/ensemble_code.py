@@ -19,22 +19,36 @@ FOLDER = "ensemble"  # below the templates; not a family
 
 @dataclass(frozen=True)
 class MemberSource:
-    """One member of an ensemble; templates see `node` and `title`."""
+    """One member of an ensemble; templates see `node`, `title` and `predict_ms`."""
 
     node: str
     """The member's three-digit name."""
     title: str
     files: Mapping[str, str]
     """The member's repository, texts by path."""
+    predict_ms: float | None = None
+    """Measured milliseconds per row; None: not measured."""
 
 
 def ensemble_files(
-    members: Sequence[MemberSource], competition: TaskView, idea: Idea, bundled: Path
+    members: Sequence[MemberSource],
+    competition: TaskView,
+    idea: Idea,
+    bundled: Path,
+    predict_ms: float | None = None,
 ) -> dict[str, str]:
-    """Return the repository: unmodified `members/<node>/` and the blending code of the bundled templates."""
+    """Return the repository: unmodified `members/<node>/` and the combining code of the bundled templates.
+
+    Args:
+        members: The members.
+        competition: What templates see of the competition.
+        idea: The ensemble's idea.
+        bundled: The bundled templates.
+        predict_ms: Most milliseconds per row of the members together; None: no limit.
+    """
     folder = bundled / FOLDER
     environment = template_environment(folder, bundled)
-    context = {"competition": competition, "members": members, "idea": idea}
+    context = {"competition": competition, "members": members, "idea": idea, "predict_ms": predict_ms}
     files = {
         name.removesuffix(".j2"): environment.get_template(name).render(context)
         for name in template_names(folder)

@@ -180,9 +180,6 @@ def _save_one(run: Run, runner: TrialRunner, node: Node, members: list[Node], li
         place_outputs(
             members, {one.id: runner.checkout.workspace(one.id) for one in members}, trial.workspace
         )
-        for member in members:
-            place = trial.workspace / member_folder(member.name) / MODEL_FOLDER
-            copy_tree_inside(runner.checkout.workspace(member.id), MODEL_FOLDER, place)
     folds = fewer_folds(run.prepared, node.result.folds)
     result = runner.run(trial, limit_s, None, smoke=False, arguments=(SAVE,), folds=folds)
     if result.metric is None or not (trial.workspace / MODEL_FOLDER).is_dir():

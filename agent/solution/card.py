@@ -80,6 +80,13 @@ class Card(BaseModel):
     seed: int
     threads: int
     nodes: int
+    predict_ms: float | None = Field(
+        default=None, description="Measured milliseconds per row of predicting; None: not measured."
+    )
+    predict_rows: int | None = Field(default=None, description="Rows of the batch that was timed.")
+    predict_limit_ms: float | None = Field(
+        default=None, description="Milliseconds per row that the user asked for; None: no limit."
+    )
     environment: dict[str, str]
     locked: bool = Field(default=False, description="Whether the repository has a requirements.lock.")
     kept_at: str
@@ -146,6 +153,9 @@ def make_card(prepared: Prepared, state: RunState, run: str, node: Node, higher_
         seed=state.run.seed,
         threads=state.run.threads,
         nodes=len(state.nodes),
+        predict_ms=result.predict_ms,
+        predict_rows=result.predict_rows,
+        predict_limit_ms=state.run.predict_ms,
         environment=_environment(),
         locked=True,
         expected=None if expected is None else expected.value,
@@ -220,6 +230,7 @@ def card_page(card: Card) -> str:
             "run time",
             f"{duration(card.seconds)} with {counted(card.threads, 'CPU thread')}, seed {card.seed}",
         ),
+        *_predicted(card),
         ("data", f"{card.data_kind}, fingerprint `{card.fingerprint[:16]}`"),
         *((key, value) for key, value in card.facts.items()),
         *((f"{name} version", version) for name, version in card.environment.items()),
@@ -254,6 +265,19 @@ def _probed(card: Card) -> list[tuple[str, str]]:
         return []
     passed = "passed" if card.probe.verdict == "passed" else "no result"
     return [("label permutation test (validation answers shuffled)", f"{passed}: {card.probe.reason}")]
+
+
+def _predicted(card: Card) -> list[tuple[str, str]]:
+    """Return the table row of the time per row, if the user limited it."""
+    if card.predict_limit_ms is None:
+        return []
+    name = "time per row (`python main.py --predict`)"
+    asked = f"asked for at most {card.predict_limit_ms:g} ms"
+    if card.predict_ms is None or card.predict_rows is None:
+        return [(name, f"not measured; {asked}")]
+    met = "" if card.predict_ms <= card.predict_limit_ms else ", **not met**: no solution was faster"
+    batch = f"in a batch of {counted(card.predict_rows, 'row')}, without the start of the process"
+    return [(name, f"measured {card.predict_ms:.3g} ms {batch}; {asked}{met}")]
 
 
 def _expected(card: Card) -> list[tuple[str, str]]:

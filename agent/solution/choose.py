@@ -85,12 +85,51 @@ def best_by_validation(state: RunState, count: int) -> list[Node]:
     return [state.nodes[number] for _, number in heapq.nsmallest(count, scored)]
 
 
+def is_fast(state: RunState, node: Node) -> bool:
+    """Return whether a node predicts a row within the time that the user asked for, as measured."""
+    limit, result = state.run.predict_ms, node.result
+    if limit is None:
+        return True
+    return result is not None and result.predict_ms is not None and result.predict_ms <= limit
+
+
+def fastest(state: RunState) -> Node | None:
+    """Return the valid node with the least measured time per row; None if no time was measured."""
+    timed = [
+        (node.result.predict_ms, node.id)
+        for node in state.valid
+        if node.result is not None and node.result.predict_ms is not None
+    ]
+    return state.nodes[min(timed)[1]] if timed else None
+
+
+def speed_sentence(state: RunState) -> str:
+    """Return that no node met the user's time per row, and what is chosen instead; "" if one did."""
+    limit = state.run.predict_ms
+    if limit is None or not state.valid or any(is_fast(state, node) for node in state.valid):
+        return ""
+    node = fastest(state)
+    if node is None or node.result is None or node.result.predict_ms is None:
+        return (
+            f"no node's time per row could be measured, so --predict-ms {limit:g} had no effect on the choice"
+        )
+    return (
+        f"no node predicts a row within the {limit:g} ms of --predict-ms, so the fastest one is chosen, node "
+        f"{node.name} with {node.result.predict_ms:.3g} ms"
+    )
+
+
 def finalists(state: RunState) -> list[Node]:
     """Return the best few valid nodes, and all within one standard error of the best validation score.
 
+    With --predict-ms, only nodes that meet it count; if none does, the fastest one.
     Nodes whose time limit cut their folds do not count: more time would have told their real score.
     """
     nodes = best_by_validation(state, len(state.nodes))
+    if any(is_fast(state, node) for node in nodes):
+        nodes = [node for node in nodes if is_fast(state, node)]
+    elif (node := fastest(state)) is not None:
+        return [node]
     ranked = [node for node in nodes if state.has_most_folds(node) or not _is_cut(node)]
     if not ranked or ranked[0].result is None:
         return ranked

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.core.contract import FROZEN_FILE, member_folder
+from agent.core.contract import FROZEN_FILE, MEMBERS_FOLDER, MODEL_FOLDER, member_folder
 from agent.core.errors import InfrastructureError
 from agent.core.files import space_hint
 from agent.core.trees import remove_tree
-from agent.core.untrusted_files import copy_inside
+from agent.core.untrusted_files import copy_inside, copy_tree_inside
 from agent.engine.trials.attempts import keep_checkpoint
 from agent.engine.trials.trial import Trial
 from agent.repository.checks import check_repository
@@ -115,6 +115,19 @@ class Checkout:
             raise InfrastructureError(
                 f"{workspace}: cannot be written ({error.strerror}){space_hint(error)}."
             ) from error
+
+
+def copy_models(source: Path, target: Path) -> None:
+    """Copy the trained model of a workspace, and those of an ensemble's members, into a fresh workspace.
+
+    Raises:
+        OSError: A model cannot be copied, or is no plain folder.
+    """
+    members = (source / MEMBERS_FOLDER).iterdir() if (source / MEMBERS_FOLDER).is_dir() else ()
+    for place in ("", *(f"{MEMBERS_FOLDER}/{member.name}" for member in sorted(members))):
+        if (source / place / MODEL_FOLDER).is_dir():
+            (target / place / MODEL_FOLDER).parent.mkdir(parents=True, exist_ok=True)
+            copy_tree_inside(source / place, MODEL_FOLDER, target / place / MODEL_FOLDER)
 
 
 def copy_frozen(source: Path, target: Path) -> None:

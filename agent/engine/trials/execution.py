@@ -17,7 +17,7 @@ from agent.core.contract import (
 )
 from agent.core.trees import remove_tree
 from agent.engine.trials.attempts import give_checkpoint
-from agent.engine.trials.checkout import copy_frozen
+from agent.engine.trials.checkout import copy_frozen, copy_models
 from agent.engine.trials.trial import Trial
 from agent.execution.base import Executor, Job, Limits, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
@@ -48,6 +48,8 @@ class ExecutionRequest:
     """Folder that may hold the checkpoint of an interrupted attempt; it moves into the workspace."""
     folds: int | None = None
     """Number of folds to execute, from fold 0; None: all."""
+    model: Path | None = None
+    """Workspace whose trained model, of members too, the candidate finds in its own."""
     metadata: Path | None = None
     """Tables instead of the prepared ones; the cache is then private and never shared."""
 
@@ -109,6 +111,8 @@ class TrialExecution:
             remove_tree(trial.workspace / name)
         if request.frozen is not None:
             copy_frozen(request.frozen, trial.workspace)
+        if request.model is not None:
+            copy_models(request.model, trial.workspace)
         if request.checkpoint is not None:
             give_checkpoint(request.checkpoint, trial.workspace)
         link_weights(self._weights, trial.workspace)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent.core.contract import OUTPUT_FILES
+from agent.core.contract import MODEL_FOLDER, OUTPUT_FILES
 from agent.core.trees import remove_tree
 from agent.core.untrusted_files import is_plain_file
 from agent.engine.trials.checkout import Checkout
@@ -38,7 +38,7 @@ class OutputRetention:
             if place < ALWAYS_KEPT or total <= MOST_BYTES:
                 kept.add(node)
         for node in self._nodes - kept:
-            for name in OUTPUT_FILES:
+            for name in (*OUTPUT_FILES, MODEL_FOLDER):
                 remove_tree(self._checkout.workspace(node) / name, ignore_errors=True)
         self._nodes &= kept
 
@@ -49,5 +49,6 @@ class OutputRetention:
         if node not in self._sizes:
             workspace = self._checkout.workspace(node)
             files = [workspace / name for name in OUTPUT_FILES if is_plain_file(workspace, name)]
-            self._sizes[node] = sum(file.stat().st_size for file in files)
+            models = (file for file in (workspace / MODEL_FOLDER).rglob("*") if not file.is_symlink())
+            self._sizes[node] = sum(file.lstat().st_size for file in (*files, *models))
         return self._sizes[node]

@@ -6,7 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.competition.prepared import Prepared
-from agent.core.contract import MEMBERS_FOLDER, REFIT, SAVE, SMOKE, SMOKE_LOG, TEST_LOG, WORKING_FOLDER
+from agent.core.contract import (
+    MEMBERS_FOLDER,
+    MODEL_FOLDER,
+    REFIT,
+    SAVE,
+    SMOKE,
+    SMOKE_LOG,
+    TEST_LOG,
+    WORKING_FOLDER,
+)
 from agent.core.format import duration
 from agent.core.seeds import SEED_LIMIT, SEED_STEP
 from agent.core.trees import remove_tree
@@ -15,11 +24,13 @@ from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.execution import ExecutionRequest, TrialExecution
 from agent.engine.trials.outputs import OutputRetention
 from agent.engine.trials.scoring import Scoring, faulty_result
+from agent.engine.trials.speed import measure_speed
 from agent.engine.trials.trial import Trial
 from agent.execution.base import Executor, Outcome, StopCheck
 from agent.execution.cache_layers import CacheLayers
 from agent.execution.gpus import GpuLeases
 from agent.record.events import NodeResult, RunSettings
+from agent.repository.checks import without_predict
 from agent.repository.idea import WrittenModule
 from agent.repository.lineage import Lineage
 
@@ -58,6 +69,7 @@ class TrialRunner:
     ) -> None:
         self.prepared = prepared
         self.seed = settings.seed
+        self._predict_ms = settings.predict_ms
         self.checkout = Checkout(lineage, nodes_root)
         self.outputs = OutputRetention(self.checkout)
         self._execution = TrialExecution(executor, prepared, settings, cache, weights, gpus)
@@ -100,10 +112,11 @@ class TrialRunner:
                 return self._no_time_after_smoke(trial, tested, limit_s)
         try:
             with full_run():
-                outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, arguments, folds)
+                saving = self._saving(trial, arguments)
+                outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, saving, folds)
             result = self._scoring.score(trial, outcome)
             if result.status == "valid":
-                result = check(trial, result)
+                result = check(trial, self._timed(trial, result, limit_s, stop_check))
             if result.status == "valid":
                 self._execution.share_cache(trial.node)
         finally:
@@ -196,6 +209,26 @@ class TrialRunner:
         workspace = self.checkout.refit_workspace(node)
         for folder in (WORKING_FOLDER, MEMBERS_FOLDER):
             remove_tree(workspace / folder, ignore_errors=True)
+
+    def _saving(self, trial: Trial, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the arguments of a full run, which saves its model if its speed is to be measured."""
+        if self._predict_ms is None or SAVE in arguments:
+            return arguments
+        cannot = without_predict(self.checkout.lineage.read(trial.commit))
+        return arguments if cannot else (*arguments, SAVE)
+
+    def _timed(
+        self, trial: Trial, result: NodeResult, limit_s: float, stop_check: StopCheck | None
+    ) -> NodeResult:
+        """Return the result with the measured time per row, if the user limits it."""
+        if self._predict_ms is None or not (trial.workspace / MODEL_FOLDER).is_dir():
+            return result
+        speed = measure_speed(
+            self.prepared, self.checkout, self._execution, trial, self._predict_ms, limit_s, stop_check
+        )
+        if speed is None:
+            return result
+        return result.model_copy(update={"predict_ms": speed.ms, "predict_rows": speed.rows})
 
     def _attempt(
         self,

@@ -49,6 +49,8 @@ class Problem:
     submission: tuple[str, ...] = ("id", "target")
     targets: tuple[str, ...] = ("target",)
     folds: int = 0  # of the labelled rows; 0: hold-out
+    predict_ms: float | None = None  # most milliseconds per row
+    member_ms: tuple[float, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -113,8 +115,17 @@ def render(problem: Problem) -> dict[str, str]:
     """The repository without its members."""
     folder = templates_dir() / "ensemble"
     environment = template_environment(folder)
-    members = [SimpleNamespace(node=node, title=f"Member {node}") for node in problem.members]
-    context = {"competition": problem.view, "members": members, "idea": IDEA}
+    times = problem.member_ms or [None] * len(problem.members)
+    members = [
+        SimpleNamespace(node=node, title=f"Member {node}", predict_ms=ms)
+        for node, ms in zip(problem.members, times, strict=True)
+    ]
+    context = {
+        "competition": problem.view,
+        "members": members,
+        "idea": IDEA,
+        "predict_ms": problem.predict_ms,
+    }
     return {
         name.removesuffix(".j2"): environment.get_template(name).render(context)
         for name in template_names(folder)
@@ -134,6 +145,10 @@ def lay_out(problem: Problem, workspace: Path) -> Path:
             first = len(cells) // problem.folds
             cells = cells[first:] if part == "train" else cells[:first]
         cells.to_csv(workspace / "metadata" / f"{part}.csv", index=False)
+    if problem.folds:
+        rows = len(problem.cells("val"))
+        table = {"id": problem.cells("val")["id"], "fold": np.arange(rows) * problem.folds // rows}
+        pd.DataFrame(table).to_csv(workspace / "metadata" / "folds.csv", index=False)
     if problem.classes:
         pd.DataFrame({"label": problem.classes}).to_csv(workspace / "metadata" / "classes.csv", index=False)
     random = np.random.default_rng(9)

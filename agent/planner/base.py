@@ -1,6 +1,7 @@
 """Planner interface: takes a request, returns a proposal."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -59,6 +60,7 @@ class TaskContext:
     facts: DataFacts | None = None  # about the training rows; None: unknown
     best_score: float | None = None  # the best score of the metric; None: unknown
     n_test: int = 0  # rows to predict; 0: unknown
+    networks: frozenset[str] | None = None  # whose pretrained weights are at hand; None: unknown
 
     @classmethod
     def of(
@@ -68,6 +70,7 @@ class TaskContext:
         device: Literal["cpu", "cuda"],
         facts: DataFacts | None = None,
         n_test: int = 0,
+        networks: Iterable[str] | None = None,
     ) -> "TaskContext":
         """Return the context of a competition.
 
@@ -77,6 +80,7 @@ class TaskContext:
             device: The device of the machine.
             facts: Facts about the training rows; None before the data is prepared.
             n_test: Number of rows to predict; 0 if it is unknown.
+            networks: Networks whose pretrained weights are at hand; None if they are unknown.
         """
         metric = metric_of(spec)
         return cls(
@@ -90,4 +94,5 @@ class TaskContext:
             facts=facts,
             best_score=metric.best,
             n_test=n_test,
+            networks=None if networks is None else frozenset(networks),
         )

@@ -1,5 +1,6 @@
 """Takes every decision of a run. The loop carries them out; `mars replay` takes them again and compares."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from agent.solution.choose import choose
 
 MIN_MEMBERS = 2  # of an ensemble
 SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
+SMOKE_LIMIT_S = 60.0  # code of templates that has less time needs none either
 
 Files = Mapping[str, str]
 
@@ -144,9 +146,17 @@ class Decider:
         fix = self.debugger.fix(state, node, failed)
         return None if self.is_late(state) else fix  # the answer may have used up the run's time
 
-    def needs_smoke_run(self, node: Node) -> bool:
-        """Return whether a run on few rows comes before the node's execution."""
-        return node.operator != "ensemble" and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
+    def needs_smoke_run(self, node: Node, limit_s: float = math.inf, *, is_rendered: bool = False) -> bool:
+        """Return whether a run on few rows comes before the node's execution.
+
+        Args:
+            node: the node.
+            limit_s: the node's time limit in seconds.
+            is_rendered: whether templates wrote all of its code. With little time it starts at once.
+        """
+        if node.operator == "ensemble" or (is_rendered and limit_s < SMOKE_LIMIT_S):
+            return False
+        return node.expected_s is None or node.expected_s > SMOKE_WORTH_S
 
     def is_late(self, state: RunState, elapsed_s: float | None = None) -> bool:
         """Return whether the time left is too short to execute anything that a model would write."""

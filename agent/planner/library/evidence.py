@@ -194,7 +194,8 @@ def choices(search_space: SearchSpace, family: Family, slots: dict[str, Value]) 
     """Return the choices that may be drawn, by slot: those that suit the data, as drafts and moves say.
 
     A value that moves name belongs to them: it may be drawn if one of them suits the data and the structure.
-    Ladders of choices are climbed from rung to rung. Values of short lists that nothing names may be drawn too.
+    Ladders of choices are climbed from rung to rung. Values of short lists that nothing names may be drawn
+    too.
     """
     owners: list[Draft | Move] = [*family.drafts, *family.moves]
     allowed: list[Draft | Move] = [draft for one, draft in search_space.drafts() if one.id == family.id]

@@ -39,7 +39,9 @@ class Progress:
 
 
 def rows_of(count: int, name: str) -> Any:
-    return type("Table", (), {"fingerprint": name, "__len__": lambda self: count})()
+    first = {"train": 0, "val": 10_000, "test": 20_000}[name]
+    keys = np.arange(first, first + count, dtype=np.uint64)
+    return type("Table", (), {"keys": keys, "__len__": lambda self: count})()
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def extracted(
     start, progress = now[0], Progress()
     train = rows_of(700, "train")
     parts = {"val": rows_of(150, "val"), "test": rows_of(150, "test"), "classes": ["a", "b"]}
-    data = SimpleNamespace(train=train, train_table=train, **parts)
+    data = SimpleNamespace(train=train, **parts)
     clock = SimpleNamespace(left=lambda: limit_s - (now[0] - start))
     config = default_config(cache=module.Cache(None), **changes)
     features, sources = module.extract_joint(config, data, clock, progress)

@@ -1,6 +1,5 @@
 """Takes every decision of a run. The loop carries them out; `mars replay` takes them again and compares."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from agent.solution.choose import choose
 
 MIN_MEMBERS = 2  # of an ensemble
 SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
-SMOKE_LIMIT_S = 60.0  # code of templates that has less time needs none either
+SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 
 Files = Mapping[str, str]
 
@@ -146,15 +145,13 @@ class Decider:
         fix = self.debugger.fix(state, node, failed)
         return None if self.is_late(state) else fix  # the answer may have used up the run's time
 
-    def needs_smoke_run(self, node: Node, limit_s: float = math.inf, *, is_rendered: bool = False) -> bool:
+    def needs_smoke_run(self, node: Node, state: RunState) -> bool:
         """Return whether a run on few rows comes before the node's execution.
 
-        Args:
-            node: the node.
-            limit_s: the node's time limit in seconds.
-            is_rendered: whether templates wrote all of its code. With little time it starts at once.
+        The first node of a short run has no time for it, if templates wrote all of its code.
         """
-        if node.operator == "ensemble" or (is_rendered and limit_s < SMOKE_LIMIT_S):
+        is_hurried = state.run.rules >= 3 and node.id == 1 and state.run.budget_s <= SHORT_RUN_S
+        if node.operator == "ensemble" or (is_hurried and state.is_rendered(node) and not node.attempts):
             return False
         return node.expected_s is None or node.expected_s > SMOKE_WORTH_S
 

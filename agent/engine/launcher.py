@@ -73,15 +73,11 @@ class Launcher:
             trial,
             limit_s,
             watch.stop_check,
-            self.decider.needs_smoke_run(node, limit_s, is_rendered=self._starts_at_once(node)),
+            self.decider.needs_smoke_run(node, self.state),
             check=self.gate.result_check(node, limit_s, watch.stop_check),
             full_run=watch.full_run,
         )
         self.workers.under_way.append(NodeExecution(node, watch, future, limit_s))
-
-    def _starts_at_once(self, node: Node) -> bool:
-        """Return whether templates alone wrote the node's code, in a run of present rules."""
-        return self.state.run.rules >= 3 and not node.attempts and self.state.is_rendered(node)
 
     def start_module_test(self, node: Node) -> None:
         """Execute the test of the node's latest module."""

@@ -12,13 +12,17 @@ Settle = Callable[[Slots], Slots]
 
 # Nodes whose costs differ by less than this log ratio are equally good references for an estimate.
 SIMILAR_COST = math.log(1.5)
+LEAST_SHARE = 0.2  # a node that used a smaller part of its rows or epochs counts as one that used so much
 LEAST_BUILT_S = 1.0  # a node that built caches in less time found most of them
 
 
 def whole_seconds(node: Node) -> float:
-    """Return the seconds that a node would take if its time limit had not cut it."""
+    """Return the seconds that a node would take if its time limit had not cut it.
+
+    A part of the time, such as that of predictions, does not grow with the rows or epochs that were left out.
+    """
     cut = node.result.cut if node.result is not None else None
-    return node.seconds if cut is None else node.seconds / cut.share
+    return node.seconds if cut is None else node.seconds / max(cut.share, LEAST_SHARE)
 
 
 def slowest_similar(cost: float, known: list[tuple[float, float]]) -> float | None:

@@ -143,7 +143,7 @@ def test_more_noise_chooses_a_stronger_penalty_and_a_refit_keeps_it(tmp_path: Pa
             chosen.append(module.choose_penalty(features, config=default_config(), data=data, seconds=600.0))
         frozen = default_config(refit=True, frozen={"penalty": 0.123})
         assert module.choose_penalty(features, config=frozen, data=data, seconds=1.0) == 0.123
-    weakest, strongest = (0.8 * factor * 0.01 for factor in (0.05, 5.0))
+    weakest, strongest = (0.8 * penalty for penalty in (0.01, 1.0))
     assert chosen == pytest.approx([weakest, strongest])
 
 

@@ -115,7 +115,7 @@ def repeat_limit_s(state: RunState, node: Node) -> float:
 
 
 def _refit_of(rows: float, nodes: Sequence[Node]) -> float:
-    return sum(REFIT_MARGIN * rows * node.own_seconds + REFIT_START_S for node in nodes)
+    return sum(REFIT_MARGIN * rows * node.refit_seconds + REFIT_START_S for node in nodes)
 
 
 def _refit_reserve_s(state: RunState) -> float:

@@ -93,7 +93,15 @@ def test_a_search_tries_nothing_hopeless(context: TaskContext) -> None:
 def test_networks_without_weights_are_drafted_only_where_no_weights_are_at_hand_or_the_user_wants_them() -> (
     None
 ):
-    assert drafts(LABELS) == ["frozen_features", "finetuned_light", "tiny_cnn_late"]
+    assert drafts(LABELS) == ["frozen_features", "finetuned_light", "finetuned_longer", "tiny_cnn_late"]
+    on_gpu = drafts(replace(LABELS, device="cuda"))
+    assert on_gpu == [
+        "frozen_features",
+        "finetuned_light",
+        "finetuned_gpu",
+        "finetuned_longer",
+        "tiny_cnn_late",
+    ]
     with_file = replace(LABELS, networks=PACKAGED | {"convnext_atto"})
     assert "convnext_atto" in drafts(with_file)
     assert "convnext_atto" in drafts(replace(LABELS, networks=frozenset()))

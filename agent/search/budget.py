@@ -130,8 +130,10 @@ def _refit_reserve_s(state: RunState) -> float:
         leader_s = _refit_of(run.refit_rows, state.leaders[:1])
         if leader_s > REFIT_LEADER_SHARE * run.budget_s:  # a part of the time would be reserved for nothing
             leader_s = 0.0
-        several_s = _refit_of(run.refit_rows, [] if run.blueprint else state.leaders)
-        return max(leader_s, min(several_s, REFIT_SHARE * run.budget_s))
+        most_s = REFIT_SHARE * run.budget_s
+        leaders_s = [_refit_of(run.refit_rows, [node]) for node in ([] if run.blueprint else state.leaders)]
+        several_s = sum(seconds for seconds in leaders_s if seconds <= most_s)
+        return max(leader_s, min(several_s, most_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders
     return min(_refit_of(run.refit_rows, nodes), REFIT_MOST_SHARE * run.budget_s)
 

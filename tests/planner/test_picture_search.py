@@ -197,3 +197,32 @@ def test_a_node_that_was_cut_counts_with_the_time_that_it_would_have_taken() -> 
         assert proposal.expected_s <= SAFE_SHARE * 40.0
         space = SearchSpace({FAMILY.id: FAMILY}, LABEL_SETS)
         assert space.draft_seconds(state, FAMILY, network) == pytest.approx(whole_s)
+
+
+@pytest.mark.parametrize(
+    ("slot", "bounds", "message"),
+    [
+        ("epochs", {"range": [9, 3]}, "is empty; write the lower bound first"),
+        (
+            "epochs",
+            {"range": [3, 9], "when": {"slots": {"nosuch": [1]}}},
+            "search_ranges names no slot 'nosuch'",
+        ),
+        ("epochs", {"range": [3, 9], "when": {"slots": {"finetune": ["x"]}}}, "no slot 'finetune' with"),
+    ],
+)
+def test_bounds_of_the_search_name_slots_and_hold_numbers(
+    slot: str, bounds: dict[str, object], message: str
+) -> None:
+    content = {**FAMILY.model_dump(by_alias=True), "folder": FAMILY.folder}
+    content["slots"][slot]["search_ranges"] = [bounds]
+    with pytest.raises(ValueError, match=message):
+        Family.model_validate(content)
+
+
+@pytest.mark.parametrize("part", ["cached", "weights"])
+def test_caches_and_weights_name_slots_of_the_family(part: str) -> None:
+    content = {**FAMILY.model_dump(by_alias=True), "folder": FAMILY.folder}
+    content[part] = [{"slots": ["nosuch"]}] if part == "cached" else {"slots": ["nosuch"]}
+    with pytest.raises(ValueError, match=f"{part}: unknown slot 'nosuch'; add it to `slots`"):
+        Family.model_validate(content)

@@ -70,6 +70,18 @@ def test_a_node_whose_time_went_into_caches_goes_on_with_less_time_than_it_had()
     assert waiting(state, left_s=64.0) is None
 
 
+def test_a_baseline_that_a_busy_machine_cut_goes_on_before_anything_else() -> None:
+    """Half of five minutes is over, and one of three networks has features."""
+    state = started(**SHARES, minutes=5.0, refit_rows=1.44)
+    state.elapsed_s = 53.0
+    number = propose(state)
+    part = {"what": "networks", "share": 1 / 3}
+    finish(state, number, 0.51, 93.0, cache_seconds=52.0, choice_seconds=19.0, cut=part)
+    action = Scheduler(Greedy(), Planner()).next(state)
+    assert isinstance(action, Propose)
+    assert action.continues == 1
+
+
 def test_the_most_promising_node_goes_on_first_and_each_only_once() -> None:
     state = started(**SHARES)
     cut_node(state, 0.40, share=0.8)

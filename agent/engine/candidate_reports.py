@@ -14,6 +14,7 @@ from agent.record.state import Node
 
 LEAST_CUT = 0.05  # a candidate that left out a smaller part counts as complete
 MAX_CACHE_SHARE = 0.95  # largest accepted share of a run's time that built caches
+MAX_CHOICE_SHARE = 0.8  # largest accepted share of a run's own time that a refit saves
 _CURVE_POINTS = 60
 _REASON_CHARACTERS = 160  # of an ensemble's reason for its combination
 _MOST_MEMBERS = 25  # of an ensemble
@@ -68,10 +69,19 @@ def read_analysis(workspace: Path) -> dict[str, object]:
 
 def cache_seconds(analysis: dict[str, object], seconds: float) -> float:
     """Return the reported seconds spent building caches, capped at `MAX_CACHE_SHARE` of the run."""
-    reported = analysis.get("cache_seconds")
+    return _reported_seconds(analysis, "cache_seconds", MAX_CACHE_SHARE * seconds)
+
+
+def choice_seconds(analysis: dict[str, object], own_s: float) -> float:
+    """Return the reported seconds of choices that a refit takes over, capped at a share of the other time."""
+    return _reported_seconds(analysis, "choice_seconds", MAX_CHOICE_SHARE * own_s)
+
+
+def _reported_seconds(analysis: dict[str, object], name: str, most_s: float) -> float:
+    reported = analysis.get(name)
     if not isinstance(reported, int | float) or not reported > 0:  # NaN is not above 0
         return 0.0
-    return float(min(reported, MAX_CACHE_SHARE * seconds))  # an integer may be too large for a float
+    return float(min(reported, most_s))  # an integer may be too large for a float
 
 
 def cut_of(analysis: dict[str, object]) -> Cut | None:

@@ -21,6 +21,7 @@ from agent.solution.choose import choose
 
 MIN_MEMBERS = 2  # of an ensemble
 SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
+SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 
 Files = Mapping[str, str]
 
@@ -144,9 +145,15 @@ class Decider:
         fix = self.debugger.fix(state, node, failed)
         return None if self.is_late(state) else fix  # the answer may have used up the run's time
 
-    def needs_smoke_run(self, node: Node) -> bool:
-        """Return whether a run on few rows comes before the node's execution."""
-        return node.operator != "ensemble" and (node.expected_s is None or node.expected_s > SMOKE_WORTH_S)
+    def needs_smoke_run(self, node: Node, state: RunState) -> bool:
+        """Return whether a run on few rows comes before the node's execution.
+
+        The first node of a short run has no time for it, if templates wrote all of its code.
+        """
+        is_hurried = state.run.rules >= 3 and node.id == 1 and state.run.budget_s <= SHORT_RUN_S
+        if node.operator == "ensemble" or (is_hurried and state.is_rendered(node) and not node.attempts):
+            return False
+        return node.expected_s is None or node.expected_s > SMOKE_WORTH_S
 
     def is_late(self, state: RunState, elapsed_s: float | None = None) -> bool:
         """Return whether the time left is too short to execute anything that a model would write."""

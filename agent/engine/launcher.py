@@ -73,7 +73,7 @@ class Launcher:
             trial,
             limit_s,
             watch.stop_check,
-            self.decider.needs_smoke_run(node),
+            self.decider.needs_smoke_run(node, self.state),
             check=self.gate.result_check(node, limit_s, watch.stop_check),
             full_run=watch.full_run,
         )

@@ -25,6 +25,7 @@ from agent.planner.constraints import parse_constraints
 from agent.planner.data_facts import DataFacts
 from agent.planner.family_packages import require_slot_needs
 from agent.planner.library.planner import LibraryPlanner
+from agent.planner.pretrained_weights import networks_at_hand
 from agent.record.events import CURRENT_RULES, RunSettings
 from agent.repository.family import Family, known_families
 from agent.repository.idea import Blueprint, load_blueprint
@@ -85,10 +86,18 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         predict_ms=request.predict_ms,
         offline=request.offline,
         trackers=request.trackers,
+        networks=_networks(prepared, home),
         templates_copied=True,
         rules=CURRENT_RULES,
         **_planner_settings(request, prepared, home),
     )
+
+
+def _networks(prepared: Prepared, home: Home) -> tuple[str, ...] | None:
+    """Return the networks whose pretrained weights are at hand; None where no family has networks."""
+    context = TaskContext.of(prepared.spec, prepared.rows.train, device())
+    serving = [family for family in known_families(home).values() if serves(family, context)]
+    return networks_at_hand(serving, home.weights) if any(family.weights for family in serving) else None
 
 
 def _refit_rows(prepared: Prepared) -> float:
@@ -233,7 +242,8 @@ def make_planner(
     """
     spec, plugin = prepared.spec, PLANNERS.load(settings.planner)
     n_test = prepared.rows.audit + prepared.rows.test
-    at = TaskContext.of(spec, prepared.rows.train, device(), DataFacts.of(prepared.eda), n_test, home.weights)
+    facts, train = DataFacts.of(prepared.eda), prepared.rows.train
+    at = TaskContext.of(spec, train, device(), facts, n_test, home.weights, settings.networks)
     serving = {name: family for name, family in families.items() if serves(family, at)}
     if not serving:
         if not imported and settings.imported is None and not plugin.can_write(settings):

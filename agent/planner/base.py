@@ -1,6 +1,7 @@
 """Planner interface: takes a request, returns a proposal."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -62,6 +63,7 @@ class TaskContext:
     best_score: float | None = None  # the best score of the metric; None: unknown
     n_test: int = 0  # rows to predict; 0: unknown
     weights: Path | None = None  # folder of the user's pretrained weights; None: there is none
+    networks: frozenset[str] | None = None  # whose pretrained weights are at hand; None: unknown
 
     @classmethod
     def of(
@@ -72,6 +74,7 @@ class TaskContext:
         facts: DataFacts | None = None,
         n_test: int = 0,
         weights: Path | None = None,
+        networks: Iterable[str] | None = None,
     ) -> "TaskContext":
         """Return the context of a competition.
 
@@ -82,6 +85,7 @@ class TaskContext:
             facts: Facts about the training rows; None before the data is prepared.
             n_test: Number of rows to predict; 0 if it is unknown.
             weights: Folder of the user's pretrained weights; need not exist.
+            networks: Networks whose pretrained weights are at hand; None if they are unknown.
         """
         metric = metric_of(spec)
         return cls(
@@ -96,4 +100,5 @@ class TaskContext:
             best_score=metric.best,
             n_test=n_test,
             weights=weights,
+            networks=None if networks is None else frozenset(networks),
         )

@@ -72,6 +72,8 @@ def _describes(condition: Condition, facts: DataFacts) -> bool:
         and (condition.min_levels is None or facts.levels >= condition.min_levels)
         and (condition.max_levels is None or facts.levels <= condition.max_levels)
         and (condition.skewed is None or facts.is_skewed == condition.skewed)
+        and (condition.max_side is None or facts.side is None or facts.side <= condition.max_side)
+        and (condition.min_side is None or facts.side is None or facts.side >= condition.min_side)
         and (condition.skewed_target is None or facts.has_skewed_target == condition.skewed_target)
     )
 

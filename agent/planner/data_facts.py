@@ -22,6 +22,7 @@ class DataFacts:
     has_gaps: bool  # a number or time input has empty cells
     is_skewed: bool  # a number input has a large skewness
     has_skewed_target: bool  # a regression target has a large skewness
+    side: float | None = None  # mean of the pictures' heights and widths, in pixels; None: unknown
 
     @classmethod
     def of(cls, eda: Mapping[str, Any]) -> "DataFacts":
@@ -29,6 +30,8 @@ class DataFacts:
         columns, target = list(eda["columns"].values()), eda["target"]
         counted = [column for column in columns if column["role"] in ("number", "time")]
         numbers = [column for column in columns if column["role"] == "number"]
+        pictures = eda.get("images") or {}
+        sides = [pictures[name] for name in ("height_mean", "width_mean") if name in pictures]
         targets = [part for part in target.values() if isinstance(part, dict)]
         return cls(
             inputs=len(columns),
@@ -40,4 +43,5 @@ class DataFacts:
             has_gaps=any(column["missing"] > 0 for column in counted),
             is_skewed=any(abs(column.get("skew") or 0.0) > _SKEWED_INPUT for column in numbers),
             has_skewed_target=any(abs(part.get("skew") or 0.0) > _SKEWED_TARGET for part in targets),
+            side=sum(sides) / len(sides) if sides else None,
         )

@@ -11,6 +11,8 @@ from agent.repository.idea import changes_between
 
 # Estimates across structures are rough, and candidates fit their training to their time limit.
 DRAFT_SLACK = 2.0
+# Candidates end their training so much earlier than their limit, to write their results.
+WRITING_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def fit_improvement(
         expected_s: Expected run time in seconds.
         changed: The slots that the improvement changes, which stay as they are.
     """
-    return _lowered(search_space, family, slots, expected_s, SAFE_SHARE * request.limit_s, changed)
+    most_s = SAFE_SHARE * request.limit_s - WRITING_S
+    return _lowered(search_space, family, slots, expected_s, most_s, changed)
 
 
 def _lowered(

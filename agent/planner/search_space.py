@@ -1,6 +1,5 @@
 """The search space: the available families, the user's constraints, novelty and time limits."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -8,8 +7,10 @@ from agent.memory.lesson import OWN_CODE, Scope
 from agent.planner.base import Request, TaskContext
 from agent.planner.conditions import active_slots, is_met, serves, settled
 from agent.planner.constraints import Constraints
+from agent.planner.estimates import slowest_similar, whole_seconds
 from agent.planner.family_packages import lacks_needs
 from agent.planner.library.arms import Arm, posterior
+from agent.planner.pretrained_weights import lacks_weights
 from agent.record.state import Node, RunState, variant_key
 from agent.repository.family import Draft, Family, Move, Value
 from agent.repository.idea import Blueprint, Change, changes_between
@@ -18,8 +19,6 @@ from agent.repository.idea import Blueprint, Change, changes_between
 FINISH_FROM = 0.25
 # Estimates across structures are rough, and candidates fit their training to their time limit.
 DRAFT_SLACK = 5.0
-# Nodes whose costs differ by less than this log ratio are equally good references for an estimate.
-SIMILAR_COST = math.log(1.5)
 # An estimate from a similar node may use at most this share of the limit.
 SAFE_SHARE = 0.8
 
@@ -68,7 +67,9 @@ class SearchSpace:
                 (family, draft)
                 for family in self.families.values()
                 for draft in family.drafts
-                if is_met(draft.when, self._context) and not lacks_needs(family, draft.set, self._context)
+                if is_met(draft.when, self._context)
+                and not lacks_needs(family, draft.set, self._context)
+                and not self._lacks_weights(family, {**family.defaults, **draft.set})
             ),
             key=lambda option: (
                 not option[1].first,
@@ -128,7 +129,29 @@ class SearchSpace:
         after = None if changed is None else self.settle(family, changed)
         if after is None or after == before or lacks_needs(family, after, self._context):
             return None
-        return after
+        return None if self._lacks_weights(family, after) else after
+
+    def bounds(self, family: Family, slots: Mapping[str, Value]) -> dict[str, tuple[float, float]]:
+        """Return the bounds of the numbers that the search tries in a blueprint, by slot."""
+        found = {}
+        for name, slot in family.slots.items():
+            suited = (one.range for one in slot.search_ranges if is_met(one.when, self._context, slots))
+            if (bounds := next(suited, None)) is not None:
+                found[name] = bounds
+        return found
+
+    def _lacks_weights(self, family: Family, slots: Mapping[str, Value]) -> bool:
+        active = active_slots(family, slots, self._context)
+        return lacks_weights(family, active, self._context.networks, self.constraints.pinned)
+
+    def _stays_within_bounds(
+        self, family: Family, slots: Mapping[str, Value], before: Mapping[str, Value]
+    ) -> bool:
+        """Return whether no changed number leaves the bounds of the search."""
+        return all(
+            slots[name] == before.get(name) or low <= slots[name] <= high  # type: ignore[operator]
+            for name, (low, high) in self.bounds(family, slots).items()
+        )
 
     def _active_changes(
         self, family: Family, old: dict[str, Value], new: dict[str, Value]
@@ -142,7 +165,10 @@ class SearchSpace:
     ) -> bool:
         """Return whether a blueprint is new below the parent (None: as a draft) and allowed by the user."""
         is_new = variant_key(Blueprint(family=family.id, slots=slots), parent) not in state.variants
-        return is_new and self.allows(family, slots)
+        if not is_new or not self.allows(family, slots):
+            return False
+        above = parent.blueprint if parent is not None else None
+        return above is None or self._stays_within_bounds(family, slots, self.settle(family, above.slots))
 
     def allows(self, family: Family, slots: Mapping[str, Value]) -> bool:
         """Return whether the user allows a blueprint; values of slots without effect are not tested."""
@@ -164,21 +190,13 @@ class SearchSpace:
         The estimate scales the slowest of the nodes of the nearest relative cost. Faster nodes may have found
         caches that this draft must build.
         """
-        cost = family.relative_cost(slots)
+        seconds_of = whole_seconds if state.run.rules >= 3 else _seconds
         known = [
-            (self._cost(family, blueprint), node.seconds)
+            (self._cost(family, blueprint), seconds_of(node))
             for node in state.valid
             if (blueprint := node.blueprint) is not None and blueprint.family == family.id
         ]
-        if not known:
-            return None
-        distances = [abs(math.log(other / cost)) for other, _ in known]
-        near = min(distances) + SIMILAR_COST
-        return max(
-            seconds * cost / other
-            for distance, (other, seconds) in zip(distances, known, strict=True)
-            if distance <= near
-        )
+        return slowest_similar(family.relative_cost(slots), known)
 
     def _cost(self, family: Family, blueprint: Blueprint) -> float:
         """Return a blueprint's relative cost, cached by its key."""
@@ -198,6 +216,10 @@ def inherited_cites(parent: Node, slots: dict[str, Value]) -> dict[str, tuple[st
     """Return the parent's citations for the slot values that the child keeps."""
     old = parent.blueprint.slots if parent.blueprint else {}
     return {slot: lessons for slot, lessons in parent.idea.cites.items() if slots.get(slot) == old.get(slot)}
+
+
+def _seconds(node: Node) -> float:
+    return node.seconds
 
 
 def _is_short(request: Request) -> bool:

@@ -95,6 +95,9 @@ class NodeResult(Frozen):
     commit: str
     seconds: float = Field(description="Time of the execution without the smoke run.")
     cache_seconds: float = Field(default=0.0, description="Part of `seconds` that built caches.")
+    choice_seconds: float = Field(
+        default=0.0, description="Part of `seconds` that chose what a refit takes over, such as a penalty."
+    )
     smoke_seconds: float = 0.0
     metric: float | None = Field(default=None, description="Validation score, recomputed by the harness.")
     metric_se: float | None = None

@@ -95,6 +95,14 @@ class Node:
         return self.result.own_seconds if self.result else 0.0
 
     @property
+    def refit_seconds(self) -> float:
+        """Seconds that a refit on as many rows needs. It has caches and choices of a node that is whole."""
+        if self.result is None:
+            return 0.0
+        work_s = self.result.own_seconds if self.result.cut is None else self.result.seconds
+        return max(work_s - self.result.choice_seconds, 0.0)
+
+    @property
     def refit_kept(self) -> bool:
         """Whether the refit's submission replaces the node's own."""
         return self.refit is not None and self.refit.status == "kept"

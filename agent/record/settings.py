@@ -112,6 +112,10 @@ class RunSettings(Frozen):
     warm_start: WarmStart | None = Field(
         default=None, description="What is known from an earlier run on the same data; None: nothing."
     )
+    networks: tuple[str, ...] | None = Field(
+        default=None,
+        description="Networks whose pretrained weights are at hand; None: not recorded.",
+    )
     replay_source: ReplaySource | None = Field(
         validation_alias=formerly("replay_source", "replayed"),
         default=None,

@@ -6,65 +6,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from agent.competition.metrics import Trait
-from agent.competition.spec import PredictionKind, Role, Task
+from agent.competition.spec import Role, Task
 from agent.core.errors import SetupError
 from agent.core.paths import Home, templates_dir
 from agent.core.registry import BUILT_IN, Registry
 from agent.core.yaml_files import read_yaml
+from agent.repository.family_parts import CachedWork, Frozen, PretrainedWeights, SearchRange
+from agent.repository.family_parts import Condition as Condition
+from agent.repository.family_parts import Value as Value
 
 # A package names its folder with family.yaml: "package", or "package.module:FOLDER" for a `Path`.
 FAMILIES: Registry[ModuleType | Path] = Registry("mars.families", {})
 
-Value = bool | int | float | str
 Stage = Literal["baseline", "structural", "refinement", "finish"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Condition(_Frozen):
-    """When a slot, move or draft applies; omitted fields, and facts that are not known, are not tested."""
-
-    tasks: tuple[Task, ...] = ()
-    metrics: tuple[str, ...] = Field(default=(), description="Names of metrics, any of them.")
-    metric_traits: tuple[Trait, ...] = Field(
-        default=(), description="Traits, any of which the metric must have; new metrics may have them too."
-    )
-    predictions: tuple[PredictionKind, ...] = Field(
-        default=(), description="What a submission may hold: label, label_set, probability, ranking, value."
-    )
-    roles: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
-    min_train: int | None = None
-    max_train: int | None = None
-    min_test: int | None = Field(default=None, description="Fewest rows to predict.")
-    device: Literal["cpu", "cuda"] | None = None
-    min_numbers: int | None = Field(default=None, description="Least number of inputs with the role number.")
-    min_times: int | None = Field(default=None, description="Least number of inputs with the role time.")
-    min_categories: int | None = Field(
-        default=None, description="Least number of inputs with the role category."
-    )
-    max_inputs: int | None = Field(default=None, description="Greatest number of inputs.")
-    max_classes: int | None = Field(default=None, description="Greatest number of classes.")
-    has_gaps: bool | None = Field(default=None, description="Whether a number or time input has empty cells.")
-    min_levels: int | None = Field(
-        default=None, description="Least number of levels of the largest category."
-    )
-    max_levels: int | None = Field(
-        default=None, description="Greatest number of levels of the largest category."
-    )
-    skewed: bool | None = Field(default=None, description="Whether a number input is strongly skewed.")
-    skewed_target: bool | None = Field(default=None, description="Whether a target is strongly skewed.")
-    slots: dict[str, tuple[Value, ...]] = Field(
-        default_factory=dict,
-        description="Slot values, any of which the blueprint (of a move: the parent's) must have.",
-    )
-
-
-class Need(_Frozen):
+class Need(Frozen):
     """Packages and weights of one value of a slot that the family itself does not need."""
 
     packages: tuple[str, ...] = Field(min_length=1, description="Names of distributions.")
@@ -75,7 +34,7 @@ class Need(_Frozen):
     )
 
 
-class Slot(_Frozen):
+class Slot(Frozen):
     """One named choice that a family offers."""
 
     values: tuple[Value, ...] = Field(min_length=1, description="Every value, in ladder order: cheap first.")
@@ -91,6 +50,10 @@ class Slot(_Frozen):
     )
     range: tuple[float, float] | None = Field(
         default=None, description="Numbers only: bounds within which other values are accepted too."
+    )
+    search_ranges: tuple[SearchRange, ...] = Field(
+        default=(),
+        description="Numbers only: bounds of what the search tries, within `range`; the first that applies.",
     )
     scale: Literal["linear", "log"] = Field(
         default="linear", description="Numbers only: whether equal steps are differences or ratios."
@@ -157,14 +120,14 @@ class Slot(_Frozen):
         return float(below[1] ** (1 - share) * above[1] ** share)
 
 
-class Gain(_Frozen):
+class Gain(Frozen):
     """Normal prior of a move's effect, as relative error reduction."""
 
     mean: float
     sd: float = Field(gt=0)
 
 
-class Move(_Frozen):
+class Move(Frozen):
     """A named change of one or more slots."""
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -191,7 +154,7 @@ class Move(_Frozen):
         return changed if changed != slots else None
 
 
-class Draft(_Frozen):
+class Draft(Frozen):
     """A starting point; drafts of one family differ in structure, and the cheaper ones come first."""
 
     id: str
@@ -209,7 +172,7 @@ class Draft(_Frozen):
     evaluation: str
 
 
-class Serves(_Frozen):
+class Serves(Frozen):
     """The tasks and inputs that a family supports."""
 
     tasks: tuple[Task, ...]
@@ -217,7 +180,7 @@ class Serves(_Frozen):
     reads: tuple[Role, ...] = Field(description="Roles that the family makes use of.")
 
 
-class Family(_Frozen):
+class Family(Frozen):
     """The content of `family.yaml` and the folder of the templates."""
 
     id: str
@@ -244,6 +207,13 @@ class Family(_Frozen):
         description="Slots of numbers that go down their ladders, in this order, where an idea does not fit "
         "the time; each with its least value.",
     )
+    cached: tuple[CachedWork, ...] = Field(
+        default=(), description="Work that later nodes find in the cache; the first that applies."
+    )
+    weights: PretrainedWeights | None = Field(
+        default=None,
+        description="Where some of its weights are at hand, the search tries no network without weights.",
+    )
     drafts: tuple[Draft, ...] = Field(min_length=1)
     moves: tuple[Move, ...]
     folder: Path = Field(exclude=True)
@@ -264,15 +234,27 @@ class Family(_Frozen):
             for name, value in owner.set.items():
                 if not self.slots[name].accepts(value):
                     raise ValueError(f"{owner.id}: slot {name!r} does not accept {value!r}")
-        for name in self.structure:
-            if name not in self.slots:
-                raise ValueError(f"structure: unknown slot {name!r}; add it to `slots`")
+        parts = {
+            "structure": self.structure,
+            "cached": [name for work in self.cached for name in (*work.slots, *work.when.slots)],
+            "weights": self.weights.slots if self.weights else (),
+        }
+        for part, names in parts.items():
+            for name in names:
+                if name not in self.slots:
+                    raise ValueError(f"{part}: unknown slot {name!r}; add it to `slots`")
         return self
 
     @model_validator(mode="after")
     def _slots_depend_on_earlier_ones(self) -> "Family":
         earlier: set[str] = set()
         for name, slot in self.slots.items():
+            named = [
+                (other, values) for one in slot.search_ranges for other, values in one.when.slots.items()
+            ]
+            for other, values in named:
+                if other not in self.slots or not all(map(self.slots[other].accepts, values)):
+                    raise ValueError(f"{name}: search_ranges names no slot {other!r} with {list(values)}")
             for other, values in slot.when.slots.items():
                 if other not in earlier:
                     raise ValueError(f"{name}: `when` names {other!r}, which is no earlier slot")

@@ -12,6 +12,9 @@ from agent.search import limits
 RESERVE_SHARE = 0.02
 RESERVE_SHARE_BEFORE = 0.05  # until rules 2
 RESERVE_MIN_S = 3.0
+# From rules 3 on, an ensemble of up to 25 members has at least so many seconds, up to a share of the budget.
+RESERVE_BLEND_S = 5.0
+RESERVE_BLEND_SHARE = 0.05
 # With less than this share of the time left, the search improves the best nodes only.
 FINISH_SHARE = 0.3
 # The refit's stated limit is lower than its real limit, its clocks keep reserves, and it starts cold.
@@ -115,7 +118,7 @@ def repeat_limit_s(state: RunState, node: Node) -> float:
 
 def _refit_of(run: RunSettings, nodes: Sequence[Node]) -> float:
     rows = run.refit_rows or 1.0
-    return sum(REFIT_MARGIN * rows * node.own_seconds + _start_s(run, node) for node in nodes)
+    return sum(REFIT_MARGIN * rows * node.refit_seconds + _start_s(run, node) for node in nodes)
 
 
 def _start_s(run: RunSettings, node: Node) -> float:
@@ -136,8 +139,10 @@ def _refit_reserve_s(state: RunState) -> float:
         leader_s = _refit_of(run, state.leaders[:1])
         if leader_s > REFIT_LEADER_SHARE * run.budget_s:  # a part of the time would be reserved for nothing
             leader_s = 0.0
-        several_s = _refit_of(run, [] if run.blueprint else state.leaders)
-        return max(leader_s, min(several_s, REFIT_SHARE * run.budget_s))
+        most_s = REFIT_SHARE * run.budget_s
+        leaders_s = [_refit_of(run, [node]) for node in ([] if run.blueprint else state.leaders)]
+        several_s = sum(seconds for seconds in leaders_s if seconds <= most_s)
+        return max(leader_s, min(several_s, most_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders
     return min(_refit_of(run, nodes), REFIT_MOST_SHARE * run.budget_s)
 
@@ -165,8 +170,10 @@ class Budget:
 
     @property
     def reserve_s(self) -> float:
-        share = RESERVE_SHARE_BEFORE if self.rules < 3 else RESERVE_SHARE
-        return max(share * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
+        if self.rules < 3:
+            return max(RESERVE_SHARE_BEFORE * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
+        blend_s = min(RESERVE_BLEND_S, RESERVE_BLEND_SHARE * self.limit_s)
+        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S, blend_s) + self.refit_reserve_s
 
     @property
     def search_left_s(self) -> float:

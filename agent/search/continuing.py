@@ -1,12 +1,13 @@
 """Which node that its time limit cut short goes on with more time (rules 3)."""
 
+from agent.planner.estimates import LEAST_SHARE
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
 
 # A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best error.
 GAIN_SHARE = 0.5
-LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the seconds at least
+LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the work at least
 
 
 def node_to_continue(state: RunState, left_s: float, *, only_first: bool = False) -> Node | None:
@@ -30,7 +31,7 @@ def node_to_continue(state: RunState, left_s: float, *, only_first: bool = False
         and node.id not in continued
         and (not only_first or _first_of_line(state, node) is state.roots[0])
         and _may_gain(state, node)
-        and min(LEAST_GROWTH * node.seconds, continued_seconds(node)) <= limit_s
+        and min(_least_seconds(node), continued_seconds(node)) <= limit_s
     ]
     promising = [node for node in waiting if _promise(state, node) > 0.0]
     return max(promising, key=lambda node: (_promise(state, node), -node.id), default=None)
@@ -45,8 +46,13 @@ def continued_idea(node: Node) -> Idea:
 def continued_seconds(node: Node) -> float:
     """Return the seconds that a cut node takes to come to its end, with the caches that it has built."""
     cut = node.result.cut if node.result else None
-    share = 1.0 if cut is None else cut.share
+    share = 1.0 if cut is None else max(cut.share, LEAST_SHARE)
     return node.seconds / share - (node.seconds - node.own_seconds)
+
+
+def _least_seconds(node: Node) -> float:
+    """Return the seconds in which a continuation does clearly more work; the caches are done already."""
+    return LEAST_GROWTH * node.seconds - (node.seconds - node.own_seconds)
 
 
 def _promise(state: RunState, node: Node) -> float:

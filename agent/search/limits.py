@@ -4,14 +4,18 @@ from agent.record.state import Node, RunState
 from agent.search.reward import normalised_scores
 
 # Shares of the time left to the search.
-FIRST_SHARE = 0.4  # before the first valid node: a strong baseline is worth more than anything after it
+# Before the first valid node: a strong baseline is worth more than anything after it. In a short run it gets
+# as many seconds, up to nearly all of them, because nothing else would fit.
+FIRST_SHARE = 0.5
+FIRST_S = 60.0
+FIRST_MOST_SHARE = 0.9
 DRAFT_SHARE = 0.2
-BEST_SHARE = 0.3  # an improvement of the best node
+BEST_SHARE = 0.4  # an improvement of the best node
 WORST_SHARE = 0.1  # an improvement of a node far behind the best
-CONTINUED_SHARE = 0.7  # a node that its limit cut short: it needs clearly more than it had
+CONTINUED_SHARE = 0.85  # a node that its limit cut short: it needs clearly more than it had
 REPLAYED_SHARE = 0.5  # any idea of a recorded run, whatever its parent
 FINAL_SHARE = 0.6  # near the end of the run
-# An improvement of a node near the best gets so many times the node's own time, up to a share of the time left.
+# An improvement of a node near the best gets so many times that node's time, up to a share of the time left.
 AS_LONG_AS_PARENT = 1.5
 LONGEST_SHARE = 0.6
 NEAR_BEST = 0.7  # scores from 0, the worst, to 1, the best
@@ -33,7 +37,7 @@ def node_limit_s(
     run = state.run
     if run.blueprint is not None:  # the only node
         return left_s
-    share = CONTINUED_SHARE if continued else _share(state, parent)
+    share = CONTINUED_SHARE if continued else _share(state, parent, left_s)
     if finishing:
         share = max(share, FINAL_SHARE)
     limit_s = max(share * left_s, LEAST_BUDGET_SHARE * run.budget_s)
@@ -44,11 +48,11 @@ def node_limit_s(
     return min(limit_s, left_s)
 
 
-def _share(state: RunState, parent: Node | None) -> float:
+def _share(state: RunState, parent: Node | None, left_s: float) -> float:
     if state.run.replay_source is not None:
         return REPLAYED_SHARE
     if not state.valid:
-        return FIRST_SHARE
+        return max(FIRST_SHARE, min(FIRST_S / max(left_s, 1.0), FIRST_MOST_SHARE))
     if parent is None:
         return DRAFT_SHARE
     return WORST_SHARE + (BEST_SHARE - WORST_SHARE) * _promise(state, parent)

@@ -229,9 +229,19 @@ def test_short_candidates_need_no_smoke_run(expected_s: float | None, is_needed:
     state = started()
     node = state.nodes[propose(state)]
     node.expected_s = expected_s
-    assert Decider(Idle()).needs_smoke_run(node) == is_needed
-    blend = _ensemble()[1]
-    assert not Decider(Idle()).needs_smoke_run(blend)
+    assert Decider(Idle()).needs_smoke_run(node, state) == is_needed
+    state, blend = _ensemble()
+    assert not Decider(Idle()).needs_smoke_run(blend, state)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "rules", "is_needed"), [(1, 3, False), (2, 3, False), (3, 3, True), (1, 2, True)]
+)
+def test_the_first_node_of_a_short_run_starts_at_once(minutes: int, rules: int, is_needed: bool) -> None:
+    state = started(minutes=minutes, rules=rules)
+    first, second = (state.nodes[propose(state)] for _ in range(2))
+    assert Decider(Idle()).needs_smoke_run(first, state) == is_needed
+    assert Decider(Idle()).needs_smoke_run(second, state)
 
 
 def test_words_are_asked_for_while_there_is_time() -> None:

@@ -14,10 +14,18 @@ def limit(state: RunState, parent: int | None, continued: bool = False) -> float
     return node_limit_s(state, None if parent is None else state.nodes[parent], continued=continued)
 
 
-def test_the_first_baseline_gets_four_tenths_of_the_time_left() -> None:
+def test_the_first_baseline_gets_half_of_the_time_left() -> None:
     state = started(**SHARES)
     assert Budget.of(state).search_left_s == 588
-    assert limit(state, None) == pytest.approx(0.4 * 588)
+    assert limit(state, None) == pytest.approx(0.5 * 588)
+
+
+@pytest.mark.parametrize(("minutes", "expected_s"), [(1.0, 0.9 * 57), (1.5, 60.0), (2.0, 60.0), (4.0, 117.6)])
+def test_in_a_short_run_the_first_baseline_gets_a_minute_or_nearly_all(
+    minutes: float, expected_s: float
+) -> None:
+    state = started(rules=3, minutes=minutes, final_node_minutes=2.0)
+    assert limit(state, None) == pytest.approx(expected_s)
 
 
 def test_the_limit_is_a_share_of_the_time_left_that_grows_with_the_parents_score() -> None:
@@ -25,11 +33,11 @@ def test_the_limit_is_a_share_of_the_time_left_that_grows_with_the_parents_score
     for score in (0.5, 0.9, 0.7):
         add(state, None, score)
     left_s = 588 - 30
-    assert limit(state, 2) == pytest.approx(0.3 * left_s)
+    assert limit(state, 2) == pytest.approx(0.4 * left_s)
     assert limit(state, 1) == pytest.approx(0.1 * left_s)
     assert limit(state, 1) < limit(state, 3) < limit(state, 2)
     assert limit(state, None) == pytest.approx(0.2 * left_s)
-    assert limit(state, 1, continued=True) == pytest.approx(0.7 * left_s)
+    assert limit(state, 1, continued=True) == pytest.approx(0.85 * left_s)
 
 
 def test_near_the_end_a_node_gets_most_of_what_is_left_but_never_more() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.search.budget import Budget, refit_s
-from tests.support.states import add, idea, started
+from tests.support.states import add, finish, idea, propose, started
 
 
 def test_time_is_reserved_for_all_that_an_ensemble_blends() -> None:
@@ -26,7 +26,17 @@ def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
     assert 120.0 < refit_s(state, state.nodes[5]) < 150.0
     assert Budget.of(state).refit_reserve_s == pytest.approx(refit_s(state, state.nodes[5]))
     add(state, None, 0.95, 200.0)
-    assert Budget.of(state).refit_reserve_s == pytest.approx(120.0), "too long a refit is not waited for"
+    others_s = refit_s(state, state.nodes[4]) + refit_s(state, state.nodes[3])
+    assert Budget.of(state).refit_reserve_s == pytest.approx(others_s), "too long a refit is not waited for"
+
+
+def test_nothing_is_reserved_for_refits_that_do_not_fit() -> None:
+    """A first baseline that a busy machine cut keeps the time that it needs to go on."""
+    state = started(minutes=5.0, refit_rows=1.44, rules=3)
+    part = {"what": "networks", "share": 1 / 3}
+    finish(state, propose(state), 0.51, 93.0, cache_seconds=52.0, choice_seconds=19.0, cut=part)
+    assert refit_s(state, state.nodes[1]) > 0.3 * 300.0
+    assert Budget.of(state).refit_reserve_s == 0.0
 
 
 def test_no_more_than_half_of_a_run_is_reserved() -> None:
@@ -41,3 +51,18 @@ def test_a_given_blueprint_leaves_room_for_its_refit() -> None:
     add(state, None, 0.5, limit_s)
     assert refit_s(state, state.nodes[1]) <= 600.0 - limit_s
     assert limit_s > 150.0
+
+
+def test_a_refit_needs_neither_the_caches_nor_the_choices_of_its_node() -> None:
+    """A layer on the cached features of frozen networks: fitted once, not once for each penalty."""
+    state = started(minutes=10.0, refit_rows=1.25, rules=3)
+    finish(state, propose(state), 0.5, 100.0, cache_seconds=70.0, choice_seconds=20.0)
+    assert refit_s(state, state.nodes[1]) == pytest.approx(1.4 * 1.25 * 10.0 + 3.0)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(1.4 * 1.25 * 10.0 + 3.0)
+
+
+def test_the_refit_of_a_cut_node_does_the_work_that_was_left_out() -> None:
+    state = started(minutes=10.0, refit_rows=1.25, rules=3)
+    part = {"what": "training rows", "share": 0.3}
+    finish(state, propose(state), 0.5, 50.0, cache_seconds=40.0, cut=part)
+    assert refit_s(state, state.nodes[1]) == pytest.approx(1.4 * 1.25 * 50.0 + 3.0)

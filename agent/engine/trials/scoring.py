@@ -9,7 +9,15 @@ from agent.competition.untrusted_csv import SubmissionError
 from agent.core.contract import OUTPUT_FILES, VALIDATION_FILE
 from agent.core.errors import MarsError
 from agent.core.untrusted_files import is_plain_file, open_inside
-from agent.engine.candidate_reports import cache_seconds, cut_of, facts, read_analysis, read_log, thin_curve
+from agent.engine.candidate_reports import (
+    cache_seconds,
+    choice_seconds,
+    cut_of,
+    facts,
+    read_analysis,
+    read_log,
+    thin_curve,
+)
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
 from agent.execution.base import Outcome
@@ -124,12 +132,14 @@ def scoring_failure(error: MarsError) -> Failure:
 
 def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> NodeResult:
     analysis = read_analysis(trial.workspace)
+    cached_s = cache_seconds(analysis, outcome.seconds)
     return NodeResult(
         status="suspect" if evaluation.suspect else "valid",
         reason=evaluation.suspect or "",
         commit=trial.commit,
         seconds=outcome.seconds,
-        cache_seconds=cache_seconds(analysis, outcome.seconds),
+        cache_seconds=cached_s,
+        choice_seconds=choice_seconds(analysis, outcome.seconds - cached_s),
         metric=evaluation.validation,
         metric_se=evaluation.validation_error,
         folds=evaluation.folds,

@@ -33,10 +33,24 @@ class Axis:
     continuous: bool = False
     integral: bool = False
     options: tuple[Value, ...] = ()  # the choices that may be drawn
+    bounds: tuple[float, float] = (-math.inf, math.inf)  # of the numbers that may be drawn
 
     @classmethod
-    def of(cls, name: str, slot: Slot, options: Sequence[Value] | None = None) -> "Axis":
-        """Return the axis of a slot; without `options`, every choice may be drawn."""
+    def of(
+        cls,
+        name: str,
+        slot: Slot,
+        options: Sequence[Value] | None = None,
+        bounds: tuple[float, float] | None = None,
+    ) -> "Axis":
+        """Return the axis of a slot; without `options`, every choice may be drawn.
+
+        Args:
+            name: The name of the slot.
+            slot: The slot.
+            options: Choices that may be drawn; None: all.
+            bounds: Bounds of the numbers that may be drawn; None: none but the slot's range.
+        """
         numbers = [value for value in slot.values if _is_number(value)]
         if len(numbers) < len(slot.values) or (len(set(numbers)) < 2 and slot.range is None):
             drawn = slot.values if options is None else [value for value in slot.values if value in options]
@@ -46,11 +60,18 @@ class Axis:
             lower, upper = slot.range
             knots = [*([lower] if lower < knots[0] else []), *knots, *([upper] if upper > knots[-1] else [])]
         integral = all(isinstance(value, int) for value in slot.values)
-        return cls(name, slot.values, tuple(knots), slot.range is not None, integral)
+        low, high = bounds or (-math.inf, math.inf)
+        drawn = tuple(value for value in slot.values if low <= float(value) <= high)
+        return cls(name, slot.values, tuple(knots), slot.range is not None, integral, drawn, (low, high))
 
     @property
     def is_ordered(self) -> bool:
         return bool(self.knots)
+
+    @property
+    def can_vary(self) -> bool:
+        """Whether there is more than one value to draw."""
+        return self.bounds[0] < self.bounds[1] if self.continuous else len(self.options) > 1
 
     def position(self, value: Value) -> float:
         """Return the position of a number on the ladder, or the index of a choice."""
@@ -79,8 +100,9 @@ class Axis:
         if not self.knots:
             return self.values[int(position)]
         if not self.continuous:
-            return min(self.values, key=lambda value: abs(self.position(value) - position))
-        at = min(max(position, 0.0), len(self.knots) - 1.0)
+            return min(self.options, key=lambda value: abs(self.position(value) - position))
+        lowest, highest = map(self.position, self.bounds)
+        at = min(max(position, lowest), highest)
         below = min(int(at), len(self.knots) - 2)
         low, high, share = self.knots[below], self.knots[below + 1], at - below
         number = low * (high / low) ** share if _is_geometric(low, high) else low + share * (high - low)
@@ -89,9 +111,9 @@ class Axis:
     def sample(self, rng: np.random.Generator) -> Value:
         """Return a value drawn uniformly over the positions, or over the choices."""
         if not self.continuous:
-            drawn = self.values if self.is_ordered else self.options
-            return drawn[int(rng.integers(len(drawn)))]
-        return self.value_at(float(rng.uniform(0.0, len(self.knots) - 1.0)))
+            return self.options[int(rng.integers(len(self.options)))]
+        lowest, highest = map(self.position, self.bounds)
+        return self.value_at(float(rng.uniform(lowest, highest)))
 
     def near(self, value: Value, rng: np.random.Generator, width: float = 1.0) -> Value:
         """Return a value near another one: a normal step on the ladder, or any choice."""
@@ -102,9 +124,10 @@ class Axis:
     def _rounded(self, number: float) -> Value:
         """Return a short number within the range, for titles that people read."""
         short = float(f"{number:.{_DIGITS}g}")
-        short = min(max(short, self.knots[0]), self.knots[-1])
+        low, high = max(self.knots[0], self.bounds[0]), min(self.knots[-1], self.bounds[1])
+        short = min(max(short, low), high)
         if self.integral:
-            return int(min(max(round(short), math.ceil(self.knots[0])), math.floor(self.knots[-1])))
+            return int(min(max(round(short), math.ceil(low)), math.floor(high)))
         known = next((value for value in self.values if float(value) == short), None)
         return short if known is None else known
 
@@ -117,7 +140,11 @@ class Space:
 
     @classmethod
     def of(
-        cls, family: Family, fixed: Iterable[str], options: Mapping[str, Sequence[Value]] | None = None
+        cls,
+        family: Family,
+        fixed: Iterable[str],
+        options: Mapping[str, Sequence[Value]] | None = None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
     ) -> "Space":
         """Return the space of a family's slots.
 
@@ -125,11 +152,12 @@ class Space:
             family: The family.
             fixed: Slots that keep their values.
             options: Choices that may be drawn, by slot; all of them for other slots.
+            bounds: Bounds of the numbers that may be drawn, by slot.
         """
-        kept, drawn = set(fixed), options or {}
+        kept, drawn, within = set(fixed), options or {}, bounds or {}
         slots = {name: slot for name, slot in family.slots.items() if name not in kept and slot.sampled}
-        axes = (Axis.of(name, slot, drawn.get(name)) for name, slot in slots.items())
-        return cls(tuple(axis for axis in axes if axis.is_ordered or len(axis.options) > 1))
+        axes = (Axis.of(name, slot, drawn.get(name), within.get(name)) for name, slot in slots.items())
+        return cls(tuple(axis for axis in axes if axis.can_vary))
 
     def __len__(self) -> int:
         return len(self.axes)

@@ -1,6 +1,6 @@
 """What is known about the values of one structure: nodes of this and of an earlier run, lessons, moves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -46,7 +46,8 @@ class StructureEvidence:
         fixed = {*self.family.structure, *self.search_space.constraints.pinned}
         if self.state.elapsed_s < FINISH_FROM * self.state.run.budget_s:
             fixed |= finishing_slots(self.family)
-        return Space.of(self.family, fixed, choices(self.search_space, self.family, self.slots))
+        bounds = self.search_space.bounds(self.family, self.slots)
+        return Space.of(self.family, fixed, choices(self.search_space, self.family, self.slots), bounds)
 
     def sampler(self) -> Sampler:
         """Return the sampler of values for the structure."""
@@ -194,13 +195,15 @@ def finishing_slots(family: Family) -> set[str]:
 def choices(search_space: SearchSpace, family: Family, slots: dict[str, Value]) -> dict[str, Sequence[Value]]:
     """Return the choices that may be drawn, by slot: those that suit the data, as drafts and moves say.
 
-    A value that moves name belongs to them: it may be drawn if one of them suits the data. Ladders of choices
-    are climbed from rung to rung. Values of short lists that nothing names may be drawn too.
+    A value that moves name belongs to them: it may be drawn if one of them suits the data and the structure.
+    Ladders of choices are climbed from rung to rung. Values of short lists that nothing names may be drawn
+    too.
     """
     owners: list[Draft | Move] = [*family.drafts, *family.moves]
     allowed: list[Draft | Move] = [draft for one, draft in search_space.drafts() if one.id == family.id]
-    allowed += search_space.moves(family)
-    reached = [search_space.apply(family, move, slots) for move in search_space.moves(family)]
+    moves = [move for move in search_space.moves(family) if _suits_structure(family, move, slots)]
+    allowed += moves
+    reached = [search_space.apply(family, move, slots) for move in moves]
     found: dict[str, Sequence[Value]] = {}
     for name, slot in family.slots.items():
         named = {owner.set[name] for owner in owners if name in owner.set}
@@ -211,6 +214,11 @@ def choices(search_space: SearchSpace, family: Family, slots: dict[str, Value]) 
             kept |= {value for value in slot.values if value not in named}
         found[name] = [value for value in slot.values if value in kept]
     return found
+
+
+def _suits_structure(family: Family, move: Move, slots: Mapping[str, Value]) -> bool:
+    """Return whether a move applies to some blueprint of the structure."""
+    return all(slots[name] in values for name, values in move.when.slots.items() if name in family.structure)
 
 
 def _is_out_of_time(node: Node) -> bool:

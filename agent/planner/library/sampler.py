@@ -263,7 +263,7 @@ def log_errors(errors: Sequence[float]) -> Floats:
 def _single_values(axis: Axis, value: Value) -> list[Value]:
     """Return the values that a slot takes alone."""
     if not axis.continuous:
-        return [other for other in (axis.values if axis.is_ordered else axis.options) if other != value]
+        return [other for other in axis.options if other != value]
     at = axis.position(value)
     steps = [axis.value_at(at + sign * step) for step in SINGLE_STEPS for sign in (-1, 1)]
     return list(dict.fromkeys(step for step in steps if step != value))

@@ -1,15 +1,16 @@
 """Improvements within a structure: values of its slots, chosen by expected improvement."""
 
-from collections.abc import Callable, Mapping
+from functools import partial
 
 from agent.planner.base import Proposal, Request
+from agent.planner.estimates import ImprovementTimes
 from agent.planner.fitting import FittedIdea, fit_improvement
 from agent.planner.library.evidence import StructureEvidence
 from agent.planner.library.idea_text import improved_idea, values_idea
 from agent.planner.library.sampler import Slots, Suggestion
 from agent.planner.search_space import SearchSpace, inherited_cites
 from agent.record.state import Node
-from agent.repository.family import Family, Move, Value
+from agent.repository.family import Move, Value
 from agent.repository.idea import changes_between
 
 # Cost counts where a node takes more than this share of the time that is left.
@@ -25,7 +26,8 @@ def propose_values(search_space: SearchSpace, request: Request, parent: Node) ->
     family = search_space.families[blueprint.family]
     slots = search_space.settle(family, blueprint.slots)
     evidence = StructureEvidence(search_space, request.state, family, parent, slots)
-    expected_s = _expectation(family, parent, slots)
+    settle = partial(search_space.settle, family)
+    expected_s = ImprovementTimes(request.state, family, parent, slots, settle).seconds
     suggestions = evidence.sampler().suggest(
         [slots, *_other_bases(evidence)],
         request.rng,
@@ -96,11 +98,3 @@ def _other_bases(evidence: StructureEvidence) -> list[Slots]:
         for node in others[:OTHER_BASES]
         if node.blueprint is not None
     ]
-
-
-def _expectation(
-    family: Family, parent: Node, slots: Mapping[str, Value]
-) -> Callable[[Mapping[str, Value]], float]:
-    """Return a function that estimates the run time of slots in seconds, from the parent's."""
-    before = family.relative_cost(dict(slots))
-    return lambda point: parent.seconds * family.relative_cost(dict(point)) / before

@@ -54,11 +54,11 @@ def test_predictions_are_scored_by_the_harness(
 ) -> None:
     _progress(trial)
     _perfect(toy_prepared, trial)
-    report = {"cache_seconds": 3.0, "weights": {"net": "none"}}
+    report = {"cache_seconds": 3.0, "choice_seconds": 2.0, "weights": {"net": "none"}}
     (trial.workspace / "working" / "analysis.json").write_text(json.dumps(report))
     result = scoring.score(trial, _outcome(trial, log="Final Validation Metric: 1.0\n"))
     assert (result.status, result.metric, result.audit_metric) == ("valid", 1.0, 1.0)
-    assert (result.seconds, result.cache_seconds) == (8.0, 3.0)
+    assert (result.seconds, result.cache_seconds, result.choice_seconds) == (8.0, 3.0, 2.0)
     assert result.facts == {"weights of net": "none"}
     assert [point.metric for point in result.curve] == [0.6]
     assert result.commit == trial.commit

@@ -64,3 +64,17 @@ WIDEST_DISTANCE = math.log2(0.105 / 0.1)
 def test_positions_and_values_are_inverse_up_to_two_digits(position: float) -> None:
     found = RATE.position(RATE.value_at(position))
     assert found == pytest.approx(position, abs=WIDEST_DISTANCE + 1e-9)
+
+
+@given(position=st.floats(-2, 8), seed=st.integers(0, 1000))
+def test_nothing_outside_the_bounds_of_the_search_is_drawn(position: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ladder = _slot(0.02, 0.05, 0.1, 0.2)
+    axis = Axis.of("rate", _slot(0.02, 0.05, 0.1, 0.2, bounds=(0.001, 1.0)), bounds=(0.03, 0.15))
+    steps = Axis.of("rate", ladder, bounds=(0.05, 0.1))
+    for value in (axis.value_at(position), axis.sample(rng), axis.near(0.2, rng)):
+        assert 0.03 <= float(value) <= 0.15
+    for value in (steps.value_at(position), steps.sample(rng), steps.near(0.2, rng)):
+        assert value in (0.05, 0.1)
+    assert axis.can_vary
+    assert not Axis.of("rate", ladder, bounds=(0.1, 0.1)).can_vary

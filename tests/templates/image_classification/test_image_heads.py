@@ -157,13 +157,18 @@ TRIAL_S = 30.0 + 2 * 0.64  # of two batches, which the rows cannot have too
 class _Table:
     """Rows with numbers for pictures."""
 
-    fingerprint = "rows"
-
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, first: int = 0) -> None:
+        self.keys = np.arange(first, first + count, dtype=np.uint64)
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.keys)
+
+
+class _Network:
+    """A frozen network as the extraction knows it."""
+
+    def __init__(self) -> None:
+        self.side = torch.tensor(0)
 
 
 @pytest.fixture
@@ -189,38 +194,42 @@ def test_the_start_of_processes_is_no_part_of_the_time_per_row(
 ) -> None:
     module, _ = extraction
     config = default_config()
-    assert module.seconds_per_row(None, config, _Table(5000)) == pytest.approx(0.01)
-    train = _Table(5000)
-    data = SimpleNamespace(train=train, train_table=train, val=_Table(500), test=_Table(500))
+    assert module.seconds_per_row(None, config, _Table(5000), np.arange(5000)) == pytest.approx(0.01)
+    data = SimpleNamespace(train=_Table(5000), val=_Table(500, 5000), test=_Table(500, 5500))
 
-    def affordable(seconds: float) -> int:
-        return len(module.affordable_rows(None, source="", config=config, data=data, seconds=seconds))
+    def affordable(seconds: float) -> tuple[int, int]:
+        store, network = module.FeatureStore("random", config), _Network()
+        rows = module.affordable_rows(network, store=store, config=config, data=data, seconds=seconds)
+        return len(rows), int(network.side)
 
-    assert affordable(TRIAL_S + 80.0) == 5000
-    assert affordable(TRIAL_S + 40.0) in (2199, 2200)  # 32 s, less 10 s
-    assert affordable(1.0) == 64
+    assert affordable(TRIAL_S + 80.0) == (5000, 0)
+    assert affordable(TRIAL_S + 70.0) in ((4599, 0), (4600, 0))  # 56 s, less 10 s
+    assert affordable(TRIAL_S + 40.0) == (5000, 80), "32 s for 60 s of work: 39 % of the pixels"
+    assert affordable(1.0) == (64, 48)
 
 
 def test_what_an_earlier_run_has_left_needs_no_time_and_a_part_is_told(
     extraction: tuple[ModuleType, list[float]], tmp_path: Path
 ) -> None:
     module, now = extraction
-    tables = {name: _Table(count) for name, count in {"train": 1000, "val": 130, "test": 90}.items()}
-    for name, table in tables.items():
-        table.fingerprint = name
-    data = SimpleNamespace(**tables, train_table=tables["train"])
+    data = SimpleNamespace(train=_Table(1000), val=_Table(130, 1000), test=_Table(90, 1130))
     config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300)
     told: list[tuple[str, float]] = []
     progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *cut: told.append(cut))
-    arguments = {"source": "hub x", "config": config, "data": data, "progress": progress}
-    short = module.extract_all(None, seconds=TRIAL_S + 6.0, **arguments)
-    assert len(short.train_rows) in (259, 260)  # 4.8 s, less 2.2 s
-    assert told == [("training rows", len(short.train_rows) / 1000)]
-    assert len(module.extract_all(None, seconds=1e9, **arguments).train_rows) == 1000
+
+    def rows_in(seconds: float) -> int:
+        arguments = {"store": module.FeatureStore("hub x", config), "config": config, "data": data}
+        found = module.extract_all(_Network(), seconds=seconds, progress=progress, **arguments)
+        return len(found.train_rows)
+
+    some = rows_in(TRIAL_S + 18.0)  # 10 s, less 2.2 s
+    assert some in (779, 780)
+    assert rows_in(TRIAL_S + 11.0) == 1000, "the rows of the run before are known"
     before = now[0]
-    assert len(module.extract_all(None, seconds=0.0, **arguments).train_rows) == 1000
+    assert rows_in(0.0) == 1000
     assert now[0] == before
-    assert told[1:] == [("training rows", 1.0)] * 2
+    assert told[::2] == [("training rows", some / 1000), *[("training rows", 1.0)] * 2]
+    assert told[1::2] == [("pixels", 1.0)] * 3
 
 
 @pytest.mark.parametrize("refit", [False, True])
@@ -228,21 +237,80 @@ def test_features_are_kept_in_files_of_few_rows(
     extraction: tuple[ModuleType, list[float]], tmp_path: Path, refit: bool
 ) -> None:
     module, _ = extraction
-    tables = {"train": 1000, "val": 130, "test": 90}
-    rows = {name: _Table(count) for name, count in tables.items()}
-    for name, table in rows.items():
-        table.fingerprint = name
-    train = _Table(1130) if refit else rows["train"]
-    data = SimpleNamespace(train=train, val=rows["val"], test=rows["test"], train_table=rows["train"])
+    train = _Table(1130) if refit else _Table(1000)
+    data = SimpleNamespace(train=train, val=_Table(130, 1000), test=_Table(90, 1130))
     config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300, refit=refit)
-    arguments = {"source": "hub x", "config": config, "data": data, "seconds": 1e9}
+    store = module.FeatureStore("hub x", config)
+    arguments = {"store": store, "config": config, "data": data, "seconds": 1e9}
     progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
-    features = module.extract_all(None, progress=progress, **arguments)
+    features = module.extract_all(_Network(), progress=progress, **arguments)
     files = list((tmp_path / "cache").glob("*.npy"))
-    assert len(files) == 4 + 1 + 1
-    assert max(file.stat().st_size for file in files) <= 300 * 4 + 128
+    assert len(files) == 2 * (4 + 1 + (0 if refit else 1)), "features and keys of each part"
+    assert max(file.stat().st_size for file in files) <= 300 * 8 + 128
     assert features.train.shape == (1, 1130 if refit else 1000, 1)
     chosen = np.array([999, 0, 299, 300, 650])
     assert features.train.rows(chosen)[0, :, 0].tolist() == chosen.tolist()
     assert (features.val is None) == refit, "a refit scores nothing"
     assert default_config().rows_per_file * 2 * 10_000 * 4 < 2**30
+
+
+def test_a_refit_computes_only_features_of_pictures_that_no_table_of_the_search_had(
+    extraction: tuple[ModuleType, list[float]], tmp_path: Path
+) -> None:
+    """Its tables hold the same pictures in other places: audit rows move from the rows to predict."""
+    module, _ = extraction
+    config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300)
+    store = module.FeatureStore("hub x", config)
+    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
+    search = SimpleNamespace(train=_Table(700), val=_Table(100, 700), test=_Table(200, 800))
+    module.extract_all(_Network(), store=store, config=config, data=search, seconds=1e9, progress=progress)
+    computed: list[int] = []
+
+    def extract(rows: _Table, indices: np.ndarray) -> np.ndarray:
+        computed.extend(rows.keys[indices].tolist())
+        return np.asarray(rows.keys[indices], dtype=np.float32)[None, :, None]
+
+    mixed = _Table(1010)
+    mixed.keys = np.random.default_rng(0).permutation(mixed.keys)
+    other = module.FeatureStore("hub x", config)
+    assert np.flatnonzero(other.is_missing(mixed)).tolist() == np.flatnonzero(mixed.keys >= 1000).tolist()
+    found = other.part(mixed, np.arange(1010), extract)
+    assert sorted(computed) == list(range(1000, 1010))
+    # The search's features are the places of rows in their tables.
+    starts = np.select([mixed.keys < 700, mixed.keys < 800, mixed.keys < 1000], [0, 700, 800], 0)
+    assert found[0, :, 0].tolist() == (mixed.keys - starts).tolist()
+    assert module.FeatureStore("hub y", config).is_missing(mixed).all(), "other weights, other features"
+    assert module.FeatureStore("random", config).is_missing(mixed).all()
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_less_of_each_picture_gives_features_that_are_kept_apart(tmp_path: Path, flip: bool) -> None:
+    with imported(LABEL, {**HEAD, "flip": flip, "image_size": 128}, tmp_path, "head") as module:
+        network = _Network()
+        if flip:
+            network.mirrors = torch.tensor(True)  # type: ignore[attr-defined]
+        config = default_config()
+        assert module.lower_pictures(network, config, share=0.5) == (0.5 if flip else (80 / 128) ** 2)
+        assert int(network.side) == (0 if flip else 80)
+        assert module.lower_pictures(network, config, share=0.125) == (0.125 if flip else 0.140625)
+        assert int(network.side) == (64 if flip else 48)
+        pictures = torch.full((2, 128, 128, 3), 7, dtype=torch.uint8)
+        seen: list[torch.Size] = []
+
+        def features(given: torch.Tensor) -> torch.Tensor:
+            seen.append(given.shape)
+            return given.float().mean(dim=(1, 2))
+
+        network.features = features  # type: ignore[attr-defined]
+        found = module.features_of_views(network, pictures)
+        assert seen == [torch.Size([2, int(network.side), int(network.side), 3])]
+        assert found.shape == (2 if flip else 1, 2, 3)
+        assert found.eq(7).all()
+        whole, lowered = (
+            module.FeatureStore("hub x", default_config(cache=module.Cache(tmp_path))) for _ in "ab"
+        )
+        lowered.take_lowered(int(network.side), 0.125)
+        rows = _Table(5)
+        whole.part(rows, np.arange(5), lambda *_: np.zeros((1, 5, 1), dtype=np.float32))
+        assert not whole.is_missing(rows).any()
+        assert lowered.is_missing(rows).all()

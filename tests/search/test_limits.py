@@ -20,7 +20,7 @@ def test_the_first_baseline_gets_half_of_the_time_left() -> None:
     assert limit(state, None) == pytest.approx(0.5 * 588)
 
 
-@pytest.mark.parametrize(("minutes", "expected_s"), [(1.0, 0.9 * 57), (1.5, 60.0), (2.0, 60.0), (4.0, 117.6)])
+@pytest.mark.parametrize(("minutes", "expected_s"), [(1.0, 0.9 * 57), (1.5, 60.0), (2.0, 60.0), (4.0, 117.5)])
 def test_in_a_short_run_the_first_baseline_gets_a_minute_or_nearly_all(
     minutes: float, expected_s: float
 ) -> None:

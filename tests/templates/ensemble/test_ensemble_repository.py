@@ -27,6 +27,7 @@ from tests.templates.ensemble.ensemble_repository import (
 
 CLASSES = 4
 ROWS = {"val": 300, "test": 1500}
+MANY_ROWS = {"val": 600, "test": 1500}  # an ensemble takes no average of its members
 
 
 def noisy_members(
@@ -42,10 +43,12 @@ def noisy_members(
     }
 
 
-def classification(metric: str, classes: int = CLASSES, rare: bool = False) -> Problem:
+def classification(
+    metric: str, classes: int = CLASSES, rare: bool = False, sizes: dict[str, int] = ROWS
+) -> Problem:
     random = np.random.default_rng(0)
     shares = np.array([0.7, 0.2, 0.06, 0.04]) if rare else np.full(classes, 1 / classes)
-    truth = {part: random.choice(classes, rows, p=shares) for part, rows in ROWS.items()}
+    truth = {part: random.choice(classes, rows, p=shares) for part, rows in sizes.items()}
     members = noisy_members(
         {part: 2.0 * np.eye(classes)[labels] for part, labels in truth.items()}, noise=1.5
     )
@@ -60,9 +63,9 @@ def classification(metric: str, classes: int = CLASSES, rare: bool = False) -> P
     return Problem("classification", metric, truth, probabilities, columns)
 
 
-def label_sets(metric: str, members: int = 3) -> Problem:
+def label_sets(metric: str, members: int = 3, sizes: dict[str, int] = ROWS) -> Problem:
     random = np.random.default_rng(1)
-    truth = {part: random.random((rows, 12)) < 0.15 for part, rows in ROWS.items()}
+    truth = {part: random.random((rows, 12)) < 0.15 for part, rows in sizes.items()}
     members = noisy_members({part: 3.0 * labels - 2.0 for part, labels in truth.items()}, 1.5, members)
     probabilities = {
         node: {part: 1 / (1 + np.exp(-outputs)) for part, outputs in parts.items()}
@@ -71,11 +74,11 @@ def label_sets(metric: str, members: int = 3) -> Problem:
     return Problem("multilabel", metric, truth, probabilities)
 
 
-def regression(metric: str) -> Problem:
+def regression(metric: str, targets: tuple[str, ...] = ("a", "b"), sizes: dict[str, int] = ROWS) -> Problem:
     random = np.random.default_rng(2)
-    truth = {part: random.normal(size=(rows, 2)) for part, rows in ROWS.items()}
+    truth = {part: random.normal(size=(rows, len(targets))) for part, rows in sizes.items()}
     members = noisy_members(truth, noise=0.7)
-    return Problem("regression", metric, truth, members, ("id", "a", "b"), ("a", "b"))
+    return Problem("regression", metric, truth, members, ("id", *targets), targets)
 
 
 PROBLEMS = {
@@ -110,16 +113,36 @@ def test_complementary_members_gain_where_each_threshold_is_tried(tmp_path: Path
     check_gain(problem, run(lay_out(problem, tmp_path)))
 
 
-@pytest.mark.parametrize("name", ["accuracy", "log loss", "AUC of more classes", "R2"])
-def test_the_harness_repeats_the_choice_of_weights(name: str, finished: dict[str, Result]) -> None:
+BLENDS = {
+    "accuracy": classification("accuracy", sizes=MANY_ROWS),
+    "log loss": classification("log_loss", sizes=MANY_ROWS),
+    "AUC of two classes": classification("roc_auc", classes=2, sizes=MANY_ROWS),
+    "AUC of more classes": classification("roc_auc", sizes=MANY_ROWS),
+    "R2": regression("r2", sizes=MANY_ROWS),
+    "RMSE of one target": regression("rmse", ("a",), sizes=MANY_ROWS),
+    "MAE of one target": regression("mae", ("a",), sizes=MANY_ROWS),
+}
+
+
+@pytest.fixture(scope="module")
+def blends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    folders = [lay_out(problem, tmp_path_factory.mktemp("problem")) for problem in BLENDS.values()]
+    return dict(zip(BLENDS, run_all(folders), strict=True))
+
+
+@pytest.mark.parametrize("name", BLENDS)
+def test_the_harness_repeats_the_choice_of_weights(name: str, blends: dict[str, Result]) -> None:
     """The expected score of a run rests on blends that the harness makes anew."""
-    problem = PROBLEMS[name]
+    problem = BLENDS[name]
     metric = get_metric(problem.metric)
     decode = decoder(metric, metric.prediction_kind(problem.task), is_label_set=False)
     outputs = [parts["val"].astype(np.float32).astype(np.float64) for parts in problem.members.values()]
     assert decode is not None
-    weights = greedy_weights(metric, problem.truth["val"], outputs, decode)
-    assert weights == pytest.approx(list(finished[name].analysis["weights"].values()))
+    truth = problem.truth["val"]
+    weights = greedy_weights(metric, truth, outputs, decode)
+    assert blends[name].analysis["combination"] == "blend"
+    assert weights == pytest.approx(list(blends[name].analysis["weights"].values()))
+    assert len(set(weights)) > 1
 
 
 @pytest.mark.parametrize("name", ["accuracy", "log loss", "RMSE"])
@@ -205,7 +228,7 @@ def test_same_seed_same_bits(finished: dict[str, Result], tmp_path: Path) -> Non
 
 
 def test_time_limit_ends_the_search_for_weights(tmp_path: Path) -> None:
-    result = run(lay_out(PROBLEMS["macro F1 of sets"], tmp_path), limit_s=1)
+    result = run(lay_out(label_sets("macro_f1", members=2, sizes=MANY_ROWS), tmp_path), limit_s=1)
     assert max(result.analysis["weights"].values()) == 1.0
     assert result.printed > 0.5
 

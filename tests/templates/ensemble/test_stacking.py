@@ -177,7 +177,7 @@ def equal_members(seed: int) -> Problem:
 
 
 def test_on_few_rows_the_average_is_taken_unless_the_blend_scores_better(tmp_path: Path) -> None:
-    results = run_all([lay_out(equal_members(seed), tmp_path / str(seed)) for seed in range(6)])
+    results = run_all([lay_out(equal_members(seed), tmp_path / str(seed)) for seed in range(14)])
     kinds = set()
     for result in results:
         found = result.analysis

@@ -57,8 +57,9 @@ def how_to_meet(need: Need, task: Task, folder: Path | None) -> str:
         )
     if lacks_weights(need, task, folder):
         place = folder if folder is not None else "$MARS_HOME/weights"
-        steps.append(f"the value needs weights. Put a file {need.weights[task]} into {place}")
-    return "; ".join(steps)
+        who = "It also" if steps else "the value"
+        steps.append(f"{who} needs weights. Put a file {need.weights[task]} into {place}")
+    return ". ".join(steps)
 
 
 def require_slot_needs(family: Family, slots: Mapping[str, Value], context: TaskContext, where: str) -> None:

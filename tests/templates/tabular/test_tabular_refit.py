@@ -152,8 +152,19 @@ def test_a_smoke_run_freezes_nothing(tmp_path: Path) -> None:
     assert not (folder / "working" / "frozen.json").exists()
 
 
-def test_what_has_nothing_to_freeze_reads_nothing(tmp_path: Path) -> None:
-    folder = lay_out(*CASES["one fit"], tmp_path)
-    assert "read_frozen" not in (folder / "main.py").read_text()
-    (done,) = run_all([folder], "--refit")
-    assert done.exit_code == 0, done.output
+def test_a_kind_without_rounds_is_fitted_again_to_the_frozen_number_of_rows(
+    refitted: dict[str, Run], tmp_path: Path
+) -> None:
+    competition, slots = CASES["one fit"]
+    folder = lay_out(competition, slots, tmp_path)
+    frozen = folder / "working" / "frozen.json"
+    frozen.parent.mkdir()
+    outputs = {}
+    for rows in (0, 1000, 60):  # 0: no limit
+        frozen.write_text(json.dumps({"seconds": 1.0, "rows_per_fit": rows}))
+        (done,) = run_all([folder], "--refit")
+        assert done.exit_code == 0, done.output
+        outputs[rows] = done.outputs("test")
+    assert np.array_equal(outputs[0], refitted["one fit"].outputs("test"))
+    assert np.array_equal(outputs[0], outputs[1000])
+    assert not np.allclose(outputs[0], outputs[60])

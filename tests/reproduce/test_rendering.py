@@ -20,7 +20,7 @@ from agent.reproduce.defaults import TOLERANCE
 from agent.reproduce.execution import recorded_limits, reexecute
 from agent.reproduce.rendering import RenderedNode, RenderingCheck
 from agent.search.budget import RESERVE_MIN_S
-from agent.search.limits import FIRST_SHARE
+from agent.search.limits import FIRST_MOST_SHARE
 from tests.support.finished_runs import blending_home, own_family, search
 from tests.support.scripted_run import Killed, SilentObserver
 
@@ -123,7 +123,7 @@ def test_time_limits_follow_from_the_record(searched: tuple[Home, Run]) -> None:
     assert list(limits) == list(searched[1].state.nodes)
     first, *_, blend = limits.values()
     left_s = 60 - RESERVE_MIN_S - searched[1].state.nodes[1].proposed_at_s
-    assert first == pytest.approx(FIRST_SHARE * left_s), "no node is valid yet"
+    assert first == pytest.approx(FIRST_MOST_SHARE * left_s), "no node is valid yet, in a run of a minute"
     assert 50 < blend <= 60, "the ensemble may use what is left of the minute"
 
 

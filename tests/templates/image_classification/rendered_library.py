@@ -23,6 +23,11 @@ def default_config(**changes: object) -> Any:
     return replace(config, device="cpu", **changes)
 
 
+def cache_at(folder: Path | None) -> Any:
+    """The imported repository's cache."""
+    return importlib.import_module("library.utils").Cache(folder)
+
+
 def silent_progress() -> Any:
     """The imported repository's own progress, which writes nowhere."""
     utils = importlib.import_module("library.utils")

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from agent.repository.family import Value
 from agent.repository.rendering import TaskView
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import default_config, imported
+from tests.templates.image_classification.rendered_library import cache_at, default_config, imported
 
 LABEL = task_view("classification", "accuracy")
 SETS = task_view("multilabel", "micro_f1")
@@ -213,7 +213,7 @@ def test_what_an_earlier_run_has_left_needs_no_time_and_a_part_is_told(
 ) -> None:
     module, now = extraction
     data = SimpleNamespace(train=_Table(1000), val=_Table(130, 1000), test=_Table(90, 1130))
-    config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300)
+    config = default_config(cache=cache_at(tmp_path / "cache"), rows_per_file=300)
     told: list[tuple[str, float]] = []
     progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *cut: told.append(cut))
 
@@ -239,7 +239,7 @@ def test_features_are_kept_in_files_of_few_rows(
     module, _ = extraction
     train = _Table(1130) if refit else _Table(1000)
     data = SimpleNamespace(train=train, val=_Table(130, 1000), test=_Table(90, 1130))
-    config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300, refit=refit)
+    config = default_config(cache=cache_at(tmp_path / "cache"), rows_per_file=300, refit=refit)
     store = module.FeatureStore("hub x", config)
     arguments = {"store": store, "config": config, "data": data, "seconds": 1e9}
     progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
@@ -259,7 +259,7 @@ def test_a_refit_computes_only_features_of_pictures_that_no_table_of_the_search_
 ) -> None:
     """Its tables hold the same pictures in other places: audit rows move from the rows to predict."""
     module, _ = extraction
-    config = default_config(cache=module.Cache(tmp_path / "cache"), rows_per_file=300)
+    config = default_config(cache=cache_at(tmp_path / "cache"), rows_per_file=300)
     store = module.FeatureStore("hub x", config)
     progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
     search = SimpleNamespace(train=_Table(700), val=_Table(100, 700), test=_Table(200, 800))
@@ -307,7 +307,7 @@ def test_less_of_each_picture_gives_features_that_are_kept_apart(tmp_path: Path,
         assert found.shape == (2 if flip else 1, 2, 3)
         assert found.eq(7).all()
         whole, lowered = (
-            module.FeatureStore("hub x", default_config(cache=module.Cache(tmp_path))) for _ in "ab"
+            module.FeatureStore("hub x", default_config(cache=cache_at(tmp_path))) for _ in "ab"
         )
         lowered.take_lowered(int(network.side), 0.125)
         rows = _Table(5)

@@ -11,7 +11,7 @@ import torch
 
 from agent.repository.family import Value
 from tests.templates.image_classification.picture_competitions import task_view
-from tests.templates.image_classification.rendered_library import default_config, imported
+from tests.templates.image_classification.rendered_library import cache_at, default_config, imported
 
 LABEL = task_view("classification", "accuracy")
 JOINT: dict[str, Value] = {
@@ -88,7 +88,7 @@ def extracted(
     parts = {"val": rows_of(150, "val"), "test": rows_of(150, "test"), "classes": ["a", "b"]}
     data = SimpleNamespace(train=train, **parts)
     clock = SimpleNamespace(left=lambda: limit_s - (now[0] - start))
-    config = default_config(cache=module.Cache(None), **changes)
+    config = default_config(cache=cache_at(None), **changes)
     features, sources = module.extract_joint(config, data, clock, progress)
     return features, list(sources), progress
 

@@ -101,7 +101,16 @@ def test_every_pair_of_slot_values_renders_the_contract_and_parses(
 ) -> None:
     assert rendered
     extra = Counter(name for _, _, files in rendered for name in set(files) - CONTRACT)
-    optional = {"budget", "checkpoint", "distributed", "fit", "head", "peer", "pseudo_labels"}
+    optional = {
+        "budget",
+        "checkpoint",
+        "distributed",
+        "feature_store",
+        "fit",
+        "head",
+        "peer",
+        "pseudo_labels",
+    }
     assert set(extra) == {f"library/{name}.py" for name in optional}
     for slots, task, files in rendered:
         assert set(files) >= CONTRACT

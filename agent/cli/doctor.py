@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Extras that no family needs as a whole: what each is for, and a module of each of its packages.
 EXTRAS = {
     "tabular-nn": ("train the networks TabM and RealMLP on tables", ("tabm", "torch")),
+    "tabular-icl": ("read tables with TabICL", ("tabicl", "torch")),
     "kaggle": ("download data from Kaggle", ("kaggle", "six")),
     "llm": ("ask language models", ("openai", "tenacity")),
     "local-llm": ("run a language model on this machine", ("xllamacpp",)),

@@ -15,6 +15,9 @@ RESERVE_MIN_S = 3.0
 # From rules 3 on, an ensemble of up to 25 members has at least so many seconds, up to a share of the budget.
 RESERVE_BLEND_S = 5.0
 RESERVE_BLEND_SHARE = 0.05
+# Reserve for the timing of the ensemble with --predict-ms, in seconds and as the largest share of the budget.
+TIMING_RESERVE_S = 15.0
+TIMING_MOST_SHARE = 0.1
 # With less than this share of the time left, the search improves the best nodes only.
 FINISH_SHARE = 0.3
 # The refit's stated limit is lower than its real limit, its clocks keep reserves, and it starts cold.
@@ -158,6 +161,7 @@ class Budget:
     nodes_left: int | None
     refit_reserve_s: float = 0.0
     rules: int = 1
+    timing_reserve_s: float = 0.0
 
     @classmethod
     def of(cls, state: RunState, elapsed_s: float | None = None) -> "Budget":
@@ -166,14 +170,15 @@ class Budget:
         left = None if run.max_nodes is None else max(run.max_nodes - state.searched_nodes, 0)
         node_limits = (run.node_limit_s, run.final_node_limit_s)
         at_s = max(state.elapsed_s, elapsed_s or 0.0)
-        return cls(run.budget_s, at_s, *node_limits, left, _refit_reserve_s(state), run.rules)
+        timing_s = 0.0 if run.predict_ms is None else min(TIMING_RESERVE_S, TIMING_MOST_SHARE * run.budget_s)
+        return cls(run.budget_s, at_s, *node_limits, left, _refit_reserve_s(state), run.rules, timing_s)
 
     @property
     def reserve_s(self) -> float:
         if self.rules < 3:
             return max(RESERVE_SHARE_BEFORE * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
         blend_s = min(RESERVE_BLEND_S, RESERVE_BLEND_SHARE * self.limit_s)
-        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S, blend_s) + self.refit_reserve_s
+        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S, blend_s) + self.refit_reserve_s + self.timing_reserve_s
 
     @property
     def search_left_s(self) -> float:

@@ -11,6 +11,11 @@ def test_a_reserve_is_held_back_and_each_node_has_its_limit() -> None:
     assert not budget.is_exhausted
 
 
+def test_time_is_held_back_to_time_the_ensemble_if_the_time_per_row_is_limited() -> None:
+    assert Budget.of(started(predict_ms=5.0)).reserve_s == 30 + 15
+    assert Budget.of(started(predict_ms=5.0, minutes=1.0)).reserve_s == 3 + 6
+
+
 def test_near_the_end_a_node_may_take_longer_but_never_more_than_is_left() -> None:
     state = started(final_node_minutes=2.0)
     state.elapsed_s = 420.0

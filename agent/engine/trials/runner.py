@@ -116,7 +116,7 @@ class TrialRunner:
                 outcome = self._attempt(trial, limit_s - smoke_seconds, stop_check, saving, folds)
             result = self._scoring.score(trial, outcome)
             if result.status == "valid":
-                result = check(trial, self._timed(trial, result, limit_s, stop_check))
+                result = check(trial, self._timed(trial, result, stop_check))
             if result.status == "valid":
                 self._execution.share_cache(trial.node)
         finally:
@@ -217,14 +217,12 @@ class TrialRunner:
         cannot = without_predict(self.checkout.lineage.read(trial.commit))
         return arguments if cannot else (*arguments, SAVE)
 
-    def _timed(
-        self, trial: Trial, result: NodeResult, limit_s: float, stop_check: StopCheck | None
-    ) -> NodeResult:
+    def _timed(self, trial: Trial, result: NodeResult, stop_check: StopCheck | None) -> NodeResult:
         """Return the result with the measured time per row, if the user limits it."""
         if self._predict_ms is None or not (trial.workspace / MODEL_FOLDER).is_dir():
             return result
         speed = measure_speed(
-            self.prepared, self.checkout, self._execution, trial, self._predict_ms, limit_s, stop_check
+            self.prepared, self.checkout, self._execution, trial, self._predict_ms, stop_check
         )
         if speed is None:
             return result

@@ -142,13 +142,14 @@ def test_a_stack_needs_5000_rows(tmp_path: Path) -> None:
     assert fewer.analysis["combination_reason"] == "a stacking layer needs 5000 rows"
 
 
+@pytest.mark.slow
 def test_a_stack_scores_random_members_as_chance(tmp_path: Path) -> None:
     """Numbers fitted on the rows that they score would look better than knowing nothing."""
     random = np.random.default_rng(11)
     truth = {"val": random.integers(0, 2, MANY), "test": random.integers(0, 2, TEST)}
     members = {
         f"{node:03}": {part: random.dirichlet((9, 9), len(labels)) for part, labels in truth.items()}
-        for node in range(5)
+        for node in range(3)
     }
     problem = Problem("classification", "log_loss", truth, members, ("id", "target"), folds=5)
     result = run(lay_out(problem, tmp_path))
@@ -176,6 +177,7 @@ def equal_members(seed: int) -> Problem:
     return Problem("classification", "accuracy", truth, members)
 
 
+@pytest.mark.slow
 def test_on_few_rows_the_average_is_taken_unless_the_blend_scores_better(tmp_path: Path) -> None:
     results = run_all([lay_out(equal_members(seed), tmp_path / str(seed)) for seed in range(14)])
     kinds = set()
@@ -206,8 +208,9 @@ def test_on_few_rows_the_blend_stays_where_unequal_weights_are_better(tmp_path: 
     assert result.analysis["weights"]["003"] == pytest.approx(0.9, abs=0.06)
 
 
+@pytest.mark.slow
 def test_greedy_selection_adds_only_members_that_the_time_per_row_allows(tmp_path: Path) -> None:
-    """Four equal members of .4 ms: two fit into 1 ms, of which a tenth is kept, and all into 2 ms."""
+    """Four equal members of .4 ms: two fit into 1 ms, of which a tenth is kept."""
     random = np.random.default_rng(13)
     truth = {part: random.normal(size=(rows, 1)) for part, rows in (("val", 600), ("test", TEST))}
     members = {
@@ -215,11 +218,11 @@ def test_greedy_selection_adds_only_members_that_the_time_per_row_allows(tmp_pat
         for node in range(1, 5)
     }
     free = Problem("regression", "rmse", truth, members, ("id", "a"), ("a",))
-    limits = {None: 4, 0.3: 1, 1.0: 2, 2.0: 4}
+    limits = {None: 4, 0.3: 1, 1.0: 2}
     problems = [replace(free, predict_ms=ms, member_ms=(0.4,) * 4 if ms else ()) for ms in limits]
     results = run_all(
         [lay_out(problem, tmp_path / str(ms)) for problem, ms in zip(problems, limits, strict=True)]
     )
     used = [sum(weight > 0 for weight in result.analysis["weights"].values()) for result in results]
     assert used == list(limits.values())
-    assert results[0].printed == results[3].printed < results[2].printed < results[1].printed
+    assert results[0].printed < results[2].printed < results[1].printed

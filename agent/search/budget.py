@@ -176,9 +176,11 @@ class Budget:
     @property
     def reserve_s(self) -> float:
         if self.rules < 3:
-            return max(RESERVE_SHARE_BEFORE * self.limit_s, RESERVE_MIN_S) + self.refit_reserve_s
-        blend_s = min(RESERVE_BLEND_S, RESERVE_BLEND_SHARE * self.limit_s)
-        return max(RESERVE_SHARE * self.limit_s, RESERVE_MIN_S, blend_s) + self.refit_reserve_s + self.timing_reserve_s
+            blend_s = max(RESERVE_SHARE_BEFORE * self.limit_s, RESERVE_MIN_S)
+        else:
+            least_s = max(RESERVE_MIN_S, min(RESERVE_BLEND_S, RESERVE_BLEND_SHARE * self.limit_s))
+            blend_s = max(RESERVE_SHARE * self.limit_s, least_s)
+        return blend_s + self.refit_reserve_s + self.timing_reserve_s
 
     @property
     def search_left_s(self) -> float:

@@ -26,7 +26,7 @@ from results import Result
 from scores import error_of, score_of
 
 HERE = Path(__file__).parent
-SAMPLE_S = 1.0  # of the CPU time of an entrant's processes
+SAMPLE_S = 0.5  # of the CPU time of an entrant's processes
 GRACE_FACTOR, GRACE_S = 3, 300  # A process that takes longer than this is stopped and counts as failed.
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

@@ -123,7 +123,8 @@ def finalists(state: RunState) -> list[Node]:
     """Return the best few valid nodes, and all within one standard error of the best validation score.
 
     With --predict-ms, only nodes that meet it count; if none does, the fastest one.
-    Nodes whose time limit cut their folds do not count: more time would have told their real score.
+    A node whose time limit cut its folds counts only if it is ahead of all others by more than a standard
+    error of its score: more time would have told its real score.
     """
     nodes = best_by_validation(state, len(state.nodes))
     if any(is_fast(state, node) for node in nodes):
@@ -133,6 +134,11 @@ def finalists(state: RunState) -> list[Node]:
     ranked = [node for node in nodes if state.has_most_folds(node) or not _is_cut(node)]
     if not ranked or ranked[0].result is None:
         return ranked
+    if state.run.rules >= RULES_WITHOUT_WIDENING:
+        least = state.rank_key(ranked[0])
+        ahead = [node for node in nodes if state.rank_key(node) < least - validation_error(node)]
+        if ahead:
+            return ahead[:FINALISTS]
     error, best = ranked[0].result.metric_se or 0.0, state.rank_key(ranked[0])
     close = [node for node in ranked if abs(state.rank_key(node) - best) <= error]
     return ranked[: max(FINALISTS, len(close))]

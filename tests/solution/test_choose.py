@@ -143,3 +143,14 @@ def test_an_ensemble_is_chosen_unless_a_single_node_is_clearly_better(
     blend = propose(state, single, operator="ensemble")
     finish(state, blend, 0.8, metric_se=0.02)
     assert choose(state) is state.nodes[blend if is_blend_chosen else single]
+
+
+@pytest.mark.parametrize(("score", "wins"), [(0.9, True), (0.83, False)])
+def test_a_node_with_fewer_folds_is_chosen_only_if_it_is_clearly_ahead(score: float, wins: bool) -> None:
+    """A short run kept a linear model although boosting, cut after three of five folds, was far better."""
+    state = started(rules=3)
+    whole, part = propose(state), propose(state)
+    finish(state, whole, 0.8, metric_se=0.02, folds=5, fold_metrics=(0.8, 0.8, 0.8, 0.8, 0.8))
+    cut = {"what": "folds", "share": 0.6}
+    finish(state, part, score, metric_se=0.04, folds=3, fold_metrics=(score,) * 3, cut=cut)
+    assert choose(state) is state.nodes[part if wins else whole]

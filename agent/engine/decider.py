@@ -148,10 +148,11 @@ class Decider:
     def needs_smoke_run(self, node: Node, state: RunState) -> bool:
         """Return whether a run on few rows comes before the node's execution.
 
-        The first node of a short run has no time for it, if templates wrote all of its code.
+        The first node of a short run has no time for it, if templates wrote all of its code and no language
+        model may mend it.
         """
         is_hurried = state.run.rules >= 3 and node.id == 1 and state.run.budget_s <= SHORT_RUN_S
-        if node.operator == "ensemble" or (is_hurried and state.is_rendered(node) and not node.attempts):
+        if node.operator == "ensemble" or (is_hurried and state.is_rendered(node) and self.debugger is None):
             return False
         return node.expected_s is None or node.expected_s > SMOKE_WORTH_S
 

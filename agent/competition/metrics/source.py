@@ -26,14 +26,20 @@ class MetricSource:
 
     body: str  # without indent; the last line returns the score
     imports: tuple[str, ...] = ()  # whole import lines, sorted
+    # Body that returns the scores (M,) of the raw outputs `means` (M, N, K) at once, as an ensemble compares
+    # them; "" without one.
+    of_means: str = ""
+    of_means_imports: tuple[str, ...] = ()
 
 
-def sklearn_call(function: str, arguments: str = "") -> MetricSource:
+def sklearn_call(function: str, arguments: str = "", of_means: str = "") -> MetricSource:
     """Return the code that calls a function of sklearn.metrics.
 
     Args:
         function: The name of the function.
         arguments: The arguments after truth and prediction, for example `zero_division=0`.
+        of_means: The body that scores many outputs at once.
     """
     given = f"truth, prediction, {arguments}" if arguments else "truth, prediction"
-    return MetricSource(f"return float({function}({given}))", (f"from sklearn.metrics import {function}",))
+    imports = (f"from sklearn.metrics import {function}",)
+    return MetricSource(f"return float({function}({given}))", imports, of_means)

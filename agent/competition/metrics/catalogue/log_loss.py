@@ -18,6 +18,12 @@ return float(-np.log(np.clip(chosen, smallest, 1 - smallest)).mean())"""
 _LABELS = "return float(log_loss(truth, prediction, labels=np.arange(prediction.shape[1])))"
 
 
+_LABELS_OF_MEANS = """\
+probability = means[:, np.arange(len(truth)), truth].astype(np.float64)
+smallest = np.finfo(np.float64).eps
+return -np.log(np.clip(probability, smallest, 1 - smallest)).mean(axis=1)"""
+
+
 def log_loss(truth: Rows, prediction: Rows) -> AdditiveScorer:
     """Mean of -ln of the true class's probability, clipped to [eps, 1 - eps] of float64.
 
@@ -33,7 +39,7 @@ def log_loss(truth: Rows, prediction: Rows) -> AdditiveScorer:
 def source(context: SourceContext) -> MetricSource:
     if context.task == "multilabel":
         return MetricSource(_LABEL_SETS)
-    return MetricSource(_LABELS, ("from sklearn.metrics import log_loss",))
+    return MetricSource(_LABELS, ("from sklearn.metrics import log_loss",), _LABELS_OF_MEANS)
 
 
 METRIC = Metric(

@@ -8,12 +8,16 @@ from agent.competition.metrics.scorers import AdditiveScorer, target_means
 from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
 
 
+_OF_MEANS = """\
+return np.abs(means.astype(np.float64) - truth.reshape(len(truth), -1)).mean(axis=(1, 2))"""
+
+
 def mae(truth: Rows, prediction: Rows) -> AdditiveScorer:
     return target_means(np.abs(as_columns(truth) - as_columns(prediction)))
 
 
 def source(context: SourceContext) -> MetricSource:
-    return sklearn_call("mean_absolute_error")
+    return sklearn_call("mean_absolute_error", of_means=_OF_MEANS)
 
 
 METRIC = Metric(

@@ -8,13 +8,18 @@ from agent.competition.metrics.scorers import AdditiveScorer
 from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
 
 
+_OF_MEANS = """\
+errors = means.astype(np.float64) - truth.reshape(len(truth), -1)
+return np.sqrt(np.square(errors).mean(axis=1)).mean(axis=1)"""
+
+
 def rmse(truth: Rows, prediction: Rows) -> AdditiveScorer:
     squares = (as_columns(truth) - as_columns(prediction)) ** 2
     return AdditiveScorer(squares, lambda totals, rows: np.sqrt(totals / rows[:, None]).mean(axis=1))
 
 
 def source(context: SourceContext) -> MetricSource:
-    return sklearn_call("root_mean_squared_error")
+    return sklearn_call("root_mean_squared_error", of_means=_OF_MEANS)
 
 
 METRIC = Metric(

@@ -20,6 +20,14 @@ present = np.unique(truth)
 return float(np.mean([roc_auc_score(truth == label, prediction[:, label]) for label in present]))"""
 
 
+# The Mann-Whitney statistic; equal outputs share their mean rank.
+_TWO_CLASSES_OF_MEANS = """\
+positive = truth == 1
+number = positive.sum()
+ranks = rankdata(means[:, :, 1], axis=1)[:, positive].sum(axis=1)
+return (ranks - number * (number + 1) / 2) / (number * (len(truth) - number))"""
+
+
 def roc_auc(truth: Rows, prediction: Rows) -> ClassMeanScorer:
     classes = rank_classes(truth, prediction)
     return ClassMeanScorer(classes, area_under_curve, placement_values, needs_negatives=True)
@@ -49,7 +57,10 @@ def source(context: SourceContext) -> MetricSource:
     imports = ("from sklearn.metrics import roc_auc_score",)
     if context.task == "multilabel":
         return MetricSource(_LABEL_SETS, imports)
-    return MetricSource(_TWO_CLASSES if context.n_classes == 2 else _CLASSES, imports)
+    if context.n_classes == 2:
+        ranks = ("from scipy.stats import rankdata",)
+        return MetricSource(_TWO_CLASSES, imports, _TWO_CLASSES_OF_MEANS, ranks)
+    return MetricSource(_CLASSES, imports)
 
 
 METRIC = Metric(

@@ -7,7 +7,6 @@ from agent.competition.metrics.rows import Rows, as_columns
 from agent.competition.metrics.scorers import AdditiveScorer, target_means
 from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
 
-
 _OF_MEANS = """\
 return np.abs(means.astype(np.float64) - truth.reshape(len(truth), -1)).mean(axis=(1, 2))"""
 

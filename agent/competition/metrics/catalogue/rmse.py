@@ -7,7 +7,6 @@ from agent.competition.metrics.rows import Rows, as_columns
 from agent.competition.metrics.scorers import AdditiveScorer
 from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
 
-
 _OF_MEANS = """\
 errors = means.astype(np.float64) - truth.reshape(len(truth), -1)
 return np.sqrt(np.square(errors).mean(axis=1)).mean(axis=1)"""

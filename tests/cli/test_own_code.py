@@ -201,6 +201,7 @@ def test_a_module_that_is_not_what_was_planned_goes_back(home: Home, author: Aut
     assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
 
 
+@pytest.mark.slow
 def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, author: Author) -> None:
     """Each request of planner, coder and reviewer first meets three faults; the search recovers from all."""
     author.answers = _answers(signals_script())

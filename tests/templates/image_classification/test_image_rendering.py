@@ -128,6 +128,7 @@ def test_every_pair_of_slot_values_renders_the_contract_and_parses(
             assert "agent" not in {alias.name for node in imports for alias in node.names}
 
 
+@pytest.mark.slow
 def test_nothing_reads_what_it_should_not(rendered: list[tuple[Slots, TaskView, Files]]) -> None:
     assert rendered
     for slots, _, files in rendered:

@@ -81,7 +81,7 @@ $(READY_PEERS): benchmarks/quality/requirements.txt
 	touch $@
 
 $(READY_RUN): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[image]'
+	$(BIN)/python -m pip install --quiet --editable '.[image,tabular,tabular-nn]'
 	touch $@
 
 $(READY_DEV): pyproject.toml | $(BIN)/python

@@ -35,6 +35,17 @@ CASES: dict[str, tuple[Competition, dict[str, Value]]] = {
         folded(mixed("classification", "log_loss"), 3),
         {**ROUNDS, "model": "hist_gradient_boosting"},
     ),
+    # On few rows, the loss of some folds soon rises, so that the folds end after different numbers of rounds.
+    "folds that stop early": (
+        folded(mixed("regression", "rmse", rows=80), 8),
+        {
+            "model": "hist_gradient_boosting",
+            "max_iter": 800,
+            "max_leaf_nodes": 4,
+            "learning_rate": 0.03,
+            "text_components": 0,
+        },
+    ),
     "rounds of LightGBM's folds": (
         folded(mixed("regression", "rmse"), 4),
         {**ROUNDS, "model": "lightgbm", "seeds": 2, "row_sampling": 0.7},
@@ -103,6 +114,13 @@ def test_folds_are_fitted_again_with_the_frozen_rounds(
     assert np.array_equal(refitted[case].outputs("test"), again.outputs("test"))
 
 
+def test_folds_that_stop_early_end_after_different_rounds(refitted: dict[str, Run]) -> None:
+    folder = refitted["folds that stop early"].workspace
+    frozen = json.loads((folder / "working" / "frozen.json").read_text())
+    assert len({number for (number,) in frozen["rounds_of_models"]}) > 1
+    assert max(number for (number,) in frozen["rounds_of_models"]) <= frozen["rounds"][0]
+
+
 def test_rows_that_join_for_the_refit_are_learned_from(tmp_path: Path) -> None:
     """As in a refit with the audit rows: more rows in train.csv and folds.csv, the same frozen choices."""
     competition, slots = CASES["rounds of folds"]
@@ -126,7 +144,8 @@ def test_the_frozen_rounds_are_what_is_used(refitted: dict[str, Run]) -> None:
     assert frozen["seconds"] > 0
     assert frozen["rounds"][0] > 1
     spread = refitted["rounds of one fit"].outputs("test").std()
-    (folder / "working" / "frozen.json").write_text(json.dumps({**frozen, "rounds": [1]}))
+    one = {"rounds": [1], "rounds_of_models": [[1]]}
+    (folder / "working" / "frozen.json").write_text(json.dumps({**frozen, **one}))
     (shorter,) = run_all([folder], "--refit")
     assert shorter.outputs("test").std() < spread
 

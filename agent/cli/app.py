@@ -27,7 +27,7 @@ def _use_one_blas_thread() -> None:
     """Let numpy and scipy, which are not imported yet, use one thread, unless the user sets another number.
 
     The harness multiplies small matrices beside candidates that use all cores. A second thread then waits for
-    a core: a product of 1 ms took 200 ms. Candidates get thread counts of their own.
+    a core far longer than the product takes. Candidates get thread counts of their own.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

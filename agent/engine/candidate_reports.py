@@ -11,13 +11,13 @@ from agent.core.untrusted_files import open_inside, read_inside
 from agent.execution.progress import ProgressReader, ProgressRecord
 from agent.record.events import CurvePoint, Cut
 from agent.record.state import Node
+from agent.solution.ensemble import MOST_MEMBERS
 
 LEAST_CUT = 0.05  # a candidate that left out a smaller part counts as complete
 MAX_CACHE_SHARE = 0.95  # largest accepted share of a run's time that built caches
 MAX_CHOICE_SHARE = 0.8  # largest accepted share of a run's own time that a refit saves
 _CURVE_POINTS = 60
 _REASON_CHARACTERS = 160  # of an ensemble's reason for its combination
-_MOST_MEMBERS = 25  # of an ensemble
 _ANALYSIS_BYTES = 1_000_000
 _LOG_BYTES = 4_000_000
 
@@ -107,7 +107,7 @@ def _combination(analysis: dict[str, object]) -> dict[str, str]:
         return {}
     found = {"combination": plain_text(f"{kind}: {reason}", _REASON_CHARACTERS)}
     alone, gains = _numbers(analysis, "member_metrics"), _numbers(analysis, "member_gains")
-    for member, weight in list(_numbers(analysis, "weights").items())[:_MOST_MEMBERS]:
+    for member, weight in list(_numbers(analysis, "weights").items())[:MOST_MEMBERS]:
         if weight > 0:
             parts = [f"weight {weight:.2f}"]
             parts += [f"alone {alone[member]:.5f}"] if member in alone else []

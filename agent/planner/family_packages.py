@@ -32,11 +32,14 @@ def unmet_needs(family: Family, slots: Mapping[str, Value], context: TaskContext
         f"{name}={value}": need
         for name, value in slots.items()
         if (need := family.slots[name].needs.get(str(value)))
-        and (not all(map(is_installed, need.packages)) or lacks_weights(need, context.task, context.weights))
+        and (
+            not all(map(is_installed, need.packages))
+            or lacks_weight_file(need, context.task, context.weights)
+        )
     }
 
 
-def lacks_weights(need: Need, task: Task, folder: Path | None) -> bool:
+def lacks_weight_file(need: Need, task: Task, folder: Path | None) -> bool:
     """Return whether the weights that a task needs are not in the folder of the user's weights."""
     pattern = need.weights.get(task)
     return pattern is not None and not (folder is not None and any(folder.glob(pattern)))
@@ -55,7 +58,7 @@ def how_to_meet(need: Need, task: Task, folder: Path | None) -> str:
         steps.append(
             f"the value needs {', '.join(missing)}, which this environment lacks. Run: pip install {wanted}"
         )
-    if lacks_weights(need, task, folder):
+    if lacks_weight_file(need, task, folder):
         place = folder if folder is not None else "$MARS_HOME/weights"
         who = "It also" if steps else "the value"
         steps.append(f"{who} needs weights. Put a file {need.weights[task]} into {place}")

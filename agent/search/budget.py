@@ -1,6 +1,5 @@
 """The remaining time and nodes of a run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.core.format import duration
@@ -72,7 +71,7 @@ def refit_s(state: RunState, node: Node) -> float:
 def refit_parts_s(state: RunState, node: Node) -> dict[int, float]:
     """Return the expected seconds of a node's refit; of an ensemble, by member."""
     parts = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else [node]
-    return {part.id: _refit_of(state.run, [part]) for part in parts}
+    return {part.id: _refit_of(state.run, part) for part in parts}
 
 
 def least_refit_s(state: RunState, node: Node) -> float:
@@ -119,9 +118,9 @@ def repeat_limit_s(state: RunState, node: Node) -> float:
     return max(node_limit_s(state, node), SMALLEST_NODE_S)
 
 
-def _refit_of(run: RunSettings, nodes: Sequence[Node]) -> float:
-    rows = run.refit_rows or 1.0
-    return sum(REFIT_MARGIN * rows * node.refit_seconds + _start_s(run, node) for node in nodes)
+def _refit_of(run: RunSettings, node: Node) -> float:
+    """Return the expected seconds of the refit of a node that is no ensemble."""
+    return REFIT_MARGIN * (run.refit_rows or 1.0) * node.refit_seconds + _start_s(run, node)
 
 
 def _start_s(run: RunSettings, node: Node) -> float:
@@ -139,15 +138,14 @@ def _refit_reserve_s(state: RunState) -> float:
         needed = REFIT_MARGIN * run.refit_rows
         return needed / (1 + needed) * run.budget_s
     if run.rules >= RULES_OF_PARTIAL_REFITS:
-        leader_s = _refit_of(run, state.leaders[:1])
-        if leader_s > REFIT_LEADER_SHARE * run.budget_s:  # a part of the time would be reserved for nothing
-            leader_s = 0.0
+        leaders_s = [_refit_of(run, node) for node in state.leaders]
+        # For a longer refit, a part of the time would be reserved for nothing.
+        best_s = sum(seconds for seconds in leaders_s[:1] if seconds <= REFIT_LEADER_SHARE * run.budget_s)
         most_s = REFIT_SHARE * run.budget_s
-        leaders_s = [_refit_of(run, [node]) for node in ([] if run.blueprint else state.leaders)]
-        several_s = sum(seconds for seconds in leaders_s if seconds <= most_s)
-        return max(leader_s, min(several_s, most_s))
+        several_s = 0.0 if run.blueprint else sum(seconds for seconds in leaders_s if seconds <= most_s)
+        return max(best_s, min(several_s, most_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders
-    return min(_refit_of(run, nodes), REFIT_MOST_SHARE * run.budget_s)
+    return min(sum(_refit_of(run, node) for node in nodes), REFIT_MOST_SHARE * run.budget_s)
 
 
 @dataclass(frozen=True)

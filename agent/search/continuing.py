@@ -1,6 +1,6 @@
 """Which node that its time limit cut short goes on with more time (rules 3)."""
 
-from agent.planner.estimates import LEAST_SHARE
+from agent.planner.estimates import whole_seconds
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
@@ -45,9 +45,7 @@ def continued_idea(node: Node) -> Idea:
 
 def continued_seconds(node: Node) -> float:
     """Return the seconds that a cut node takes to come to its end, with the caches that it has built."""
-    cut = node.result.cut if node.result else None
-    share = 1.0 if cut is None else max(cut.share, LEAST_SHARE)
-    return node.seconds / share - (node.seconds - node.own_seconds)
+    return whole_seconds(node) - (node.seconds - node.own_seconds)
 
 
 def _least_seconds(node: Node) -> float:

@@ -74,16 +74,16 @@ class Scheduler:
         budget = Budget.of(state)
         rng = np.random.default_rng([state.run.seed, state.decisions])
         # The first look leaves time for all structures: it goes on with the run's first baseline only.
-        only_first = look_at_structures(state, budget) == "first"
-        if (cut := node_to_continue(state, budget.search_left_s, only_first=only_first)) is not None:
+        look = look_at_structures(state, budget)
+        if (cut := node_to_continue(state, budget.search_left_s, only_first=look == "first")) is not None:
             return _continuation(cut)
         if (node := _node_to_repeat(state, budget)) is not None:
             return Repeat(node.id)
         if (earlier := _next_warm_start(state, budget)) is not None:
             return earlier
-        for step, look in self._steps(state, budget, rng):
+        for step, its_look in self._steps(state, budget, rng, look):
             parent = None if step.parent is None else state.nodes[step.parent]
-            request = _request(state, parent, budget, rng, look)
+            request = _request(state, parent, budget, rng, its_look)
             proposal = self._planner.propose(request)
             if reached_limit(state) is not None:  # the model's answer may have used up the run's time
                 return None
@@ -101,10 +101,9 @@ class Scheduler:
         return None
 
     def _steps(
-        self, state: RunState, budget: Budget, rng: np.random.Generator
+        self, state: RunState, budget: Budget, rng: np.random.Generator, look: Look
     ) -> Iterator[tuple[Step, Look]]:
         """Yield the look at structures, the policy's choice, and as fallbacks the best nodes and a draft."""
-        look = look_at_structures(state, budget)
         if look != "none":
             yield Step(None), look
         if state.run.rules < 3 and budget.finishing and state.best is not None:

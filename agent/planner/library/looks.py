@@ -18,12 +18,7 @@ def drafts_to_look_at(search_space: SearchSpace, request: Request) -> list[tuple
     state, looking = request.state, request.looking
     open_drafts = [option for option in _in_order(search_space) if not is_drafted(state, *option)]
     if looking:
-        seconds = [_expected_s(search_space, state, *option) for option in open_drafts]
-        timed = list(zip(seconds, open_drafts, strict=True))
-        timed = [one for one in timed if one[0] <= request.most_expected_s]
-        most_s = CHEAP_SHARE * request.left_s
-        timed.sort(key=lambda one: not one[1][1].first and one[0] > most_s)
-        open_drafts = [option for _, option in timed]
+        open_drafts = _cheap_first(search_space, request, open_drafts)
     warm = state.run.warm_start
     if warm is None:
         return open_drafts
@@ -36,9 +31,21 @@ def drafts_to_look_at(search_space: SearchSpace, request: Request) -> list[tuple
     return [*new, *known]
 
 
-def _expected_s(search_space: SearchSpace, state: RunState, family: Family, draft: Draft) -> float:
-    """Return the expected seconds of a draft; 0 before anything is known."""
-    return search_space.draft_seconds(state, family, search_space.draft_slots(family, draft)) or 0.0
+def _cheap_first(
+    search_space: SearchSpace, request: Request, drafts: list[tuple[Family, Draft]]
+) -> list[tuple[Family, Draft]]:
+    """Return the drafts that are fast enough for the request: baselines and cheap ones, then the others."""
+    first: list[tuple[Family, Draft]] = []
+    later: list[tuple[Family, Draft]] = []
+    for family, draft in drafts:
+        slots = search_space.draft_slots(family, draft)
+        expected_s = (
+            search_space.draft_seconds(request.state, family, slots) or 0.0
+        )  # 0: nothing is known yet
+        if expected_s <= request.most_expected_s:
+            is_first = draft.first or expected_s <= CHEAP_SHARE * request.left_s
+            (first if is_first else later).append((family, draft))
+    return [*first, *later]
 
 
 def is_drafted(state: RunState, family: Family, draft: Draft) -> bool:

@@ -26,8 +26,8 @@ class MetricSource:
 
     body: str  # without indent; the last line returns the score
     imports: tuple[str, ...] = ()  # whole import lines, sorted
-    # Body that returns the scores (M,) of the raw outputs `means` (M, N, K) at once, as an ensemble compares
-    # them; "" without one.
+    # Body of `scores_of_means(truth, means)`: the scores (P,) of raw outputs (P, N, K), which an ensemble
+    # compares; "" without one.
     of_means: str = ""
     of_means_imports: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ import numpy as np
 from compare import WORK
 from entrants import MARS, VARIANTS
 from nodes import SIZES
+from problem import HIGHER_IS_BETTER
 from ranks import TIE, duel, errors_by_table, interval
 from results import Result, comparable, read_results
 
@@ -30,7 +31,7 @@ def ablations(arguments: argparse.Namespace) -> None:
 
 def ablations_text(results: Sequence[Result]) -> str:
     """Return Markdown with duels of MARS against its variants, ensemble sizes and the worth of nodes."""
-    parts = ["## Ablations", _duels(results), _ensembles(results), _steps(results)]
+    parts = ["## Ablations", _duels(results), _ensembles(results), _blends(results), _steps(results)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -62,6 +63,28 @@ def _ensembles(results: Sequence[Result]) -> str:
         shares = [curve[size] / max(curve["1"], TIE) - 1 for curve in curves if size in curve]
         lines.append(f"| {size} | {interval(np.array(shares)).text(percent=True)} | {len(shares)} |")
     return "\n".join(lines)
+
+
+def _blends(results: Sequence[Result]) -> str:
+    """Compare each run's ensemble with its single node of the best validation score, on private rows."""
+    shares = []
+    for result in results:
+        nodes = [node for node in result.facts.get("tree") or [] if node["private_error"] is not None]
+        blends = [node for node in nodes if node["operator"] == "ensemble"]
+        singles = [node for node in nodes if node["operator"] != "ensemble" and node["score"] is not None]
+        if blends and singles:
+            sign = -1 if result.metric in HIGHER_IS_BETTER else 1
+            best = min(singles, key=lambda node: sign * node["score"])
+            shares.append(blends[-1]["private_error"] / max(best["private_error"], TIE) - 1)
+    if not shares:
+        return ""
+    better = sum(share < -TIE for share in shares)
+    worse = sum(share > TIE for share in shares)
+    return (
+        f"- The ensemble's private error against that of the single node with the best validation score: "
+        f"{interval(np.array(shares)).text(percent=True)} in {len(shares)} runs, lower in {better}, "
+        f"higher in {worse}, at most {100 * max(shares):+.1f} %."
+    )
 
 
 def _steps(results: Sequence[Result]) -> str:

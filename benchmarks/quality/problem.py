@@ -15,6 +15,7 @@ import pandas as pd
 ID = "id"
 PREDICTION = "prediction"
 FACTS = "problem.json"
+HIGHER_IS_BETTER = {"accuracy", "roc_auc"}
 LABELS_SCORED = frozenset({"accuracy"})  # The other metrics of classification need probabilities.
 
 
@@ -52,7 +53,7 @@ class Problem:
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger score is better."""
-        return self.metric in {"accuracy", "roc_auc"}
+        return self.metric in HIGHER_IS_BETTER
 
 
 def write_problem(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, folder: Path) -> None:

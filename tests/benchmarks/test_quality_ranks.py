@@ -185,12 +185,26 @@ def test_the_page_says_who_is_better_where_and_under_which_conditions() -> None:
     assert text.index("## All tables") < text.index("## Held-out tables")
 
 
+@pytest.mark.parametrize(("metric", "best"), [("log_loss", 0.4), ("roc_auc", 0.5)])
+def test_ablations_compare_the_ensemble_with_the_single_node_of_the_best_validation_score(
+    metric: str, best: float
+) -> None:
+    tree = [
+        {"node": 1, "operator": "draft", "parents": [], "score": 0.1, "private_error": 0.4},
+        {"node": 2, "operator": "draft", "parents": [], "score": 0.2, "private_error": 0.5},
+        {"node": 3, "operator": "ensemble", "parents": [1, 2], "score": 0.15, "private_error": 0.2},
+    ]
+    text = ablations.ablations_text([_result("one", "mars", 0.2, metric=metric, facts={"tree": tree})])
+    share = 100 * (0.2 / best - 1)
+    assert f"{share:+.1f} % [{share:+.1f}, {share:+.1f}] in 1 runs, lower in 1, higher in 0" in text
+
+
 def test_ablations_print_variants_ensembles_and_steps() -> None:
     tree = [
-        {"node": 1, "operator": "draft", "parents": [], "private_error": 1.0},
-        {"node": 2, "operator": "improve", "parents": [1], "private_error": 0.8},
-        {"node": 3, "operator": "improve", "parents": [2], "private_error": 0.9},
-        {"node": 4, "operator": "improve", "parents": [2], "private_error": None},
+        {"node": 1, "operator": "draft", "parents": [], "score": 1.0, "private_error": 1.0},
+        {"node": 2, "operator": "improve", "parents": [1], "score": 0.8, "private_error": 0.8},
+        {"node": 3, "operator": "improve", "parents": [2], "score": 0.9, "private_error": 0.9},
+        {"node": 4, "operator": "improve", "parents": [2], "score": None, "private_error": None},
     ]
     sizes = {"1": 1.0, "2": 0.9, "4": 0.8, "8": 0.8, "16": 0.8, "25": 0.8}
     measured = [

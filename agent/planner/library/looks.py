@@ -39,9 +39,7 @@ def _cheap_first(
     later: list[tuple[Family, Draft]] = []
     for family, draft in drafts:
         slots = search_space.draft_slots(family, draft)
-        expected_s = (
-            search_space.draft_seconds(request.state, family, slots) or 0.0
-        )  # 0: nothing is known yet
+        expected_s = search_space.draft_seconds(request.state, family, slots) or 0.0
         if expected_s <= request.most_expected_s:
             is_first = draft.first or expected_s <= CHEAP_SHARE * request.left_s
             (first if is_first else later).append((family, draft))

@@ -161,7 +161,6 @@ class RunRequest:
         Option(
             "Start from the competition's kept solution, if it was found on the same data: its blueprint is "
             "the first node, its run's scores are known, and drafts that lost come last.",
-            name="--warm-start/--no-warm-start",
         ),
     ] = True
     refit: Annotated[

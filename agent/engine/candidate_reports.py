@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _CURVE_POINTS = 60
 _REASON_CHARACTERS = 160  # of an ensemble's reason for its combination
 _ANALYSIS_BYTES = 1_000_000
 _LOG_BYTES = 4_000_000
+_NODE_NAME = re.compile(r"[0-9]{3,9}")
 
 
 def thin_curve(records: Sequence[ProgressRecord], limit: int = _CURVE_POINTS) -> tuple[CurvePoint, ...]:
@@ -114,6 +116,12 @@ def _combination(analysis: dict[str, object]) -> dict[str, str]:
             parts += [f"adds {gains[member]:.5f}"] if member in gains else []
             found[f"member {plain_text(member, 60)}"] = ", ".join(parts)
     return found
+
+
+def member_weights(analysis: dict[str, object]) -> dict[int, float]:
+    """Return the weights that an ensemble reports, by member; members without weight are left out."""
+    numbers = list(_numbers(analysis, "weights").items())[:MOST_MEMBERS]
+    return {int(name): weight for name, weight in numbers if _NODE_NAME.fullmatch(name) and weight > 0}
 
 
 def _numbers(analysis: dict[str, object], name: str) -> dict[str, float]:

@@ -63,7 +63,7 @@ def lesson_from(
         node: the node.
         result: its result.
     """
-    other = state.best if node.parent is None else state.nodes[node.parent]
+    other = state.best_single if node.parent is None else state.nodes[node.parent]
     if result.status != "valid" or node.operator == "ensemble" or other is None or other.result is None:
         return None
     if not other.is_valid:

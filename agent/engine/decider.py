@@ -21,6 +21,8 @@ from agent.solution.choose import choose
 
 MIN_MEMBERS = 2  # of an ensemble
 SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
+# The search goes on after an ensemble if the refit leaves at least so much of the run's time.
+GIVEN_BACK_SHARE = 0.05
 SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 
 Files = Mapping[str, str]
@@ -82,19 +84,27 @@ class Decider:
         return End(end_reason(state))
 
     def ensemble(self, state: RunState, members: Callable[[], Sequence[Node]]) -> Propose | None:
-        """Return the ensemble that follows the search, or None.
+        """Return the ensemble that follows the search; None if there is one and no valid node came after it.
 
         Args:
             state: the state after the search.
             members: returns the best nodes that wrote their raw outputs.
         """
-        if state.run.blueprint is not None or any(n.operator == "ensemble" for n in state.nodes.values()):
+        blend = state.blend
+        if state.run.blueprint is not None or (blend is not None and not _may_blend_again(state, blend)):
             return None
         found = members()
-        if len(found) < MIN_MEMBERS:
-            return None
         parents = tuple(member.id for member in found)
+        if len(found) < MIN_MEMBERS or (blend is not None and parents == blend.parents):
+            return None
         return Propose("ensemble", parents, ensemble.ensemble_idea(list(found)), None)
+
+    def searches_on(self, state: RunState) -> bool:
+        """Return whether the search goes on after an ensemble: time is left that its refit does not need."""
+        blend, budget = state.blend, Budget.of(state)
+        if state.run.rules < 3 or blend is None or not blend.is_valid or budget.nodes_left == 0:
+            return False
+        return budget.search_left_s >= GIVEN_BACK_SHARE * budget.limit_s
 
     def choice(self, state: RunState) -> Node | None:
         """Return the node that becomes the run's solution; None without a valid node."""
@@ -172,9 +182,9 @@ class Decider:
         """Return whether a valid result would make a node whose code may leak the best of the run."""
         if result.status != "valid" or result.metric is None or not self.is_checked(state, node):
             return False
-        if state.best is None or state.best.result is None:
+        if state.best_single is None or state.best_single.result is None:
             return True
-        mine, best = scores_on_common_folds(result, state.best.result)
+        mine, best = scores_on_common_folds(result, state.best_single.result)
         return mine is None or best is None or state.better(mine, best)
 
     def is_probe_due(
@@ -213,6 +223,11 @@ class Decider:
         Without time, no model is asked: two failed requests would open the circuit breaker.
         """
         return self.reflector if Budget.of(state).search_left_s > 0 else None
+
+
+def _may_blend_again(state: RunState, blend: Node) -> bool:
+    """Return whether a valid node came after the ensemble."""
+    return state.run.rules >= 3 and any(node.id > blend.id for node in state.valid)
 
 
 def _no_time_for(node: Node, expected_s: float, left_s: float) -> str:

@@ -78,7 +78,10 @@ class SearchLoop:
     # -- the algorithm ---------------------------------------------------------------------------------
 
     def run(self, decider: Decider) -> Node | None:
-        """Search until the budget ends, blend, choose and refit; return the chosen node."""
+        """Search until the budget ends, blend, choose and refit; return the chosen node.
+
+        What the blend shows not to be needed for its refit goes back to the search; then it is blended again.
+        """
         self._decider = decider
         self._gate = LeakageGate(decider, self.state, self._runner, self._elapsed_s, self._assembler)
         parts = (self.state, self._runner, self._assembler, self._metric, self._workers)
@@ -86,7 +89,8 @@ class SearchLoop:
         with self._workers.open():
             self._restart_unfinished()
             reason = self._search()
-            self._blend()
+            while self._blend() and decider.searches_on(self.state):
+                reason = self._search()
             no_refit = self._start_refit()
             expected = self._expect()  # while the refit is executed
             self._collect_all()
@@ -108,12 +112,14 @@ class SearchLoop:
                         return reason
             self._collect()
 
-    def _blend(self) -> None:
-        """Execute the ensemble, if one is due."""
+    def _blend(self) -> bool:
+        """Execute the ensemble, if one is due; return whether it was."""
         action = self._decider.ensemble(self.state, self._launcher.ensemble_members)
-        if action is not None:
-            self._start(self._propose(action))
-            self._collect_all()
+        if action is None:
+            return False
+        self._start(self._propose(action))
+        self._collect_all()
+        return True
 
     def _start_refit(self) -> str:
         """Start the refit of the chosen node on all labelled rows; return what blocked it, else ""."""

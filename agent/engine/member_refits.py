@@ -19,7 +19,7 @@ class MemberRefits:
         runner: executes the refits; it is thread-safe.
         nodes: the nodes of the run.
         weights: weight of each member in the ensemble.
-        expected_s: expected seconds of each member's refit.
+        expected_s: expected seconds of each member's refit; a member without them is not refitted.
         limit_s: time limit in seconds of all refits together.
         metadata: the tables of the refit.
         stop_check: stops the executions early.
@@ -41,7 +41,7 @@ class MemberRefits:
         worth = {
             number: weight / max(self.expected_s[number], 1e-3)
             for number, weight in self.weights.items()
-            if weight > 0
+            if weight > 0 and number in self.expected_s
         }
         self._waiting = sorted(worth, key=lambda number: -worth[number])
         if workers == 1:

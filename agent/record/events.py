@@ -110,6 +110,9 @@ class NodeResult(Frozen):
     audit_se: float | None = None
     curve: tuple[CurvePoint, ...] = ()
     cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
+    member_weights: dict[int, float] = Field(
+        default_factory=dict, description="An ensemble's own report: the weight of each member that has one."
+    )
     predict_ms: float | None = Field(
         default=None,
         description="Milliseconds per row of predicting with the saved model, if measured.",

@@ -124,6 +124,16 @@ class RunState:
             self._proven[lesson.id] = lesson
 
     @property
+    def best_single(self) -> Node | None:
+        """The best valid node that is no ensemble."""
+        return self.leaders[0] if self.leaders else None
+
+    @property
+    def blend(self) -> Node | None:
+        """The latest ensemble; None before the first one."""
+        return next((node for node in reversed(self.nodes.values()) if node.operator == "ensemble"), None)
+
+    @property
     def higher_is_better(self) -> bool:
         return self.direction.higher_is_better
 

@@ -76,6 +76,7 @@ class RecordedDecisions:
     state: RunState
     templates: Templates
     _end: Action | None = field(default=None, init=False)  # what ended the search, as decided now
+    _blend: int | None = field(default=None, init=False)  # the ensemble after which that was decided
     _has_refit: bool = field(default=False, init=False)  # a refit was decided after the search
 
     def node_of(self, event: Event) -> int:
@@ -92,8 +93,10 @@ class RecordedDecisions:
             case NodeProposed(operator="ensemble"):
                 return [end, RecordedDecision(_name(event.node), partial(self._ensemble, event))]
             case NodeProposed():
+                self._end = None  # the search goes on after an ensemble
                 return [RecordedDecision(_name(event.node), partial(self._node, event))]
             case RepeatProposed():
+                self._end = None
                 return [RecordedDecision(f"repeat of {_name(event.node)}", partial(self._repeat, event))]
             case ModuleWritten() | FixProposed() | NodeFinished():
                 return self._inside_node(event, answers)
@@ -151,9 +154,14 @@ class RecordedDecisions:
         return SAME if now == Repeat(event.node) else Comparison(self._next(now))
 
     def _decide_end(self, decider: Decider) -> Comparison:
-        """Decide the end of the search where the record shows it first; compared at the end of the run."""
-        if self._end is None:
-            self._end = decider.next_action(self.state)
+        """Decide the end of the search where the record shows it first; compared at the end of the run.
+
+        An ensemble comes after it, and leaves it as it is unless the search may go on after the ensemble.
+        """
+        blend = self.state.blend
+        after = None if blend is None else blend.id
+        if self._end is None or (after != self._blend and decider.searches_on(self.state)):
+            self._end, self._blend = decider.next_action(self.state), after
         return SAME
 
     def _ensemble(self, event: NodeProposed, decider: Decider) -> Comparison:

@@ -70,8 +70,7 @@ def refit_s(state: RunState, node: Node) -> float:
 
 def refit_parts_s(state: RunState, node: Node) -> dict[int, float]:
     """Return the expected seconds of a node's refit; of an ensemble, by member."""
-    parts = [state.nodes[member] for member in node.parents] if node.operator == "ensemble" else [node]
-    return {part.id: _refit_of(state.run, part) for part in parts}
+    return {part.id: _refit_of(state.run, part) for part in _refitted(state, node)}
 
 
 def least_refit_s(state: RunState, node: Node) -> float:
@@ -118,6 +117,14 @@ def repeat_limit_s(state: RunState, node: Node) -> float:
     return max(node_limit_s(state, node), SMALLEST_NODE_S)
 
 
+def _refitted(state: RunState, node: Node) -> list[Node]:
+    """Return the nodes that the refit of a node trains: the members of an ensemble, or the node itself."""
+    if node.operator != "ensemble":
+        return [node]
+    weights = node.result.member_weights if node.result is not None else {}
+    return [state.nodes[member] for member in node.parents if not weights or member in weights]
+
+
 def _refit_of(run: RunSettings, node: Node) -> float:
     """Return the expected seconds of the refit of a node that is no ensemble."""
     return REFIT_MARGIN * (run.refit_rows or 1.0) * node.refit_seconds + _start_s(run, node)
@@ -138,7 +145,7 @@ def _refit_reserve_s(state: RunState) -> float:
         needed = REFIT_MARGIN * run.refit_rows
         return needed / (1 + needed) * run.budget_s
     if run.rules >= RULES_OF_PARTIAL_REFITS:
-        leaders_s = [_refit_of(run, node) for node in state.leaders]
+        leaders_s = [_refit_of(run, node) for node in _leaders_to_refit(state)]
         # For a longer refit, a part of the time would be reserved for nothing.
         best_s = sum(seconds for seconds in leaders_s[:1] if seconds <= REFIT_LEADER_SHARE * run.budget_s)
         most_s = REFIT_SHARE * run.budget_s
@@ -146,6 +153,18 @@ def _refit_reserve_s(state: RunState) -> float:
         return max(best_s, min(several_s, most_s))
     nodes = state.leaders[:1] if run.blueprint else state.leaders
     return min(sum(_refit_of(run, node) for node in nodes), REFIT_MOST_SHARE * run.budget_s)
+
+
+def _leaders_to_refit(state: RunState) -> list[Node]:
+    """Return the nodes that a refit at the end of the run may train, as far as that is known.
+
+    These are the leaders. Once there is an ensemble, these are its members, and leaders that came after it.
+    """
+    blend = state.blend
+    if blend is None or not blend.is_valid:
+        return state.leaders
+    members = _refitted(state, blend)
+    return [*members, *(node for node in state.leaders if node.id > blend.id)]
 
 
 @dataclass(frozen=True)

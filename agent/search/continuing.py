@@ -55,7 +55,7 @@ def _least_seconds(node: Node) -> float:
 
 def _promise(state: RunState, node: Node) -> float:
     """Return by how much a cut node may get better than the best node, in units of the metric."""
-    best = state.best
+    best = state.best_single
     cut = node.result.cut if node.result else None
     score = state.score(node)
     if best is None or best.metric is None or score is None or cut is None:

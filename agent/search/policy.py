@@ -108,11 +108,11 @@ class Greedy:
 
     def next(self, state: RunState, rng: np.random.Generator) -> Step:
         drafted = sum(node.operator == "draft" for node in state.nodes.values())
-        if state.best is None or drafted < _first_drafts(state, self.drafts):
+        if state.best_single is None or drafted < _first_drafts(state, self.drafts):
             return Step(parent=None)
         if state.valid_since_best and state.valid_since_best % self.patience == 0:
             return Step(parent=None)
-        return Step(parent=state.best.id)
+        return Step(parent=state.best_single.id)
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,8 @@ class Scheduler:
         """Yield the look at structures, the policy's choice, and as fallbacks the best nodes and a draft."""
         if look != "none":
             yield Step(None), look
-        if state.run.rules < 3 and budget.finishing and state.best is not None:
-            yield Step(state.best.id), "none"
+        if state.run.rules < 3 and budget.finishing and state.best_single is not None:
+            yield Step(state.best_single.id), "none"
         yield self._policy.next(state, rng), "none"
         ranked = ((state.rank_key(node), len(node.children), node.id) for node in improvable(state))
         yield from ((Step(number), "none") for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
@@ -199,7 +199,7 @@ def _first_node(run: RunSettings) -> Propose | None:
 
 def _node_to_repeat(state: RunState, budget: Budget) -> Node | None:
     """Return the best node if a repeat is useful and within the repeats' share of the budget."""
-    best = state.best
+    best = state.best_single
     repeated = [node for node in state.nodes.values() if node.repeats or node.repeating]
     if best is None or best in repeated or len(state.valid) < 2 or len(repeated) >= MAX_REPEATS:
         return None

@@ -6,7 +6,7 @@ import pytest
 
 from agent.agents.writer import WritingError
 from agent.engine.decider import Decider, End, Wait
-from agent.record.events import Failure, NodeResult, RefitFinished, RefitResult, Review, RunStarted
+from agent.record.events import Failure, NodeResult, RefitFinished, RefitResult, Review, RunStarted, Status
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.idea import Fix, ModulePlan, WrittenModule
@@ -78,10 +78,47 @@ def test_an_ensemble_is_due_once_with_two_members() -> None:
     action = decider.ensemble(state, lambda: members)
     assert action is not None
     assert (action.operator, action.parents) == ("ensemble", (1, 2))
-    propose(state, 1, operator="ensemble")
+    finish(state, propose(state, 1, operator="ensemble"), 0.7)
     assert decider.ensemble(state, lambda: members) is None
+    members.append(state.nodes[add(state, None, 0.4)])
+    assert decider.ensemble(state, lambda: members) is None, "one ensemble in runs of earlier rules"
     given = started(blueprint=idea().blueprint)
     assert decider.ensemble(given, lambda: members) is None
+
+
+def test_nodes_after_an_ensemble_enter_another_one() -> None:
+    state, decider = started(rules=3), Decider(Idle())
+    members = [state.nodes[add(state, None, score)] for score in (0.5, 0.6)]
+    blend = propose(state, 1, operator="ensemble")
+    finish(state, blend, 0.7)
+    state.nodes[blend].parents = (1, 2)
+    assert decider.ensemble(state, lambda: members) is None
+    assert decider.ensemble(state, lambda: [*members, state.nodes[1]]) is None, "no node came after it"
+    add(state, None, 0.4)
+    assert decider.ensemble(state, lambda: members) is None, "no new member"
+    action = decider.ensemble(state, lambda: [*members, state.nodes[4]])
+    assert action is not None
+    assert action.parents == (1, 2, 4)
+
+
+def test_the_search_goes_on_with_the_time_that_the_refit_of_an_ensemble_does_not_need() -> None:
+    decider = Decider(Idle())
+
+    def after(weights: dict[int, float], status: Status = "valid", **settings: object) -> RunState:
+        state = started(**{"minutes": 10.0, "refit_rows": 1.25, "rules": 3, **settings})
+        for score in (0.5, 0.6, 0.7):
+            add(state, None, score, 30.0)
+        state.elapsed_s = 470.0
+        blend = propose(state, 3, operator="ensemble")
+        state.nodes[blend].parents = (3, 2, 1)
+        finish(state, blend, 0.7, 2.0, status, member_weights=weights)
+        return state
+
+    assert not decider.searches_on(after({}, max_nodes=9)), "all members are refitted"
+    assert decider.searches_on(after({3: 1.0}))
+    assert not decider.searches_on(after({3: 1.0}, max_nodes=3))
+    assert not decider.searches_on(after({3: 1.0}, rules=2))
+    assert not decider.searches_on(after({3: 1.0}, "failed"))
 
 
 def _no_blocker(node: Node) -> str:

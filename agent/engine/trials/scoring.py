@@ -14,6 +14,7 @@ from agent.engine.candidate_reports import (
     choice_seconds,
     cut_of,
     facts,
+    member_weights,
     read_analysis,
     read_log,
     thin_curve,
@@ -148,6 +149,7 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         audit_se=evaluation.audit_error,
         cut=cut_of(analysis),
         facts=facts(analysis),
+        member_weights=member_weights(analysis),
         outputs_hash=_outputs_hash(trial.workspace),
     )
 

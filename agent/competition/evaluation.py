@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.competition.final_form import fill_sample, write_final
 from agent.competition.hold_out import (
     ValidationRows,
+    groups_of_part,
     load_answers,
     load_submission,
     load_validation,
@@ -114,13 +116,13 @@ def evaluate(
         scored = score_rows(metric, truth, predictions)
         score = scored.score
         _require_agreement(metric, score, printed)
-        audit, audit_error = _audit_scores(metric, audit_rows)
+        audit, audit_error = _audit_scores(prepared, metric, audit_rows)
     except SubmissionError as error:
         return Evaluation(fault=str(error))
     evaluation = Evaluation(
         validation=score,
         fold_scores=_fold_scores(prepared, scored.scorer, validation, score),
-        validation_error=_standard_error(metric, truth, predictions),
+        validation_error=_standard_error(prepared, metric, "val", truth, predictions),
         audit=audit,
         audit_error=audit_error,
         folds=validation.folds,
@@ -140,7 +142,7 @@ def score_audit_rows(
     """
     metric = metric_of(prepared.spec, run)
     audit_rows = load_submission(prepared, require_own_file(workspace, SUBMISSION_FILE))
-    return _audit_scores(metric, audit_rows)
+    return _audit_scores(prepared, metric, audit_rows)
 
 
 @redacted_as("perfect predictions of the validation rows do not get the best score of the metric")
@@ -237,7 +239,9 @@ def _fold_scores(
     return (*map(_finite, scores), score)
 
 
-def _audit_scores(metric: Metric, audit_rows: tuple[Rows, Rows] | None) -> tuple[float | None, float | None]:
+def _audit_scores(
+    prepared: Prepared, metric: Metric, audit_rows: tuple[Rows, Rows] | None
+) -> tuple[float | None, float | None]:
     """Return the audit score and its standard error; None if the few audit rows leave one undefined."""
     if audit_rows is None:
         return None, None
@@ -246,15 +250,18 @@ def _audit_scores(metric: Metric, audit_rows: tuple[Rows, Rows] | None) -> tuple
         raise SubmissionError(
             f"The metric '{metric.name}' is infinite on the audit rows in {SUBMISSION_FILE}."
         )
-    return _finite(score), _standard_error(metric, *audit_rows)
+    return _finite(score), _standard_error(prepared, metric, "audit", *audit_rows)
 
 
-def _standard_error(metric: Metric, truth: Rows, predictions: Rows) -> float | None:
-    """Return the standard error.
+def _standard_error(
+    prepared: Prepared, metric: Metric, part: Literal["val", "audit"], truth: Rows, predictions: Rows
+) -> float | None:
+    """Return the standard error of the score on the first rows of a part.
 
     For scores (higher is better) the error is at least 1 / N, since N perfect rows do not prove perfection.
     """
-    error = _finite(standard_error(metric, truth, predictions))
+    groups = groups_of_part(prepared, part, int(truth.shape[0]))
+    error = _finite(standard_error(metric, truth, predictions, groups))
     if error is None or not metric.higher_is_better:
         return error
     return max(error, 1.0 / int(truth.shape[0]))

@@ -22,6 +22,7 @@ from agent.competition.tables import read_table
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, find_ids, read_text_columns
 from agent.core.errors import SetupError
 
+LEAST_GROUPS = 8  # of rows that err together; fewer do not estimate a standard error
 _MAX_CACHED_BYTES = 50_000_000  # largest prediction file that is cached in memory
 
 
@@ -130,13 +131,32 @@ def audit_ids(prepared: Prepared) -> list[str]:
 
 
 def groups_of(prepared: Prepared, ids: Sequence[str]) -> NDArray[np.intp]:
-    """Return the group (N,) of labelled rows, 0 and up; a row without a group forms its own."""
-    if not (prepared.private / GROUPS_FILE).exists():  # no group input, or data of an earlier version
+    """Return the group (N,) of labelled rows, 0 and up; a row without a group forms its own.
+
+    Rows of one group err together: those with one value of the group input, or of one stretch of time.
+    """
+    if not (prepared.private / GROUPS_FILE).exists():  # independent rows, or data of an earlier version
         return np.arange(len(ids))
-    table = read_table(prepared.private, GROUPS_FILE)
-    number = table.set_index(prepared.spec.id_column)["number"]
+    number = _group_numbers(prepared.private, prepared.spec.id_column)
     groups: NDArray[np.intp] = pd.factorize(number.loc[list(ids)])[0].astype(np.intp)
     return groups
+
+
+def groups_of_part(prepared: Prepared, part: Literal["val", "audit"], rows: int) -> NDArray[np.intp] | None:
+    """Return the group (N,) of the first `rows` rows of a part; None if the rows are independent.
+
+    None also for fewer than `LEAST_GROUPS` groups, whose spread says little.
+    """
+    if not (prepared.private / GROUPS_FILE).exists():
+        return None
+    ids = validation_ids(prepared) if part == "val" else audit_ids(prepared)
+    groups = groups_of(prepared, ids[:rows])
+    return groups if groups.max(initial=0) >= LEAST_GROUPS - 1 else None
+
+
+@lru_cache(maxsize=8)
+def _group_numbers(private: Path, id_column: str) -> "pd.Series[int]":
+    return read_table(private, GROUPS_FILE).set_index(id_column)["number"]
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,7 @@
 
 import math
 
-from agent.competition.hold_out import load_common_rows
+from agent.competition.hold_out import groups_of_part, load_common_rows
 from agent.competition.metrics import Metric, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import VALIDATION_FILE
@@ -140,8 +140,9 @@ def _compare(
     prepared = runner.prepared
     files = (runner.checkout.workspace(number) / VALIDATION_FILE for number in (other.id, node.id))
     truth, before, after = load_common_rows(prepared, "val", *files)
+    groups = groups_of_part(prepared, "val", int(truth.shape[0]))
     try:
-        paired = paired_effect(metric, truth, before, after)
+        paired = paired_effect(metric, truth, before, after, groups)
     except SetupError:
         return None
     if not math.isfinite(paired.standard_error):

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
-from agent.competition.hold_out import load_common_rows
+from agent.competition.hold_out import groups_of_part, load_common_rows
 from agent.competition.metrics import paired_effect
 from agent.core.contract import VALIDATION_FILE
 from agent.core.database import open_database
@@ -224,7 +224,8 @@ def _evidence(run: Run) -> Evidence:
     assert changed.result is not None
     files = (run.nodes / node.name / VALIDATION_FILE for node in (without, changed))
     truth, before, after = load_common_rows(run.prepared, "val", *files)
-    paired = paired_effect(run.metric, truth, before, after)
+    groups = groups_of_part(run.prepared, "val", int(truth.shape[0]))
+    paired = paired_effect(run.metric, truth, before, after, groups)
     direction = run.state.direction
     gain = direction.gain(_mean(run, _WITH), _mean(run, _WITHOUT))
     first = direction.gain(changed.metric or 0.0, without.metric or 0.0)

@@ -1,4 +1,4 @@
-"""The choice among branches: the one whose next node is expected to improve the best score most."""
+"""The choice among branches: the one whose next node is expected to improve the solution most."""
 
 import math
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from agent.record.state import Node, RunState
 from agent.search.budget import Budget
+from agent.search.racing import PAIRED_SHARE
 
-# What tuning still brings: a relative error reduction of at most about two standard deviations.
-FIRST_SD = 0.06  # before the first improvement
+# What tuning brings: a relative error reduction of about this size before the first improvement.
+FIRST_GAIN = 0.06
 FADING_NODES = 3.0  # it falls by the root of 2 after as many nodes
 COST_FROM = 0.05  # cost counts where a node takes more than this share of the time that is left
 PATIENCE = 10  # valid nodes without a gain, after which a draft that was not looked at yet is tried
@@ -30,8 +31,8 @@ def next_parent(state: RunState) -> int | None:
     if not found:
         return None
     left_s = max(Budget.of(state).search_left_s, 1.0)
-    gaps = _gaps(state, found)
-    worth = [_worth(gap, branch, left_s) for gap, branch in zip(gaps, found, strict=True)]
+    gaps, noise = _gaps(state, found)
+    worth = [_worth(gap, branch, noise, left_s) for gap, branch in zip(gaps, found, strict=True)]
     return max(zip(worth, found, strict=True), key=lambda pair: (pair[0], -pair[1].best.id))[1].best.id
 
 
@@ -58,21 +59,26 @@ def _stagnates(state: RunState) -> bool:
     return state.valid_since_best >= PATIENCE and not any(node.operator == "draft" for node in recent)
 
 
-def _gaps(state: RunState, found: list[Branch]) -> list[float]:
-    """Return how far each branch is behind the best, as a log ratio of errors."""
+def _gaps(state: RunState, found: list[Branch]) -> tuple[list[float], float]:
+    """Return how far each branch is behind the best, as a log ratio of errors, and the noise of a gap."""
     ideal = float(state.higher_is_better)
     scores = [state.score(branch.best) or 0.0 for branch in found]
     errors = [state.direction.gain(ideal, score) for score in scores]
-    if min(errors) > 0:
-        return [math.log(error / min(errors)) for error in errors]
-    spread = max(errors) - min(errors)  # the metric has another best score
-    return [(error - min(errors)) / spread if spread > 0 else 0.0 for error in errors]
+    least = min(errors)
+    best = found[errors.index(least)].best.result
+    noise = PAIRED_SHARE * ((best.metric_se if best is not None else None) or 0.0)
+    if least > 0:
+        return [math.log(error / least) for error in errors], noise / least
+    spread = max(errors) - least  # the metric has another best score
+    return [(error - least) / spread if spread > 0 else 0.0 for error in errors], 0.0
 
 
-def _worth(gap: float, branch: Branch, left_s: float) -> float:
-    """Return the expected improvement of the best score by a branch's next node, by its cost."""
-    sd = FIRST_SD / math.sqrt(1 + branch.nodes / FADING_NODES)
-    ratio = -gap / sd
-    density = math.exp(-0.5 * ratio**2) / math.sqrt(2 * math.pi)
-    gain = -gap * 0.5 * math.erfc(-ratio / math.sqrt(2)) + sd * density
+def _worth(gap: float, branch: Branch, noise: float, left_s: float) -> float:
+    """Return the expected improvement of the solution by a branch's next node, by its cost.
+
+    The solution is a blend in most runs. So a branch behind the best counts by its part in a blend, which
+    falls with its gap, the slower the less a gap says. A branch's own improvements fade with its nodes.
+    """
+    share = math.exp(-gap / (FIRST_GAIN + noise))
+    gain = share * FIRST_GAIN / math.sqrt(1 + branch.nodes / FADING_NODES)
     return gain / max(branch.best.own_seconds / (COST_FROM * left_s), 1.0)

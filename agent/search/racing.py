@@ -14,6 +14,9 @@ NOISE_ERRORS = 3.0  # a candidate so many standard errors behind the leader is n
 PAIRED_SHARE = 0.5
 PRIOR_PEERS = 2  # the assumed noise counts like so many peers
 LEAST_SAVING_S = 1.0  # stopping a candidate that is about to end saves nothing
+# Share of the run's time that stopping a draft must save. A draft shows what its structure can do, and adds to
+# a blend what no other structure adds.
+LEAST_DRAFT_SAVING = 0.02
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,13 @@ class Race:
         improvement behind half of them, a draft, which is of another kind, behind all.
         """
         assert self.point.metric is not None
-        if self.point.elapsed_s * (self.total - self.folds) / self.folds < LEAST_SAVING_S:
+        is_draft = node.operator == "draft"
+        least_s = LEAST_DRAFT_SAVING * self.state.run.budget_s if is_draft else 0.0
+        if self.point.elapsed_s * (self.total - self.folds) / self.folds < max(least_s, LEAST_SAVING_S):
             return None
         gains = sorted(self._gain(self.point.metric, peer) for peer in self.peers)
         noise = self.noise()
-        to_beat = gains[-1] if node.operator == "draft" else statistics.median(gains)
+        to_beat = gains[-1] if is_draft else statistics.median(gains)
         if self._gain(self.point.metric, self.leader) > -NOISE_ERRORS * noise or to_beat > -noise:
             return None
         theirs = self.leader.metric_of_folds(self.folds)

@@ -23,7 +23,7 @@ REPEAT_SHARE = 0.06
 LOOK_SHARE = 1 / 3
 LEAST_LOOKS = 2
 # After that, a structure that takes no more than this share of the time left is still looked at.
-LATE_LOOK_SHARE = 0.03
+LATE_LOOK_SHARE = 0.08
 MAX_REPEATS = 3
 Look = Literal["first", "late", "none"]
 IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay

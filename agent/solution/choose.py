@@ -10,7 +10,7 @@ from agent.record.state import Node, RunState
 FINALISTS = 5
 # Standard errors of the validation score by which a single node must be better than an ensemble: the best of
 # many nodes owes more to chance. `benchmarks/quality ablations` compares both on private rows.
-ENSEMBLE_SLACK = 1.0
+ENSEMBLE_SLACK = 3.0
 RULES_WITHOUT_WIDENING = 3  # rules of decisions since which validation and audit are weighed as they are
 MIN_COMPARABLE = 5  # nodes that the estimate of a chosen node's score needs
 COMPARABLE_ERRORS = 10.0  # standard errors within which nodes are comparable

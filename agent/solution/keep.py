@@ -8,9 +8,10 @@ The replaced solution goes into the history (`agent.solution.history`).
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from agent.competition.evaluation import write_test_submission
-from agent.competition.hold_out import load_common_rows
+from agent.competition.hold_out import groups_of_part, load_common_rows
 from agent.competition.metrics import metric_of, paired_effect
 from agent.competition.prepared import Prepared
 from agent.core.contract import README_FILE, SUBMISSION_FILE, VALIDATION_FILE
@@ -144,9 +145,9 @@ def _earlier_sentence(earlier: Entry) -> str:
 def _gain_lower_bound(prepared: Prepared, kept: Path, validation: Path, final: Path) -> float:
     """Return the 2.5 % bound of the gain over the kept solution, on audit rows, else on validation rows."""
     metric = metric_of(prepared.spec, run_script)
-    part, new = ("audit", final) if prepared.rows.audit else ("val", validation)
-    rows = load_common_rows(prepared, part, kept / f"{part}.csv", new)  # type: ignore[arg-type]
-    paired = paired_effect(metric, *rows)
+    part: Literal["val", "audit"] = "audit" if prepared.rows.audit else "val"
+    rows = load_common_rows(prepared, part, kept / f"{part}.csv", final if part == "audit" else validation)
+    paired = paired_effect(metric, *rows, groups_of_part(prepared, part, int(rows[0].shape[0])))
     # A metric that is too slow to resample has no interval, so the difference decides.
     return paired.lower if math.isfinite(paired.lower) else paired.effect * paired.scale
 

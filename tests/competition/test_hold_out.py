@@ -233,5 +233,27 @@ def test_rows_of_a_group_share_a_number_and_a_row_without_group_has_its_own(tmp_
     assert len({*groups}) == groups.max() + 1 == len({*cells} - {""}) + (cells == "").sum()
 
 
+def test_the_standard_error_counts_groups_and_not_rows(tmp_path: Path) -> None:
+    """Ten rows of each group are all right or all wrong."""
+    train = number_rows(400).assign(group=[f"g{row // 10}" for row in range(400)])
+    errors = {}
+    for role in ("group", "category"):
+        folder = tmp_path / role
+        write_tables(folder, train, number_rows(20, 400).drop(columns="label").assign(group="g0"))
+        inputs = [{"name": "x", "role": "number"}, {"name": "group", "role": role}]
+        prepared = prepare_folder(spec_of(folder, inputs=inputs), folder)
+        rows = answers(prepared)
+        originals = pd.read_csv(prepared.private / "ids.csv", dtype=str).set_index("opaque")["original"]
+        numbers = originals.loc[rows["id"]].str.removeprefix("row-").astype(int).to_numpy()
+        is_wrong = numbers // 10 % 4 == 0
+        other = rows["label"].map(dict(zip(COLOURS, [*COLOURS[1:], COLOURS[0]], strict=True)))
+        write_rows(prepared, folder / "node", rows.assign(label=rows["label"].where(~is_wrong, other)))
+        found = evaluate(prepared, folder / "node", printed=1 - is_wrong.mean())
+        assert found.fault is None
+        assert found.validation_error is not None
+        errors[role] = found.validation_error
+    assert errors["group"] == pytest.approx(10**0.5 * errors["category"], rel=0.1)
+
+
 def test_without_groups_each_row_is_its_own(prepared: Prepared) -> None:
     assert groups_of(prepared, validation_ids(prepared)).tolist() == list(range(120))

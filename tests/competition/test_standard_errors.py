@@ -1,6 +1,7 @@
 """Standard errors and paired differences equal those of many plain resamples, for any table."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,3 +161,45 @@ def test_label_sets_of_fractional_keys_are_counted(beta: float) -> None:
     truth, before, after = (csr_array(rng.random((5_000, 6)) < 0.3) for _ in range(3))
     metric = get_metric("micro_f_beta", MetricParameters(beta=beta))
     check(metric, truth, before, after, tolerance=0.25)
+
+
+def grouped_bootstrap(
+    metric: Metric, truth: Rows, before: Rows, after: Rows, groups: npt.NDArray[np.intp]
+) -> tuple[float, float]:
+    """Return the deviations of the first score and of the difference when whole groups are drawn."""
+    count = int(groups.max()) + 1
+    draws = np.random.default_rng(7).multinomial(count, np.ones(count) / count, size=RESAMPLES).astype(float)
+    scores = [metric.scorer(truth, guess).scores(draws[:, groups]) for guess in (before, after)]
+    return float(np.nanstd(scores[0], ddof=1)), float(np.nanstd(scores[1] - scores[0], ddof=1))
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(SEEDS, st.integers(60, 150), st.sampled_from(["roc_auc", "log_loss", "macro_f1", "mcc", "accuracy"]))
+def test_groups_are_drawn_whole(seed: int, groups: int, name: str) -> None:
+    rng = np.random.default_rng(seed)
+    metric, group = get_metric(name), rng.permutation(np.arange(4 * groups) % groups)
+    truth = rng.integers(0, 3, groups)[group]  # rows of a group have the same label
+    guesses = distributions(rng, truth, 3, has_ties=False)
+    if metric.prediction_kind("classification") == "label":
+        guesses = [guess.argmax(axis=1) for guess in guesses]
+    expected = grouped_bootstrap(metric, truth, *guesses, group)
+    paired = paired_effect(metric, truth, *guesses, group)
+    found = standard_error(metric, truth, guesses[0], group), paired.standard_error * paired.scale
+    assert found == pytest.approx(expected, rel=0.25, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse", "spearman"])
+@pytest.mark.parametrize("rows", [300, 6000])
+def test_copies_of_a_row_tell_nothing_new(name: str, rows: int) -> None:
+    rng, metric = np.random.default_rng(3), get_metric(name)
+    truth = rng.normal(size=(rows, 1))
+    before, after = (truth + noise * rng.normal(size=(rows, 1)) for noise in (1.0, 0.9))
+    alone = standard_error(metric, truth, before), paired_effect(metric, truth, before, after).standard_error
+    copies = [np.repeat(values, 4, axis=0) for values in (truth, before, after)]
+    groups = np.repeat(np.arange(rows), 4)
+    found = (
+        standard_error(metric, copies[0], copies[1], groups),
+        paired_effect(metric, *copies, groups).standard_error,
+    )
+    assert found == pytest.approx(alone, rel=0.15)
+    assert standard_error(metric, copies[0], copies[1]) < 0.65 * alone[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agent.competition.preparation.time_split import TimeSplit, choose_time_split
+from agent.competition.preparation.time_split import TimeSplit, choose_time_split, time_stretches
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
@@ -123,3 +123,12 @@ def test_the_latest_days_validate_whatever_form_they_have(tmp_path: Path) -> Non
     random = dated(tmp_path / "among", "2023-03-01")
     assert pd.read_csv(random.metadata / "val.csv")["x"].min() < "2023-06-01"
     assert random.fingerprint != prepared.fingerprint
+
+
+def test_stretches_of_time_are_short_whole_and_in_order() -> None:
+    times = np.repeat(np.arange(1000.0), 3)
+    mixed = np.random.default_rng(0).permutation(len(times))
+    stretches = time_stretches(times[mixed])
+    assert sorted(set(stretches)) == list(range(100))
+    np.testing.assert_array_equal(stretches, times[mixed] // 10)
+    assert time_stretches(np.zeros(5)).tolist() == [0] * 5

@@ -118,7 +118,7 @@ def test_add_a_tracker(
     assert [posted[0]["event"], posted[-1]["event"]] == ["started", "closed"]
     charted = pd.read_json(open_run("latest", home).folder / "tracker.jsonl", lines=True)
     finished = charted[charted.event == "node_finished"]
-    charted_scores = [score if np.isfinite(score) else None for score in finished.score]  # a failed node has none
+    charted_scores = [score if np.isfinite(score) else None for score in finished.score]  # it failed
     assert charted_scores == pytest.approx([score for _, score in scores])
 
     monkeypatch.delenv("MARS_WEBHOOK")

@@ -7,9 +7,10 @@ from agent.record.settings import EarlierNode, WarmStart
 from agent.record.state import RunState
 from agent.repository.idea import Blueprint
 from agent.search import branches
+from agent.search.budget import Budget
 from agent.search.policy import MCTS
-from agent.search.scheduler import Propose, Scheduler
-from tests.support.states import add, idea, propose, started
+from agent.search.scheduler import LATE_LOOK_SHARE, Propose, Scheduler
+from tests.support.states import add, finish, idea, propose, started
 
 
 class Drafts:
@@ -50,7 +51,7 @@ def test_every_draft_is_looked_at_before_the_first_improvement() -> None:
 
 
 def test_a_look_ends_after_a_third_of_the_time() -> None:
-    state, planner = started(rules=3), Drafts(20)
+    state, planner = started(rules=3), Drafts(20, expected_s=100.0)
     while _next(_unrepeated(state), planner).operator == "draft":
         add(state, None, 0.5, seconds=30)
     assert 200 <= state.elapsed_s <= 230, "of 600 s"
@@ -60,8 +61,9 @@ def test_structures_that_cost_little_are_looked_at_after_the_first_look_too() ->
     state = started(rules=3)
     for _ in range(2):
         add(state, None, 0.5, seconds=110)
-    assert _next(_unrepeated(state), Drafts(20, expected_s=12.0)).operator == "improve"
-    assert _next(_unrepeated(state), Drafts(20, expected_s=10.0)).operator == "draft"
+    least_s = LATE_LOOK_SHARE * Budget.of(state).search_left_s
+    assert _next(_unrepeated(state), Drafts(20, expected_s=1.1 * least_s)).operator == "improve"
+    assert _next(_unrepeated(state), Drafts(20, expected_s=0.9 * least_s)).operator == "draft"
 
 
 def test_a_look_takes_a_third_of_the_nodes_but_at_least_two() -> None:
@@ -99,6 +101,21 @@ def test_the_best_branch_is_improved_and_close_ones_get_their_turn() -> None:
     assert chosen[0] == best
     assert close in chosen
     assert lost not in chosen
+
+
+@pytest.mark.parametrize(("error", "expected"), [(0.0, {1}), (0.016, {1, 2})])
+def test_a_branch_within_the_noise_of_the_scores_gets_its_turn(error: float, expected: set[int]) -> None:
+    state = started(rules=3)
+    for score in (0.970, 0.964):
+        finish(state, propose(state), score, 1.0, metric_se=error)
+    chosen = set()
+    for _ in range(12):
+        parent = branches.next_parent(state)
+        assert parent is not None
+        chosen.add(parent)
+        finish(state, propose(state, parent), 0.96, 1.0, metric_se=error)
+        state.valid_since_best = 0
+    assert chosen == expected
 
 
 def test_the_best_node_of_a_branch_is_its_parent() -> None:

@@ -64,6 +64,14 @@ def test_a_draft_of_another_kind_is_stopped_only_behind_all_others() -> None:
     assert reason(raced(error=0.0), 0.65, parent=None)
 
 
+def test_a_draft_that_takes_little_of_the_run_is_not_stopped() -> None:
+    short, long = raced(minutes=3.0), raced(minutes=60.0)
+    assert reason(short, 0.60, parent=None, seconds=2.0), "stopping it saves eight seconds of three minutes"
+    assert reason(short, 0.60, parent=None, seconds=0.8) == ""
+    assert reason(short, 0.60, parent=1, seconds=0.8)
+    assert reason(long, 0.60, parent=None, seconds=2.0) == ""
+
+
 def test_too_few_finished_nodes_a_candidate_about_to_end_and_former_rules_decide_nothing() -> None:
     assert reason(raced(FINISHED[:1]), 0.10) == ""
     assert reason(raced(), 0.10, seconds=0.1) == ""

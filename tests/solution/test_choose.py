@@ -133,7 +133,7 @@ def test_without_audit_rows_nothing_is_expected() -> None:
     assert expected_score(state, node) is None
 
 
-@pytest.mark.parametrize(("lead", "is_blend_chosen"), [(0.019, True), (0.021, False)])
+@pytest.mark.parametrize(("lead", "is_blend_chosen"), [(0.059, True), (0.061, False)])
 def test_an_ensemble_is_chosen_unless_a_single_node_is_clearly_better(
     lead: float, is_blend_chosen: bool
 ) -> None:

@@ -5,6 +5,8 @@
 - A metric of ranks is replaced by its first-order expansion, which depends on sums. For ROC AUC the expansion
   has the placement values of DeLong et al. (1988).
 - Other metrics are scored once for each resample.
+- Rows of one group err together, such as pictures of one patient or days of one week. Whole groups are drawn
+  then (cluster bootstrap, Field and Welsh, 2007).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,9 @@ _DENSE_COLUMNS = 64  # fewer columns are multiplied faster as a dense matrix
 _ZERO_ERROR = 1e-12  # a smaller error is rounding
 _MIN_RESAMPLES = 20  # with a defined score; fewer do not estimate a spread
 
+Groups = npt.NDArray[np.intp]
+"""Numbers (N,) of the groups of rows, 0 and up."""
+
 
 @dataclass(frozen=True)
 class PairedEffect:
@@ -52,21 +57,37 @@ class PairedEffect:
 
 
 def standard_error(
-    metric: Metric, truth: Rows, prediction: Rows, seed: int = 0, resamples: int = 200
+    metric: Metric,
+    truth: Rows,
+    prediction: Rows,
+    groups: Groups | None = None,
+    seed: int = 0,
+    resamples: int = 200,
 ) -> float:
-    """Return the standard deviation of the score over resampled rows; NaN if too few resamples define it."""
+    """Return the standard deviation of the score over resampled rows; NaN if too few resamples define it.
+
+    With `groups`, whole groups of rows are resampled.
+    """
     scored = score_rows(metric, truth, prediction)
     (simple,) = _simplify([scored])
     if (means := _row_scores(simple)) is not None:
-        return _error_of_mean(means)
-    (scores,) = _resample_scores([simple], scored.rows, seed, resamples)
+        return _error_of_mean(means, groups)
+    (scores,) = _resample_scores([simple], scored.rows, groups, seed, resamples)
     return _standard_deviation(scores)
 
 
 def paired_effect(
-    metric: Metric, truth: Rows, before: Rows, after: Rows, seed: int = 0, resamples: int = 400
+    metric: Metric,
+    truth: Rows,
+    before: Rows,
+    after: Rows,
+    groups: Groups | None = None,
+    seed: int = 0,
+    resamples: int = 400,
 ) -> PairedEffect:
     """Compare two predictions of the same rows. Each resample scores both predictions on the same draw.
+
+    With `groups`, whole groups of rows are resampled.
 
     The standard error is that of the difference, divided by the scale of the effect, so that effect over
     standard error measures the certainty of the sign. The standard error of the ratio would be far too small
@@ -79,11 +100,11 @@ def paired_effect(
     effect = (error_before - error_after) / scale
 
     simple = _simplify(scored)
-    scores_before, scores_after = _resample_scores(simple, scored[0].rows, seed, resamples)
+    scores_before, scores_after = _resample_scores(simple, scored[0].rows, groups, seed, resamples)
     lower, upper = _interval(metric.direction.gain(scores_after, scores_before))
     means_before, means_after = (_row_scores(scorer) for scorer in simple)
     if means_before is not None and means_after is not None:
-        deviation = _error_of_mean(means_after - means_before)
+        deviation = _error_of_mean(means_after - means_before, groups)
     else:
         deviation = _standard_deviation(scores_after - scores_before)
     # Score and error differ by sign and a constant only, so their differences have the same deviation.
@@ -104,10 +125,12 @@ def _row_scores(scorer: WeightedScorer) -> Floats | None:
     return scores
 
 
-def _error_of_mean(values: Floats) -> float:
+def _error_of_mean(values: Floats, groups: Groups | None) -> float:
     """Return the standard error of the mean as the bootstrap has it: with the variance of the rows drawn."""
     with np.errstate(invalid="ignore", over="ignore"):
-        error = float(values.std() / np.sqrt(len(values)))
+        deviations = values - values.mean()
+        sums = deviations if groups is None else np.bincount(groups, deviations)
+        error = float(np.sqrt(np.sum(sums**2)) / len(values))
     return error if np.isfinite(error) else float("nan")
 
 
@@ -125,9 +148,13 @@ def _interval(values: Floats) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def _resample_scores(scorers: Sequence[WeightedScorer], rows: int, seed: int, resamples: int) -> list[Floats]:
+def _resample_scores(
+    scorers: Sequence[WeightedScorer], rows: int, groups: Groups | None, seed: int, resamples: int
+) -> list[Floats]:
     """Return the scores (resamples,) of each scorer. All scorers see the same draws."""
     additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
+    if groups is not None:
+        return _resample_groups(scorers, groups, seed, resamples)
     if len(additive) == len(scorers):
         return _resample_sums(additive, rows, seed, resamples)
     draws = _draw_blocks(np.random.default_rng(seed), rows, resamples)
@@ -147,7 +174,25 @@ def _resample_sums(scorers: Sequence[AdditiveScorer], rows: int, seed: int, resa
         weights = _draw_rows(seed, rows, resamples)
         return [_as_dense(scorer).scores(weights) for scorer in scorers]
     weights = _draw_rows(seed, _MOST_GROUPS, resamples)
-    return [grouped.scores(weights) for grouped in _group_rows(scorers, rows, seed)]
+    return [grouped.scores(weights) for grouped in _group_rows(scorers, *_random_groups(seed, rows))]
+
+
+def _resample_groups(
+    scorers: Sequence[WeightedScorer], groups: Groups, seed: int, resamples: int
+) -> list[Floats]:
+    """Return the scores (resamples,) of each scorer; whole groups are drawn, very many as unions."""
+    count = int(groups.max()) + 1
+    if count > 2 * _MOST_GROUPS:
+        groups, count = _random_numbers(seed, count)[groups], _MOST_GROUPS
+    drawn = _draw_rows(seed, count, resamples)
+    additive = [scorer for scorer in scorers if isinstance(scorer, AdditiveScorer)]
+    if len(additive) == len(scorers):
+        member = _membership(groups, count)
+        return [one.scores(drawn) for one in _group_rows(additive, *member)]
+    size = max(1, _MAX_BLOCK_WEIGHTS // len(groups))
+    blocks = (drawn[start : start + size][:, groups] for start in range(0, resamples, size))
+    parts = [[scorer.scores(weights) for scorer in scorers] for weights in blocks]
+    return [np.concatenate(scores) for scores in zip(*parts, strict=True)]
 
 
 def _distinct_rows(
@@ -212,9 +257,8 @@ class _GroupedScorer:
         return self.finish(weights @ self.totals, weights @ self.sizes)
 
 
-def _group_rows(scorers: Sequence[AdditiveScorer], rows: int, seed: int) -> list[_GroupedScorer]:
-    """Return scorers of random groups of rows."""
-    member, sizes = _random_groups(seed, rows)
+def _group_rows(scorers: Sequence[AdditiveScorer], member: SparseRows, sizes: Floats) -> list[_GroupedScorer]:
+    """Return scorers of groups of rows, given as `_membership` returns them."""
     totals = [_dense_if_narrow(member @ scorer.statistics) for scorer in scorers]
     return [
         _GroupedScorer(total, sizes, scorer.finish) for total, scorer in zip(totals, scorers, strict=True)
@@ -223,14 +267,24 @@ def _group_rows(scorers: Sequence[AdditiveScorer], rows: int, seed: int) -> list
 
 @lru_cache(maxsize=4)
 def _random_groups(seed: int, rows: int) -> tuple[SparseRows, Floats]:
+    """Return random groups of rows, as `_membership` does."""
+    return _membership(_random_numbers(seed, rows), _MOST_GROUPS)
+
+
+def _random_numbers(seed: int, count: int) -> Groups:
+    """Return a random number below `_MOST_GROUPS` for each of `count` things, all numbers about as often."""
+    numbers = np.empty(count, dtype=np.intp)
+    numbers[np.random.default_rng(seed).permutation(count)] = np.arange(count) % _MOST_GROUPS
+    return numbers
+
+
+def _membership(groups: Groups, count: int) -> tuple[SparseRows, Floats]:
     """Return the groups as a matrix (G, N) of 1 for each member, and their sizes (G,)."""
     from scipy.sparse import csr_array  # slow to import, and few commands score many rows
 
-    order = np.random.default_rng(seed).permutation(rows)
-    group = np.empty(rows, dtype=np.int64)
-    group[order] = np.arange(rows) % _MOST_GROUPS
-    member = csr_array((np.ones(rows), (group, np.arange(rows))), shape=(_MOST_GROUPS, rows))
-    return member, np.bincount(group, minlength=_MOST_GROUPS).astype(np.float64)
+    rows = len(groups)
+    member = csr_array((np.ones(rows), (groups, np.arange(rows))), shape=(count, rows))
+    return member, np.bincount(groups, minlength=count).astype(np.float64)
 
 
 def _draw_rows(seed: int, rows: int, resamples: int) -> Floats:

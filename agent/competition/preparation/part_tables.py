@@ -20,7 +20,8 @@ class PartTables:
     Columns: id, `file_path` for images, inputs and, for labelled rows, targets. `test` is in the order of the
     original sample submission. `ids` has the columns opaque, original and part. `folds` has the fold of each
     row of `train` and `val`, by their index, and is None without folds. `groups` has the group number of each
-    labelled row, by their index, and is None without a group input.
+    labelled row, by their index: its value of the group input, or its stretch of time. It is None where rows
+    are independent.
     """
 
     train: pd.DataFrame

@@ -33,7 +33,7 @@ from agent.competition.preparation.raw_tables import (
 )
 from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
 from agent.competition.preparation.splits import SEED, LabelledRows, Split, may_have_folds, split_rows
-from agent.competition.preparation.time_split import TimeSplit, choose_time_split
+from agent.competition.preparation.time_split import TimeSplit, choose_time_split, time_stretches
 from agent.competition.prepared import FORMAT, Prepared, RowCounts, load_prepared
 from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
@@ -289,6 +289,8 @@ def _parts(
     classes, groups = source.targets.target.classes, None
     if names := spec.columns_with("group"):
         groups = pd.Series(_group_codes(train[names[0]]), index=labelled.index)
+    elif source.time_split.times is not None:
+        groups = pd.Series(time_stretches(source.time_split.times), index=labelled.index)
     return PartTables(train_part, val, audit, test, ids, source.plan, classes, folds, groups)
 
 

@@ -162,3 +162,14 @@ def _random_sentence(names: list[str], reasons: list[str]) -> str:
 def _inputs_only(names: list[str]) -> str:
     listed = ", ".join(f"'{name}'" for name in names[:5])
     return f"{listed} is an input only" if len(names) == 1 else f"{listed} are inputs only"
+
+
+def time_stretches(times: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the number (N,) of the stretch of time that each row is in, 0 the earliest.
+
+    A model often errs on the next day as it did on a day before. So standard errors draw whole stretches.
+    A stretch has M^(1/3) of M moments, the rate of the block bootstrap (Künsch, 1989; Hall et al., 1995).
+    """
+    moments, place = np.unique(times, return_inverse=True)
+    stretches: NDArray[np.intp] = (place // np.ceil(np.cbrt(len(moments)))).astype(np.intp)
+    return stretches

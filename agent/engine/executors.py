@@ -30,7 +30,9 @@ def open_executor(
     cache: CacheLayers,
 ) -> Iterator[Executor]:
     """Yield an executor for workspaces below `nodes_root`; `families` name the libraries to preload."""
+    families = list(families)
     preload = {name for family in families for name in family.preload} or written_modules.preloaded_packages()
+    later = {name for family in families for name in family.preload_later} or written_modules.PRELOADED_LATER
     for folder in (nodes_root, cache.shared):
         folder.mkdir(parents=True, exist_ok=True)
     weights = [folder for folder in (home.weights, hub_cache()) if folder.is_dir()]
@@ -38,6 +40,7 @@ def open_executor(
         settings.executor,
         nodes_root=nodes_root,
         preload=sorted(preload),
+        preload_later=sorted(later - preload),
         readable=[prepared.input, prepared.metadata, cache.shared, *weights],
         writable=[cache.own],
     )

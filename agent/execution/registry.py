@@ -26,6 +26,7 @@ def make_executor(
     readable: Sequence[Path] = (),
     writable: Sequence[Path] = (),
     sandbox: Sandbox = "auto",
+    preload_later: Sequence[str] = (),
 ) -> Executor:
     """Create an executor for jobs whose workspaces lie below `nodes_root`.
 
@@ -36,6 +37,7 @@ def make_executor(
         readable: Folders that every candidate may read: prepared data, weights.
         writable: Folders that hold the jobs' caches; created if absent.
         sandbox: "none" runs candidates as plain processes; `guarantees.missing()` lists the lost protections.
+        preload_later: Modules that are imported once the first warm candidate runs, if they are installed.
 
     Raises:
         SetupError: The name is unknown, or candidates could not see their workspaces.
@@ -49,7 +51,7 @@ def make_executor(
         )
     for folder in (nodes_root, *writable):
         folder.mkdir(parents=True, exist_ok=True)
-    setup = ExecutorSetup(isolation, nodes_root, preload, readable, writable)
+    setup = ExecutorSetup(isolation, nodes_root, preload, readable, writable, preload_later)
     return factory(setup) if name in EXECUTORS.builtin else _made_by_package(name, factory, setup)
 
 

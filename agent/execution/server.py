@@ -11,7 +11,7 @@ from agent.core.errors import InfrastructureError, SetupError
 from agent.core.locks import TEMPORARY_PREFIX, temporary_folder
 from agent.execution.bubblewrap import SCRATCH, VisiblePaths, bwrap_command
 from agent.execution.environment import interpreter_environment
-from agent.execution.inside.task import MESSAGE_BYTES, decode_event
+from agent.execution.inside.task import MESSAGE_BYTES, SEPARATOR, decode_event
 from agent.execution.isolation import INSIDE, Isolation, inside_command
 
 _IMPORT_TIMEOUT_S = 300.0
@@ -28,7 +28,12 @@ class ForkServer:
     """One server process. The constructor returns at once; the server imports in the background."""
 
     def __init__(
-        self, isolation: Isolation, view: VisiblePaths, preload: Sequence[str], threads: int
+        self,
+        isolation: Isolation,
+        view: VisiblePaths,
+        preload: Sequence[str],
+        preload_later: Sequence[str],
+        threads: int,
     ) -> None:
         self._control, child_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_IMPORT_TIMEOUT_S)
@@ -43,7 +48,8 @@ class ForkServer:
         self._started = threading.Event()
         self._exited = threading.Event()
         namespaces, bwrap = isolation.supervisor_namespaces(warm=True), isolation.bwrap
-        command = [*inside_command("forkserver"), str(child_control.fileno()), namespaces, *preload]
+        modules = [*preload, SEPARATOR, *preload_later]
+        command = [*inside_command("forkserver"), str(child_control.fileno()), namespaces, *modules]
         if bwrap is not None:
             inner = VisiblePaths([INSIDE, *view.readable], view.writable, self._scratch.resolve())
             command = bwrap_command(bwrap, inner, command, INSIDE.parent)

@@ -18,6 +18,7 @@ class ExecutorSetup:
     preload: Sequence[str] = ()  # modules that most candidates import
     readable: Sequence[Path] = ()  # folders that every candidate may read: prepared data, weights
     writable: Sequence[Path] = ()  # folders of the jobs' caches; exist
+    preload_later: Sequence[str] = ()  # modules that some candidates import, if they are installed
 
 
 class ExecutorFactory(Protocol):

@@ -24,7 +24,14 @@ class _NotStartedError(Exception):
 
 def make_warm(setup: ExecutorSetup) -> "WarmExecutor":
     """The registry's entry."""
-    return WarmExecutor(setup.isolation, setup.nodes_root, setup.preload, setup.readable, setup.writable)
+    return WarmExecutor(
+        setup.isolation,
+        setup.nodes_root,
+        setup.preload,
+        setup.readable,
+        setup.writable,
+        setup.preload_later,
+    )
 
 
 class WarmExecutor:
@@ -41,9 +48,10 @@ class WarmExecutor:
         preload: Sequence[str],
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
+        preload_later: Sequence[str] = (),
     ) -> None:
         self._isolation = isolation
-        self._preload = tuple(preload)
+        self._preload, self._preload_later = tuple(preload), tuple(preload_later)
         self._readable = unique_paths(readable)
         self._writable = unique_paths([nodes_root, *writable])
         self._servers: dict[int, ForkServer] = {}
@@ -100,7 +108,7 @@ class WarmExecutor:
             server = self._servers.get(threads)
             if server is None:
                 view = VisiblePaths(readable=self._readable, writable=self._writable, scratch=None)
-                server = ForkServer(self._isolation, view, self._preload, threads)
+                server = ForkServer(self._isolation, view, self._preload, self._preload_later, threads)
                 self._servers[threads] = server
             return server
 

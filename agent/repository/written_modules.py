@@ -27,6 +27,7 @@ FOLDER = "own_code"  # below the templates; not a family
 MOST_MODULES = 14
 # Packages that the warm parent process imports if they are installed; each candidate imports the others.
 _PRELOAD = ("numpy", "pandas", "scipy", "sklearn", "torch")
+PRELOADED_LATER = frozenset({"torch._dynamo"})  # a first optimizer of torch imports it, which takes seconds
 
 # Distributions whose names differ from their packages' names.
 _DISTRIBUTIONS = {

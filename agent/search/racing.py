@@ -14,8 +14,8 @@ NOISE_ERRORS = 3.0  # a candidate so many standard errors behind the leader is n
 PAIRED_SHARE = 0.5
 PRIOR_PEERS = 2  # the assumed noise counts like so many peers
 LEAST_SAVING_S = 1.0  # stopping a candidate that is about to end saves nothing
-# Share of the run's time that stopping a draft must save. A draft shows what its structure can do, and adds to
-# a blend what no other structure adds.
+# Share of the run's time that stopping a draft must save. A draft shows what its structure can do, and adds
+# to a blend what no other structure adds.
 LEAST_DRAFT_SAVING = 0.02
 
 

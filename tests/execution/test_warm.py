@@ -87,6 +87,18 @@ def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
     assert logs[0].endswith(f"{threads}\n")
 
 
+def test_later_modules_are_imported_while_the_first_candidate_runs(site: Site) -> None:
+    executor = _warm(site, preload_later=["no_such_module_anywhere", "sqlite3"])
+    code = "import sys, time; print('sqlite3' in sys.modules); time.sleep({}); import sqlite3"
+    shown = []
+    for name, seconds in (("first", 1.0), ("second", 0.0), ("third", 0.0)):
+        outcome = executor.execute(site.job(name, code.format(seconds)))
+        assert outcome.status == "ok", outcome.log.read_text()
+        shown.append(outcome.log.read_text().strip())
+    executor.close()
+    assert shown == ["False", "True", "True"]
+
+
 def test_a_candidate_runs_only_its_own_exit_handlers(site: Site) -> None:
     executor = _warm(site, preload=["torch"])
     code = """

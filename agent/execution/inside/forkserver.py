@@ -1,7 +1,8 @@
 """Fork server: a process that has imported the libraries and forks one candidate per task.
 
-`python -m inside.forkserver CONTROL NAMESPACES MODULE...`: CONTROL is the file descriptor of a socket. Two
-file descriptors arrive there per task: the channel between supervisor and harness, and the output pipe.
+`python -m inside.forkserver CONTROL NAMESPACES MODULE... -- LATER...`: CONTROL is the file descriptor of a
+socket. Two file descriptors arrive there per task: the channel between supervisor and harness, and the output
+pipe. Modules after `--` are imported once the first task runs and no other waits, if they are installed.
 
 The server always forks a spare supervisor before the next task arrives: copying a large process and creating
 namespaces can take longer than a small candidate runs.
@@ -10,23 +11,29 @@ namespaces can take longer than a small candidate runs.
 import gc
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 from . import linux
 from .interpreter import run_as_main
 from .supervisor import enter_namespaces, report_failure, supervise
-from .task import MESSAGE_BYTES, Event, Namespaces, Task, decode_task
+from .task import MESSAGE_BYTES, SEPARATOR, Event, Namespaces, Task, decode_task
+
+IDLE_S = 0.1  # without a task, before modules are imported that can wait
 
 
 def main() -> None:
     """Import the modules, report readiness, and serve tasks."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    namespaces, modules = cast(Namespaces, sys.argv[2]), sys.argv[3:]
+    namespaces, named = cast(Namespaces, sys.argv[2]), sys.argv[3:]
+    end = named.index(SEPARATOR)
+    modules, later = named[:end], named[end + 1 :]
     if namespaces == "none":  # else a namespace keeps candidates from tracing this process
         linux.set_traceable(False)
     sys.path.pop(0)  # this package's folder; the candidate's folder replaces it
@@ -36,23 +43,45 @@ def main() -> None:
     except ImportError as error:
         control.send(Event("broken", reason=str(error)).encode())
         return
-    # Imported objects must not be collected in a child, nor make the child copy memory pages. Their exit
-    # handlers must not run in candidates either: torch would unregister its operators in each of them.
+    _share_imported()
+    control.send(Event("ready").encode())
+    run_as_main(_serve(control, namespaces, later))
+
+
+def _share_imported() -> None:
+    """Keep what was imported out of the children's garbage collection and exit handlers.
+
+    Imported objects must not be collected in a child, nor make the child copy memory pages. Their exit
+    handlers must not run in candidates either: torch would unregister its operators in each of them.
+    """
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False
     gc.collect()
     gc.freeze()
-    control.send(Event("ready").encode())
-    run_as_main(_serve(control, namespaces))
 
 
-def _serve(control: socket.socket, namespaces: Namespaces) -> Task:
+def _import_later(modules: Sequence[str]) -> None:
+    """Import modules that only some candidates need; a candidate itself reports one that is missing."""
+    for module in modules:
+        with suppress(ImportError):
+            importlib.import_module(module)
+    _share_imported()
+
+
+def _serve(control: socket.socket, namespaces: Namespaces, later: Sequence[str]) -> Task:
     """Hand each task to a spare until the harness closes the socket. Returns only in a candidate."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors report to the harness, not to this process
+    has_served = False
     while True:
         spare = _fork_spare(control, namespaces)
         if not isinstance(spare, socket.socket):
             return spare
+        if later and has_served and not select.select([control], [], [], IDLE_S)[0]:
+            spare.close()  # it ends, for it lacks the modules
+            _import_later(later)
+            later = ()
+            continue
+        has_served = True
         message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
         if not message:
             os._exit(0)  # the closed socket ends the spare

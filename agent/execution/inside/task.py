@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+SEPARATOR = "--"  # between the modules that a fork server imports at once and later
 MESSAGE_BYTES = 1 << 17
 """Size limit of a message in bytes, well below the default buffer of a Unix socket."""
 

@@ -61,16 +61,22 @@ class SearchSpace:
         return state.direction.gain(float(state.higher_is_better) if best is None else best, score)
 
     def drafts(self) -> list[tuple[Family, Draft]]:
-        """Return every draft that suits the data: first baselines, then by rank, then the cheapest first."""
+        """Return every draft that suits the data: first baselines, then by rank, then the cheapest first.
+
+        Where the user pins the structure, such as the model, only drafts of this structure remain, if there are
+        any.
+        """
+        suitable = [
+            (family, draft)
+            for family in self.families.values()
+            for draft in family.drafts
+            if is_met(draft.when, self._context)
+            and not lacks_needs(family, draft.set, self._context)
+            and not self._lacks_weights(family, {**family.defaults, **draft.set})
+        ]
+        pinned = [option for option in suitable if self._has_pinned_structure(*option)]
         return sorted(
-            (
-                (family, draft)
-                for family in self.families.values()
-                for draft in family.drafts
-                if is_met(draft.when, self._context)
-                and not lacks_needs(family, draft.set, self._context)
-                and not self._lacks_weights(family, {**family.defaults, **draft.set})
-            ),
+            pinned or suitable,
             key=lambda option: (
                 not option[1].first,
                 option[1].rank,
@@ -79,6 +85,11 @@ class SearchSpace:
                 ),
             ),
         )
+
+    def _has_pinned_structure(self, family: Family, draft: Draft) -> bool:
+        slots = {**family.defaults, **draft.set}
+        pinned = self.constraints.pinned_in(family)
+        return all(slots[name] == pinned[name] for name in family.structure if name in pinned)
 
     def draft_slots(self, family: Family, draft: Draft) -> dict[str, Value]:
         """Return the slots of a draft with the pinned values."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.record.events import NodeResult, Operator, RefitResult, Status
 from agent.repository.edits import Edit
-from agent.repository.family import Family
+from agent.repository.family import CUT_GAIN, Family
 from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModule
 
 
@@ -125,6 +125,12 @@ def structure_of(families: Mapping[str, Family], node: Node) -> tuple[str, str]:
         return ("", "")
     family = families.get(blueprint.family)
     return (blueprint.family, "" if family is None else family.structure_of(blueprint.slots))
+
+
+def cut_gain_of(families: Mapping[str, Family], node: Node) -> float:
+    """Return the share of the best error that a node may gain beyond the part that its time limit left it."""
+    known = families.get(node.blueprint.family) if node.blueprint is not None else None
+    return CUT_GAIN if known is None else known.cut_gain
 
 
 def is_deterministic(families: Mapping[str, Family], node: Node) -> bool:

@@ -30,7 +30,7 @@ from agent.record.events import (
 )
 from agent.record.node import Attempt as Attempt
 from agent.record.node import Node as Node
-from agent.record.node import is_deterministic, structure_of
+from agent.record.node import cut_gain_of, is_deterministic, structure_of
 from agent.record.node import variant_key as variant_key
 from agent.record.ranking import comparable_score, estimated_score, is_reference
 from agent.repository.family import Family
@@ -147,6 +147,10 @@ class RunState:
     def structure(self, node: Node) -> tuple[str, str]:
         """Return the family and the structure of a node: what makes its solution another kind."""
         return structure_of(self._families, node)
+
+    def cut_gain(self, node: Node) -> float:
+        """Return which share of the best error a cut node may gain with all its work (`Family.cut_gain`)."""
+        return cut_gain_of(self._families, node)
 
     def score(self, node: Node) -> float | None:
         """Return the validation score that ranks a node; decisions use it instead of `metric`.

@@ -180,6 +180,9 @@ class Serves(Frozen):
     reads: tuple[Role, ...] = Field(description="Roles that the family makes use of.")
 
 
+CUT_GAIN = 0.5  # of a family that says nothing else, and of code without a family
+
+
 class Family(Frozen):
     """The content of `family.yaml` and the folder of the templates."""
 
@@ -205,6 +208,13 @@ class Family(Frozen):
         default=(),
         description="Slots that name the model or the way of training. What one structure taught says little "
         "about another; improvements keep these slots.",
+    )
+    cut_gain: float = Field(
+        default=CUT_GAIN,
+        ge=0,
+        le=1,
+        description="What a node that its time limit cut short may still gain: after a share s of its rows or "
+        "epochs, it may reduce the best error by (1 - s) times this share.",
     )
     slots: dict[str, Slot]
     shrink: dict[str, float] = Field(

@@ -5,8 +5,6 @@ from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
 from agent.search.limits import CONTINUED_SHARE, LEAST_BUDGET_SHARE
 
-# A node that used a share s of its rows or epochs may still gain (1 - s) times this share of the best error.
-GAIN_SHARE = 0.5
 LEAST_GROWTH = 1.4  # a continuation that does not come to its end has so many times the work at least
 
 
@@ -61,7 +59,7 @@ def _promise(state: RunState, node: Node) -> float:
     if best is None or best.metric is None or score is None or cut is None:
         return 0.0
     gain = state.direction.gain(score, best.metric)
-    return gain + (1 - cut.share) * GAIN_SHARE * _error(state, best.metric)
+    return gain + (1 - cut.share) * state.cut_gain(node) * _error(state, best.metric)
 
 
 def _first_of_line(state: RunState, node: Node) -> Node:

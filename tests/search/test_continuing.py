@@ -4,6 +4,7 @@ import pytest
 
 from agent.planner.base import Proposal, Request
 from agent.record.state import RunState
+from agent.repository.family import Family
 from agent.search.continuing import node_to_continue
 from agent.search.policy import Greedy
 from agent.search.scheduler import Propose, Scheduler
@@ -36,6 +37,16 @@ def test_a_node_that_cannot_catch_up_does_not_go_on(metric: float, share: float)
     add(state, None, 0.40)
     cut_node(state, metric, share)
     assert waiting(state) is None
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.5, 2), (0.05, None)])
+def test_families_differ_in_what_a_cut_node_may_gain(
+    toy_family: Family, gain: float, expected: int | None
+) -> None:
+    state = started(families=[toy_family.model_copy(update={"cut_gain": gain})], **SHARES)
+    add(state, None, 0.40)
+    cut_node(state, 0.36, share=0.3)
+    assert waiting(state) == expected
 
 
 def test_an_uncut_node_and_runs_of_former_rules_or_of_a_fixed_limit_do_not_go_on() -> None:

@@ -8,6 +8,7 @@ from agent.planner.base import Proposal, Request
 from agent.planner.constraints import Constraints
 from agent.planner.library.evidence import StructureEvidence
 from agent.planner.library.planner import LibraryPlanner
+from agent.planner.search_space import SearchSpace
 from agent.record.settings import EarlierDraft, EarlierNode, WarmStart
 from agent.record.state import RunState
 from agent.repository.family import Family, Value
@@ -162,6 +163,15 @@ def test_pinned_and_forbidden_values_are_kept(family: Family) -> None:
         slots = _slots(_improved(planner, state, root, seed))
         assert slots["width"] == 3
         assert slots["breadth"] != 2
+
+
+@pytest.mark.parametrize("kind", ["plain", "crossed"])
+def test_a_pinned_structure_has_its_own_drafts_and_titles(family: Family, kind: str) -> None:
+    free = SearchSpace({"toy": family}, TOY_CONTEXT, Constraints())
+    space = SearchSpace({"toy": family}, TOY_CONTEXT, Constraints(pinned={"kind": kind}))
+    drafts = [draft for _, draft in space.drafts()]
+    assert 0 < len(drafts) < len(free.drafts())
+    assert {draft.set.get("kind", family.defaults["kind"]) for draft in drafts} == {kind}
 
 
 @pytest.mark.parametrize(("structure", "expected"), [("plain", True), ("crossed", False)])

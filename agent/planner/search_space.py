@@ -63,8 +63,7 @@ class SearchSpace:
     def drafts(self) -> list[tuple[Family, Draft]]:
         """Return every draft that suits the data: first baselines, then by rank, then the cheapest first.
 
-        Where the user pins the structure, such as the model, only drafts of this structure remain, if there are
-        any.
+        Where the user pins the structure, such as the model, only its own drafts remain, if it has any.
         """
         suitable = [
             (family, draft)

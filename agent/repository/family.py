@@ -213,8 +213,8 @@ class Family(Frozen):
         default=CUT_GAIN,
         ge=0,
         le=1,
-        description="What a node that its time limit cut short may still gain: after a share s of its rows, it "
-        "may reduce the best error by (1 - s) times this share.",
+        description="What a node that its time limit cut short may still gain: it did a share s of its work, so "
+        "it may reduce the best error by (1 - s) times this share.",
     )
     slots: dict[str, Slot]
     shrink: dict[str, float] = Field(

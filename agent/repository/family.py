@@ -213,8 +213,8 @@ class Family(Frozen):
         default=CUT_GAIN,
         ge=0,
         le=1,
-        description="What a node that its time limit cut short may still gain: it did a share s of its work, so "
-        "it may reduce the best error by (1 - s) times this share.",
+        description="Part of the best error that a node cut short by its time limit may still gain, times "
+        "the share of its work that is left.",
     )
     slots: dict[str, Slot]
     shrink: dict[str, float] = Field(

@@ -63,9 +63,11 @@ def execute_refit(
     assert node.result is not None
     with refit_tables(prepared, runner, node) as metadata:
         members: tuple[int, ...] = ()
+        weighted: list[int] = []
         seconds = 0.0
         if node.operator == "ensemble":
             weights = _weights(runner.checkout, node)
+            weighted = [number for number, weight in weights.items() if weight > 0]
             refits = MemberRefits(runner, nodes, weights, expected_s, limit_s - BLEND_S, metadata, stop_check)
             seconds = refits.run(workers)
             members = tuple(sorted(refits.refitted))
@@ -79,7 +81,7 @@ def execute_refit(
             max(limit_s - seconds, BLEND_S),
             stop_check,
             metadata=metadata,
-            place=lambda workspace: place_refit(runner.checkout, _members(node), members, workspace),
+            place=lambda workspace: place_refit(runner.checkout, weighted, members, workspace),
         )
     for number in (node.id, *members):
         runner.drop_refit_files(number)
@@ -100,7 +102,7 @@ def place_refit(
 
     Args:
         checkout: knows the workspaces.
-        members: all members of the ensemble.
+        members: the members of the ensemble that have a weight.
         refitted: the members whose refit has left outputs; the others keep those of their own runs.
         workspace: the workspace of the ensemble's refit.
     """

@@ -323,7 +323,9 @@ def test_an_ensemble_is_refitted_with_its_members(tmp_path: Path) -> None:
         state = RunState.replay(run.journal.events(), higher_is_better=True)
         state.settings = state.run.model_copy(update={"refit_rows": 1.25})
         assert files_blocker(runner.checkout, ensemble) == ""
-        members = [state.nodes[number] for number in ensemble.parents]
+        assert ensemble.result is not None
+        members = [state.nodes[number] for number in ensemble.result.member_weights]
+        assert members
         starts = sum(node.result.smoke_seconds for node in members if node.result is not None)
         assert refit_s(state, ensemble) > starts + 1.25 * sum(node.own_seconds for node in members)
         parts = refit_parts_s(state, ensemble)

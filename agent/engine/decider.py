@@ -13,8 +13,9 @@ from agent.record.events import EndReason, NodeResult, Review, RunSettings
 from agent.record.ranking import scores_on_common_folds
 from agent.record.state import Node, RunState
 from agent.repository.idea import Fix, WrittenModule
-from agent.search.budget import Budget, least_refit_s, refit_s
+from agent.search.budget import Budget
 from agent.search.ending import end_reason
+from agent.search.refits import is_refit_idle, least_refit_s, refit_s
 from agent.search.scheduler import Decisions, Propose, Repeat, scheduler_of
 from agent.solution import ensemble
 from agent.solution.choose import choose
@@ -23,6 +24,10 @@ MIN_MEMBERS = 2  # of an ensemble
 SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
 # The search goes on after an ensemble if the refit leaves at least so much of the run's time.
 GIVEN_BACK_SHARE = 0.05
+NOTHING_TO_REFIT = (
+    "Node {} needs no refit: without audit rows, the models of its folds have learned from all labelled rows "
+    "together."
+)
 SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 
 Files = Mapping[str, str]
@@ -127,7 +132,8 @@ class Decider:
         # Time does not block a refit that a killed session began, since its decision stands.
         needed_s, left_s = least_refit_s(state, node), state.run.budget_s - elapsed_s
         late = "" if node.refitting else _no_time_for(node, needed_s, left_s)
-        return Refit(node, expected_s, blocker(node) or late)
+        idle = NOTHING_TO_REFIT.format(node.name) if is_refit_idle(state, node) else ""
+        return Refit(node, expected_s, idle or blocker(node) or late)
 
     # -- inside a node ---------------------------------------------------------------------------------
 

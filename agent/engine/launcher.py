@@ -26,7 +26,8 @@ from agent.execution.progress import ProgressReader
 from agent.record.events import NodeResult, RefitResult
 from agent.record.state import Node, RunState
 from agent.repository.assembly import Assembler, NodeCode
-from agent.search.budget import execution_limit_s, refit_limit_s, refit_parts_s, repeat_limit_s
+from agent.search.budget import execution_limit_s, repeat_limit_s
+from agent.search.refits import refit_limit_s, refit_parts_s
 from agent.solution import ensemble
 
 

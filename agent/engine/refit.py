@@ -19,7 +19,7 @@ from agent.execution.base import StopCheck
 from agent.record.events import RefitResult
 from agent.record.state import Node
 from agent.repository.checks import without_refit
-from agent.search.budget import BLEND_S
+from agent.search.refits import BLEND_S
 
 _FROZEN_BYTES = 1_000_000
 

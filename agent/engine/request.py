@@ -83,6 +83,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=_refit_rows(prepared) if request.refit else None,
+        folds_of_all_rows=_folds_of_all_rows(prepared),
         predict_ms=request.predict_ms,
         offline=request.offline,
         trackers=request.trackers,
@@ -104,6 +105,15 @@ def _refit_rows(prepared: Prepared) -> float:
     """Return the rows of a refit as a multiple of the rows of one fit."""
     rows = prepared.rows
     return (rows.train + rows.val + rows.audit) / rows.train
+
+
+def _folds_of_all_rows(prepared: Prepared) -> int:
+    """Return the number of folds whose models learn from all labelled rows together; 0 if some rows are left.
+
+    Audit rows train in a refit only. With blocks in time, each model lacks the latest rows.
+    """
+    is_all = prepared.rows.audit == 0 and prepared.folds_executed > 1 and not prepared.folds_forward
+    return prepared.folds_executed if is_all else 0
 
 
 def chosen_workers(request: RunRequest, prepared: Prepared) -> int:

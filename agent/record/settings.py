@@ -125,6 +125,11 @@ class RunSettings(Frozen):
         default=None,
         description="Rows of the final refit over training rows; None: no refit.",
     )
+    folds_of_all_rows: int = Field(
+        default=0,
+        description="Number of executed folds whose models have together learned from all labelled rows; "
+        "0: a refit adds rows.",
+    )
     templates_copied: bool = Field(
         default=False,
         description="Whether the run's folder has a copy of its templates; older runs have none.",

@@ -152,6 +152,11 @@ class RunState:
         """Return which share of the best error a cut node may gain with all its work (`Family.cut_gain`)."""
         return cut_gain_of(self._families, node)
 
+    def refits_folds(self, node: Node) -> bool:
+        """Return whether a refit of the node trains the models of its folds again (`Family.refits_folds`)."""
+        family = self._families.get(node.blueprint.family) if node.blueprint is not None else None
+        return family is not None and family.refits_folds
+
     def score(self, node: Node) -> float | None:
         """Return the validation score that ranks a node; decisions use it instead of `metric`.
 

@@ -204,6 +204,11 @@ class Family(Frozen):
         default_factory=dict,
         description="Slot values whose training has no randomness; repeats with other seeds teach nothing.",
     )
+    refits_folds: bool = Field(
+        default=False,
+        description="Whether a refit trains the same executed folds again. Without audit rows it would then "
+        "change nothing.",
+    )
     structure: tuple[str, ...] = Field(
         default=(),
         description="Slots that name the model or the way of training. What one structure taught says little "

@@ -16,7 +16,8 @@ from agent.record.events import Event, NodeProposed, NodeResult, RefitFinished, 
 from agent.record.opened_run import Run
 from agent.record.run_lock import run_lock
 from agent.record.state import Node, RunState
-from agent.search.budget import execution_limit_s, refit_limit_s
+from agent.search.budget import execution_limit_s
+from agent.search.refits import refit_limit_s
 from agent.solution.ensemble import place_outputs
 
 

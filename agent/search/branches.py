@@ -11,6 +11,8 @@ from agent.search.racing import PAIRED_SHARE
 # What tuning brings: a relative error reduction of about this size before the first improvement.
 FIRST_GAIN = 0.06
 FADING_NODES = 3.0  # it falls by the root of 2 after as many nodes
+LEAST_GAIN = 0.001  # relative error reduction; a smaller one is no gain of a branch
+STALE_NODES = 5.0  # it falls by half after as many nodes without a gain of the branch
 COST_FROM = 0.05  # cost counts where a node takes more than this share of the time that is left
 PATIENCE = 10  # valid nodes without a gain, after which a draft that was not looked at yet is tried
 
@@ -21,6 +23,7 @@ class Branch:
 
     best: Node
     nodes: int  # without the draft; running and failed nodes count
+    stale: int  # nodes since the branch's last gain
 
 
 def next_parent(state: RunState) -> int | None:
@@ -50,7 +53,25 @@ def branches(state: RunState) -> Iterator[Branch]:
         whole = [node for node in valid if node.result is not None and node.result.cut is None]
         if valid:  # a node that its limit cut short leads a branch only without another one
             best = min(whole or valid, key=lambda node: (state.rank_key(node), node.id))
-            yield Branch(best, len(nodes) - 1)
+            yield Branch(best, len(nodes) - 1, _stale_nodes(state, nodes))
+
+
+def _stale_nodes(state: RunState, nodes: list[Node]) -> int:
+    """Return how many nodes of a branch came after its last gain."""
+    leader: float | None = None
+    stale = 0
+    for node in nodes:
+        score = state.score(node) if node.is_valid else None
+        if score is not None and (leader is None or _is_gain(state, score, leader)):
+            leader, stale = score, 0
+        elif leader is not None:
+            stale += 1
+    return stale
+
+
+def _is_gain(state: RunState, score: float, leader: float) -> bool:
+    error = abs(state.direction.gain(float(state.higher_is_better), leader))
+    return state.direction.gain(score, leader) > LEAST_GAIN * error
 
 
 def _stagnates(state: RunState) -> bool:
@@ -77,8 +98,9 @@ def _worth(gap: float, branch: Branch, noise: float, left_s: float) -> float:
     """Return the expected improvement of the solution by a branch's next node, by its cost.
 
     The solution is a blend in most runs. So a branch behind the best counts by its part in a blend, which
-    falls with its gap, the slower the less a gap says. A branch's own improvements fade with its nodes.
+    falls with its gap, the slower the less a gap says. A branch's own improvements fade with its nodes, and
+    faster with nodes that brought nothing.
     """
     share = math.exp(-gap / (FIRST_GAIN + noise))
-    gain = share * FIRST_GAIN / math.sqrt(1 + branch.nodes / FADING_NODES)
+    gain = share * FIRST_GAIN / math.sqrt(1 + branch.nodes / FADING_NODES) / (1 + branch.stale / STALE_NODES)
     return gain / max(branch.best.own_seconds / (COST_FROM * left_s), 1.0)

@@ -6,6 +6,7 @@ from agent.core.format import duration
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.search import limits
+from agent.search.refits import refit_reserve_s
 
 # Reserve for the ensemble and for writing the solution.
 RESERVE_SHARE = 0.02
@@ -19,19 +20,6 @@ TIMING_RESERVE_S = 15.0
 TIMING_MOST_SHARE = 0.1
 # With less than this share of the time left, the search improves the best nodes only.
 FINISH_SHARE = 0.3
-# The refit's stated limit is lower than its real limit, its clocks keep reserves, and it starts cold.
-REFIT_MARGIN = 1.4
-REFIT_START_S = 3.0
-# Largest share of the budget reserved for the refit; the search needs the rest.
-REFIT_MOST_SHARE = 0.5
-# Largest share of the budget reserved for the refit of the leader. For a longer one nothing is reserved.
-REFIT_LEADER_SHARE = 0.3
-# Share of the budget that may be reserved for the refits of several members of an ensemble.
-REFIT_SHARE = 0.2
-# Rules of decisions since which the members of an ensemble are refitted as far as the time allows.
-RULES_OF_PARTIAL_REFITS = 3
-# Seconds that an ensemble needs to blend its refitted members.
-BLEND_S = 5.0
 # Candidates do not start with less time, because nothing can be learned from them.
 SMALLEST_NODE_S = 5.0
 # In a short run, less is enough (rules 3): with so little left of the budget, a run has used its time.
@@ -59,30 +47,6 @@ def preparation_sentence(seconds: float, run: RunSettings) -> str:
         f"{took}, so the run takes longer than --minutes: the search gets {duration(share_s)} in any case. "
         "Prepared data are used again, so the next run starts faster."
     )
-
-
-def refit_s(state: RunState, node: Node) -> float:
-    """Return the expected seconds of a node's refit on all labelled rows; 0 if the run has no refit."""
-    if state.run.refit_rows is None:
-        return 0.0
-    return sum(refit_parts_s(state, node).values())
-
-
-def refit_parts_s(state: RunState, node: Node) -> dict[int, float]:
-    """Return the expected seconds of a node's refit; of an ensemble, by member."""
-    return {part.id: _refit_of(state.run, part) for part in _refitted(state, node)}
-
-
-def least_refit_s(state: RunState, node: Node) -> float:
-    """Return the seconds that a refit needs at least; a part of an ensemble's members is enough."""
-    if node.operator != "ensemble" or state.run.rules < RULES_OF_PARTIAL_REFITS:
-        return refit_s(state, node)
-    return min(refit_parts_s(state, node).values()) + BLEND_S
-
-
-def refit_limit_s(state: RunState, node: Node) -> float:
-    """Return the limit of a refit that starts now: the rest of the budget, at least what a refit needs."""
-    return max(state.run.budget_s - state.elapsed_s, least_refit_s(state, node))
 
 
 def execution_limit_s(state: RunState, node: Node) -> float:
@@ -117,56 +81,6 @@ def repeat_limit_s(state: RunState, node: Node) -> float:
     return max(node_limit_s(state, node), SMALLEST_NODE_S)
 
 
-def _refitted(state: RunState, node: Node) -> list[Node]:
-    """Return the nodes that the refit of a node trains: the members of an ensemble, or the node itself."""
-    if node.operator != "ensemble":
-        return [node]
-    weights = node.result.member_weights if node.result is not None else {}
-    return [state.nodes[member] for member in node.parents if not weights or member in weights]
-
-
-def _refit_of(run: RunSettings, node: Node) -> float:
-    """Return the expected seconds of the refit of a node that is no ensemble."""
-    return REFIT_MARGIN * (run.refit_rows or 1.0) * node.refit_seconds + _start_s(run, node)
-
-
-def _start_s(run: RunSettings, node: Node) -> float:
-    """Return the seconds that a refit needs besides its training; the smoke run of the node had them too."""
-    smoke_s = 0.0 if node.result is None or run.rules < 3 else node.result.smoke_seconds
-    return min(smoke_s, REFIT_START_S) if smoke_s > 0 else REFIT_START_S
-
-
-def _refit_reserve_s(state: RunState) -> float:
-    """Return the seconds to reserve for a refit of the leaders; an ensemble's refit refits all members."""
-    run = state.run
-    if run.refit_rows is None:
-        return 0.0
-    if run.blueprint and not state.leaders:  # the only node must leave time for its refit
-        needed = REFIT_MARGIN * run.refit_rows
-        return needed / (1 + needed) * run.budget_s
-    if run.rules >= RULES_OF_PARTIAL_REFITS:
-        leaders_s = [_refit_of(run, node) for node in _leaders_to_refit(state)]
-        # For a longer refit, a part of the time would be reserved for nothing.
-        best_s = sum(seconds for seconds in leaders_s[:1] if seconds <= REFIT_LEADER_SHARE * run.budget_s)
-        most_s = REFIT_SHARE * run.budget_s
-        several_s = 0.0 if run.blueprint else sum(seconds for seconds in leaders_s if seconds <= most_s)
-        return max(best_s, min(several_s, most_s))
-    nodes = state.leaders[:1] if run.blueprint else state.leaders
-    return min(sum(_refit_of(run, node) for node in nodes), REFIT_MOST_SHARE * run.budget_s)
-
-
-def _leaders_to_refit(state: RunState) -> list[Node]:
-    """Return the nodes that a refit at the end of the run may train, as far as that is known.
-
-    These are the leaders. Once there is an ensemble, these are its members, and leaders that came after it.
-    """
-    blend = state.blend
-    if blend is None or not blend.is_valid:
-        return state.leaders
-    members = _refitted(state, blend)
-    return [*members, *(node for node in state.leaders if node.id > blend.id)]
-
-
 @dataclass(frozen=True)
 class Budget:
     """The state of a run's budget at one moment."""
@@ -188,7 +102,7 @@ class Budget:
         node_limits = (run.node_limit_s, run.final_node_limit_s)
         at_s = max(state.elapsed_s, elapsed_s or 0.0)
         timing_s = 0.0 if run.predict_ms is None else min(TIMING_RESERVE_S, TIMING_MOST_SHARE * run.budget_s)
-        return cls(run.budget_s, at_s, *node_limits, left, _refit_reserve_s(state), run.rules, timing_s)
+        return cls(run.budget_s, at_s, *node_limits, left, refit_reserve_s(state), run.rules, timing_s)
 
     @property
     def reserve_s(self) -> float:

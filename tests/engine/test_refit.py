@@ -19,7 +19,7 @@ from agent.record.state import RunState
 from agent.repository.checks import without_refit
 from agent.repository.family import Family, known_families, load_family
 from agent.reproduce.execution import recorded_refit_limit
-from agent.search.budget import refit_parts_s, refit_s
+from agent.search.refits import refit_parts_s, refit_s
 from agent.solution.card import card_page, load_card
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun

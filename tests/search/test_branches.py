@@ -118,6 +118,21 @@ def test_a_branch_within_the_noise_of_the_scores_gets_its_turn(error: float, exp
     assert chosen == expected
 
 
+def test_a_branch_without_a_gain_for_long_gives_way() -> None:
+    def first_after(scores: list[float]) -> int | None:
+        state = started(rules=3)
+        for score in (0.90, 0.895):
+            add(state, None, score, seconds=1)
+        for score in scores:
+            add(state, 1, score, seconds=1)
+        state.valid_since_best = 0
+        return branches.next_parent(state)
+
+    gaining = [0.90 + 0.0005 * step for step in range(1, 13)]
+    assert first_after(gaining) == 14
+    assert first_after([0.90 + 0.000001 * step for step in range(1, 13)]) == 2
+
+
 def test_the_best_node_of_a_branch_is_its_parent() -> None:
     state = started(rules=3)
     root = add(state, None, 0.8, seconds=1)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from agent.search.budget import Budget, refit_s
+from agent.repository.family import Family
+from agent.search.budget import Budget
+from agent.search.refits import QUICK_START_S, is_refit_idle, refit_parts_s, refit_s
 from tests.support.states import add, finish, idea, propose, started
 
 
@@ -57,12 +59,45 @@ def test_a_refit_needs_neither_the_caches_nor_the_choices_of_its_node() -> None:
     """A layer on the cached features of frozen networks: fitted once, not once for each penalty."""
     state = started(minutes=10.0, refit_rows=1.25, rules=3)
     finish(state, propose(state), 0.5, 100.0, cache_seconds=70.0, choice_seconds=20.0)
-    assert refit_s(state, state.nodes[1]) == pytest.approx(1.4 * 1.25 * 10.0 + 3.0)
-    assert Budget.of(state).refit_reserve_s == pytest.approx(1.4 * 1.25 * 10.0 + 3.0)
+    assert refit_s(state, state.nodes[1]) == pytest.approx(1.4 * 1.25 * 10.0 + QUICK_START_S)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(1.4 * 1.25 * 10.0 + QUICK_START_S)
+
+
+def test_what_has_learned_from_all_rows_is_not_refitted(toy_family: Family) -> None:
+    """Without audit rows, the models of the folds have learned from all rows together."""
+    again = toy_family.model_copy(update={"refits_folds": True})
+    settings: dict[str, object] = {"minutes": 10.0, "refit_rows": 1.25, "rules": 3, "folds_of_all_rows": 5}
+
+    def idle(family: Family, **result: object) -> bool:
+        state = started(families=[family], **settings)
+        finish(state, propose(state), 0.5, 20.0, **{"folds": 5, **result})
+        is_idle = is_refit_idle(state, state.nodes[1])
+        assert (Budget.of(state).refit_reserve_s == 0.0) is is_idle
+        assert (refit_s(state, state.nodes[1]) == 0.0) is is_idle
+        return is_idle
+
+    assert idle(again)
+    assert not idle(toy_family), "its refit trains one model on all rows"
+    assert not idle(again, folds=3)
+    assert not idle(again, cut={"what": "training rows", "share": 0.5})
+
+
+def test_the_refit_of_an_ensemble_trains_the_members_that_it_changes(toy_family: Family) -> None:
+    again = toy_family.model_copy(update={"refits_folds": True})
+    state = started(families=[again], minutes=10.0, refit_rows=1.25, rules=3, folds_of_all_rows=5)
+    for cut in (None, {"what": "epochs", "share": 0.5}):
+        finish(state, propose(state), 0.5, 20.0, folds=5, cut=cut)
+    blend = propose(state, 1, operator="ensemble")
+    state.nodes[blend].parents = (1, 2)
+    finish(state, blend, 0.6, 1.0, member_weights={1: 0.5, 2: 0.5})
+    assert list(refit_parts_s(state, state.nodes[blend])) == [2]
+    assert not is_refit_idle(state, state.nodes[blend])
+    finish(state, blend, 0.6, 1.0, member_weights={1: 1.0})
+    assert is_refit_idle(state, state.nodes[blend])
 
 
 def test_the_refit_of_a_cut_node_does_the_work_that_was_left_out() -> None:
     state = started(minutes=10.0, refit_rows=1.25, rules=3)
     part = {"what": "training rows", "share": 0.3}
     finish(state, propose(state), 0.5, 50.0, cache_seconds=40.0, cut=part)
-    assert refit_s(state, state.nodes[1]) == pytest.approx(1.4 * 1.25 * 50.0 + 3.0)
+    assert refit_s(state, state.nodes[1]) == pytest.approx(1.4 * 1.25 * 50.0 + QUICK_START_S)

@@ -28,15 +28,20 @@ class Branch:
 
 def next_parent(state: RunState) -> int | None:
     """Return the node to improve; None: a draft."""
-    if _stagnates(state):
-        return None
+    parents = [] if _stagnates(state) else parents_by_worth(state)
+    return parents[0] if parents else None
+
+
+def parents_by_worth(state: RunState) -> list[int]:
+    """Return the best node of each branch, that of the most promising branch first."""
     found = list(branches(state))
     if not found:
-        return None
+        return []
     left_s = max(Budget.of(state).search_left_s, 1.0)
     gaps, noise = _gaps(state, found)
     worth = [_worth(gap, branch, noise, left_s) for gap, branch in zip(gaps, found, strict=True)]
-    return max(zip(worth, found, strict=True), key=lambda pair: (pair[0], -pair[1].best.id))[1].best.id
+    ranked = sorted(zip(worth, found, strict=True), key=lambda pair: (-pair[0], pair[1].best.id))
+    return [branch.best.id for _, branch in ranked]
 
 
 def branches(state: RunState) -> Iterator[Branch]:

@@ -12,6 +12,7 @@ from agent.planner.base import Planner, Request
 from agent.record.events import Operator, RunSettings
 from agent.record.state import Node, RunState, variant_key
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
+from agent.search.branches import parents_by_worth
 from agent.search.budget import SMALLEST_NODE_S, Budget, node_limit_s
 from agent.search.continuing import continued_idea, continued_seconds, node_to_continue
 from agent.search.ending import reached_limit
@@ -103,12 +104,18 @@ class Scheduler:
     def _steps(
         self, state: RunState, budget: Budget, rng: np.random.Generator, look: Look
     ) -> Iterator[tuple[Step, Look]]:
-        """Yield the look at structures, the policy's choice, and as fallbacks the best nodes and a draft."""
+        """Yield the look at structures, the policy's choice, and as fallbacks other nodes and a draft.
+
+        The policy may choose a draft where none is left. From rules 3 on, the branches then follow by their
+        worth, before the best nodes.
+        """
         if look != "none":
             yield Step(None), look
         if state.run.rules < 3 and budget.finishing and state.best_single is not None:
             yield Step(state.best_single.id), "none"
         yield self._policy.next(state, rng), "none"
+        if state.run.rules >= 3 and state.run.planner == "library":
+            yield from ((Step(number), "none") for number in parents_by_worth(state)[:FALLBACKS])
         ranked = ((state.rank_key(node), len(node.children), node.id) for node in improvable(state))
         yield from ((Step(number), "none") for _, _, number in heapq.nsmallest(FALLBACKS, ranked))
         yield Step(None), "none"

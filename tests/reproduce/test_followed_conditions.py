@@ -23,7 +23,7 @@ from agent.repository.run_templates import Templates
 from agent.reproduce.decision_checks import DecisionCheck
 from agent.reproduce.decisions import verify_by, verify_decisions
 from agent.reproduce.recorded_answers import RecordedAnswers
-from agent.search import budget, scheduler
+from agent.search import refits, scheduler
 from tests.support.finished_runs import blending_home, search
 from tests.support.scripted_models import ScriptedReviewer
 from tests.support.scripted_run import ScriptedRun
@@ -101,7 +101,7 @@ CONDITIONS = {
     "refit": Condition(
         "refit of",
         lambda run: replace(run, settings={"max_nodes": 2, "refit_rows": 1.25}),
-        budget,
+        refits,
         "REFIT_START_S",
         1e6,
     ),

@@ -133,6 +133,19 @@ def test_a_branch_without_a_gain_for_long_gives_way() -> None:
     assert first_after([0.90 + 0.000001 * step for step in range(1, 13)]) == 2
 
 
+def test_where_no_draft_is_left_the_branches_go_on_in_turn() -> None:
+    """The run stagnates, so its policy wants a draft; all are drafted."""
+    state, planner = started(rules=3, minutes=60.0), Drafts(3)
+    for score in (0.90, 0.899, 0.898):
+        add(state, None, score, seconds=1)
+    chosen = []
+    for _ in range(branches.PATIENCE + 12):
+        (parent,) = _next(_unrepeated(state), planner).parents
+        chosen.append(parent)
+        add(state, parent, 0.85, seconds=1)
+    assert {chosen.count(parent) for parent in (1, 2, 3)} <= {6, 7, 8, 9}
+
+
 def test_the_best_node_of_a_branch_is_its_parent() -> None:
     state = started(rules=3)
     root = add(state, None, 0.8, seconds=1)

@@ -33,6 +33,7 @@ class ForkServer:
         view: VisiblePaths,
         preload: Sequence[str],
         preload_later: Sequence[str],
+        later_after_s: float,
         threads: int,
     ) -> None:
         self._control, child_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -48,7 +49,7 @@ class ForkServer:
         self._started = threading.Event()
         self._exited = threading.Event()
         namespaces, bwrap = isolation.supervisor_namespaces(warm=True), isolation.bwrap
-        modules = [*preload, SEPARATOR, *preload_later]
+        modules = [f"{later_after_s:g}", *preload, SEPARATOR, *preload_later]
         command = [*inside_command("forkserver"), str(child_control.fileno()), namespaces, *modules]
         if bwrap is not None:
             inner = VisiblePaths([INSIDE, *view.readable], view.writable, self._scratch.resolve())

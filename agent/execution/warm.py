@@ -18,6 +18,9 @@ from agent.execution.setup import ExecutorSetup
 _ATTEMPTS = 2
 
 
+LATER_AFTER_S = 8.0  # age of a server that imports what only some candidates need; short runs need none of it
+
+
 class _NotStartedError(Exception):
     """The process for a job was killed before the job began; another process can run the job."""
 
@@ -108,7 +111,9 @@ class WarmExecutor:
             server = self._servers.get(threads)
             if server is None:
                 view = VisiblePaths(readable=self._readable, writable=self._writable, scratch=None)
-                server = ForkServer(self._isolation, view, self._preload, self._preload_later, threads)
+                server = ForkServer(
+                    self._isolation, view, self._preload, self._preload_later, LATER_AFTER_S, threads
+                )
                 self._servers[threads] = server
             return server
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from agent.core.errors import InfrastructureError, SetupError
-from agent.execution import Executor, StopReason, make_executor
+from agent.execution import Executor, StopReason, make_executor, warm
 from agent.execution.isolation import detect_isolation
 from agent.execution.warm import WarmExecutor
 from tests.execution.support import Site
@@ -87,7 +87,10 @@ def test_training_is_equal_to_the_bit_with_loader_workers_below_a_long_path(
     assert logs[0].endswith(f"{threads}\n")
 
 
-def test_later_modules_are_imported_while_the_first_candidate_runs(site: Site) -> None:
+def test_later_modules_are_imported_while_the_first_candidate_runs(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "LATER_AFTER_S", 0.2)
     executor = _warm(site, preload_later=["no_such_module_anywhere", "sqlite3"])
     code = "import sys, time; print('sqlite3' in sys.modules); time.sleep({}); import sqlite3"
     shown = []

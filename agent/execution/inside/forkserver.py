@@ -1,8 +1,9 @@
 """Fork server: a process that has imported the libraries and forks one candidate per task.
 
-`python -m inside.forkserver CONTROL NAMESPACES MODULE... -- LATER...`: CONTROL is the file descriptor of a
-socket. Two file descriptors arrive there per task: the channel between supervisor and harness, and the output
-pipe. Modules after `--` are imported once the first task runs and no other waits, if they are installed.
+`python -m inside.forkserver CONTROL NAMESPACES SECONDS MODULE... -- LATER...`: CONTROL is the file descriptor
+of a socket. Two file descriptors arrive there per task: the channel between supervisor and harness, and the
+output pipe. Modules after `--` are imported, if they are installed, after so many seconds, once a task runs and
+no other waits. A server that lives shorter does not need them.
 
 The server always forks a spare supervisor before the next task arrives: copying a large process and creating
 namespaces can take longer than a small candidate runs.
@@ -15,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,7 +33,7 @@ IDLE_S = 0.1  # without a task, before modules are imported that can wait
 def main() -> None:
     """Import the modules, report readiness, and serve tasks."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    namespaces, named = cast(Namespaces, sys.argv[2]), sys.argv[3:]
+    namespaces, delay_s, named = cast(Namespaces, sys.argv[2]), float(sys.argv[3]), sys.argv[4:]
     end = named.index(SEPARATOR)
     modules, later = named[:end], named[end + 1 :]
     if namespaces == "none":  # else a namespace keeps candidates from tracing this process
@@ -45,7 +47,7 @@ def main() -> None:
         return
     _share_imported()
     control.send(Event("ready").encode())
-    run_as_main(_serve(control, namespaces, later))
+    run_as_main(_serve(control, namespaces, later, time.monotonic() + delay_s))
 
 
 def _share_imported() -> None:
@@ -68,15 +70,19 @@ def _import_later(modules: Sequence[str]) -> None:
     _share_imported()
 
 
-def _serve(control: socket.socket, namespaces: Namespaces, later: Sequence[str]) -> Task:
-    """Hand each task to a spare until the harness closes the socket. Returns only in a candidate."""
+def _serve(control: socket.socket, namespaces: Namespaces, later: Sequence[str], later_at: float) -> Task:
+    """Hand each task to a spare until the harness closes the socket. Returns only in a candidate.
+
+    The modules of `later` are imported between two tasks, once the monotonic clock has reached `later_at`.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors report to the harness, not to this process
     has_served = False
     while True:
         spare = _fork_spare(control, namespaces)
         if not isinstance(spare, socket.socket):
             return spare
-        if later and has_served and not select.select([control], [], [], IDLE_S)[0]:
+        wait_s = max(later_at - time.monotonic(), IDLE_S)
+        if later and has_served and not select.select([control], [], [], wait_s)[0]:
             spare.close()  # it ends, for it lacks the modules
             _import_later(later)
             later = ()

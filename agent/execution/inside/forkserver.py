@@ -2,8 +2,8 @@
 
 `python -m inside.forkserver CONTROL NAMESPACES SECONDS MODULE... -- LATER...`: CONTROL is the file descriptor
 of a socket. Two file descriptors arrive there per task: the channel between supervisor and harness, and the
-output pipe. Modules after `--` are imported, if they are installed, after so many seconds, once a task runs and
-no other waits. A server that lives shorter does not need them.
+output pipe. Modules after `--` are imported, if they are installed, after so many seconds, while a task runs
+and no other waits. A server that lives shorter does not need them.
 
 The server always forks a spare supervisor before the next task arrives: copying a large process and creating
 namespaces can take longer than a small candidate runs.

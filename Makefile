@@ -19,7 +19,7 @@ run: $(READY_RUN)
 	$(BIN)/mars run --competition imet-2020 --minutes 10
 
 test: $(READY_DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not gpu" --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu" --durations=10
 
 test-slow: $(READY_DEV)
 	$(BIN)/python -m pytest -m slow

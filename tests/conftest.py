@@ -17,15 +17,6 @@ from agent.repository.family import Family, load_family
 TOY = Path(__file__).parent / "toy"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that share a fixture of their module run in one worker, so that it is made once."""
-    for item in items:
-        found = getattr(item, "_fixtureinfo", None)
-        fixtures = [] if found is None else [one[-1] for one in found.name2fixturedefs.values()]
-        if any(fixture.scope == "module" for fixture in fixtures):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
-
-
 def run_script(script: Path, arguments: list[str], readable: list[Path], writable: Path) -> None:
     """A competition's script, without a sandbox."""
     subprocess.run([sys.executable, script, *arguments], check=True)

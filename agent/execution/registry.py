@@ -37,7 +37,7 @@ def make_executor(
         readable: Folders that every candidate may read: prepared data, weights.
         writable: Folders that hold the jobs' caches; created if absent.
         sandbox: "none" runs candidates as plain processes; `guarantees.missing()` lists the lost protections.
-        preload_later: Modules that are imported once the first warm candidate runs, if they are installed.
+        preload_later: Modules that warm candidates find imported after some seconds, if they are installed.
 
     Raises:
         SetupError: The name is unknown, or candidates could not see their workspaces.

@@ -192,8 +192,8 @@ class Family(Frozen):
     preload: tuple[str, ...] = Field(description="Modules that the warm parent process imports.")
     preload_later: tuple[str, ...] = Field(
         default=(),
-        description="Modules that it imports once the first candidate runs, if they are installed: those of "
-        "some models only.",
+        description="Modules that it imports after some seconds, while a candidate runs, if they are "
+        "installed: those of some models only.",
     )
     packages: tuple[str, ...] = Field(description="Distributions that a rendered repository needs.")
     extra: str | None = Field(

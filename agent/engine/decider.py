@@ -22,13 +22,13 @@ from agent.solution.choose import choose
 
 MIN_MEMBERS = 2  # of an ensemble
 SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke run
+SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 # The search goes on after an ensemble if the refit leaves at least so much of the run's time.
 GIVEN_BACK_SHARE = 0.05
 NOTHING_TO_REFIT = (
     "Node {} needs no refit: without audit rows, the models of its folds have learned from all labelled rows "
     "together."
 )
-SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 
 Files = Mapping[str, str]
 

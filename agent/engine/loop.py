@@ -264,14 +264,9 @@ class SearchLoop:
         self._learner.finish(node, self._gate.with_review(node, result), limit_s, self._decider)
         running = [one.id for one in self.state.running]
         valuable = [one.id for one in ensemble.ranked(self.state)]
-        self._runner.outputs.keep_only(list(dict.fromkeys([*running, *self._blended(), *valuable])))
-
-    def _blended(self) -> tuple[int, ...]:
-        """Return the members of the latest ensemble that have a weight; its refit may need their outputs."""
-        blend = self.state.blend
-        if blend is None or blend.result is None:
-            return () if blend is None else blend.parents
-        return tuple(blend.result.member_weights) or blend.parents
+        # The refit of the latest ensemble may read the outputs of its members.
+        blended = () if self.state.blend is None else self.state.blend.weighted_members
+        self._runner.outputs.keep_only(list(dict.fromkeys([*running, *blended, *valuable])))
 
     def keep_alive(self) -> None:
         """Touch the heartbeat, read progress, stop hopeless candidates and update the display."""

@@ -16,8 +16,6 @@ from agent.execution.server import DEATH_DETECTION_S, ForkServer, ServerDiedErro
 from agent.execution.setup import ExecutorSetup
 
 _ATTEMPTS = 2
-
-
 LATER_AFTER_S = 8.0  # age of a server that imports what only some candidates need; short runs need none of it
 
 

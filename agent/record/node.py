@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.record.events import NodeResult, Operator, RefitResult, Status
 from agent.repository.edits import Edit
-from agent.repository.family import CUT_GAIN, Family
+from agent.repository.family import Family
 from agent.repository.idea import Blueprint, Fix, Idea, ModulePlan, WrittenModule
 
 
@@ -54,6 +54,12 @@ class Node:
     def parent(self) -> int | None:
         """The parent node; None for a draft. An ensemble's parent is its first member."""
         return self.parents[0] if self.parents else None
+
+    @property
+    def weighted_members(self) -> tuple[int, ...]:
+        """The members of an ensemble that have a weight; all of them while the weights are unknown."""
+        weights = self.result.member_weights if self.result else {}
+        return tuple(member for member in self.parents if not weights or member in weights)
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -127,10 +133,9 @@ def structure_of(families: Mapping[str, Family], node: Node) -> tuple[str, str]:
     return (blueprint.family, "" if family is None else family.structure_of(blueprint.slots))
 
 
-def cut_gain_of(families: Mapping[str, Family], node: Node) -> float:
-    """Return the share of the best error that a node may gain beyond the part that its time limit left it."""
-    known = families.get(node.blueprint.family) if node.blueprint is not None else None
-    return CUT_GAIN if known is None else known.cut_gain
+def family_of(families: Mapping[str, Family], node: Node) -> Family | None:
+    """Return the family of a node; None for code without a family, or if it is not known any more."""
+    return families.get(node.blueprint.family) if node.blueprint is not None else None
 
 
 def is_deterministic(families: Mapping[str, Family], node: Node) -> bool:

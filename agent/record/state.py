@@ -30,10 +30,10 @@ from agent.record.events import (
 )
 from agent.record.node import Attempt as Attempt
 from agent.record.node import Node as Node
-from agent.record.node import cut_gain_of, is_deterministic, structure_of
+from agent.record.node import family_of, is_deterministic, structure_of
 from agent.record.node import variant_key as variant_key
 from agent.record.ranking import comparable_score, estimated_score, is_reference
-from agent.repository.family import Family
+from agent.repository.family import CUT_GAIN, Family
 from agent.repository.idea import with_current_defaults
 
 LEADERS = 4  # largest number of members of an ensemble
@@ -150,11 +150,12 @@ class RunState:
 
     def cut_gain(self, node: Node) -> float:
         """Return which share of the best error a cut node may gain with all its work (`Family.cut_gain`)."""
-        return cut_gain_of(self._families, node)
+        family = family_of(self._families, node)
+        return CUT_GAIN if family is None else family.cut_gain
 
     def refits_folds(self, node: Node) -> bool:
         """Return whether a refit of the node trains the models of its folds again (`Family.refits_folds`)."""
-        family = self._families.get(node.blueprint.family) if node.blueprint is not None else None
+        family = family_of(self._families, node)
         return family is not None and family.refits_folds
 
     def score(self, node: Node) -> float | None:

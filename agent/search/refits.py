@@ -54,9 +54,8 @@ def refit_limit_s(state: RunState, node: Node) -> float:
 
 def _refitted(state: RunState, node: Node) -> list[Node]:
     """Return the nodes that the refit of a node trains: the members of an ensemble, or the node itself."""
-    weights = node.result.member_weights if node.result is not None else {}
-    members = [state.nodes[member] for member in node.parents if not weights or member in weights]
-    nodes = members if node.operator == "ensemble" else [node]
+    is_blend = node.operator == "ensemble"
+    nodes = [state.nodes[member] for member in node.weighted_members] if is_blend else [node]
     return [one for one in nodes if not _has_learned_all(state, one)]
 
 

@@ -94,7 +94,7 @@ def test_a_search_tries_nothing_hopeless(context: TaskContext) -> None:
 def test_networks_without_weights_are_drafted_only_where_no_weights_are_at_hand_or_the_user_wants_them() -> (
     None
 ):
-    frozen = ["frozen_light", "frozen_features"]
+    frozen = ["frozen_light", "frozen_larger", "frozen_features"]
     assert drafts(LABELS) == [*frozen, "finetuned_light", "finetuned_longer", "tiny_cnn_late"]
     on_gpu = drafts(replace(LABELS, device="cuda"))
     assert on_gpu == [

@@ -28,12 +28,11 @@ def test_in_a_short_run_the_first_baseline_gets_a_minute_or_nearly_all(
     assert limit(state, None) == pytest.approx(expected_s)
 
 
-def test_the_second_baseline_gets_more_than_a_later_draft() -> None:
+def test_the_next_baselines_get_more_than_a_later_draft() -> None:
     state = started(**SHARES)
-    add(state, None, 0.5)
-    assert limit(state, None) == pytest.approx(0.4 * (588 - 10))
-    add(state, None, 0.6)
-    assert limit(state, None) == pytest.approx(0.2 * (588 - 20))
+    for number, share in ((1, 0.4), (2, 0.4), (3, 0.2)):
+        add(state, None, 0.5 + 0.1 * number)
+        assert limit(state, None) == pytest.approx(share * (588 - 10 * number))
 
 
 def test_the_limit_is_a_share_of_the_time_left_that_grows_with_the_parents_score() -> None:

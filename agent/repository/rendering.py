@@ -8,10 +8,11 @@ import jinja2
 from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.competition.metric_parameters import MetricParameters
 from agent.competition.metrics import MetricSource, Trait, get_metric, metric_of
 from agent.competition.pictures.rendering import WHITE
 from agent.competition.prepared import Prepared
-from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
+from agent.competition.spec import FILE_COLUMN, InputColumn, Task
 from agent.core.contract import IDEA_FILE, LIBRARY_FOLDER, README_FILE, library_module
 from agent.core.errors import MarsError
 from agent.core.paths import templates_dir

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
+from agent.competition.metric_parameters import MetricParameters
 from agent.competition.reading.user_table import STANDARD_FORM
-from agent.competition.spec import CompetitionSpec, CsvForm, MetricParameters, OwnMetric
+from agent.competition.spec import CompetitionSpec, CsvForm, OwnMetric
 from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
 from agent.core.yaml_files import first_fault

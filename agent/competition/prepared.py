@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.competition.final_columns import FinalForm
 from agent.competition.pictures.rendering import Rendering
 from agent.competition.spec import CompetitionSpec
+from agent.competition.target_views import target_views
 from agent.core.errors import SetupError
 
 DataKind = Literal["full", "sample"]
@@ -98,6 +99,12 @@ class Prepared(BaseModel):
         """Return the user's names of the classes, in class order."""
         names = self.final.label_names if self.final is not None else {}
         return None if self.classes is None else tuple(names.get(label, label) for label in self.classes)
+
+    @property
+    def views(self) -> tuple[tuple[CompetitionSpec, tuple[str, ...] | None], ...]:
+        """Return each target as a competition of its own, with its classes."""
+        classes = self.classes_of_targets if self.spec.task == "several" else (self.classes,)
+        return tuple(zip(target_views(self.spec), classes, strict=True))
 
     @property
     def input(self) -> Path:

@@ -34,7 +34,7 @@ def several_rows(count: int, start: int = 0) -> pd.DataFrame:
             "tags": np.where(number % 3 == 0, "a|long tail", np.where(x > 2, "b", "")),
             "price": np.round(3 * x + rng.normal(0, 0.1, count), 3),
             "grade": np.array(["low", "mid", "high"])[np.minimum((x / 1.7).astype(int), 2)],
-            "stars": np.round(np.minimum(2 * x, 10), 2),
+            "stars": np.round(np.minimum(3 * x, 10), 2),
         }
     )
 

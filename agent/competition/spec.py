@@ -13,8 +13,10 @@ from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
 from agent.core.yaml_files import first_fault, read_yaml
 
+SingleTask = Literal["classification", "multilabel", "regression", "segmentation"]
 Task = Literal["classification", "multilabel", "regression", "segmentation", "several"]
 Role = Literal["image", "text", "number", "category", "embedding", "signal", "group", "time"]
+SinglePrediction = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
 PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask", "several"]
 
 FILE_COLUMN = "file_path"

@@ -10,6 +10,7 @@ from agent.competition.evaluation import check_metric, evaluate, write_test_subm
 from agent.competition.grading import grade_submission
 from agent.competition.label_permutation import judge_fits, make_permutation_test, read_fit
 from agent.competition.metrics import metric_of
+from agent.competition.positive_class import describe_positive_class
 from agent.competition.prepared import Prepared, load_prepared
 from agent.competition.spec import load_spec
 from agent.competition.submission import SubmissionFormat, read_truth, write_submission
@@ -61,6 +62,19 @@ def test_classes_and_columns_of_each_target_are_prepared(tmp_path: Path) -> None
     classes = read_table(prepared.metadata, "classes.csv")
     assert classes[classes["target"] == "breed"]["label"].tolist() == ["bird", "cat", "dog", "other"]
     assert load_prepared(prepared.root) == prepared
+
+
+def test_the_positive_class_of_each_binary_target_is_told(tmp_path: Path) -> None:
+    assert describe_positive_class(prepared_folder(tmp_path)) == "Positive classes: 'yes' of 'churn'."
+
+
+def test_the_fingerprint_counts_what_is_set_of_a_target(tmp_path: Path) -> None:
+    prints = set()
+    for number, weight in enumerate((2, 2.0, 3)):
+        folder = tmp_path / str(number)
+        prints.add(prepared_folder(folder, targets=replaced("price", weight=weight)).fingerprint)
+
+    assert len(prints) == 2
 
 
 def test_every_target_is_stratified(tmp_path: Path) -> None:

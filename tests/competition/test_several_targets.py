@@ -216,6 +216,31 @@ def test_data_that_contradict_a_type_are_named(
         prepared_folder(tmp_path, targets=targets)
 
 
+def test_a_child_with_several_parents_is_doubted(tmp_path: Path) -> None:
+    grades = replaced("grade", type="category", metric="accuracy", order=None, parent_of="breed")
+    churns = replaced("churn", parent_of="breed")
+
+    doubted = prepared_folder(tmp_path / "a", targets=grades)
+    doubted_too = prepared_folder(tmp_path / "b", targets=churns)
+
+    assert any("3 of 3 labels of 'breed' occur with several labels" in note for note in doubted.warnings)
+    assert any("several labels of 'churn', first 'bird'" in note for note in doubted_too.warnings)
+
+
+def test_a_child_with_one_parent_each_is_not_doubted(tmp_path: Path) -> None:
+    targets = [*TARGETS, {"name": "kind", "type": "category", "metric": "accuracy", "parent_of": "breed"}]
+    several_folder(tmp_path / "raw", targets=targets)
+    for name in ("train", "sample_submission"):
+        file = tmp_path / "raw" / f"{name}.csv"
+        table = pd.read_csv(file, keep_default_na=False)
+        table.assign(kind=np.where(table["breed"] == "bird", "feathers", "fur")).to_csv(file, index=False)
+    spec = load_spec(tmp_path / "raw" / "competition.yaml")
+
+    warnings = prepare_folder(spec, tmp_path / "raw").warnings
+
+    assert not any("parent_of" in note for note in warnings)
+
+
 def test_a_blank_target_is_named_or_its_row_is_left_out(tmp_path: Path) -> None:
     spec = several_folder(tmp_path / "raw")
     file = tmp_path / "raw" / "train.csv"

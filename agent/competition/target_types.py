@@ -81,8 +81,8 @@ def doubt_parents(spec: CompetitionSpec, cells: pd.DataFrame, file: Path) -> tup
         crossing = parents[parents > 1]
         if len(crossing):
             warnings.append(
-                f"{file.name}: {len(crossing)} of {len(parents)} labels of '{child}' occur with several labels "
-                f"of '{parent.name}', first '{crossing.index[0]}', although parent_of says that each has one; "
-                "correct the table, or remove parent_of from competition.yaml."
+                f"{file.name}: {len(crossing)} of {len(parents)} labels of '{child}' occur with several "
+                f"labels of '{parent.name}', first '{crossing.index[0]}', although parent_of says that each "
+                "has one; correct the table, or remove parent_of from competition.yaml."
             )
     return tuple(warnings)

@@ -238,7 +238,7 @@ def test_a_child_with_one_parent_each_is_not_doubted(tmp_path: Path) -> None:
 
     warnings = prepare_folder(spec, tmp_path / "raw").warnings
 
-    assert not any("parent_of" in note for note in warnings)
+    assert [note for note in warnings if "parent_of" in note] == []
 
 
 def test_a_blank_target_is_named_or_its_row_is_left_out(tmp_path: Path) -> None:

@@ -236,9 +236,10 @@ def test_a_child_with_one_parent_each_is_not_doubted(tmp_path: Path) -> None:
         table.assign(kind=np.where(table["breed"] == "bird", "feathers", "fur")).to_csv(file, index=False)
     spec = load_spec(tmp_path / "raw" / "competition.yaml")
 
-    warnings = prepare_folder(spec, tmp_path / "raw").warnings
+    prepared = prepare_folder(spec, tmp_path / "raw")
 
-    assert [note for note in warnings if "parent_of" in note] == []
+    assert prepared.spec.typed_targets[-1].parent_of == "breed"
+    assert not any("parent_of" in note for note in prepared.warnings)
 
 
 def test_a_blank_target_is_named_or_its_row_is_left_out(tmp_path: Path) -> None:

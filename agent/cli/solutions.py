@@ -240,3 +240,5 @@ def grade_command(
     if raw.source == "mle-bench" and (reason := grader_rejection(found.spec, submission)) is not None:
         print(f"Warning: {reason}", file=sys.stderr)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")
+    for one in grade.target_scores:
+        print(f"  {one.target}: {one.metric} {'undefined' if one.score is None else repr(one.score)}")

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from agent.competition.evaluation import require_own_file, test_ids
 from agent.competition.metrics.rows import Floats, Rows, is_sparse
+from agent.competition.metrics.target_rows import target_rows
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, read_predictions
 from agent.core.contract import SUBMISSION_FILE
@@ -17,6 +18,8 @@ MIN_AGREEMENT = 0.2
 
 def agreement_on_test_rows(prepared: Prepared, before: Path, after: Path) -> float | None:
     """Return the correlation of two workspaces' predictions; None if a submission is constant.
+
+    Of several targets, the mean of those whose predictions vary counts.
 
     Args:
         prepared: the prepared competition.
@@ -31,7 +34,17 @@ def agreement_on_test_rows(prepared: Prepared, before: Path, after: Path) -> flo
     file = require_own_file(before, SUBMISSION_FILE)
     first = read_predictions(file, form, [*ids, *audit_ids])[: len(ids)]
     second = read_predictions(require_own_file(after, SUBMISSION_FILE), form, ids)
-    classes = None if form.kind not in ("label", "ranking") else len(prepared.classes or ())
+    if not form.parts:
+        return _agreement(form, first, second)
+    names = [(part, part.answer_columns[0]) for part in form.parts]
+    each = [_agreement(part, target_rows(first, name), target_rows(second, name)) for part, name in names]
+    known = [value for value in each if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _agreement(form: SubmissionFormat, first: Rows, second: Rows) -> float | None:
+    """Return the correlation of two predictions of one target."""
+    classes = None if form.kind not in ("label", "ranking") else len(form.classes)
     return _correlation(_as_matrix(first, classes), _as_matrix(second, classes))
 
 

@@ -18,6 +18,7 @@ from agent.competition.labels import as_flag
 from agent.competition.quantities import DROP_ADVICE, plain_numbers, quantity_kind
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import first_row, require_columns
+from agent.competition.target_views import target_views
 from agent.core.errors import SetupError, redacted_as
 from agent.core.format import listed
 
@@ -31,9 +32,10 @@ def drop_bad_targets(
     file = folder / (spec.train_labels or spec.train)
     require_columns(table, spec.targets, file)
     bad = np.zeros(len(table), dtype=bool)
-    given_classes = listed_classes(spec, folder)
-    for name in spec.targets:
-        bad |= _bad_cells(spec, table[name], given_classes)
+    for view in target_views(spec):
+        given_classes = listed_classes(view, folder)
+        for name in view.targets:
+            bad |= _bad_cells(view, table[name], given_classes)
     if not bad.any():
         return table, ()
     rows = listed([str(row + 1) for row in np.flatnonzero(bad)], 5)

@@ -14,14 +14,17 @@ from agent.core.errors import SetupError, redacted_as
 
 
 def order_classes(
-    spec: CompetitionSpec, labels: Sequence[str], folder: Path, file: Path
+    spec: CompetitionSpec, labels: Sequence[str], folder: Path, file: Path, novel: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the classes in order, and warnings. Of two classes the positive class is the last.
+
+    Labels that only rows to predict have (`novel`) come last, unless a list or a table says otherwise.
 
     Raises:
         SetupError: there are fewer than two classes, or the specification names labels that do not occur.
     """
-    classes = _given_order(spec, labels, file) or read_classes(spec, folder) or sort_labels(labels)
+    known = read_classes(spec, folder) or sort_labels(labels)
+    classes = _given_order(spec, labels, file) or (*known, *(label for label in novel if label not in known))
     if len(classes) < 2:
         raise SetupError(
             f"{file}: column '{spec.targets[0]}' holds {len(classes)} classes; at least two are needed."
@@ -31,16 +34,22 @@ def order_classes(
     return classes, (*_look_alikes(spec, classes, file), *_alphabet_decides(spec, classes))
 
 
+def _order_key(spec: CompetitionSpec) -> str:
+    """Return the key of competition.yaml that lists the classes in order."""
+    return "order" if spec.typed_targets else "class_order"
+
+
 @redacted_as("class_order does not list all labels")
 def _given_order(spec: CompetitionSpec, labels: Sequence[str], file: Path) -> tuple[str, ...] | None:
     if spec.class_order is None:
         return None
+    key = _order_key(spec)
     order = tuple(find_label(name, labels) or name for name in spec.class_order)
     if len(set(order)) < len(order):
-        raise SetupError("competition.yaml: class_order lists a label twice; list every label once.")
+        raise SetupError(f"competition.yaml: {key} lists a label twice; list every label once.")
     if missing := [label for label in labels if label not in order]:
         raise SetupError(
-            f"{file}: {len(missing)} labels of column '{spec.targets[0]}' are not in class_order; "
+            f"{file}: {len(missing)} labels of column '{spec.targets[0]}' are not in {key}; "
             f"the first is '{missing[0]}'."
         )
     return order
@@ -80,7 +89,7 @@ def _alphabet_decides(spec: CompetitionSpec, classes: Sequence[str]) -> tuple[st
     shown = " < ".join(classes[:8]) + (" < ..." if len(classes) > 8 else "")
     return (
         f"The metric '{spec.metric}' depends on the order of the labels, and the alphabet decides: {shown}. "
-        "List the labels from the lowest to the highest as class_order in competition.yaml.",
+        f"List the labels from the lowest to the highest as {_order_key(spec)} in competition.yaml.",
     )
 
 

@@ -26,9 +26,11 @@ from agent.competition.metrics import (
     WeightedScorer,
     metric_of,
     score_rows,
+    score_targets,
     standard_error,
 )
 from agent.competition.metrics.rows import SparseRows, is_sparse
+from agent.competition.metrics.target_rows import names_of_targets, target_rows
 from agent.competition.prepared import Prepared
 from agent.competition.submission import SubmissionFormat, perfect_predictions, write_atomically
 from agent.competition.tables import read_table
@@ -62,6 +64,10 @@ class Evaluation(BaseModel):
         default=None, description="The metric on the audit rows; None without audit rows."
     )
     audit_error: float | None = Field(default=None, description="Standard error of the audit score.")
+    target_scores: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="Of several targets, the score of each by its own metric on the validation rows.",
+    )
 
     @property
     def valid(self) -> bool:
@@ -126,6 +132,7 @@ def evaluate(
         audit=audit,
         audit_error=audit_error,
         folds=validation.folds,
+        target_scores={one.target: one.score for one in score_targets(prepared.spec, truth, predictions)},
     )
     return evaluation.model_copy(
         update={"suspect": _leak_reason(metric, evaluation, truth, predictions, audit_rows)}
@@ -317,6 +324,10 @@ def _probability_of_no_mistake(audit_rows: tuple[Rows, Rows], rows: int) -> floa
 def _equal_rows(truth: Rows, predictions: Rows) -> npt.NDArray[np.bool_]:
     """Return a mask (N,) of the rows that are predicted without a mistake."""
     equal: npt.NDArray[np.bool_]
+    if names := names_of_targets(truth):
+        each = [_equal_rows(target_rows(truth, name), target_rows(predictions, name)) for name in names]
+        equal = np.logical_and.reduce(each)
+        return equal
     if is_sparse(truth) and not is_sparse(predictions):
         predictions = _as_sets(truth, predictions)
     if is_sparse(truth):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from agent.competition.final_form import read_final
-from agent.competition.metrics import Rows, SandboxRunner, metric_of
+from agent.competition.metrics import Rows, SandboxRunner, TargetScore, metric_of, score_targets
 from agent.competition.preparation.raw_tables import read_sample, read_training_table, read_user_cells
 from agent.competition.preparation.sample_form import SubmissionPlan, plan_submission
 from agent.competition.row_ids import add_keys, key_column, rename_columns, settle_ids
@@ -36,6 +36,8 @@ class Grade:
     score: float
     higher_is_better: bool
     rows: int
+    target_scores: tuple[TargetScore, ...] = ()
+    """The score of each of several targets, by its own metric."""
 
 
 def grade_submission(
@@ -62,14 +64,18 @@ def grade_submission(
     file = _answer_file(folder / "answers", answers)
     metric = metric_of(spec, run)
     task = _read_task(settle_ids(spec), folder)
-    form = SubmissionFormat.build(task.spec, task.targets.target.classes, task.plan.columns)
+    target = task.targets.target
+    classes_of_targets = [part.classes for part in target.parts]
+    form = SubmissionFormat.build(task.spec, target.classes, task.plan.columns, classes_of_targets)
     ids, truth = _read_answers(file, task, form)
     if not ids:
         raise SetupError(f"{file}: the table holds no answers.")
-    score = metric.score(truth, _read_submission(submission, task, form, ids))
+    predictions = _read_submission(submission, task, form, ids)
+    score = metric.score(truth, predictions)
     if not math.isfinite(score):
         raise SetupError(f"{file}: the metric '{metric.name}' is undefined on these answers; check the file.")
-    return Grade(metric.name, score, metric.higher_is_better, len(ids))
+    of_targets = score_targets(spec, truth, predictions)
+    return Grade(metric.name, score, metric.higher_is_better, len(ids), of_targets)
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ def _read_task(spec: CompetitionSpec, folder: Path) -> _GradedTask:
     targets = read_targets(keyed, train.cells, folder)
     canonical = canonical_spec(keyed, targets)
     plan = plan_submission(canonical, keyed, targets, sample)
-    is_plain = spec.task != "regression" or targets.cells.equals(train.cells[list(spec.targets)])
+    numbers = spec.task in ("regression", "several")
+    is_plain = not numbers or targets.cells.equals(train.cells[list(spec.targets)])
     return _GradedTask(canonical, keyed, targets, plan, is_plain, ids)
 
 

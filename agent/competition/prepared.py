@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.competition.final_columns import FinalForm
 from agent.competition.pictures.rendering import Rendering
 from agent.competition.spec import CompetitionSpec
+from agent.competition.target_views import target_views
 from agent.core.errors import SetupError
 
 DataKind = Literal["full", "sample"]
@@ -35,6 +36,7 @@ class Prepared(BaseModel):
     * `prepared.json`: this record. `eda.json`: aggregates over the training rows.
     * `public/input`: media under opaque names.
     * `public/metadata`: `train.csv`, `val.csv`, `test.csv` (test rows and audit rows mixed), `classes.csv`
+      (for several targets with types with the columns `target` and `label`)
       and `sample_submission.csv`, all with opaque ids. With `train_folds`, the fold column of `train.csv` and
       `val.csv` holds 0, 1, ...; the validation rows form the last fold.
       With `folds`, `folds.csv` has two columns, the id and the fold: 0 for the rows of `val.csv`, 1 and more
@@ -54,7 +56,12 @@ class Prepared(BaseModel):
     fingerprint: str = Field(
         description="Hex SHA-256 of the tables, the names and sizes of the media, and the specification."
     )
-    classes: tuple[str, ...] | None = Field(description="Labels in class order; None for regression.")
+    classes: tuple[str, ...] | None = Field(
+        description="Labels in class order; None for regression and for several targets with types."
+    )
+    classes_of_targets: tuple[tuple[str, ...] | None, ...] = Field(
+        default=(), description="The same for each of several targets with types."
+    )
     submission_columns: tuple[str, ...] = Field(description="Header of the submissions of candidates.")
     final: FinalForm | None = Field(
         default=None, description="Form of the file to submit; None: that of candidates (earlier versions)."
@@ -92,6 +99,12 @@ class Prepared(BaseModel):
         """Return the user's names of the classes, in class order."""
         names = self.final.label_names if self.final is not None else {}
         return None if self.classes is None else tuple(names.get(label, label) for label in self.classes)
+
+    @property
+    def views(self) -> tuple[tuple[CompetitionSpec, tuple[str, ...] | None], ...]:
+        """Return each target as a competition of its own, with its classes."""
+        classes = self.classes_of_targets if self.spec.task == "several" else (self.classes,)
+        return tuple(zip(target_views(self.spec), classes, strict=True))
 
     @property
     def input(self) -> Path:

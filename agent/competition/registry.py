@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.competition.spec import CompetitionSpec, load_spec
+from agent.competition.target_views import target_views
 from agent.core import paths
 from agent.core.errors import SetupError
 from agent.core.files import resolve_inside, resolve_table
@@ -71,7 +72,8 @@ def _spec_files(home: paths.Home | None) -> dict[str, Path]:
 
 def _load(file: Path) -> Competition:
     spec, folder = load_spec(file), file.parent.resolve()
-    for table in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
+    label_tables = [view.label_table for view in target_views(spec)]
+    for table in (spec.train, spec.test, spec.sample_submission, spec.train_labels, *label_tables):
         if table is not None:
             resolve_table(folder, table)
     for script in (spec.data_script, spec.sample_script):

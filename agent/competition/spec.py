@@ -4,16 +4,20 @@ import ast
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agent.competition.metric_names import canonical_metric
+from agent.competition.metric_parameters import MetricParameters
+from agent.competition.typed_targets import MEAN_OF, TypedTarget, check_typed_targets, labels_as_text
 from agent.core.contract import COMPETITION_ID
 from agent.core.errors import SetupError
-from agent.core.yaml_files import read_yaml
+from agent.core.yaml_files import first_fault, read_yaml
 
-Task = Literal["classification", "multilabel", "regression", "segmentation"]
+SingleTask = Literal["classification", "multilabel", "regression", "segmentation"]
+Task = Literal["classification", "multilabel", "regression", "segmentation", "several"]
 Role = Literal["image", "text", "number", "category", "embedding", "signal", "group", "time"]
-PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
+SinglePrediction = Literal["label", "label_set", "probability", "value", "ranking", "mask"]
+PredictionKind = Literal["label", "label_set", "probability", "value", "ranking", "mask", "several"]
 
 FILE_COLUMN = "file_path"
 # Descriptions of the cells per role, for prompts to models that write code.
@@ -35,6 +39,7 @@ _OWN_METRIC_PREDICTIONS: dict[Task, tuple[PredictionKind, ...]] = {
     "multilabel": ("label_set", "probability"),
     "regression": ("value",),
     "segmentation": (),
+    "several": ("several",),
 }
 
 
@@ -69,33 +74,6 @@ class InputColumn(BaseModel):
     def cell_description(self) -> str:
         """Return a description of the cells of the column."""
         return CELL_DESCRIPTIONS[self.role]
-
-
-class MetricParameters(BaseModel):
-    """Parameters of a metric. Most metrics have none.
-
-    A metric of a package may take numbers of other names; `get_metric` refuses names that the metric does not
-    take.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float] = Field(init=False)
-
-    beta: float | None = Field(
-        default=None,
-        gt=0,
-        le=1000,
-        description="F-beta: weight of recall relative to precision.",
-    )
-    k: int | None = Field(default=None, ge=1, le=1000, description="MAP@k, NDCG@k: the most labels per row.")
-    quantile: float | None = Field(
-        default=None, gt=0, lt=1, description="Pinball loss: the quantile to predict."
-    )
-
-    @property
-    def set_values(self) -> dict[str, float]:
-        """Return the parameters that are set, by name."""
-        return self.model_dump(exclude_none=True)
 
 
 class OwnMetric(BaseModel):
@@ -153,7 +131,8 @@ class CompetitionSpec(BaseModel):
     title: str
     task: Task
     metric: str = Field(
-        description="A name from `agent.competition.metrics`, in any of its spellings, or metric.py."
+        description="A name from `agent.competition.metrics`, in any of its spellings, metric.py, or for the "
+        "task several mean_of, the weighted mean of the targets' metrics."
     )
     metric_parameters: MetricParameters = MetricParameters()
     own_metric: OwnMetric | None = Field(
@@ -166,6 +145,10 @@ class CompetitionSpec(BaseModel):
     sample_submission: str = "sample_submission.csv"
     id_column: str = "id"
     targets: tuple[str, ...] = Field(min_length=1, description="Label column(s) of the training table.")
+    typed_targets: tuple[TypedTarget, ...] = Field(
+        default=(),
+        description="The targets with their types; in competition.yaml these are entries of `targets`.",
+    )
     label_table: str | None = Field(
         default=None, description="Table whose first column lists all labels in class order."
     )
@@ -220,6 +203,22 @@ class CompetitionSpec(BaseModel):
         """Return the registry's name of a metric that has several, such as `rmse` for `RMSE`."""
         return canonical_metric(name)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _split_typed_targets(cls, fields: object) -> object:
+        """Take the types out of `targets`, so that the field holds the names of columns alone."""
+        if not isinstance(fields, dict) or not isinstance(
+            given := fields.get("targets"), (list, tuple, dict)
+        ):
+            return fields
+        entries = [given] if isinstance(given, dict) else list(given)
+        if not any(isinstance(entry, (dict, TypedTarget)) for entry in entries):
+            return fields
+        if any(isinstance(entry, str) for entry in entries):
+            raise ValueError("targets: give every target a type, or none: some are names and some have keys")
+        typed = [_read_typed_target(entry, index) for index, entry in enumerate(entries)]
+        return {**fields, "targets": [target.name for target in typed], "typed_targets": typed}
+
     @field_validator("targets", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
@@ -228,10 +227,29 @@ class CompetitionSpec(BaseModel):
     @field_validator("positive_class", "class_order", mode="before")
     @classmethod
     def _labels_are_text(cls, value: object) -> object:
-        """Accept labels that YAML reads as numbers or booleans, such as `1` or `yes`."""
-        if isinstance(value, (list, tuple)):
-            return tuple(_as_label(label) for label in value)
-        return _as_label(value)
+        return labels_as_text(value)
+
+    @model_validator(mode="after")
+    def _types_fit_the_task(self) -> "CompetitionSpec":
+        if (self.task == "several") != bool(self.typed_targets):
+            raise ValueError(
+                "`task: several` and targets with types belong together; write each target as "
+                "{name: ..., type: ..., metric: ...}"
+            )
+        if self.task != "several":
+            if self.metric == MEAN_OF:
+                raise ValueError(f"the metric {MEAN_OF} is for `task: several`")
+            return self
+        if self.metric not in (MEAN_OF, METRIC_FILE):
+            raise ValueError(
+                f"`task: several` takes the metric {MEAN_OF} or {METRIC_FILE}, not {self.metric}"
+            )
+        for key in ("label_table", "positive_class", "class_order", "label_separator"):
+            if getattr(self, key) is not None:
+                own = "order" if key == "class_order" else key
+                raise ValueError(f"`task: several`: {key} belongs to one target; write {own} into its entry")
+        check_typed_targets(self.typed_targets, self.metric)
+        return self
 
     @model_validator(mode="after")
     def _own_metric_is_described(self) -> "CompetitionSpec":
@@ -261,10 +279,11 @@ class CompetitionSpec(BaseModel):
         return [column.name for column in self.inputs if column.role in roles]
 
 
-def _as_label(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (int, float)) else value
+def _read_typed_target(entry: object, index: int) -> TypedTarget:
+    try:
+        return TypedTarget.model_validate(entry)
+    except ValidationError as error:  # the place of the fault is below `targets`, where the user wrote it
+        raise ValueError(f"'targets.{index}': {first_fault(error)}") from error
 
 
 def load_spec(file: Path) -> CompetitionSpec:

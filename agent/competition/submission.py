@@ -14,9 +14,11 @@ from scipy.sparse import csr_array
 
 from agent.competition import cell_parsing
 from agent.competition.metrics import PredictionKind, Rows, metric_of
+from agent.competition.metrics.target_rows import join_targets, target_rows
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
+from agent.competition.target_views import bounds_of, target_views
 from agent.competition.untrusted_csv import SubmissionError, TextColumn, match_ids, read_text_columns
 from agent.core.atomic_files import atomic_file
 from agent.core.errors import SetupError, redacted_as
@@ -36,6 +38,7 @@ _TRUTH_KINDS: dict[str, PredictionKind] = {
     "multilabel": "label_set",
     "regression": "value",
     "segmentation": "mask",
+    "several": "several",
 }
 
 
@@ -57,22 +60,38 @@ class SubmissionFormat:
     classes: tuple[str, ...]  # empty for tasks without classes
     sums_to_one: bool
     max_labels: int | None = None  # the most labels of a ranking
+    parts: "tuple[SubmissionFormat, ...]" = ()  # of several targets, each with one column
+    bounds: tuple[float, float] | None = None  # of the values of one target
 
     @classmethod
     def of(cls, prepared: Prepared) -> "SubmissionFormat":
         """Return the format of final submissions and validation submissions of a prepared competition."""
-        return cls.build(prepared.spec, prepared.classes, prepared.submission_columns)
+        return cls.build(
+            prepared.spec, prepared.classes, prepared.submission_columns, prepared.classes_of_targets
+        )
 
     @classmethod
     @redacted_as("the columns of the sample submission do not fit the metric, task and targets")
     def build(
-        cls, spec: CompetitionSpec, classes: Sequence[str] | None, header: Sequence[str]
+        cls,
+        spec: CompetitionSpec,
+        classes: Sequence[str] | None,
+        header: Sequence[str],
+        classes_of_targets: Sequence[Sequence[str] | None] = (),
     ) -> "SubmissionFormat":
         """Derive the format from the header of the sample submission.
+
+        Args:
+            spec: the specification.
+            classes: the labels in class order; None for tasks without classes.
+            header: the columns of the submissions of candidates.
+            classes_of_targets: the same for each of several targets.
 
         Raises:
             SetupError: the header, the metric and the targets do not fit together.
         """
+        if spec.task == "several":
+            return cls._of_targets(spec, header, classes_of_targets)
         metric = metric_of(spec)
         kind = metric.prediction_kind(spec.task)
         labelled = spec.task in ("classification", "multilabel")
@@ -103,6 +122,28 @@ class SubmissionFormat:
             classes=tuple(classes or ()),
             sums_to_one=metric.sums_to_one and spec.task != "multilabel",
             max_labels=spec.metric_parameters.k,
+            bounds=bounds_of(spec),
+        )
+
+    @classmethod
+    def _of_targets(
+        cls, spec: CompetitionSpec, header: Sequence[str], classes_of_targets: Sequence[Sequence[str] | None]
+    ) -> "SubmissionFormat":
+        """Return the format of several targets: a column with the name of each."""
+        parts = []
+        for view, classes in zip(target_views(spec), classes_of_targets, strict=True):
+            parts.append(cls.build(view, classes, (spec.id_column, *view.targets)))
+        id_column = spec.id_column if spec.id_column in header else header[0]
+        return cls(
+            kind="several",
+            truth_kind="several",
+            id_column=id_column,
+            columns=spec.targets,
+            answer_id_column=spec.id_column,
+            answer_columns=spec.targets,
+            classes=(),
+            sums_to_one=False,
+            parts=tuple(parts),
         )
 
 
@@ -133,7 +174,7 @@ def read_predictions(file: Path, form: SubmissionFormat, ids: Sequence[str], *, 
     Returns:
         By `form.kind`: label (N,) int64; label_set (N, C) bool csr_array; probability (N, C) float64;
         ranking (N, K) int64, padded with -1; mask (N, P) int64 csr_array of run lengths;
-        value (N,) or (N, T) float64.
+        value (N,) or (N, T) float64; several (N,) with a field per target.
 
     Raises:
         SubmissionError: the file is invalid. The message describes the first error.
@@ -149,7 +190,30 @@ def parse_predictions(columns: Sequence[TextColumn], form: SubmissionFormat, ids
     """
     id_column, *predicted = columns
     order = match_ids(id_column, ids)
-    return _parse(form.kind, predicted, form)[order]
+    return _parse_rows(predicted, form, is_truth=False)[order]
+
+
+def _parse_rows(columns: Sequence[TextColumn], form: SubmissionFormat, *, is_truth: bool) -> Rows:
+    """Return answers or predictions of columns, for several targets each in its own form."""
+    if form.parts:
+        pairs = zip(form.parts, columns, strict=True)
+        return join_targets(
+            {part.answer_columns[0]: _parse_rows([column], part, is_truth=is_truth) for part, column in pairs}
+        )
+    rows = _parse(form.truth_kind if is_truth else form.kind, columns, form)
+    if not is_truth:
+        _require_bounds(form, columns[0], rows)
+    return rows
+
+
+def _require_bounds(form: SubmissionFormat, column: TextColumn, values: Rows) -> None:
+    """Raise SubmissionError for a value outside the bounds of its target."""
+    if form.bounds is None:
+        return
+    low, high = form.bounds
+    outside = (values < low) | (values > high)
+    if outside.any():
+        raise column.fault(int(np.argmax(outside)) + 1, f"is not between {low:g} and {high:g}")
 
 
 def read_truth(file: Path, form: SubmissionFormat) -> tuple[list[str], Rows]:
@@ -174,7 +238,7 @@ def parse_truth(columns: Sequence[TextColumn], form: SubmissionFormat) -> tuple[
     id_column, *answers = columns
     ids: list[str] = id_column.text.to_pylist()
     match_ids(id_column, list(dict.fromkeys(ids)))  # rejects repeated ids
-    return ids, _parse(form.truth_kind, answers, form)
+    return ids, _parse_rows(answers, form, is_truth=True)
 
 
 def _parse(kind: PredictionKind, columns: Sequence[TextColumn], form: SubmissionFormat) -> Rows:
@@ -191,10 +255,18 @@ def _parse(kind: PredictionKind, columns: Sequence[TextColumn], form: Submission
             return cell_parsing.parse_masks(columns[0])
         case "value":
             return cell_parsing.parse_values(columns)
+        case "several":
+            raise AssertionError("several targets are parsed one by one")
 
 
 def perfect_predictions(form: SubmissionFormat, truth: Rows) -> Rows:
     """Return the answers as perfect predictions: probabilities of 0 and 1, or true labels ranked first."""
+    if form.parts:
+        names = [part.answer_columns[0] for part in form.parts]
+        pairs = zip(names, form.parts, strict=True)
+        return join_targets(
+            {name: perfect_predictions(part, target_rows(truth, name)) for name, part in pairs}
+        )
     if form.kind == "probability":
         return (
             truth.toarray().astype(np.float64)
@@ -216,6 +288,9 @@ def write_submission(file: Path, form: SubmissionFormat, ids: Sequence[str], pre
 
 
 def _cell_columns(form: SubmissionFormat, prediction: Any) -> dict[str, Any]:
+    if form.parts:
+        cells = (_cell_columns(part, target_rows(prediction, part.answer_columns[0])) for part in form.parts)
+        return {column: one for part in cells for column, one in part.items()}
     if form.kind == "label":
         return {form.columns[0]: [form.classes[index] for index in prediction]}
     if form.kind == "ranking":

@@ -26,8 +26,18 @@ from agent.competition.metrics import metric_of
 from agent.competition.quantities import parse_quantities, plain_numbers, quantity_kind, refuse_blank
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import require_columns
+from agent.competition.target_types import (
+    doubt_parents,
+    novel_labels,
+    require_bounds,
+    require_one_column,
+    require_two_classes,
+)
+from agent.competition.target_views import target_views
 from agent.competition.untrusted_csv import SubmissionError, TextColumn
 from agent.core.errors import SetupError, redacted_as
+
+_VALUE_BINS = 5  # of each value among several targets, by which rows are stratified
 
 
 @dataclass(frozen=True)
@@ -36,11 +46,15 @@ class Target:
 
     `labels` (N, C) holds a 1 for each class of a row; single-label tasks have one per row. `values` (N, T)
     holds the numbers of a regression, or the sizes of masks in pixels.
+
+    Several targets with types are `parts`, one for each. Their `labels` hold a 1 for each class of each
+    target, and for the bin of each value, so that a split stratifies all of them.
     """
 
     classes: tuple[str, ...] | None = None
     labels: sparse.csr_array | None = None
     values: NDArray[np.float64] | None = None
+    parts: "tuple[Target, ...]" = ()
 
     @property
     def rows(self) -> int:
@@ -51,7 +65,8 @@ class Target:
     def take(self, rows: NDArray[np.intp]) -> "Target":
         """Return the targets of the given rows."""
         labels = None if self.labels is None else sparse.csr_array(self.labels[rows])
-        return Target(self.classes, labels, None if self.values is None else self.values[rows])
+        values = None if self.values is None else self.values[rows]
+        return Target(self.classes, labels, values, tuple(part.take(rows) for part in self.parts))
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,9 @@ class ReadTargets:
 
     warnings: tuple[str, ...] = ()
 
+    parts: "tuple[ReadTargets, ...]" = ()
+    """Each of several targets with types, in order."""
+
     @property
     def targets(self) -> tuple[str, ...]:
         """Return the names of the canonical target columns."""
@@ -87,6 +105,13 @@ def read_targets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Re
         SetupError: a target is blank or not numeric, a label is not in the label table or in `class_order`,
             the positive class is unknown, or there are fewer than two classes.
     """
+    if spec.task == "several":
+        parts = [read_targets(view, table, folder) for view in target_views(spec)]
+        for view, part in zip(target_views(spec), parts, strict=True):
+            require_one_column(view, part.target.classes)
+        joined = _side_by_side(parts)
+        doubts = doubt_parents(spec, joined.cells, folder / (spec.train_labels or spec.train))
+        return replace(joined, warnings=(*joined.warnings, *doubts))
     file = folder / (spec.train_labels or spec.train)
     require_columns(table, spec.targets, file)
     cells = table[list(spec.targets)].copy()
@@ -95,6 +120,7 @@ def read_targets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Re
         values = np.column_stack([parse_quantities(table[name], kind, file) for name, kind in kinds.items()])
         written = {name: plain_numbers(table[name], kind) for name, kind in kinds.items()}
         notes = tuple(note for kind in kinds.values() for note in kind.notes)
+        require_bounds(spec, values, file)
         return ReadTargets(Target(values=values), pd.DataFrame(written), kinds=kinds, warnings=notes)
     if spec.task == "segmentation" and len(spec.targets) == 1:
         return ReadTargets(Target(values=mask_sizes(table[spec.targets[0]], file)[:, None]), cells)
@@ -105,10 +131,40 @@ def read_targets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Re
     return _read_labels(spec, cells, folder, file)
 
 
+def _side_by_side(parts: Sequence[ReadTargets]) -> ReadTargets:
+    """Return the targets of several views of the same rows as one."""
+    strata = sparse.csr_array(sparse.hstack([strata_of(part.target, _VALUE_BINS) for part in parts]))
+    return ReadTargets(
+        Target(labels=strata, parts=tuple(part.target for part in parts)),
+        pd.concat([part.cells for part in parts], axis=1),
+        names={name: label for part in parts for name, label in part.names.items()},
+        kinds={name: kind for part in parts for name, kind in part.kinds.items()},
+        warnings=tuple(warning for part in parts for warning in part.warnings),
+        parts=tuple(parts),
+    )
+
+
+def strata_of(target: Target, bins: int) -> sparse.csr_array:
+    """Return memberships (N, C): the labels, or for values the quantile bins of the first target."""
+    if target.labels is not None:
+        return target.labels
+    assert target.values is not None
+    rank = np.argsort(np.argsort(target.values[:, 0], kind="stable"))
+    cells = (np.ones(len(rank), dtype=np.int32), (np.arange(len(rank)), rank * bins // len(rank)))
+    return sparse.csr_array(sparse.coo_array(cells, (len(rank), bins)))
+
+
 def canonical_spec(spec: CompetitionSpec, read: ReadTargets) -> CompetitionSpec:
     """Return the specification of the prepared tables: what the user's tables need is done."""
+    typed = tuple(target.model_copy(update={"label_separator": None}) for target in spec.typed_targets)
     return spec.model_copy(
-        update={"targets": read.targets, "id_from": None, "label_separator": None, "train_labels": None}
+        update={
+            "targets": read.targets,
+            "typed_targets": typed,
+            "id_from": None,
+            "label_separator": None,
+            "train_labels": None,
+        }
     )
 
 
@@ -116,7 +172,9 @@ def _read_labels(spec: CompetitionSpec, cells: pd.DataFrame, folder: Path, file:
     column = cells[spec.targets[0]]
     refuse_blank(column, file)
     doubts = refuse_gap_words(column, file, listed_classes(spec, folder))
-    classes, warnings = order_classes(spec, column.unique().tolist(), folder, file)
+    novel = novel_labels(spec, column, file)
+    classes, warnings = order_classes(spec, column.unique().tolist(), folder, file, novel)
+    require_two_classes(spec, classes, file)
     warnings = (*doubts, *warnings)
     target = Target(classes, _one_hot(column, np.arange(len(column)), len(column), classes, file))
     if metric_of(spec).prediction_kind(spec.task) != "ranking":
@@ -180,6 +238,9 @@ def canonical_answers(
         answers: a table with the target columns.
         file: its file, for messages.
     """
+    if read.parts:
+        pairs = zip(target_views(spec), read.parts, strict=True)
+        return pd.concat([canonical_answers(view, part, answers, file) for view, part in pairs], axis=1)
     internal = {read.user_name(label): label for label in read.target.classes or ()}
     name = read.targets[0]
     if spec.task == "multilabel" and len(spec.targets) > 1:

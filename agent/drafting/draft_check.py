@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from agent.competition.evaluation import check_metric, write_test_submission
 from agent.competition.metrics import Rows, metric_of
+from agent.competition.metrics.target_rows import join_targets
 from agent.competition.preparation.media_place import LinkFile
 from agent.competition.preparation.prepare import check_readable, prepare
 from agent.competition.prepared import Prepared, RowCounts
@@ -111,6 +112,8 @@ def _write_default_submission(prepared: Prepared, folder: Path) -> None:
 
 def _default_predictions(form: SubmissionFormat, rows: int) -> Rows:
     """Return the first class, equal probabilities, an empty set or mask, or 0 for each of N rows."""
+    if form.parts:
+        return join_targets({part.answer_columns[0]: _default_predictions(part, rows) for part in form.parts})
     classes = len(form.classes)
     match form.kind:
         case "label":
@@ -124,4 +127,7 @@ def _default_predictions(form: SubmissionFormat, rows: int) -> Rows:
         case "mask":
             return csr_array((rows, 1), dtype=np.int64)
         case "value":
-            return np.zeros((rows, len(form.columns)))
+            low = 0.0 if form.bounds is None else min(max(form.bounds[0], 0.0), form.bounds[1])
+            return np.full(rows if len(form.columns) == 1 else (rows, len(form.columns)), low)
+        case "several":
+            raise AssertionError("several targets have parts")

@@ -7,6 +7,7 @@ from agent.drafting.rules.draft import Draft
 from agent.drafting.rules.tables import Guess
 
 _MOST_INPUTS = 10  # more inputs are told per role, without reasons
+_MOST_TARGETS = 10  # the task tells the types of more targets
 _MOST_NAMES = 8  # per role
 
 
@@ -17,7 +18,11 @@ def summarise(draft: Draft, notes: Sequence[str] = ()) -> list[str]:
         draft: The draft that was written.
         notes: Sentences beside those of the draft, such as warnings of the preparation.
     """
-    guesses = [guess for guess in draft.guesses if not guess.field.startswith("inputs.")]
+    targets = [guess for guess in draft.guesses if guess.field.startswith("targets.")]
+    left_out = targets if len(targets) > _MOST_TARGETS else []
+    guesses = [
+        guess for guess in draft.guesses if not guess.field.startswith("inputs.") and guess not in left_out
+    ]
     inputs = [guess for guess in draft.guesses if guess.field.startswith("inputs.")]
     return [
         *(f"Please check: {one_line(question)}" for question in draft.questions),

@@ -265,7 +265,8 @@ def make_planner(
             )
         return LibraryPlanner({}, at)
     if spec.own_metric is None:  # raises before the search instead of at the first node
-        metric_of(spec).source_for(spec.task, len(prepared.classes) if prepared.classes else None)
+        for view, classes in prepared.views:
+            metric_of(view).source_for(view.task, len(classes) if classes else None)
     asked, able = parse_constraints(settings.pinned, settings.forbidden, serving)
     for family in able.values():
         require_slot_needs(family, asked.pinned_in(family), at, "--set")

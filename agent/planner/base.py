@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.competition.metrics import PredictionKind, Trait, metric_of
 from agent.competition.spec import CompetitionSpec, Task
+from agent.competition.target_views import target_views
 from agent.planner.data_facts import DataFacts
 from agent.record.state import Node, RunState
 from agent.repository.idea import Idea
@@ -64,6 +65,7 @@ class TaskContext:
     n_test: int = 0  # rows to predict; 0: unknown
     weights: Path | None = None  # folder of the user's pretrained weights; None: there is none
     networks: frozenset[str] | None = None  # whose pretrained weights are at hand; None: unknown
+    target_tasks: frozenset[Task] = frozenset()  # of several targets, each alone
 
     @classmethod
     def of(
@@ -101,4 +103,5 @@ class TaskContext:
             n_test=n_test,
             weights=weights,
             networks=None if networks is None else frozenset(networks),
+            target_tasks=frozenset(view.task for view in target_views(spec) if spec.task == "several"),
         )

@@ -11,7 +11,7 @@ from agent.repository.family import Condition, Family, Value
 def serves(family: Family, context: TaskContext) -> bool:
     """Return whether the family supports the task and its inputs."""
     return (
-        context.task in family.serves.tasks
+        {context.task, *context.target_tasks} <= set(family.serves.tasks)
         and set(family.serves.requires) <= context.roles
         and bool(set(family.serves.reads) & context.roles)
     )
@@ -31,13 +31,15 @@ def unserved_message(spec: CompetitionSpec, families: Iterable[str]) -> str:
         families: Names of the known families.
     """
     roles = ", ".join(sorted({column.role for column in spec.inputs}))
+    types = ", ".join(sorted({target.type for target in spec.typed_targets}))
+    task = f"{spec.task} targets ({types})" if types else spec.task
     one_by_one = (
         "Search each label as a competition of its own (task: classification, targets: a column of 0 and 1). "
         if spec.task == "multilabel" and spec.image_input is None
         else ""
     )
     return (
-        f"{spec.id}: no family serves {spec.task} on {roles} columns (families: {', '.join(families)}). "
+        f"{spec.id}: no family serves {task} on {roles} columns (families: {', '.join(families)}). "
         f"{one_by_one}Let a language model write the code (--planner llm; the small local model cannot "
         "do this), or start from your own repository (--from DIR)."
     )

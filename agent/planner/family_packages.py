@@ -27,16 +27,22 @@ def is_installed(distribution: str) -> bool:
 
 
 def unmet_needs(family: Family, slots: Mapping[str, Value], context: TaskContext) -> dict[str, Need]:
-    """Return the needs of slot values whose packages or weights are not there, by `slot=value`."""
+    """Return the needs of slot values that are not met, by `slot=value`."""
     return {
         f"{name}={value}": need
         for name, value in slots.items()
         if (need := family.slots[name].needs.get(str(value)))
         and (
             not all(map(is_installed, need.packages))
+            or not serves_task(need, context.task)
             or lacks_weight_file(need, context.task, context.weights)
         )
     }
+
+
+def serves_task(need: Need, task: Task) -> bool:
+    """Return whether a value serves a task."""
+    return not need.tasks or task in need.tasks
 
 
 def lacks_weight_file(need: Need, task: Task, folder: Path | None) -> bool:
@@ -53,6 +59,8 @@ def lacks_needs(family: Family, slots: Mapping[str, Value], context: TaskContext
 def how_to_meet(need: Need, task: Task, folder: Path | None) -> str:
     """Return what the value lacks and what the user can do, in one sentence or two."""
     steps = []
+    if not serves_task(need, task):
+        return f"the value serves the tasks {' and '.join(need.tasks)}, not {task}; choose another value"
     if missing := [name for name in need.packages if not is_installed(name)]:
         wanted = f"'mars-search[{need.extra}]'" if need.extra else " ".join(missing)
         steps.append(

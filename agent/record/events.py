@@ -108,6 +108,10 @@ class NodeResult(Frozen):
     )
     audit_metric: float | None = None
     audit_se: float | None = None
+    target_metrics: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="Of several targets, the validation score of each by its own metric; None: undefined.",
+    )
     curve: tuple[CurvePoint, ...] = ()
     cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
     member_weights: dict[int, float] = Field(

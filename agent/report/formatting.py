@@ -224,6 +224,8 @@ def scores(node: Node, result: NodeResult) -> dict[str, str]:
     if result.folds > 1 and result.metric is not None:
         parts = (ABSENT if one is None else number(one, result.metric) for one in result.fold_metrics)
         named["after each fold"] = ", ".join(parts)
+    for name, value in result.target_metrics.items():
+        named[f"target {one_line(name)}"] = number(value)
     named["audit"] = score(result.audit_metric, result.audit_se)
     if node.repeats:
         named["other seeds"] = ", ".join(number(metric) for metric in node.repeats)

@@ -24,9 +24,10 @@ Stage = Literal["baseline", "structural", "refinement", "finish"]
 
 
 class Need(Frozen):
-    """Packages and weights of one value of a slot that the family itself does not need."""
+    """Tasks, packages and weights of one value of a slot, where the family itself asks for less."""
 
-    packages: tuple[str, ...] = Field(min_length=1, description="Names of distributions.")
+    packages: tuple[str, ...] = Field(default=(), description="Names of distributions.")
+    tasks: tuple[Task, ...] = Field(default=(), description="Tasks that the value serves; empty: all.")
     extra: str | None = Field(default=None, description="Extra of mars-search that installs them.")
     weights: dict[Task, str] = Field(
         default_factory=dict,

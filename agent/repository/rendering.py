@@ -8,10 +8,11 @@ import jinja2
 from jinja2 import meta
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.competition.metric_parameters import MetricParameters
 from agent.competition.metrics import MetricSource, Trait, get_metric, metric_of
 from agent.competition.pictures.rendering import WHITE
 from agent.competition.prepared import Prepared
-from agent.competition.spec import FILE_COLUMN, InputColumn, MetricParameters, Task
+from agent.competition.spec import FILE_COLUMN, InputColumn, Task
 from agent.core.contract import IDEA_FILE, LIBRARY_FOLDER, README_FILE, library_module
 from agent.core.errors import MarsError
 from agent.core.paths import templates_dir
@@ -19,6 +20,13 @@ from agent.repository.checks import CONTRACT_FILES
 from agent.repository.citations import citation
 from agent.repository.family import Family
 from agent.repository.idea import Idea, with_current_defaults
+from agent.repository.target_parts import (
+    MetricFunction,
+    TargetPart,
+    metric_functions,
+    metric_imports,
+    target_parts,
+)
 
 CONTRACT_VERSION = (
     1  # the oldest version that the files meet; recorded repositories are compared byte by byte
@@ -44,7 +52,7 @@ class TaskView(BaseModel):
     )
     metric_definition: str
     higher_is_better: bool
-    prediction: str = Field(description="label, label_set, probability, ranking or value.")
+    prediction: str = Field(description="label, label_set, probability, ranking, value or several.")
     id_column: str
     target_columns: tuple[str, ...]
     submission_columns: tuple[str, ...]
@@ -75,25 +83,60 @@ class TaskView(BaseModel):
         description="Type of pixels and its values of black and white, for pictures with more than 8 bits.",
     )
 
+    targets: tuple[TargetPart, ...] = Field(
+        default=(), description="Several targets with types; empty for a competition of one task."
+    )
+
     @property
     def metric_traits(self) -> tuple[Trait, ...]:
         """What the metric rewards; templates ask for traits and never for names of metrics."""
         return (
             ()
-            if self.metric_code is not None
+            if self.metric_code is not None or self.task == "several"
             else tuple(sorted(get_metric(self.metric, self.metric_parameters).traits))
         )
 
     @property
     def metric_source(self) -> MetricSource | None:
-        """The code of the metric for repositories; None for a competition with its own metric.py.
+        """The code of the metric for repositories; None for own metric.py and for several targets.
 
         Raises:
             SetupError: The metric is unknown, or has no code for repositories.
         """
-        if self.metric_code is not None:
+        if self.metric_code is not None or self.task == "several":
             return None
         return get_metric(self.metric, self.metric_parameters).source_for(self.task, self.n_classes)
+
+    @property
+    def metric_imports(self) -> tuple[str, ...]:
+        """The import lines of the metric's code."""
+        if self.metric_code is None and self.task == "several":
+            return metric_imports(self.targets)
+        return () if self.metric_source is None else self.metric_source.imports
+
+    @property
+    def metric_functions(self) -> tuple[MetricFunction, ...]:
+        """The functions that score several targets, each by its own metric."""
+        return metric_functions(self.targets)
+
+    def single(self, task: Task) -> "TaskView":
+        """Return the view for code of one task, as if the first of several targets of that task were alone.
+
+        `targets` stays, so that templates can tell the difference.
+        """
+        part = next(target for target in self.targets if target.task == task)
+        return self.model_copy(
+            update={
+                "task": part.task,
+                "metric": part.metric,
+                "metric_parameters": part.metric_parameters,
+                "metric_definition": part.metric_definition,
+                "prediction": part.prediction,
+                "target_columns": (part.name,),
+                "submission_columns": (self.id_column, part.name),
+                "n_classes": part.n_classes,
+            }
+        )
 
     @classmethod
     def of(cls, prepared: Prepared, gpus: int = 1) -> "TaskView":
@@ -126,6 +169,7 @@ class TaskView(BaseModel):
             folds_forward=prepared.folds_forward,
             gpus=gpus,
             picture_ground=WHITE if prepared.rendering is None else prepared.rendering.ground,
+            targets=target_parts(prepared),
             picture_ranges=() if prepared.rendering is None else prepared.rendering.ranges,
         )
 

@@ -9,6 +9,7 @@ import pandas as pd
 from agent.competition.canonical import canonical_cells, column_kind
 from agent.competition.registry import list_competitions
 from agent.competition.spec import CompetitionSpec, Role
+from agent.competition.typed_targets import TYPES_OF_KEY, TypedTarget
 from agent.core.paths import Home
 from agent.repository.family import known_families
 
@@ -28,7 +29,7 @@ def _tables() -> list[dict[str, list[str]]]:
 
 
 def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> None:
-    _, roles, _, _ = _tables()
+    _, roles, _, _, _ = _tables()
     assert set(roles) == set(get_args(Role))
     families = known_families(Home(tmp_path))
     for role, (_, readers) in roles.items():
@@ -38,7 +39,7 @@ def test_every_role_is_told_with_the_families_that_read_it(tmp_path: Path) -> No
 
 
 def test_every_bundled_competition_is_told(tmp_path: Path) -> None:
-    competitions, _, _, _ = _tables()
+    competitions, _, _, _, _ = _tables()
     found = {one.spec.id: one.spec for one in list_competitions(Home(tmp_path))}
     assert set(competitions) == set(found)
     for name, (_, scored) in competitions.items():
@@ -46,14 +47,25 @@ def test_every_bundled_competition_is_told(tmp_path: Path) -> None:
 
 
 def test_every_key_is_described() -> None:
-    _, _, _, keys = _tables()
-    assert set(keys) == set(CompetitionSpec.model_fields)
+    _, _, _, keys, _ = _tables()
+    assert set(keys) == set(CompetitionSpec.model_fields) - {
+        "typed_targets"
+    }  # written as entries of `targets`
     for name, (default, _) in keys.items():
         assert (default == "required") == CompetitionSpec.model_fields[name].is_required(), name
 
 
+def test_every_key_of_a_typed_target_is_described_with_its_types() -> None:
+    _, _, _, _, entries = _tables()
+    described = {name: row for names, row in entries.items() for name in names.replace("`", "").split(", ")}
+    assert set(described) == set(TypedTarget.model_fields)
+    for name, (types, _) in described.items():
+        of_key = {part.strip("`") for part in types.split(", ")}
+        assert of_key == (set(TYPES_OF_KEY[name]) if name in TYPES_OF_KEY else {"all"}), name
+
+
 def test_forms_of_numbers_and_dates_are_read_as_told() -> None:
-    _, _, forms, _ = _tables()
+    _, _, forms, _, _ = _tables()
     read = 0
     for written, (told,) in forms.items():
         marked = f"`{written}" + ("" if written.count("`") % 2 else "`")  # marks at both ends are stripped

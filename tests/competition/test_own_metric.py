@@ -12,12 +12,14 @@ from scipy.sparse import csr_array
 from agent.competition.evaluation import check_metric, evaluate
 from agent.competition.metrics import Metric, get_metric, metric_of, paired_effect, standard_error
 from agent.competition.metrics import own_metric as own_module
+from agent.competition.metrics.target_rows import join_targets
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
 from agent.core.errors import SetupError
 from agent.execution import run_script
 from tests.competition.prepared_competitions import make_prepared, write_csv
 from tests.competition.raw_folders import write_spec
+from tests.competition.several_folders import several_folder
 
 ACCURACY = "def score(truth, prediction):\n    return float((truth == prediction).mean())\n"
 # Metrics that score 1 if they escape the sandbox, else 0.
@@ -231,3 +233,19 @@ def test_a_faulty_description_is_refused(
         (tmp_path / "metric.py").write_text(code)
     with pytest.raises(SetupError, match=message):
         write_spec(tmp_path, **fields)
+
+
+def test_several_targets_are_scored_together(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np\n\n\ndef score(truth, prediction):\n"
+        "    rows = [truth[name] == prediction[name] for name in ('churn', 'breed')]\n"
+        "    return float(np.all(rows, axis=0).mean() - abs(truth['price'] - prediction['price']).mean())\n"
+    )
+    (tmp_path / "metric.py").write_text(code)
+    own = {"definition": "All right.", "prediction": "several", "higher_is_better": True}
+    metric = metric_of(several_folder(tmp_path, metric="metric.py", own_metric=own), run_script)
+    truth = join_targets({"churn": np.array([0, 1, 1]), "breed": np.array([2, 0, 1]), "price": np.zeros(3)})
+    guess = join_targets({"churn": np.array([0, 1, 0]), "breed": np.array([2, 0, 1]), "price": np.ones(3)})
+
+    assert metric.score(truth, truth) == 1.0
+    assert metric.score(truth, guess) == pytest.approx(2 / 3 - 1)

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.core.errors import SetupError
+from agent.core.paths import templates_dir
 from agent.planner.base import TaskContext
-from agent.planner.conditions import is_met
-from agent.repository.family import Condition
+from agent.planner.conditions import is_met, serves, unserved_message
+from agent.planner.family_packages import require_slot_needs, unmet_needs
+from agent.repository.family import Condition, load_family
 from tests.competition.raw_folders import write_spec
+from tests.competition.several_folders import TARGETS, several_folder
 
 CASES = {
     "qwk": ("classification", {"name", "trait", "prediction"}),
@@ -43,3 +47,27 @@ def test_a_condition_on_the_rows_to_predict(n_test: int | None, expected: bool, 
     known = {} if n_test is None else {"n_test": n_test}
     context = TaskContext.of(write_spec(tmp_path), 10_000, "cpu", **known)
     assert is_met(Condition(min_test=300), context) == expected
+
+
+def test_a_family_must_serve_each_of_several_targets(tmp_path: Path) -> None:
+    tabular = load_family(templates_dir() / "tabular")
+    without_sets = [target for target in TARGETS if target["type"] != "label_set"]
+
+    served = several_folder(tmp_path / "a", targets=without_sets)
+    unserved = several_folder(tmp_path / "b")
+
+    assert serves(tabular, TaskContext.of(served, 100, "cpu"))
+    assert not serves(tabular, TaskContext.of(unserved, 100, "cpu"))
+    assert "no family serves several targets (binary, bounded, category, label_set, ordinal, value)" in (
+        unserved_message(unserved, ["tabular"])
+    )
+
+
+def test_a_value_that_does_not_serve_several_targets_is_not_offered(tmp_path: Path) -> None:
+    tabular = load_family(templates_dir() / "tabular")
+    context = TaskContext.of(several_folder(tmp_path), 100, "cpu")
+
+    assert set(unmet_needs(tabular, {"model": "realmlp"}, context)) == {"model=realmlp"}
+    assert not unmet_needs(tabular, {"model": "lightgbm"}, context)
+    with pytest.raises(SetupError, match="serves the tasks classification and regression, not several"):
+        require_slot_needs(tabular, {"model": "realmlp"}, context, "--set")

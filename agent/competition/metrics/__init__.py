@@ -7,11 +7,12 @@ from agent.competition.metrics.bootstrap import PairedEffect, paired_effect, sta
 from agent.competition.metrics.direction import Direction
 from agent.competition.metrics.metric import Metric, PredictionKind
 from agent.competition.metrics.own_metric import SandboxRunner
-from agent.competition.metrics.registry import METRICS, get_metric, metric_of
+from agent.competition.metrics.registry import METRICS, get_metric, metric_of, target_metrics
 from agent.competition.metrics.rows import Floats, Rows
 from agent.competition.metrics.scored_rows import ScoredRows, score_rows
 from agent.competition.metrics.scorers import AdditiveScorer, WeightedScorer, ratio, row_means
 from agent.competition.metrics.source import MetricSource, SourceContext, sklearn_call
+from agent.competition.metrics.target_scores import TargetScore, score_targets
 from agent.competition.metrics.traits import TRAITS, Trait
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SandboxRunner",
     "ScoredRows",
     "SourceContext",
+    "TargetScore",
     "Trait",
     "WeightedScorer",
     "get_metric",
@@ -36,6 +38,8 @@ __all__ = [
     "ratio",
     "row_means",
     "score_rows",
+    "score_targets",
     "sklearn_call",
     "standard_error",
+    "target_metrics",
 ]

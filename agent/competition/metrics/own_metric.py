@@ -2,8 +2,8 @@
 
 Contract: `score(truth, prediction)` returns a number and depends on its arguments alone. Both arguments are
 numpy arrays of N rows: labels (N,) as class indices, label sets (N, C) bool, probabilities (N, C) with labels
-or label sets as truth, values (N,) or (N, T). The standard error uses as many resamples as the time limit
-allows.
+or label sets as truth, values (N,) or (N, T). For several targets with types, both are dictionaries of such
+arrays by target. The standard error uses as many resamples as the time limit allows.
 """
 
 import io

@@ -40,11 +40,19 @@ def score_all(folder: Path, rows: dict[str, np.ndarray], deadline: float) -> np.
             break
         picked = np.repeat(np.arange(len(counts)), counts)
         try:
-            scores[index] = float(score(truth[picked], prediction[picked]))
+            scores[index] = float(score(pick(truth, picked), pick(prediction, picked)))
         except Exception:
             if (counts == 1).all():  # a resample may leave a metric undefined, all rows may not
                 raise
     return scores
+
+
+def pick(rows: np.ndarray, picked: np.ndarray) -> "np.ndarray | dict[str, np.ndarray]":
+    """Return some rows; of several targets as a dictionary with an array per target."""
+    if rows.dtype.names is None:
+        some: np.ndarray = rows[picked]
+        return some
+    return {name: np.ascontiguousarray(rows[name][picked]) for name in rows.dtype.names}
 
 
 def unpack(rows: dict[str, np.ndarray], name: str) -> np.ndarray:

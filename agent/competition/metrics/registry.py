@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
+from agent.competition.metric_parameters import MetricParameters
+from agent.competition.metrics.mean_of import TargetMetric, mean_of
 from agent.competition.metrics.metric import Metric
 from agent.competition.metrics.own_metric import SandboxRunner, own_metric
-from agent.competition.spec import CompetitionSpec, MetricParameters
+from agent.competition.spec import CompetitionSpec
+from agent.competition.target_views import target_views
+from agent.competition.typed_targets import TypedTarget
 from agent.core.errors import SetupError
 from agent.core.registry import Registry
 
@@ -114,4 +118,36 @@ def metric_of(spec: CompetitionSpec, run: SandboxRunner | None = None) -> Metric
     """
     if spec.own_metric is not None:
         return own_metric(spec, spec.own_metric, run)
+    if spec.task == "several":
+        return _mean_of_targets(spec)
     return get_metric(spec.metric, spec.metric_parameters)
+
+
+def target_metrics(spec: CompetitionSpec) -> tuple[TargetMetric, ...]:
+    """Return the metric of each of several targets, with its share of the mean.
+
+    Raises:
+        SetupError: A metric is unknown, lacks a parameter, or does not serve targets of this type.
+    """
+    total = sum(target.weight for target in spec.typed_targets)
+    return tuple(
+        TargetMetric(target.name, _metric_of_target(target, view), target.weight / total)
+        for target, view in zip(spec.typed_targets, target_views(spec), strict=True)
+    )
+
+
+def _metric_of_target(target: TypedTarget, view: CompetitionSpec) -> Metric:
+    metric = metric_of(view)
+    if view.task not in metric.prediction_kinds:
+        serves = ", ".join(metric.prediction_kinds)
+        raise SetupError(
+            f"The metric '{metric.name}' does not serve the target '{target.name}' of type {target.type}, "
+            f"which is a {view.task}, only {serves}."
+        )
+    return metric
+
+
+# One object per competition, so that the scores of a prediction are found again (`score_rows`).
+@lru_cache(maxsize=16)
+def _mean_of_targets(spec: CompetitionSpec) -> Metric:
+    return mean_of(target_metrics(spec))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from agent.competition.target import Target
+from agent.competition.target import Target, strata_of
 from agent.core.errors import SetupError, redacted_as
 
 _GROUP_DRAWS = 30
@@ -137,7 +137,7 @@ def _whole_groups(rows: LabelledRows, pool: Positions, count: int, rng: np.rando
         last = np.full(len(groups), -np.inf)
         np.maximum.at(last, group, rows.times[pool])
         return np.flatnonzero(_mark_first_groups(np.argsort(-last, kind="stable"), sizes, count)[group])
-    strata = _strata(rows.target)[pool]
+    strata = strata_of(rows.target, _QUANTILE_BINS)[pool]
     overall = _distribution(strata)
     best, best_distance = np.empty(0, dtype=np.intp), np.inf
     for _ in range(_GROUP_DRAWS):
@@ -154,17 +154,6 @@ def _mark_first_groups(order: Positions, sizes: NDArray[np.intp], count: int) ->
     marked = np.zeros(len(order), dtype=np.bool_)
     marked[order[:taken]] = True
     return marked
-
-
-def _strata(target: Target) -> sparse.csr_array:
-    """Return memberships (N, C): the labels, or for regression quantile bins of the first target."""
-    if target.labels is not None:
-        return target.labels
-    assert target.values is not None
-    rank = np.argsort(np.argsort(target.values[:, 0], kind="stable"))
-    bins = rank * _QUANTILE_BINS // len(rank)
-    cells = (np.ones(len(rank), dtype=np.int32), (np.arange(len(rank)), bins))
-    return sparse.csr_array(sparse.coo_array(cells, (len(rank), _QUANTILE_BINS)))
 
 
 def _distribution(strata: sparse.csr_array) -> NDArray[np.float64]:

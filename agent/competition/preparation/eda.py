@@ -16,6 +16,7 @@ from agent.competition.preparation.image_eda import summarize_images
 from agent.competition.preparation.signals import read_signals
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import mask_sizes
+from agent.competition.target_views import target_views
 
 _SEED = 42
 _TOP_LABELS = 30
@@ -60,6 +61,12 @@ def summarize_training_rows(train: pd.DataFrame, spec: CompetitionSpec, media: P
 
 
 def _summarise_target(train: pd.DataFrame, spec: CompetitionSpec) -> EdaSummary:
+    if spec.task == "several":
+        summaries = ((view, _summarise_target(train, view)) for view in target_views(spec))
+        return {
+            view.targets[0]: summary[view.targets[0]] if view.task == "regression" else summary
+            for view, summary in summaries
+        }
     if spec.task == "regression":
         return {name: _moments(_numbers(train[name])) for name in spec.targets}
     if spec.task == "segmentation":
@@ -207,6 +214,8 @@ def _by_row(
 
 def _relations(train: pd.DataFrame, spec: CompetitionSpec) -> EdaSummary:
     """Return relations of inputs with the first target and among numeric inputs, on sampled rows."""
+    if spec.task == "several":
+        return _relations(train, target_views(spec)[0])
     if len(train) > _MAX_RELATION_ROWS:
         train = train.sample(_MAX_RELATION_ROWS, random_state=_SEED)
     numeric = [name for name in spec.columns_with("number") if name in train][:_MAX_RELATION_COLUMNS]

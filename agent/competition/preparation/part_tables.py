@@ -33,6 +33,7 @@ class PartTables:
     classes: tuple[str, ...] | None
     folds: "pd.Series[int] | None" = None
     groups: "pd.Series[int] | None" = None
+    classes_of_targets: tuple[tuple[str, ...] | None, ...] = ()
 
 
 def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: int = 1) -> None:
@@ -46,10 +47,10 @@ def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: 
     write_table(parts.val.sort_values(key), metadata / "val.csv")
     to_predict = pd.concat([parts.test, parts.audit[parts.test.columns]]).sort_values(key)
     write_table(to_predict, metadata / "test.csv")
-    sample = pd.DataFrame({key: to_predict[key], **default_cells(parts.plan, parts.classes)})
+    sample = pd.DataFrame({key: to_predict[key], **default_cells(parts.plan, _first_labels(parts, spec))})
     write_table(sample, metadata / "sample_submission.csv")
-    if parts.classes is not None:
-        write_table(pd.DataFrame({"label": parts.classes}), metadata / "classes.csv")
+    if (classes := _class_table(parts, spec)) is not None:
+        write_table(classes, metadata / "classes.csv")
     write_table(parts.val[answers].sort_values(key), private / "val.csv")
     write_table(parts.audit[answers].sort_values(key), private / "audit.csv")
     if parts.folds is not None:
@@ -61,6 +62,21 @@ def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: 
     write_table(parts.ids, private / "ids.csv")
     by_place = parts.plan.cells.set_axis([str(place) for place in range(parts.plan.cells.shape[1])], axis=1)
     write_table(by_place, private / "sample.csv")
+
+
+def _first_labels(parts: PartTables, spec: CompetitionSpec) -> dict[str, str]:
+    """Return the first class of each target with classes."""
+    several = parts.classes_of_targets or (parts.classes,) * len(spec.targets)
+    return {name: classes[0] for name, classes in zip(spec.targets, several, strict=True) if classes}
+
+
+def _class_table(parts: PartTables, spec: CompetitionSpec) -> pd.DataFrame | None:
+    """Return the labels in class order, of several targets below each other; None without classes."""
+    if parts.classes is not None:
+        return pd.DataFrame({"label": parts.classes})
+    several = zip(spec.targets, parts.classes_of_targets, strict=False)
+    rows = [(name, label) for name, classes in several for label in classes or ()]
+    return pd.DataFrame(rows, columns=["target", "label"]) if rows else None
 
 
 def _write_folds(

@@ -39,6 +39,7 @@ from agent.competition.row_ids import settle_ids
 from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import ReadTargets, canonical_spec, read_targets
+from agent.competition.target_views import target_views
 from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 from agent.core.steps import report_step
@@ -56,6 +57,7 @@ _FIELDS_ADDED_LATER = {
     "time_split",
     "train_labels",
     "id_from",
+    "typed_targets",
 }
 _INPUT_FIELDS_ADDED_LATER = {"gaps", "day_first"}
 
@@ -178,9 +180,16 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, de
         index: _INPUT_FIELDS_ADDED_LATER - column.model_dump(exclude_defaults=True).keys()
         for index, column in enumerate(spec.inputs)
     }
+    if spec.typed_targets:
+        unset["typed_targets"] = {
+            index: type(target).model_fields.keys() - target.model_dump(exclude_defaults=True).keys()
+            for index, target in enumerate(spec.typed_targets)
+        }
     # `sources` does not count: equal data from different sources are the same.
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
-    for name in (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels):
+    label_tables = [target.label_table for target in spec.typed_targets]
+    names = (spec.train, spec.test, spec.sample_submission, spec.label_table, spec.train_labels)
+    for name in (*names, *label_tables):
         if name is not None and (name != spec.sample_submission or has_sample(spec, folder)):
             digest.update(hashlib.sha256(resolve_table(folder, name).read_bytes()).digest())
     for part in [] if media is None else media.fingerprint_parts:
@@ -210,6 +219,7 @@ def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
         kind=source.raw.kind,
         fingerprint=source.fingerprint,
         classes=target.classes,
+        classes_of_targets=tuple(part.classes for part in target.parts),
         submission_columns=plan.columns,
         final=plan.final,
         rows=RowCounts(**counts),
@@ -237,17 +247,26 @@ def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
 
 def _warnings(source: _PreparationInput) -> tuple[str, ...]:
     """Return what the user should know of targets and submission."""
-    targets, spec = source.targets, source.spec
-    target, counts = targets.target, {}
-    if target.labels is not None and target.classes is not None:
-        rows = target.labels.sum(axis=0)
-        counts = {
-            targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)
-        }
-    doubt = doubt_positive_class(spec, counts, source.plan.columns)
+    spec, notes = source.spec, list(source.targets.warnings)
     file = source.raw.folder / (source.tables.spec.train_labels or spec.train)
-    past_sense = check_sense(spec, target, file)
-    return (*targets.warnings, *past_sense, *source.plan.warnings, *([doubt] if doubt is not None else []))
+    pairs = list(zip(target_views(spec), source.targets.parts or (source.targets,), strict=True))
+    for view, targets in pairs:
+        notes += check_sense(view, targets.target, file)
+    notes += source.plan.warnings
+    for view, targets in pairs:
+        columns = source.plan.columns if view is spec else (spec.id_column, *view.targets)
+        if (doubt := doubt_positive_class(view, _class_counts(targets), columns)) is not None:
+            notes.append(doubt)
+    return tuple(notes)
+
+
+def _class_counts(targets: ReadTargets) -> dict[str, int]:
+    """Return the number of rows of each class by the user's names; empty without classes."""
+    target = targets.target
+    if target.labels is None or target.classes is None:
+        return {}
+    rows = target.labels.sum(axis=0)
+    return {targets.user_name(name): int(count) for name, count in zip(target.classes, rows, strict=True)}
 
 
 def _parts(
@@ -291,7 +310,8 @@ def _parts(
         groups = pd.Series(_group_codes(train[names[0]]), index=labelled.index)
     elif source.time_split.times is not None:
         groups = pd.Series(time_stretches(source.time_split.times), index=labelled.index)
-    return PartTables(train_part, val, audit, test, ids, source.plan, classes, folds, groups)
+    of_targets = tuple(part.classes for part in source.targets.target.parts)
+    return PartTables(train_part, val, audit, test, ids, source.plan, classes, folds, groups, of_targets)
 
 
 def _labelled_rows(source: _PreparationInput) -> LabelledRows:

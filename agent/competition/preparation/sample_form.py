@@ -1,7 +1,7 @@
 """What the sample submission asks for: its columns matched with the predictions, whatever its shape."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from agent.competition.metrics import metric_of
 from agent.competition.row_ids import find_column
 from agent.competition.spec import CompetitionSpec, CsvForm
 from agent.competition.target import ReadTargets
+from agent.competition.target_views import target_views
 from agent.core.errors import SetupError, redacted_as
 
 _UNNAMED = re.compile(r"Unnamed: \d+")
@@ -81,7 +82,7 @@ def plan_submission(
         id_columns=sample.id_columns,
         separator=sample.form.separator or ",",
         decimal=sample.form.decimal or ".",
-        label_separator=user_spec.label_separator if kind in ("label_set", "ranking") else None,
+        label_separator=_label_separator(user_spec, kind),
         label_names=dict(read.names),
     )
     classes = read.target.classes or ()
@@ -89,6 +90,24 @@ def plan_submission(
     predicted = classes if several else spec.targets
     warnings = (*fit.warnings, *_dressed_numbers(spec, final, cells)) if sample.is_given else ()
     return SubmissionPlan((spec.id_column, *predicted), final, cells, warnings)
+
+
+def _label_separator(user_spec: CompetitionSpec, kind: str) -> str | None:
+    """Return the mark between labels in the file to submit."""
+    if kind != "several":
+        return user_spec.label_separator if kind in ("label_set", "ranking") else None
+    marks = {
+        target.label_separator: target.name
+        for target in user_spec.typed_targets
+        if target.type == "label_set"
+    }
+    if len(marks) > 1:
+        (first, one), (second, other) = list(marks.items())[:2]
+        raise SetupError(
+            f"The labels of the target '{one}' are separated by '{first or ' '}' and those of '{other}' by "
+            f"'{second or ' '}'; one file to submit takes one mark: write both tables with the same."
+        )
+    return next(iter(marks), None)
 
 
 def _dressed_numbers(spec: CompetitionSpec, form: FinalForm, cells: pd.DataFrame) -> tuple[str, ...]:
@@ -144,6 +163,8 @@ def _wanted_columns(
     spec: CompetitionSpec, user_spec: CompetitionSpec, read: ReadTargets, offered: Sequence[str], kind: str
 ) -> list[FinalColumn]:
     """Return the prediction columns that the metric needs, with the user's names."""
+    if read.parts:
+        return [_column_of_target(view) for view in target_views(spec)]
     classes = read.target.classes or ()
     names = [read.user_name(label) for label in classes]
     if kind == "probability":
@@ -158,8 +179,18 @@ def _wanted_columns(
             FinalColumn(name=name, kind="flag", source=target, label=label)
             for name, label in zip(names, classes, strict=True)
         ]
-    cell = {"value": "number", "label_set": "labels", "ranking": "labels"}.get(kind, "text")
-    return [FinalColumn(name=name, kind=cell, source=name) for name in spec.targets]  # type: ignore[arg-type]
+    return [_column_of_target(spec, name) for name in spec.targets]
+
+
+def _column_of_target(spec: CompetitionSpec, name: str | None = None) -> FinalColumn:
+    """Return the column that holds the predictions of one target."""
+    target = name or spec.targets[0]
+    match metric_of(spec).prediction_kind(spec.task):
+        case "value" | "probability":
+            return FinalColumn(name=target, kind="number", source=target)
+        case "label_set" | "ranking":
+            return FinalColumn(name=target, kind="labels", source=target)
+    return FinalColumn(name=target, kind="text", source=target)
 
 
 def _fit_one_probability(spec: CompetitionSpec, read: ReadTargets, offered: Sequence[str]) -> _Fit:
@@ -231,10 +262,11 @@ def default_sample(user_spec: CompetitionSpec, key: str, test: pd.DataFrame) -> 
     return Sample(cells, tuple(names), CsvForm(), is_given=False)
 
 
-def default_cells(plan: SubmissionPlan, classes: Sequence[str] | None) -> dict[str, str]:
+def default_cells(plan: SubmissionPlan, first_labels: Mapping[str, str]) -> dict[str, str]:
     """Return the cells of the public sample submission by prediction column, like the first original row.
 
-    Other rows of the original may hold more than a default value.
+    Other rows of the original may hold more than a default value. `first_labels` has the first class of each
+    column of labels.
     """
     first = plan.cells.iloc[0].tolist()
     cells: dict[str, str] = {}
@@ -244,5 +276,8 @@ def default_cells(plan: SubmissionPlan, classes: Sequence[str] | None) -> dict[s
             if column.kind != "number" or _is_number(canonical):
                 cells[column.source] = canonical
     kinds = {column.source: column.kind for column in plan.final.columns}
-    neutral = {"number": "0", "text": (classes or ("",))[0]}
-    return {name: cells.get(name, neutral.get(kinds.get(name, ""), "")) for name in plan.columns[1:]}
+    neutral = {
+        name: {"number": "0", "text": first_labels.get(name, "")}.get(kinds.get(name, ""), "")
+        for name in plan.columns[1:]
+    }
+    return {name: cells.get(name, otherwise) for name, otherwise in neutral.items()}

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.competition.metric_names import canonical_metric
 from agent.competition.metrics import METRICS
-from agent.competition.spec import PredictionKind, Task
+from agent.competition.spec import SinglePrediction, SingleTask
 
 OWN: Final = "own"
 """Metric name of an answer that defines its own metric in code."""
@@ -36,7 +36,7 @@ class OwnAnswer(_AnswerModel):
     definition: str = Field(
         min_length=1, max_length=1000, description="What the metric measures, in one sentence."
     )
-    prediction: PredictionKind
+    prediction: SinglePrediction
     best: float = Field(description="The score of perfect predictions.")
     code: str = Field(
         description="A Python module that defines `score(truth, prediction)` and uses numpy alone."
@@ -56,7 +56,7 @@ class Answer(_AnswerModel):
     id_column: str
     targets: list[str] = Field(min_length=1, max_length=100)
     targets_why: str = Field(max_length=_WHY_LENGTH, description=_WHY)
-    task: Task
+    task: SingleTask
     task_why: str = Field(max_length=_WHY_LENGTH, description=_WHY)
     metric: str = Field(json_schema_extra={"enum": [*METRICS, OWN]})
     metric_parameter: float | None = Field(description="beta, k or quantile, if the metric needs one.")

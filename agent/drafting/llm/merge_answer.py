@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agent.competition.metric_parameters import MetricParameters
 from agent.competition.metrics import METRICS, get_metric
-from agent.competition.spec import METRIC_FILE, MetricParameters, OwnMetric, check_metric_code
+from agent.competition.spec import METRIC_FILE, OwnMetric, check_metric_code
 from agent.competition.submission import SubmissionFormat
 from agent.core.errors import SetupError
 from agent.drafting.llm.answer import OWN, Answer

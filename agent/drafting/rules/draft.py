@@ -9,8 +9,10 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
+from agent.competition.metric_parameters import MetricParameters
 from agent.competition.reading.user_table import STANDARD_FORM
-from agent.competition.spec import CompetitionSpec, CsvForm, MetricParameters, OwnMetric
+from agent.competition.spec import CompetitionSpec, CsvForm, OwnMetric
+from agent.competition.typed_targets import TypedTarget
 from agent.core.errors import SetupError
 from agent.core.files import translate_os_errors
 from agent.core.yaml_files import first_fault
@@ -18,9 +20,10 @@ from agent.drafting.rules.hold_out import make_hold_out
 from agent.drafting.rules.ids import IdGuess, guess_row_ids
 from agent.drafting.rules.inputs import GuessedInput, guess_inputs
 from agent.drafting.rules.sample import GENERATED_SAMPLE, generate_sample
+from agent.drafting.rules.several_targets import guess_targets_kind
 from agent.drafting.rules.suspicions import ask_about_suspicions
 from agent.drafting.rules.tables import FoundTables, Guess, find_tables
-from agent.drafting.rules.target import guess_target_kind
+from agent.drafting.rules.target import TargetGuess
 from agent.drafting.rules.targets import guess_fold, guess_label_table, guess_targets
 from agent.drafting.rules.time_split import guess_time_split
 
@@ -47,6 +50,12 @@ class SpecGuesses:
     own_metric: OwnMetric | None = None
     fields: Sequence[Guess] = ()
     """Guesses of optional fields, such as positive_class."""
+
+    typed: Sequence[TypedTarget] = ()
+    """Several targets with types."""
+
+    target_reasons: Sequence[Guess] = ()
+    """Reasons for their types."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
         "test": tables.test_name,
         "sample_submission": tables.sample_name or GENERATED_SAMPLE,
         "id_column": guesses.id_column.value,
-        "targets": guesses.targets.value,
+        "targets": list(guesses.typed) or guesses.targets.value,
         "label_table": None if guesses.label_table is None else guesses.label_table.value,
         "inputs": [column for column, _ in guesses.inputs],
         "csv": form,
@@ -137,6 +146,7 @@ def build_draft(tables: FoundTables, guesses: SpecGuesses) -> Draft:
         None if form == CsvForm() else form_guess,
         None if spec.id_from is not None else guesses.id_column,
         guesses.targets,
+        *guesses.target_reasons,
         guesses.task,
         guesses.metric,
         guesses.label_table,
@@ -163,7 +173,7 @@ def _guess_fields(tables: FoundTables, questions: Sequence[str]) -> SpecGuesses:
     ids, fold = guess_row_ids(tables), guess_fold(tables)
     fold_name = None if fold is None else str(fold.value)
     targets = guess_targets(tables, ids.sources, fold_name)
-    kind = guess_target_kind(tables, ids.sources, targets.names)
+    kind = guess_targets_kind(tables, ids.sources, targets.names)
     label_table = guess_label_table(tables, set(kind.labels)) if kind.labels else None
     taken = {*targets.names, *ids.sources, *([fold_name] if fold_name else [])}
     inputs, input_questions = guess_inputs(tables, taken, ids.name)
@@ -172,6 +182,8 @@ def _guess_fields(tables: FoundTables, questions: Sequence[str]) -> SpecGuesses:
     return SpecGuesses(
         id_column=ids.id_column,
         targets=targets.guess,
+        typed=kind.typed,
+        target_reasons=kind.target_reasons,
         task=kind.task,
         metric=kind.metric,
         label_table=label_table,
@@ -184,7 +196,7 @@ def _guess_fields(tables: FoundTables, questions: Sequence[str]) -> SpecGuesses:
             *ids.questions,
             *targets.questions,
             *kind.questions[first:],
-            *_suspicions(tables, ids, targets.names, kind.task.value == "regression", inputs),
+            *_suspicions(tables, ids, targets.names, kind, inputs),
             *input_questions,
         ],
         fields=[*([ids.id_from] if ids.id_from is not None else []), *kind.fields],
@@ -195,14 +207,17 @@ def _suspicions(
     tables: FoundTables,
     ids: IdGuess,
     targets: Sequence[str],
-    is_regression: bool,
+    kind: TargetGuess,
     inputs: Sequence[GuessedInput],
 ) -> list[str]:
+    numbers = {target.name for target in kind.typed if target.type in ("value", "bounded")}
+    if kind.task.value == "regression":
+        numbers = set(targets)
     names = [column.name for column, _ in inputs if column.role != "image"]
     return [
         question
         for target in targets[:5]
-        for question in ask_about_suspicions(tables, ids, target, names, is_regression)
+        for question in ask_about_suspicions(tables, ids, target, names, target in numbers)
     ]
 
 

@@ -12,6 +12,7 @@ HOLD_OUT_TRAIN, HOLD_OUT_TEST = "hold_out_train.csv", "hold_out_test.csv"
 _TRAIN = ("train", "training", "traindata", "trainingdata", "trainset", "trainlabels", "traininglabels")
 _TEST = ("test", "testing", "testdata", "testset", "testfeatures")
 _CLASS_TABLES = ("labels", "classes", "categories", "labelmap", "classnames")
+_MAPPING_WORDS = {"mapping", "mappings"}  # superclass_mapping.csv lists the classes of one of several targets
 _TRAIN_WORDS = {"train", "training", "traindata", "trainset", "xtrain", "ytrain"}
 _TEST_WORDS = {"test", "testing", "testdata", "testset", "xtest", "ytest", "predict"}
 _ANSWER_WORDS = {
@@ -57,7 +58,11 @@ def assign_roles(names: Sequence[str]) -> TableRoles:
     test, answers = _features_and_answers(test_side, words, _TEST)
     train, labels = _features_and_answers(train_side, words, _TRAIN)
     taken = {sample, train, labels, test, answers}
-    class_tables = tuple(name for name in rest if _plain(name) in _CLASS_TABLES and name not in taken)
+    class_tables = tuple(
+        name
+        for name in rest
+        if name not in taken and (_plain(name) in _CLASS_TABLES or words[name] & _MAPPING_WORDS)
+    )
     loose = [name for name in rest if name not in taken and name not in class_tables]
     hidden = [name for name in loose if words[name] & _ANSWER_WORDS]
     others = [name for name in loose if name not in hidden and name not in test_side]

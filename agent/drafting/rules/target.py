@@ -12,6 +12,7 @@ from agent.competition.labels import alike_labels, parse_flags, sort_labels
 from agent.competition.positive_class import guess_positive_class
 from agent.competition.preparation.sample_form import ends_with_label
 from agent.competition.spec import CsvForm
+from agent.competition.typed_targets import TypedTarget
 from agent.core.errors import SetupError
 from agent.drafting.rules.grades import order_of_grades
 from agent.drafting.rules.label_sets import find_label_sets
@@ -38,17 +39,20 @@ class TargetGuess:
     fields: tuple[Guess, ...] = field(default=())
     """Guesses of positive_class, class_order and label_separator, where they apply."""
 
+    typed: tuple[TypedTarget, ...] = ()
+    """Several targets with types."""
+
+    target_reasons: tuple[Guess, ...] = ()
+    """Reasons for their types, a guess `targets.NAME` for each."""
+
 
 def guess_target_kind(tables: FoundTables, ids: tuple[str, ...], targets: list[str]) -> TargetGuess:
-    """Guess whether the task is classification, multilabel or regression.
+    """Guess whether the task of one target is classification, multilabel or regression.
 
     Raises:
-        SetupError: A target is blank, constant or free text, or several targets are neither all numbers nor
-            all columns of 0 and 1.
+        SetupError: The target is blank, constant or free text.
     """
-    if len(targets) > 1:
-        return _guess_multi_target(tables, targets)
-    name = targets[0]
+    (name,) = targets
     cells = tables.train[name]
     filled = cells[cells.str.strip() != ""]
     if filled.nunique() < 2:
@@ -74,7 +78,8 @@ def guess_target_kind(tables: FoundTables, ids: tuple[str, ...], targets: list[s
     return _guess_classification(tables, name, filled, answers, numbers)
 
 
-def _guess_multi_target(tables: FoundTables, targets: list[str]) -> TargetGuess:
+def guess_multi_target(tables: FoundTables, targets: list[str]) -> TargetGuess | None:
+    """Return the task of several columns that are all numbers, or all flags; None for other columns."""
     if all(_are_flags(tables.train[name]) for name in targets):
         task = Guess(
             "task", "multilabel", f"each of the {len(targets)} target columns says yes or no to a label"
@@ -82,14 +87,8 @@ def _guess_multi_target(tables: FoundTables, targets: list[str]) -> TargetGuess:
         metric = Guess("metric", "roc_auc", "usual for a probability per label; averaged over the labels")
         question = "Is roc_auc the metric, or a score of labels said or not said, such as macro_f1?"
         return TargetGuess(task, metric, (question,), frozenset(targets))
-    for name in targets:
-        cells = tables.train[name]
-        if _numbers(cells[cells.str.strip() != ""], _form_of(tables)) is None:
-            raise SetupError(
-                f"{tables.folder}: the target '{name}' holds words, but there are {len(targets)} target "
-                "columns; several targets must all hold numbers, or all hold 0 and 1. "
-                "Predict one column at a time."
-            )
+    if any(numbers_of(tables, name) is None for name in targets):
+        return None
     task = Guess("task", "regression", f"{len(targets)} numeric target columns")
     metric = Guess("metric", "rmse", "usual for numbers; averaged over the target columns")
     return TargetGuess(task, metric, (_ask_about("rmse"),))
@@ -263,6 +262,12 @@ def _numbers(cells: "pd.Series[str]", form: CsvForm) -> "pd.Series[float] | None
         return plain.astype(float)
     numbers = pd.to_numeric(canonical_cells(cells, kind), errors="coerce").astype(float)
     return numbers[np.isfinite(numbers)]
+
+
+def numbers_of(tables: FoundTables, name: str) -> "pd.Series[float] | None":
+    """Return the numbers of a target; None for a column of another kind."""
+    cells = tables.train[name]
+    return _numbers(cells[cells.str.strip() != ""], _form_of(tables))
 
 
 def _form_of(tables: FoundTables) -> CsvForm:

@@ -74,16 +74,26 @@ def format_yaml(draft: Draft, notes: Sequence[str] = ()) -> str:
     for name in [name for name in CompetitionSpec.model_fields if name in shown]:
         if name in reasons:
             lines.append(f"# {reasons[name]}")
-        lines.append(f"{name}: {_format_flow(shown[name])}")
+        if name == "targets" and draft.spec.typed_targets:
+            lines += ["targets:", *_format_targets(draft.spec, reasons)]
+        else:
+            lines.append(f"{name}: {_format_flow(shown[name])}")
     return "\n".join([*lines, "inputs:", *_format_inputs(draft.spec, reasons)]) + "\n"
 
 
 def _shown_fields(spec: CompetitionSpec) -> dict[str, Any]:
     """Return the fields to write. Tables and ids are written even if they are the defaults."""
-    excluded: dict[str, Any] = {"inputs": True, "own_metric": {"code"}}
+    excluded: dict[str, Any] = {"inputs": True, "typed_targets": True, "own_metric": {"code"}}
     shown = spec.model_dump(mode="json", exclude=excluded, exclude_defaults=True)
     always = {"train", "test", "sample_submission"} | ({"id_column"} if spec.id_from is None else set())
     return shown | spec.model_dump(mode="json", include=always)
+
+
+def _format_targets(spec: CompetitionSpec, reasons: dict[str, str]) -> Iterator[str]:
+    for target in spec.typed_targets:
+        if reason := reasons.get(f"targets.{target.name}"):
+            yield f"  # {reason}"
+        yield f"  - {_format_flow(target.model_dump(mode='json', exclude_defaults=True))}"
 
 
 def _format_inputs(spec: CompetitionSpec, reasons: dict[str, str]) -> Iterator[str]:

@@ -147,6 +147,7 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         fold_metrics=evaluation.fold_scores,
         audit_metric=evaluation.audit,
         audit_se=evaluation.audit_error,
+        target_metrics=evaluation.target_scores,
         cut=cut_of(analysis),
         facts=facts(analysis),
         member_weights=member_weights(analysis),

@@ -205,6 +205,27 @@ def render(competition: Competition, slots: dict[str, Value]) -> dict[str, str]:
     return Renderer(FAMILY, competition.view).render(idea(slots))
 
 
+def ruff_complaints(folder: Path) -> str:
+    """What ruff says of rendered repositories below a folder; empty if all of them are clean."""
+    options = ["--isolated", "--no-cache", "--line-length", "110"]
+    first_party = "--config=lint.isort.known-first-party=['library']"
+    select = "--select=E,F,I,UP,B,SIM,C4,RUF100,RET,PIE,W,N"
+    said = ""
+    for command in (
+        ["check", "--quiet", "--output-format=concise", first_party, select],
+        ["format", "--check", "--diff"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", command[0], *options, *command[1:], "."],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said += (done.stdout + done.stderr)[:4000] if done.returncode else ""
+    return said
+
+
 @dataclass(frozen=True)
 class Run:
     """What a finished run printed and left behind."""

@@ -3,8 +3,6 @@
 import ast
 import itertools
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from agent.repository.family import Slot, Value
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.rendering import Renderer, write_tree
-from tests.templates.tabular.tabular_competitions import FAMILY, folded, idea, mixed, real
+from tests.templates.tabular.tabular_competitions import FAMILY, folded, idea, mixed, real, ruff_complaints
 
 COMPETITIONS = {
     "labels": mixed("classification", "qwk"),
@@ -107,21 +105,7 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_every_pair_parses_and_is_clean(rendered: Path) -> None:
     for file in rendered.rglob("*.py"):
         ast.parse(file.read_text(), str(file))
-    options = ["--isolated", "--no-cache", "--line-length", "110"]
-    first_party = "--config=lint.isort.known-first-party=['library']"
-    select = "--select=E,F,I,UP,B,SIM,C4,RUF100,RET,PIE,W,N"
-    for command in (
-        ["check", "--quiet", "--output-format=concise", first_party, select],
-        ["format", "--check", "--diff"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", command[0], *options, *command[1:], "."],
-            cwd=rendered,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (done.stdout + done.stderr)[:4000]
+    assert not ruff_complaints(rendered)
 
 
 def test_nothing_reads_what_it_should_not(rendered: Path) -> None:

@@ -82,13 +82,13 @@ def proven_values(
 
 
 def _in_order(search_space: SearchSpace) -> list[tuple[Family, Draft]]:
-    """Return the drafts in their order of trial: the first of each structure, then the others."""
+    """Return the drafts in their order of trial: baselines, the first of each structure, then the others."""
     first: list[tuple[Family, Draft]] = []
     later: list[tuple[Family, Draft]] = []
     seen: set[tuple[str, str]] = set()
     for family, draft in search_space.drafts():
         structure = (family.id, family.structure_of(search_space.draft_slots(family, draft)))
-        is_first = not family.structure or structure not in seen
+        is_first = draft.first or not family.structure or structure not in seen
         (first if is_first else later).append((family, draft))
         seen.add(structure)
     return [*first, *later]

@@ -249,3 +249,11 @@ def test_mars_itself_is_measured_with_its_nodes(tmp_path: Path, entrant: str) ->
     assert result.facts["nodes"] >= 1
     assert result.facts["tree"][0]["private_error"] is not None
     assert result.facts["ensembles"]["1"] > 0
+
+
+@pytest.mark.slow
+def test_a_second_run_is_compared_with_the_first_one_in_its_home(tmp_path: Path) -> None:
+    result = _measure("mars-second", _folder(tmp_path, metric="roc_auc", rows=240), minutes=0.4)
+    assert result.failure is None
+    (first,) = result.facts["earlier_errors"]
+    assert 0 <= first < 0.2

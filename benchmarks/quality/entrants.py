@@ -35,7 +35,7 @@ VARIANTS: Mapping[str, Variant] = {
 
 
 def reads(entrant: str) -> str:
-    """Return what an entrant reads: `tables`, `pictures` or `all`."""
+    """Return what an entrant reads: `tables`, `texts` (tables with texts), `pictures` or `all`."""
     return "all" if entrant in VARIANTS else PEERS[entrant].reads
 
 

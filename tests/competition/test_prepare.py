@@ -372,12 +372,26 @@ def test_a_folder_without_rights_is_a_sentence() -> None:
                 writing.result()
 
 
-@pytest.mark.parametrize("name", ["digits", "signals", pytest.param("imet-2020", marks=pytest.mark.slow)])
-def test_the_bundled_competitions_are_prepared(tmp_path: Path, name: str) -> None:
+LABELS_APART = "The targets in train_labels.csv are matched with train_features.csv by 'uid'."
+
+
+@pytest.mark.parametrize(
+    ("name", "audit", "warnings"),
+    [
+        ("digits", 200, ()),
+        ("signals", 200, ()),
+        ("metric-matching", 300, ()),
+        ("youth-mental-health", 200, (LABELS_APART,)),
+        pytest.param("imet-2020", 200, (), marks=pytest.mark.slow),
+    ],
+)
+def test_the_bundled_competitions_are_prepared(
+    tmp_path: Path, name: str, audit: int, warnings: tuple[str, ...]
+) -> None:
     competition, home = find_competition(name), Home(tmp_path)
     # Not "auto": whoever is signed in to Kaggle would download the real data.
     data = locate_data(competition, home, "sample" if competition.spec.sample_script else "full", run_plainly)
     prepared = prepare(competition.spec, data, home)
-    assert prepared.rows.audit == 200
-    assert prepared.warnings == ()
+    assert prepared.rows.audit == audit
+    assert prepared.warnings == warnings
     assert prepared.kind == data.kind

@@ -68,6 +68,7 @@ def _describes(condition: Condition, facts: DataFacts) -> bool:
         (condition.min_numbers is None or facts.numbers >= condition.min_numbers)
         and (condition.min_times is None or facts.times >= condition.min_times)
         and (condition.min_categories is None or facts.categories >= condition.min_categories)
+        and (condition.min_texts is None or facts.texts >= condition.min_texts)
         and (condition.max_inputs is None or facts.inputs <= condition.max_inputs)
         and (condition.max_classes is None or facts.classes <= condition.max_classes)
         and (condition.has_gaps is None or facts.has_gaps == condition.has_gaps)

@@ -70,7 +70,7 @@ def test_nothing_reads_what_it_should_not(rendered: Path) -> None:
 
 
 def test_lessons_stand_where_their_slot_is() -> None:
-    planned = idea({"characters": 4}, {"words": ("00003",), "naive_bayes": ("00011", "00012")})
+    planned = idea({"naive_bayes": True}, {"words": ("00003",), "naive_bayes": ("00011", "00012")})
     files = Renderer(FAMILY, COMPETITIONS["labels"].view).render(planned)
     lines = files["library/config.py"].splitlines()
     assert "longest_run" in lines[lines.index("    # Cite Lesson 00003") + 1]
@@ -79,7 +79,13 @@ def test_lessons_stand_where_their_slot_is() -> None:
 
 def test_drafts_and_moves_lead_somewhere() -> None:
     starts = [FAMILY.fill(dict(draft.set), draft.id) for draft in FAMILY.drafts]
-    opposite = {"naive_bayes": False, "sublinear": False, "text_columns": "joined", "threshold": "fixed"}
+    opposite = {
+        "naive_bayes": True,
+        "characters": 0,
+        "sublinear": False,
+        "text_columns": "joined",
+        "threshold": "fixed",
+    }
     starts += [
         {**start, **opposite, "encoder": "all-MiniLM-L12-v2", "decision": "prior_corrected"}
         for start in starts

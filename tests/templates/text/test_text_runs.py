@@ -12,23 +12,26 @@ from tests.templates.tabular.tabular_competitions import Competition, Run, folde
 from tests.templates.text.text_competitions import BOTH_TEXTS, lay_out, run_all, score, texts
 
 CASES: dict[str, tuple[Competition, dict[str, Value]]] = {
-    "labels": (folded(texts("classification", "accuracy"), 4), {}),
+    "labels": (folded(texts("classification", "accuracy"), 4), {"naive_bayes": True}),
     "one probability": (
         texts("classification", "roc_auc", BOTH_TEXTS, classes=2),
-        {"text_columns": "joined", "words": 1},
+        {"text_columns": "joined", "words": 1, "naive_bayes": True, "characters": 0},
     ),
     "probabilities": (
         texts("classification", "log_loss", {"body": "text"}),
-        {"naive_bayes": False, "characters": 4},
+        {"characters": 4},
     ),
     "corrected labels": (
         folded(texts("classification", "balanced_accuracy"), 3),
         {"decision": "prior_corrected"},
     ),
     "label sets": (folded(texts("multilabel", "micro_f1"), 4), {}),
-    "label sets of rare labels": (folded(texts("multilabel", "macro_f1"), 3), {"sublinear": False}),
+    "label sets of rare labels": (
+        folded(texts("multilabel", "macro_f1"), 3),
+        {"sublinear": False, "naive_bayes": True},
+    ),
     "label sets at one half": (texts("multilabel", "micro_f1", BOTH_TEXTS), {"threshold": "fixed"}),
-    "values": (folded(texts("regression", "r2"), 4), {"characters": 5}),
+    "values": (folded(texts("regression", "r2"), 4), {"characters": 0}),
 }
 REFITTED = ("labels", "one probability", "label sets", "values")
 

@@ -126,3 +126,11 @@ def test_an_unknown_label_is_named(tmp_path: Path) -> None:
     (run,) = run_all([folder])
     assert run.exit_code != 0
     assert "1 labels are not in classes.csv, first 'good'." in run.output
+
+
+def test_texts_without_a_word_are_no_error(tmp_path: Path) -> None:
+    competition = texts("classification", "accuracy", {"body": "text"})
+    for table in competition.tables.values():
+        table["body"] = " "
+    (run,) = run_all([lay_out(competition, {}, tmp_path)])
+    assert run.printed == pytest.approx(score(competition, tmp_path))

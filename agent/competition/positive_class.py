@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.competition.metrics import metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import CompetitionSpec
+from agent.core.format import listed
 
 _YES_WORDS = (
     "yes y true t positive pos present bad churn churned churner leave leaves leaver left exited exit "
@@ -97,6 +98,8 @@ def doubt_positive_class(
 def describe_positive_class(prepared: Prepared) -> str | None:
     """Return a sentence on the class that one probability or the metric means; None if all classes count."""
     spec, names = prepared.spec, prepared.class_names
+    if spec.task == "several":
+        return _describe_positive_classes(prepared)
     if spec.task != "classification" or names is None or len(names) != 2:
         return None
     metric, (negative, positive) = metric_of(spec), names
@@ -107,6 +110,18 @@ def describe_positive_class(prepared: Prepared) -> str | None:
     if metric.binary_only:
         return f"The metric '{metric.name}' scores the class '{positive}', not '{negative}'."
     return None
+
+
+def _describe_positive_classes(prepared: Prepared) -> str | None:
+    """Return a sentence on the positive classes of several targets; None if all classes count."""
+    named = []
+    for view, classes in prepared.views:
+        metric = metric_of(view)
+        if classes is not None and (
+            metric.binary_only or has_one_probability(view, (view.id_column, *view.targets))
+        ):
+            named.append(f"'{classes[-1]}' of '{view.targets[0]}'")
+    return f"Positive classes: {listed(named, 10)}." if named else None
 
 
 def _guess(positive: str, first: str, second: str, reason: str) -> PositiveGuess:

@@ -27,6 +27,7 @@ from agent.competition.quantities import parse_quantities, plain_numbers, quanti
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import require_columns
 from agent.competition.target_types import (
+    doubt_parents,
     novel_labels,
     require_bounds,
     require_one_column,
@@ -108,7 +109,9 @@ def read_targets(spec: CompetitionSpec, table: pd.DataFrame, folder: Path) -> Re
         parts = [read_targets(view, table, folder) for view in target_views(spec)]
         for view, part in zip(target_views(spec), parts, strict=True):
             require_one_column(view, part.target.classes)
-        return _side_by_side(parts)
+        joined = _side_by_side(parts)
+        doubts = doubt_parents(spec, joined.cells, folder / (spec.train_labels or spec.train))
+        return replace(joined, warnings=(*joined.warnings, *doubts))
     file = folder / (spec.train_labels or spec.train)
     require_columns(table, spec.targets, file)
     cells = table[list(spec.targets)].copy()

@@ -69,3 +69,20 @@ def require_one_column(view: CompetitionSpec, classes: Sequence[str] | None) -> 
             f"The metric '{metric.name}' of the target '{view.targets[0]}' takes a probability per class, "
             "but each of several targets has one column; choose a metric of labels, such as accuracy."
         )
+
+
+def doubt_parents(spec: CompetitionSpec, cells: pd.DataFrame, file: Path) -> tuple[str, ...]:
+    """Return a warning per parent target if a label of its child has several parents in the training rows."""
+    warnings = []
+    for parent in spec.typed_targets:
+        if (child := parent.parent_of) is None:
+            continue
+        parents = cells.groupby(child)[parent.name].nunique()
+        crossing = parents[parents > 1]
+        if len(crossing):
+            warnings.append(
+                f"{file.name}: {len(crossing)} of {len(parents)} labels of '{child}' occur with several "
+                f"labels of '{parent.name}', first '{crossing.index[0]}', although parent_of says that each "
+                "has one; correct the table, or remove parent_of from competition.yaml."
+            )
+    return tuple(warnings)

@@ -94,7 +94,8 @@ def cut_of(analysis: dict[str, object]) -> Cut | None:
     )
     if not isinstance(what, str) or not isinstance(share, int | float) or not 0 < share <= 1 - LEAST_CUT:
         return None  # NaN is not above 0
-    return Cut(what=plain_text(what, 60), share=float(share))
+    anew = isinstance(reported, dict) and reported.get("anew") is True
+    return Cut(what=plain_text(what, 60), share=float(share), anew=anew)
 
 
 def facts(analysis: dict[str, object]) -> dict[str, str]:

@@ -64,6 +64,7 @@ class Cut(Frozen):
 
     what: str = Field(description="What it used a part of, e.g. `training rows`, `epochs`, `rounds`.")
     share: float = Field(gt=0, lt=1, description="The part that it used.")
+    anew: bool = Field(default=False, description="Whether more time cannot build on what this time did.")
 
 
 class LeakageProbe(Frozen):

@@ -1,5 +1,6 @@
 """Families: templates for one kind of task, with slots, moves and drafts, read from `family.yaml`."""
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from agent.core.errors import SetupError
 from agent.core.paths import Home, templates_dir
 from agent.core.registry import BUILT_IN, Registry
 from agent.core.yaml_files import read_yaml
-from agent.repository.family_parts import CachedWork, Frozen, PretrainedWeights, SearchRange
+from agent.repository.family_parts import CachedWork, Frozen, JointCost, PretrainedWeights, SearchRange
 from agent.repository.family_parts import Condition as Condition
 from agent.repository.family_parts import Value as Value
 
@@ -228,6 +229,7 @@ class Family(Frozen):
         description="Slots of numbers that go down their ladders, in this order, where an idea does not fit "
         "the time; each with its least value.",
     )
+    joint_costs: tuple[JointCost, ...] = Field(default=(), description="Beside the costs of single values.")
     cached: tuple[CachedWork, ...] = Field(
         default=(), description="Work that later nodes find in the cache; the first that applies."
     )
@@ -257,6 +259,7 @@ class Family(Frozen):
                     raise ValueError(f"{owner.id}: slot {name!r} does not accept {value!r}")
         parts = {
             "structure": self.structure,
+            "joint_costs": [name for joint in self.joint_costs for name in joint.slots],
             "cached": [name for work in self.cached for name in (*work.slots, *work.when.slots)],
             "weights": self.weights.slots if self.weights else (),
         }
@@ -312,7 +315,7 @@ class Family(Frozen):
         cost = 1.0
         for name, value in slots.items():
             cost *= self.slots[name].cost_of(value)
-        return cost
+        return cost * math.prod(joint.cost for joint in self.joint_costs if joint.applies(slots))
 
     def fill(self, chosen: dict[str, Value], where: str) -> dict[str, Value]:
         """Return the defaults overlaid with the chosen values.

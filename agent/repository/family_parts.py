@@ -1,5 +1,6 @@
 """Parts of `family.yaml` that say where something applies and what the search may expect."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -66,6 +67,17 @@ class SearchRange(Frozen):
         if self.range[0] > self.range[1]:
             raise ValueError(f"search_ranges: {list(self.range)} is empty; write the lower bound first")
         return self
+
+
+class JointCost(Frozen):
+    """A factor of the cost of blueprints in which several slots have some values together."""
+
+    slots: dict[str, tuple[Value, ...]] = Field(min_length=1)
+    cost: float = Field(gt=0, allow_inf_nan=False)
+
+    def applies(self, slots: Mapping[str, Value]) -> bool:
+        """Return whether each of its slots has one of its values, as far as it is among `slots`."""
+        return all(slots[name] in values for name, values in self.slots.items() if name in slots)
 
 
 class CachedWork(Frozen):

@@ -43,12 +43,18 @@ def continued_idea(node: Node) -> Idea:
 
 def continued_seconds(node: Node) -> float:
     """Return the seconds that a cut node takes to come to its end, with the caches that it has built."""
-    return whole_seconds(node) - (node.seconds - node.own_seconds)
+    return whole_seconds(node) - _done_seconds(node)
 
 
 def _least_seconds(node: Node) -> float:
     """Return the seconds in which a continuation does clearly more work; the caches are done already."""
-    return LEAST_GROWTH * node.seconds - (node.seconds - node.own_seconds)
+    return LEAST_GROWTH * node.seconds - _done_seconds(node)
+
+
+def _done_seconds(node: Node) -> float:
+    """Return the seconds of a node's caches that its continuation finds."""
+    cut = node.result.cut if node.result else None
+    return 0.0 if cut is not None and cut.anew else node.seconds - node.own_seconds
 
 
 def _promise(state: RunState, node: Node) -> float:

@@ -9,7 +9,8 @@ from agent.search.reward import normalised_scores
 FIRST_SHARE = 0.5
 FIRST_S = 60.0
 FIRST_MOST_SHARE = 0.9
-SECOND_SHARE = 0.4  # the second node: the strong baseline of a family whose first one is the fastest
+BASELINE_SHARE = 0.4  # the next drafts: the strong baselines of a family whose first one is the fastest
+BASELINES = 4
 DRAFT_SHARE = 0.2
 BEST_SHARE = 0.4  # an improvement of the best node
 WORST_SHARE = 0.1  # an improvement of a node far behind the best
@@ -55,7 +56,7 @@ def _share(state: RunState, parent: Node | None, left_s: float) -> float:
     if not state.valid:
         return max(FIRST_SHARE, min(FIRST_S / max(left_s, 1.0), FIRST_MOST_SHARE))
     if parent is None:
-        return SECOND_SHARE if len(state.valid) == 1 else DRAFT_SHARE
+        return BASELINE_SHARE if len(state.valid) < BASELINES else DRAFT_SHARE
     return WORST_SHARE + (BEST_SHARE - WORST_SHARE) * _promise(state, parent)
 
 

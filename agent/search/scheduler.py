@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.planner.base import Planner, Request
 from agent.record.events import Operator, RunSettings
+from agent.record.settings import EarlierNode
 from agent.record.state import Node, RunState, variant_key
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.search.branches import parents_by_worth
@@ -26,6 +27,9 @@ LEAST_LOOKS = 2
 # After that, a structure that takes no more than this share of the time left is still looked at.
 LATE_LOOK_SHARE = 0.08
 MAX_REPEATS = 3
+# The first nodes that a run takes over from an earlier one; more of them within a share of time and nodes.
+LEAST_STARTS = 3
+START_SHARE = 0.3
 Look = Literal["first", "late", "none"]
 IMPORTED_NODE = 1  # the node of the imported repository, in the source run and in its replay
 FALLBACKS = 10  # best nodes to try if the planner has no idea for the policy's choice
@@ -161,13 +165,22 @@ def _next_warm_start(state: RunState, budget: Budget) -> Propose | None:
     warm = state.run.warm_start
     if warm is None:
         return None
-    for start in warm.starts:
+    for number, start in enumerate(warm.starts):
+        if number >= LEAST_STARTS and not _may_start(warm.starts[: number + 1], state.run):
+            return None
         is_new = variant_key(start.blueprint, None) not in state.variants
         if is_new and start.seconds <= node_limit_s(state, None):
             idea = placeholder_idea(f"node {start.node:03d} of run {warm.run}", start.title, start.blueprint)
             note = f"The start of this run: node {start.node:03d} of run {warm.run}, on the same data."
             return Propose("draft", (), idea, start.seconds, note=note)
     return None
+
+
+def _may_start(starts: Sequence[EarlierNode], run: RunSettings) -> bool:
+    """Return whether so many nodes of an earlier run take no more than their share of the time and nodes."""
+    if run.max_nodes is not None and len(starts) > START_SHARE * run.max_nodes:
+        return False
+    return sum(start.seconds for start in starts) <= START_SHARE * run.budget_s
 
 
 def scheduler_of(run: RunSettings, planner: Planner, policy: Policy | None = None) -> Scheduler:

@@ -15,7 +15,7 @@ from agent.record.state import Node, RunState
 from agent.repository.family import Value
 from agent.solution.card import load_card
 
-MOST_STARTS = 3  # first nodes of the run, of different structures
+MOST_STARTS = 20  # first nodes of the run: as many as the members of most ensembles
 MOST_KNOWN = 60  # best nodes whose scores are evidence
 
 
@@ -49,9 +49,9 @@ def find_warm_start(
         return None
     known = list(_readable(state, search_space))
     chosen = state.nodes[card.node]
-    first = chosen.parents if chosen.operator == "ensemble" else (chosen.id,)
+    first = chosen.weighted_members if chosen.operator == "ensemble" else (chosen.id,)
     kept = [node for node in known if node.node in first]
-    starts = _of_distinct_structures(kept or known, search_space)
+    starts = _of_each_structure_first(kept, search_space) if kept else _leaders(known, search_space)
     if not starts:
         return None
     return WarmStart(
@@ -94,7 +94,13 @@ def _allowed_slots(state: RunState, node: Node, search_space: SearchSpace) -> di
     return slots if search_space.allows(family, slots) else None
 
 
-def _of_distinct_structures(nodes: Iterable[EarlierNode], search_space: SearchSpace) -> list[EarlierNode]:
+def _of_each_structure_first(nodes: Sequence[EarlierNode], search_space: SearchSpace) -> list[EarlierNode]:
+    """Return the nodes; the first one of each structure comes before the others."""
+    leaders = _leaders(nodes, search_space)
+    return [*leaders, *(node for node in nodes if node not in leaders)]
+
+
+def _leaders(nodes: Iterable[EarlierNode], search_space: SearchSpace) -> list[EarlierNode]:
     """Return the first node of each structure."""
     found: dict[tuple[str, str], EarlierNode] = {}
     for node in nodes:

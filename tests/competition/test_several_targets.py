@@ -10,6 +10,7 @@ from agent.competition.evaluation import check_metric, evaluate, write_test_subm
 from agent.competition.grading import grade_submission
 from agent.competition.label_permutation import judge_fits, make_permutation_test, read_fit
 from agent.competition.metrics import metric_of
+from agent.competition.positive_class import describe_positive_class
 from agent.competition.prepared import Prepared, load_prepared
 from agent.competition.spec import load_spec
 from agent.competition.submission import SubmissionFormat, read_truth, write_submission
@@ -61,6 +62,19 @@ def test_classes_and_columns_of_each_target_are_prepared(tmp_path: Path) -> None
     classes = read_table(prepared.metadata, "classes.csv")
     assert classes[classes["target"] == "breed"]["label"].tolist() == ["bird", "cat", "dog", "other"]
     assert load_prepared(prepared.root) == prepared
+
+
+def test_the_positive_class_of_each_binary_target_is_told(tmp_path: Path) -> None:
+    assert describe_positive_class(prepared_folder(tmp_path)) == "Positive classes: 'yes' of 'churn'."
+
+
+def test_the_fingerprint_counts_what_is_set_of_a_target(tmp_path: Path) -> None:
+    prints = set()
+    for number, weight in enumerate((2, 2.0, 3)):
+        folder = tmp_path / str(number)
+        prints.add(prepared_folder(folder, targets=replaced("price", weight=weight)).fingerprint)
+
+    assert len(prints) == 2
 
 
 def test_every_target_is_stratified(tmp_path: Path) -> None:
@@ -200,6 +214,32 @@ def test_data_that_contradict_a_type_are_named(
 ) -> None:
     with pytest.raises(SetupError, match=sentence):
         prepared_folder(tmp_path, targets=targets)
+
+
+def test_a_child_with_several_parents_is_doubted(tmp_path: Path) -> None:
+    grades = replaced("grade", type="category", metric="accuracy", order=None, parent_of="breed")
+    churns = replaced("churn", parent_of="breed")
+
+    doubted = prepared_folder(tmp_path / "a", targets=grades)
+    doubted_too = prepared_folder(tmp_path / "b", targets=churns)
+
+    assert any("3 of 3 labels of 'breed' occur with several labels" in note for note in doubted.warnings)
+    assert any("several labels of 'churn', first 'bird'" in note for note in doubted_too.warnings)
+
+
+def test_a_child_with_one_parent_each_is_not_doubted(tmp_path: Path) -> None:
+    targets = [*TARGETS, {"name": "kind", "type": "category", "metric": "accuracy", "parent_of": "breed"}]
+    several_folder(tmp_path / "raw", targets=targets)
+    for name in ("train", "sample_submission"):
+        file = tmp_path / "raw" / f"{name}.csv"
+        table = pd.read_csv(file, keep_default_na=False)
+        table.assign(kind=np.where(table["breed"] == "bird", "feathers", "fur")).to_csv(file, index=False)
+    spec = load_spec(tmp_path / "raw" / "competition.yaml")
+
+    prepared = prepare_folder(spec, tmp_path / "raw")
+
+    assert prepared.spec.typed_targets[-1].parent_of == "breed"
+    assert not any("parent_of" in note for note in prepared.warnings)
 
 
 def test_a_blank_target_is_named_or_its_row_is_left_out(tmp_path: Path) -> None:

@@ -17,11 +17,15 @@ from agent.repository.family import Family
 from agent.repository.run_templates import Templates
 from agent.reproduce.decisions import verify_by
 from agent.reproduce.recorded_answers import RecordedAnswers
-from tests.support.scripted_run import ScriptedExecutor, ScriptedRun, rows
+from tests.support.scripted_run import ScriptedClock, ScriptedExecutor, ScriptedRun, rows
 
 
 class BlendingExecutor(ScriptedExecutor):
-    """Candidates write raw outputs; an ensemble weighs its first member only."""
+    """Candidates write raw outputs; an ensemble weighs its first members only."""
+
+    def __init__(self, clock: ScriptedClock, weighted: int = 1) -> None:
+        super().__init__(clock)
+        self.weighted = weighted
 
     def execute(self, job: Job, stop_check: StopCheck | None = None) -> Outcome:
         config = (job.workspace / "library" / "config.py").read_text()
@@ -31,8 +35,9 @@ class BlendingExecutor(ScriptedExecutor):
             (job.workspace / folder).mkdir(exist_ok=True)
         self.clock.now += 2.0
         score = self._write(job, 0.95)
-        first = min(place.name for place in (job.workspace / "members").iterdir())
-        analysis = {"combination": "blend", "combination_reason": "as told", "weights": {first: 1.0}}
+        members = sorted(place.name for place in (job.workspace / "members").iterdir())[: self.weighted]
+        weights = dict.fromkeys(members, 1 / len(members))
+        analysis = {"combination": "blend", "combination_reason": "as told", "weights": weights}
         (job.workspace / "working" / "analysis.json").write_text(json.dumps(analysis))
         log = job.workspace / ".mars" / job.log_name
         log.parent.mkdir(exist_ok=True)

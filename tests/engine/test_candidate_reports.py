@@ -10,6 +10,8 @@ from agent.record.events import Cut
 
 def test_a_candidate_says_what_its_limit_cut_short() -> None:
     assert cut_of({"cut": {"what": "training rows", "share": 0.4}}) == Cut(what="training rows", share=0.4)
+    anew = cut_of({"cut": {"what": "pixels", "share": 0.4, "anew": True}})
+    assert anew == Cut(what="pixels", share=0.4, anew=True)
 
 
 @pytest.mark.parametrize(

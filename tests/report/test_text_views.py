@@ -51,6 +51,16 @@ def test_scores_over_several_folds_say_so_and_others_do_not(tmp_path: Path) -> N
     assert re.search(r"after each fold +0\.7500, –, 0\.8125", shown)
 
 
+def test_the_score_of_each_target_is_shown(tmp_path: Path) -> None:
+    state = started()
+    finish(state, propose(state), 0.75, target_metrics={"churn": 0.5, "price": None})
+
+    shown = as_text(render_node(state, state.nodes[1], tmp_path, "", {}))
+
+    assert re.search(r"target churn +0\.5000", shown)
+    assert re.search(r"target price +–", shown)
+
+
 def _of_one_fold() -> RunState:
     state = started()
     add(state, None, 0.5)

@@ -45,6 +45,22 @@ def test_a_family_that_names_an_unknown_slot_or_key_is_refused(tmp_path: Path) -
         load_family(_broken(tmp_path, colour="red"))
 
 
+def test_values_together_may_cost_more_or_less_than_each_alone(tmp_path: Path) -> None:
+    plain = load_family(_broken(tmp_path))
+    depth, kind = plain.slots["depth"].values[-1], plain.slots["kind"].values[-1]
+    joint = {"slots": {"depth": [depth], "kind": [kind]}, "cost": 0.5}
+    family = load_family(_broken(tmp_path, joint_costs=[joint]))
+    both = {**plain.defaults, "depth": depth, "kind": kind}
+    other = {**both, "kind": plain.slots["kind"].values[0]}
+    assert family.relative_cost(both) == pytest.approx(0.5 * plain.relative_cost(both))
+    assert family.relative_cost(other) == plain.relative_cost(other)
+    assert family.relative_cost({"depth": depth}) == pytest.approx(
+        0.5 * plain.relative_cost({"depth": depth})
+    )
+    with pytest.raises(SetupError, match="joint_costs: unknown slot 'colour'"):
+        load_family(_broken(tmp_path, joint_costs=[{"slots": {"colour": ["red"]}, "cost": 2}]))
+
+
 def test_a_blueprint_file_is_filled_with_defaults_and_checked(tmp_path: Path, toy_family: Family) -> None:
     file = tmp_path / "seed.yaml"
     file.write_text("family: toy\nslots: {depth: 3}\n")

@@ -13,6 +13,7 @@ from agent.repository.ensemble_code import MemberSource, ensemble_files
 from agent.repository.family import Family, Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView
+from agent.repository.target_parts import TargetPart
 
 MARKS = (
     'my "image" id',
@@ -125,3 +126,41 @@ def test_names_of_blends_reach_code_unchanged(task: Task, shift: int) -> None:
     members = [MemberSource(f"00{number}", MARKS[number], {}) for number in range(2)]
     found = strings_of(ensemble_files(members, view, idea_of(TABULAR, {}), templates_dir()))
     assert {view.id_column, *view.target_columns} <= found
+
+
+def several_view(shift: int) -> TaskView:
+    """A competition of a category, a probability and a bounded value whose names hold marks."""
+    view = hostile_view("classification", shift)
+    marks = MARKS[shift:] + MARKS[:shift]
+    kinds = (("accuracy", "label", 3), ("roc_auc", "probability", 2), ("r2", "value", None))
+    parts, first = [], 0
+    for mark, (metric, prediction, classes) in zip(marks, kinds, strict=False):
+        part = TargetPart(
+            name=f"target {mark}",
+            type="bounded" if classes is None else "category",
+            task="regression" if classes is None else "classification",
+            prediction=prediction,
+            metric=metric,
+            metric_definition=f"The definition of {mark}",
+            higher_is_better=True,
+            weight=1 + first,
+            n_classes=classes,
+            bounds=(0, 10) if classes is None else None,
+            first_output=first,
+        )
+        parts.append(part)
+        first += part.width
+    names = tuple(part.name for part in parts)
+    changes = {"task": "several", "metric": "mean_of", "prediction": "several", "n_classes": None}
+    columns = {"target_columns": names, "submission_columns": (view.submission_columns[0], *names)}
+    return view.model_copy(update={**changes, **columns, "targets": tuple(parts)})
+
+
+@pytest.mark.parametrize("shift", range(len(MARKS)))
+def test_names_of_several_targets_reach_code_unchanged(shift: int) -> None:
+    view = several_view(shift)
+    found = strings_of(Renderer(TABULAR, view).render(idea_of(TABULAR, dict(TABULAR.defaults))))
+    members = [MemberSource(f"00{number}", MARKS[number], {}) for number in range(2)]
+    blended = strings_of(ensemble_files(members, view, idea_of(TABULAR, {}), templates_dir()))
+    assert {view.id_column, *view.target_columns} <= found
+    assert set(view.target_columns) <= blended

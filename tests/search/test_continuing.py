@@ -5,7 +5,7 @@ import pytest
 from agent.planner.base import Proposal, Request
 from agent.record.state import RunState
 from agent.repository.family import Family
-from agent.search.continuing import node_to_continue
+from agent.search.continuing import continued_seconds, node_to_continue
 from agent.search.policy import Greedy
 from agent.search.scheduler import Propose, Scheduler
 from tests.support.states import add, finish, idea, propose, started
@@ -79,6 +79,16 @@ def test_a_node_whose_time_went_into_caches_goes_on_with_less_time_than_it_had()
     cut_node(state, 0.3, share=0.06, seconds=100.0, cache_seconds=85.0)
     assert waiting(state, left_s=65.0) == 1  # 1.4 times the work, of which 85 s are done
     assert waiting(state, left_s=64.0) is None
+
+
+def test_a_node_that_would_begin_anew_needs_its_whole_time() -> None:
+    state = started(**SHARES)
+    number = propose(state)
+    cut = {"what": "pixels", "share": 0.6, "anew": True}
+    finish(state, number, 0.3, 60.0, cache_seconds=55.0, cut=cut)
+    assert continued_seconds(state.nodes[number]) == pytest.approx(100.0)
+    assert waiting(state, left_s=99.0) == 1  # 1.4 times the work
+    assert waiting(state, left_s=98.0) is None
 
 
 def test_a_baseline_that_a_busy_machine_cut_goes_on_before_anything_else() -> None:

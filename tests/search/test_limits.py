@@ -28,22 +28,21 @@ def test_in_a_short_run_the_first_baseline_gets_a_minute_or_nearly_all(
     assert limit(state, None) == pytest.approx(expected_s)
 
 
-def test_the_second_baseline_gets_more_than_a_later_draft() -> None:
+def test_the_next_baselines_get_more_than_a_later_draft() -> None:
     state = started(**SHARES)
-    add(state, None, 0.5)
-    assert limit(state, None) == pytest.approx(0.4 * (588 - 10))
-    add(state, None, 0.6)
-    assert limit(state, None) == pytest.approx(0.2 * (588 - 20))
+    for number, share in ((1, 0.4), (2, 0.4), (3, 0.4), (4, 0.2)):
+        add(state, None, 0.5 + 0.1 * number)
+        assert limit(state, None) == pytest.approx(share * (588 - 10 * number))
 
 
 def test_the_limit_is_a_share_of_the_time_left_that_grows_with_the_parents_score() -> None:
     state = started(**SHARES)
-    for score in (0.5, 0.9, 0.7):
+    for score in (0.5, 0.9, 0.8, 0.4):
         add(state, None, score)
-    left_s = 588 - 30
+    left_s = 588 - 40
     assert limit(state, 2) == pytest.approx(0.4 * left_s)
-    assert limit(state, 1) == pytest.approx(0.1 * left_s)
-    assert limit(state, 1) < limit(state, 3) < limit(state, 2)
+    assert limit(state, 4) == pytest.approx(0.1 * left_s)
+    assert limit(state, 4) < limit(state, 3) < limit(state, 2)
     assert limit(state, None) == pytest.approx(0.2 * left_s)
     assert limit(state, 1, continued=True) == pytest.approx(0.85 * left_s)
 

@@ -1,6 +1,7 @@
 import pytest
 
 from agent.planner.base import Proposal, Request
+from agent.record.settings import EarlierNode, WarmStart
 from agent.repository.family import Family
 from agent.repository.idea import Blueprint
 from agent.search.policy import Greedy
@@ -106,3 +107,34 @@ def test_many_failures_in_a_row_end_the_search() -> None:
     assert Scheduler(Greedy(), Scripted()).next(state) is not None
     add(state, None, None)
     assert Scheduler(Greedy(), Scripted()).next(state) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "settings", "expected"),
+    [(10.0, {}, 18), (60.0, {}, 3), (0.1, {}, 20), (0.1, {"max_nodes": 30}, 9), (0.1, {"max_nodes": 4}, 3)],
+)
+def test_nodes_of_an_earlier_run_take_a_part_of_the_time_and_of_the_nodes(
+    seconds: float, settings: dict[str, object], expected: int
+) -> None:
+    starts = tuple(
+        EarlierNode(
+            node=number,
+            title=f"Start {number}",
+            blueprint=Blueprint(family="toy", slots={"number": number}),
+            metric=0.5,
+            seconds=seconds,
+        )
+        for number in range(100, 120)
+    )
+    warm = WarmStart(run="earlier", starts=starts)
+    state = started(rules=3, final_node_minutes=2.0, warm_start=warm, **settings)
+    taken = 0
+    while (action := Scheduler(Greedy(), Scripted()).next(state)) is not None:
+        if isinstance(action, Repeat):
+            state.nodes[action.node].repeats.append(0.5)
+            continue
+        if not action.idea.title.startswith("Start"):
+            break
+        finish(state, propose(state, what=action.idea), 0.5, seconds=seconds)
+        taken += 1
+    assert taken == expected

@@ -1,5 +1,6 @@
 """The second run on a competition takes over what the first one found."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from agent.record.settings import WarmStart
 from agent.repository.family import Family
 from agent.solution.card import make_card
 from agent.solution.warm_start import find_warm_start
+from tests.engine.test_blended_runs import BlendingExecutor
 from tests.support.scripted_run import ScriptedRun
 from tests.support.toy_tasks import TOY_CONTEXT
 
@@ -75,6 +77,23 @@ def test_the_second_run_starts_with_it_and_is_no_worse(
     assert not after.better(before.best.metric or 0.0, after.best.metric or 0.0)
     tried = {str(node.blueprint) for node in after.nodes.values() if node.operator == "improve"}
     assert not tried & {str(node.blueprint) for node in before.nodes.values()}
+
+
+def test_the_weighted_members_of_a_kept_ensemble_are_the_starts(
+    tmp_path: Path, toy_prepared: Prepared, family: Family
+) -> None:
+    run = ScriptedRun(tmp_path / "run", toy_prepared, family, settings={"rules": 3, "minutes": 2.0})
+    state = run.go(executor=partial(BlendingExecutor, weighted=5))
+    assert state.finished is not None
+    assert state.finished.chosen is not None
+    blend = state.nodes[state.finished.chosen]
+    assert len(blend.weighted_members) == 5 < len(blend.parents)
+    warm = _found(run, _keep(run, tmp_path), family)
+    assert warm is not None
+    assert {start.node for start in warm.starts} == set(blend.weighted_members)
+    kinds = [start.blueprint.slots["kind"] for start in warm.starts]
+    first = kinds[: len(set(kinds))]
+    assert len(set(first)) == len(first) > 1, "the best one of each structure comes first"
 
 
 @pytest.mark.parametrize(

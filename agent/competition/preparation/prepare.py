@@ -180,6 +180,11 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, de
         index: _INPUT_FIELDS_ADDED_LATER - column.model_dump(exclude_defaults=True).keys()
         for index, column in enumerate(spec.inputs)
     }
+    if spec.typed_targets:
+        unset["typed_targets"] = {
+            index: type(target).model_fields.keys() - target.model_dump(exclude_defaults=True).keys()
+            for index, target in enumerate(spec.typed_targets)
+        }
     # `sources` does not count: equal data from different sources are the same.
     digest = hashlib.sha256(f"{FORMAT}\n{spec.model_dump_json(exclude=unset | {'sources': True})}\n".encode())
     label_tables = [target.label_table for target in spec.typed_targets]

@@ -13,7 +13,8 @@ def drafts_to_look_at(search_space: SearchSpace, request: Request) -> list[tuple
     """Return the drafts that the run has not proposed, in the order in which they are tried.
 
     In its first look, the search leaves out drafts of an earlier run, and does not let the cheap structures
-    wait for the others. Where `request.most_expected_s` is set, only drafts expected to be faster remain.
+    wait for the others. Where `request.most_expected_s` is set, only a family's first baselines and drafts
+    expected to be faster remain.
     """
     state, looking = request.state, request.looking
     open_drafts = [option for option in _in_order(search_space) if not is_drafted(state, *option)]
@@ -34,13 +35,13 @@ def drafts_to_look_at(search_space: SearchSpace, request: Request) -> list[tuple
 def _cheap_first(
     search_space: SearchSpace, request: Request, drafts: list[tuple[Family, Draft]]
 ) -> list[tuple[Family, Draft]]:
-    """Return the drafts that are fast enough for the request: baselines and cheap ones, then the others."""
+    """Return the baselines and the cheap drafts, then the others that are fast enough for the request."""
     first: list[tuple[Family, Draft]] = []
     later: list[tuple[Family, Draft]] = []
     for family, draft in drafts:
         slots = search_space.draft_slots(family, draft)
         expected_s = search_space.draft_seconds(request.state, family, slots) or 0.0
-        if expected_s <= request.most_expected_s:
+        if draft.first or expected_s <= request.most_expected_s:
             is_first = draft.first or expected_s <= CHEAP_SHARE * request.left_s
             (first if is_first else later).append((family, draft))
     return [*first, *later]
@@ -81,13 +82,13 @@ def proven_values(
 
 
 def _in_order(search_space: SearchSpace) -> list[tuple[Family, Draft]]:
-    """Return the drafts in their order of trial: the first of each structure, then the others."""
+    """Return the drafts in their order of trial: baselines, the first of each structure, then the others."""
     first: list[tuple[Family, Draft]] = []
     later: list[tuple[Family, Draft]] = []
     seen: set[tuple[str, str]] = set()
     for family, draft in search_space.drafts():
         structure = (family.id, family.structure_of(search_space.draft_slots(family, draft)))
-        is_first = not family.structure or structure not in seen
+        is_first = draft.first or not family.structure or structure not in seen
         (first if is_first else later).append((family, draft))
         seen.add(structure)
     return [*first, *later]

@@ -97,6 +97,25 @@ def test_cheap_structures_do_not_wait_for_a_dear_one(family: Family) -> None:
     assert planner.propose(_request(state, looking=True, most_expected_s=5.0)) is None
 
 
+def test_a_familys_baselines_come_before_other_structures_however_late_it_is(family: Family) -> None:
+    plain, crossed = family.drafts
+    baselines = [
+        plain.model_copy(update={"first": True}),
+        plain.model_copy(update={"id": "wide", "title": "Wide", "set": {"width": 4}, "first": True}),
+    ]
+    planner = LibraryPlanner(
+        {"toy": family.model_copy(update={"drafts": (*baselines, crossed)})}, TOY_CONTEXT
+    )
+    state = started(rules=3)
+    _drafted(planner, state)  # 10 s
+    late = planner.propose(_request(state, looking=True, most_expected_s=5.0))
+    assert late is not None
+    assert late.idea.title == "Wide", "the second one of its structure, but a baseline"
+    node = propose(state, what=late.idea)
+    finish(state, node, 0.7, seconds=10)
+    assert planner.propose(_request(state, looking=True, most_expected_s=5.0)) is None
+
+
 def test_a_pruned_node_teaches_what_its_folds_said(planner: LibraryPlanner) -> None:
     """The values of stopped candidates are not tried again and again with another rung."""
     state = started(rules=3)

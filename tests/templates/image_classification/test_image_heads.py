@@ -215,7 +215,7 @@ def test_what_an_earlier_run_has_left_needs_no_time_and_a_part_is_told(
     data = SimpleNamespace(train=_Table(1000), val=_Table(130, 1000), test=_Table(90, 1130))
     config = default_config(cache=cache_at(tmp_path / "cache"), rows_per_file=300)
     told: list[tuple[str, float]] = []
-    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *cut: told.append(cut))
+    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *cut, **_: told.append(cut))
 
     def rows_in(seconds: float) -> int:
         arguments = {"store": module.FeatureStore("hub x", config), "config": config, "data": data}
@@ -242,7 +242,7 @@ def test_features_are_kept_in_files_of_few_rows(
     config = default_config(cache=cache_at(tmp_path / "cache"), rows_per_file=300, refit=refit)
     store = module.FeatureStore("hub x", config)
     arguments = {"store": store, "config": config, "data": data, "seconds": 1e9}
-    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
+    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_, **__: None)
     features = module.extract_all(_Network(), progress=progress, **arguments)
     files = list((tmp_path / "cache").glob("*.npy"))
     assert len(files) == 2 * (4 + 1 + (0 if refit else 1)), "features and keys of each part"
@@ -261,7 +261,7 @@ def test_a_refit_computes_only_features_of_pictures_that_no_table_of_the_search_
     module, _ = extraction
     config = default_config(cache=cache_at(tmp_path / "cache"), rows_per_file=300)
     store = module.FeatureStore("hub x", config)
-    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_: None)
+    progress = SimpleNamespace(write=lambda *_, **__: None, note_cut=lambda *_, **__: None)
     search = SimpleNamespace(train=_Table(700), val=_Table(100, 700), test=_Table(200, 800))
     module.extract_all(_Network(), store=store, config=config, data=search, seconds=1e9, progress=progress)
     computed: list[int] = []

@@ -49,7 +49,7 @@ class Progress:
     def write(self, *_: object, **__: object) -> None:
         pass
 
-    def note_cut(self, what: str, share: float) -> None:
+    def note_cut(self, what: str, share: float, anew: bool = False) -> None:
         if share < 1:
             self.cuts.append((what, share))
 

@@ -158,7 +158,11 @@ def test_a_stopped_training_goes_on_in_two_processes(shapes: TinyCompetition, tm
 
 
 @pytest.mark.parametrize("name", ["cold", "warm", "cold without bubblewrap"])
-def test_processes_find_each_other_in_the_sandbox(shapes: TinyCompetition, tmp_path: Path, name: str) -> None:
+def test_processes_find_each_other_in_the_sandbox(
+    shapes: TinyCompetition, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Several processes are for machines with GPUs. There, candidates read /sys, and gloo lists its devices.
+    monkeypatch.setattr("agent.execution.candidate.accelerator_paths", lambda: [Path("/sys")])
     nodes = tmp_path / "nodes"
     nodes.mkdir()
     task = shapes.task.model_copy(update={"gpus": 2})

@@ -26,6 +26,17 @@ RECIPES: dict[str, tuple[str, str, Slots]] = {
         "micro_f1",
         {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head", "folds": 3, "threshold": "fixed"},
     ),
+    "kernel layer": (
+        "classification",
+        "accuracy",
+        {
+            **QUICK,
+            "backbone": "tf_efficientnet_lite0",
+            "finetune": "head",
+            "penalty": "chosen",
+            "layer": "kernel",
+        },
+    ),
     "plateau, fitted head, larger at the end": (
         "classification",
         "log_loss",
@@ -42,6 +53,7 @@ CHOICES = {
     "one label": {"seconds", "epochs"},
     "sets, folds, fitted shares": {"seconds", "epochs", "thresholds", "shares"},
     "own folds, frozen features": {"seconds"},
+    "kernel layer": {"seconds", "kernel"},
     "plateau, fitted head, larger at the end": {"seconds", "epochs"},
 }
 ROWS = (96, 48, 32)

@@ -14,6 +14,7 @@ from tests.templates.image_classification.test_image_refit import RECIPES, ROWS,
 
 QUICK: Slots = {"backbone": "tiny_cnn", "image_size": 32, "epochs": 1, "lr": 0.01, "flip": False}
 HEAD: Slots = {**QUICK, "backbone": "tf_efficientnet_lite0", "finetune": "head"}
+KERNEL: Slots = {**HEAD, "penalty": "chosen", "layer": "kernel"}
 SOUP: Slots = {**QUICK, "backbone": "lcnet_050", "folds": 3, "soup": True}
 CASES: dict[str, tuple[str, str, Slots]] = {
     "one network": ("classification", "accuracy", {**QUICK, "ema": True, "tta": "hflip"}),
@@ -32,6 +33,12 @@ CASES: dict[str, tuple[str, str, Slots]] = {
     ),
     "a head": ("classification", "qwk", HEAD),
     "heads of folds": ("multilabel", "micro_f1", {**HEAD, "folds": 3, "tta": "hflip", "features": "levels"}),
+    "a kernel layer on two networks": (
+        "classification",
+        "log_loss",
+        {**KERNEL, "second_backbone": "tf_efficientnet_lite1", "joint_features": True},
+    ),
+    "kernel layers of folds": ("multilabel", "micro_f1", {**KERNEL, "folds": 3, "tta": "hflip"}),
     "heads, shares": ("multilabel", "micro_f1", {**HEAD, "second_backbone": "lcnet_050", "blend": "fitted"}),
     "a network from its head on": RECIPES["plateau, fitted head, larger at the end"],
 }
@@ -40,6 +47,8 @@ DECISIONS = {
     "two soups, fitted shares": {"shares"},
     "heads of folds": {"thresholds"},
     "heads, shares": {"shares", "thresholds"},
+    "a kernel layer on two networks": {"networks", "kernel"},
+    "kernel layers of folds": {"thresholds", "kernel"},
 }
 
 
@@ -59,7 +68,10 @@ def only_what_prediction_needs(workspace: Path, target: Path) -> Path:
     ("case", "arguments"),
     [
         *((case, ("--save",)) for case in CASES),
-        *((case, ("--refit", "--save")) for case in ("one network", "heads, shares")),
+        *(
+            (case, ("--refit", "--save"))
+            for case in ("one network", "heads, shares", "kernel layers of folds")
+        ),
     ],
 )
 def test_kept_networks_predict_as_the_run_did(case: str, arguments: tuple[str, ...], tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ def test_every_kind_of_model_renders_to_clean_code(competition: Several, tmp_pat
     assert not ruff_complaints(tmp_path)
 
 
+def shape_of_outputs(competition: Several) -> tuple[int, int]:
+    """A row for each labelled row, and a slice of columns for each target."""
+    return competition.prepared.rows_of_folds(8), sum(target.width for target in competition.view.targets)
+
+
 def agreed(competition: Several, model: str, workspace: Path) -> Run:
     """Run a model; the harness must agree with the score that the run prints."""
     run = competition.run({"model": model}, workspace)
@@ -62,14 +67,15 @@ def agreed(competition: Several, model: str, workspace: Path) -> Run:
 def test_a_run_of_each_mix_of_targets(competition: Several, model: str, tmp_path: Path) -> None:
     run = agreed(competition, model, tmp_path / "run")
 
-    width = sum(target.width for target in competition.view.targets)
-    assert run.outputs("val").shape == (competition.prepared.rows_of_folds(8), width)
+    assert run.outputs("val").shape == shape_of_outputs(competition)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", OTHERS)
 def test_a_run_of_each_other_kind_of_model(both: Several, model: str, tmp_path: Path) -> None:
-    agreed(both, model, tmp_path / "run")
+    run = agreed(both, model, tmp_path / "run")
+
+    assert run.outputs("val").shape == shape_of_outputs(both)
 
 
 def test_values_of_bounded_targets_stay_within_their_bounds(both: Several, tmp_path: Path) -> None:

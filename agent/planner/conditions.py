@@ -10,8 +10,10 @@ from agent.repository.family import Condition, Family, Value
 
 def serves(family: Family, context: TaskContext) -> bool:
     """Return whether the family supports the task and its inputs."""
+    of_targets = family.serves.target_tasks or family.serves.tasks
     return (
-        {context.task, *context.target_tasks} <= set(family.serves.tasks)
+        context.task in family.serves.tasks
+        and set(context.target_tasks) <= set(of_targets)
         and set(family.serves.requires) <= context.roles
         and bool(set(family.serves.reads) & context.roles)
     )

@@ -80,6 +80,52 @@ def test_a_second_run_finds_the_vectors_in_the_cache(tmp_path: Path) -> None:
     assert np.array_equal(first.outputs("test"), second.outputs("test"))
 
 
+def test_other_rows_find_the_vectors_of_their_texts(tmp_path: Path) -> None:
+    competition = CASES["labels"][0]
+    fewer = {name: table.iloc[::2].reset_index(drop=True) for name, table in competition.tables.items()}
+    first = with_weights("labels", tmp_path / "first")
+    second = with_weights("labels", tmp_path / "second")
+    Competition(competition.view, fewer, competition.classes).write(second)
+    (before,) = run_fake([first], MARS_CACHE_DIR=str(tmp_path / "cache"))
+    (after,) = run_fake([second], MARS_CACHE_DIR=str(tmp_path / "cache"))
+    assert before.printed
+    assert after.printed
+    assert "the model was loaded" not in after.output
+
+
+def test_short_time_leaves_out_tokens_then_rows_and_says_so(tmp_path: Path) -> None:
+    """Of 1,330 long texts, 130 are held out or to predict."""
+    long = texts("classification", "accuracy", {"body": "text"}, rows=1200)
+    for table in long.tables.values():
+        table["body"] = [f"{text} {'and so on ' * 20}{row}" for row, text in enumerate(table["body"])]
+    folder = lay_out(long, {"text_model": "encoder", "encoder": "all-MiniLM-L12-v2"}, tmp_path)
+    own = folder / "weights" / "all-MiniLM-L12-v2"
+    own.mkdir(parents=True)
+    (own / "modules.json").write_text("[]")
+    (run,) = run_fake([folder], MARS_TIME_LIMIT_S="12", FAKE_TEXTS_PER_S="300")
+    assert run.printed == pytest.approx(score(long, folder), rel=1e-9)
+    assert "tokens of a text, to meet the time limit" in run.output
+    assert "encoded 1330 of 1330 texts" in run.output
+    assert run.analysis["cut"]["what"] == "tokens of a text"
+    assert json.loads((folder / "working" / "frozen.json").read_text())["tokens"] < 256
+    (slow,) = run_fake([folder], MARS_TIME_LIMIT_S="24", FAKE_TEXTS_PER_S="100")
+    assert slow.printed == pytest.approx(score(long, folder), rel=1e-9)
+    assert "have vectors, to meet the time limit" in slow.output
+    assert slow.analysis["cut"]["what"] in ("tokens of a text", "training rows")
+    (hopeless,) = run_fake([folder], MARS_TIME_LIMIT_S="12", FAKE_TEXTS_PER_S="40")
+    assert hopeless.exit_code != 0
+    assert "time limit: the encoder needs about" in hopeless.output
+
+
+def test_a_smoke_run_encodes_few_texts(tmp_path: Path) -> None:
+    folder = with_weights("labels", tmp_path)
+    (run,) = run_fake([folder], "--smoke", FAKE_TEXTS_PER_S="100")
+    assert run.printed
+    lines = (folder / "working" / "progress.jsonl").read_text().splitlines()
+    notes = [json.loads(line).get("note", "") for line in lines]
+    assert any("encoded" in note for note in notes)
+
+
 def test_truncated_texts_are_counted(tmp_path: Path) -> None:
     competition, slots = CASES["labels"]
     folder = lay_out(competition, {**slots, "max_tokens": 8}, tmp_path)

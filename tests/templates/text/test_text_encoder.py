@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from agent.repository.family import Value
+from agent.repository.rendering import write_tree
 from tests.templates.tabular.tabular_competitions import Competition, Run, folded
-from tests.templates.text.text_competitions import lay_out, run_all, score, texts
+from tests.templates.text.text_competitions import lay_out, render, run_all, score, texts
 
 FAKE = Path(__file__).parent / "fake_encoder"
 ENCODER: dict[str, Value] = {"text_model": "encoder", "encoder": "all-MiniLM-L12-v2"}
@@ -112,18 +113,28 @@ def test_short_time_leaves_out_tokens_then_rows_and_says_so(tmp_path: Path) -> N
     assert slow.printed == pytest.approx(score(long, folder), rel=1e-9)
     assert "have vectors, to meet the time limit" in slow.output
     assert slow.analysis["cut"]["what"] in ("tokens of a text", "training rows")
-    (hopeless,) = run_fake([folder], MARS_TIME_LIMIT_S="12", FAKE_TEXTS_PER_S="40")
+    (hopeless,) = run_fake([folder], MARS_TIME_LIMIT_S="12", FAKE_TEXTS_PER_S="15")
     assert hopeless.exit_code != 0
     assert "time limit: the encoder needs about" in hopeless.output
 
 
 def test_a_smoke_run_encodes_few_texts(tmp_path: Path) -> None:
     folder = with_weights("labels", tmp_path)
-    (run,) = run_fake([folder], "--smoke", FAKE_TEXTS_PER_S="100")
+    (run,) = run_fake([folder], "--smoke", MARS_TIME_LIMIT_S="20", FAKE_TEXTS_PER_S="10")
     assert run.printed
     lines = (folder / "working" / "progress.jsonl").read_text().splitlines()
     notes = [json.loads(line).get("note", "") for line in lines]
     assert any("encoded" in note for note in notes)
+
+
+def test_short_texts_have_one_vector_whatever_the_encoder_reads_at_most(tmp_path: Path) -> None:
+    competition, slots = CASES["labels"]
+    folders = [with_weights("labels", tmp_path / name) for name in ("first", "second")]
+    longer: dict[str, Value] = {**slots, "max_tokens": 512}
+    write_tree(render(competition, longer), folders[1])
+    first, second = run_fake(folders, MARS_CACHE_DIR=str(tmp_path / "cache"))
+    assert "the model was loaded" in first.output
+    assert "the model was loaded" not in second.output
 
 
 def test_truncated_texts_are_counted(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_drafts_and_moves_lead_somewhere() -> None:
         "sublinear": False,
         "text_columns": "joined",
         "threshold": "fixed",
+        "pair": "interactions",
     }
     starts += [
         {**start, **opposite, "encoder": "all-MiniLM-L12-v2", "decision": "prior_corrected"}

@@ -22,6 +22,7 @@ BLUEPRINTS: dict[str, dict[str, Value]] = {
     "terms": {"text_model": "terms"},
     "fixed": {"text_model": "terms", "threshold": "fixed", "naive_bayes": True, "characters": 0},
     "encoder": ENCODER,
+    "pair": {**ENCODER, "pair": "interactions"},
     "kernel": {**ENCODER, "head": "kernel", "text_columns": "joined"},
 }
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from agent.competition.evaluation import check_metric, write_test_submission
 from agent.competition.metrics import Rows, metric_of
 from agent.competition.metrics.target_rows import join_targets
-from agent.competition.preparation.media_place import LinkFile
+from agent.competition.preparation.media_place import PutFile
 from agent.competition.preparation.prepare import check_readable, prepare
 from agent.competition.prepared import Prepared, RowCounts
 from agent.competition.registry import Competition
@@ -19,7 +19,6 @@ from agent.competition.spec import CompetitionSpec
 from agent.competition.submission import SubmissionError, SubmissionFormat, write_submission
 from agent.competition.tables import read_table
 from agent.core.errors import MarsError, PreparedDataError, SetupError
-from agent.core.files import link_or_copy
 from agent.core.paths import Home
 from agent.execution import run_script
 
@@ -35,7 +34,7 @@ class InvalidDraftError(SetupError):
         self.redacted = redacted or f"{error.redacted or 'the preparation failed'}."
 
 
-def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home, link: LinkFile = link_or_copy) -> Prepared:
+def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home, put: PutFile | None = None) -> Prepared:
     """Prepare the drafted competition and score perfect predictions. A later run reuses the prepared data.
 
     Raises:
@@ -45,7 +44,7 @@ def prepare_draft(spec: CompetitionSpec, folder: Path, home: Home, link: LinkFil
     competition = Competition(spec, folder.resolve())
     try:
         raw = locate_data(competition, home, "full", run_script, offline=True)
-        prepared = prepare(spec, raw, home, link)
+        prepared = prepare(spec, raw, home, put)
         check_metric(prepared, metric_of(spec, run_script))
     except (SetupError, PreparedDataError) as error:
         raise InvalidDraftError(error) from error

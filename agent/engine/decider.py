@@ -25,6 +25,7 @@ SMOKE_WORTH_S = 5.0  # a candidate that is expected to end sooner needs no smoke
 SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none either
 # The search goes on after an ensemble if the refit leaves at least so much of the run's time.
 GIVEN_BACK_SHARE = 0.05
+SHORTER_BLEND_SLACK = 2.0  # an ensemble without idle members needs so much more than its share of the time
 NOTHING_TO_REFIT = (
     "Node {} needs no refit: without audit rows, the models of its folds have learned from all labelled rows "
     "together."
@@ -103,6 +104,25 @@ class Decider:
         if len(found) < MIN_MEMBERS or (blend is not None and parents == blend.parents):
             return None
         return Propose("ensemble", parents, ensemble.ensemble_idea(list(found)), None)
+
+    def shorter_ensemble(self, state: RunState) -> Propose | None:
+        """Return the chosen ensemble again, without the members that got no weight; None if it needs none.
+
+        The solution then holds and trains no code without a use. The weights that are fitted again are the
+        same, since greedy selection never took the other members.
+        """
+        blend, budget = self.choice(state), Budget.of(state)
+        if blend is None or blend.operator != "ensemble":
+            return None
+        kept = blend.weighted_members
+        if len(kept) < MIN_MEMBERS or kept == blend.parents:
+            return None
+        needed_s = SHORTER_BLEND_SLACK * blend.seconds * len(kept) / len(blend.parents)
+        if needed_s > budget.limit_s - budget.elapsed_s - budget.refit_reserve_s - budget.timing_reserve_s:
+            return None
+        return Propose(
+            "ensemble", kept, ensemble.ensemble_idea([state.nodes[number] for number in kept]), None
+        )
 
     def searches_on(self, state: RunState) -> bool:
         """Return whether the search goes on after an ensemble: time is left that its refit does not need."""

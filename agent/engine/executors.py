@@ -41,8 +41,9 @@ def open_executor(
         nodes_root=nodes_root,
         preload=sorted(preload),
         preload_later=sorted(later - preload),
-        readable=[prepared.input, prepared.metadata, cache.shared, *weights],
+        readable=[prepared.input, cache.shared, *weights],
         writable=[cache.own],
+        named=[prepared.metadata],
     )
     try:
         yield executor

@@ -81,6 +81,7 @@ class SearchLoop:
         """Search until the budget ends, blend, choose and refit; return the chosen node.
 
         What the blend shows not to be needed for its refit goes back to the search; then it is blended again.
+        The chosen blend drops the members that got no weight.
         """
         self._decider = decider
         self._gate = LeakageGate(decider, self.state, self._runner, self._elapsed_s, self._assembler)
@@ -91,6 +92,7 @@ class SearchLoop:
             reason = self._search()
             while self._blend() and decider.searches_on(self.state):
                 reason = self._search()
+            self._start_ensemble(decider.shorter_ensemble(self.state))
             no_refit = self._start_refit()
             expected = self._expect()  # while the refit is executed
             self._collect_all()
@@ -114,7 +116,9 @@ class SearchLoop:
 
     def _blend(self) -> bool:
         """Execute the ensemble, if one is due; return whether it was."""
-        action = self._decider.ensemble(self.state, self._launcher.ensemble_members)
+        return self._start_ensemble(self._decider.ensemble(self.state, self._launcher.ensemble_members))
+
+    def _start_ensemble(self, action: Propose | None) -> bool:
         if action is None:
             return False
         self._start(self._propose(action))

@@ -27,6 +27,7 @@ def make_executor(
     writable: Sequence[Path] = (),
     sandbox: Sandbox = "auto",
     preload_later: Sequence[str] = (),
+    named: Sequence[Path] = (),
 ) -> Executor:
     """Create an executor for jobs whose workspaces lie below `nodes_root`.
 
@@ -34,10 +35,12 @@ def make_executor(
         name: Name of the executor: "warm" forks candidates from a server, "cold" starts an interpreter each.
         nodes_root: Parent folder of all workspaces; created if absent.
         preload: Modules that are already imported in warm candidates.
-        readable: Folders that every candidate may read: prepared data, weights.
+        readable: Folders that every candidate may read: media, caches, weights.
         writable: Folders that hold the jobs' caches; created if absent.
         sandbox: "none" runs candidates as plain processes; `guarantees.missing()` lists the lost protections.
         preload_later: Modules that warm candidates find imported after some seconds, if they are installed.
+        named: Folders that a candidate may read only if its job names them: the prepared tables. The job of a
+            probe names tables with shuffled answers, and its candidate must not find the real ones.
 
     Raises:
         SetupError: The name is unknown, or candidates could not see their workspaces.
@@ -51,7 +54,7 @@ def make_executor(
         )
     for folder in (nodes_root, *writable):
         folder.mkdir(parents=True, exist_ok=True)
-    setup = ExecutorSetup(isolation, nodes_root, preload, readable, writable, preload_later)
+    setup = ExecutorSetup(isolation, nodes_root, preload, readable, writable, preload_later, named)
     return factory(setup) if name in EXECUTORS.builtin else _made_by_package(name, factory, setup)
 
 

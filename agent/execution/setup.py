@@ -16,9 +16,10 @@ class ExecutorSetup:
     isolation: Isolation  # what this machine offers; `guarantees.missing()` lists the lost protections
     nodes_root: Path  # parent folder of all workspaces; exists
     preload: Sequence[str] = ()  # modules that most candidates import
-    readable: Sequence[Path] = ()  # folders that every candidate may read: prepared data, weights
+    readable: Sequence[Path] = ()  # folders that every candidate may read: media, caches, weights
     writable: Sequence[Path] = ()  # folders of the jobs' caches; exist
     preload_later: Sequence[str] = ()  # modules that some candidates import, if they are installed
+    named: Sequence[Path] = ()  # folders that only the jobs that name them may read: the prepared tables
 
 
 class ExecutorFactory(Protocol):

@@ -32,6 +32,7 @@ def make_warm(setup: ExecutorSetup) -> "WarmExecutor":
         setup.readable,
         setup.writable,
         setup.preload_later,
+        setup.named,
     )
 
 
@@ -50,10 +51,12 @@ class WarmExecutor:
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         preload_later: Sequence[str] = (),
+        named: Sequence[Path] = (),
     ) -> None:
         self._isolation = isolation
         self._preload, self._preload_later = tuple(preload), tuple(preload_later)
         self._readable = unique_paths(readable)
+        self._visible = unique_paths([*readable, *named])  # to the server; Landlock confines its children
         self._writable = unique_paths([nodes_root, *writable])
         self._servers: dict[int, ForkServer] = {}
         self._lock = threading.Lock()
@@ -108,7 +111,7 @@ class WarmExecutor:
         with self._lock:
             server = self._servers.get(threads)
             if server is None:
-                view = VisiblePaths(readable=self._readable, writable=self._writable, scratch=None)
+                view = VisiblePaths(readable=self._visible, writable=self._writable, scratch=None)
                 server = ForkServer(
                     self._isolation, view, self._preload, self._preload_later, LATER_AFTER_S, threads
                 )
@@ -129,7 +132,7 @@ class WarmExecutor:
             if not is_below(path, self._writable):
                 raise SetupError(f"{path}: warm candidates may write only below {self._writable[0]}.")
         for path in (job.input, job.metadata):
-            if not is_below(path, [*self._readable, *self._writable]):
+            if not is_below(path, [*self._visible, *self._writable]):
                 raise SetupError(
                     f"{path}: warm candidates cannot read this folder; name the folder when the run starts."
                 )

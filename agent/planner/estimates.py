@@ -1,7 +1,7 @@
 """Expected run times: of nodes that were cut as if they were whole, and with the caches of earlier nodes."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from agent.record.state import Node, RunState
 from agent.repository.family import Family, Value
@@ -45,6 +45,26 @@ def slowest_similar(cost: float, known: list[tuple[float, float]]) -> float | No
     )
 
 
+def draft_seconds(
+    family: Family, slots: Slots, expected_s: float, built: Sequence[tuple[Slots, Node]]
+) -> float:
+    """Return the expected seconds of a draft without the work that earlier nodes left in the cache.
+
+    Args:
+        family: The family.
+        slots: The settled slots of the draft.
+        expected_s: The expected seconds if the draft finds nothing in the cache.
+        built: The valid nodes of the family, with their settled slots.
+    """
+    work = _cached_work(family, slots)
+    if work is None or not work.apart:
+        return expected_s
+    own_s = _cached_parts(family, work, built)
+    needed = work.parts(slots)
+    found = [own_s[part] for part in needed if part in own_s]
+    return min(expected_s, sum(found) + expected_s * (1 - len(found) / len(needed)))
+
+
 class ImprovementTimes:
     """Expected seconds of blueprints near a node, in the same structure."""
 
@@ -71,7 +91,7 @@ class ImprovementTimes:
         cut_factor = parent_s / self._parent.seconds if self._parent.seconds else 1.0
         own_s = cut_factor * self._parent.own_seconds
         own_s *= self._cost(slots, without=work) / self._cost(self._slots, without=work)
-        if any(_key(work, known) == _key(work, slots) for known, node in self._nodes if not _is_cut(node)):
+        if set(work.parts(slots)) <= set(_cached_parts(self._family, work, self._nodes)):
             return own_s
         built_s = slowest_similar(self._cost(slots, only=work), self._built(work))
         if built_s is None:  # all nodes found their caches, from earlier runs
@@ -115,8 +135,17 @@ def _cached_work(family: Family, slots: Slots) -> CachedWork | None:
     return None
 
 
-def _key(work: CachedWork, slots: Slots) -> tuple[Value, ...]:
-    return tuple(slots[name] for name in work.slots)
+def _cached_parts(
+    family: Family, work: CachedWork, nodes: Iterable[tuple[Slots, Node]]
+) -> dict[tuple[Value, ...], float]:
+    """Return the seconds that nodes took beside each result of the work that they left in the cache."""
+    own_s: dict[tuple[Value, ...], float] = {}
+    for slots, node in nodes:
+        if not _is_cut(node) and _cached_work(family, slots) == work:
+            parts = work.parts(slots)
+            for part in parts:
+                own_s[part] = max(own_s.get(part, 0.0), node.own_seconds / len(parts))
+    return own_s
 
 
 def _is_cut(node: Node) -> bool:

@@ -7,7 +7,7 @@ from agent.memory.lesson import OWN_CODE, Scope
 from agent.planner.base import Request, TaskContext
 from agent.planner.conditions import active_slots, is_met, serves, settled
 from agent.planner.constraints import Constraints
-from agent.planner.estimates import slowest_similar, whole_seconds
+from agent.planner.estimates import draft_seconds, slowest_similar, whole_seconds
 from agent.planner.family_packages import lacks_needs
 from agent.planner.library.arms import Arm, posterior
 from agent.planner.pretrained_weights import lacks_weights
@@ -198,7 +198,7 @@ class SearchSpace:
         """Estimate a draft's run time in seconds; None before the family has a valid node.
 
         The estimate scales the slowest of the nodes of the nearest relative cost. Faster nodes may have found
-        caches that this draft must build.
+        caches that this draft must build; what its family caches part by part, it may find there.
         """
         seconds_of = whole_seconds if state.run.rules >= 3 else _seconds
         known = [
@@ -206,7 +206,15 @@ class SearchSpace:
             for node in state.valid
             if (blueprint := node.blueprint) is not None and blueprint.family == family.id
         ]
-        return slowest_similar(family.relative_cost(slots), known)
+        expected_s = slowest_similar(family.relative_cost(slots), known)
+        if expected_s is None:
+            return None
+        built = [
+            (self.settle(family, node.blueprint.slots), node)
+            for node in state.valid
+            if node.blueprint is not None and node.blueprint.family == family.id
+        ]
+        return draft_seconds(family, self.settle(family, slots), expected_s, built)
 
     def _cost(self, family: Family, blueprint: Blueprint) -> float:
         """Return a blueprint's relative cost, cached by its key."""

@@ -133,6 +133,21 @@ class RunState:
         """The latest ensemble; None before the first one."""
         return next((node for node in reversed(self.nodes.values()) if node.operator == "ensemble"), None)
 
+    def is_shorter_blend(self, node: Node) -> bool:
+        """Whether a node is an earlier ensemble's blend again, of its members with a weight alone."""
+        return any(self._shortens(node, other) for other in self.nodes.values() if other.id < node.id)
+
+    @property
+    def replaced_blends(self) -> set[int]:
+        """The ensembles in whose place a valid blend of their members with a weight alone stands."""
+        blends = [node for node in self.valid if node.operator == "ensemble"]
+        return {one.id for one in blends if any(self._shortens(other, one) for other in blends)}
+
+    @staticmethod
+    def _shortens(node: Node, other: Node) -> bool:
+        both = (node.operator, other.operator) == ("ensemble", "ensemble")
+        return both and other.id < node.id and node.parents == other.weighted_members != other.parents
+
     @property
     def higher_is_better(self) -> bool:
         return self.direction.higher_is_better

@@ -263,7 +263,7 @@ class Family(Frozen):
         parts = {
             "structure": self.structure,
             "joint_costs": [name for joint in self.joint_costs for name in joint.slots],
-            "cached": [name for work in self.cached for name in (*work.slots, *work.when.slots)],
+            "cached": [name for work in self.cached for name in (*work.slots, *work.apart, *work.when.slots)],
             "weights": self.weights.slots if self.weights else (),
         }
         for part, names in parts.items():

@@ -85,6 +85,17 @@ class CachedWork(Frozen):
 
     when: Condition = Field(default=Condition(), description="Blueprints that do this work.")
     slots: tuple[str, ...] = Field(min_length=1, description="Slots that the result depends on.")
+    apart: tuple[str, ...] = Field(
+        default=(),
+        description="Slots whose values are worked on one by one, with a result each.",
+    )
+    without: tuple[Value, ...] = Field(default=(), description="Values of these slots that need no work.")
+
+    def parts(self, slots: Mapping[str, Value]) -> tuple[tuple[Value, ...], ...]:
+        """Return a key for each result that a blueprint needs."""
+        common = tuple(slots[name] for name in self.slots if name not in self.apart)
+        apart = [slots[name] for name in self.apart if slots[name] not in self.without]
+        return tuple((value, *common) for value in apart) if self.apart else (common,)
 
 
 class PretrainedWeights(Frozen):

@@ -159,6 +159,8 @@ class RecordedDecisions:
         An ensemble comes after it, and leaves it as it is unless the search may go on after the ensemble.
         """
         blend = self.state.blend
+        if self._end is not None and blend is not None and self.state.is_shorter_blend(blend):
+            return SAME  # the search does not go on after it
         after = None if blend is None else blend.id
         if self._end is None or (after != self._blend and decider.searches_on(self.state)):
             self._end, self._blend = decider.next_action(self.state), after
@@ -166,7 +168,8 @@ class RecordedDecisions:
 
     def _ensemble(self, event: NodeProposed, decider: Decider) -> Comparison:
         """The members depend on outputs that are gone, so they are taken from the record."""
-        now = decider.ensemble(self.state, lambda: [self.state.nodes[parent] for parent in event.parents])
+        members = [self.state.nodes[parent] for parent in event.parents]
+        now = decider.ensemble(self.state, lambda: members) or decider.shorter_ensemble(self.state)
         if now is None:
             return Comparison("Now no ensemble would be started.")
         return compare(event.idea, now.idea, "Now the ensemble would differ.")

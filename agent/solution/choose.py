@@ -76,12 +76,16 @@ def pooled(state: RunState, node: Node, candidates: int = 1) -> Estimate | None:
 def best_by_validation(state: RunState, count: int) -> list[Node]:
     """Return the `count` valid nodes with the best validation scores, best first; ties by age.
 
-    Duplicates of earlier nodes are left out.
+    Duplicates of earlier nodes, and ensembles that a shorter one replaces, are left out.
     """
+    replaced = state.replaced_blends
     scored = (
         (state.rank_key(node), node.id)
         for node in state.valid
-        if node.metric is not None and node.result is not None and node.result.duplicate_of is None
+        if node.id not in replaced
+        and node.metric is not None
+        and node.result is not None
+        and node.result.duplicate_of is None
     )
     return [state.nodes[number] for _, number in heapq.nsmallest(count, scored)]
 

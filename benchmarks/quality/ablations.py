@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from compare import WORK
-from entrants import MARS, VARIANTS
+from entrants import MARS, SECOND, VARIANTS
 from nodes import SIZES
 from problem import HIGHER_IS_BETTER
 from ranks import TIE, duel, errors_by_table, interval
@@ -31,7 +31,14 @@ def ablations(arguments: argparse.Namespace) -> None:
 
 def ablations_text(results: Sequence[Result]) -> str:
     """Return Markdown with duels of MARS against its variants, ensemble sizes and the worth of nodes."""
-    parts = ["## Ablations", _duels(results), _ensembles(results), _blends(results), _steps(results)]
+    parts = [
+        "## Ablations",
+        _duels(results),
+        _second_runs(results),
+        _ensembles(results),
+        _blends(results),
+        _steps(results),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -51,6 +58,23 @@ def _duels(results: Sequence[Result]) -> str:
                 f"| {name} | {VARIANTS[name].text} | {against.wins} of {against.tables} | {difference} |"
             )
     return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _second_runs(results: Sequence[Result]) -> str:
+    """Compare each second run with the first run in the same home."""
+    shares = [
+        result.error / max(result.facts["earlier_errors"][0], TIE) - 1
+        for result in results
+        if result.entrant == SECOND and result.error is not None and result.facts.get("earlier_errors")
+    ]
+    if not shares:
+        return ""
+    better = sum(share < -TIE for share in shares)
+    change = interval(np.array(shares)).text(percent=True)
+    return (
+        f"- A second run in the same home has a lower private error than the first one in {better} of "
+        f"{len(shares)} pairs; its error against it: {change}."
+    )
 
 
 def _ensembles(results: Sequence[Result]) -> str:

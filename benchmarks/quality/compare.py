@@ -28,6 +28,7 @@ DEFAULT = (
     "random-lightgbm",
     "five-learners",
     "hist-gradient-boosting",
+    "tfidf-linear",
     "imagenet-logistic",
 )
 
@@ -143,7 +144,9 @@ def _open_jobs(
     results: Sequence[Result],
 ) -> list[Job]:
     """Return the measurements that no result has, all entrants of one table and seed beside each other."""
-    pictures = {data.name for data in listed_pictures()}
+    read = {data.name: {"all", "pictures"} for data in listed_pictures()}
+    for table in listed_tables():
+        read[table.name] = {"all", "tables", "texts"} if table.texts else {"all", "tables"}
     done = {
         (result.table, result.seed, result.entrant)
         for result in comparable(results, conditions.minutes, conditions.threads, conditions.clock)
@@ -154,7 +157,7 @@ def _open_jobs(
         for seed in range(seeds)
         for name in names
         for entrant in entrants
-        if reads(entrant) in {"all", "pictures" if name in pictures else "tables"}
+        if reads(entrant) in read[name]
     ]
     return [job for job in jobs if (job.table, job.seed, job.entrant) not in done]
 

@@ -11,6 +11,7 @@ from problem import Problem, read_problem
 from product import Command, Variant, run_product
 
 MARS = "mars"
+SECOND = "mars-second"
 RECORD = "workspaces/mars.db"
 _HOLD_OUT = """
 from agent.competition.preparation import folds, splits
@@ -21,7 +22,7 @@ VARIANTS: Mapping[str, Variant] = {
     "mars-greedy": Variant(("--policy", "greedy"), text="policy greedy in place of mcts"),
     "mars-random": Variant(("--policy", "random"), text="policy random in place of mcts"),
     "mars-hold-out": Variant(code=_HOLD_OUT, text="one hold-out part in place of folds"),
-    "mars-second": Variant(runs=2, text="the second run in one home: warm start and lessons of the first"),
+    SECOND: Variant(runs=2, text="the second run in one home: warm start and lessons of the first"),
     "mars-second-without-lessons": Variant(
         runs=2,
         forgets=(RECORD,),
@@ -34,8 +35,13 @@ VARIANTS: Mapping[str, Variant] = {
 
 
 def reads(entrant: str) -> str:
-    """Return what an entrant reads: `tables`, `pictures` or `all`."""
+    """Return what an entrant reads: `tables`, `texts` (tables with texts), `pictures` or `all`."""
     return "all" if entrant in VARIANTS else PEERS[entrant].reads
+
+
+def earlier_output(output: Path, number: int) -> Path:
+    """Return the file with the predictions of a run before the last one, from 0."""
+    return output.with_name(f"{output.stem}-run{number}{output.suffix}")
 
 
 def text_of(entrant: str) -> str:
@@ -78,4 +84,6 @@ def search(arguments: argparse.Namespace) -> None:
     variant = VARIANTS[arguments.variant]
     outcome = run_product(problem, arguments.own, command, variant, arguments.minutes, arguments.seed)
     outcome.predictions.to_csv(arguments.output, index=False)
+    for number, predictions in enumerate(outcome.earlier):
+        predictions.to_csv(earlier_output(arguments.output, number), index=False)
     arguments.output.with_suffix(".json").write_text(json.dumps(outcome.facts))

@@ -86,12 +86,14 @@ class Matrices:
         train, test: Columns of numbers and pandas categories.
         target: Numbers, or the class's place in `problem.classes`.
         ids: Ids of the rows to predict.
+        texts: Names of the columns of texts.
     """
 
     train: pd.DataFrame
     target: np.ndarray
     test: pd.DataFrame
     ids: pd.Series
+    texts: Sequence[str] = ()
 
 
 def make_matrices(train: pd.DataFrame, test: pd.DataFrame, problem: Problem) -> Matrices:
@@ -104,7 +106,8 @@ def make_matrices(train: pd.DataFrame, test: pd.DataFrame, problem: Problem) -> 
         target = labels.to_numpy(float)
     inputs = train.drop(columns=[ID, problem.target])
     columns = Columns().fit(inputs)
-    return Matrices(columns.transform(inputs), target, columns.transform(test.drop(columns=ID)), test[ID])
+    rows = columns.transform(inputs), target, columns.transform(test.drop(columns=ID))
+    return Matrices(*rows, test[ID], tuple(columns.texts))
 
 
 def dense_encoder(rows: pd.DataFrame) -> Pipeline:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import psutil
-from entrants import VARIANTS
+from entrants import VARIANTS, earlier_output
 from limits import thread_environment
 from machine import mars_versions, peer_versions
 from nodes import Private, ensembles_by_size, original_ids, private_nodes
@@ -72,6 +72,10 @@ def measure(
             if output.with_suffix(".json").exists():
                 facts = json.loads(output.with_suffix(".json").read_text())
                 facts |= _tree(str(facts["run_id"]), Path(place), folder, answers)
+                facts["earlier_errors"] = [
+                    error_of(_score(earlier_output(output, number), answers, folder), problem)
+                    for number in range(_runs(entrant) - 1)
+                ]
         except (OSError, RuntimeError, ValueError) as caught:
             failure = str(caught)[-1000:]
     return Result(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 from entrants import MARS, text_of
 from machine import machine_text
+from problem import HIGHER_IS_BETTER
 from ranks import duel, errors_by_table, mean_ranks
 from results import Result
 
@@ -111,6 +112,6 @@ def _scores(results: Sequence[Result], uses: dict[str, str]) -> str:
             f"**{cell}**" if cell and error == best else cell
             for cell, error in zip(cells, errors, strict=True)
         ]
-        arrow = "↑" if rows[0].metric in {"accuracy", "roc_auc"} else "↓"
+        arrow = "↑" if rows[0].metric in HIGHER_IS_BETTER else "↓"
         lines.append(f"| {table} | {uses[table]} | {rows[0].metric} {arrow} | {' | '.join(shown)} |")
     return "\n".join(lines)

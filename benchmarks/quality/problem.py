@@ -15,8 +15,8 @@ import pandas as pd
 ID = "id"
 PREDICTION = "prediction"
 FACTS = "problem.json"
-HIGHER_IS_BETTER = {"accuracy", "roc_auc"}
-LABELS_SCORED = frozenset({"accuracy"})  # The other metrics of classification need probabilities.
+HIGHER_IS_BETTER = {"accuracy", "macro_f1", "roc_auc"}
+LABELS_SCORED = frozenset({"accuracy", "macro_f1"})  # The other metrics of classification need probabilities.
 
 
 @dataclass(frozen=True)

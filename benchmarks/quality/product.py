@@ -66,10 +66,15 @@ class Command:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Predictions of the kept solution, and what the run says about itself."""
+    """Predictions of the kept solution, and what the run says about itself.
+
+    Attributes:
+        earlier: Predictions that each run before the last one in the same home kept.
+    """
 
     predictions: pd.DataFrame
     facts: Mapping[str, object] = field(default_factory=dict)
+    earlier: Sequence[pd.DataFrame] = ()
 
 
 def prepare_folder(problem: Problem, folder: Path, own: Path, command: Command) -> None:
@@ -93,6 +98,7 @@ def run_product(
     problem: Problem, own: Path, command: Command, variant: Variant, minutes: float, seed: int
 ) -> Outcome:
     """Search once, or as often as the variant says, and return what the last run kept."""
+    kept: list[pd.DataFrame] = []
     for number in range(variant.runs):
         if number > 0:
             for path in variant.forgets:
@@ -100,9 +106,10 @@ def run_product(
         options = ["--minutes", str(minutes), "--seed", str(seed + SEED_STEP * number), *_OPTIONS]
         words = ["run", "--competition", str(own), *options, *variant.options]
         facts = json.loads(_call(command, words, log=own.parent / f"run{number}.log").splitlines()[-1])
-    if not facts["solution_path"]:
-        raise RuntimeError(f"MARS kept no solution: {facts['ended']}")
-    return Outcome(predictions_of(Path(facts["solution_path"]) / "submission.csv", problem), facts)
+        if not facts["solution_path"]:
+            raise RuntimeError(f"MARS kept no solution: {facts['ended']}")
+        kept.append(predictions_of(Path(facts["solution_path"]) / "submission.csv", problem))
+    return Outcome(kept[-1], facts, kept[:-1])
 
 
 def predictions_of(path: Path, problem: Problem) -> pd.DataFrame:

@@ -21,6 +21,9 @@ def score_of(predictions: pd.DataFrame, truth: pd.Series, problem: Problem) -> f
     if problem.metric == "accuracy":
         return float(np.mean(predictions[PREDICTION].astype(str).to_numpy() == labels.to_numpy()))
     classes = list(problem.classes)
+    if problem.metric == "macro_f1":
+        given = predictions[PREDICTION].astype(str)
+        return float(metrics.f1_score(labels, given, labels=classes, average="macro", zero_division=0.0))
     if problem.metric == "roc_auc":
         return float(metrics.roc_auc_score(labels == problem.positive, predictions[problem.positive]))
     chances = np.clip(predictions[classes].to_numpy(float), 1e-15, 1)

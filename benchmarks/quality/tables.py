@@ -42,6 +42,7 @@ class PublicTable:
     time: str | None = None
     smallest_class: int = 1
     whole_number_target: bool = False
+    texts: bool = False
 
 
 def listed_tables() -> list[PublicTable]:

@@ -13,6 +13,8 @@ import numpy as np
 from agent.core.paths import benchmarks_dir
 
 IMET = benchmarks_dir() / "imet-2020"
+METRIC_MATCHING = benchmarks_dir() / "metric-matching"
+YOUTH = benchmarks_dir() / "youth-mental-health"
 DIGITS = benchmarks_dir() / "digits"
 SIGNALS = benchmarks_dir() / "signals"
 

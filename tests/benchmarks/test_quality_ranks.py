@@ -199,6 +199,15 @@ def test_ablations_compare_the_ensemble_with_the_single_node_of_the_best_validat
     assert f"{share:+.1f} % [{share:+.1f}, {share:+.1f}] in 1 runs, lower in 1, higher in 0" in text
 
 
+def test_ablations_compare_second_runs_with_the_first_ones_in_their_homes() -> None:
+    pairs = [("one", 0.9, 1.0), ("two", 2.2, 2.0)]
+    measured = [
+        _result(name, "mars-second", error, facts={"earlier_errors": [first]}) for name, error, first in pairs
+    ]
+    text = ablations.ablations_text(measured)
+    assert "lower private error than the first one in 1 of 2 pairs; its error against it: +0.0 %" in text
+
+
 def test_ablations_print_variants_ensembles_and_steps() -> None:
     tree = [
         {"node": 1, "operator": "draft", "parents": [], "score": 1.0, "private_error": 1.0},

@@ -85,6 +85,29 @@ def test_columns_become_numbers_categories_parts_of_dates_and_words(tmp_path: Pa
     assert (len(data.train), len(data.test), set(data.target)) == (160, 80, {0, 1})
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "metric", "constant"),
+    [("classification", "macro_f1", 0.65), ("classification", "log_loss", 0.69), ("regression", "mae", 2.0)],
+)
+def test_terms_and_a_linear_model_learn_from_texts_in_their_time(
+    tmp_path: Path, task: str, metric: str, constant: float
+) -> None:
+    result = _measure("tfidf-linear", _folder(tmp_path, task, metric), minutes=0.2)
+    assert result.failure is None
+    assert 0 < result.error < 0.75 * constant
+    assert 5 < result.seconds < 40
+
+
+def test_terms_and_a_linear_model_are_for_tables_with_texts() -> None:
+    jobs = compare._open_jobs(["beps", "movies"], ["tfidf-linear", "five-learners"], 1, _conditions(), [])
+    assert {(job.table, job.entrant) for job in jobs} == {
+        ("beps", "five-learners"),
+        ("movies", "tfidf-linear"),
+        ("movies", "five-learners"),
+    }
+
+
 @pytest.mark.parametrize(("task", "metric"), [("classification", "log_loss"), ("regression", "mae")])
 def test_a_peer_is_measured_on_the_private_rows(tmp_path: Path, task: str, metric: str) -> None:
     result = _measure("hist-gradient-boosting", _folder(tmp_path, task, metric))
@@ -249,3 +272,11 @@ def test_mars_itself_is_measured_with_its_nodes(tmp_path: Path, entrant: str) ->
     assert result.facts["nodes"] >= 1
     assert result.facts["tree"][0]["private_error"] is not None
     assert result.facts["ensembles"]["1"] > 0
+
+
+@pytest.mark.slow
+def test_a_second_run_is_compared_with_the_first_one_in_its_home(tmp_path: Path) -> None:
+    result = _measure("mars-second", _folder(tmp_path, metric="roc_auc", rows=240), minutes=0.4)
+    assert result.failure is None
+    (first,) = result.facts["earlier_errors"]
+    assert 0 <= first < 0.2

@@ -15,7 +15,7 @@ from agent.competition.pictures.rendering import Rendering, choose_rendering
 from agent.competition.preparation import media_place
 from agent.competition.preparation.media import MediaFiles
 from agent.competition.preparation.media_check import Use, check_media
-from agent.competition.preparation.media_place import place_media, plan_placement
+from agent.competition.preparation.media_place import PictureTable, place_media, plan_placement
 from tests.support.picture_files import (
     HEIGHT,
     WIDTH,
@@ -37,7 +37,8 @@ def placed(folder: Path, contents: dict[str, bytes]) -> dict[str, NDArray[np.int
     media = MediaFiles(list(contents), paths, sizes)
     check = check_media(media, folder / "train.csv", seed=0, labelled=True)
     plan = plan_placement([media], [check], seed=0)
-    names = place_media(media, check, plan, [f"r{i}" for i in range(len(paths))], folder / "out")
+    table = PictureTable(media, check, [f"r{i}" for i in range(len(paths))])
+    (names,) = place_media([table], plan, folder / "out")
     pictures = [cv2.imread(str(folder / "out" / name), cv2.IMREAD_COLOR) for name in names]
     assert all(picture is not None for picture in pictures)
     return {

@@ -88,6 +88,26 @@ def test_the_decisions_around_two_ensembles_are_repeated(scripted: ScriptedRun) 
     assert found[-1].what == "end of the run"
 
 
+def _weighing(clock: ScriptedClock) -> BlendingExecutor:
+    return BlendingExecutor(clock, weighted=2)
+
+
+def test_the_solution_of_a_run_has_no_member_without_weight(scripted: ScriptedRun) -> None:
+    state = scripted.go(executor=_weighing)
+    assert state.finished is not None
+    assert state.finished.chosen is not None
+    chosen = state.nodes[state.finished.chosen]
+    assert len(chosen.parents) == 2
+    longer = [node for node in state.nodes.values() if len(node.parents) > 2]
+    assert longer[-1].weighted_members == chosen.parents
+
+    def decider_of(run: RunState, answers: RecordedAnswers) -> AbstractContextManager[Decider]:
+        return nullcontext(scripted.decider(run.run))
+
+    found = list(verify_by(decider_of, scripted.opened(), Templates(templates_dir(), scripted.families)))
+    assert [one for one in found if not one.same] == []
+
+
 def test_a_killed_run_goes_on_after_its_ensemble_as_a_run_without_the_kill(
     scripted: ScriptedRun, tmp_path: Path, toy_prepared: Prepared, toy_family: Family
 ) -> None:

@@ -101,6 +101,47 @@ def test_nodes_after_an_ensemble_enter_another_one() -> None:
     assert action.parents == (1, 2, 4)
 
 
+def _blended(weights: Mapping[int, float], seconds: float = 1.0) -> RunState:
+    """Return a run whose ensemble of four members has ended."""
+    state = started()
+    for score in (0.5, 0.6, 0.7, 0.8):
+        add(state, None, score)
+    blend = propose(state, operator="ensemble", members=(1, 2, 3, 4))
+    finish(state, blend, 0.9, seconds=seconds, member_weights=weights)
+    return state
+
+
+def test_the_chosen_ensemble_drops_its_members_without_weight() -> None:
+    state = _blended({2: 0.4, 4: 0.6})
+    decider = Decider(Idle())
+    action = decider.shorter_ensemble(state)
+    assert action is not None
+    assert (action.operator, action.parents) == ("ensemble", (2, 4))
+    assert "002, 004" in action.idea.title
+    shorter = propose(state, operator="ensemble", members=(2, 4))
+    finish(state, shorter, 0.9, member_weights={2: 0.4, 4: 0.6})
+    assert decider.choice(state) is state.nodes[shorter], "it stands in the place of the other one"
+    assert decider.shorter_ensemble(state) is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "seconds"),
+    [({}, 1.0), (dict.fromkeys(range(1, 5), 0.25), 1.0), ({2: 1.0}, 1.0), ({2: 0.4, 4: 0.6}, 595.0)],
+)
+def test_an_ensemble_stays_as_it_is_without_idle_members_or_without_time(
+    weights: dict[int, float], seconds: float
+) -> None:
+    assert Decider(Idle()).shorter_ensemble(_blended(weights, seconds)) is None
+
+
+def test_an_ensemble_stays_if_the_shorter_one_fails() -> None:
+    state = _blended({2: 0.4, 4: 0.6})
+    finish(state, propose(state, operator="ensemble", members=(2, 4)), None)
+    chosen = Decider(Idle()).choice(state)
+    assert chosen is not None
+    assert chosen.parents == (1, 2, 3, 4)
+
+
 def test_the_search_goes_on_with_the_time_that_the_refit_of_an_ensemble_does_not_need() -> None:
     decider = Decider(Idle())
 

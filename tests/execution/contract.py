@@ -2,6 +2,7 @@
 
 import signal
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -302,6 +303,24 @@ class SandboxContract:
         """
         outcome = executor.execute(site.job("curious", code))
         assert outcome.log.read_text() == "refused\n" * 4
+
+    def test_a_job_with_other_tables_cannot_find_the_prepared_ones(
+        self, site: Site, executor: Executor
+    ) -> None:
+        """Such as a probe, whose tables have shuffled answers."""
+        code = f"""
+            print(open("metadata/train.csv").read())
+            for path in ({str(site.metadata / "train.csv")!r}, "input/../metadata/train.csv"):
+                try:
+                    print("found", open(path).read())
+                except OSError:
+                    print("refused")
+        """
+        other = site.nodes / "other-tables"
+        other.mkdir(exist_ok=True)
+        (other / "train.csv").write_text("shuffled")
+        outcome = executor.execute(replace(site.job("evading", code), metadata=other))
+        assert outcome.log.read_text() == "shuffled\nrefused\nrefused\n"
 
     def test_no_process_shows_the_users_keys(
         self, site: Site, executor: Executor, monkeypatch: pytest.MonkeyPatch, token: str

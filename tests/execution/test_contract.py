@@ -34,7 +34,8 @@ def made(site: Site, name: str, sandbox: str) -> Iterator[Executor]:
         name,
         nodes_root=site.nodes,
         preload=["numpy"],
-        readable=[site.root / "public"],
+        readable=[site.input],
+        named=[site.metadata],
         sandbox=sandbox,  # type: ignore[arg-type]
     )
     yield executor
@@ -85,7 +86,7 @@ class TestWarmByKernel(ByKernel):
     @pytest.fixture(scope="class")
     @classmethod
     def executor(cls, site: Site) -> Iterator[Executor]:
-        executor = WarmExecutor(detect_kernel(), site.nodes, ["numpy"], [site.root / "public"])
+        executor = WarmExecutor(detect_kernel(), site.nodes, ["numpy"], [site.input], named=[site.metadata])
         yield executor
         executor.close()
 

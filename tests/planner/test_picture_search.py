@@ -193,6 +193,25 @@ def test_new_features_need_their_time_until_a_node_has_made_them() -> None:
     assert dear.expected_s == pytest.approx(20.0 + 80.0 * 3.0, rel=0.2)
 
 
+def test_a_draft_with_several_networks_finds_the_features_that_single_ones_left() -> None:
+    space = SearchSpace({FAMILY.id: FAMILY}, LABEL_SETS)
+    state = frozen_run()
+    second = {"backbone": "tf_efficientnet_lite1"}
+    both = FROZEN | {"second_backbone": "tf_efficientnet_lite1", "joint_features": True}
+    alone_s = space.draft_seconds(state, FAMILY, FROZEN | second)
+    none_s = space.draft_seconds(started(rules=3, families=[FAMILY]), FAMILY, both)
+    half_s = space.draft_seconds(state, FAMILY, both)
+    assert none_s is None
+    assert alone_s is not None
+    assert half_s is not None
+    add(state, None, FROZEN | second, seconds=140.0, cache_seconds=110.0)
+    assert space.draft_seconds(state, FAMILY, both) == pytest.approx(20.0 + 30.0)
+    assert half_s > 100.0
+    larger_s = space.draft_seconds(state, FAMILY, both | {"image_size": 224})
+    assert larger_s is not None
+    assert larger_s > 150.0
+
+
 def test_a_node_that_was_cut_counts_with_the_time_that_it_would_have_taken() -> None:
     network = FAMILY.fill({"backbone": "tf_efficientnet_lite0", "image_size": 128, "epochs": 12}, "test")
     for cut, whole_s in ((None, 20.0), (0.05, 100.0)):  # a smaller part than a fifth counts as a fifth

@@ -56,7 +56,8 @@ def test_without_audit_rows_the_choice_is_repeated(run: Run) -> None:
     assert chosen.metric is not None
     assert chosen.result is not None
     assert chosen.result.metric_se is not None
-    assert (found.method, found.nodes) == ("repeated_choice", len(run.state.valid))
+    rivals = len(run.state.valid) - len(run.state.replaced_blends)
+    assert (found.method, found.nodes) == ("repeated_choice", rivals)
     assert 6 <= found.choices <= 36
     assert found.value == pytest.approx(chosen.metric, abs=0.02)
     assert found.standard_error >= 0.8 * chosen.result.metric_se

@@ -54,14 +54,16 @@ def propose(
     parent: int | None = None,
     operator: Operator | None = None,
     what: Idea | None = None,
+    members: tuple[int, ...] = (),
 ) -> int:
+    """Propose a node; an ensemble has `members` in the place of a parent."""
     number = len(state.nodes) + 1
     state.apply(
         NodeProposed(
             elapsed_s=state.elapsed_s,
             node=number,
             operator=operator or ("draft" if parent is None else "improve"),
-            parents=() if parent is None else (parent,),
+            parents=members if parent is None else (parent,),
             idea=what or idea(f"idea {number}", {"number": number}),
         )
     )

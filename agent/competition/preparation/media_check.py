@@ -37,7 +37,7 @@ _one_large_picture = threading.Lock()
 class Use(Enum):
     """How an image is used."""
 
-    LINK = "link"  # as it is
+    KEEP = "keep"  # as it is
     RENDER = "render"  # as an 8-bit copy
     CUT = "cut"  # as a copy of the part that decodes
     MISSING = "missing"
@@ -58,7 +58,7 @@ class Use(Enum):
     @property
     def is_usable(self) -> bool:
         """Return whether the row has pixels."""
-        return self in (Use.LINK, Use.RENDER, Use.CUT)
+        return self in (Use.KEEP, Use.RENDER, Use.CUT)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def check_media(media: MediaFiles, file: Path, seed: int, *, labelled: bool) -> 
         SetupError: More than 10 % (and more than 3) of the labelled rows, or more than half of the rows to
             predict, have no usable image.
     """
-    uses = [Use.MISSING if missing else Use.LINK for missing in media.missing]
+    uses = [Use.MISSING if missing else Use.KEEP for missing in media.missing]
     present = np.flatnonzero(~media.missing)
     decoded = present
     if len(present) > CHECK_ALL_UP_TO:
@@ -101,7 +101,7 @@ def check_media(media: MediaFiles, file: Path, seed: int, *, labelled: bool) -> 
                 animated.append(row)
     rows = {kind: [row for row, use in enumerate(uses) if use is kind] for kind in Use}
     faults = [_count(media, rows[kind], kind.fault) for kind in Use if not kind.is_usable and rows[kind]]
-    damaged = sum(uses[row] is not Use.LINK and not uses[row].is_usable for row in to_decode)
+    damaged = sum(uses[row] is not Use.KEEP and not uses[row].is_usable for row in to_decode)
     share = max(sum(not use.is_usable for use in uses) / max(len(uses), 1), damaged / max(len(to_decode), 1))
     _require_enough(uses, share, faults, media.hint if Use.MISSING in uses else "", file, labelled=labelled)
     notes = []
@@ -136,7 +136,7 @@ def _inspect(file: str, decodes: bool) -> tuple[Use, int]:
 
 
 def _inspect_pixels(file: str, header: Header, decodes: bool) -> Use:
-    plain = Use.RENDER if header.is_large else Use.LINK
+    plain = Use.RENDER if header.is_large else Use.KEEP
     if header.format == "JPEG":
         if decodes and not is_whole_jpeg(file):
             return Use.DAMAGED if decode_cut_jpeg(file, header) is None else Use.CUT

@@ -1,7 +1,13 @@
-"""Placing of images under opaque names: links to plain files, 8-bit copies, and substitutes."""
+"""Placing of images under opaque names: copies of plain files, 8-bit copies, and substitutes.
+
+People store pictures class by class, and labelled ones apart from others. The numbers and times of files show
+that order, and a solution that reads them would know the answers. So each picture is a new file, all files
+have one time, and they are made in the order of their opaque names.
+"""
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,9 +28,9 @@ from agent.competition.pictures.rendering import Rendering, choose_rendering
 from agent.competition.preparation.media import MEDIA, MediaFiles
 from agent.competition.preparation.media_check import THREADS, MediaCheck, Use, hold_if_large
 from agent.core.errors import SetupError
-from agent.core.files import link_or_copy
+from agent.core.files import copy_timeless, link_or_copy, set_timeless
 
-LinkFile = Callable[[Path, Path], None]
+PutFile = Callable[[Path, Path], None]
 """Puts a file at a second place: (file, second place)."""
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -34,6 +40,8 @@ _SURVEYED = 64  # pictures for the mean colour
 _SURVEY_SIDE = 64
 _SUBSTITUTE_SIDE = 512
 _GREY = 128.0
+_FREE_SHARE = 0.5  # of the disk that copies of pictures may take
+_GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -54,39 +62,62 @@ def plan_placement(media: Sequence[MediaFiles], checks: Sequence[MediaCheck], se
     ]
     rendered = [file for rows in used for file, use in rows if use is Use.RENDER]
     rendering = choose_rendering(rendered, seed)
-    usable = [file for file, use in used[0] if use in (Use.LINK, Use.RENDER)]
+    usable = [file for file, use in used[0] if use in (Use.KEEP, Use.RENDER)]
     return Placement(rendering, _substitute(usable, rendering, seed))
 
 
+@dataclass(frozen=True)
+class PictureTable:
+    """The images of a table's rows, the use of each, and their opaque names."""
+
+    media: MediaFiles
+    check: MediaCheck
+    opaque: Sequence[str]
+
+
 def place_media(
-    media: MediaFiles,
-    check: MediaCheck,
-    placement: Placement,
-    opaque: Sequence[str],
-    target: Path,
-    link: LinkFile = link_or_copy,
-) -> list[str]:
-    """Place the images as `media/<opaque><suffix>` below `target`; return the names per row.
+    tables: Sequence[PictureTable], placement: Placement, target: Path, put: PutFile = copy_timeless
+) -> list[list[str]]:
+    """Place the images as `media/<opaque><suffix>` below `target`; return the names per row of each table.
 
     Each row gets a file: a row without a usable image gets the substitute.
     """
     (target / MEDIA).mkdir(parents=True, exist_ok=True)
 
-    def place(row: int) -> str:
-        name, use = f"{MEDIA}/{opaque[row]}", check.uses[row]
-        if use is Use.LINK:
-            name += _suffix(media.names[row], media.files[row])
-            link(Path(media.files[row]), target / name)
+    def place(table: PictureTable, row: int) -> str:
+        name, use = f"{MEDIA}/{table.opaque[row]}", table.check.uses[row]
+        file = table.media.files[row]
+        if use is Use.KEEP:
+            name += _suffix(table.media.names[row], file)
+            put(Path(file), target / name)
             return name
         name += _COPY
         content = placement.substitute
         if use.is_usable:
-            content = encode_png(_render(media.files[row], use, placement.rendering))
+            content = encode_png(_render(file, use, placement.rendering))
         (target / name).write_bytes(content)
+        set_timeless(target / name)
         return name
 
+    places = [(number, row) for number, table in enumerate(tables) for row in range(len(table.opaque))]
+    places.sort(key=lambda place: tables[place[0]].opaque[place[1]])
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, THREADS)) as pool:
-        return list(pool.map(place, range(len(media.names))))
+        names = pool.map(lambda at: place(tables[at[0]], at[1]), places)
+        found = dict(zip(places, names, strict=True))
+    return [[found[number, row] for row in range(len(table.opaque))] for number, table in enumerate(tables)]
+
+
+def choose_put(tables: Sequence[MediaFiles], folder: Path) -> tuple[PutFile, str]:
+    """Return how to put images into a folder, and a warning if its disk has no room for copies; else ""."""
+    needed = sum(int(files.sizes[files.sizes > 0].sum()) for files in tables)
+    free = shutil.disk_usage(folder).free
+    if needed <= _FREE_SHARE * free:
+        return copy_timeless, ""
+    return link_or_copy, (
+        f"The pictures are linked, since copies take {needed / _GIB:.1f} of the {free / _GIB:.1f} GiB that "
+        "are free. The numbers and times of linked files may tell code that reads them the classes. Free "
+        "some space and run again, or read the code of a solution that scores too well."
+    )
 
 
 def _render(file: str, use: Use, rendering: Rendering) -> NDArray[np.uint8]:

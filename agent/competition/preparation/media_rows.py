@@ -12,7 +12,13 @@ from agent.competition.pictures.decoding import read_header, require_decoder
 from agent.competition.pictures.index import build_index
 from agent.competition.preparation.media import MediaFiles, find_media, is_lookup
 from agent.competition.preparation.media_check import MediaCheck, check_media
-from agent.competition.preparation.media_place import LinkFile, Placement, place_media, plan_placement
+from agent.competition.preparation.media_place import (
+    PictureTable,
+    Placement,
+    PutFile,
+    place_media,
+    plan_placement,
+)
 from agent.competition.preparation.raw_tables import RawTables
 from agent.competition.spec import CompetitionSpec, InputColumn
 from agent.core.locks import temporary_folder
@@ -94,15 +100,17 @@ class CheckedMedia:
         return [*dropped, *stayed, *notes, *left]
 
     def place(
-        self, train_names: Sequence[str], test_names: Sequence[str], target: Path, link: LinkFile
+        self, train_names: Sequence[str], test_names: Sequence[str], target: Path, put: PutFile
     ) -> tuple[list[str], list[str]]:
         """Place the images of the kept training rows and of all rows to predict; return their paths."""
         train = MediaCheck([self.train.uses[row] for row in self.kept], (), ())
         kept = self.media.train.take(self.kept)
-        return (
-            place_media(kept, train, self.placement, train_names, target, link),
-            place_media(self.media.test, self.test, self.placement, test_names, target, link),
-        )
+        tables = [
+            PictureTable(kept, train, train_names),
+            PictureTable(self.media.test, self.test, test_names),
+        ]
+        train_files, test_files = place_media(tables, self.placement, target, put)
+        return train_files, test_files
 
 
 def find_row_media(folder: Path, image: InputColumn, spec: CompetitionSpec, tables: RawTables) -> RowMedia:

@@ -21,7 +21,7 @@ from agent.competition.metric_sense import check_sense
 from agent.competition.positive_class import doubt_positive_class
 from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
-from agent.competition.preparation.media_place import LinkFile
+from agent.competition.preparation.media_place import PutFile, choose_put
 from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
 from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import (
@@ -40,7 +40,7 @@ from agent.competition.sources.locate import RawData
 from agent.competition.spec import FILE_COLUMN, CompetitionSpec
 from agent.competition.target import ReadTargets, canonical_spec, read_targets
 from agent.competition.target_views import target_views
-from agent.core.files import link_or_copy, resolve_table, staged_folder, translate_os_errors
+from agent.core.files import resolve_table, staged_folder, translate_os_errors
 from agent.core.paths import Home
 from agent.core.steps import report_step
 
@@ -77,14 +77,14 @@ class _PreparationInput:
     split: Split | None = None  # of all labelled rows; images may drop rows later
 
 
-def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = link_or_copy) -> Prepared:
+def prepare(spec: CompetitionSpec, raw: RawData, home: Home, put: PutFile | None = None) -> Prepared:
     """Prepare the data, or return the result of an earlier call with the same data.
 
     Args:
         spec: the competition.
         raw: the data of the user.
         home: where the prepared data go.
-        link: puts an image at its second place.
+        put: puts an image at its second place; None: a copy if the disk has room.
 
     Raises:
         SetupError: the data of the user are invalid. The message names file, row or count.
@@ -96,7 +96,7 @@ def prepare(spec: CompetitionSpec, raw: RawData, home: Home, link: LinkFile = li
         root = home.prepared / spec.id / f"{raw.kind}-{source.fingerprint[:12]}"
         if not root.is_dir():
             with staged_folder(root) as folder, _unpacked(source, root.parent) as unpacked:
-                _write(unpacked, folder, link)
+                _write(unpacked, folder, put)
         return load_prepared(root)
 
 
@@ -198,18 +198,21 @@ def _fingerprint(spec: CompetitionSpec, folder: Path, media: RowMedia | None, de
     return digest.hexdigest()
 
 
-def _write(source: _PreparationInput, folder: Path, link: LinkFile) -> None:
+def _write(source: _PreparationInput, folder: Path, put: PutFile | None) -> None:
     """Write all files of `Prepared` into an empty folder and verify them."""
     spec, plan, target = source.spec, source.plan, source.targets.target
     rows = _labelled_rows(source)
     media = None if source.media is None else source.media.check(SEED)
     kept = np.arange(len(source.tables.train)) if media is None else media.kept
     warnings = [] if media is None else media.warnings
+    if media is not None and put is None:
+        put, linked = choose_put((media.media.train, media.media.test), folder)
+        warnings += [linked] if linked else []
     rows = rows.take(kept)
     report_step("splitting the rows")
     split = source.split or _split(source, rows)
     report_step("writing tables and media")
-    parts = _parts(source, split, kept, media, folder / "public" / "input", link)
+    parts = _parts(source, split, kept, media, folder / "public" / "input", put)
     own_folds = None if rows.folds is None else rows.folds[split.train]
     folds = split.folds
     write_parts(parts, spec, folder, 1 if folds is None else folds.executed)
@@ -275,9 +278,9 @@ def _parts(
     kept: NDArray[np.intp],
     media: CheckedMedia | None,
     public_input: Path,
-    link: LinkFile,
+    put: PutFile | None,
 ) -> PartTables:
-    """Assign opaque ids, link the images under opaque names, and distribute the rows over the parts."""
+    """Assign opaque ids, put the images under opaque names, and distribute the rows over the parts."""
     spec, tables = source.spec, source.tables
     train = tables.train.iloc[kept].reset_index(drop=True)
     train_ids, test_ids = _opaque_ids(source.fingerprint, train[spec.id_column], tables.test[spec.id_column])
@@ -287,8 +290,8 @@ def _parts(
         labelled[spec.fold_column] = fold_ranks(train[spec.fold_column]).astype(str)
     test = tables.test[inputs].copy()
     public_input.mkdir(parents=True)
-    if media is not None:
-        train_files, test_files = media.place(train_ids, test_ids, public_input, link)
+    if media is not None and put is not None:
+        train_files, test_files = media.place(train_ids, test_ids, public_input, put)
         labelled.insert(0, FILE_COLUMN, train_files)
         test.insert(0, FILE_COLUMN, test_files)
     labelled.insert(0, spec.id_column, train_ids)

@@ -18,7 +18,7 @@ class Peer:
         module: Module in this folder.
         needs: What the module must be able to import.
         options: Further arguments of its `predict`.
-        reads: `tables` or `pictures`.
+        reads: `tables`, `texts` (tables with a column of texts) or `pictures`.
         environment: `peers`, the environment of the benchmark, or `mars`, that of MARS.
         text: What the page says about it.
     """
@@ -65,6 +65,12 @@ PEERS: Mapping[str, Peer] = {
         "five_learners",
         ("sklearn", "lightgbm"),
         text="five untuned learners in 5 folds, greedy blend of their out-of-fold predictions",
+    ),
+    "tfidf-linear": Peer(
+        "tfidf_linear",
+        ("sklearn",),
+        reads="texts",
+        text="TF-IDF and a linear model on all rows, settings by random search in 5 folds",
     ),
     "imagenet-logistic": Peer(
         "imagenet_logistic",

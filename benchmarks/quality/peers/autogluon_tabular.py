@@ -7,7 +7,7 @@ import pandas as pd
 from limits import Limits
 from problem import ID, PREDICTION, Problem, read_rows
 
-_METRICS = {"rmse": "root_mean_squared_error", "mae": "mean_absolute_error"}
+_METRICS = {"rmse": "root_mean_squared_error", "mae": "mean_absolute_error", "macro_f1": "f1_macro"}
 
 
 def predict(folder: Path, problem: Problem, limits: Limits, preset: str) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Modules of the sample generator: concepts, three languages, records and vectors of metric names."""

@@ -1,0 +1,1 @@
+"""Modules of the sample generator: variables, clauses, reports and label noise."""

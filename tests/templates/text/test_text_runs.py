@@ -32,6 +32,7 @@ CASES: dict[str, tuple[Competition, dict[str, Value]]] = {
     ),
     "label sets at one half": (texts("multilabel", "micro_f1", BOTH_TEXTS), {"threshold": "fixed"}),
     "values": (folded(texts("regression", "r2"), 4), {"characters": 0}),
+    "values of short parts": (texts("regression", "r2"), {"characters": 2}),
 }
 REFITTED = ("labels", "one probability", "label sets", "values")
 

@@ -85,7 +85,7 @@ def test_a_second_run_finds_the_vectors_in_the_cache(tmp_path: Path) -> None:
 
 def test_other_rows_find_the_vectors_of_their_texts(tmp_path: Path) -> None:
     competition = CASES["labels"][0]
-    fewer = {name: table.iloc[::2].reset_index(drop=True) for name, table in competition.tables.items()}
+    fewer = {name: table.iloc[:-20].reset_index(drop=True) for name, table in competition.tables.items()}
     first = with_weights("labels", tmp_path / "first")
     second = with_weights("labels", tmp_path / "second")
     shutil.rmtree(second / "metadata")
@@ -109,8 +109,7 @@ def test_short_time_leaves_out_tokens_then_rows_and_says_so(tmp_path: Path) -> N
     (run,) = run_fake([folder], MARS_TIME_LIMIT_S="12", FAKE_TEXTS_PER_S="800")
     assert run.printed == pytest.approx(score(long, folder), rel=1e-9)
     assert "tokens of a text, to meet the time limit" in run.output
-    assert "encoded 1330 of 1330 texts" in run.output
-    assert run.analysis["cut"]["what"] == "tokens of a text"
+    assert run.analysis["cut"]["share"] < 0.6
     assert json.loads((folder / "working" / "frozen.json").read_text())["tokens"] < 256
     (slow,) = run_fake([folder], MARS_TIME_LIMIT_S="24", FAKE_TEXTS_PER_S="100")
     assert slow.printed == pytest.approx(score(long, folder), rel=1e-9)

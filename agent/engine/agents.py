@@ -1,9 +1,11 @@
 """The agents of a run, and the language model that they ask: an endpoint, or a small local model."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agent.agents.debugger import Debugger
 from agent.agents.lesson_writer import LessonWriter
@@ -27,6 +29,7 @@ from agent.search.policy import Policy
 
 # Largest share of a run's time for one request; else a hanging endpoint would use up the whole run.
 REQUEST_SHARE = 0.2
+_HEARTBEAT_S = 0.25
 
 
 def find_models(model: str | None, home: Home, offline: bool = False) -> tuple[dict[Role, str], str]:
@@ -74,12 +77,15 @@ class Agents:
 
 
 @contextmanager
-def open_language_model(recorder: EventRecorder, keep_alive: Callable[[], None]) -> Iterator[LanguageModel]:
+def open_language_model(
+    recorder: EventRecorder, keep_alive: Callable[[], None], is_alone: bool
+) -> Iterator[LanguageModel]:
     """Yield the run's language model, which records its calls and respects the spend limit.
 
     Args:
         recorder: records the calls.
         keep_alive: is called while a request waits for its answer.
+        is_alone: whether no family can stand in for the model, so that the run waits for it.
 
     Raises:
         SetupError: no endpoint is set up, or a package is missing.
@@ -97,8 +103,9 @@ def open_language_model(recorder: EventRecorder, keep_alive: Callable[[], None])
         try:
             yield CircuitBreaker(
                 client,
-                lambda reason: note(f"The library planner continues without the language model: {reason}"),
+                note,
                 fail_fast=all(map(state.is_imported, state.nodes.values())),
+                wait=partial(_wait, recorder, keep_alive) if is_alone else None,
             )
         finally:
             client.close()
@@ -123,6 +130,18 @@ def _check_offline(endpoint: Endpoint, offline: bool) -> Endpoint:
             "--model local, or set OPENAI_BASE_URL to a server on this machine."
         )
     return endpoint
+
+
+def _wait(recorder: EventRecorder, keep_alive: Callable[[], None], seconds: float) -> bool:
+    """Wait for a language model; return whether the run still has time for it."""
+    ends = time.monotonic() + seconds
+    while _seconds_left(recorder) > 0:
+        keep_alive()
+        left_s = ends - time.monotonic()
+        if left_s <= 0:
+            return True
+        time.sleep(min(left_s, _HEARTBEAT_S))
+    return False
 
 
 def _seconds_left(recorder: EventRecorder) -> float:

@@ -10,7 +10,7 @@ from agent.core.errors import SetupError
 from agent.core.paths import home
 from agent.llm.calls import CallRecorder
 from agent.llm.endpoint import Endpoint
-from agent.llm.errors import LlmUnavailableError
+from agent.llm.errors import LlmUnavailableError, PromptTooLongError
 from agent.llm.prices import Prices, load_prices
 from agent.llm.query import Query
 from agent.llm.spend_limit import SpendLimit
@@ -108,7 +108,7 @@ class Client:
                 return question.answer(prompt, shorter if number > 1 else "")
             except ContextTooLongError as error:
                 reason = str(error)
-        raise LlmUnavailableError(
+        raise PromptTooLongError(
             f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."
         )
 

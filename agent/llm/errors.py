@@ -7,6 +7,10 @@ class LlmUnavailableError(InfrastructureError):
     """The endpoint does not answer, or the time is up. The same question may succeed later."""
 
 
+class PromptTooLongError(LlmUnavailableError):
+    """No form of the prompt fits into the model's context. Another question may fit."""
+
+
 class LlmRejectedError(SetupError):
     """The endpoint rejects the set-up: key, model or account. The message says what to do."""
 

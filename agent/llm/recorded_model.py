@@ -43,6 +43,9 @@ class RecordedModel:
         """
         if not self._questions or self._questions[0][0].purpose != query.purpose:
             raise UnusableAnswerError(f"The record holds no question '{query.purpose}' at this point.")
+        while self._was_asked_again(query.purpose):  # after an outage
+            with self._under_way(self._questions.pop(0)[-1]):
+                pass
         calls = self._questions.pop(0)
         last = calls[-1]
         if not any(self._matches(last, prompt) for prompt in query.prompts):
@@ -57,6 +60,13 @@ class RecordedModel:
                 raise UnusableAnswerError(
                     f"The recorded answer for '{query.purpose}' is not usable now: {error}"
                 ) from error
+
+    def _was_asked_again(self, purpose: str) -> bool:
+        """Return whether the first question was not answered, and the same one followed."""
+        if len(self._questions) < 2:
+            return False
+        first, second = self._questions[0][-1], self._questions[1][0]
+        return first.status in ("failed", "cut") and first.purpose == second.purpose == purpose
 
     def _matches(self, call: Call, prompt: Prompt) -> bool:
         """Return whether the call used this prompt. The recorded prompt may end with the schema."""

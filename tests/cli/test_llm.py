@@ -123,7 +123,7 @@ def test_a_key_that_stops_working_halfway_leaves_the_search_to_the_library(
 ) -> None:
     server.faults = dict.fromkeys(range(3, 99), lambda _: failure(401, "Incorrect API key provided."))
     done = mars(*RUN, "--max-nodes", "5")
-    assert "The library planner continues without the language model" in done.stdout
+    assert "The run goes on without the language model" in done.stdout
     state = open_run("latest", home).state
     assert len(state.valid) == len(state.nodes) >= 5
     assert [bool(node.note) for node in state.nodes.values()][:5] == [False, False, True, True, True]

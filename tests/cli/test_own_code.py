@@ -269,11 +269,26 @@ def test_a_key_that_stops_working_while_modules_are_written_ends_the_node_alone(
     author.answers = [_design(script), *_written(script, {})[:3]]
     author.last = failure(401, "Incorrect API key provided.")
     done = mars(*RUN, code=1)
-    assert "continues without the language model" in done.stderr
+    assert "goes on without the language model" in done.stderr
     (node,) = open_run("latest", home).state.nodes.values()
     assert node.result is not None
     assert node.result.reason.startswith("library/models.py could not be written:")
     assert len(node.modules) == 3
+
+
+@pytest.mark.slow
+def test_an_outage_makes_a_run_without_a_family_wait(home: Home, author: Author) -> None:
+    """Two questions of five attempts each fail; then the model is left alone for 15 seconds."""
+    script = signals_script()
+    author.answers = [_design(script), *_written(script, {})]
+    author.faults = [[], [], [failure(503, "busy", {"retry-after": "0"}) for _ in range(10)]]
+    summary = json.loads(mars(*RUN, "--max-nodes", "1").stdout)
+    assert summary["valid_nodes"] == summary["nodes"] == 1
+    state = open_run("latest", home).state
+    failed = [call.purpose for call in state.calls[1] if call.status == "failed"]
+    assert failed == ["module"] * 10
+    assert author.answers == []
+    assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
 
 
 @pytest.mark.parametrize(

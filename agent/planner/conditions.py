@@ -10,8 +10,10 @@ from agent.repository.family import Condition, Family, Value
 
 def serves(family: Family, context: TaskContext) -> bool:
     """Return whether the family supports the task and its inputs."""
+    of_targets = family.serves.target_tasks or family.serves.tasks
     return (
-        {context.task, *context.target_tasks} <= set(family.serves.tasks)
+        context.task in family.serves.tasks
+        and set(context.target_tasks) <= set(of_targets)
         and set(family.serves.requires) <= context.roles
         and bool(set(family.serves.reads) & context.roles)
     )
@@ -68,6 +70,7 @@ def _describes(condition: Condition, facts: DataFacts) -> bool:
         (condition.min_numbers is None or facts.numbers >= condition.min_numbers)
         and (condition.min_times is None or facts.times >= condition.min_times)
         and (condition.min_categories is None or facts.categories >= condition.min_categories)
+        and (condition.min_texts is None or facts.texts >= condition.min_texts)
         and (condition.max_inputs is None or facts.inputs <= condition.max_inputs)
         and (condition.max_classes is None or facts.classes <= condition.max_classes)
         and (condition.has_gaps is None or facts.has_gaps == condition.has_gaps)

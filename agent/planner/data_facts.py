@@ -23,6 +23,7 @@ class DataFacts:
     is_skewed: bool  # a number input has a large skewness
     has_skewed_target: bool  # a regression target has a large skewness
     side: float | None = None  # mean of the pictures' heights and widths, in pixels; None: unknown
+    texts: int = 0  # columns with the role text
 
     @classmethod
     def of(cls, eda: Mapping[str, Any]) -> "DataFacts":
@@ -44,4 +45,5 @@ class DataFacts:
             is_skewed=any(abs(column.get("skew") or 0.0) > _SKEWED_INPUT for column in numbers),
             has_skewed_target=any(abs(part.get("skew") or 0.0) > _SKEWED_TARGET for part in targets),
             side=sum(sides) / len(sides) if sides else None,
+            texts=sum(column["role"] == "text" for column in columns),
         )

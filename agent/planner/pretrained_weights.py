@@ -9,6 +9,7 @@ from agent.repository.family import Family, Value
 from agent.repository.family_parts import PretrainedWeights
 
 _ENDINGS = (".safetensors", ".pth")
+SENTENCE_MODEL_FILE = "modules.json"  # each folder of a sentence-transformers model has it
 
 
 def networks_at_hand(families: Iterable[Family], folder: Path) -> tuple[str, ...]:
@@ -62,5 +63,7 @@ def _is_at_hand(weights: PretrainedWeights, value: str, folder: Path) -> bool:
         return True
     if any((folder / f"{value}{ending}").is_file() for ending in _ENDINGS):
         return True
-    pattern = f"models--{weights.hub}--{value}.*/snapshots/*/model.safetensors"
-    return weights.hub is not None and next(hub_cache().glob(pattern), None) is not None
+    if (folder / value / SENTENCE_MODEL_FILE).is_file():
+        return True
+    patterns = (f"models--{weights.hub}--{value}{tag}/snapshots/*/model.safetensors" for tag in ("", ".*"))
+    return weights.hub is not None and any(any(hub_cache().glob(pattern)) for pattern in patterns)

@@ -178,6 +178,9 @@ class Serves(Frozen):
     """The tasks and inputs that a family supports."""
 
     tasks: tuple[Task, ...]
+    target_tasks: tuple[Task, ...] | None = Field(
+        default=None, description="Tasks of the single targets of several; omitted: all of `tasks`."
+    )
     requires: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     reads: tuple[Role, ...] = Field(description="Roles that the family makes use of.")
 

@@ -36,6 +36,7 @@ class Condition(Frozen):
     min_categories: int | None = Field(
         default=None, description="Least number of inputs with the role category."
     )
+    min_texts: int | None = Field(default=None, description="Least number of inputs with the role text.")
     max_inputs: int | None = Field(default=None, description="Greatest number of inputs.")
     max_classes: int | None = Field(default=None, description="Greatest number of classes.")
     has_gaps: bool | None = Field(default=None, description="Whether a number or time input has empty cells.")
@@ -100,11 +101,13 @@ class CachedWork(Frozen):
 class PretrainedWeights(Frozen):
     """Where the pretrained weights of the values of some slots come from.
 
-    Weights are at hand in a package, in a file `VALUE.safetensors` or `VALUE.pth` of the user's weights, or
-    in the hub's cache.
+    Weights are at hand in a package, in a file `VALUE.safetensors` or `VALUE.pth` or a folder `VALUE` of a
+    sentence-transformers model of the user's weights, or in the hub's cache.
     """
 
     slots: tuple[str, ...] = Field(min_length=1, description="Slots whose values are networks.")
     without: tuple[Value, ...] = Field(default=(), description="Values for which there are no weights.")
     packages: dict[str, str] = Field(default_factory=dict, description="Distributions by value.")
-    hub: str | None = Field(default=None, description="Organisation of the hub's repositories `VALUE.*`.")
+    hub: str | None = Field(
+        default=None, description="Organisation of the hub's repositories `VALUE` or `VALUE.*`."
+    )

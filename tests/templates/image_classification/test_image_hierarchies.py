@@ -119,6 +119,9 @@ def test_a_run_is_valid_and_tells_new_classes_from_known_ones(
     assert isinstance(novelty, dict)
     for name in ("shape", "kind"):
         found = novelty[name]
+        parts = evaluation.target_parts[name]
+        assert [parts["seen"], parts["unseen"]] == pytest.approx([found["seen"], found["unseen"]])
+        assert parts["called novel"] == pytest.approx(found["called_new"])
         assert evaluation.target_scores[name] == pytest.approx((found["seen"] + found["unseen"]) / 2)
     assert done.metric > 0.55, "chance is 0.5: all rows are called new, or none"
 

@@ -17,6 +17,10 @@ import torch
 from agent.competition.evaluation import evaluate
 from agent.competition.prepared import Prepared
 from agent.competition.refit_tables import write_refit_tables
+from agent.competition.spec import Task
+from agent.planner.base import TaskContext
+from agent.planner.conditions import active_slots, is_met, serves
+from agent.planner.family_packages import lacks_needs
 from agent.repository.family import Value
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.rendering import TaskView, write_tree
@@ -76,6 +80,35 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> list[Files]:
     chosen += [{"second_backbone": "tf_efficientnet_lite1", "rejection": value} for value in REJECTIONS]
     pairs = itertools.product(views(tmp_path_factory.mktemp("views")), chosen)
     return [render(task, HEAD | slots) for task, slots in pairs]
+
+
+def context(*targets: Task) -> TaskContext:
+    """Several targets of these tasks, with pictures."""
+    roles = frozenset({"image"})
+    return TaskContext("several", "mean_of", roles, 1000, "cpu", target_tasks=frozenset(targets))
+
+
+def test_the_family_serves_category_targets_alone() -> None:
+    assert serves(FAMILY, context("classification"))
+    assert not serves(FAMILY, context("classification", "multilabel"))
+    assert not serves(FAMILY, context("regression"))
+
+
+def test_the_search_stays_with_frozen_networks_and_what_they_use() -> None:
+    several = context("classification")
+    for name, value in (("finetune", "full"), ("finetune", "head_first"), ("backbone", "tiny_cnn")):
+        assert lacks_needs(FAMILY, HEAD | {name: value}, several)
+    active = active_slots(FAMILY, FAMILY.defaults | HEAD, several)
+    assert {"backbone", "features", "image_size", "rejection"} <= active.keys()
+    assert active.keys().isdisjoint({"layer", "loss", "balance", "penalty", "folds", "blend", "epochs", "lr"})
+    drafts = [
+        draft.id
+        for draft in FAMILY.drafts
+        if is_met(draft.when, several) and not lacks_needs(FAMILY, FAMILY.defaults | draft.set, several)
+    ]
+    assert drafts[0] == "frozen_light"
+    assert "frozen_features" in drafts
+    assert "finetuned_light" not in drafts
 
 
 @pytest.mark.parametrize("command", [["check", "--select", "E,F,I"], ["format", "--diff"]])

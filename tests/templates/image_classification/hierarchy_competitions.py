@@ -36,6 +36,10 @@ TARGETS: tuple[dict[str, object], ...] = (
     },
 )
 PLAIN = tuple({"name": one["name"], "type": "category", "metric": "accuracy"} for one in TARGETS)
+BINARY: tuple[dict[str, object], ...] = (
+    PLAIN[0],
+    {"name": "red", "type": "binary", "metric": "roc_auc", "positive_class": "yes"},
+)
 SIDE = 32
 
 
@@ -68,14 +72,15 @@ def hierarchy_of_pictures(
             if part == "test" and number % 4 == 0:
                 colour, kind = (0, 220, 220), "new"
             cv2.imwrite(str(raw / part / f"{part}{number}.png"), draw(shape, colour, rng))
-            rows.append((f"{part}{number}", shape, kind))
-        table = pd.DataFrame(rows, columns=["id", "shape", "kind"])
+            rows.append((f"{part}{number}", shape, kind, "yes" if kind.startswith("red") else "no"))
+        table = pd.DataFrame(rows, columns=["id", "shape", "kind", "red"])
         if part == "train":
             table.to_csv(raw / "train.csv", index=False)
         else:
-            table[["id"]].assign(shape="disc", kind="red disc").to_csv(
-                raw / "sample_submission.csv", index=False
-            )
+            first = {"shape": "disc", "kind": "red disc", "red": 0.5}
+            names = [str(target["name"]) for target in targets]
+            sample = table[["id"]].assign(**{name: first[name] for name in names})
+            sample.to_csv(raw / "sample_submission.csv", index=False)
     settings: dict[str, object] = {
         "task": "several",
         "metric": "mean_of",

@@ -24,7 +24,12 @@ from agent.planner.family_packages import lacks_needs
 from agent.repository.family import Value
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.rendering import TaskView, write_tree
-from tests.templates.image_classification.hierarchy_competitions import PLAIN, TARGETS, hierarchy_of_pictures
+from tests.templates.image_classification.hierarchy_competitions import (
+    BINARY,
+    PLAIN,
+    TARGETS,
+    hierarchy_of_pictures,
+)
 from tests.templates.image_classification.image_runs import (
     FAMILY,
     Files,
@@ -45,6 +50,9 @@ HEAD: dict[str, Value] = {
     "image_size": 32,
     "flip": False,
 }
+KNOWN = [{**one, "parent_of": parent} for one, parent in zip(PLAIN, ("kind", None), strict=True)]
+# With new classes; without; with new classes of the child alone; unrelated targets; with a probability.
+CHOICES = (TARGETS, KNOWN, (KNOWN[0], TARGETS[1]), PLAIN, BINARY)
 REJECTIONS = FAMILY.slots["rejection"].values
 
 
@@ -64,12 +72,10 @@ def run(prepared: Prepared, workspace: Path, *arguments: str, **slots: Value) ->
 
 
 def views(folder: Path) -> list[TaskView]:
-    """A hierarchy with new classes, one without, one whose child alone may be new, two unrelated targets."""
-    known = [{**one, "parent_of": parent} for one, parent in zip(PLAIN, ("kind", None), strict=True)]
-    choices = (TARGETS, known, (known[0], TARGETS[1]), PLAIN)
+    """What templates see of each choice of targets."""
     return [
         TaskView.of(hierarchy_of_pictures(folder / str(number), labelled=60, targets=targets))
-        for number, targets in enumerate(choices)
+        for number, targets in enumerate(CHOICES)
     ]
 
 
@@ -198,11 +204,9 @@ def test_saved_networks_predict_the_same(prepared: Prepared, tmp_path: Path) -> 
     assert first.sort_values("id", ignore_index=True).equals(second.sort_values("id", ignore_index=True))
 
 
-@pytest.mark.parametrize("number", range(1, 4))
+@pytest.mark.parametrize("number", range(1, 5))
 def test_other_competitions_of_several_targets_run(tmp_path: Path, number: int) -> None:
-    known = [{**one, "parent_of": parent} for one, parent in zip(PLAIN, ("kind", None), strict=True)]
-    targets = (TARGETS, known, (known[0], TARGETS[1]), PLAIN)[number]
-    prepared = hierarchy_of_pictures(tmp_path / "data", targets=targets)
+    prepared = hierarchy_of_pictures(tmp_path / "data", targets=CHOICES[number])
     done = run(prepared, tmp_path / "run")
     assert done.returncode == 0, done.output
     assert evaluate(prepared, done.workspace, done.metric).fault is None

@@ -1,5 +1,6 @@
 """Several category targets: heads on frozen features, rejection of new classes, and joint decoding."""
 
+import ast
 import importlib
 import itertools
 import json
@@ -40,6 +41,7 @@ from tests.templates.image_classification.image_runs import (
     render,
 )
 from tests.templates.image_classification.rendered_library import default_config, imported
+from tests.templates.image_classification.test_image_rendering import names_in, sources
 
 HEAD: dict[str, Value] = {
     "backbone": "tf_efficientnet_lite0",
@@ -143,6 +145,23 @@ def test_renders_hold_what_they_use_and_leak_nothing(rendered: list[Files]) -> N
         assert ("library/novelty.py" in files) == opens
         assert ("fit_thresholds" in files["library/inference.py"]) == opens
         assert all(text.count("\n") <= 400 for text in files.values())
+
+
+def test_every_function_and_setting_is_used(rendered: list[Files]) -> None:
+    assert rendered
+    for files in {json.dumps(files, sort_keys=True): files for files in rendered}.values():
+        trees = sources(files)
+        nodes = [node for tree in trees.values() for node in ast.walk(tree)]
+        made = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        made |= {
+            node.target.id
+            for node in nodes
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        }
+        unused = (
+            made - names_in(trees.values()).keys() - {"__init__", "__post_init__", "__len__", "__getitem__"}
+        )
+        assert unused <= {"forward", "__reduce__", "__iter__"}
 
 
 @pytest.mark.parametrize("rejection", REJECTIONS)

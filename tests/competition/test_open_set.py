@@ -13,6 +13,9 @@ from agent.competition.prepared import Prepared
 from agent.competition.refit_tables import write_refit_tables
 from agent.competition.tables import read_table
 from agent.core.errors import SetupError
+from agent.core.paths import Home
+from agent.engine.request import make_settings
+from agent.engine.run_request import RunRequest
 from tests.competition.hierarchy_folders import KINDS, NOVEL, TARGETS, hierarchy_folder, hierarchy_rows
 from tests.competition.raw_folders import prepare_folder
 
@@ -117,3 +120,13 @@ def test_seen_and_unseen_rows_count_alike() -> None:
     assert metric.score(truth, np.full(5, 2)) == pytest.approx(0.5)
     assert metric.score(truth[:4], truth[:4]) == 1.0
     assert isinstance(metric.scorer(truth, truth), AdditiveScorer)
+
+
+@pytest.mark.parametrize("metric", ["seen_unseen_accuracy", "accuracy"])
+def test_a_run_reserves_time_for_a_refit_that_learns_classes(tmp_path: Path, metric: str) -> None:
+    is_open = metric != "accuracy"
+    plain = [{**one, "metric": "accuracy", "metric_parameters": {}} for one in TARGETS]
+    prepared = prepared_hierarchy(tmp_path, targets=list(TARGETS) if is_open else plain)
+    request = RunRequest(competition="tiny", minutes=5)
+    settings = make_settings(request, prepared, tmp_path, Home(tmp_path / "home"))
+    assert settings.refit_is_needed == is_open

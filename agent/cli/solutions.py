@@ -241,4 +241,5 @@ def grade_command(
         print(f"Warning: {reason}", file=sys.stderr)
     print(f"{grade.metric}: {grade.score!r} on {grade.rows} rows ({raw.kind} data)")
     for one in grade.target_scores:
-        print(f"  {one.target}: {one.metric} {'undefined' if one.score is None else repr(one.score)}")
+        parts = "".join(f", {name} {value:.4f}" for name, value in one.parts.items())
+        print(f"  {one.target}: {one.metric} {'undefined' if one.score is None else repr(one.score)}{parts}")

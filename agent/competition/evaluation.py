@@ -68,6 +68,9 @@ class Evaluation(BaseModel):
         default_factory=dict,
         description="Of several targets, the score of each by its own metric on the validation rows.",
     )
+    target_parts: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="Of targets with a novel class, what `TargetScore.parts` says."
+    )
 
     @property
     def valid(self) -> bool:
@@ -125,6 +128,7 @@ def evaluate(
         audit, audit_error = _audit_scores(prepared, metric, audit_rows)
     except SubmissionError as error:
         return Evaluation(fault=str(error))
+    of_targets = score_targets(prepared.spec, truth, predictions)
     evaluation = Evaluation(
         validation=score,
         fold_scores=_fold_scores(prepared, scored.scorer, validation, score),
@@ -132,7 +136,8 @@ def evaluate(
         audit=audit,
         audit_error=audit_error,
         folds=validation.folds,
-        target_scores={one.target: one.score for one in score_targets(prepared.spec, truth, predictions)},
+        target_scores={one.target: one.score for one in of_targets},
+        target_parts={one.target: dict(one.parts) for one in of_targets if one.parts},
     )
     return evaluation.model_copy(
         update={"suspect": _leak_reason(metric, evaluation, truth, predictions, audit_rows)}

@@ -15,6 +15,7 @@ from agent.core.errors import SetupError
 DataKind = Literal["full", "sample"]
 FORMAT = 1
 GROUPS_FILE = "groups.csv"  # below `private`
+ORIGINAL_LABELS_FILE = "original_labels.csv"  # below `private`
 
 
 class RowCounts(BaseModel):
@@ -41,11 +42,14 @@ class Prepared(BaseModel):
       `val.csv` holds 0, 1, ...; the validation rows form the last fold.
       With `folds`, `folds.csv` has two columns, the id and the fold: 0 for the rows of `val.csv`, 1 and more
       for those of `train.csv`.
+      With `pseudo_novel`, some classes have no row in `train.csv`; in `val.csv` they have the novel label.
     * `private`: `val.csv` and `audit.csv` (opaque id and targets), and `ids.csv` with the columns `opaque`,
       `original` and `part` (train, val, audit or test). Test rows are in the order of the original sample
       submission, whose cells are in `sample.csv`, columns by place. With `folds`, `folds.csv` holds id and
       targets of the executed folds, fold by fold; it begins with the rows of `val.csv`. With a group input,
       `groups.csv` holds id and group number of the labelled rows (missing in data of earlier versions).
+      With `pseudo_novel`, `original_labels.csv` holds id and targets of validation and audit rows as the user
+      gave them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +82,11 @@ class Prepared(BaseModel):
     )
     folds_forward: bool = Field(
         default=False, description="Whether only rows of higher folds, which are earlier, train for a fold."
+    )
+    pseudo_novel: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="By target, known classes that count as novel in validation and audit rows; a refit gets "
+        "their labels.",
     )
     rendering: Rendering | None = Field(
         default=None, description="The 8-bit form of pictures with more bits or with transparency."

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agent.competition.prepared import Prepared
+from agent.competition.prepared import ORIGINAL_LABELS_FILE, Prepared
 from agent.competition.tables import read_table, write_table
 from agent.core.files import translate_os_errors
 
@@ -15,6 +15,8 @@ _FOLDS = "folds.csv"
 
 def write_refit_tables(prepared: Prepared, folder: Path) -> None:
     """Write a copy of `public/metadata` with the audit rows in `train.csv` and without them in `test.csv`.
+
+    Classes that count as novel in validation and audit rows get their labels back.
 
     `folds.csv`, if there is one, lists the audit rows too: stratified by the first target, groups whole.
 
@@ -28,9 +30,17 @@ def write_refit_tables(prepared: Prepared, folder: Path) -> None:
     key, targets = prepared.spec.id_column, list(prepared.spec.targets)
     with translate_os_errors(f"Writing {folder}"):
         shutil.copytree(prepared.metadata, folder)
+        original = None
+        if prepared.pseudo_novel:
+            original = read_table(prepared.private, ORIGINAL_LABELS_FILE).set_index(key)[targets]
+            val = read_table(folder, "val.csv")
+            val[targets] = original.loc[val[key]].to_numpy()
+            write_table(val, folder / "val.csv")
         if not prepared.rows.audit:
             return
         answers = read_table(prepared.private, "audit.csv").set_index(key)[targets]
+        if original is not None:
+            answers = original.loc[answers.index]
         train, test = read_table(folder, "train.csv"), read_table(folder, "test.csv")
         is_audit = test[key].isin(answers.index)
         audit = test[is_audit].join(answers, on=key)

@@ -30,6 +30,7 @@ from agent.competition.target_types import (
     doubt_parents,
     novel_labels,
     require_bounds,
+    require_novel_index,
     require_one_column,
     require_two_classes,
 )
@@ -175,6 +176,7 @@ def _read_labels(spec: CompetitionSpec, cells: pd.DataFrame, folder: Path, file:
     novel = novel_labels(spec, column, file)
     classes, warnings = order_classes(spec, column.unique().tolist(), folder, file, novel)
     require_two_classes(spec, classes, file)
+    require_novel_index(spec, classes, file)
     warnings = (*doubts, *warnings)
     target = Target(classes, _one_hot(column, np.arange(len(column)), len(column), classes, file))
     if metric_of(spec).prediction_kind(spec.task) != "ranking":

@@ -48,6 +48,26 @@ def novel_labels(view: CompetitionSpec, cells: "pd.Series[str]", file: Path) -> 
     return (target.novel,)
 
 
+@redacted_as("metric_parameters names another class than the novel label")
+def require_novel_index(view: CompetitionSpec, classes: Sequence[str], file: Path) -> None:
+    """Raise SetupError unless the parameter `novel` of the metric is the index of the novel label."""
+    target = typed_target_of(view)
+    given = view.metric_parameters.set_values.get("novel")
+    if target is None or "open_set" not in metric_of(view).traits:
+        return
+    if target.novel is None:
+        raise SetupError(
+            f"The metric '{target.scored_by}' of the target '{target.name}' needs its novel label; "
+            "set novel in competition.yaml, or choose another metric."
+        )
+    index = list(classes).index(target.novel)
+    if given != index:
+        raise SetupError(
+            f"{file}: the novel label '{target.novel}' of the target '{target.name}' is the class with the "
+            f"index {index}, not {given}; write `metric_parameters: {{novel: {index}}}`."
+        )
+
+
 @redacted_as("a binary target does not have two classes")
 def require_two_classes(view: CompetitionSpec, classes: Sequence[str], file: Path) -> None:
     """Raise SetupError for a binary target with another number of classes."""

@@ -11,7 +11,7 @@ from agent.competition.refit_tables import write_refit_tables
 from agent.core.contract import FROZEN_FILE, OUTPUT_FILES, SUBMISSION_FILE, WORKING_FOLDER, member_folder
 from agent.core.errors import MarsError
 from agent.core.trees import remove_tree
-from agent.core.untrusted_files import copy_inside, is_plain_file, read_inside
+from agent.core.untrusted_files import copy_inside, is_plain_file, read_inside, write_inside
 from agent.engine.member_refits import MemberRefits
 from agent.engine.trials.checkout import Checkout
 from agent.engine.trials.runner import TrialRunner
@@ -81,7 +81,9 @@ def execute_refit(
             max(limit_s - seconds, BLEND_S),
             stop_check,
             metadata=metadata,
-            place=lambda workspace: place_refit(runner.checkout, weighted, members, workspace),
+            place=lambda workspace: place_refit(
+                runner.checkout, weighted, members, workspace, only_refitted=bool(prepared.pseudo_novel)
+            ),
         )
     for number in (node.id, *members):
         runner.drop_refit_files(number)
@@ -96,7 +98,12 @@ def execute_refit(
 
 
 def place_refit(
-    checkout: Checkout, members: Sequence[int], refitted: Collection[int], workspace: Path
+    checkout: Checkout,
+    members: Sequence[int],
+    refitted: Collection[int],
+    workspace: Path,
+    *,
+    only_refitted: bool = False,
 ) -> None:
     """Copy the members' outputs to where the ensemble's refit looks before it refits a member.
 
@@ -105,6 +112,8 @@ def place_refit(
         members: the members of the ensemble that have a weight.
         refitted: the members whose refit has left outputs; the others keep those of their own runs.
         workspace: the workspace of the ensemble's refit.
+        only_refitted: whether the other members lose their weight. Before a refit, a member calls rows of the
+            classes that were held out novel (see `agent.competition.preparation.open_set`).
     """
     for number in members:
         place = workspace / member_folder(f"{number:03d}") / "refit"
@@ -112,6 +121,21 @@ def place_refit(
         (place / WORKING_FOLDER).mkdir(parents=True, exist_ok=True)
         copy_inside(source, OUTPUT_FILES[1], place / OUTPUT_FILES[1])
         copy_inside(checkout.workspace(number), FROZEN_FILE, place / FROZEN_FILE)
+    if only_refitted and refitted:
+        _weigh_alone(workspace, refitted)
+
+
+def _weigh_alone(workspace: Path, members: Collection[int]) -> None:
+    """Give the weight of all members of an ensemble to some of them, in the choices that its refit reads."""
+    try:
+        content = json.loads(read_inside(workspace, FROZEN_FILE, _FROZEN_BYTES))
+        weights = {name: float(weight) for name, weight in content["weights"].items()}
+        kept = {name: weight if int(name) in members else 0.0 for name, weight in weights.items()}
+        factor = sum(weights.values()) / sum(kept.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
+        return  # a candidate wrote the file; its refit reports what is wrong
+    changed = {**content, "weights": {name: factor * weight for name, weight in kept.items()}}
+    write_inside(workspace, FROZEN_FILE, json.dumps(changed))
 
 
 def submission_of(runner: TrialRunner, node: Node) -> Path:

@@ -83,6 +83,7 @@ def make_settings(request: RunRequest, prepared: Prepared, folder: Path, home: H
         forbidden=request.forbidden,
         hint=request.hint,
         refit_rows=_refit_rows(prepared) if request.refit else None,
+        refit_is_needed=bool(prepared.pseudo_novel),
         folds_of_all_rows=_folds_of_all_rows(prepared),
         predict_ms=request.predict_ms,
         offline=request.offline,

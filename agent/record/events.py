@@ -113,6 +113,11 @@ class NodeResult(Frozen):
         default_factory=dict,
         description="Of several targets, the validation score of each by its own metric; None: undefined.",
     )
+    target_parts: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="Of targets with a novel class: accuracy on all rows, on seen and on unseen classes, and "
+        "the share of seen rows that are called novel.",
+    )
     curve: tuple[CurvePoint, ...] = ()
     cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
     member_weights: dict[int, float] = Field(

@@ -125,6 +125,10 @@ class RunSettings(Frozen):
         default=None,
         description="Rows of the final refit over training rows; None: no refit.",
     )
+    refit_is_needed: bool = Field(
+        default=False,
+        description="Whether the refit alone learns some classes, so that its time is always reserved.",
+    )
     folds_of_all_rows: int = Field(
         default=0,
         description="Number of executed folds whose models have together learned from all labelled rows; "

@@ -225,7 +225,8 @@ def scores(node: Node, result: NodeResult) -> dict[str, str]:
         parts = (ABSENT if one is None else number(one, result.metric) for one in result.fold_metrics)
         named["after each fold"] = ", ".join(parts)
     for name, value in result.target_metrics.items():
-        named[f"target {one_line(name)}"] = number(value)
+        shares = [f"{part} {number(one)}" for part, one in result.target_parts.get(name, {}).items()]
+        named[f"target {one_line(name)}"] = number(value) + (f" ({', '.join(shares)})" if shares else "")
     named["audit"] = score(result.audit_metric, result.audit_se)
     if node.repeats:
         named["other seeds"] = ", ".join(number(metric) for metric in node.repeats)

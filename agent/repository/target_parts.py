@@ -33,6 +33,7 @@ class TargetPart(BaseModel):
     bounds: tuple[float, float] | None = None
     parent_of: str | None = None
     novel: str | None = None
+    novel_index: int | None = Field(default=None, description="Index of the novel label among the classes.")
     first_output: int = Field(description="First column of this target in the raw outputs.")
 
     @property
@@ -75,6 +76,7 @@ def target_parts(prepared: Prepared) -> tuple[TargetPart, ...]:
             bounds=bounds_of(view),
             parent_of=target.parent_of,
             novel=target.novel,
+            novel_index=None if target.novel is None or classes is None else classes.index(target.novel),
             first_output=parts[-1].first_output + parts[-1].width if parts else 0,
         )
         parts.append(part)

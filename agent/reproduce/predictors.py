@@ -256,7 +256,8 @@ def _saved_members(
             _save_one(run, runner, member, [], limits[member.id])
 
     def place(workspace: Path) -> None:
-        place_refit(runner.checkout, node.parents, refitted, workspace)
+        only_refitted = bool(run.prepared.pseudo_novel)
+        place_refit(runner.checkout, node.parents, refitted, workspace, only_refitted=only_refitted)
         for member in members:
             of_refit = member.id in refitted
             source = (

@@ -90,6 +90,8 @@ def refit_reserve_s(state: RunState) -> float:
         return needed / (1 + needed) * run.budget_s
     if run.rules >= RULES_OF_PARTIAL_REFITS:
         leaders_s = [_refit_of(run, node) for node in _leaders_to_refit(state)]
+        if run.refit_is_needed:
+            return min(sum(leaders_s), REFIT_MOST_SHARE * run.budget_s)
         # For a longer refit, a part of the time would be reserved for nothing.
         best_s = sum(seconds for seconds in leaders_s[:1] if seconds <= REFIT_LEADER_SHARE * run.budget_s)
         most_s = REFIT_SHARE * run.budget_s

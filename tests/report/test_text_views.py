@@ -61,6 +61,16 @@ def test_the_score_of_each_target_is_shown(tmp_path: Path) -> None:
     assert re.search(r"target price +–", shown)
 
 
+def test_accuracy_on_seen_and_unseen_classes_is_shown(tmp_path: Path) -> None:
+    state = started()
+    parts = {"breed": {"overall": 0.7, "seen": 0.8, "unseen": 0.6, "called novel": 0.15}}
+    finish(state, propose(state), 0.7, target_metrics={"breed": 0.7}, target_parts=parts)
+
+    shown = " ".join(as_text(render_node(state, state.nodes[1], tmp_path, "", {})).split())
+
+    assert "target breed 0.7000 (overall 0.7000, seen 0.8000, unseen 0.6000, called novel 0.1500)" in shown
+
+
 def _of_one_fold() -> RunState:
     state = started()
     add(state, None, 0.5)

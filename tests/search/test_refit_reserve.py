@@ -32,6 +32,17 @@ def test_the_refit_of_the_leader_or_a_fifth_of_the_budget_is_reserved() -> None:
     assert Budget.of(state).refit_reserve_s == pytest.approx(others_s), "too long a refit is not waited for"
 
 
+def test_refits_that_alone_learn_some_classes_get_up_to_half_of_the_run() -> None:
+    state = started(minutes=10.0, refit_rows=1.25, rules=3, refit_is_needed=True)
+    for seconds in (30.0, 40.0):
+        add(state, None, 0.5, seconds)
+    both_s = refit_s(state, state.nodes[1]) + refit_s(state, state.nodes[2])
+    assert 120.0 < both_s < 300.0, "more than a fifth of the budget"
+    assert Budget.of(state).refit_reserve_s == pytest.approx(both_s)
+    add(state, None, 0.9, 200.0)
+    assert Budget.of(state).refit_reserve_s == pytest.approx(300.0)
+
+
 def test_nothing_is_reserved_for_refits_that_do_not_fit() -> None:
     """A first baseline that a busy machine cut keeps the time that it needs to go on."""
     state = started(minutes=5.0, refit_rows=1.44, rules=3)

@@ -27,7 +27,7 @@ from agent.repository.rendering import (
     write_tree,
 )
 
-NEEDED = {"beta": 2.5, "quantile": 0.8, "k": 3}
+NEEDED = {"beta": 2.5, "quantile": 0.8, "k": 3, "novel": 1}
 ROWS = 80
 
 

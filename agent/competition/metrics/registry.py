@@ -21,6 +21,7 @@ REGISTRY: Registry[Metric] = Registry(
     builtin={
         "accuracy": f"{_CATALOGUE}.accuracy:METRIC",
         "balanced_accuracy": f"{_CATALOGUE}.balanced_accuracy:METRIC",
+        "seen_unseen_accuracy": f"{_CATALOGUE}.seen_unseen_accuracy:METRIC",
         "mcc": f"{_CATALOGUE}.mcc:METRIC",
         "qwk": f"{_CATALOGUE}.qwk:METRIC",
         "f1": f"{_CATALOGUE}.f1:F1",

@@ -98,6 +98,11 @@ def _check_split(rows: LabelledRows, split: Split) -> None:
     elif rows.target.labels is not None:
         total = rows.target.labels.sum(axis=0)
         frequent = total >= _FREQUENT
+        if rows.pseudo_novel is not None:
+            _require(
+                not rows.pseudo_novel[split.train].any(), "a class that counts as novel has training rows"
+            )
+            return
         for part in parts:
             expected_count = total[frequent] * len(part) / rows.target.rows
             found = rows.target.labels[part].sum(axis=0)[frequent]

@@ -23,6 +23,7 @@ class LabelledRows:
     groups: NDArray[np.intp] | None = None
     times: NDArray[np.float64] | None = None
     folds: NDArray[np.intp] | None = None
+    pseudo_novel: NDArray[np.bool_] | None = None  # rows that may not train, see `open_set`
 
     def take(self, rows: Positions) -> "LabelledRows":
         """Return the given rows."""
@@ -31,6 +32,7 @@ class LabelledRows:
             None if self.groups is None else self.groups[rows],
             None if self.times is None else self.times[rows],
             None if self.folds is None else self.folds[rows],
+            None if self.pseudo_novel is None else self.pseudo_novel[rows],
         )
 
 

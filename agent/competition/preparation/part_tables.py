@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from agent.competition.preparation.sample_form import SubmissionPlan, default_cells
-from agent.competition.prepared import GROUPS_FILE
+from agent.competition.prepared import GROUPS_FILE, ORIGINAL_LABELS_FILE
 from agent.competition.spec import CompetitionSpec
 from agent.competition.tables import write_table
 
@@ -21,7 +21,8 @@ class PartTables:
     original sample submission. `ids` has the columns opaque, original and part. `folds` has the fold of each
     row of `train` and `val`, by their index, and is None without folds. `groups` has the group number of each
     labelled row, by their index: its value of the group input, or its stretch of time. It is None where rows
-    are independent.
+    are independent. `original_labels` has id and targets of the rows of `val` and `audit` as the user gave
+    them; None if no class counts as novel there.
     """
 
     train: pd.DataFrame
@@ -34,6 +35,7 @@ class PartTables:
     folds: "pd.Series[int] | None" = None
     groups: "pd.Series[int] | None" = None
     classes_of_targets: tuple[tuple[str, ...] | None, ...] = ()
+    original_labels: pd.DataFrame | None = None
 
 
 def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: int = 1) -> None:
@@ -59,6 +61,8 @@ def write_parts(parts: PartTables, spec: CompetitionSpec, root: Path, executed: 
         labelled = pd.concat([parts.train, parts.val, parts.audit]).sort_values(key)
         groups = pd.DataFrame({key: labelled[key], "number": parts.groups.loc[labelled.index]})
         write_table(groups, private / GROUPS_FILE)
+    if parts.original_labels is not None:
+        write_table(parts.original_labels.sort_values(key), private / ORIGINAL_LABELS_FILE)
     write_table(parts.ids, private / "ids.csv")
     by_place = parts.plan.cells.set_axis([str(place) for place in range(parts.plan.cells.shape[1])], axis=1)
     write_table(by_place, private / "sample.csv")

@@ -23,6 +23,13 @@ from agent.competition.preparation.checks import verify_prepared
 from agent.competition.preparation.eda import summarize_training_rows
 from agent.competition.preparation.media_place import PutFile, choose_put
 from agent.competition.preparation.media_rows import CheckedMedia, RowMedia, find_row_media
+from agent.competition.preparation.open_set import (
+    PseudoNovel,
+    choose_pseudo_novel,
+    is_open,
+    pseudo_novel_rows,
+    with_novel_labels,
+)
 from agent.competition.preparation.part_tables import PartTables, write_parts
 from agent.competition.preparation.raw_tables import (
     RawTables,
@@ -230,6 +237,7 @@ def _write(source: _PreparationInput, folder: Path, put: PutFile | None) -> None
         folds=0 if folds is None else folds.count,
         fold_rows=() if folds is None else folds.sizes,
         folds_forward=folds is not None and folds.is_forward,
+        pseudo_novel=dict(_pseudo_novel(source)),
         rendering=None if media is None else media.placement.rendering,
         warnings=(
             *source.tables.warnings,
@@ -314,7 +322,27 @@ def _parts(
     elif source.time_split.times is not None:
         groups = pd.Series(time_stretches(source.time_split.times), index=labelled.index)
     of_targets = tuple(part.classes for part in source.targets.target.parts)
-    return PartTables(train_part, val, audit, test, ids, source.plan, classes, folds, groups, of_targets)
+    original, novel = None, _pseudo_novel(source)
+    if novel:
+        original = pd.concat([val, audit])[[spec.id_column, *spec.targets]]
+        val, audit = (with_novel_labels(part, novel, spec) for part in (val, audit))
+    return PartTables(
+        train_part, val, audit, test, ids, source.plan, classes, folds, groups, of_targets, original
+    )
+
+
+def _pseudo_novel(source: _PreparationInput) -> PseudoNovel:
+    """Return the classes that count as novel in validation and audit rows, by target; mostly none.
+
+    Groups, times and folds of the user decide the split alone.
+    """
+    spec = source.spec
+    is_divided = bool(spec.columns_with("group")) or spec.fold_column is not None
+    if is_divided or source.time_split.times is not None or not is_open(spec):
+        return {}
+    return {
+        name: labels for name, labels in choose_pseudo_novel(spec, source.targets.cells).items() if labels
+    }
 
 
 def _labelled_rows(source: _PreparationInput) -> LabelledRows:
@@ -324,7 +352,9 @@ def _labelled_rows(source: _PreparationInput) -> LabelledRows:
         groups = _group_codes(train[names[0]])
     if spec.fold_column is not None:
         folds = fold_ranks(train[spec.fold_column])
-    return LabelledRows(target, groups, source.time_split.times, folds)
+    novel = _pseudo_novel(source)
+    unseen = pseudo_novel_rows(source.targets.cells, novel) if novel else None
+    return LabelledRows(target, groups, source.time_split.times, folds, unseen)
 
 
 def _group_codes(values: "pd.Series[str]") -> NDArray[np.intp]:

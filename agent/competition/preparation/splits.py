@@ -10,6 +10,8 @@ The rules, in order of precedence:
 * **Groups stay whole**, in validation and audit. With times as well, the latest groups are held out.
 * **Times.** The latest block is the audit part, the block before it the validation part. Rows of one moment
   stay together.
+* **Pseudo-novel classes.** Where some classes count as novel (see `open_set`), all their rows that are no
+  audit rows are validation rows, beside those drawn by the other rules; there are no folds.
 * **Otherwise** the rows are stratified: single labels by class, regression by quantiles of the first target,
   label sets by the greedy rule of Sechidis et al. 2011 (rarest label first).
 """
@@ -71,7 +73,7 @@ def split_rows(rows: LabelledRows, *, mix_audit: bool = True, allow_folds: bool 
     audit, warnings = _draw_audit(rows, pool, rng, mix_audit)
     rest = np.setdiff1d(all_rows, audit)
     state, folds = rng.bit_generator.state, None
-    if allow_folds and wants_folds(rows, rest):
+    if allow_folds and rows.pseudo_novel is None and wants_folds(rows, rest):
         try:
             folds = draw_folds(rows, rest, rng)
         except NoFoldsError as reason:
@@ -83,6 +85,8 @@ def split_rows(rows: LabelledRows, *, mix_audit: bool = True, allow_folds: bool 
         val = draw_hold_out(rows, rest, max(1, round(VALIDATION_SHARE * len(rest))), rng)
     else:
         val = np.setdiff1d(own_val, audit)
+    if rows.pseudo_novel is not None:
+        val = np.union1d(val, rest[rows.pseudo_novel[rest]])
     return Split(np.setdiff1d(rest, val), val, audit, warnings, folds)
 
 

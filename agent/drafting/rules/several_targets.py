@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from agent.competition.metric_parameters import MetricParameters
 from agent.competition.positive_class import guess_positive_class
 from agent.competition.reading.user_table import read_user_table
 from agent.competition.typed_targets import MEAN_OF, TypedTarget
@@ -142,7 +143,10 @@ def _with_label_table(tables: FoundTables, one: _Typed) -> _Typed:
         return one
     _, name, rows = best
     novel = [label for label in rows if label not in one.labels and _NOVEL.fullmatch(rows[label].strip())]
-    changes = {"label_table": name, "novel": novel[0] if len(novel) == 1 else None}
+    changes: dict[str, object] = {"label_table": name}
+    if len(novel) == 1:  # accuracy would depend on how many rows to predict are novel, which no table says
+        parameters = MetricParameters.model_validate({"novel": list(rows).index(novel[0])})
+        changes |= {"novel": novel[0], "metric": "seen_unseen_accuracy", "metric_parameters": parameters}
     question = f"Do only rows to predict have the label '{{}}' of '{one.target.name}'? {name} calls it novel."
     asked = [question.format(label) for label in novel] if len(novel) == 1 else []
     return _Typed(

@@ -148,6 +148,7 @@ def _scored_result(trial: Trial, outcome: Outcome, evaluation: Evaluation) -> No
         audit_metric=evaluation.audit,
         audit_se=evaluation.audit_error,
         target_metrics=evaluation.target_scores,
+        target_parts=evaluation.target_parts,
         cut=cut_of(analysis),
         facts=facts(analysis),
         member_weights=member_weights(analysis),

@@ -132,6 +132,8 @@ def test_a_mapping_table_names_classes_and_a_novel_label(tmp_path: Path) -> None
     coarse, fine = typed(draft)["superclass"], typed(draft)["subclass"]
     assert (coarse.label_table, coarse.novel) == ("superclass_mapping.csv", "3")
     assert (fine.label_table, fine.novel) == ("subclass_mapping.csv", "12")
+    assert (coarse.metric, coarse.metric_parameters.set_values) == ("seen_unseen_accuracy", {"novel": 3})
+    assert (fine.metric, fine.metric_parameters.set_values) == ("seen_unseen_accuracy", {"novel": 12})
     assert coarse.parent_of == "subclass"
     assert fine.parent_of is None
     assert any("have the label '3' of 'superclass'" in question for question in draft.questions)

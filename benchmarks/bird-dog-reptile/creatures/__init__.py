@@ -1,0 +1,1 @@
+"""Modules of the sample generator: which creatures there are, their shapes, and their pictures."""

@@ -50,6 +50,11 @@ class Failure(Frozen):
     frames: tuple[str, ...] = Field(
         default=(), description="Frames of the candidate's code, e.g. `library/train.py line 12 in fit`."
     )
+    report: str = Field(
+        default="",
+        description="What else a language model sees, on several lines: the traceback with source lines and "
+        "frames of libraries; of a test on made-up data the whole output.",
+    )
     out_of_time: bool = Field(default=False, description="Whether the time limit ended the execution.")
 
     @property

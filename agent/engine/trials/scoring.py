@@ -23,7 +23,13 @@ from agent.engine.trials.trial import Trial
 from agent.execution import run_script
 from agent.execution.base import Outcome
 from agent.execution.progress import ProgressReader
-from agent.execution.redaction import redact_exception, redact_values
+from agent.execution.redaction import (
+    RedactedFailure,
+    redact_exception,
+    redact_log,
+    redact_values,
+    whole_output,
+)
 from agent.record.events import Failure, NodeResult, Stage
 from agent.repository.lineage import Lineage
 
@@ -54,13 +60,19 @@ class Scoring:
             printed = parse_printed_metric(read_log(outcome.log))
             evaluation = evaluate(self._prepared, trial.workspace, printed, run_script)
         except MarsError as error:
-            return failed_result(trial, str(error), scoring_failure(error), outcome.seconds)
+            return failed_result(trial, str(error), self._scoring_failure(error), outcome.seconds)
         if evaluation.fault is not None:
-            failure = scoring_failure(SubmissionError(evaluation.fault))
+            failure = self._scoring_failure(SubmissionError(evaluation.fault))
             result = failed_result(trial, evaluation.fault, failure, outcome.seconds)
         else:
             result = _scored_result(trial, outcome, evaluation)
         return result.model_copy(update={"curve": curve})
+
+    def _scoring_failure(self, error: MarsError) -> Failure:
+        failure = scoring_failure(error)
+        if self._prepared.spec.llm_may_see_rows and isinstance(error, SubmissionError):
+            return failure.model_copy(update={"report": str(error)})
+        return failure
 
     def failed(
         self,
@@ -83,15 +95,34 @@ class Scoring:
             smoke_seconds: Seconds of the smoke run or of a module test.
         """
         redacted = None
-        if outcome.status == "failed":
+        if outcome.status in ("failed", "memory"):
             files = self._lineage.read(trial.commit)
-            redacted = redact_exception(read_log(outcome.log), trial.workspace.resolve(), files)
-        if redacted is None:
+            redacted = redact_exception(
+                read_log(outcome.log), trial.workspace.resolve(), files, self._prepared.spec.column_names
+            )
+        report = self._report(stage, trial, outcome, redacted)
+        if redacted is None or outcome.status == "memory":
             is_late = outcome.status == "timeout"
-            failure = Failure(stage=stage, redacted_message=outcome.reason, out_of_time=is_late)
+            failure = Failure(
+                stage=stage, redacted_message=outcome.reason, report=report, out_of_time=is_late
+            )
         else:
-            failure = Failure(stage=stage, redacted_message=redacted.sentence, frames=redacted.frames)
+            failure = Failure(
+                stage=stage, redacted_message=redacted.sentence, frames=redacted.frames, report=report
+            )
         return failed_result(trial, reason, failure, seconds, smoke_seconds)
+
+    def _report(self, stage: Stage, trial: Trial, outcome: Outcome, redacted: RedactedFailure | None) -> str:
+        """Return what a language model sees of the output: all of it where the output holds no data.
+
+        Tests of modules run on made-up data. Otherwise the competition may permit models to see rows.
+        """
+        if stage == "test" or self._prepared.spec.llm_may_see_rows:
+            return whole_output(read_log(outcome.log), trial.workspace.resolve())
+        if redacted is not None:
+            return redacted.report
+        files = self._lineage.read(trial.commit)
+        return redact_log(read_log(outcome.log), files, self._prepared.spec.column_names)
 
 
 def faulty_result(trial: Trial) -> NodeResult:

@@ -101,12 +101,14 @@ class Client:
         for number, prompt in enumerate(query.prompts, start=1):
             last = number == len(query.prompts)
             if not last and not question.fits(prompt):  # the endpoint judges the last prompt
-                reason = f"the context holds {endpoint.context_tokens} tokens"
+                limit, refused = endpoint.context_tokens, capabilities.refused_tokens
+                reason = f"the context holds {limit} tokens" if limit else f"{refused} tokens were too many"
                 continue
             shorter = f"Asked with the shorter prompt {number} of {len(query.prompts)}: {reason}."
             try:
                 return question.answer(prompt, shorter if number > 1 else "")
             except ContextTooLongError as error:
+                question.learn_window(prompt)
                 reason = str(error)
         raise LlmUnavailableError(
             f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."

@@ -1,7 +1,7 @@
 """Common errors of machine-learning code: snippets that raise them for real, and texts where a GPU is needed.
 
-A snippet is `main.py` of a candidate. It reads `table` and `cell`, which stand for the data: every value of them
-is planted, and none of them stands in the code.
+A snippet is `main.py` of a candidate. It reads `table` and `cell`, which stand for the data: every value of
+them is planted, and none of them stands in the code.
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ Static are the literals of the library that raised the error, words of the candi
 columns, and words and counts that are usual in messages of compiled code.
 """
 
+import builtins
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from agent.execution.message_words import (
 MAX_MESSAGE_CHARS = 1500
 PLACEHOLDER = "…"  # replaces redacted text
 
+_EXCEPTIONS = frozenset(name for name in dir(builtins) if name.endswith(("Error", "Warning")))
 _TOKEN = re.compile(r"\d(?:[\w.+-]*\w)?|\w+|\s+|[^\w\s]")
 WORD = re.compile(r"[A-Za-z_]\w*")
 # Text between quotation marks. An apostrophe within a word, as in `doesn't`, is not a quotation mark.
@@ -70,7 +72,7 @@ def redact_message(message: str, known: Known, static: StaticText, by_library: b
         quoted[span.start() : span.end()] = b"\1" * (span.end() - span.start())
         if span[0].strip("'\"") in known.columns:
             kept[span.start() : span.end()] = b"\1" * (span.end() - span.start())
-    loose = known.words | COMMON_WORDS | TYPE_NAMES | static.words
+    loose = known.words | COMMON_WORDS | TYPE_NAMES | _EXCEPTIONS | static.words
     strict = known.words | TYPE_NAMES
     redacted, end = "", 0
     for token in _TOKEN.finditer(message):

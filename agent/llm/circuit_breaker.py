@@ -8,6 +8,7 @@ from agent.llm.errors import (
     LlmRejectedError,
     LlmUnavailableError,
     ModelDisabledError,
+    PromptTooLongError,
     UnusableAnswerError,
 )
 from agent.llm.query import LanguageModel, Query
@@ -50,7 +51,7 @@ class CircuitBreaker:
         is_first, self._fail_fast = self._fail_fast, False
         try:
             answer = self._language_model.ask(query)
-        except UnusableAnswerError:
+        except (UnusableAnswerError, PromptTooLongError):
             self._unanswered = 0  # an unusable answer is still an answer
             raise
         except LlmUnavailableError as error:

@@ -10,7 +10,7 @@ from agent.core.errors import SetupError
 from agent.core.paths import home
 from agent.llm.calls import CallRecorder
 from agent.llm.endpoint import Endpoint
-from agent.llm.errors import LlmUnavailableError
+from agent.llm.errors import LlmUnavailableError, PromptTooLongError
 from agent.llm.prices import Prices, load_prices
 from agent.llm.query import Query
 from agent.llm.spend_limit import SpendLimit
@@ -100,7 +100,8 @@ class Client:
         reason = "the question has no prompt"
         for number, prompt in enumerate(query.prompts, start=1):
             last = number == len(query.prompts)
-            if not last and not question.fits(prompt):  # the endpoint judges the last prompt
+            # The endpoint judges the last prompt, unless the question may be asked in another way.
+            if not question.fits(prompt) and (not last or query.has_shorter_form):
                 limit, refused = endpoint.context_tokens, capabilities.refused_tokens
                 reason = f"the context holds {limit} tokens" if limit else f"{refused} tokens were too many"
                 continue
@@ -110,7 +111,7 @@ class Client:
             except ContextTooLongError as error:
                 question.learn_window(prompt)
                 reason = str(error)
-        raise LlmUnavailableError(
+        raise PromptTooLongError(
             f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."
         )
 

@@ -7,6 +7,10 @@ class LlmUnavailableError(InfrastructureError):
     """The endpoint does not answer, or the time is up. The same question may succeed later."""
 
 
+class PromptTooLongError(LlmUnavailableError):
+    """Even the shortest prompt of a question does not fit the model's window. A shorter question may."""
+
+
 class LlmRejectedError(SetupError):
     """The endpoint rejects the set-up: key, model or account. The message says what to do."""
 

@@ -119,6 +119,10 @@ class NodeResult(Frozen):
         description="Of several targets, the validation score of each by its own metric; None: undefined.",
     )
     curve: tuple[CurvePoint, ...] = ()
+    analysis: str = Field(
+        default="", description="The candidate's failure analysis without values of the data, as JSON."
+    )
+    log_end: str = Field(default="", description="The end of its log without values of the data.")
     cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
     member_weights: dict[int, float] = Field(
         default_factory=dict, description="An ensemble's own report: the weight of each member that has one."

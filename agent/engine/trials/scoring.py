@@ -1,6 +1,7 @@
 """Scoring: the outcome of an execution becomes a node's result."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from agent.competition.evaluation import Evaluation, evaluate, parse_printed_metric
@@ -21,6 +22,7 @@ from agent.engine.candidate_reports import (
 )
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
+from agent.execution.analysis_redaction import redact_analysis
 from agent.execution.base import Outcome
 from agent.execution.progress import ProgressReader
 from agent.execution.redaction import (
@@ -33,6 +35,8 @@ from agent.execution.redaction import (
 from agent.record.events import Failure, NodeResult, Stage
 from agent.repository.lineage import Lineage
 
+ANALYSIS_CHARS = 6000
+LOG_CHARS = 3000
 _BLOCK = 2**20  # bytes that are read at once
 UNPROCESSED = "The harness could not process the files that the candidate wrote."
 
@@ -66,7 +70,19 @@ class Scoring:
             result = failed_result(trial, evaluation.fault, failure, outcome.seconds)
         else:
             result = _scored_result(trial, outcome, evaluation)
-        return result.model_copy(update={"curve": curve})
+        return result.model_copy(update={"curve": curve, **self._reports(trial, outcome)})
+
+    def _reports(self, trial: Trial, outcome: Outcome) -> dict[str, str]:
+        """Return analysis and end of the log as a language model sees them."""
+        analysis, log = read_analysis(trial.workspace), read_log(outcome.log)
+        if self._prepared.spec.llm_may_see_rows:
+            text = json.dumps(analysis, ensure_ascii=False)[:ANALYSIS_CHARS] if analysis else ""
+            return {"analysis": text, "log_end": whole_output(log, trial.workspace.resolve())[-LOG_CHARS:]}
+        files, columns = self._lineage.read(trial.commit), self._prepared.spec.column_names
+        return {
+            "analysis": redact_analysis(analysis, files, columns)[:ANALYSIS_CHARS],
+            "log_end": redact_log(log, files, columns)[-LOG_CHARS:],
+        }
 
     def _scoring_failure(self, error: MarsError) -> Failure:
         failure = scoring_failure(error)

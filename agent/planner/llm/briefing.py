@@ -162,7 +162,7 @@ class Briefing:
         lessons: Sequence[Lesson],
         context: dict[str, object],
     ) -> Prompt:
-        rows = _node_rows(request.state, NODES if full else SHORT_NODES)
+        rows = node_rows(request.state, NODES if full else SHORT_NODES)
         asked = render_prompt(
             name,
             competition=self.competition,
@@ -198,7 +198,7 @@ class Briefing:
         )
 
 
-def _node_rows(state: RunState, limit: int) -> list[dict[str, object]]:
+def node_rows(state: RunState, limit: int) -> list[dict[str, object]]:
     """Return nodes as table rows by number; beyond `limit`, only the best and the latest."""
     nodes = list(state.nodes.values())
     if len(nodes) > limit:

@@ -101,7 +101,7 @@ class Client:
         for number, prompt in enumerate(query.prompts, start=1):
             last = number == len(query.prompts)
             # The endpoint judges the last prompt, unless the question may be asked in another way.
-            if not question.fits(prompt) and (not last or query.has_shorter_form):
+            if (not last or query.has_shorter_form) and not question.fits(prompt):
                 limit, refused = endpoint.context_tokens, capabilities.refused_tokens
                 reason = f"the context holds {limit} tokens" if limit else f"{refused} tokens were too many"
                 continue

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from agent.execution.redaction import RedactedFailure, redact_exception
-from tests.execution.error_messages import PLANTED, RAISED, TEXTS, Case, Text
+from tests.execution.error_messages import PLANTED, RAISED, Case
+from tests.execution.gpu_error_messages import TEXTS, Text
 
 WORKSPACE = Path("/somewhere/nodes/003")
 COLUMNS = ("label", "wing span", "note")

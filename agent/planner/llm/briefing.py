@@ -15,7 +15,7 @@ from agent.planner.llm.aggregates import Aggregates, aggregates
 from agent.planner.llm.design import NEEDED, packages, scouted
 from agent.planner.llm.editing import outline
 from agent.planner.llm.idea_formats import DRAFT_CHANGES, LOOKS, EditPlan, StartingPoint, may_write_own
-from agent.planner.llm.task_facts import TaskFacts, read_description
+from agent.planner.llm.task_facts import TaskFacts, coder_rules, read_description
 from agent.planner.search_space import SearchSpace
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
@@ -85,7 +85,11 @@ class Briefing:
             "needed": NEEDED,
             "has_metric": self.competition.metric_code is not None,
         }
-        return [self._prompt("design", full, request, lessons, more) for full in self._lengths]
+        prompts = [self._prompt("design", full, request, lessons, more) for full in self._lengths]
+        if self.facts is None:
+            return prompts
+        # The first words are those of the questions about the modules, which follow.
+        return [Prompt(coder_rules(self.competition, self.facts), prompts[0].asked), *prompts]
 
     @cached_property
     def _aggregates(self) -> Aggregates:

@@ -11,6 +11,7 @@ from agent.planner.base import Proposal, Request
 from agent.planner.library.planner import LibraryPlanner
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.planner import LlmPlanner
+from agent.planner.llm.task_facts import coder_rules
 from agent.record.events import Failure
 from agent.record.state import RunState
 from agent.repository.edits import Edit, apply_edits
@@ -137,6 +138,21 @@ def test_without_room_or_a_usable_answer_the_short_questions_take_its_place(
     made = talk.propose(_edited(), 2, error, SHORT[0], error, SHORT[1])
     assert talk.model.purposes == ["rework", "improve", "rework", "edit"]
     assert (made.idea.title, made.note) == ("Look", "")
+
+
+def test_a_design_begins_with_the_words_of_the_questions_about_its_modules(
+    toy_family: Family, toy_prepared: Prepared, tmp_path: Path
+) -> None:
+    (tmp_path / "description.md").write_text("Tell the toys apart.\n")
+    search_space = LibraryPlanner({"toy": toy_family}, TOY_CONTEXT).search_space
+    for machine, count in ((MACHINE, 3), (None, 2)):
+        run = SETTINGS.model_copy(update={"folder": str(tmp_path), "machine": machine})
+        briefing = Briefing.of(toy_prepared, run, search_space)
+        request = Request(started(), None, 60.0, finishing=False, rng=np.random.default_rng(1))
+        prompts = briefing.design(request, [])
+        assert len(prompts) == count
+        rules = coder_rules(briefing.competition, briefing.facts)
+        assert (prompts[0].stable == rules) == (machine is not None)
 
 
 def test_runs_of_former_versions_keep_their_questions(

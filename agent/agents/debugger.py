@@ -13,6 +13,7 @@ from agent.llm.query import LanguageModel, Query
 from agent.memory.lesson import Lesson, Scope
 from agent.memory.recall import debug_lessons, recall
 from agent.planner.llm.editing import outline, own_modules
+from agent.planner.llm.task_facts import TaskFacts, coder_rules
 from agent.record.events import Failure, NodeResult
 from agent.record.state import Node, RunState
 from agent.repository.edits import is_own_module
@@ -45,6 +46,8 @@ class LlmDebugger:
     competition: TaskView
     scopes: Sequence[Scope]
     read_commit: ReadCommit
+    facts: TaskFacts | None = None
+    """What a strong model is told in full; None: questions have their short form only."""
 
     def fix(self, state: RunState, node: Node, failed: NodeResult) -> Fix | None:
         failure = failed.failure
@@ -74,10 +77,13 @@ class LlmDebugger:
         lessons: Sequence[Lesson],
         may_look: bool,
     ) -> Fix | ModuleRequest:
-        rules = render_prompt("coder_rules", competition=self.competition)
+        short = shown[-1:] if not may_look else shown[:1]
+        versions: list[tuple[TaskFacts | None, Sequence[str]]] = [(None, shown), (None, short)]
+        if self.facts is not None:
+            versions.insert(0, (self.facts, [name for name in files if is_own_module(name)]))
         prompts = [
             Prompt(
-                rules,
+                coder_rules(self.competition, facts),
                 render_prompt(
                     "debug",
                     node=node,
@@ -86,10 +92,12 @@ class LlmDebugger:
                     outline=outline(files),
                     files={name: files[name] for name in names},
                     lessons=lessons,
-                    may_look=may_look,
+                    may_look=may_look and facts is None,
+                    whole=facts is not None,
+                    limit_s=round(state.run.node_limit_s),
                 ),
             )
-            for names in (shown, shown[-1:] if not may_look else shown[:1])  # full and short
+            for facts, names in versions
         ]
         form = fix_form(node, files, own_modules(files) if may_look else (), lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.attempts)

@@ -22,7 +22,8 @@ from agent.planner.llm.answers import (
     parse_answer,
     text_schema,
 )
-from agent.planner.llm.editing import FAULTS_SHOWN, cited_in_code, outline
+from agent.planner.llm.editing import FAULTS_SHOWN, cited_in_code, outline, own_modules
+from agent.planner.llm.task_facts import TaskFacts, coder_rules
 from agent.record.state import Node, RunState
 from agent.repository.edits import LARGEST_MODULE, Edit
 from agent.repository.hidden_errors import hidden_errors
@@ -57,14 +58,18 @@ class LlmWriter:
     scopes: Sequence[Scope]
     eda: str
     """Statistics of the training rows as text."""
+    facts: TaskFacts | None = None
+    """What a strong model is told in full; None: questions have their short form only."""
 
     def write(self, state: RunState, node: Node, files: Mapping[str, str]) -> WrittenModule:
         module = node.unwritten_modules[0]
         lessons = recall(solution_lessons(state.lessons), self.scopes, LESSONS)
-        rules = render_prompt("coder_rules", competition=self.competition)
+        versions: list[tuple[TaskFacts | None, Sequence[str]]] = [(None, module.uses), (None, ())]
+        if self.facts is not None:
+            versions.insert(0, (self.facts, own_modules(files)))
         prompts = [
             Prompt(
-                rules,
+                coder_rules(self.competition, facts),
                 render_prompt(
                     "module",
                     idea=node.idea,
@@ -74,9 +79,10 @@ class LlmWriter:
                     files={name: files[name] for name in names},
                     lessons=lessons,
                     limit_s=round(state.run.node_limit_s),
+                    whole=facts is not None,
                 ),
             )
-            for names in (module.uses, ())  # full and short
+            for facts, names in versions
         ]
         form = module_form(node, module, files, lessons)
         seed = SEED_STEP * state.run.seed + 10 * node.id + len(node.modules)

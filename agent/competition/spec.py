@@ -195,7 +195,12 @@ class CompetitionSpec(BaseModel):
         default=None, description="Script that generates a sample of the same schema: script.py OUT --seed S."
     )
     sources: Sources = Sources()
-    llm_may_see_rows: bool = False
+    llm_may_see_rows: bool = Field(
+        default=False,
+        description="Whether language models may see rows of the training table and error messages that "
+        "quote "
+        "values.",
+    )
 
     @field_validator("metric")
     @classmethod
@@ -273,6 +278,14 @@ class CompetitionSpec(BaseModel):
     def image_input(self) -> InputColumn | None:
         """Return the image input, or None."""
         return next((column for column in self.inputs if column.role == "image"), None)
+
+    @property
+    def column_names(self) -> frozenset[str]:
+        """Names of the columns of the prepared tables; a name is schema, not a value of the data."""
+        more = (self.id_column, *(self.id_from or ()), *self.targets, self.fold_column or "", FILE_COLUMN)
+        return frozenset(
+            {column.name for column in self.inputs} | set(more) | {"fold", "label", "target"}
+        ) - {""}
 
     def columns_with(self, *roles: Role) -> list[str]:
         """Return the names of the inputs with one of the roles."""

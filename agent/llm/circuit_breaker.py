@@ -95,7 +95,7 @@ class CircuitBreaker:
         is_first, self._fail_fast = self._fail_fast, False
         try:
             answer = self._language_model.ask(query)
-        except UnusableAnswerError:
+        except (UnusableAnswerError, PromptTooLongError):
             self._note_answer()  # an unusable answer is still an answer
             raise
         except LlmRejectedError as error:

@@ -100,13 +100,16 @@ class Client:
         reason = "the question has no prompt"
         for number, prompt in enumerate(query.prompts, start=1):
             last = number == len(query.prompts)
-            if not last and not question.fits(prompt):  # the endpoint judges the last prompt
-                reason = f"the context holds {endpoint.context_tokens} tokens"
+            # The endpoint judges the last prompt, unless the question may be asked in another way.
+            if (not last or query.has_shorter_form) and not question.fits(prompt):
+                limit, refused = endpoint.context_tokens, capabilities.refused_tokens
+                reason = f"the context holds {limit} tokens" if limit else f"{refused} tokens were too many"
                 continue
             shorter = f"Asked with the shorter prompt {number} of {len(query.prompts)}: {reason}."
             try:
                 return question.answer(prompt, shorter if number > 1 else "")
             except ContextTooLongError as error:
+                question.learn_window(prompt)
                 reason = str(error)
         raise PromptTooLongError(
             f"No prompt for '{query.purpose}' is short enough for the context of model '{model}': {reason}."

@@ -55,7 +55,7 @@ def shorten(answer: str) -> str:
 
 def estimated_tokens(text: str) -> int:
     """Estimate the tokens of a message, on the high side."""
-    return len(text.encode("utf-8")) // BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE
+    return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE
 
 
 def _format_instruction(form: AnswerFormat[Any], mode: Mode) -> str:

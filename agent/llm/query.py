@@ -35,6 +35,9 @@ class Query(Generic[T]):
     seed: int | None = None
     """Sampling seed; None: none. Not sent to endpoints that do not support it."""
 
+    has_shorter_form: bool = False
+    """Whether another, shorter question can take the place of this one, if no prompt fits the window."""
+
     node: int = 0
     """Number of the node that the question is about, for the record; 0: none."""
 

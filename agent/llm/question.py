@@ -102,12 +102,18 @@ class Question(Generic[T]):
 
     def fits(self, prompt: Prompt) -> bool:
         """Return whether the prompt fits in the context; True if the context length is not known."""
-        context = self._context.endpoint.context_tokens
-        needed = (
-            self._tokens(first_messages(prompt, self._query.form, self._capabilities.mode))
-            + self._query.max_tokens
-        )
-        return context is None or needed <= context
+        context, refused = self._context.endpoint.context_tokens, self._capabilities.refused_tokens
+        needed = self._needed_tokens(prompt)
+        return (context is None or needed <= context) and (refused is None or needed < refused)
+
+    def learn_window(self, prompt: Prompt) -> None:
+        """Remember that this prompt is too long for the model, so that no prompt of its length is tried."""
+        needed, refused = self._needed_tokens(prompt), self._capabilities.refused_tokens
+        self._capabilities.refused_tokens = needed if refused is None else min(needed, refused)
+
+    def _needed_tokens(self, prompt: Prompt) -> int:
+        messages = first_messages(prompt, self._query.form, self._capabilities.mode)
+        return self._tokens(messages) + self._query.max_tokens
 
     def answer(self, prompt: Prompt, note: str = "") -> T:
         """Ask the question with this prompt and return the answer.

@@ -36,6 +36,9 @@ class RequestCapabilities:
     supports_system_message: bool = True
     """Whether the model supports system messages."""
 
+    refused_tokens: int | None = None
+    """Estimated tokens of the smallest prompt that was too long for the window; None: none was."""
+
     unsupported: set[str] = field(default_factory=set)
     """Parameters that the model does not support."""
 

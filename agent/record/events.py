@@ -50,6 +50,11 @@ class Failure(Frozen):
     frames: tuple[str, ...] = Field(
         default=(), description="Frames of the candidate's code, e.g. `library/train.py line 12 in fit`."
     )
+    report: str = Field(
+        default="",
+        description="What else a language model sees, on several lines: the traceback with source lines and "
+        "frames of libraries; of a test on made-up data the whole output.",
+    )
     out_of_time: bool = Field(default=False, description="Whether the time limit ended the execution.")
 
     @property
@@ -119,6 +124,10 @@ class NodeResult(Frozen):
         "the share of seen rows that are called novel.",
     )
     curve: tuple[CurvePoint, ...] = ()
+    analysis: str = Field(
+        default="", description="The candidate's failure analysis without values of the data, as JSON."
+    )
+    log_end: str = Field(default="", description="The end of its log without values of the data.")
     cut: Cut | None = Field(default=None, description="What the time limit cut short; None: nothing.")
     member_weights: dict[int, float] = Field(
         default_factory=dict, description="An ensemble's own report: the weight of each member that has one."

@@ -67,6 +67,19 @@ class WarmStart(Frozen):
     drafts: tuple[EarlierDraft, ...] = Field(default=(), description="Known to lose: they come last.")
 
 
+class Machine(Frozen):
+    """What candidates find on the machine, as language models see it."""
+
+    device: Literal["cpu", "cuda"]
+    gpus: tuple[str, ...] = Field(default=(), description="Name and memory of each GPU.")
+    cores: int
+    memory_gib: int
+    packages: tuple[str, ...] = Field(default=(), description="Installed packages with their versions.")
+    weights: tuple[str, ...] = Field(
+        default=(), description="Pretrained weights at hand: name, size, and how to load them."
+    )
+
+
 class RunSettings(Frozen):
     """Settings of a run. Only `minutes` may change later, by `mars resume`."""
 
@@ -107,6 +120,11 @@ class RunSettings(Frozen):
         default_factory=dict, description="Values of --planner-option by name."
     )
     models: dict[Role, str] = Field(default_factory=dict, description="Models of the planner llm, by role.")
+    machine: Machine | None = Field(
+        default=None,
+        description="The machine, for the questions to language models. None: a run of a former version or "
+        "with a small model, whose questions have their short form.",
+    )
     llm_host: str = Field(default="", description="Host that serves the models.")
     max_usd: float | None = Field(default=None, description="Spend limit of the calls, in US dollars.")
     warm_start: WarmStart | None = Field(

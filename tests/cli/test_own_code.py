@@ -18,6 +18,7 @@ from werkzeug import Request, Response
 from agent.core.paths import Home
 from agent.engine.headline import constraints_text
 from agent.record.opened_run import open_run
+from agent.repository.edits import apply_edits
 from tests.cli.commands import MARS, mars
 from tests.llm.scripted import KEY, completion, failure
 from tests.scripted.signals_script import Fault, Script, signals_script
@@ -89,13 +90,20 @@ def _design(script: Script) -> dict[str, Any]:
 def _answers(script: Script) -> list[dict[str, Any]]:
     """A search of two nodes: a solution whose faults are fixed, then an improvement."""
     improved = script.improved
-    files = list(dict.fromkeys(edit.file for edit in improved.edits))
+    rewritten = apply_edits(script.files, improved.edits)
+    changed = [name for name in rewritten if rewritten[name] != script.files[name]]
+    first, *others = changed
     return [
         _design(script),
         *_written(script, {fault.module: fault for fault in script.faults}),
         SOUND,
-        {"look": files, "title": improved.title, "reason": improved.reason},
-        {"edits": [edit.model_dump() for edit in improved.edits], "rewrites": [], "title": "", "reason": ""},
+        {
+            "diagnosis": "The forest looks at single samples; shapes move.",
+            "plan": improved.reason,
+            "title": improved.title,
+            "edits": [edit.model_dump() for edit in improved.edits if edit.file == first],
+            "rewrites": [{"file": name, "code": rewritten[name]} for name in others],
+        },
         SOUND,
         LEARNED,
     ]
@@ -156,7 +164,15 @@ def test_modules_are_written_tried_out_and_mended_until_they_run_and_then_improv
 
     asked = author.asked
     assert "Write library/config.py" in asked[1]
-    assert "def parse_signal" in asked[7] or "parse_signal()" in asked[7], "later modules see the earlier"
+    assert "def parse_signal" in asked[7], "later modules see the earlier"
+    mended = next(one for one in asked if "failed in the test of a module" in one)
+    assert "Traceback (most recent call last):" in mended
+    assert "AssertionError: three rows of 16 samples" in mended, "a test on made-up data is shown whole"
+    (reworked,) = [one for one in asked if "Win this competition." in one]
+    for told in (script.main, script.design.model, "about ", "scikit-learn 1", "± ", "val_outputs.npz"):
+        assert told.strip() in reworked
+    said = f"The forest looks at single samples; shapes move. {script.improved.reason}"
+    assert second.idea.training.endswith(f"Edited: {script.improved.title}. {said}")
     replayed = json.loads(mars("replay", "latest", "--json").stdout)
     assert {one["verdict"] for one in replayed["nodes"]} == {"identical"}
     assert [one["what"] for one in replayed["decisions"] if not one["same"]] == []
@@ -229,8 +245,8 @@ def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, autho
     assert len(state.nodes[1].attempts) == 2
     asked = {(call.role, call.purpose) for calls in state.calls.values() for call in calls}
     assert asked == {
-        *(("planner", purpose) for purpose in ("design", "improve")),
-        *(("coder", purpose) for purpose in ("module", "debug", "edit")),
+        *(("planner", purpose) for purpose in ("design", "rework")),
+        *(("coder", purpose) for purpose in ("module", "debug")),
         *(("reviewer", purpose) for purpose in ("review", "reflect")),
     }
     (lesson,) = (state.learned[name] for name in state.nodes[2].lessons)

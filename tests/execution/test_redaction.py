@@ -67,14 +67,14 @@ def test_numbers_in_the_candidates_own_messages_are_redacted() -> None:
         ("KeyError: 'negative'", "KeyError"),
         (
             "ValueError: invalid literal for int() with base 10: 'no'",
-            "ValueError: invalid literal for int() with …: '…'",
+            "ValueError: invalid literal for int() with base 10: '…'",
         ),
         (
             "ValueError: y contains previously unseen labels: ['first' \"it's on\"]",
-            "ValueError: y contains … labels: ['…' \"…'…\"]",
+            "ValueError: y contains previously … labels: ['…' \"…'…\"]",
         ),
         ("TypeError: 'float' object is not subscriptable", "TypeError: 'float' object is not subscriptable"),
-        ("TypeError: it doesn't support 'none'", "TypeError: …'… support '…'"),
+        ("TypeError: it doesn't support 'none'", "TypeError: it doesn't support '…'"),
         ("ValueError: 'it's no' is open", "ValueError: '…'…' is open"),
         (
             "IndexError: index 4711 is out of bounds for axis 0 with size 12",
@@ -97,8 +97,9 @@ def test_frames_come_only_from_the_repositorys_own_modules() -> None:
 
 
 def test_a_truncated_quotation_is_redacted() -> None:
-    said = _redacted(f"ValueError: {'and ' * 50}'{'no ' * 50}'")
-    assert said == f"ValueError: {'and ' * 50}'…"
+    said = _redacted(f"ValueError: {'and ' * 50}'{'no ' * 500}'")
+    assert said.startswith(f"ValueError: {'and ' * 50}'…")
+    assert "no" not in said
 
 
 def test_a_line_number_beyond_the_module_is_redacted() -> None:

@@ -277,6 +277,19 @@ def test_a_known_context_saves_a_call(script: Script, records: Records, ask: Ask
     assert "shorter prompt 2 of 2: the context holds 1000 tokens" in records.calls[0].reason
 
 
+def test_a_window_that_was_too_short_is_remembered(
+    script: Script, records: Records, make: Callable[..., Client]
+) -> None:
+    long = Prompt("You plan.", "long " * 2000)
+    script.answers = [failure(413, "Payload too large"), completion(GOOD), completion(GOOD), completion(GOOD)]
+    client = make()
+    for prompts in ([long, SHORT], [long, SHORT], [PROMPT, SHORT]):
+        assert client.ask(Query("planner", "draft", prompts, FORM, 100)).size == 3
+    said = [asked["messages"][1]["content"] for asked in script.asked]
+    assert said == [long.asked, SHORT.asked, SHORT.asked, PROMPT.asked], "the long prompt is sent once"
+    assert "tokens were too many" in records.calls[2].reason
+
+
 def test_a_revoked_key_is_reported(script: Script, records: Records, make: Callable[..., Client]) -> None:
     script.answers = [completion(GOOD), failure(401, "revoked")]
     client = make()

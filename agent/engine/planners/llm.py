@@ -8,6 +8,7 @@ from agent.agents.lesson_writer import LessonWriter
 from agent.agents.reviewer import LlmReviewer
 from agent.agents.writer import LlmWriter
 from agent.engine.agents import Agents, find_models
+from agent.engine.machine import describe_machine
 from agent.engine.planners.plugin import PlannerPlugin, PlannerSession, PlannerSetup
 from agent.llm.endpoint import LOCAL_MODEL
 from agent.llm.query import LanguageModel
@@ -23,7 +24,9 @@ class LlmPlugin(PlannerPlugin):
     def settings(self, setup: PlannerSetup) -> dict[str, object]:
         request = setup.request
         models, host = find_models(request.model, setup.home, request.offline)
-        return {"models": models, "llm_host": host, "max_usd": request.max_usd}
+        small = LOCAL_MODEL in models.values()
+        machine = None if small else describe_machine(setup.home.weights)
+        return {"models": models, "llm_host": host, "max_usd": request.max_usd, "machine": machine}
 
     def can_write(self, settings: RunSettings) -> bool:
         return LOCAL_MODEL not in settings.models.values()
@@ -48,8 +51,8 @@ def make_agents(session: PlannerSession, language_model: LanguageModel) -> Agent
         return Agents(planner)
     return Agents(
         planner,
-        debugger=LlmDebugger(language_model, competition, library.scopes, read_commit),
-        writer=LlmWriter(language_model, competition, library.scopes, briefing.aggregates),
+        debugger=LlmDebugger(language_model, competition, library.scopes, read_commit, briefing.facts),
+        writer=LlmWriter(language_model, competition, library.scopes, briefing.aggregates, briefing.facts),
         reflector=LessonWriter(language_model, competition, read_code),
         reviewer=LlmReviewer(language_model, competition, read_commit),
     )

@@ -52,6 +52,8 @@ class ExecutionRequest:
     """Workspace whose trained model, of members too, the candidate finds in its own."""
     metadata: Path | None = None
     """Tables instead of the prepared ones; the cache is then private and never shared."""
+    input: Path | None = None
+    """Folder of media instead of the prepared one."""
 
     @property
     def is_full_run(self) -> bool:
@@ -138,7 +140,7 @@ class TrialExecution:
         saving_s = SAVING_S if SAVE in request.arguments else 0.0
         return Job(
             workspace=trial.workspace,
-            input=self._prepared.input,
+            input=request.input or self._prepared.input,
             metadata=request.metadata or self._prepared.metadata,
             seed=self._settings.seed if request.seed is None else request.seed,
             limits=Limits(time_s=limit_s + saving_s, memory_bytes=self._memory_bytes),

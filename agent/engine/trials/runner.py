@@ -36,6 +36,7 @@ from agent.repository.lineage import Lineage
 
 SMOKE_LIMIT_S = 60.0
 SMOKE_SHARE = 0.4  # of the node's limit that a smoke run may take, if that is more: machines may be busy
+NO_DATA_SUFFIX = "-no-data"  # suffix of the empty folder that module tests get for the data
 LEAST_FULL_RUN_S = 1.0  # with less time after its smoke run, a node does not start its full run
 
 ResultCheck = Callable[[Trial, NodeResult], NodeResult]
@@ -127,9 +128,18 @@ class TrialRunner:
     def run_module_test(
         self, trial: Trial, module: WrittenModule, limit_s: float, stop_check: StopCheck | None
     ) -> NodeResult | None:
-        """Execute the test of a newly written module; return None if it passes."""
-        request = ExecutionRequest(log=TEST_LOG, script=module.test_file)
-        outcome = self._execution.execute(trial, min(SMOKE_LIMIT_S, limit_s), stop_check, request)
+        """Execute the test of a newly written module; return None if it passes.
+
+        The test sees no data, so that a language model may see all of its output.
+        """
+        nothing = trial.workspace.with_name(f"{trial.workspace.name}{NO_DATA_SUFFIX}")
+        remove_tree(nothing, ignore_errors=True)  # left by a killed session
+        try:
+            nothing.mkdir()
+            request = ExecutionRequest(log=TEST_LOG, script=module.test_file, metadata=nothing, input=nothing)
+            outcome = self._execution.execute(trial, min(SMOKE_LIMIT_S, limit_s), stop_check, request)
+        finally:
+            remove_tree(nothing, ignore_errors=True)
         if outcome.status == "ok":
             return None
         reason = f"Test of {module.file}: {outcome.reason}"

@@ -1,6 +1,7 @@
 """Scoring: the outcome of an execution becomes a node's result."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from agent.competition.evaluation import Evaluation, evaluate, parse_printed_metric
@@ -21,12 +22,21 @@ from agent.engine.candidate_reports import (
 )
 from agent.engine.trials.trial import Trial
 from agent.execution import run_script
+from agent.execution.analysis_redaction import redact_analysis
 from agent.execution.base import Outcome
 from agent.execution.progress import ProgressReader
-from agent.execution.redaction import redact_exception, redact_values
+from agent.execution.redaction import (
+    RedactedFailure,
+    redact_exception,
+    redact_log,
+    redact_values,
+    whole_output,
+)
 from agent.record.events import Failure, NodeResult, Stage
 from agent.repository.lineage import Lineage
 
+ANALYSIS_CHARS = 6000
+LOG_CHARS = 3000
 _BLOCK = 2**20  # bytes that are read at once
 UNPROCESSED = "The harness could not process the files that the candidate wrote."
 
@@ -54,13 +64,31 @@ class Scoring:
             printed = parse_printed_metric(read_log(outcome.log))
             evaluation = evaluate(self._prepared, trial.workspace, printed, run_script)
         except MarsError as error:
-            return failed_result(trial, str(error), scoring_failure(error), outcome.seconds)
+            return failed_result(trial, str(error), self._scoring_failure(error), outcome.seconds)
         if evaluation.fault is not None:
-            failure = scoring_failure(SubmissionError(evaluation.fault))
+            failure = self._scoring_failure(SubmissionError(evaluation.fault))
             result = failed_result(trial, evaluation.fault, failure, outcome.seconds)
         else:
             result = _scored_result(trial, outcome, evaluation)
-        return result.model_copy(update={"curve": curve})
+        return result.model_copy(update={"curve": curve, **self._reports(trial, outcome)})
+
+    def _reports(self, trial: Trial, outcome: Outcome) -> dict[str, str]:
+        """Return analysis and end of the log as a language model sees them."""
+        analysis, log = read_analysis(trial.workspace), read_log(outcome.log)
+        if self._prepared.spec.llm_may_see_rows:
+            text = json.dumps(analysis, ensure_ascii=False)[:ANALYSIS_CHARS] if analysis else ""
+            return {"analysis": text, "log_end": whole_output(log, trial.workspace.resolve())[-LOG_CHARS:]}
+        files, columns = self._lineage.read(trial.commit), self._prepared.spec.column_names
+        return {
+            "analysis": redact_analysis(analysis, files, columns)[:ANALYSIS_CHARS],
+            "log_end": redact_log(log, files, columns)[-LOG_CHARS:],
+        }
+
+    def _scoring_failure(self, error: MarsError) -> Failure:
+        failure = scoring_failure(error)
+        if self._prepared.spec.llm_may_see_rows and isinstance(error, SubmissionError):
+            return failure.model_copy(update={"report": str(error)})
+        return failure
 
     def failed(
         self,
@@ -83,15 +111,34 @@ class Scoring:
             smoke_seconds: Seconds of the smoke run or of a module test.
         """
         redacted = None
-        if outcome.status == "failed":
+        if outcome.status in ("failed", "memory"):
             files = self._lineage.read(trial.commit)
-            redacted = redact_exception(read_log(outcome.log), trial.workspace.resolve(), files)
-        if redacted is None:
+            redacted = redact_exception(
+                read_log(outcome.log), trial.workspace.resolve(), files, self._prepared.spec.column_names
+            )
+        report = self._report(stage, trial, outcome, redacted)
+        if redacted is None or outcome.status == "memory":
             is_late = outcome.status == "timeout"
-            failure = Failure(stage=stage, redacted_message=outcome.reason, out_of_time=is_late)
+            failure = Failure(
+                stage=stage, redacted_message=outcome.reason, report=report, out_of_time=is_late
+            )
         else:
-            failure = Failure(stage=stage, redacted_message=redacted.sentence, frames=redacted.frames)
+            failure = Failure(
+                stage=stage, redacted_message=redacted.sentence, frames=redacted.frames, report=report
+            )
         return failed_result(trial, reason, failure, seconds, smoke_seconds)
+
+    def _report(self, stage: Stage, trial: Trial, outcome: Outcome, redacted: RedactedFailure | None) -> str:
+        """Return what a language model sees of the output: all of it where the output holds no data.
+
+        Tests of modules run on made-up data. Otherwise the competition may permit models to see rows.
+        """
+        if stage == "test" or self._prepared.spec.llm_may_see_rows:
+            return whole_output(read_log(outcome.log), trial.workspace.resolve())
+        if redacted is not None:
+            return redacted.report
+        files = self._lineage.read(trial.commit)
+        return redact_log(read_log(outcome.log), files, self._prepared.spec.column_names)
 
 
 def faulty_result(trial: Trial) -> NodeResult:

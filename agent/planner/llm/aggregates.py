@@ -19,26 +19,27 @@ class Aggregates:
     columns: frozenset[str]
 
 
-def aggregates(eda: Mapping[str, object]) -> Aggregates:
+def aggregates(eda: Mapping[str, object], length: int = LENGTH) -> Aggregates:
     """Format the analysis as JSON, followed by tables of columns with one heading each.
 
     Column names are JSON strings, so that a name cannot start a new line.
 
     Args:
         eda: The analysis of the training rows.
+        length: Most characters.
 
     Returns:
-        At most about `LENGTH` characters; the last line counts the columns that did not fit.
+        At most about `length` characters; the last line counts the columns that did not fit.
     """
     rest = _json({name: part for name, part in eda.items() if name != _COLUMNS})
     summary = (
-        rest if len(rest) <= LENGTH else f"{rest[:LENGTH]} [{len(rest) - LENGTH} further characters left out]"
+        rest if len(rest) <= length else f"{rest[:length]} [{len(rest) - length} further characters left out]"
     )
     columns = eda.get(_COLUMNS)
     tables: dict[tuple[str, ...], list[str]] = {}
     for name, facts in columns.items() if isinstance(columns, dict) else ():
         tables.setdefault(tuple(facts), []).append(name)
-    lines, described, left = [summary], set(), LENGTH - len(summary)
+    lines, described, left = [summary], set(), length - len(summary)
     for keys, names in tables.items():
         lines.append("; ".join(("column", *keys)))
         left -= len(lines[-1])

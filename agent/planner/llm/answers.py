@@ -15,6 +15,7 @@ from agent.repository.idea import Change
 
 TITLE_LENGTH = 100
 PART_LENGTH = 400
+PLAN_LENGTH = 6000  # of a part of the plan, by a model whose questions are whole
 LENGTHS = {"title": TITLE_LENGTH, "reason": PART_LENGTH, **dict.fromkeys(PARTS, PART_LENGTH)}
 EDITS = "edits"  # key of citations that belong to no slot
 

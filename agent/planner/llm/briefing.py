@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from agent.competition.prepared import Prepared
 from agent.llm.calls import Prompt
@@ -16,12 +15,12 @@ from agent.planner.llm.aggregates import Aggregates, aggregates
 from agent.planner.llm.design import NEEDED, packages, scouted
 from agent.planner.llm.editing import outline
 from agent.planner.llm.idea_formats import DRAFT_CHANGES, LOOKS, EditPlan, StartingPoint, may_write_own
+from agent.planner.llm.task_facts import TaskFacts, coder_rules, read_description
 from agent.planner.search_space import SearchSpace
 from agent.record.events import RunSettings
 from agent.record.state import Node, RunState
 from agent.repository.rendering import TaskView
 
-DESCRIPTION_FILE = "description.md"
 DESCRIPTION_LENGTH = 6000  # characters
 ABOUT_LENGTH = 600  # characters; with a title and an idea, an embedding model reads no more
 COLUMNS = 200
@@ -42,6 +41,7 @@ class Briefing:
     description: str
     eda: dict[str, object]
     hint: str
+    facts: TaskFacts | None = None
     small_model: bool = False
     """Whether the model is very small: prompts are short and ask for choices without prose."""
 
@@ -51,9 +51,10 @@ class Briefing:
         return cls(
             competition=TaskView.of(prepared),
             search_space=search_space,
-            description=_read(Path(run.folder) / DESCRIPTION_FILE),
+            description=read_description(run),
             eda=prepared.eda,
             hint=run.hint,
+            facts=TaskFacts.of(prepared, run),
             small_model=LOCAL_MODEL in run.models.values(),
         )
 
@@ -84,7 +85,11 @@ class Briefing:
             "needed": NEEDED,
             "has_metric": self.competition.metric_code is not None,
         }
-        return [self._prompt("design", full, request, lessons, more) for full in self._lengths]
+        prompts = [self._prompt("design", full, request, lessons, more) for full in self._lengths]
+        if self.facts is None:
+            return prompts
+        # The first words are those of the questions about the modules, which follow.
+        return [Prompt(coder_rules(self.competition, self.facts), prompts[0].asked), *prompts]
 
     @cached_property
     def _aggregates(self) -> Aggregates:
@@ -161,7 +166,7 @@ class Briefing:
         lessons: Sequence[Lesson],
         context: dict[str, object],
     ) -> Prompt:
-        rows = _node_rows(request.state, NODES if full else SHORT_NODES)
+        rows = node_rows(request.state, NODES if full else SHORT_NODES)
         asked = render_prompt(
             name,
             competition=self.competition,
@@ -197,7 +202,7 @@ class Briefing:
         )
 
 
-def _node_rows(state: RunState, limit: int) -> list[dict[str, object]]:
+def node_rows(state: RunState, limit: int) -> list[dict[str, object]]:
     """Return nodes as table rows by number; beyond `limit`, only the best and the latest."""
     nodes = list(state.nodes.values())
     if len(nodes) > limit:
@@ -238,10 +243,3 @@ def curve(node: Node) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]} [{len(text) - limit} further characters left out]"
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""  # the description is optional

@@ -12,6 +12,7 @@ from agent.planner.library.idea_text import PARTS
 from agent.planner.llm.answers import (
     LENGTHS,
     PART_LENGTH,
+    PLAN_LENGTH,
     TITLE_LENGTH,
     Answer,
     cites_by_slot,
@@ -74,6 +75,7 @@ def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]
         lessons: The lessons that the answer may cite.
         given: Modules that exist without being planned.
     """
+    part_length = PART_LENGTH if state.run.machine is None else PLAN_LENGTH
     names = {"type": "array", "maxItems": NAMES, "items": text_schema(80)}
     module = closed_object(
         {"file": text_schema(80), "purpose": text_schema(PART_LENGTH), "names": names, "uses": names}
@@ -81,7 +83,8 @@ def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]
     schema = closed_object(
         {
             "candidates": {"type": "array", "maxItems": CANDIDATES, "items": text_schema(TITLE_LENGTH)},
-            **{name: text_schema(LENGTHS[name]) for name in ("title", *PARTS)},
+            "title": text_schema(LENGTHS["title"]),
+            **{name: text_schema(part_length) for name in PARTS},
             "modules": {
                 "type": "array",
                 "minItems": len(NEEDED),
@@ -104,10 +107,10 @@ def design_form(state: RunState, lessons: Sequence[Lesson], given: Sequence[str]
             raise AnswerError(" ".join(faults[:FAULTS_SHOWN]))
         idea = Idea(
             title=title,
-            model=one_line(answered.model, PART_LENGTH),
-            data=one_line(answered.data, PART_LENGTH),
-            training=one_line(answered.training, PART_LENGTH),
-            evaluation=one_line(answered.evaluation, PART_LENGTH),
+            model=one_line(answered.model, part_length),
+            data=one_line(answered.data, part_length),
+            training=one_line(answered.training, part_length),
+            evaluation=one_line(answered.evaluation, part_length),
             blueprint=None,
             plan=tuple(_plain_module(one) for one in answered.modules),
             scouted=tuple(one_line(one, TITLE_LENGTH) for one in answered.candidates[:CANDIDATES]),

@@ -107,11 +107,11 @@ def _with_rewrites(answer: EditAnswer, files: Files) -> EditAnswer:
     return answer.model_copy(update={"edits": (*answer.edits, *whole), "rewrites": ()})
 
 
-def edits_schema(least: int = 1) -> Schema:
+def edits_schema(least: int = 1, most: int = EDITS_AT_ONCE, longest: int = BLOCK_LENGTH) -> Schema:
     """Return the schema of a list of edits: file, block to find, replacement."""
-    block = {"type": "string", "maxLength": BLOCK_LENGTH}
+    block = {"type": "string", "maxLength": longest}
     edit = closed_object({"file": text_schema(FILE_LENGTH), "find": block, "replace": block})
-    return {"type": "array", "minItems": least, "maxItems": EDITS_AT_ONCE, "items": edit}
+    return {"type": "array", "minItems": least, "maxItems": most, "items": edit}
 
 
 def apply_checked_edits(files: Files, edits: Sequence[Edit]) -> dict[str, str]:

@@ -5,15 +5,21 @@ the model gives no usable answer, the library planner proposes the idea instead.
 """
 
 from agent.core.seeds import SEED_STEP
-from agent.llm.errors import LlmUnavailableError, ModelDisabledError, UnusableAnswerError
+from agent.llm.errors import (
+    LlmUnavailableError,
+    ModelDisabledError,
+    PromptTooLongError,
+    UnusableAnswerError,
+)
 from agent.llm.query import LanguageModel, Query
 from agent.memory.lesson import Lesson
 from agent.memory.recall import recall, solution_lessons
 from agent.planner.base import Planner, Proposal, Request
 from agent.planner.llm.briefing import Briefing
 from agent.planner.llm.design import design_form
-from agent.planner.llm.editing import ReadCode, edit_form, outline, own_modules
-from agent.planner.llm.idea_formats import draft_form, improve_form
+from agent.planner.llm.editing import Files, ReadCode, edit_form, outline, own_modules
+from agent.planner.llm.idea_formats import EditPlan, draft_form, improve_form
+from agent.planner.llm.rework import rework_form, rework_prompt
 from agent.record.state import Node
 from agent.repository import written_modules
 
@@ -21,6 +27,7 @@ from agent.repository import written_modules
 ANSWER_TOKENS = 4000
 DESIGN_TOKENS = 6000
 EDIT_TOKENS = 8000
+REWORK_TOKENS = 32_000
 
 
 class LlmPlanner:
@@ -78,9 +85,13 @@ class LlmPlanner:
         return self._language_model.ask(query)
 
     def _improve(self, request: Request, parent: Node, lessons: list[Lesson], seed: int) -> Proposal | None:
-        """Ask for new slot values or, in two questions, for a plan and its edits."""
+        """Ask for a change of own or edited code in one question, else for new slot values or edits."""
         small_model = self._briefing.small_model
         files = {} if small_model else self._read_code(parent)
+        if files and self._briefing.facts is not None and not request.state.is_rendered(parent):
+            reworked = self._rework(request, parent, files, None, lessons, seed)
+            if reworked is not None:
+                return reworked
         form = improve_form(
             request, self._briefing.search_space, lessons, parent, own_modules(files), small_model
         )
@@ -92,11 +103,42 @@ class LlmPlanner:
         answer = self._language_model.ask(query)
         if isinstance(answer, Proposal):
             return answer
+        if self._briefing.facts is not None:
+            reworked = self._rework(request, parent, files, answer, lessons, seed)
+            if reworked is not None:
+                return reworked
         prompts = [self._briefing.edit(request, parent, files, answer, lessons)]
         edits = edit_form(request, parent, files, answer, lessons)
         return self._language_model.ask(
             Query("coder", "edit", prompts, edits, EDIT_TOKENS, seed=seed, node=node)
         )
+
+    def _rework(
+        self,
+        request: Request,
+        parent: Node,
+        files: Files,
+        wish: EditPlan | None,
+        lessons: list[Lesson],
+        seed: int,
+    ) -> Proposal | None:
+        """Ask for diagnosis, plan and code in one question; None if the short questions have to do."""
+        prompt = rework_prompt(self._briefing, request, parent, files, wish, lessons)
+        form = rework_form(request, parent, files, wish, lessons)
+        query = Query(
+            "planner",
+            "rework",
+            [prompt],
+            form,
+            REWORK_TOKENS,
+            seed=seed,
+            node=len(request.state.nodes) + 1,
+            has_shorter_form=True,
+        )
+        try:
+            return self._language_model.ask(query)
+        except (UnusableAnswerError, PromptTooLongError):
+            return None
 
     def _fall_back(self, request: Request, reason: str) -> Proposal | None:
         proposal = self._library.propose(request)

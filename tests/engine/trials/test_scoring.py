@@ -120,6 +120,40 @@ def test_a_crash_is_described_without_values(scoring: Scoring, trial: Trial) -> 
     assert result.failure.frames == ("main.py line 1",)
 
 
+CRASH = (
+    "row Canary\n"
+    "Traceback (most recent call last):\n"
+    "  File \"{main}\", line 1, in <module>\n    print(1)\nKeyError: 'Canary'\n"
+)
+
+
+def test_a_test_on_made_up_data_is_shown_whole(scoring: Scoring, trial: Trial) -> None:
+    log = CRASH.format(main=trial.workspace.resolve() / "main.py")
+    result = scoring.failed("test", trial, _outcome(trial, "failed", log), "Test.")
+    assert result.failure is not None
+    assert result.failure.report == (
+        "row Canary\nTraceback (most recent call last):\n"
+        "  File \"main.py\", line 1, in <module>\n    print(1)\nKeyError: 'Canary'"
+    )
+
+
+def test_values_are_shown_where_the_competition_permits_it(
+    toy_prepared: Prepared, checkout: Checkout, trial: Trial
+) -> None:
+    log = CRASH.format(main=trial.workspace.resolve() / "main.py")
+    outcome = _outcome(trial, "failed", log)
+    told = {}
+    for may_see in (False, True):
+        spec = toy_prepared.spec.model_copy(update={"llm_may_see_rows": may_see})
+        scoring = Scoring(toy_prepared.model_copy(update={"spec": spec}), checkout.lineage)
+        failure = scoring.failed("run", trial, outcome, "Run.").failure
+        assert failure is not None
+        assert "Canary" not in failure.redacted_message, "lessons repeat it in other competitions"
+        told[may_see] = failure.report
+    assert told[False] == "main.py line 1\n    print(1)\nKeyError"
+    assert "KeyError: 'Canary'" in told[True]
+
+
 @pytest.mark.parametrize(("idea_failed", "stage"), [(True, "idea"), (False, "check")])
 def test_faults_fail_a_trial_without_an_execution(tmp_path: Path, idea_failed: bool, stage: str) -> None:
     trial = Trial(1, "c" * 40, tmp_path, "", ("One.", "Two.", "Three.", "Four."), idea_failed)

@@ -6,7 +6,9 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.pipeline import make_pipeline
 
 from agent.repository.rendering import write_tree
 from tests.competition.raw_folders import prepare_folder
@@ -59,6 +61,29 @@ def test_terms_are_counted_once_and_as_they_would_be_without_sharing(competition
         assert (counts != plain).nnz == 0
         assert module.Terms(**options).transform(texts.copy()) is counts
         assert module.Terms(**options).transform(texts[:2]).shape == (2, options["n_features"])
+
+
+def test_latent_dimensions_are_fitted_once_and_as_they_would_be_without_sharing(competition: Several) -> None:
+    module = ModuleType("terms")
+    code = competition.render({"model": "linear", "text_components": 4})["library/terms.py"]
+    exec(compile(code, "terms.py", "exec"), module.__dict__)
+    texts = pd.Series(
+        [f"{colour} and {other}" for colour in ("red", "blue") for other in ("tea", "oil", "ink")]
+    )
+    plain = make_pipeline(
+        HashingVectorizer(ngram_range=(1, 2), n_features=64, alternate_sign=False),
+        TfidfTransformer(sublinear_tf=True),
+        TruncatedSVD(2, random_state=5),
+    )
+
+    one, other, less = (module.Topics((1, 2), 64, 2, seed=5) for _ in range(3))
+    found = one.fit_transform(texts)
+    other.fit(texts.copy())
+    less.fit(texts[:4])
+
+    assert np.allclose(found, plain.fit_transform(texts))
+    assert other.reduction_ is one.reduction_
+    assert less.reduction_ is not one.reduction_
 
 
 def test_texts_tell_a_target_and_saved_models_predict_the_same(competition: Several, tmp_path: Path) -> None:

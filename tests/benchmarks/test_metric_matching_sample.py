@@ -110,7 +110,9 @@ def test_every_language_is_written_in_its_script(sample: ModuleType) -> None:
 
 
 def test_templates_leave_no_bracket(sample: ModuleType) -> None:
-    for record in sample.make_records("comparison", 1, 3000):
+    records = list(sample.make_records("comparison", 1, 3000))
+    assert len(records) == 3000
+    for record in records:
         for text in record.fields.values():
             assert text is None or not set("[]|{}") & set(text), text
 

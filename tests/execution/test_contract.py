@@ -10,8 +10,9 @@ from agent.execution import Executor, make_executor
 from agent.execution.cold import ColdExecutor
 from agent.execution.isolation import detect_isolation, detect_kernel
 from agent.execution.warm import WarmExecutor
-from tests.execution.contract import ExecutorContract, SandboxContract, token
+from tests.execution.contract import ExecutorContract, token
 from tests.execution.hostile import HostileContract
+from tests.execution.sandbox_contract import SandboxContract
 from tests.execution.support import Site
 
 __all__ = ["token"]

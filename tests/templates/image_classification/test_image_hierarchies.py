@@ -139,6 +139,7 @@ def test_renders_are_clean_to_ruff(rendered: list[Files], tmp_path: Path, comman
 
 
 def test_renders_hold_what_they_use_and_leak_nothing(rendered: list[Files]) -> None:
+    assert rendered
     for files in {json.dumps(files, sort_keys=True): files for files in rendered}.values():
         assert leakage({}, files) == Leakage()
         opens = "NOVEL = {" in files["library/targets.py"]

@@ -91,6 +91,8 @@ def test_drafts_and_moves_lead_somewhere() -> None:
         {**start, **opposite, "encoder": "all-MiniLM-L12-v2", "decision": "prior_corrected"}
         for start in starts
     ]
+    assert starts
+    assert FAMILY.moves
     for move in FAMILY.moves:
         fitting = [
             slots

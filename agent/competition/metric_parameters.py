@@ -24,6 +24,10 @@ class MetricParameters(BaseModel):
         default=None, gt=0, lt=1, description="Pinball loss: the quantile to predict."
     )
 
+    novel: int | None = Field(
+        default=None, ge=0, description="Seen and unseen accuracy: the index of the novel class."
+    )
+
     @property
     def set_values(self) -> dict[str, float]:
         """Return the parameters that are set, by name."""

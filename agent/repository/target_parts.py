@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.competition.metric_parameters import MetricParameters
-from agent.competition.metrics import get_metric, metric_of
+from agent.competition.metrics import Trait, get_metric, metric_of
 from agent.competition.prepared import Prepared
 from agent.competition.spec import PredictionKind, Task
 from agent.competition.target_views import bounds_of, target_views
@@ -27,6 +27,7 @@ class TargetPart(BaseModel):
     metric: str
     metric_parameters: MetricParameters = MetricParameters()
     metric_definition: str
+    metric_traits: tuple[Trait, ...] = ()
     higher_is_better: bool
     weight: float = 1.0
     n_classes: int | None = None
@@ -70,6 +71,7 @@ def target_parts(prepared: Prepared) -> tuple[TargetPart, ...]:
             metric=metric.name,
             metric_parameters=target.metric_parameters,
             metric_definition=metric.definition,
+            metric_traits=tuple(sorted(metric.traits)),
             higher_is_better=metric.higher_is_better,
             weight=target.weight,
             n_classes=None if classes is None else len(classes),

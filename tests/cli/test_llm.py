@@ -72,9 +72,9 @@ def test_small_jobs_go_to_the_models_of_their_roles_and_what_that_saves_is_told(
     mars(*RUN, "--max-nodes", "4", "--policy", "greedy")
     calls = [call for calls in open_run("latest", home).state.calls.values() for call in calls]
     asked = {call.purpose: call.model for call in calls}
-    assert asked == {"draft": "obedient", "improve": "obedient", "edit": "small", "reflect": "smaller"}
+    assert asked == {"draft": "obedient", "improve": "obedient", "rework": "small", "reflect": "smaller"}
     said = mars("tree", "latest").stdout
-    assert re.search(r"coder +small +edit +1 ", said)
+    assert re.search(r"coder +small +rework +1 ", said)
     tokens = [(call.tokens_in or 0, call.tokens_out or 0) for call in calls]
     usd = sum(2.0 * tokens_in + 10.0 * tokens_out for tokens_in, tokens_out in tokens) / 1e6
     assert f"the same tokens at the price of obedient only: ${usd:.4f}" in " ".join(said.split())

@@ -257,6 +257,7 @@ def test_faults_of_the_endpoint_at_every_question_lose_nothing(home: Home, autho
     assert all(one["same"] for one in json.loads(mars("replay", "latest", "--json").stdout)["decisions"])
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_a_module_is_written_goes_on_with_that_module(home: Home, author: Author) -> None:
     script = signals_script()
     written = _written(script, {})

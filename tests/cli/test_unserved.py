@@ -52,6 +52,7 @@ def test_init_names_inputs_that_a_family_does_not_read(home: Home, tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 def test_a_given_repository_is_executed_and_the_run_ends_with_it(home: Home, tmp_path: Path) -> None:
     given = ["run", "--competition", "signals", "--from", str(FOLDER / "repository"), "--minutes", "1"]
     done = mars(*given, "--json")

@@ -106,6 +106,7 @@ def test_honest_code_that_looks_at_validation_rows_passes(small: Home, tmp_path:
     assert run.state.best is run.state.nodes[1]
 
 
+@pytest.mark.slow
 def test_the_user_sees_the_probe(small: Home, tmp_path: Path) -> None:
     own = _own(small, tmp_path / "own", HONEST["tunes a threshold"])
     for cold in ((), ("--cold",)):

@@ -126,7 +126,7 @@ class LlmPlanner:
         prompt = rework_prompt(self._briefing, request, parent, files, wish, lessons)
         form = rework_form(request, parent, files, wish, lessons)
         query = Query(
-            "planner",
+            "planner" if wish is None else "coder",  # what the planner wishes is the coder's job
             "rework",
             [prompt],
             form,

@@ -42,6 +42,7 @@ def _result(home: Home) -> tuple[dict[str, str], NodeResult]:
     return run.lineage.read(result.commit), result
 
 
+@pytest.mark.slow
 def test_boosting_that_learns_from_validation_rows_is_found_out(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ SHORT_RUN_S = 120.0  # the first node of a run that is no longer needs none eith
 # The search goes on after an ensemble if the refit leaves at least so much of the run's time.
 GIVEN_BACK_SHARE = 0.05
 SHORTER_BLEND_SLACK = 2.0  # an ensemble without idle members needs so much more than its share of the time
+SHORTER_BLEND_SHARE = 0.02  # of the run's time, which it may use in any case
 NOTHING_TO_REFIT = (
     "Node {} needs no refit: without audit rows, the models of its folds have learned from all labelled rows "
     "together."
@@ -118,7 +119,10 @@ class Decider:
         if len(kept) < MIN_MEMBERS or kept == blend.parents:
             return None
         needed_s = SHORTER_BLEND_SLACK * blend.seconds * len(kept) / len(blend.parents)
-        if needed_s > budget.limit_s - budget.elapsed_s - budget.refit_reserve_s - budget.timing_reserve_s:
+        left_s = budget.limit_s - budget.elapsed_s
+        # It is worth a little of the time that is held back for the refit, which often needs less.
+        lent_s = min(SHORTER_BLEND_SHARE * budget.limit_s, left_s)
+        if needed_s > max(left_s - budget.refit_reserve_s - budget.timing_reserve_s, lent_s):
             return None
         return Propose(
             "ensemble", kept, ensemble.ensemble_idea([state.nodes[number] for number in kept]), None

@@ -10,6 +10,7 @@ from agent.record.events import Failure, NodeResult, RefitFinished, RefitResult,
 from agent.record.state import Node, RunState
 from agent.repository.edits import Edit
 from agent.repository.idea import Fix, ModulePlan, WrittenModule
+from agent.search.budget import Budget
 from agent.search.scheduler import Propose, Repeat
 from tests.support.states import SETTINGS, add, finish, idea, propose, started
 
@@ -101,9 +102,9 @@ def test_nodes_after_an_ensemble_enter_another_one() -> None:
     assert action.parents == (1, 2, 4)
 
 
-def _blended(weights: Mapping[int, float], seconds: float = 1.0) -> RunState:
+def _blended(weights: Mapping[int, float], seconds: float = 1.0, **settings: object) -> RunState:
     """Return a run whose ensemble of four members has ended."""
-    state = started()
+    state = started(**settings)
     for score in (0.5, 0.6, 0.7, 0.8):
         add(state, None, score)
     blend = propose(state, operator="ensemble", members=(1, 2, 3, 4))
@@ -132,6 +133,15 @@ def test_an_ensemble_stays_as_it_is_without_idle_members_or_without_time(
     weights: dict[int, float], seconds: float
 ) -> None:
     assert Decider(Idle()).shorter_ensemble(_blended(weights, seconds)) is None
+
+
+def test_the_time_held_back_for_the_refit_does_not_keep_idle_members() -> None:
+    state = _blended({2: 0.4, 4: 0.6}, refit_rows=1.25)
+    state.elapsed_s = 0.97 * state.run.budget_s
+    assert Budget.of(state).refit_reserve_s > 0.03 * state.run.budget_s
+    assert Decider(Idle()).shorter_ensemble(state) is not None
+    state.elapsed_s = state.run.budget_s - 0.5
+    assert Decider(Idle()).shorter_ensemble(state) is None, "it needs a second"
 
 
 def test_an_ensemble_stays_if_the_shorter_one_fails() -> None:

@@ -194,17 +194,17 @@ def test_a_passed_probe_refutes_a_leakage_finding(small: Home, tmp_path: Path) -
 
 
 def test_a_leakage_finding_without_a_probe_makes_suspect(small: Home, tmp_path: Path) -> None:
-    slow = '    known = len(read("train") + read("val"))\n    time.sleep(4.5 + 0 * known)\n'
+    slow = '    known = len(read("train") + read("val"))\n    time.sleep(6.0 + 0 * known)\n'
     own = _own(small, tmp_path / "own", slow + HONEST["tunes a threshold"])
-    result = _result(search(small, imported=own, max_nodes=1, minutes=15 / 60, node_minutes=12 / 60), 1)
+    result = _result(search(small, imported=own, max_nodes=1, minutes=20 / 60, node_minutes=17 / 60), 1)
     assert result.status == "suspect"
     assert result.reason.endswith("No probe could refute this: No time was left for the probe.")
 
 
 def test_without_time_nothing_is_probed(small: Home, tmp_path: Path) -> None:
-    slow = "    time.sleep(4.5)\n" + HONEST["tunes a threshold"]
+    slow = "    time.sleep(6.0)\n" + HONEST["tunes a threshold"]
     own = _own(small, tmp_path / "own", slow)
-    run = search(small, imported=own, max_nodes=1, minutes=15 / 60, node_minutes=12 / 60)
+    run = search(small, imported=own, max_nodes=1, minutes=20 / 60, node_minutes=17 / 60)
     result = _result(run, 1)
     assert result.status == "valid"
     assert result.probe is not None

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
 from agent.solution.ensemble import place_outputs
+from tests.support.repository_runs import run_repositories
 
 COLOURS = ["blue", "green", "red"]
 OWN = '''"""Mean distance of the true class's probability from 1."""
@@ -136,30 +135,9 @@ def lay_out(prepared: Prepared, files: dict[str, str], workspace: Path) -> Path:
     return workspace
 
 
-# Imports once what the repositories import and forks for each run: most of a short run is imports.
-DRIVER = """
-import importlib, os, runpy, sys
-for module in sys.argv[1].split(","):
-    importlib.import_module(module)
-for workspace in sys.argv[2:]:
-    if os.fork() == 0:
-        os.chdir(workspace)
-        log = os.open("run.log", os.O_WRONLY | os.O_CREAT)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        sys.argv = ["main.py"]
-        sys.path.insert(0, workspace)
-        runpy.run_path("main.py", run_name="__main__")
-        sys.exit()
-    os.wait()
-"""
-
-
 def run_all(workspaces: list[Path], preload: tuple[str, ...]) -> None:
-    names = [str(workspace) for workspace in workspaces]
     environment = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-W", "error::RuntimeWarning", "-c", DRIVER, ",".join(preload), *names]
-    subprocess.run(command, env=environment, check=True)
+    run_repositories(workspaces, preload, (), environment)
 
 
 def require_graded(prepared: Prepared, workspace: Path) -> float:

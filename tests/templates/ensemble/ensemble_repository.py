@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +15,7 @@ from agent.competition.spec import InputColumn, Task
 from agent.core.paths import templates_dir
 from agent.repository.idea import placeholder_idea
 from agent.repository.rendering import TaskView, template_environment, template_names, write_tree
+from tests.support.repository_runs import run_repositories
 
 IDEA = placeholder_idea("its code", "Blend of nodes 003, 007", None)
 ENVIRONMENT = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "MARS_SEED": "3"}
@@ -180,33 +179,13 @@ class Result:
         return json.loads((self.workspace / "working" / "analysis.json").read_text())
 
 
-# Imports once what every ensemble imports and forks for each run: most of a short run is imports.
-DRIVER = """
-import os, runpy, sys
-import pandas, scipy.sparse, sklearn.metrics
-for workspace in sys.argv[1].split(os.pathsep):
-    if os.fork() == 0:
-        os.chdir(workspace)
-        log = os.open("run.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        sys.argv = ["main.py", *sys.argv[2:]]
-        sys.path.insert(0, workspace)
-        runpy.run_path("main.py", run_name="__main__")
-        sys.exit()
-    os.wait()
-"""
+PRELOAD = ("pandas", "scipy.sparse", "sklearn.metrics")  # what every ensemble imports
 
 
 def run_all(workspaces: list[Path], *arguments: str, limit_s: float | None = None) -> list[Result]:
     """Runs each ensemble, one after the other; numerical warnings are errors."""
     limit = {} if limit_s is None else {"MARS_TIME_LIMIT_S": str(limit_s)}
-    folders = os.pathsep.join(str(workspace) for workspace in workspaces)
-    subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", DRIVER, folders, *arguments],
-        env=ENVIRONMENT | limit,
-        check=True,
-    )
+    run_repositories(workspaces, PRELOAD, arguments, ENVIRONMENT | limit)
     return [Result(workspace, (workspace / "run.log").read_text()) for workspace in workspaces]
 
 

@@ -13,9 +13,9 @@ from agent.repository.ensemble_code import MemberSource, ensemble_files
 from agent.repository.rendering import write_tree
 from agent.repository.target_parts import TargetPart
 from tests.competition.several_folders import several_rows
+from tests.support.repository_runs import ruff_complaints
 from tests.templates.ensemble.ensemble_repository import IDEA, Result, run
 from tests.templates.tabular.several_competitions import KINDS, Several, several
-from tests.templates.tabular.tabular_competitions import ruff_complaints
 
 MEMBERS = ("001", "002", "003")
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from agent.core.paths import templates_dir
 from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, TaskView, write_tree
+from tests.support.repository_runs import run_repositories
 
 FAMILY = load_family(templates_dir() / "tabular")
 SMALL_NODE = {
@@ -205,27 +204,6 @@ def render(competition: Competition, slots: dict[str, Value]) -> dict[str, str]:
     return Renderer(FAMILY, competition.view).render(idea(slots))
 
 
-def ruff_complaints(folder: Path) -> str:
-    """What ruff says of rendered repositories below a folder; empty if all of them are clean."""
-    options = ["--isolated", "--no-cache", "--line-length", "110"]
-    first_party = "--config=lint.isort.known-first-party=['library']"
-    select = "--select=E,F,I,UP,B,SIM,C4,RUF100,RET,PIE,W,N"
-    said = ""
-    for command in (
-        ["check", "--quiet", "--output-format=concise", first_party, select],
-        ["format", "--check", "--diff"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", command[0], *options, *command[1:], "."],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        said += (done.stdout + done.stderr)[:4000] if done.returncode else ""
-    return said
-
-
 @dataclass(frozen=True)
 class Run:
     """What a finished run printed and left behind."""
@@ -250,28 +228,13 @@ class Run:
             return arrays["outputs"]
 
 
-# Imports once what all repositories import and forks for each run: most of a short run is imports.
-DRIVER = """
-import os, runpy, sys
-import catboost, lightgbm, pandas, sklearn.calibration, sklearn.compose, sklearn.ensemble, xgboost
-import sklearn.feature_selection, sklearn.gaussian_process, sklearn.linear_model, sklearn.neighbors
-import sklearn.svm
-if {"--save", "--predict"} & set(sys.argv):
-    import skops.io
-for workspace in sys.argv[1].split(os.pathsep):
-    if os.fork() == 0:
-        os.chdir(workspace)
-        log = os.open("run.log", os.O_WRONLY | os.O_CREAT)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        sys.argv = ["main.py", *sys.argv[2:]]
-        sys.path.insert(0, workspace)
-        runpy.run_path("main.py", run_name="__main__")
-        sys.exit()
-    status = os.waitstatus_to_exitcode(os.wait()[1])
-    with open(workspace + "/exit_code", "w") as file:
-        file.write(str(status))
-"""
+# What most repositories of the family import.
+PRELOAD = (
+    *("catboost", "lightgbm", "pandas", "sklearn.calibration", "sklearn.compose", "sklearn.ensemble"),
+    *("sklearn.feature_selection", "sklearn.gaussian_process", "sklearn.linear_model", "sklearn.neighbors"),
+    *("sklearn.svm", "xgboost"),
+)
+SAVING = {"--save", "--predict"}
 
 
 def lay_out(competition: Competition, slots: dict[str, Value], workspace: Path) -> Path:
@@ -282,13 +245,14 @@ def lay_out(competition: Competition, slots: dict[str, Value], workspace: Path) 
 
 
 def run_all(workspaces: list[Path], *arguments: str, environment: dict[str, str] | None = None) -> list[Run]:
-    """Runs `main.py` of each, one after the other; numerical warnings are errors."""
-    folders = os.pathsep.join(str(workspace) for workspace in workspaces)
-    subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", DRIVER, folders, *arguments],
-        env=SMALL_NODE | (environment or {}),
-        check=True,
-    )
+    """Run `main.py` of each, one after the other; numerical warnings are errors."""
+    saving = ("skops.io",) if SAVING & set(arguments) else ()
+    run_repositories(workspaces, (*PRELOAD, *saving), arguments, SMALL_NODE | (environment or {}))
+    return finished(workspaces)
+
+
+def finished(workspaces: list[Path]) -> list[Run]:
+    """Return the runs that have ended in these workspaces."""
     return [
         Run(workspace, int((workspace / "exit_code").read_text()), (workspace / "run.log").read_text())
         for workspace in workspaces

@@ -10,7 +10,8 @@ import pytest
 from agent.repository.family import Slot, Value
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.rendering import Renderer, write_tree
-from tests.templates.tabular.tabular_competitions import FAMILY, folded, idea, mixed, real, ruff_complaints
+from tests.support.repository_runs import ruff_complaints
+from tests.templates.tabular.tabular_competitions import FAMILY, folded, idea, mixed, real
 
 COMPETITIONS = {
     "labels": mixed("classification", "qwk"),

@@ -10,8 +10,9 @@ import pytest
 
 from agent.repository.family import Value
 from agent.repository.rendering import write_tree
+from tests.support.repository_runs import ruff_complaints
 from tests.templates.tabular.several_competitions import KINDS, MODELS, Several, several
-from tests.templates.tabular.tabular_competitions import FAMILY, Run, ruff_complaints, run_all
+from tests.templates.tabular.tabular_competitions import FAMILY, Run, run_all
 
 FAST = ("linear", "lightgbm", "knn")
 OTHERS = [model for model in MODELS if model not in (*FAST, "tabm", "gaussian_process")]

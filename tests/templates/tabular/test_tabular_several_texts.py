@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from agent.repository.rendering import write_tree
 from tests.competition.raw_folders import prepare_folder
 from tests.competition.several_folders import several_folder
+from tests.support.repository_runs import ruff_complaints
 from tests.templates.tabular.several_competitions import KINDS, Several
-from tests.templates.tabular.tabular_competitions import mixed, render, ruff_complaints, run_all
+from tests.templates.tabular.tabular_competitions import mixed, render, run_all
 
 INPUTS = [{"name": "x", "role": "number"}, {"name": "note", "role": "text"}]
 

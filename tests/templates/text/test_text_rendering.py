@@ -9,7 +9,8 @@ import pytest
 from agent.repository.family import Value
 from agent.repository.leakage import Leakage, leakage
 from agent.repository.rendering import Renderer, write_tree
-from tests.templates.tabular.tabular_competitions import folded, ruff_complaints
+from tests.support.repository_runs import ruff_complaints
+from tests.templates.tabular.tabular_competitions import folded
 from tests.templates.text.text_competitions import BOTH_TEXTS, FAMILY, idea, texts
 
 COMPETITIONS = {

@@ -13,7 +13,7 @@ from agent.planner.conditions import serves
 from agent.repository.family import Value
 from agent.repository.rendering import write_tree
 from tests.competition.several_folders import TARGETS, several_folder
-from tests.templates.tabular.tabular_competitions import ruff_complaints
+from tests.support.repository_runs import ruff_complaints
 from tests.templates.text.several_texts import KINDS, SeveralTexts, several_texts
 from tests.templates.text.test_text_encoder import ENCODER, FAKE
 from tests.templates.text.text_competitions import FAMILY, run_all

@@ -1,8 +1,5 @@
 """Made-up competitions of texts, and how repositories of the text family are rendered and run."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,16 @@ from agent.core.paths import templates_dir
 from agent.repository.family import Value, load_family
 from agent.repository.idea import Blueprint, Idea, placeholder_idea
 from agent.repository.rendering import Renderer, write_tree
-from tests.templates.tabular.tabular_competitions import SMALL_NODE, Competition, Run, read_rows, view
+from tests.support.repository_runs import run_repositories
+from tests.templates.tabular.tabular_competitions import (
+    SAVING,
+    SMALL_NODE,
+    Competition,
+    Run,
+    finished,
+    read_rows,
+    view,
+)
 
 FAMILY = load_family(templates_dir() / "text")
 LABELS = ["bad", "fair", "good"]
@@ -28,27 +34,11 @@ FILL = ("the", "parcel", "came", "and", "it", "was", "from", "shop", "today")
 BOTH_TEXTS = {"title": "text", "body": "text"}
 ALL_ROLES = {**BOTH_TEXTS, "size": "number", "colour": "category", "customer": "group"}
 
-# Imports once what all repositories import and forks for each run: most of a short run is imports.
-DRIVER = """
-import os, runpy, sys
-import pandas, scipy.optimize, sklearn.compose, sklearn.feature_extraction.text, sklearn.linear_model
-import sklearn.impute, sklearn.metrics, sklearn.pipeline, sklearn.preprocessing
-if {"--save", "--predict"} & set(sys.argv):
-    import skops.io
-for workspace in sys.argv[1].split(os.pathsep):
-    if os.fork() == 0:
-        os.chdir(workspace)
-        log = os.open("run.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        sys.argv = ["main.py", *sys.argv[2:]]
-        sys.path.insert(0, workspace)
-        runpy.run_path("main.py", run_name="__main__")
-        sys.exit()
-    status = os.waitstatus_to_exitcode(os.wait()[1])
-    with open(workspace + "/exit_code", "w") as file:
-        file.write(str(status))
-"""
+# What most repositories of the family import.
+PRELOAD = (
+    *("pandas", "scipy.optimize", "sklearn.compose", "sklearn.feature_extraction.text", "sklearn.impute"),
+    *("sklearn.linear_model", "sklearn.metrics", "sklearn.pipeline", "sklearn.preprocessing"),
+)
 
 
 def text_table(rows: int, seed: int) -> pd.DataFrame:
@@ -141,13 +131,7 @@ def lay_out(competition: Competition, slots: dict[str, Value], workspace: Path) 
 
 def run_all(workspaces: list[Path], *arguments: str, environment: dict[str, str] | None = None) -> list[Run]:
     """Run `main.py` of each, one after the other; numerical warnings are errors."""
-    folders = os.pathsep.join(str(workspace) for workspace in workspaces)
-    subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", DRIVER, folders, *arguments],
-        env=SMALL_NODE | {"HF_HUB_OFFLINE": "1"} | (environment or {}),
-        check=True,
-    )
-    return [
-        Run(workspace, int((workspace / "exit_code").read_text()), (workspace / "run.log").read_text())
-        for workspace in workspaces
-    ]
+    saving = ("skops.io",) if SAVING & set(arguments) else ()
+    variables = SMALL_NODE | {"HF_HUB_OFFLINE": "1"} | (environment or {})
+    run_repositories(workspaces, (*PRELOAD, *saving), arguments, variables)
+    return finished(workspaces)
